@@ -1,0 +1,66 @@
+"""SmoothGen: certified generation.
+
+The library half, torch-free: certificates (`certify`, `verify`, `load_certificate`), mechanisms (`Gaussian`), and the
+HTTP client (`Client`, `AsyncClient`). Names load on first use: verifying a certificate pays for numpy and scipy, and
+never for the client's HTTP stack.
+
+    >>> from smoothgen import certify, Gaussian
+    >>> certificate = certify([0.1] * 500, bound=1.0, diameter=1.0, mechanism=Gaussian(sigma=0.5),
+    ...                       alpha=1e-3, tolerance=0.1)
+    >>> certificate.radius > 0.25
+    True
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from smoothgen.certificates import (
+        Abstention,
+        Certificate,
+        Reason,
+        Verification,
+        certify,
+        load_certificate,
+        save_certificate,
+        universal_w1_bound,
+        verify,
+    )
+    from smoothgen.client import AsyncClient, Client
+    from smoothgen.errors import SmoothGenError
+    from smoothgen.mechanisms import Gaussian, Mechanism
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Abstention",
+    "AsyncClient",
+    "Certificate",
+    "Client",
+    "Gaussian",
+    "Mechanism",
+    "Reason",
+    "SmoothGenError",
+    "Verification",
+    "certify",
+    "load_certificate",
+    "save_certificate",
+    "universal_w1_bound",
+    "verify",
+]
+
+_ROOMS = {
+    "AsyncClient": "client",
+    "Client": "client",
+    "Gaussian": "mechanisms",
+    "Mechanism": "mechanisms",
+    "SmoothGenError": "errors",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module 'smoothgen' has no attribute {name!r}")
+    return getattr(import_module(f"smoothgen.{_ROOMS.get(name, 'certificates')}"), name)

@@ -1,0 +1,51 @@
+"""Certificates: what may be claimed, from what evidence, and how to check it. numpy and scipy only.
+
+bounds (the theorems) ← bands (the statistics) ← certify ← document (JSON) ← verify.
+"""
+
+from smoothgen.certificates.bounds import (
+    attacked_probability,
+    total_variation,
+    universal_w1_bound,
+    worst_event_shift,
+)
+from smoothgen.certificates.certificate import Abstention, Certificate, Claims, Deviation, Reason
+from smoothgen.certificates.certify import certify
+from smoothgen.certificates.document import from_document, load_certificate, save_certificate, to_document
+from smoothgen.certificates.evidence import Evidence
+from smoothgen.certificates.provenance import (
+    MetricIdentity,
+    ModelIdentity,
+    OutputIdentity,
+    Provenance,
+    Sampling,
+    Threat,
+)
+from smoothgen.certificates.verify import Check, Verification, verify
+
+__all__ = [
+    "Abstention",
+    "Certificate",
+    "Check",
+    "Claims",
+    "Deviation",
+    "Evidence",
+    "MetricIdentity",
+    "ModelIdentity",
+    "OutputIdentity",
+    "Provenance",
+    "Reason",
+    "Sampling",
+    "Threat",
+    "Verification",
+    "attacked_probability",
+    "certify",
+    "from_document",
+    "load_certificate",
+    "save_certificate",
+    "to_document",
+    "total_variation",
+    "universal_w1_bound",
+    "verify",
+    "worst_event_shift",
+]

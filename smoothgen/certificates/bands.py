@@ -1,0 +1,142 @@
+"""The statistics: from sampled distances to upper bounds on P(R > t) that hold for all t together.
+
+A band is a step function. Its construction is named in the certificate and a name's meaning never changes: a new
+construction gets a new name.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import betainccinv
+
+from smoothgen.certificates.bounds import attacked_probability, worst_event_shift
+from smoothgen.certificates.rounding import RELATIVE_SLACK, round_up
+from smoothgen.errors import InvalidDistances, UnknownName
+
+_INVERSION_SLACK: Final = 1e-9  # relative; far above the error of the inverse incomplete beta function
+RANK_0_SHARE: Final = 0.3
+GRID_STEP: Final = 0.35
+
+
+@dataclass(frozen=True)
+class SurvivalBand:
+    """Upper bounds on P(R > t): `levels[k]` for t in [edges[k], edges[k+1]).
+
+    edges: shape (K+1,), increasing, from 0 to the bound D_c; levels: shape (K,), in [0, 1]. With probability at least
+    1 − alpha (the alpha the band was built with) every level is an upper bound.
+    """
+
+    edges: NDArray[np.float64]
+    levels: NDArray[np.float64]
+
+    def integral_of_worst_shift(self, radius_in_sigmas: NDArray[np.float64]) -> NDArray[np.float64]:
+        """∫₀^{D_c} W_r(P(R > t)) dt for every r, shape (m,) → (m,): the right side of T2, rounded up."""
+        shifts = worst_event_shift(self.levels[None, :], radius_in_sigmas[:, None])
+        integrals: NDArray[np.float64] = shifts @ np.diff(self.edges) * (1 + RELATIVE_SLACK)
+        return integrals
+
+    def survival_upper_bound(self, distance: float) -> float:
+        """The upper bound on P(R > distance); 0 at and beyond D_c."""
+        if distance >= self.edges[-1]:
+            return 0.0
+        step = int(np.searchsorted(self.edges, distance, side="right")) - 1
+        return float(self.levels[max(step, 0)])
+
+    def attacked_quantile(self, gamma: float, radius_in_sigmas: float) -> float:
+        """T3: the smallest t for which this band proves P(R′ > t) ≤ gamma under a shift of r sigmas, rounded up.
+
+        Always an edge of the band (an order statistic); D_c where no level is small enough.
+        """
+        proven = np.flatnonzero(attacked_probability(self.levels, radius_in_sigmas) <= gamma)
+        bound = float(self.edges[-1])
+        return min(round_up(float(self.edges[proven[0]])), bound) if proven.size else bound
+
+
+@dataclass(frozen=True)
+class Band:
+    """A named construction: build(sorted distances, bound, alpha), and how it spends alpha."""
+
+    name: str
+    build: Callable[[NDArray[np.float64], float, float], SurvivalBand]
+    split: Callable[[int, float], Mapping[str, float]]
+
+
+def _grid_ranks(n: int, alpha: float) -> NDArray[np.int64]:
+    """Ranks m₀ = 0 < m₁ < … < n (how many samples lie above), in steps of max(1, 0.35·√(m·ln(20/α)))."""
+    log_term = math.log(20 / alpha)
+    ranks = [0]
+    while True:
+        following = ranks[-1] + max(1, int(GRID_STEP * math.sqrt(ranks[-1] * log_term)))
+        if following >= n:
+            return np.array(ranks, dtype=np.int64)
+        ranks.append(following)
+
+
+def _rank_alphas(count: int, alpha: float) -> NDArray[np.float64]:
+    """Three tenths of alpha on rank 0, the rest shared equally; all of it where rank 0 is alone."""
+    if count == 1:
+        return np.array([alpha])
+    alphas = np.full(count, (1 - RANK_0_SHARE) * alpha / (count - 1))
+    alphas[0] = RANK_0_SHARE * alpha
+    return alphas
+
+
+def _beta_upper_quantile(ranks: NDArray[np.int64], n: int, alphas: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Clopper & Pearson (1934): with m samples above, the survival is below this quantile except w.p. alpha."""
+    quantile: NDArray[np.float64] = betainccinv(ranks + 1, n - ranks, alphas) * (1 + _INVERSION_SLACK)
+    return np.minimum(1.0, quantile)
+
+
+def _order_statistics(ordered: NDArray[np.float64], bound: float, alpha: float) -> SurvivalBand:
+    """P(R > R_(n−m)) is stochastically at most Beta(m+1, n−m), ties and atoms included (docs/theory)."""
+    n = len(ordered)
+    ranks = _grid_ranks(n, alpha)
+    levels = _beta_upper_quantile(ranks, n, _rank_alphas(len(ranks), alpha))
+    # ordered[n−1−m] has m samples behind it: P(R > it) ≤ level, and so for every t up to the next grid rank.
+    # Read from small t to large: 1 below the last grid rank's distance, rank 0 from the largest sample to D_c.
+    distances = np.minimum(ordered[n - 1 - ranks], bound)
+    edges = np.concatenate(([0.0], distances[::-1], [bound]))
+    return SurvivalBand(edges=edges, levels=np.concatenate(([1.0], levels[::-1])))
+
+
+def _order_statistics_split(n: int, alpha: float) -> Mapping[str, float]:
+    alphas = _rank_alphas(len(_grid_ranks(n, alpha)), alpha)
+    return {"rank_0": float(alphas[0]), "each_other_rank": float(alphas[-1]), "grid_ranks": len(alphas)}
+
+
+def _two_valued(ordered: NDArray[np.float64], bound: float, alpha: float) -> SurvivalBand:
+    """For distances that can only be 0 or D_c, fixed before any data: one binomial, one Clopper–Pearson bound."""
+    exceeding = int(np.count_nonzero(ordered))
+    if not np.all((ordered == 0) | (ordered >= bound)):
+        stray = ordered[(ordered != 0) & (ordered < bound)][0]
+        raise InvalidDistances(
+            f"band 'two-valued/v1' takes distances of 0 or {bound!r} only, got {stray!r}; "
+            "use band='order-statistics/v1'"
+        )
+    n = len(ordered)
+    level = 1.0 if exceeding == n else float(_beta_upper_quantile(np.array([exceeding]), n, np.array([alpha]))[0])
+    return SurvivalBand(edges=np.array([0.0, bound]), levels=np.array([level]))
+
+
+def _two_valued_split(n: int, alpha: float) -> Mapping[str, float]:
+    del n
+    return {"exceedance": alpha}
+
+
+ORDER_STATISTICS: Final = Band("order-statistics/v1", _order_statistics, _order_statistics_split)
+TWO_VALUED: Final = Band("two-valued/v1", _two_valued, _two_valued_split)
+BANDS: Final[Mapping[str, Band]] = MappingProxyType({b.name: b for b in (ORDER_STATISTICS, TWO_VALUED)})
+
+
+def band_by_name(name: str) -> Band:
+    """Look a band up. Raises UnknownName."""
+    if name not in BANDS:
+        raise UnknownName("band", name, BANDS, field="band")
+    return BANDS[name]

@@ -1,0 +1,105 @@
+"""The theorems: how far a Gaussian shift of r sigmas can move the law of the outputs.
+
+Everything here is a pure function of r = ε/σ (`radius_in_sigmas`) and of probabilities; no sampling, no
+statistics. Results are upper bounds: each is rounded up past the error of the double arithmetic behind it.
+Proofs: docs/theory. T1 and T3 are Neyman–Pearson for two Gaussians (Cohen, Rosenfeld & Kolter 2019); T2 bounds W₁
+by weighted total variation (Villani, Optimal Transport, Thm 6.15) and by the worst event of each probability.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import erf, erfinv, ndtr, ndtri
+
+from smoothgen.certificates.rounding import RELATIVE_SLACK
+
+_ABSOLUTE_SLACK: Final = 4e-15  # sums of six normal CDFs, each exact to about one ulp of 1
+_NEWTON_STEPS: Final = 5  # four reach the last bit for r in [1e-4, 30]; the dual is a bound after any number
+_TINY: Final = 1e-300
+_SQRT_2PI: Final = math.sqrt(2 * math.pi)
+
+
+def total_variation(radius_in_sigmas: float) -> float:
+    """T1's factor: TV(N(0,I), N(δ,I)) = 2Φ(r/2) − 1 for ‖δ‖ = r, rounded up and at most 1."""
+    if radius_in_sigmas == 0:
+        return 0.0
+    return min(1.0, float(erf(radius_in_sigmas / math.sqrt(8))) * (1 + RELATIVE_SLACK))
+
+
+def total_variation_radius(distance: float) -> float:
+    """The largest r whose total variation is at most `distance` ∈ [0, 1), rounded down: T1 solved for r."""
+    return math.sqrt(8) * float(erfinv(distance)) * (1 - 1e-12)
+
+
+def worst_event_shift(probability: ArrayLike, radius_in_sigmas: ArrayLike) -> NDArray[np.float64]:
+    """W_r(p) = max { ∫_A |dN(r,1) − dN(0,1)| : P(A) ≤ p }, rounded up (theory T2).
+
+    Both arguments broadcast; probabilities lie in [0, 1], r ≥ 0. Concave and increasing in p, increasing in r,
+    W_r(0) = 0, W_r(1) = 2·TV.
+
+    The worst event is {|ρ − 1| > κ}, ρ the likelihood ratio: u > b, and below κ = 1 also u < a. While p is small
+    only the upper tail is used and W = Φ(Φ⁻¹(p) + r) − p. Beyond, a is found by Newton's method, and the value
+    returned is the Lagrangian dual κp + E(|ρ − 1| − κ)₊, which bounds W_r(p) from above for EVERY κ ≥ 0: an
+    unconverged κ costs tightness (second order), never validity.
+    """
+    p, r = np.broadcast_arrays(
+        np.asarray(probability, dtype=np.float64), np.asarray(radius_in_sigmas, dtype=np.float64)
+    )
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore", under="ignore"):
+        safe_r = np.where(r > 0, r, 1.0)
+        tail_only = ndtr(-(math.log(2) / safe_r + safe_r / 2))  # P(ρ > 2): up to here a = −∞
+        upper_tail = ndtr(ndtri(p) + safe_r) - p
+        both_tails = _two_tailed(p, safe_r, tail_only)
+    shift = np.where(p <= tail_only, upper_tail, both_tails)
+    shift = np.minimum(shift * (1 + RELATIVE_SLACK) + _ABSOLUTE_SLACK, 2 * _total_variation(r))
+    return np.where((p <= 0) | (r <= 0), 0.0, shift)
+
+
+def _two_tailed(p: NDArray[np.float64], r: NDArray[np.float64], tail_only: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The dual of W_r(p) for p > P(ρ > 2), minimised over κ ∈ (0, 1).
+
+    Unknown: a, the edge of the lower tail, with 1 − κ = c = e^{ra − r²/2} and b = (ln(2 − c) + r²/2)/r. Solved in the
+    form a = Φ⁻¹(p − Φ(−b(a))), whose Newton step is well conditioned from r → 0 to r → ∞.
+    """
+    remaining = np.maximum(p - tail_only, _TINY)
+    a = np.minimum(np.minimum(ndtri(remaining), r / 2 + ndtri(p / 2)), r / 2)
+    best: NDArray[np.float64] = np.full_like(a, np.inf)
+    for step in range(_NEWTON_STEPS + 1):
+        exponent = r * (a - r / 2)
+        kappa, c = -np.expm1(exponent), np.exp(exponent)
+        b = r / 2 + np.log1p(kappa) / r
+        upper = ndtr(-b)
+        event = upper + ndtr(a)
+        gain = (ndtr(r - b) - upper) + (ndtr(a) - ndtr(a - r))
+        best = np.fmin(best, kappa * p + (gain - kappa * event))
+        if step < _NEWTON_STEPS:
+            target = ndtri(np.maximum(p - upper, _TINY))
+            slope = 1 + _density(b) * c / ((2 - c) * np.maximum(_density(target), _TINY))
+            a = np.clip(a + (target - a) / slope, -45.0, r / 2)
+    return best
+
+
+def universal_w1_bound(diameter: float, radius_in_sigmas: float) -> float:
+    """T1: W₁(P, Q) ≤ D·(2Φ(r/2) − 1) for any generator whatsoever. Units of the output metric."""
+    return diameter * total_variation(radius_in_sigmas)
+
+
+def attacked_probability(probability: ArrayLike, radius_in_sigmas: float) -> NDArray[np.float64]:
+    """T3: Φ(Φ⁻¹(p) + r), the most an event of probability ≤ p can weigh after a shift of r sigmas, rounded up."""
+    p = np.asarray(probability, dtype=np.float64)
+    with np.errstate(divide="ignore"):
+        attacked = ndtr(ndtri(p) + radius_in_sigmas) * (1 + RELATIVE_SLACK) + _ABSOLUTE_SLACK
+    return np.where(p <= 0, 0.0, np.minimum(attacked, 1.0))
+
+
+def _total_variation(r: NDArray[np.float64]) -> NDArray[np.float64]:
+    variation: NDArray[np.float64] = np.minimum(1.0, erf(r / math.sqrt(8)) * (1 + RELATIVE_SLACK))
+    return variation
+
+
+def _density(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.exp(-x * x / 2) / _SQRT_2PI

@@ -1,0 +1,184 @@
+"""Certificates as JSON: schema "smoothgen/certificate/v1", its digest, and reading it back."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import math
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from smoothgen.certificates.bands import band_by_name
+from smoothgen.certificates.certificate import Certificate, Claims, Deviation
+from smoothgen.certificates.evidence import Evidence
+from smoothgen.certificates.provenance import Provenance
+from smoothgen.certificates.statement import statement
+from smoothgen.errors import InvalidCertificate, InvalidInput
+from smoothgen.mechanisms import mechanism_from_dict
+
+SCHEMA: Final = "smoothgen/certificate/v1"
+_CLAIMS: Final = {"radius", "w1_bound", "curve", "deviation", "stays", "statement"}
+_ASKED: Final = {"tolerance", "epsilon", "confidence", "alpha", "alpha_split", "method", "band"}
+_RESTS_ON: Final = {"mechanism", "bound", "diameter", "samples", "failed", "evidence"}
+_REQUIRED: Final = {"schema", "digest"} | _CLAIMS | _ASKED | _RESTS_ON
+_OPTIONAL: Final = {"id", "issued_at", "model", "metric", "sampling", "output", "threat"}
+
+
+def to_document(certificate: Certificate) -> dict[str, Any]:
+    """The certificate as JSON-ready data, `digest` included."""
+    evidence, claims = certificate.evidence, certificate.claims
+    document: dict[str, Any] = {
+        "schema": SCHEMA,
+        "id": certificate.id,
+        "issued_at": certificate.issued_at,
+        "statement": statement(certificate),
+        "method": certificate.method,
+        "band": certificate.band,
+        "radius": claims.radius,
+        "w1_bound": claims.w1_bound,
+        "tolerance": certificate.tolerance,
+        "epsilon": certificate.epsilon,
+        "confidence": certificate.confidence,
+        "alpha": certificate.alpha,
+        "alpha_split": dict(band_by_name(certificate.band).split(evidence.samples, certificate.alpha)),
+        "bound": evidence.bound,
+        "diameter": evidence.diameter,
+        "samples": evidence.samples,
+        "failed": evidence.failed,
+        "mechanism": certificate.mechanism.to_dict(),
+        "curve": [list(point) for point in claims.curve],
+        "deviation": [dataclasses.asdict(d) for d in claims.deviation],
+        "stays": None if claims.stays is None else [list(point) for point in claims.stays],
+        **certificate.provenance.to_dict(),
+        "evidence": evidence.to_dict(),
+    }
+    document = {k: v for k, v in document.items() if v is not None or k not in _OPTIONAL}
+    return {**document, "digest": content_digest(document)}
+
+
+def content_digest(document: Mapping[str, Any]) -> str:
+    """sha256 over the document in canonical JSON, without `digest` itself.
+
+    The distances enter through evidence.sha256, so the digest covers them at constant cost. Canonical: sorted keys, no
+    spaces, ASCII, numbers as Python writes them (shortest digits that read back to the same double).
+    """
+    covered = {k: v for k, v in document.items() if k != "digest"}
+    if isinstance(covered.get("evidence"), Mapping):
+        covered["evidence"] = {k: v for k, v in covered["evidence"].items() if k != "distances"}
+    canonical = json.dumps(covered, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return f"sha256:{hashlib.sha256(canonical.encode('ascii')).hexdigest()}"
+
+
+def from_document(document: Any) -> Certificate:
+    """Read a certificate as stated, without judging it: `verify` does that.
+
+    Raises InvalidCertificate naming the field that is missing, foreign or of the wrong kind.
+    """
+    if not isinstance(document, Mapping):
+        raise InvalidCertificate(f"a certificate is a JSON object, got {type(document).__name__}")
+    if document.get("schema") != SCHEMA:
+        raise InvalidCertificate(f"schema must be {SCHEMA!r}, got {document.get('schema')!r:.80}", field="schema")
+    missing, foreign = _REQUIRED - set(document), set(document) - _REQUIRED - _OPTIONAL
+    if missing or foreign:
+        raise InvalidCertificate(f"fields missing: {sorted(missing)}; unknown fields: {sorted(foreign)}")
+    number = _reader(document, _number)
+    try:
+        mechanism = mechanism_from_dict(_mapping(document["mechanism"], "mechanism"))
+    except InvalidCertificate:
+        raise
+    except InvalidInput as error:
+        raise InvalidCertificate(f"mechanism: {error}", field="mechanism") from error
+    return Certificate(
+        evidence=Evidence.from_dict(document["evidence"], bound=number("bound"), diameter=number("diameter")),
+        mechanism=mechanism,
+        alpha=number("alpha"),
+        tolerance=number("tolerance"),
+        epsilon=None if document["epsilon"] is None else number("epsilon"),
+        claims=Claims(
+            radius=number("radius"),
+            w1_bound=number("w1_bound"),
+            curve=_pairs(document["curve"], "curve"),
+            deviation=tuple(_deviation(d) for d in _list(document["deviation"], "deviation")),
+            stays=None if document["stays"] is None else _pairs(document["stays"], "stays"),
+        ),
+        band=_string(document["band"], "band"),
+        method=_string(document["method"], "method"),
+        provenance=Provenance.from_dict(document),
+        id=document.get("id"),
+        issued_at=document.get("issued_at"),
+    )
+
+
+def parse_json(text: str | bytes) -> Any:
+    """JSON to data. Raises InvalidCertificate for anything that is not strict UTF-8 JSON (NaN included)."""
+
+    def refuse(constant: str) -> Any:
+        raise InvalidCertificate(f"a certificate holds finite numbers only, got {constant}")
+
+    try:
+        return json.loads(text, parse_constant=refuse)
+    except (ValueError, RecursionError) as error:
+        if isinstance(error, InvalidCertificate):
+            raise
+        raise InvalidCertificate(f"not JSON: {error}") from error
+
+
+def load_certificate(source: str | Path) -> Certificate:
+    """Read a certificate from a file, as stated; `verify(path)` judges it. Raises InvalidCertificate, OSError."""
+    return from_document(parse_json(Path(source).read_bytes()))
+
+
+def save_certificate(certificate: Certificate, path: str | Path) -> None:
+    """Write a certificate as indented JSON."""
+    Path(path).write_text(json.dumps(to_document(certificate), indent=2) + "\n", encoding="utf-8")
+
+
+def _reader(document: Mapping[str, Any], read: Callable[[Any, str], float]) -> Callable[[str], float]:
+    return lambda name: read(document[name], name)
+
+
+def _number(value: Any, where: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise InvalidCertificate(f"{where} must be a finite number, got {value!r:.80}", field=where)
+    return float(value)
+
+
+def _string(value: Any, where: str) -> str:
+    if not isinstance(value, str):
+        raise InvalidCertificate(f"{where} must be a string, got {value!r:.80}", field=where)
+    return value
+
+
+def _list(value: Any, where: str) -> list[Any]:
+    if not isinstance(value, list):
+        raise InvalidCertificate(f"{where} must be a list, got {value!r:.80}", field=where)
+    return value
+
+
+def _mapping(value: Any, where: str) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise InvalidCertificate(f"{where} must be an object, got {value!r:.80}", field=where)
+    return value
+
+
+def _pairs(value: Any, where: str) -> tuple[tuple[float, float], ...]:
+    pairs = _list(value, where)
+    if not all(isinstance(p, list) and len(p) == 2 for p in pairs):
+        raise InvalidCertificate(f"{where} must be a list of pairs of numbers", field=where)
+    return tuple((_number(a, where), _number(b, where)) for a, b in pairs)
+
+
+def _deviation(value: Any) -> Deviation:
+    fields = _mapping(value, "deviation")
+    names = [f.name for f in dataclasses.fields(Deviation)]
+    if set(fields) != set(names):
+        raise InvalidCertificate(f"deviation entries have exactly {names}, got {sorted(fields)}", field="deviation")
+    optional = fields["to_output"]
+    return Deviation(
+        epsilon=_number(fields["epsilon"], "deviation.epsilon"),
+        gamma=_number(fields["gamma"], "deviation.gamma"),
+        to_centre=_number(fields["to_centre"], "deviation.to_centre"),
+        to_output=None if optional is None else _number(optional, "deviation.to_output"),
+    )

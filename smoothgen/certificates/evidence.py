@@ -1,0 +1,133 @@
+"""The sampled distances a certificate rests on, and nothing chosen with their help."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from smoothgen.errors import InvalidCertificate, InvalidDistances, InvalidMetric
+
+ENCODING: Final = "float32-le/base64"
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """Distances R₁ … R_n of the certification outputs to a centre chosen without them, in sample order.
+
+    distances: float32, shape (n,), each rounded UP from the measured double; +inf marks a sample that failed or
+    measured NaN, and counts as `bound`.
+    bound: D_c, at least every possible distance to the centre. diameter: D, at least every possible distance
+    between two outputs. Both in the output metric's units.
+    """
+
+    distances: NDArray[np.float32]
+    bound: float
+    diameter: float
+
+    @classmethod
+    def from_measurements(cls, distances: ArrayLike, *, bound: float, diameter: float) -> Evidence:
+        """Check and pack measured distances. NaN and +inf are failed samples.
+
+        Raises InvalidMetric for bounds that contradict each other and InvalidDistances for distances that are empty,
+        negative, not one-dimensional or beyond `bound`.
+        """
+        for name, value in (("bound", bound), ("diameter", diameter)):
+            if not (math.isfinite(value) and value > 0):
+                raise InvalidMetric(f"{name} must be a positive finite number, got {value!r}", field=name)
+        if diameter > 2 * bound * (1 + 1e-9):
+            raise InvalidMetric(
+                f"diameter {diameter!r} exceeds twice the bound {bound!r}, which the triangle inequality rules out; "
+                "bound must be at least every possible distance to the centre",
+                field="bound",
+            )
+        measured = np.asarray(distances, dtype=np.float64)
+        if measured.ndim != 1 or measured.size == 0:
+            raise InvalidDistances(
+                f"distances must be one-dimensional and not empty, got shape {measured.shape}; "
+                "the bound that needs no samples is smoothgen.universal_w1_bound",
+                field="distances",
+            )
+        failed = np.isnan(measured) | (measured == math.inf)
+        whole = measured[~failed]
+        if whole.size and whole.min() < 0:
+            raise InvalidDistances(f"distances must be at least 0, got {whole.min()!r}", field="distances")
+        # One float32 step beyond the bound is the rounding of a caller who works in single precision.
+        if whole.size and whole.max() > np.nextafter(np.float32(bound), np.float32(math.inf)):
+            raise InvalidDistances(
+                f"distance {whole.max()!r} exceeds bound={bound!r}, which must be at least every possible distance",
+                field="distances",
+            )
+        packed = measured.astype(np.float32)
+        packed = np.where(packed < measured, np.nextafter(packed, np.float32(math.inf)), packed)
+        packed[failed] = math.inf
+        return cls(distances=packed, bound=float(bound), diameter=float(diameter))
+
+    @property
+    def samples(self) -> int:
+        """n, failed samples included."""
+        return len(self.distances)
+
+    @cached_property
+    def failed(self) -> int:
+        """How many samples failed or measured NaN."""
+        return int(np.count_nonzero(np.isinf(self.distances)))
+
+    @cached_property
+    def ordered(self) -> NDArray[np.float64]:
+        """The distances in increasing order, failed samples at `bound`, shape (n,)."""
+        return np.minimum(np.sort(self.distances).astype(np.float64), self.bound)
+
+    @cached_property
+    def _packed(self) -> bytes:
+        return self.distances.astype("<f4", copy=False).tobytes()
+
+    @cached_property
+    def sha256(self) -> str:
+        """Digest of the packed distances, "sha256:<hex>"."""
+        return f"sha256:{hashlib.sha256(self._packed).hexdigest()}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON form: four bytes a sample, base64."""
+        return {
+            "encoding": ENCODING,
+            "distances": base64.b64encode(self._packed).decode("ascii"),
+            "sha256": self.sha256,
+        }
+
+    @classmethod
+    def from_dict(cls, document: Any, *, bound: float, diameter: float) -> Evidence:
+        """Inverse of `to_dict`. Raises InvalidCertificate. The stated sha256 is checked by `verify`, not here."""
+        if not isinstance(document, Mapping) or set(document) != {"encoding", "distances", "sha256"}:
+            raise InvalidCertificate("evidence must be an object with encoding, distances and sha256", field="evidence")
+        if document["encoding"] != ENCODING:
+            raise InvalidCertificate(
+                f"evidence.encoding must be {ENCODING!r}, got {document['encoding']!r:.80}",
+                field="evidence.encoding",
+            )
+        try:
+            packed = base64.b64decode(document["distances"], validate=True)
+        except (binascii.Error, TypeError, ValueError) as error:
+            raise InvalidCertificate(
+                f"evidence.distances is not base64: {error}", field="evidence.distances"
+            ) from error
+        if not packed or len(packed) % 4:
+            raise InvalidCertificate(
+                f"evidence.distances must hold a positive number of 4-byte floats, got {len(packed)} bytes",
+                field="evidence.distances",
+            )
+        distances = np.frombuffer(packed, dtype="<f4").astype(np.float32)
+        if np.isnan(distances).any() or (distances < 0).any():
+            raise InvalidCertificate(
+                "evidence.distances must be at least 0 (a failed sample is +inf, never NaN)",
+                field="evidence.distances",
+            )
+        return cls(distances=distances, bound=bound, diameter=diameter)

@@ -1,0 +1,124 @@
+"""What a certificate is about: which model, metric, noise, output and threat.
+
+The arithmetic of a certificate needs none of this; a person who reads one needs all of it. Everything is optional for
+`certify` on bare distances, and complete in certificates issued by a server.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from smoothgen.errors import InvalidCertificate
+
+Section = TypeVar("Section")
+
+
+@dataclass(frozen=True)
+class ModelIdentity:
+    """Which generator. `digest`: sha256 over its weights, "sha256:<hex>"."""
+
+    name: str
+    revision: str
+    digest: str
+
+
+@dataclass(frozen=True)
+class MetricIdentity:
+    """Which distance between outputs, and the centre c it was measured from.
+
+    `options` are the request's (an extraction rule, a cap); `centre` is what recomputing the distances needs.
+    """
+
+    name: str
+    description: str
+    cap: float | None
+    options: dict[str, Any]
+    centre: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """Where the random numbers came from (`smoothgen.noise`). The seed is a 128-bit hexadecimal number."""
+
+    seed: str
+    seed_origin: str
+    noise_scheme: str
+    randomness: str
+    selection_samples: int
+
+
+@dataclass(frozen=True)
+class OutputIdentity:
+    """The output handed to the client. `distance_to_centre` is rounded up; `digest` is over its exact bytes."""
+
+    kind: str
+    media_type: str
+    digest: str
+    distance_to_centre: float
+
+
+@dataclass(frozen=True)
+class Threat:
+    """What is attacked, in which units, and what is outside the threat because it is held fixed."""
+
+    attack_on: str
+    dimension: int
+    embedding_norm: float
+    noise_norm: float
+    held_fixed: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """The five sections, each None where nothing is known."""
+
+    model: ModelIdentity | None = None
+    metric: MetricIdentity | None = None
+    sampling: Sampling | None = None
+    output: OutputIdentity | None = None
+    threat: Threat | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON form, empty sections left out."""
+        sections = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        return {name: _plain(section) for name, section in sections.items() if section is not None}
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any]) -> Provenance:
+        """Read the sections present. Raises InvalidCertificate naming the field that does not fit."""
+        classes = {
+            "model": ModelIdentity,
+            "metric": MetricIdentity,
+            "sampling": Sampling,
+            "output": OutputIdentity,
+            "threat": Threat,
+        }
+        return cls(**{name: _read(kind, document[name], name) for name, kind in classes.items() if name in document})
+
+
+def _plain(section: Any) -> dict[str, Any]:
+    return {k: list(v) if isinstance(v, tuple) else v for k, v in dataclasses.asdict(section).items()}
+
+
+def _read(kind: type[Section], document: Any, where: str) -> Section:
+    fields = typing.get_type_hints(kind)
+    if not isinstance(document, Mapping) or set(document) != set(fields):
+        raise InvalidCertificate(f"{where} must be an object with exactly {sorted(fields)}, got {document!r:.200}")
+    return kind(**{name: _convert(document[name], hint, f"{where}.{name}") for name, hint in fields.items()})
+
+
+def _convert(value: Any, hint: Any, where: str) -> Any:
+    accepted = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+    if typing.get_origin(hint) is tuple and isinstance(value, list) and all(isinstance(v, str) for v in value):
+        return tuple(value)
+    if float in accepted and isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    plain = tuple(typing.get_origin(a) or a for a in accepted)
+    if isinstance(value, plain) and not (isinstance(value, bool) and bool not in plain):
+        return value
+    raise InvalidCertificate(f"{where} must be {getattr(hint, '__name__', hint)}, got {value!r:.200}", field=where)

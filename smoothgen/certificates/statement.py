@@ -1,0 +1,32 @@
+"""The certificate's claim in one paragraph a lawyer can read."""
+
+from __future__ import annotations
+
+from smoothgen.certificates.certificate import Certificate
+
+
+def statement(certificate: Certificate) -> str:
+    """What is certified, in words, from the certificate's own numbers. Deterministic."""
+    claims, provenance = certificate.claims, certificate.provenance
+    attacked = provenance.threat.attack_on if provenance.threat else "embedding"
+    metric = f" in {provenance.metric.description}" if provenance.metric else ""
+    epsilon = certificate.epsilon or claims.radius
+    sentences = [
+        f"With confidence {certificate.confidence!r}, no attack on the {attacked} of l2 norm at most {epsilon!r} moves "
+        f"the distribution of outputs by more than {claims.w1_bound!r} in Wasserstein-1{metric}."
+    ]
+    if claims.stays is not None:
+        answer = provenance.metric.centre.get("label") if provenance.metric else None
+        kept = dict(claims.stays)[epsilon]
+        named = "the certified answer" if answer is None else f"the answer {answer!r}"
+        sentences.append(f"Under any such attack a fresh output gives {named} with probability at least {kept!r}.")
+    if provenance.threat and provenance.threat.held_fixed:
+        sentences.append(f"Held fixed, outside the threat: {', '.join(provenance.threat.held_fixed)}.")
+    if provenance.sampling and provenance.sampling.seed_origin == "client":
+        sentences.append("The client chose the seed, so the confidence does not hold against that client.")
+    if certificate.evidence.failed:
+        sentences.append(
+            f"{certificate.evidence.failed} of {certificate.evidence.samples} samples failed and count as the worst "
+            "distance."
+        )
+    return " ".join(sentences)

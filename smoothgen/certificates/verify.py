@@ -1,0 +1,196 @@
+"""Check a stranger's certificate: recompute everything it states from the evidence it carries."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from smoothgen.certificates.certificate import METHOD, Certificate, Claims
+from smoothgen.certificates.certify import derive_claims
+from smoothgen.certificates.document import content_digest, from_document, parse_json, to_document
+from smoothgen.certificates.rounding import SIGNIFICANT_DIGITS
+from smoothgen.certificates.statement import statement
+from smoothgen.errors import InvalidCertificate, InvalidInput
+
+_UNITS_LAST_PLACE: Final = 10.0 ** (1 - SIGNIFICANT_DIGITS)
+"""Largest relative size of one unit in the last certified digit. Another machine's erf can differ in its last bits and
+so tip the outward rounding by one unit; more than that is an altered number."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was checked, whether it holds, and what was found."""
+
+    name: str
+    passed: bool
+    detail: str
+
+
+@dataclass(frozen=True)
+class Verification:
+    """The verdict: true in a boolean context exactly if every check passed."""
+
+    checks: tuple[Check, ...]
+
+    @property
+    def valid(self) -> bool:
+        """Whether every check passed."""
+        return bool(self.checks) and all(check.passed for check in self.checks)
+
+    def __bool__(self) -> bool:
+        return self.valid
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON form, as POST /certificates/verify answers it."""
+        return {"valid": self.valid, "checks": [vars(check) for check in self.checks]}
+
+
+def verify(certificate: Certificate | Mapping[str, Any] | str | bytes | Path) -> Verification:
+    """Recompute a certificate from its evidence and compare every stated number. Needs no model and no server.
+
+    Accepts a Certificate, its JSON document (parsed or as text), or a Path. A document that is no certificate at all
+    gives a verdict too: one failed check, `document`. What it cannot know: whether the distances were honestly
+    measured. The digest catches changes, not forgery: anyone can compute one.
+
+    Raises OSError when a path cannot be read.
+    """
+    try:
+        document = _document(certificate)
+        stated = from_document(document)
+    except InvalidCertificate as error:
+        return Verification((Check("document", False, str(error)),))
+    checks = [Check("document", True, f"reads as {document['schema']}"), _method(stated)]
+    if checks[-1].passed:
+        checks += [_digest(document), _evidence(document), *_claims(stated), *_derived(document, stated)]
+    return Verification(tuple(checks))
+
+
+def _document(certificate: Certificate | Mapping[str, Any] | str | bytes | Path) -> Any:
+    if isinstance(certificate, Certificate):
+        return to_document(certificate)
+    if isinstance(certificate, Path):
+        return parse_json(certificate.read_bytes())
+    if isinstance(certificate, str | bytes):
+        return parse_json(certificate)
+    return certificate
+
+
+def _method(stated: Certificate) -> Check:
+    known = stated.method == METHOD
+    return Check("method", known, f"{stated.method!r}" + ("" if known else f"; this library verifies {METHOD!r}"))
+
+
+def _digest(document: Mapping[str, Any]) -> Check:
+    try:
+        computed = content_digest(document)
+    except (ValueError, TypeError, RecursionError) as error:
+        return Check("digest", False, f"the document cannot be digested: {error}")
+    matches = document["digest"] == computed
+    return Check(
+        "digest",
+        matches,
+        "matches the content" if matches else f"stated {document['digest']!r:.80}, is {computed}",
+    )
+
+
+def _evidence(document: Mapping[str, Any]) -> Check:
+    evidence = document["evidence"]
+    computed = from_document(document).evidence.sha256
+    matches = evidence["sha256"] == computed
+    return Check(
+        "evidence",
+        matches,
+        "matches its sha256" if matches else f"stated {evidence['sha256']!r:.80}, is {computed}",
+    )
+
+
+def _claims(stated: Certificate) -> Iterable[Check]:
+    """Derive every claim again. Inputs out of range fail one check that says which."""
+    try:
+        _require_sound_inputs(stated)
+        derived = derive_claims(
+            stated.evidence,
+            stated.mechanism,
+            alpha=stated.alpha,
+            tolerance=stated.tolerance,
+            epsilon=stated.epsilon,
+            band=stated.band,
+            provenance=stated.provenance,
+        )
+    except InvalidInput as error:
+        yield Check("inputs", False, str(error))
+        return
+    yield Check("inputs", True, "alpha, tolerance, bounds and distances are in range")
+    flat = _flatten(stated.claims), _flatten(derived)
+    for name in ("radius", "w1_bound", "curve", "deviation", "stays"):
+        yield _compare(name, *(claims[name] for claims in flat))
+    asked = stated.epsilon is None or stated.claims.w1_bound <= stated.tolerance
+    yield Check(
+        "epsilon",
+        asked,
+        "the bound at the asked epsilon is within the tolerance"
+        if asked
+        else "the bound "
+        f"{stated.claims.w1_bound!r} at epsilon {stated.epsilon!r} is above the tolerance {stated.tolerance!r}",
+    )
+
+
+def _require_sound_inputs(stated: Certificate) -> None:
+    evidence = stated.evidence
+    # The same door as for fresh measurements: empty, negative, beyond the bound, contradictory bounds.
+    type(evidence).from_measurements(evidence.distances, bound=evidence.bound, diameter=evidence.diameter)
+    if not 0 < stated.alpha < 1:
+        raise InvalidCertificate(f"alpha must lie strictly between 0 and 1, got {stated.alpha!r}")
+    if not 0 < stated.tolerance < evidence.diameter:
+        raise InvalidCertificate(f"tolerance must lie in (0, {evidence.diameter!r}), got {stated.tolerance!r}")
+    if stated.epsilon is not None and stated.epsilon <= 0:
+        raise InvalidCertificate(f"epsilon must be positive, got {stated.epsilon!r}")
+
+
+def _flatten(claims: Claims) -> dict[str, tuple[float | None, ...]]:
+    return {
+        "radius": (claims.radius,),
+        "w1_bound": (claims.w1_bound,),
+        "curve": tuple(x for point in claims.curve for x in point),
+        "deviation": tuple(x for d in claims.deviation for x in (d.epsilon, d.gamma, d.to_centre, d.to_output)),
+        "stays": () if claims.stays is None else tuple(x for point in claims.stays for x in point),
+    }
+
+
+def _compare(name: str, stated: tuple[float | None, ...], derived: tuple[float | None, ...]) -> Check:
+    if len(stated) != len(derived):
+        return Check(name, False, f"states {len(stated)} numbers where the evidence gives {len(derived)}")
+    for s, d in zip(stated, derived, strict=True):
+        if s != d and (s is None or d is None or not math.isclose(s, d, rel_tol=1.5 * _UNITS_LAST_PLACE)):
+            return Check(name, False, f"states {s!r}, the evidence gives {d!r}")
+    return Check(
+        name,
+        True,
+        f"follows from the evidence: {stated[0]!r}" if len(stated) == 1 else "follows from the evidence",
+    )
+
+
+def _derived(document: Mapping[str, Any], stated: Certificate) -> Iterable[Check]:
+    """What is stated twice must agree: counts, confidence, the split of alpha, the sentence itself."""
+    again: Callable[[], dict[str, Any]] = lambda: to_document(stated)  # noqa: E731
+    try:
+        rebuilt = again()
+    except InvalidInput as error:
+        yield Check("derived", False, str(error))
+        return
+    for name in ("samples", "failed", "confidence", "alpha_split"):
+        same = document[name] == rebuilt[name]
+        yield Check(
+            name,
+            same,
+            f"{rebuilt[name]!r}" if same else f"states {document[name]!r:.80}, is {rebuilt[name]!r}",
+        )
+    same = document["statement"] == statement(stated)
+    yield Check("statement", same, "says what the numbers say" if same else f"should read: {statement(stated)}")
+    if stated.provenance.threat is not None:
+        noise = getattr(stated.mechanism, "sigma", 0.0) * math.sqrt(stated.provenance.threat.dimension)
+        same = math.isclose(stated.provenance.threat.noise_norm, noise, rel_tol=1e-6)
+        yield Check("noise_norm", same, f"sigma·√dimension is {noise:.6g}")

@@ -1,0 +1,3 @@
+"""c"""
+
+Client = AsyncClient = None

@@ -1,0 +1,118 @@
+"""Every exception SmoothGen raises on purpose, in one tree.
+
+SmoothGenError
+├── InvalidInput (also a ValueError): the caller can mend it; the message carries the value and the remedy
+│   ├── InvalidSigma          a noise level that is not a positive finite number
+│   ├── InvalidBudget         a robustness budget the model's calibration cannot serve
+│   ├── InvalidEpsilon        an attack norm that is negative or not finite
+│   ├── InvalidTolerance      a tolerance outside (0, diameter)
+│   ├── InvalidAlpha          a failure probability (or confidence) outside (0, 1)
+│   ├── InvalidDistances      distances that cannot be evidence
+│   ├── InvalidMetric         bounds or options of an output metric that contradict each other
+│   ├── InvalidSeed           a seed outside its range
+│   ├── InvalidPrompt         a prompt the model cannot take
+│   ├── InvalidParameters     generation parameters the model cannot take
+│   ├── UnknownName           no such model, mechanism, metric …; the message lists the known ones
+│   └── InvalidCertificate    a document that is not a certificate of a version we read
+├── NotFound                  no such job or certificate here (or no longer)
+├── Conflict                  the request contradicts an earlier one
+├── GenerationFailed          the model gave nothing a certificate could be made from
+├── QueueUnavailable          Redis cannot be reached
+└── ServerProblem             a SmoothGen server answered with a problem document (raised by the client)
+
+An abstention is not in this tree: it is a result (`smoothgen.Abstention`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+
+class SmoothGenError(Exception):
+    """Base of every exception raised on purpose."""
+
+
+class InvalidInput(SmoothGenError, ValueError):
+    """Something the caller can mend. `field` names it where the caller's field is known."""
+
+    def __init__(self, message: str, *, field: str | None = None) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class InvalidSigma(InvalidInput):
+    """A noise level that is not a positive finite number."""
+
+
+class InvalidBudget(InvalidInput):
+    """A robustness budget the model's calibration cannot serve."""
+
+
+class InvalidEpsilon(InvalidInput):
+    """An attack norm that is negative or not finite."""
+
+
+class InvalidTolerance(InvalidInput):
+    """A tolerance outside (0, diameter)."""
+
+
+class InvalidAlpha(InvalidInput):
+    """A failure probability outside (0, 1)."""
+
+
+class InvalidDistances(InvalidInput):
+    """Distances that cannot be evidence: empty, negative, or beyond their stated bound."""
+
+
+class InvalidMetric(InvalidInput):
+    """Bounds or options of an output metric that contradict each other."""
+
+
+class InvalidSeed(InvalidInput):
+    """A seed outside its range."""
+
+
+class InvalidPrompt(InvalidInput):
+    """A prompt the model cannot take."""
+
+
+class InvalidParameters(InvalidInput):
+    """Generation parameters the model cannot take."""
+
+
+class InvalidCertificate(InvalidInput):
+    """A document that is not a certificate of a version this library reads."""
+
+
+class UnknownName(InvalidInput):
+    """No such model, mechanism or metric. The message lists the known ones."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str], *, field: str | None = None) -> None:
+        self.kind, self.name, self.known = kind, name, tuple(sorted(known))
+        listed = ", ".join(self.known) if self.known else "none"
+        super().__init__(f"unknown {kind} {name!r}; known: {listed}", field=field)
+
+
+class NotFound(SmoothGenError):
+    """No such job or certificate here, or no longer."""
+
+
+class Conflict(SmoothGenError):
+    """The request contradicts an earlier one, such as an idempotency key used for another body."""
+
+
+class GenerationFailed(SmoothGenError):
+    """The model gave nothing a certificate could be made from."""
+
+
+class QueueUnavailable(SmoothGenError):
+    """Redis cannot be reached."""
+
+
+class ServerProblem(SmoothGenError):
+    """A SmoothGen server answered with an RFC 9457 problem document, kept in `problem`."""
+
+    def __init__(self, status: int, problem: Mapping[str, Any]) -> None:
+        self.status, self.problem = status, dict(problem)
+        super().__init__(f"{status} {problem.get('title', 'error')}: {problem.get('detail', '')}".strip())

@@ -1,0 +1,20 @@
+"""Mechanisms by the name that stands in certificates and requests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from smoothgen.errors import UnknownName
+from smoothgen.mechanisms.gaussian import Gaussian
+from smoothgen.mechanisms.protocol import Mechanism
+
+_READERS: dict[str, Callable[[Mapping[str, Any]], Mechanism]] = {Gaussian.name: Gaussian.from_dict}
+
+
+def mechanism_from_dict(document: Mapping[str, Any]) -> Mechanism:
+    """Read a mechanism from its JSON form. Raises UnknownName, InvalidCertificate or the mechanism's own error."""
+    name = str(document.get("name"))
+    if name not in _READERS:
+        raise UnknownName("mechanism", name, _READERS, field="mechanism.name")
+    return _READERS[name](document)

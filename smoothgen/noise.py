@@ -1,0 +1,99 @@
+"""Random numbers that belong to (seed, stream, index) and to nothing else.
+
+Sample 17 of a job draws the same numbers in a batch of 1 or of 64, on any worker, on the first try or the
+third. This is what makes a retry harmless: redrawing after a crash would bias the sample, because a crash can
+depend on the output (theory §3).
+
+Generator: Philox4x64-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011) in numpy's
+implementation. Key: the 128-bit seed. Counter: words 0-1 count blocks, word 2 is the sample index, word 3 the
+stream, so no two (stream, index) pairs can ever overlap. Raw 64-bit words become uniforms on the 2⁵²-point grid
+of midpoints, and uniforms become normals by the inverse CDF: one word, one normal.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtri
+
+from smoothgen.errors import InvalidSeed
+
+SCHEME: Final = "philox4x64-10/ndtri/v1"
+"""Name of this file's construction, recorded in certificates. Another construction gets another name."""
+
+CLIENT_SEED_LIMIT: Final = 2**63
+_MAX_INDEX: Final = 2**63
+
+
+class Stream(IntEnum):
+    """What the numbers are for. Streams never share a number, so selection can never see certification noise."""
+
+    SELECTION = 0
+    CERTIFICATION = 1
+    SERVED = 2
+    GENERATOR = 3
+    GENERATOR_SELECTION = 4
+    GENERATOR_SERVED = 5
+    GENERATOR_COMMON = 6
+    CALIBRATION = 7
+
+
+@dataclass(frozen=True)
+class Seed:
+    """A 128-bit seed and who chose it.
+
+    A probability statement against an attacker needs a seed the attacker did not know, so `fresh()` is drawn
+    after the prompt arrived. A client's seed reproduces a run; the certificate then says `seed_origin: client`.
+    """
+
+    value: int
+    origin: Literal["server", "client"]
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.value < 2**128:
+            raise InvalidSeed(f"seed must lie in [0, 2^128), got {self.value}")
+
+    @classmethod
+    def fresh(cls) -> Seed:
+        """A secret seed from the operating system's entropy."""
+        return cls(secrets.randbits(128), "server")
+
+    @classmethod
+    def from_client(cls, value: int) -> Seed:
+        """A seed given with a request. Raises InvalidSeed outside [0, 2⁶³)."""
+        if not 0 <= value < CLIENT_SEED_LIMIT:
+            raise InvalidSeed(f"seed must be a whole number in [0, 2^63), got {value}", field="seed")
+        return cls(value, "client")
+
+    def __str__(self) -> str:
+        return f"{self.value:032x}"
+
+
+def uniforms(seed: Seed, stream: Stream, index: int, count: int) -> NDArray[np.float64]:
+    """`count` independent uniforms in the open interval (0, 1), shape (count,)."""
+    if not 0 <= index < _MAX_INDEX:
+        raise InvalidSeed(f"sample index must lie in [0, 2^63), got {index}")
+    counter = (int(stream) << 192) | (index << 128)
+    words = np.random.Philox(key=seed.value, counter=counter).random_raw(count)
+    # 52 bits and a half step: neither 0 nor 1 can occur, so the inverse CDF below is always finite.
+    return ((words >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52
+
+
+def normals(seed: Seed, stream: Stream, index: int, count: int) -> NDArray[np.float64]:
+    """`count` independent standard normals, shape (count,)."""
+    drawn: NDArray[np.float64] = ndtri(uniforms(seed, stream, index, count))
+    return drawn
+
+
+def gumbels(seed: Seed, stream: Stream, index: int, count: int) -> NDArray[np.float64]:
+    """`count` independent standard Gumbel variables, shape (count,).
+
+    argmax(logits + gumbels) is an exact draw from softmax(logits) (Gumbel-max), and sharing the Gumbels couples
+    two draws from nearby logits so that they mostly agree.
+    """
+    return -np.log(-np.log(uniforms(seed, stream, index, count)))
