@@ -18,6 +18,7 @@ SmoothGenError
 ├── Conflict                  the request contradicts an earlier one
 ├── GenerationFailed          the model gave nothing a certificate could be made from
 ├── QueueUnavailable          Redis cannot be reached
+├── ServerUnreachable         no SmoothGen server answers at this address (raised by the client)
 └── ServerProblem             a SmoothGen server answered with a problem document (raised by the client)
 
 An abstention is not in this tree: it is a result (`smoothgen.Abstention`).
@@ -108,6 +109,10 @@ class GenerationFailed(SmoothGenError):
 
 class QueueUnavailable(SmoothGenError):
     """Redis cannot be reached."""
+
+
+class ServerUnreachable(SmoothGenError):
+    """No SmoothGen server answers at this address, or the answer is not SmoothGen's."""
 
 
 class ServerProblem(SmoothGenError):

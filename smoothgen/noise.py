@@ -5,13 +5,14 @@ third. This is what makes a retry harmless: redrawing after a crash would bias t
 depend on the output (theory §3).
 
 Generator: Philox4x64-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011) in numpy's
-implementation. Key: the 128-bit seed. Counter: words 0-1 count blocks, word 2 is the sample index, word 3 the
-stream, so no two (stream, index) pairs can ever overlap. Raw 64-bit words become uniforms on the 2⁵²-point grid
+implementation. Key: the 128-bit seed. Counter: word 0 counts blocks, word 1 is a step, word 2 the sample
+index, word 3 the stream, so no two of them can ever overlap. Raw 64-bit words become uniforms on the 2⁵²-point grid
 of midpoints, and uniforms become normals by the inverse CDF: one word, one normal.
 """
 
 from __future__ import annotations
 
+import operator
 import secrets
 from dataclasses import dataclass
 from enum import IntEnum
@@ -55,8 +56,8 @@ class Seed:
     origin: Literal["server", "client"]
 
     def __post_init__(self) -> None:
-        if not 0 <= self.value < 2**128:
-            raise InvalidSeed(f"seed must lie in [0, 2^128), got {self.value}")
+        if not (isinstance(self.value, int) and 0 <= self.value < 2**128):
+            raise InvalidSeed(f"seed must be a whole number in [0, 2^128), got {self.value!r}")
 
     @classmethod
     def fresh(cls) -> Seed:
@@ -66,19 +67,24 @@ class Seed:
     @classmethod
     def from_client(cls, value: int) -> Seed:
         """A seed given with a request. Raises InvalidSeed outside [0, 2⁶³)."""
-        if not 0 <= value < CLIENT_SEED_LIMIT:
-            raise InvalidSeed(f"seed must be a whole number in [0, 2^63), got {value}", field="seed")
+        if not (isinstance(value, int) and 0 <= value < CLIENT_SEED_LIMIT):
+            raise InvalidSeed(f"seed must be a whole number in [0, 2^63), got {value!r}", field="seed")
         return cls(value, "client")
 
     def __str__(self) -> str:
         return f"{self.value:032x}"
 
 
-def uniforms(seed: Seed, stream: Stream, index: int, count: int) -> NDArray[np.float64]:
-    """`count` independent uniforms in the open interval (0, 1), shape (count,)."""
+def uniforms(seed: Seed, stream: Stream, index: int, count: int, *, step: int = 0) -> NDArray[np.float64]:
+    """`count` independent uniforms in the open interval (0, 1), shape (count,).
+
+    `step` opens a further sequence for the same sample: a generator that draws token by token asks once a token.
+    """
+    # A numpy integer shifted by 128 bits is 0, and every sample would draw the same noise.
+    index = operator.index(index)
     if not 0 <= index < _MAX_INDEX:
         raise InvalidSeed(f"sample index must lie in [0, 2^63), got {index}")
-    counter = (int(stream) << 192) | (index << 128)
+    counter = (int(stream) << 192) | (index << 128) | (step << 64)
     words = np.random.Philox(key=seed.value, counter=counter).random_raw(count)
     # 52 bits and a half step: neither 0 nor 1 can occur, so the inverse CDF below is always finite.
     return ((words >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52
@@ -90,10 +96,10 @@ def normals(seed: Seed, stream: Stream, index: int, count: int) -> NDArray[np.fl
     return drawn
 
 
-def gumbels(seed: Seed, stream: Stream, index: int, count: int) -> NDArray[np.float64]:
+def gumbels(seed: Seed, stream: Stream, index: int, count: int, *, step: int = 0) -> NDArray[np.float64]:
     """`count` independent standard Gumbel variables, shape (count,).
 
     argmax(logits + gumbels) is an exact draw from softmax(logits) (Gumbel-max), and sharing the Gumbels couples
     two draws from nearby logits so that they mostly agree.
     """
-    return -np.log(-np.log(uniforms(seed, stream, index, count)))
+    return -np.log(-np.log(uniforms(seed, stream, index, count, step=step)))

@@ -18,11 +18,12 @@ from scipy.special import betainccinv
 
 from smoothgen.certificates.bounds import attacked_probability, worst_event_shift
 from smoothgen.certificates.rounding import RELATIVE_SLACK, round_up
-from smoothgen.errors import InvalidDistances, UnknownName
+from smoothgen.errors import InvalidAlpha, InvalidDistances, UnknownName
 
 _INVERSION_SLACK: Final = 1e-9  # relative; far above the error of the inverse incomplete beta function
 RANK_0_SHARE: Final = 0.3
 GRID_STEP: Final = 0.35
+LEAST_ALPHA: Final = 1e-12
 
 
 @dataclass(frozen=True)
@@ -39,11 +40,15 @@ class SurvivalBand:
     def integral_of_worst_shift(self, radius_in_sigmas: NDArray[np.float64]) -> NDArray[np.float64]:
         """∫₀^{D_c} W_r(P(R > t)) dt for every r, shape (m,) → (m,): the right side of T2, rounded up."""
         shifts = worst_event_shift(self.levels[None, :], radius_in_sigmas[:, None])
-        integrals: NDArray[np.float64] = shifts @ np.diff(self.edges) * (1 + RELATIVE_SLACK)
+        # numpy's pairwise sum, not a BLAS product: its error is below the slack at any length, and a row's value does
+        # not depend on how many rows are computed with it.
+        integrals: NDArray[np.float64] = (shifts * np.diff(self.edges)).sum(axis=1) * (1 + RELATIVE_SLACK)
         return integrals
 
     def survival_upper_bound(self, distance: float) -> float:
-        """The upper bound on P(R > distance); 0 at and beyond D_c."""
+        """The upper bound on P(R > distance); 0 at and beyond D_c. Raises InvalidDistances for NaN."""
+        if math.isnan(distance):
+            raise InvalidDistances(f"distance must be a number, got {distance!r}", field="distance")
         if distance >= self.edges[-1]:
             return 0.0
         step = int(np.searchsorted(self.edges, distance, side="right")) - 1
@@ -68,8 +73,18 @@ class Band:
     split: Callable[[int, float], Mapping[str, float]]
 
 
+def require_alpha(alpha: float) -> None:
+    """Raises InvalidAlpha unless alpha lies in [1e-12, 1), where every level below is computed to nine digits."""
+    if not LEAST_ALPHA <= alpha < 1:  # refuses NaN too
+        raise InvalidAlpha(
+            f"alpha must lie in [{LEAST_ALPHA:g}, 1), got {alpha!r}; it is 1 - confidence, such as 0.001",
+            field="alpha",
+        )
+
+
 def _grid_ranks(n: int, alpha: float) -> NDArray[np.int64]:
     """Ranks m₀ = 0 < m₁ < … < n (how many samples lie above), in steps of max(1, 0.35·√(m·ln(20/α)))."""
+    require_alpha(alpha)
     log_term = math.log(20 / alpha)
     ranks = [0]
     while True:
@@ -117,7 +132,7 @@ def _two_valued(ordered: NDArray[np.float64], bound: float, alpha: float) -> Sur
     if not np.all((ordered == 0) | (ordered >= bound)):
         stray = ordered[(ordered != 0) & (ordered < bound)][0]
         raise InvalidDistances(
-            f"band 'two-valued/v1' takes distances of 0 or {bound!r} only, got {stray!r}; "
+            f"band 'two-valued/v1' takes distances of 0 or {bound!r} only, got {float(stray)!r}; "
             "use band='order-statistics/v1'"
         )
     n = len(ordered)

@@ -18,7 +18,7 @@ from scipy.special import erf, erfinv, ndtr, ndtri
 from smoothgen.certificates.rounding import RELATIVE_SLACK
 
 _ABSOLUTE_SLACK: Final = 4e-15  # sums of six normal CDFs, each exact to about one ulp of 1
-_NEWTON_STEPS: Final = 5  # four reach the last bit for r in [1e-4, 30]; the dual is a bound after any number
+_NEWTON_STEPS: Final = 4  # three reach 1e-13 or the last bits for r in [1e-6, 60]; the dual is a bound after any number
 _TINY: Final = 1e-300
 _SQRT_2PI: Final = math.sqrt(2 * math.pi)
 
@@ -62,11 +62,16 @@ def worst_event_shift(probability: ArrayLike, radius_in_sigmas: ArrayLike) -> ND
 def _two_tailed(p: NDArray[np.float64], r: NDArray[np.float64], tail_only: NDArray[np.float64]) -> NDArray[np.float64]:
     """The dual of W_r(p) for p > P(ρ > 2), minimised over κ ∈ (0, 1).
 
-    Unknown: a, the edge of the lower tail, with 1 − κ = c = e^{ra − r²/2} and b = (ln(2 − c) + r²/2)/r. Solved in the
-    form a = Φ⁻¹(p − Φ(−b(a))), whose Newton step is well conditioned from r → 0 to r → ∞.
+    Unknown: a, the edge of the lower tail, with 1 − κ = c = e^{ra − r²/2} and b = (ln(2 − c) + r²/2)/r. Newton's method
+    on ln(P(worst event) − P(ρ > 2)) as a function of a, which is close to straight whichever tail grows, from the least
+    of three starting points beyond the solution: all the growth in the lower tail, all of it in the upper one, and
+    equal tails around r/2 (r → 0).
     """
     remaining = np.maximum(p - tail_only, _TINY)
-    a = np.minimum(np.minimum(ndtri(remaining), r / 2 + ndtri(p / 2)), r / 2)
+    c_of_upper_tail = np.maximum(1 - np.expm1(-r * (ndtri(p) + r / 2)), _TINY)
+    start = np.minimum(ndtri(remaining), r / 2 + np.log(c_of_upper_tail) / r)
+    start = np.minimum(start, r / 2)
+    a = np.minimum(start, r / 2 + ndtri(p / 2))
     best: NDArray[np.float64] = np.full_like(a, np.inf)
     for step in range(_NEWTON_STEPS + 1):
         exponent = r * (a - r / 2)
@@ -77,9 +82,9 @@ def _two_tailed(p: NDArray[np.float64], r: NDArray[np.float64], tail_only: NDArr
         gain = (ndtr(r - b) - upper) + (ndtr(a) - ndtr(a - r))
         best = np.fmin(best, kappa * p + (gain - kappa * event))
         if step < _NEWTON_STEPS:
-            target = ndtri(np.maximum(p - upper, _TINY))
-            slope = 1 + _density(b) * c / ((2 - c) * np.maximum(_density(target), _TINY))
-            a = np.clip(a + (target - a) / slope, -45.0, r / 2)
+            grown = np.maximum(event - tail_only, _TINY)
+            slope = (_density(a) + _density(b) * c / (2 - c)) / grown
+            a = np.clip(a + np.log(remaining / grown) / np.maximum(slope, _TINY), -45.0, start)
     return best
 
 
@@ -91,7 +96,7 @@ def universal_w1_bound(diameter: float, radius_in_sigmas: float) -> float:
 def attacked_probability(probability: ArrayLike, radius_in_sigmas: float) -> NDArray[np.float64]:
     """T3: Φ(Φ⁻¹(p) + r), the most an event of probability ≤ p can weigh after a shift of r sigmas, rounded up."""
     p = np.asarray(probability, dtype=np.float64)
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore"):
         attacked = ndtr(ndtri(p) + radius_in_sigmas) * (1 + RELATIVE_SLACK) + _ABSOLUTE_SLACK
     return np.where(p <= 0, 0.0, np.minimum(attacked, 1.0))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
 from typing import Final
@@ -69,12 +69,16 @@ class Certificate:
     method: str = METHOD
     provenance: Provenance = field(default_factory=Provenance)
     id: str | None = None
-    issued_at: str | None = None
+    requested_at: str | None = None
 
     @property
     def radius(self) -> float:
         """ε_c: no attack within this l2 norm moves the outputs by more than `tolerance`. Rounded down."""
         return self.claims.radius
+
+    def identified(self, certificate_id: str, requested_at: str) -> Certificate:
+        """This certificate with its id and the time (ISO 8601) of the request it answers."""
+        return replace(self, id=certificate_id, requested_at=requested_at)
 
     @property
     def confidence(self) -> float:

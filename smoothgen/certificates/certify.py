@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike
 
-from smoothgen.certificates.bands import ORDER_STATISTICS, SurvivalBand, band_by_name
+from smoothgen.certificates.bands import ORDER_STATISTICS, SurvivalBand, band_by_name, require_alpha
 from smoothgen.certificates.bounds import attacked_probability, total_variation_radius
 from smoothgen.certificates.certificate import (
     Abstention,
@@ -23,7 +23,7 @@ from smoothgen.certificates.certificate import (
 from smoothgen.certificates.evidence import Evidence
 from smoothgen.certificates.provenance import Provenance
 from smoothgen.certificates.rounding import round_down, round_up
-from smoothgen.errors import InvalidAlpha, InvalidEpsilon, InvalidTolerance
+from smoothgen.errors import InvalidDistances, InvalidEpsilon, InvalidTolerance
 from smoothgen.mechanisms import Mechanism
 
 CURVE_POINTS: Final = 33
@@ -31,7 +31,6 @@ LARGEST_RADIUS_IN_SIGMAS: Final = 64.0
 """Where the radius search ends: TV is 1 to the last bit from 17σ on, so a bound still below the tolerance here stays
 below it for ever, and the radius is stated as 64σ."""
 DEVIATION_GAMMAS: Final = (0.5, 0.1, 0.05, 0.01)
-_LEAST_ALPHA: Final = 1e-12
 
 
 def certify(
@@ -69,23 +68,13 @@ def certify(
     Raises:
         InvalidDistances, InvalidMetric, InvalidAlpha, InvalidTolerance, InvalidEpsilon, UnknownName.
     """
-    if not (_LEAST_ALPHA <= alpha < 1):
-        raise InvalidAlpha(
-            f"alpha must lie in [{_LEAST_ALPHA:g}, 1), got {alpha!r}; it is 1 - confidence, such as 0.001",
-            field="alpha",
-        )
     evidence = Evidence.from_measurements(distances, bound=bound, diameter=diameter)
-    if not 0 < tolerance < diameter:  # refuses NaN too
-        raise InvalidTolerance(
-            f"tolerance must lie strictly between 0 and the metric's diameter {diameter!r}, got {tolerance!r}; "
-            "at the diameter the claim is empty",
-            field="tolerance",
-        )
-    if epsilon is not None and not (math.isfinite(epsilon) and epsilon > 0):
-        raise InvalidEpsilon(f"epsilon must be a positive finite number, got {epsilon!r}", field="epsilon")
+    # Plain floats: a numpy scalar or an int prints differently, and the certificate is read back as floats.
+    alpha, tolerance, epsilon = float(alpha), float(tolerance), None if epsilon is None else float(epsilon)
+    provenance = provenance or Provenance()
+    require_sound_request(evidence, alpha, tolerance, epsilon, provenance)
     if evidence.failed == evidence.samples:
         return Abstention(Reason.TOO_FEW_SAMPLES, f"all {evidence.samples} samples failed")
-    provenance = provenance or Provenance()
     claims = derive_claims(
         evidence,
         mechanism,
@@ -114,6 +103,30 @@ def certify(
     )
 
 
+def require_sound_request(
+    evidence: Evidence, alpha: float, tolerance: float, epsilon: float | None, provenance: Provenance
+) -> None:
+    """The door of `certify` and `verify` alike. Raises InvalidAlpha, InvalidTolerance, InvalidEpsilon or
+    InvalidDistances."""
+    require_alpha(alpha)
+    if not 0 < tolerance < evidence.diameter:  # refuses NaN too
+        raise InvalidTolerance(
+            f"tolerance must lie strictly between 0 and the metric's diameter {evidence.diameter!r}, "
+            f"got {tolerance!r}; at the diameter the claim is empty",
+            field="tolerance",
+        )
+    if epsilon is not None and not (math.isfinite(epsilon) and epsilon > 0):
+        raise InvalidEpsilon(f"epsilon must be a positive finite number, got {epsilon!r}", field="epsilon")
+    if provenance.output is not None:
+        distance = provenance.output.distance_to_centre
+        # A negative one would put the deviation from the output below the deviation from the centre.
+        if not (math.isfinite(distance) and distance >= 0):
+            raise InvalidDistances(
+                f"output.distance_to_centre must be a finite number of at least 0, got {distance!r}",
+                field="output.distance_to_centre",
+            )
+
+
 def derive_claims(
     evidence: Evidence,
     mechanism: Mechanism,
@@ -131,7 +144,7 @@ def derive_claims(
         values = w1_bounds(evidence, survival, mechanism, np.fromiter(epsilons, dtype=np.float64))
         return [round_up(float(v)) for v in values]
 
-    radius = round_down(_safe_radius(evidence, survival, mechanism, tolerance))
+    radius = _safe_radius(evidence, survival, mechanism, tolerance)
     stated = sorted({epsilon or radius, radius})
     curve_epsilons = sorted({*(round_down(2 * radius * k / (CURVE_POINTS - 1)) for k in range(CURVE_POINTS)), *stated})
     curve = tuple(zip(curve_epsilons, bounds(curve_epsilons), strict=True))
@@ -145,8 +158,7 @@ def derive_claims(
 
 
 def _safe_radius(evidence: Evidence, survival: SurvivalBand, mechanism: Mechanism, tolerance: float) -> float:
-    """The largest epsilon found whose bound, as it will be printed, is at most the tolerance: the safe end."""
-
+    """The largest 9-digit epsilon found whose bound, as it will be printed, is at most the tolerance: the safe end."""
     # Here, not above: scipy.optimize would be a third of the time `import smoothgen` takes.
     from scipy.optimize import brentq
 
@@ -154,22 +166,36 @@ def _safe_radius(evidence: Evidence, survival: SurvivalBand, mechanism: Mechanis
         return float(w1_bounds(evidence, survival, mechanism, np.array([epsilon]))[0])
 
     def proven(epsilon: float) -> bool:
-        return round_up(bound(epsilon)) <= tolerance
+        return round_up(bound(round_down(epsilon))) <= tolerance
 
-    # T1 alone gives the lower end of the bracket; the factor keeps its printed bound below the tolerance.
-    low = mechanism.epsilon(total_variation_radius(tolerance / evidence.diameter) * (1 - 1e-7))
     high = mechanism.epsilon(LARGEST_RADIUS_IN_SIGMAS)
     if proven(high):
-        return high
-    while 2 * low < high:
-        if not proven(2 * low):
-            high = 2 * low
-            break
+        return round_down(high)
+    # T1 alone gives the lower end of the bracket; a bound that has levelled off may print one unit above it.
+    low = mechanism.epsilon(total_variation_radius(tolerance / evidence.diameter) * (1 - 1e-7))
+    while low > 0 and not proven(low):
+        low /= 2
+    if low == 0:
+        return 0.0
+    while 2 * low < high and proven(2 * low):
         low *= 2
-    if bound(high) <= tolerance:
-        return low
-    root = brentq(lambda epsilon: bound(epsilon) - tolerance, low, high, xtol=low * 1e-11, rtol=1e-11)
-    return next((e for e in (root * (1 - 10.0**-k) for k in (11, 10, 9, 8, 7)) if proven(e)), low)
+    high = min(high, 2 * low)
+
+    # In units of `low` and of the tolerance, so that no scale is too small for the solver. It only proposes.
+    def excess(factor: float) -> float:
+        return bound(factor * low) / tolerance - 1
+
+    top = high / low
+    if excess(1.0) < 0 < excess(top):
+        root = brentq(excess, 1.0, top, xtol=1e-11, rtol=1e-11, disp=False)
+        for step in (1e-11, 1e-10, 1e-9, 1e-8, 1e-7):
+            if proven(low * (root - step)):
+                return round_down(low * (root - step))
+    # Where the bound is flat to the digits that are printed, `proven` itself is bisected.
+    for _ in range(40):
+        middle = (low + high) / 2
+        low, high = (middle, high) if proven(middle) else (low, middle)
+    return round_down(low)
 
 
 def _deviations(

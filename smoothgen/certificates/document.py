@@ -18,12 +18,14 @@ from smoothgen.certificates.statement import statement
 from smoothgen.errors import InvalidCertificate, InvalidInput
 from smoothgen.mechanisms import mechanism_from_dict
 
+_DEEPEST: Final = 32
+_LARGEST_INTEGER: Final = 2**63
 SCHEMA: Final = "smoothgen/certificate/v1"
 _CLAIMS: Final = {"radius", "w1_bound", "curve", "deviation", "stays", "statement"}
 _ASKED: Final = {"tolerance", "epsilon", "confidence", "alpha", "alpha_split", "method", "band"}
 _RESTS_ON: Final = {"mechanism", "bound", "diameter", "samples", "failed", "evidence"}
 _REQUIRED: Final = {"schema", "digest"} | _CLAIMS | _ASKED | _RESTS_ON
-_OPTIONAL: Final = {"id", "issued_at", "model", "metric", "sampling", "output", "threat"}
+_OPTIONAL: Final = {"id", "requested_at", "model", "metric", "sampling", "output", "threat"}
 
 
 def to_document(certificate: Certificate) -> dict[str, Any]:
@@ -32,7 +34,7 @@ def to_document(certificate: Certificate) -> dict[str, Any]:
     document: dict[str, Any] = {
         "schema": SCHEMA,
         "id": certificate.id,
-        "issued_at": certificate.issued_at,
+        "requested_at": certificate.requested_at,
         "statement": statement(certificate),
         "method": certificate.method,
         "band": certificate.band,
@@ -62,12 +64,18 @@ def content_digest(document: Mapping[str, Any]) -> str:
     """sha256 over the document in canonical JSON, without `digest` itself.
 
     The distances enter through evidence.sha256, so the digest covers them at constant cost. Canonical: sorted keys, no
-    spaces, ASCII, numbers as Python writes them (shortest digits that read back to the same double).
+    spaces, ASCII, whole numbers as integers and others as Python writes them (shortest digits that read back to the
+    same double), so that a reader who writes 1.0 as 1, as JavaScript does, keeps the digest.
+
+    Raises InvalidCertificate for what JSON cannot hold.
     """
     covered = {k: v for k, v in document.items() if k != "digest"}
     if isinstance(covered.get("evidence"), Mapping):
         covered["evidence"] = {k: v for k, v in covered["evidence"].items() if k != "distances"}
-    canonical = json.dumps(covered, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    try:
+        canonical = json.dumps(_whole_numbers(covered), sort_keys=True, separators=(",", ":"), allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidCertificate(f"a certificate holds JSON and finite numbers only: {error}") from error
     return f"sha256:{hashlib.sha256(canonical.encode('ascii')).hexdigest()}"
 
 
@@ -78,12 +86,20 @@ def from_document(document: Any) -> Certificate:
     """
     if not isinstance(document, Mapping):
         raise InvalidCertificate(f"a certificate is a JSON object, got {type(document).__name__}")
+    _require_plain(document)
     if document.get("schema") != SCHEMA:
         raise InvalidCertificate(f"schema must be {SCHEMA!r}, got {document.get('schema')!r:.80}", field="schema")
     missing, foreign = _REQUIRED - set(document), set(document) - _REQUIRED - _OPTIONAL
     if missing or foreign:
         raise InvalidCertificate(f"fields missing: {sorted(missing)}; unknown fields: {sorted(foreign)}")
     number = _reader(document, _number)
+    # Stated twice, so not kept; `verify` compares them with what the evidence gives.
+    for name in ("samples", "failed", "confidence"):
+        number(name)
+    for name, share in _mapping(document["alpha_split"], "alpha_split").items():
+        _number(share, f"alpha_split.{name}")
+    for name in ("digest", "statement"):
+        _string(document[name], name)
     try:
         mechanism = mechanism_from_dict(_mapping(document["mechanism"], "mechanism"))
     except InvalidCertificate:
@@ -106,19 +122,28 @@ def from_document(document: Any) -> Certificate:
         band=_string(document["band"], "band"),
         method=_string(document["method"], "method"),
         provenance=Provenance.from_dict(document),
-        id=document.get("id"),
-        issued_at=document.get("issued_at"),
+        id=_string(document["id"], "id") if "id" in document else None,
+        requested_at=_string(document["requested_at"], "requested_at") if "requested_at" in document else None,
     )
 
 
 def parse_json(text: str | bytes) -> Any:
-    """JSON to data. Raises InvalidCertificate for anything that is not strict UTF-8 JSON (NaN included)."""
+    """JSON to data. Raises InvalidCertificate for anything that is not strict JSON (NaN included), and for a key stated
+    twice in one object: two readers could see two different numbers."""
 
     def refuse(constant: str) -> Any:
         raise InvalidCertificate(f"a certificate holds finite numbers only, got {constant}")
 
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        read = dict(pairs)
+        if len(read) != len(pairs):
+            keys = [key for key, _ in pairs]
+            twice = next(key for key in keys if keys.count(key) > 1)
+            raise InvalidCertificate(f"key {twice!r:.80} is stated more than once", field=twice)
+        return read
+
     try:
-        return json.loads(text, parse_constant=refuse)
+        return json.loads(text, parse_constant=refuse, object_pairs_hook=unique)
     except (ValueError, RecursionError) as error:
         if isinstance(error, InvalidCertificate):
             raise
@@ -133,6 +158,38 @@ def load_certificate(source: str | Path) -> Certificate:
 def save_certificate(certificate: Certificate, path: str | Path) -> None:
     """Write a certificate as indented JSON."""
     Path(path).write_text(json.dumps(to_document(certificate), indent=2) + "\n", encoding="utf-8")
+
+
+def _require_plain(document: Mapping[str, Any]) -> None:
+    """JSON data only, of bounded depth and with numbers a double can hold: nothing later can overflow or recurse on."""
+    pending: list[tuple[Any, str, int]] = [(document, "", 0)]
+    while pending:
+        value, where, depth = pending.pop()
+        if depth > _DEEPEST:
+            raise InvalidCertificate(f"{where} is nested deeper than {_DEEPEST} levels", field=where)
+        if isinstance(value, Mapping):
+            for key, inner in value.items():
+                if not isinstance(key, str):
+                    raise InvalidCertificate(f"{where} has a key that is no string: {key!r:.80}", field=where)
+                pending.append((inner, f"{where}.{key}".lstrip(".")[:80], depth + 1))
+        elif isinstance(value, list | tuple):
+            pending.extend((inner, where, depth + 1) for inner in value)
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            if not -_LARGEST_INTEGER < value < _LARGEST_INTEGER if isinstance(value, int) else not math.isfinite(value):
+                raise InvalidCertificate(f"{where} must be a finite number that fits in 64 bits", field=where)
+        elif not isinstance(value, str | bool | None):
+            raise InvalidCertificate(f"{where} must be JSON data, got {type(value).__name__}", field=where)
+
+
+def _whole_numbers(value: Any) -> Any:
+    """The same data with every whole float of exact integer range as an int."""
+    if isinstance(value, Mapping):
+        return {key: _whole_numbers(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_whole_numbers(inner) for inner in value]
+    if isinstance(value, float) and abs(value) < 2**53 and value.is_integer():
+        return int(value)
+    return value
 
 
 def _reader(document: Mapping[str, Any], read: Callable[[Any, str], float]) -> Callable[[str], float]:

@@ -17,6 +17,9 @@ from numpy.typing import ArrayLike, NDArray
 from smoothgen.errors import InvalidCertificate, InvalidDistances, InvalidMetric
 
 ENCODING: Final = "float32-le/base64"
+LEAST_BOUND: Final = 1e-30
+LARGEST_BOUND: Final = 1e30
+"""Distances are kept in single precision, which has digits to spare between these."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,8 +44,11 @@ class Evidence:
         negative, not one-dimensional or beyond `bound`.
         """
         for name, value in (("bound", bound), ("diameter", diameter)):
-            if not (math.isfinite(value) and value > 0):
-                raise InvalidMetric(f"{name} must be a positive finite number, got {value!r}", field=name)
+            if not LEAST_BOUND <= value <= LARGEST_BOUND:  # refuses NaN too
+                raise InvalidMetric(
+                    f"{name} must be a positive finite number in [{LEAST_BOUND:g}, {LARGEST_BOUND:g}], got {value!r}",
+                    field=name,
+                )
         if diameter > 2 * bound * (1 + 1e-9):
             raise InvalidMetric(
                 f"diameter {diameter!r} exceeds twice the bound {bound!r}, which the triangle inequality rules out; "
@@ -59,11 +65,12 @@ class Evidence:
         failed = np.isnan(measured) | (measured == math.inf)
         whole = measured[~failed]
         if whole.size and whole.min() < 0:
-            raise InvalidDistances(f"distances must be at least 0, got {whole.min()!r}", field="distances")
+            raise InvalidDistances(f"distances must be at least 0, got {float(whole.min())!r}", field="distances")
         # One float32 step beyond the bound is the rounding of a caller who works in single precision.
         if whole.size and whole.max() > np.nextafter(np.float32(bound), np.float32(math.inf)):
             raise InvalidDistances(
-                f"distance {whole.max()!r} exceeds bound={bound!r}, which must be at least every possible distance",
+                f"distance {float(whole.max())!r} exceeds bound={bound!r}, "
+                "which must be at least every possible distance",
                 field="distances",
             )
         packed = measured.astype(np.float32)
@@ -119,6 +126,9 @@ class Evidence:
             raise InvalidCertificate(
                 f"evidence.distances is not base64: {error}", field="evidence.distances"
             ) from error
+        if base64.b64encode(packed).decode("ascii") != document["distances"]:
+            # One evidence, one text: base64 has spare bits at its end that decoders ignore.
+            raise InvalidCertificate("evidence.distances is not canonical base64", field="evidence.distances")
         if not packed or len(packed) % 4:
             raise InvalidCertificate(
                 f"evidence.distances must hold a positive number of 4-byte floats, got {len(packed)} bytes",

@@ -17,7 +17,8 @@ def statement(certificate: Certificate) -> str:
     ]
     if claims.stays is not None:
         answer = provenance.metric.centre.get("label") if provenance.metric else None
-        kept = dict(claims.stays)[epsilon]
+        # The first stated epsilon that reaches the asked one: in a sound certificate it is the same number.
+        kept = next((probability for reached, probability in claims.stays if reached >= epsilon), 0.0)
         named = "the certified answer" if answer is None else f"the answer {answer!r}"
         sentences.append(f"Under any such attack a fresh output gives {named} with probability at least {kept!r}.")
     if provenance.threat and provenance.threat.held_fixed:

@@ -1,1 +1,5 @@
-"""Command line."""
+"""The command line: `smoothgen serve | worker | generate | verify | calibrate | models`."""
+
+from smoothgen.cli.main import main
+
+__all__ = ["main"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,18 +13,23 @@ from numpy.typing import NDArray
 from smoothgen.errors import InvalidCertificate, InvalidEpsilon, InvalidSigma
 from smoothgen.noise import Seed, Stream, normals
 
+LEAST_SIGMA: Final = 1e-30
+LARGEST_SIGMA: Final = 1e30
+"""Noise is drawn in single precision: far outside this range it would be all zero or infinite."""
+
 
 @dataclass(frozen=True)
 class Gaussian:
-    """N(0, σ²I) on the prompt embedding, r = ε/σ. Raises InvalidSigma unless σ is positive and finite."""
+    """N(0, σ²I) on the prompt embedding, r = ε/σ. Raises InvalidSigma unless σ lies in [1e-30, 1e30]."""
 
     sigma: float
     name: ClassVar[str] = "gaussian"
 
     def __post_init__(self) -> None:
-        if not (isinstance(self.sigma, int | float) and math.isfinite(self.sigma) and self.sigma > 0):
+        number = isinstance(self.sigma, int | float) and not isinstance(self.sigma, bool)
+        if not (number and LEAST_SIGMA <= self.sigma <= LARGEST_SIGMA):
             raise InvalidSigma(
-                f"sigma must be a positive finite number, got {self.sigma!r}; "
+                f"sigma must be a positive finite number in [{LEAST_SIGMA:g}, {LARGEST_SIGMA:g}], got {self.sigma!r}; "
                 "over HTTP, robustness.budget lets the server choose it"
             )
 

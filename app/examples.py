@@ -1,0 +1,41 @@
+"""Real requests for the OpenAPI page: each runs as it stands against `smoothgen serve`."""
+
+from __future__ import annotations
+
+from fastapi.openapi.models import Example
+
+GENERATE: dict[str, Example] = {
+    "answer": {
+        "summary": "The answer stays Paris",
+        "description": "A label metric: the certificate bounds how often any attack can change the extracted answer.",
+        "value": {
+            "model": "smollm2-135m",
+            "prompt": "The capital of France is",
+            "parameters": {"max_new_tokens": 6},
+            "robustness": {
+                "sigma": 0.02,
+                "tolerance": 0.1,
+                "samples": 200,
+                "metric": {"name": "label", "extract": {"kind": "regex", "pattern": "[A-Z][a-z]+"}},
+            },
+        },
+    },
+    "budget": {
+        "summary": "A robustness budget",
+        "description": "The server turns the output displacement you are ready to pay into a noise level.",
+        "value": {
+            "model": "smollm2-135m",
+            "prompt": "Water boils at a temperature of",
+            "robustness": {"budget": 0.2, "tolerance": 0.4, "metric": "sentence-chord"},
+        },
+    },
+    "closed form": {
+        "summary": "A model whose true W₁ is known",
+        "description": "Runs in milliseconds; for learning what the numbers mean.",
+        "value": {
+            "model": "closed-form-tanh",
+            "prompt": "0.0",
+            "robustness": {"sigma": 1.0, "epsilon": 0.25, "tolerance": 0.15, "samples": 2000},
+        },
+    },
+}

@@ -1,0 +1,28 @@
+"""What the gateway counts for Prometheus."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+
+class Metrics:
+    """One registry an application, so that two of them in one process do not collide."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.requests = Counter(
+            "smoothgen_http_requests_total",
+            "HTTP requests answered",
+            ["method", "route", "status"],
+            registry=self.registry,
+        )
+        self.request_seconds = Histogram(
+            "smoothgen_http_request_seconds",
+            "Time to answer a request, waiting for the job included",
+            ["method", "route"],
+            registry=self.registry,
+            buckets=(0.001, 0.005, 0.02, 0.1, 0.5, 1, 2, 5, 10, 30, 60, 120),
+        )
+        self.submitted = Counter("smoothgen_jobs_submitted_total", "Jobs queued", ["model"], registry=self.registry)
+        self.queued = Gauge("smoothgen_queue_jobs", "Jobs waiting or running", ["model"], registry=self.registry)
+        self.ready = Gauge("smoothgen_gateway_ready", "1 when the gateway can serve", registry=self.registry)

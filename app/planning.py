@@ -1,0 +1,90 @@
+"""From a valid request to a job: the checks that need the model's card, and everything the server decides."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from typing import Any
+
+from smoothgen.certificates.rounding import complement
+from smoothgen.contracts import GenerateRequest, JobSpec, Label, Metric, MetricCard, ModelCard
+from smoothgen.errors import InvalidAlpha, InvalidBudget, InvalidInput, InvalidTolerance, UnknownName
+from smoothgen.labels import extractor
+from smoothgen.noise import Seed
+
+_DEFAULT_TOLERANCE = 0.1  # of the metric's diameter
+_LEAST_ALPHA = 1e-12
+
+
+def plan(request: GenerateRequest, card: ModelCard, *, max_samples: int) -> JobSpec:
+    """Decide σ, metric, tolerance and seed. Raises InvalidInput naming the field, the value and the remedy."""
+    robustness = request.robustness
+    if robustness.mechanism not in card.mechanisms:
+        raise UnknownName("mechanism", robustness.mechanism, card.mechanisms, field="robustness.mechanism")
+    if robustness.samples > max_samples:
+        raise InvalidInput(
+            f"samples={robustness.samples} is beyond this server's limit of {max_samples}", field="robustness.samples"
+        )
+    if complement(robustness.confidence) < _LEAST_ALPHA:
+        raise InvalidAlpha(
+            f"confidence={robustness.confidence!r} is closer to 1 than {_LEAST_ALPHA:g}; ask for less",
+            field="robustness.confidence",
+        )
+    metric, metric_card = _metric(request, card)
+    seed = Seed.fresh() if request.seed is None else Seed.from_client(request.seed)
+    return JobSpec(
+        id=uuid.uuid4().hex,
+        request=request,
+        sigma=_sigma(request, card, metric_card),
+        metric=metric,
+        tolerance=_tolerance(robustness.tolerance, metric, metric_card),
+        seed=str(seed),
+        seed_origin=seed.origin,
+        submitted_ms=int(time.time() * 1000),
+    )
+
+
+def _metric(request: GenerateRequest, card: ModelCard) -> tuple[Metric, MetricCard]:
+    asked = request.robustness.metric
+    name = card.metrics[0].name if asked is None else asked.name
+    metric_card = card.metric(name)
+    if metric_card is None:
+        raise UnknownName("metric of this model", name, [m.name for m in card.metrics], field="robustness.metric")
+    if isinstance(asked, Label):
+        extractor(asked.extract.model_dump())  # refuses a pattern RE2 does not take, before anything is queued
+    return (asked if asked is not None else _default_metric(name)), metric_card
+
+
+def _default_metric(name: str) -> Metric:
+    spelled: dict[str, Any] = {"robustness": {"metric": name}, "model": "any", "prompt": "any"}
+    metric = GenerateRequest.model_validate(spelled).robustness.metric
+    if metric is None:
+        raise UnknownName("metric", name, [])
+    return metric
+
+
+def _sigma(request: GenerateRequest, card: ModelCard, metric: MetricCard) -> float:
+    robustness = request.robustness
+    if robustness.budget is None:
+        return robustness.sigma if robustness.sigma is not None else card.default_sigma
+    if metric.calibration is None:
+        calibrated = [m.name for m in card.metrics if m.calibration is not None]
+        raise InvalidBudget(
+            f"budget={robustness.budget!r} cannot be served: model {card.id!r} has no calibration for metric "
+            f"{metric.name!r} (calibrated: {', '.join(calibrated) or 'none'}); give robustness.sigma, or calibrate it "
+            "with `smoothgen calibrate`",
+            field="robustness.budget",
+        )
+    return metric.calibration.sigma_for(robustness.budget)
+
+
+def _tolerance(asked: float | None, metric: Metric, card: MetricCard) -> float:
+    diameter = min(card.diameter, getattr(metric, "cap", None) or card.diameter)
+    tolerance = _DEFAULT_TOLERANCE * diameter if asked is None else asked
+    if not 0 < tolerance < diameter:
+        raise InvalidTolerance(
+            f"tolerance={tolerance!r} must lie strictly between 0 and {diameter!r}, the diameter of metric "
+            f"{card.name!r}; at the diameter the claim is empty",
+            field="robustness.tolerance",
+        )
+    return tolerance

@@ -1,0 +1,52 @@
+"""Certificates: read one, verify any."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Depends, HTTPException, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import JSONResponse
+
+from app.dependencies import GatewayDep, require_api_key
+from app.routes.jobs import PROBLEMS
+from smoothgen.certificates import verify
+from smoothgen.certificates.document import parse_json
+from smoothgen.errors import InvalidCertificate
+
+router = APIRouter(prefix="/certificates", tags=["certificates"], dependencies=[Depends(require_api_key)])
+
+_VERDICT: dict[str, Any] = {
+    "application/json": {
+        "example": {
+            "valid": False,
+            "checks": [{"name": "radius", "passed": False, "detail": "states 0.5, the evidence gives 0.214"}],
+        }
+    }
+}
+_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "description": "A certificate document, as GET /certificates/{id} gives it.",
+        "content": {"application/json": {"schema": {"type": "object"}}},
+    }
+}
+
+
+@router.post(
+    "/verify", responses={200: {"content": _VERDICT}, **PROBLEMS}, openapi_extra=_BODY, response_class=Response
+)
+async def verify_certificate(request: Request) -> Response:
+    """Recompute every number a certificate states from the evidence it carries."""
+    try:
+        document = parse_json(await request.body())
+    except InvalidCertificate as error:
+        raise HTTPException(400, f"{error}; send one certificate as a JSON object") from error
+    verdict = await run_in_threadpool(verify, document)  # a million distances take a tenth of a second
+    return JSONResponse(verdict.to_dict())
+
+
+@router.get("/{certificate_id}", responses=PROBLEMS, response_class=Response)
+async def read_certificate(certificate_id: str, gateway: GatewayDep) -> Response:
+    """A stored certificate. Its id is its job's."""
+    return JSONResponse(await gateway.store.certificate(certificate_id))

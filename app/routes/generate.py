@@ -1,0 +1,44 @@
+"""POST /generate."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Depends, Header, Response
+
+from app.dependencies import GatewayDep, PreferHeader, require_api_key, wait_seconds
+from app.examples import GENERATE
+from app.planning import plan
+from app.routes.jobs import PROBLEMS, view_response
+from smoothgen.contracts import GenerateRequest, JobView, ModelRef
+from smoothgen.errors import UnknownName
+
+router = APIRouter(tags=["generate"], dependencies=[Depends(require_api_key)])
+
+_RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {"description": "The output with its certificate or abstention."},
+    202: {"model": JobView, "description": "Accepted and not finished: follow Location."},
+    **PROBLEMS,
+}
+
+
+@router.post("/generate", response_model=JobView, responses=_RESPONSES)
+async def generate(
+    request: Annotated[GenerateRequest, Body(openapi_examples=GENERATE)],
+    gateway: GatewayDep,
+    prefer: PreferHeader = "",
+    idempotency_key: Annotated[
+        str | None, Header(max_length=256, description="The same key and body give the same job.")
+    ] = None,
+) -> Response:
+    """Generate one output and certify how far attacks on the prompt's embedding can move it."""
+    card = await gateway.store.model(request.model)
+    if card is None:
+        known = [served.card.id for served in await gateway.store.models()]
+        raise UnknownName("model", request.model, known, field="model")
+    spec = plan(request, card, max_samples=gateway.settings.max_samples)
+    model = ModelRef(name=card.id, revision=card.revision, digest=card.digest)
+    job_id = await gateway.store.submit(spec, model, idempotency_key)
+    gateway.metrics.submitted.labels(card.id).inc()
+    wait_s = wait_seconds(prefer, gateway.settings.default_wait_s, gateway.settings.max_wait_s)
+    return view_response(await gateway.waiting.until_finished(job_id, wait_s), unfinished=202)

@@ -1,0 +1,53 @@
+"""Liveness, readiness, metrics."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Response
+from fastapi.responses import JSONResponse
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from app.dependencies import Gateway, GatewayDep
+from app.errors import problem_response
+from smoothgen.contracts import Problem
+from smoothgen.errors import QueueUnavailable
+
+router = APIRouter(tags=["operations"])
+
+
+async def _is_ready(gateway: Gateway) -> bool:
+    """Redis answers and replies are being read: a job accepted now can also be answered."""
+    try:
+        await gateway.store.ping()
+    except QueueUnavailable:
+        return False
+    return gateway.waiting.alive
+
+
+@router.get("/livez")
+async def livez() -> dict[str, str]:
+    """The process runs."""
+    return {"status": "alive"}
+
+
+@router.get("/readyz")
+async def readyz(gateway: GatewayDep) -> Response:
+    """The gateway can accept and answer jobs."""
+    if await _is_ready(gateway):
+        return JSONResponse({"status": "ready"})
+    return problem_response(
+        Problem.of("not-ready", "Not ready", 503, "Redis cannot be reached, or its replies are not being read")
+    )
+
+
+@router.get("/metrics", response_class=Response)
+async def metrics(gateway: GatewayDep) -> Response:
+    """Prometheus metrics; the queue is measured when asked."""
+    instruments = gateway.metrics
+    instruments.ready.set(await _is_ready(gateway))
+    try:
+        models = [served.card.id for served in await gateway.store.models()]
+        for model, jobs in (await gateway.store.queued(models)).items():
+            instruments.queued.labels(model).set(jobs)
+    except QueueUnavailable:
+        instruments.queued.clear()  # an old number would look like a fresh one
+    return Response(generate_latest(instruments.registry), media_type=CONTENT_TYPE_LATEST)

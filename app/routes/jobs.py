@@ -1,0 +1,53 @@
+"""GET /jobs/{id} and its output."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Depends, Response
+
+from app.dependencies import GatewayDep, PreferHeader, require_api_key, wait_seconds
+from app.errors import problem_response
+from smoothgen.contracts import FINISHED, JobView, Problem
+from smoothgen.errors import NotFound
+
+router = APIRouter(prefix="/jobs", tags=["jobs"], dependencies=[Depends(require_api_key)])
+
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    "4XX": {"description": "A problem document naming the value and the remedy.", "model": Problem},
+    503: {"description": "Redis cannot be reached; nothing was accepted.", "model": Problem},
+}
+
+
+def view_response(view: JobView, *, unfinished: int) -> Response:
+    """A job as JSON; `unfinished` is the status code for one that has not ended."""
+    headers = {} if view.status in FINISHED else {"Location": f"/jobs/{view.id}", "Retry-After": "1"}
+    if view.status == "failed" and view.error is not None and unfinished == 202:
+        return problem_response(view.error.model_copy(update={"instance": f"/jobs/{view.id}"}))
+    return Response(
+        view.model_dump_json(exclude_none=True),
+        status_code=200 if view.status in FINISHED else unfinished,
+        media_type="application/json",
+        headers=headers,
+    )
+
+
+@router.get("/{job_id}", response_model=JobView, responses=PROBLEMS)
+async def read_job(job_id: str, gateway: GatewayDep, prefer: PreferHeader = "") -> Response:
+    """The job's state, output and certificate. `Prefer: wait=N` answers when it ends, N seconds at the most."""
+    wait_s = wait_seconds(prefer, 0.0, gateway.settings.max_wait_s)
+    if wait_s > 0:
+        return view_response(await gateway.waiting.until_finished(job_id, wait_s), unfinished=200)
+    return view_response(await gateway.store.job(job_id), unfinished=200)
+
+
+@router.get("/{job_id}/output", responses={200: {"content": {"text/plain": {}}}, **PROBLEMS}, response_class=Response)
+async def read_output(job_id: str, gateway: GatewayDep) -> Response:
+    """The output's exact bytes, as its digest in the certificate covers them."""
+    view = await gateway.store.job(job_id)
+    if view.output is None:
+        raise NotFound(
+            f"job {job_id!r} has no output: it is {view.status}"
+            + ("" if view.status in FINISHED else "; ask again when it has ended")
+        )
+    return Response(view.output.text.encode(), media_type=view.output.media_type)

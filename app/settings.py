@@ -1,0 +1,26 @@
+"""The gateway's settings. The environment is read here and nowhere else."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Environment variables SMOOTHGEN_<NAME>; docs/operations.md lists them."""
+
+    model_config = SettingsConfigDict(env_prefix="SMOOTHGEN_", frozen=True)
+
+    redis_url: str = "redis://127.0.0.1:6379/0"
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=0, le=65535)
+    api_keys: list[str] = []
+    """Accepted bearer keys. Empty: anyone who can reach the port may use it."""
+    max_samples: int = Field(default=20_000, ge=1)
+    max_request_bytes: int = 256 * 1024
+    max_certificate_bytes: int = 32 * 1024 * 1024
+    default_wait_s: float = 30.0
+    max_wait_s: float = 120.0
+    log_format: Literal["json", "console"] = "json"

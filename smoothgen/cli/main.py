@@ -1,0 +1,175 @@
+"""The commands. Each imports what it needs when it runs, so that `smoothgen verify` needs no server's packages."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from smoothgen import __version__
+
+app = typer.Typer(
+    name="smoothgen", help="Certified generation: serve, generate, verify.", no_args_is_help=True, add_completion=False
+)
+
+Url = Annotated[str, typer.Option(envvar="SMOOTHGEN_URL", help="The server.")]
+ApiKey = Annotated[str | None, typer.Option(envvar="SMOOTHGEN_API_KEY", help="Bearer key, where the server wants one.")]
+_LOCAL = "http://127.0.0.1:8000"
+
+
+def main() -> None:
+    """Entry point: an error the user can mend is one line and exit code 2, not a stack trace."""
+    from pydantic import ValidationError
+
+    from smoothgen.errors import SmoothGenError
+
+    try:
+        app()
+    except ValidationError as error:
+        for e in error.errors():
+            where = ".".join(str(part) for part in e["loc"])
+            typer.secho(f"smoothgen: {where}: {e['msg']} (got {e['input']!r:.80})", fg="red", err=True)
+        sys.exit(2)
+    except (SmoothGenError, OSError, TimeoutError) as error:
+        typer.secho(f"smoothgen: {error}", fg="red", err=True)
+        sys.exit(2)
+
+
+@app.callback(invoke_without_command=True)
+def _root(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    if version:
+        typer.echo(f"smoothgen {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 8000,
+    state: Annotated[Path, typer.Option(help="Folder of the embedded Redis-compatible server's data.")] = Path("state"),
+    redis: Annotated[str | None, typer.Option(help="Use this Redis instead of the embedded server.")] = None,
+    workers: Annotated[int, typer.Option(min=0, help="Worker processes.")] = 1,
+    model: Annotated[list[str] | None, typer.Option(help="Model to serve; repeat for more.")] = None,
+) -> None:
+    """Start everything on this machine: queue, gateway and workers."""
+    from smoothgen.cli.serve import Stack
+
+    sys.exit(Stack(host=host, port=port, state=state, redis=redis, workers=workers, models=model).run())
+
+
+@app.command()
+def worker(
+    redis: Annotated[str | None, typer.Option(help="The Redis to work for (SMOOTHGEN_REDIS_URL).")] = None,
+    model: Annotated[list[str] | None, typer.Option(help="Model to serve; repeat for more.")] = None,
+    device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1 …")] = None,
+) -> None:
+    """Run one worker. Further settings come from the environment: docs/operations.md."""
+    from smoothgen.cli.serve import child_environment
+
+    environment = child_environment(redis_url=redis, models=model, device=device)
+    sys.exit(subprocess.call([sys.executable, "-m", "workers"], env=environment))
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
+def calibrate(context: typer.Context) -> None:
+    """Calibrate a model's robustness budget (options: smoothgen calibrate --help)."""
+    sys.exit(subprocess.call([sys.executable, "-m", "workers.calibrate", *context.args]))  # noqa: S603
+
+
+@app.command()
+def models(url: Url = _LOCAL, api_key: ApiKey = None) -> None:
+    """List the models a server knows."""
+    from smoothgen.cli.show import show_models
+    from smoothgen.client import Client
+
+    with Client(url, api_key=api_key) as client:
+        show_models(client.models())
+
+
+@app.command()
+def generate(
+    prompt: Annotated[str, typer.Argument(help="The prompt.")],
+    url: Url = _LOCAL,
+    api_key: ApiKey = None,
+    model: Annotated[str | None, typer.Option(help="Default: the server's first.")] = None,
+    sigma: Annotated[float | None, typer.Option(help="Noise level.")] = None,
+    budget: Annotated[float | None, typer.Option(help="Output displacement you pay for robustness.")] = None,
+    tolerance: Annotated[float | None, typer.Option(help="The radius keeps W1 within this.")] = None,
+    epsilon: Annotated[float | None, typer.Option(help="Ask for this radius, or an abstention.")] = None,
+    samples: Annotated[int | None, typer.Option(help="Certification samples.")] = None,
+    confidence: Annotated[float | None, typer.Option(help="1 - alpha.")] = None,
+    metric: Annotated[str | None, typer.Option(help="sentence-chord, edit, absolute.")] = None,
+    answer: Annotated[str | None, typer.Option(help="Label metric: an RE2 pattern that extracts the answer.")] = None,
+    cap: Annotated[float | None, typer.Option(help="Cap of the metric.")] = None,
+    max_new_tokens: Annotated[int | None, typer.Option()] = None,
+    temperature: Annotated[float | None, typer.Option()] = None,
+    chat: Annotated[bool | None, typer.Option("--chat", help="Use the model's chat template.")] = None,
+    output: Annotated[str | None, typer.Option(help="representative or sample.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Reproduce a run.")] = None,
+    save: Annotated[Path | None, typer.Option(help="Write the certificate here.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw the certificate's curve here (PNG or SVG).")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the server's answer as JSON.")] = False,
+) -> None:
+    """Generate one output and show its certificate."""
+    from smoothgen.certificates import save_certificate
+    from smoothgen.cli.show import progress, show_generation
+    from smoothgen.client import Client
+
+    asked: Any = {"name": "label", "extract": {"kind": "regex", "pattern": answer}} if answer else metric
+    if cap is not None:
+        asked = {"name": metric or "sentence-chord", "cap": cap}
+    given = {
+        "sigma": sigma,
+        "budget": budget,
+        "tolerance": tolerance,
+        "epsilon": epsilon,
+        "samples": samples,
+        "confidence": confidence,
+        "metric": asked,
+        "max_new_tokens": max_new_tokens,
+        "temperature": temperature,
+        "chat": chat,
+        "output": output,
+        "seed": seed,
+    }
+    given = {name: value for name, value in given.items() if value is not None}
+    with Client(url, api_key=api_key) as client, progress() as on_progress:
+        generation = client.generate(prompt, model=model, on_progress=on_progress, **given)
+    if as_json:
+        typer.echo(generation.view.model_dump_json(indent=2, exclude_none=True))
+    else:
+        show_generation(generation)
+    certificate = generation.certificate
+    if certificate is not None:
+        if save is not None:
+            save_certificate(certificate, save)
+            typer.echo(f"certificate written to {save}", err=True)
+        if plot is not None:
+            from smoothgen.cli.plot import plot_curve
+
+            plot_curve(certificate, plot)
+            typer.echo(f"curve drawn in {plot}", err=True)
+    elif save is not None or plot is not None:
+        typer.echo("no certificate was issued, so nothing was written", err=True)
+
+
+@app.command()
+def verify(
+    files: Annotated[list[Path], typer.Argument(help="Certificates, as JSON files.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print the verdicts as JSON.")] = False,
+) -> None:
+    """Recompute certificates from the evidence they carry. Exit code 1 if any is rejected."""
+    from smoothgen.certificates import verify as check
+    from smoothgen.cli.show import show_verification
+
+    verdicts = {str(path): check(path) for path in files}
+    if as_json:
+        typer.echo(json.dumps({path: verdict.to_dict() for path, verdict in verdicts.items()}, indent=2))
+    else:
+        for path, verdict in verdicts.items():
+            show_verification(path, verdict)
+    raise typer.Exit(0 if all(verdicts.values()) else 1)

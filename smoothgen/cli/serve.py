@@ -1,0 +1,181 @@
+"""`smoothgen serve`: queue, gateway and workers as processes of one machine, started, watched and stopped together."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+
+import httpx2
+import typer
+
+from smoothgen.cli.embedded import EmbeddedRedis
+from smoothgen.errors import SmoothGenError
+
+_TICK_S = 0.2
+_QUICK_DEATH_S = 60.0
+_QUICK_DEATHS = 3
+_STOP_TIMEOUT_S = 330.0  # a worker may drain for SMOOTHGEN_DRAIN_TIMEOUT_S, 300 by default
+_PR_SET_PDEATHSIG = 1
+
+
+def child_environment(**settings: object) -> dict[str, str]:
+    """This process's environment with SMOOTHGEN_<NAME> set for every setting that is not None."""
+    given = {
+        f"SMOOTHGEN_{name.upper()}": value if isinstance(value, str) else json.dumps(value)
+        for name, value in settings.items()
+        if value is not None
+    }
+    return {**os.environ, **given}
+
+
+@dataclass
+class _Child:
+    """A process that is started again when it dies."""
+
+    name: str
+    module: str
+    environment: dict[str, str]
+    process: subprocess.Popen[bytes] | None = None
+    started: float = 0.0
+    quick_deaths: int = field(default=0)
+
+    def start(self) -> None:
+        self.started = time.monotonic()
+        self.process = subprocess.Popen(  # noqa: S603
+            [sys.executable, "-m", self.module], env=self.environment, preexec_fn=_die_with_parent
+        )
+
+    def died(self) -> bool:
+        return self.process is not None and self.process.poll() is not None
+
+    def restart(self) -> None:
+        """Start again, unless it cannot stay up. Raises SmoothGenError after three quick deaths in a row."""
+        code = self.process.returncode if self.process else None
+        quick = time.monotonic() - self.started < _QUICK_DEATH_S
+        # A killed process (negative code) is the operator's doing or the kernel's, and says nothing about start-up.
+        self.quick_deaths = self.quick_deaths + 1 if quick and code is not None and code > 0 else 0
+        if self.quick_deaths >= _QUICK_DEATHS:
+            raise SmoothGenError(f"the {self.name} does not stay up (exit code {code}); its last lines above say why")
+        typer.secho(f"smoothgen: the {self.name} ended with code {code}; starting it again", fg="yellow", err=True)
+        time.sleep(min(1.0, 0.2 * (1 + self.quick_deaths)))
+        self.start()
+
+
+class Stack:
+    """Everything `smoothgen serve` runs."""
+
+    def __init__(
+        self,
+        *,
+        host: str,
+        port: int,
+        state: Path,
+        redis: str | None,
+        workers: int,
+        models: list[str] | None,
+    ) -> None:
+        self._host, self._port, self._redis_url = host, port, redis
+        self._embedded = None if redis else EmbeddedRedis(state / "redis")
+        self._worker_count, self._models = workers, models
+        self._children: list[_Child] = []
+        self._stopping = False
+
+    def run(self) -> int:
+        """Serve until SIGTERM or SIGINT. Raises SmoothGenError or OSError when something cannot be started."""
+        _require_free(self._host, self._port)
+        for sign in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(sign, self._stop_soon)
+        try:
+            self._start()
+            announced = False
+            while not self._stopping:
+                self._tend()
+                announced = announced or self._announce()
+                time.sleep(_TICK_S)
+        finally:
+            self._stop()
+        return 0
+
+    def _start(self) -> None:
+        if self._embedded is not None:
+            self._embedded.start()
+            self._redis_url = self._embedded.url
+        log_format = os.environ.get("SMOOTHGEN_LOG_FORMAT", "console" if sys.stderr.isatty() else "json")
+        gateway = child_environment(
+            redis_url=self._redis_url, host=self._host, port=str(self._port), log_format=log_format
+        )
+        worker = child_environment(redis_url=self._redis_url, models=self._models, log_format=log_format)
+        self._children = [_Child("gateway", "app", gateway)]
+        self._children += [_Child(f"worker {n + 1}", "workers", worker) for n in range(self._worker_count)]
+        for child in self._children:
+            child.start()
+
+    def _tend(self) -> None:
+        if self._embedded is not None and not self._embedded.running():
+            typer.secho("smoothgen: the embedded server ended; starting it again", fg="yellow", err=True)
+            self._embedded.start()
+        for child in self._children:
+            if child.died():
+                child.restart()
+
+    def _announce(self) -> bool:
+        """Print the address once a model can be asked."""
+        url = f"http://{'127.0.0.1' if self._host == '0.0.0.0' else self._host}:{self._port}"  # noqa: S104
+        try:
+            served = httpx2.get(f"{url}/models", timeout=1.0, headers=_first_key()).json().get("data", [])
+        except (httpx2.HTTPError, ValueError):
+            return False
+        ready = [model["id"] for model in served if model["workers"] > 0]
+        if not ready and self._worker_count:
+            return False
+        typer.echo(f"smoothgen: serving {', '.join(ready) or 'no model'} at {url} (API at {url}/docs)", err=True)
+        return True
+
+    def _stop_soon(self, signum: int, frame: FrameType | None) -> None:
+        del signum, frame
+        self._stopping = True
+
+    def _stop(self) -> None:
+        """Gateway and workers first, so that what they hold is stored; then the queue."""
+        running = [c.process for c in self._children if c.process is not None and c.process.poll() is None]
+        for process in running:
+            process.send_signal(signal.SIGTERM)
+        deadline = time.monotonic() + _STOP_TIMEOUT_S
+        for process in running:
+            try:
+                process.wait(max(0.1, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                process.kill()
+        if self._embedded is not None:
+            self._embedded.stop()
+
+
+def _first_key() -> dict[str, str]:
+    keys = json.loads(os.environ.get("SMOOTHGEN_API_KEYS", "[]"))
+    return {"Authorization": f"Bearer {keys[0]}"} if keys else {}
+
+
+def _require_free(host: str, port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise SmoothGenError(f"cannot listen on {host}:{port}: {error.strerror}; choose another --port") from error
+
+
+def _die_with_parent() -> None:
+    """In the child, on Linux: be asked to stop when `smoothgen serve` is killed, so that nothing is left running."""
+    prctl: Callable[..., int] | None = getattr(ctypes.CDLL(None), "prctl", None)
+    if prctl is not None:
+        prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -1,0 +1,73 @@
+"""The asynchronous client: the same conversation as `Client`, awaited."""
+
+from __future__ import annotations
+
+import asyncio
+from types import TracebackType
+from typing import Any, Self
+
+import httpx2
+
+from smoothgen.certificates import Certificate
+from smoothgen.client import conversation
+from smoothgen.client.conversation import Answer, Call, Conversation, Generation, OnProgress, Result
+from smoothgen.client.transport import RETRY_PAUSES_S, arguments, options, unreachable
+
+
+class AsyncClient:
+    """`smoothgen.Client`, with every method awaited."""
+
+    def __init__(self, base_url: str = "http://127.0.0.1:8000", *, api_key: str | None = None) -> None:
+        self._http = httpx2.AsyncClient(**options(base_url, api_key))
+
+    async def generate(
+        self,
+        prompt: str,
+        *,
+        model: str | None = None,
+        timeout_s: float = 600.0,
+        on_progress: OnProgress | None = None,
+        **given: Any,
+    ) -> Generation:
+        """As `Client.generate`."""
+        return await self._run(conversation.generate(prompt, model, given, timeout_s, on_progress))
+
+    async def models(self) -> list[dict[str, Any]]:
+        """As `Client.models`."""
+        return await self._run(conversation.models())
+
+    async def certificate(self, certificate_id: str) -> Certificate:
+        """As `Client.certificate`."""
+        return await self._run(conversation.certificate(certificate_id))
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def _run(self, talk: Conversation[Result]) -> Result:
+        call = next(talk)
+        while True:
+            try:
+                call = talk.send(await self._send(call))
+            except StopIteration as end:
+                result: Result = end.value
+                return result
+
+    async def _send(self, call: Call) -> Answer:
+        for pause_s in (*RETRY_PAUSES_S, None):
+            try:
+                response = await self._http.request(call.method, call.path, **arguments(call))
+                return Answer(response.status_code, response.content)
+            except httpx2.TransportError as error:
+                if pause_s is None:
+                    raise unreachable(self._http.base_url, error) from error
+                await asyncio.sleep(pause_s)
+        raise AssertionError("unreachable")

@@ -1,0 +1,44 @@
+"""The wire contracts: the one place where client, gateway and workers agree on shapes."""
+
+from smoothgen.contracts.job import (
+    FINISHED,
+    AbstentionView,
+    JobResult,
+    JobSpec,
+    JobView,
+    ModelRef,
+    Output,
+    Progress,
+    Status,
+    Usage,
+)
+from smoothgen.contracts.metrics import Absolute, Edit, Label, Metric, SentenceChord
+from smoothgen.contracts.model_card import Calibration, MetricCard, ModelCard
+from smoothgen.contracts.problem import FieldError, Problem
+from smoothgen.contracts.request import GenerateRequest, Robustness, TextParameters
+
+__all__ = [
+    "FINISHED",
+    "Absolute",
+    "AbstentionView",
+    "Calibration",
+    "Edit",
+    "FieldError",
+    "GenerateRequest",
+    "JobResult",
+    "JobSpec",
+    "JobView",
+    "Label",
+    "Metric",
+    "MetricCard",
+    "ModelCard",
+    "ModelRef",
+    "Output",
+    "Problem",
+    "Progress",
+    "Robustness",
+    "SentenceChord",
+    "Status",
+    "TextParameters",
+    "Usage",
+]

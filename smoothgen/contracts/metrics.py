@@ -1,0 +1,82 @@
+"""Output metrics as a request names them. Each is a pseudo-metric with proven bounds (docs/theory/metrics)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
+
+from smoothgen.contracts.base import Contract
+
+Cap = Annotated[
+    float | None,
+    Field(gt=0, description="Distances beyond the cap count as the cap: min(d, cap) is a metric too."),
+]
+
+
+class SentenceChord(Contract):
+    """Euclidean distance between unit-norm sentence embeddings, in [0, 2]."""
+
+    name: Literal["sentence-chord"]
+    cap: Cap = None
+
+
+class Edit(Contract):
+    """Normalised edit distance over words and punctuation, 2L/(|a|+|b|+L), in [0, 1]. Needs no model."""
+
+    name: Literal["edit"]
+    cap: Cap = None
+
+
+class Absolute(Contract):
+    """|a − b| of two numbers in [0, 1]: the closed-form models' metric."""
+
+    name: Literal["absolute"]
+    cap: Cap = None
+
+
+class RegexRule(Contract):
+    """The first match of an RE2 pattern; its first group where it has one."""
+
+    kind: Literal["regex"]
+    pattern: str = Field(min_length=1, max_length=1000)
+
+
+class NumberRule(Contract):
+    """The first number in the text, thousands separators removed."""
+
+    kind: Literal["number"]
+
+
+class FirstLineRule(Contract):
+    """The first line that is not blank."""
+
+    kind: Literal["first_line"]
+
+
+class JsonFieldRule(Contract):
+    """A dotted path into the first JSON object of the text."""
+
+    kind: Literal["json_field"]
+    field: str = Field(min_length=1, max_length=200)
+
+
+ExtractionRule = Annotated[RegexRule | NumberRule | FirstLineRule | JsonFieldRule, Field(discriminator="kind")]
+
+
+class Label(Contract):
+    """1 where two outputs' extracted answers differ, else 0: "the answer stays Paris"."""
+
+    name: Literal["label"]
+    extract: ExtractionRule
+
+
+def _spell_out(value: Any) -> Any:
+    return {"name": value} if isinstance(value, str) else value
+
+
+Metric = Annotated[
+    Annotated[SentenceChord | Edit | Label | Absolute, Field(discriminator="name")],
+    BeforeValidator(_spell_out),
+]
+"""An output metric; a bare name stands for the metric with its defaults."""

@@ -1,0 +1,85 @@
+"""What a worker tells the gateway about a model it serves, and GET /models shows."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from smoothgen.contracts.base import Contract
+from smoothgen.errors import InvalidBudget
+
+
+class Calibration(Contract):
+    """Median output displacement of a model at a grid of noise levels: the budget's exchange rate (theory §5a).
+
+    Finite differences at the scale of the noise itself: displacements[k] is the median over a prompt set of the mean
+    distance between G(z + sigmas[k]·u) and G(z), u ~ N(0, I). displacement / sigma is the sensitivity ‖∇G‖ seen at that
+    scale. The prompt a request brings is never looked at, so σ stays constant under attack and T1-T3 apply.
+    """
+
+    metric: str
+    sigmas: list[float] = Field(min_length=1)
+    displacements: list[float] = Field(min_length=1)
+    prompts: int
+    probes: int
+    seed: str
+    parameters: dict[str, int | float | bool | None]
+
+    @model_validator(mode="after")
+    def _increasing(self) -> Self:
+        if len(self.sigmas) != len(self.displacements):
+            raise ValueError("sigmas and displacements must have one length")
+        if self.sigmas[0] <= 0 or any(b <= a for a, b in zip(self.sigmas, self.sigmas[1:], strict=False)):
+            raise ValueError("sigmas must be positive and increasing")
+        return self
+
+    def sigma_for(self, budget: float) -> float:
+        """σ = budget / sensitivity, the sensitivity read at the scale of that σ.
+
+        Below the grid the sensitivity of its first level is used, within it displacements are interpolated. Raises
+        InvalidBudget beyond the largest displacement measured.
+        """
+        displacements = np.maximum.accumulate(np.array(self.displacements))
+        if not 0 < budget <= displacements[-1]:
+            raise InvalidBudget(
+                f"budget {budget!r} is out of reach: this model was calibrated for displacements up to "
+                f"{displacements[-1]:.4g} in metric {self.metric!r}; ask for less, or give sigma",
+                field="robustness.budget",
+            )
+        if budget <= displacements[0]:
+            return self.sigmas[0] * budget / float(displacements[0])
+        first = int(np.searchsorted(displacements, budget))
+        low, high = displacements[first - 1], displacements[first]
+        share = (budget - low) / (high - low)
+        return float(self.sigmas[first - 1] + share * (self.sigmas[first] - self.sigmas[first - 1]))
+
+
+class MetricCard(Contract):
+    """A metric the model can be certified in."""
+
+    name: str
+    diameter: float
+    description: str
+    calibration: Calibration | None = None
+
+
+class ModelCard(Contract):
+    """One served model."""
+
+    id: str
+    modality: Literal["text", "image"]
+    revision: str
+    digest: str
+    description: str
+    mechanisms: list[str]
+    metrics: list[MetricCard]
+    default_sigma: float
+    for_learning: bool = False
+    """A closed-form model: listed last, never anybody's default."""
+    longest_prompt_tokens: int | None = None
+
+    def metric(self, name: str) -> MetricCard | None:
+        """The card of a metric, None if the model does not offer it."""
+        return next((m for m in self.metrics if m.name == name), None)

@@ -1,0 +1,94 @@
+"""POST /generate, as the client writes it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from smoothgen.contracts.base import Contract
+from smoothgen.contracts.metrics import Metric
+from smoothgen.noise import CLIENT_SEED_LIMIT
+
+LONGEST_PROMPT: Final = 32_768
+DEFAULT_SAMPLES: Final = 500
+DEFAULT_CONFIDENCE: Final = 0.999
+DEFAULT_SELECTION_SAMPLES: Final = 32
+
+
+def _printable(prompt: str) -> str:
+    if not prompt.strip():
+        raise ValueError("the prompt is blank; send at least one visible character")
+    if "\0" in prompt:
+        raise ValueError(f"the prompt carries a NUL character at position {prompt.index(chr(0))}; remove it")
+    return prompt
+
+
+Prompt = Annotated[str, Field(min_length=1, max_length=LONGEST_PROMPT), AfterValidator(_printable)]
+
+
+class TextParameters(Contract):
+    """How a text model generates. Greedy unless a temperature is given."""
+
+    max_new_tokens: int = Field(default=32, ge=1, le=4096)
+    temperature: float = Field(default=0.0, ge=0, le=10, description="0 is greedy decoding.")
+    top_k: int | None = Field(default=None, ge=1, description="Sample among the k likeliest tokens only.")
+    top_p: float | None = Field(
+        default=None, gt=0, le=1, description="Sample among the likeliest tokens of mass p only."
+    )
+    chat: bool = Field(
+        default=False,
+        description="Wrap the prompt in the model's chat template. The template's tokens are the server's own: "
+        "they carry no noise and the certificate lists them as held fixed.",
+    )
+
+
+class Robustness(Contract):
+    """What is to be certified. Give `sigma` or `budget`, or neither for the model's default noise."""
+
+    budget: float | None = Field(
+        default=None, gt=0, description="Output displacement, in the metric's units, the caller pays for robustness."
+    )
+    sigma: float | None = Field(default=None, ge=1e-9, le=1e6, description="Noise level on the embedding.")
+    tolerance: float | None = Field(
+        default=None, gt=0, description="τ: the certified radius keeps W₁ within it. Default: a tenth of the diameter."
+    )
+    epsilon: float | None = Field(
+        default=None, gt=0, description="Ask for this radius: the job abstains if it cannot be proven."
+    )
+    samples: int = Field(default=DEFAULT_SAMPLES, ge=1, description="n, certification samples.")
+    selection_samples: int = Field(
+        default=DEFAULT_SELECTION_SAMPLES, ge=1, le=1024, description="n₀, samples that choose centre and output."
+    )
+    confidence: float = Field(default=DEFAULT_CONFIDENCE, gt=0, lt=1, description="1 − α.")
+    mechanism: str = Field(default="embedding", max_length=100)
+    randomness: Literal["common", "fresh"] = Field(
+        default="common",
+        description="common: the generator's own randomness is drawn once per job (sharper); fresh: per sample.",
+    )
+    metric: Metric | None = Field(default=None, description="Default: the model's first metric.")
+
+    @model_validator(mode="after")
+    def _one_noise_level(self) -> Self:
+        if self.budget is not None and self.sigma is not None:
+            raise ValueError(f"budget={self.budget!r} and sigma={self.sigma!r} both set the noise; give one of them")
+        return self
+
+
+class GenerateRequest(Contract):
+    """One certified generation."""
+
+    model: str = Field(min_length=1, max_length=300)
+    prompt: Prompt
+    parameters: TextParameters = TextParameters()
+    robustness: Robustness = Robustness()
+    output: Literal["representative", "sample"] = Field(
+        default="representative",
+        description="representative: the selection sample nearest the centre; sample: one exact draw.",
+    )
+    seed: int | None = Field(
+        default=None,
+        ge=0,
+        lt=CLIENT_SEED_LIMIT,
+        description="Reproduces a run. A seed the client knows weakens the statement; the certificate says so.",
+    )

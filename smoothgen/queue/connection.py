@@ -1,0 +1,39 @@
+"""One way to connect to Redis, for gateway and workers."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from redis.asyncio import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from smoothgen.errors import QueueUnavailable
+
+_CONNECT_TIMEOUT_S = 2.0
+_ANSWER_TIMEOUT_S = 10.0  # longer than any BLOCK used with it
+
+
+def connect(url: str) -> Redis:
+    """A client for `url`, strings decoded. Nothing is sent yet."""
+    return Redis.from_url(
+        url,
+        decode_responses=True,
+        socket_connect_timeout=_CONNECT_TIMEOUT_S,
+        socket_timeout=_ANSWER_TIMEOUT_S,
+        health_check_interval=15,
+    )
+
+
+@asynccontextmanager
+async def redis_errors() -> AsyncIterator[None]:
+    """Turn connection trouble into QueueUnavailable, leaving other errors alone."""
+    try:
+        yield
+    except (RedisConnectionError, RedisTimeoutError, OSError) as error:
+        raise QueueUnavailable(f"Redis cannot be reached: {error}") from error
+
+
+__all__ = ["Redis", "RedisError", "connect", "redis_errors"]

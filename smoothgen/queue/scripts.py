@@ -1,0 +1,37 @@
+"""The two steps that must happen whole or not at all, as Lua: submitting a job and ending it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+SUBMIT: Final = """
+-- KEYS: idempotency key ('' if none), job hash, stream
+-- ARGV: job id, body digest, idempotency ttl, then the job hash's fields and values
+if KEYS[1] ~= '' then
+  local seen = redis.call('HMGET', KEYS[1], 'job', 'body')
+  if seen[1] then return seen end
+  redis.call('HSET', KEYS[1], 'job', ARGV[1], 'body', ARGV[2])
+  redis.call('EXPIRE', KEYS[1], ARGV[3])
+end
+redis.call('HSET', KEYS[2], unpack(ARGV, 4))
+redis.call('XADD', KEYS[3], '*', 'job', ARGV[1])
+return {ARGV[1], ARGV[2]}
+"""
+"""Queue a job once: an idempotency key seen before gives back the job it made."""
+
+FINISH: Final = """
+-- KEYS: job hash, stream, certificate
+-- ARGV: group, entry id, result ttl, certificate ttl, certificate JSON ('' if none), then fields and values
+local status = redis.call('HGET', KEYS[1], 'status')
+local first = status and status ~= 'succeeded' and status ~= 'failed'
+if first then
+  redis.call('HSET', KEYS[1], unpack(ARGV, 6))
+  redis.call('EXPIRE', KEYS[1], ARGV[3])
+  if ARGV[5] ~= '' then redis.call('SET', KEYS[3], ARGV[5], 'EX', ARGV[4]) end
+end
+-- Acknowledge in the step that stores the outcome: a crash before it repeats work, never loses it.
+redis.call('XACK', KEYS[2], ARGV[1], ARGV[2])
+redis.call('XDEL', KEYS[2], ARGV[2])
+return first and 1 or 0
+"""
+"""Store an outcome once and acknowledge. A second worker that finished the same job changes nothing."""

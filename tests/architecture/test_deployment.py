@@ -1,0 +1,235 @@
+"""The deployment files against the code they deploy. Nothing here needs a docker engine, and nothing here is one."""
+
+import json
+import os
+import re
+import runpy
+import subprocess
+import sys
+import threading
+import tomllib
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+import yaml
+
+from app.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+DOCKERFILE = (ROOT / "Dockerfile").read_text()
+COMPOSE = ROOT / "docker-compose.yml"
+GPU_OVERRIDE = ROOT / "docker" / "compose.gpu.yml"
+GRAFANA = ROOT / "docker" / "grafana"
+OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
+SERVICES = yaml.safe_load(COMPOSE.read_text())["services"]
+
+
+def tool(name: str, *arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a command of this virtual environment, with nothing of the caller's environment."""
+    command = [str(Path(sys.executable).parent / name), *map(str, arguments)]
+    bare = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/")}
+    return subprocess.run(
+        command, cwd=ROOT, env=bare | environment, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def stage(name: str) -> str:
+    """The instructions of one stage of the Dockerfile and of the stages it is built on."""
+    stages = {
+        m[2]: (m[1], m[3]) for m in re.finditer(r"^FROM (\S+) AS (\S+)\n(.*?)(?=^FROM |\Z)", DOCKERFILE, re.M | re.S)
+    }
+    parent, body = stages[name]
+    return (stage(parent) if parent in stages else "") + re.sub(r"^#.*\n", "", body, flags=re.M)
+
+
+def extras(name: str) -> set[str]:
+    """The distributions an extra of pyproject.toml asks for, through the extras it includes."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    found: set[str] = set()
+    for requirement in project["optional-dependencies"][name]:
+        if inner := re.fullmatch(r"smoothgen\[(.*)\]", requirement):
+            found = found.union(*(extras(extra) for extra in inner[1].split(",")))
+        else:
+            found.add(re.match(r"[\w-]+", requirement)[0])
+    return found
+
+
+def settings(package: str) -> set[str]:
+    """The SMOOTHGEN_ variables a process reads, from the source of its settings.py."""
+    source = (ROOT / package / "settings.py").read_text()
+    return {f"SMOOTHGEN_{field.upper()}" for field in re.findall(r"^    ([a-z_]+): ", source, re.M)}
+
+
+def metrics() -> set[str]:
+    """Every metric the gateway and the workers publish."""
+    sources = (ROOT / package / "metrics.py" for package in ("app", "workers"))
+    return {name for source in sources for name in re.findall(r"smoothgen_[a-z_]+", source.read_text())}
+
+
+def labels() -> set[str]:
+    """Every label of those metrics, and those Prometheus adds."""
+    sources = (ROOT / package / "metrics.py" for package in ("app", "workers"))
+    lists = (names for source in sources for names in re.findall(r'\[("[a-z", ]+")\]', source.read_text()))
+    return {label for names in lists for label in re.findall(r"[a-z]+", names)} | {"job", "instance", "le"}
+
+
+def alerts() -> list[dict]:
+    groups = yaml.safe_load((ROOT / "docker/prometheus/rules.yml").read_text())["groups"]
+    return [rule for group in groups for rule in group["rules"]]
+
+
+def queries() -> dict[str, str]:
+    """Every PromQL expression of the dashboard and the alerts, by where it stands."""
+    panels = json.loads((GRAFANA / "dashboards" / "smoothgen.json").read_text())["panels"]
+    found = {f"panel {p['title']} {t['refId']}": t["expr"] for p in panels for t in p["targets"]}
+    return found | {f"alert {rule['alert']}": rule["expr"] for rule in alerts()}
+
+
+def test_hadolint_finds_nothing():
+    result = tool("hadolint", "Dockerfile")
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+@pytest.mark.parametrize("files", [[COMPOSE], [COMPOSE, GPU_OVERRIDE]], ids=["cpu", "gpu"])
+def test_compose_files_are_valid(files):
+    options = [part for file in files for part in ("-f", file)]
+    result = tool("docker-compose", *options, "config", "-q", GRAFANA_ADMIN_PASSWORD="only for this test")
+    assert result.returncode == 0, result.stderr
+
+
+def test_grafana_has_no_default_password():
+    result = tool("docker-compose", "--env-file", "/dev/null", "config", "-q")
+    assert result.returncode != 0
+    assert "GRAFANA_ADMIN_PASSWORD" in result.stderr
+
+
+def test_the_gateway_image_installs_no_torch():
+    installed = re.findall(r"pip install (.*)", stage("gateway"))
+    assert installed == [
+        '-c constraints.txt ".[gateway]"',
+        "--no-cache-dir --no-deps --no-index --force-reinstall /dist/*.whl",
+    ]
+    assert not extras("gateway") & extras("worker") - extras("queue")
+    assert "torch" in extras("worker")
+
+
+@pytest.mark.parametrize("name", ["gateway", "worker"])
+def test_images_run_as_a_numbered_user_with_exec_form_commands(name):
+    instructions = stage(name)
+    assert re.findall(r"^USER (\S+)", instructions, re.M) == ["10001:10001"]
+    assert re.search(r'^ENTRYPOINT \["python", "-m", "(app|workers)"\]$', instructions, re.M)
+    assert re.search(r'^HEALTHCHECK .*\\\n    CMD \["python", "/opt/probe.py"', instructions, re.M)
+
+
+def test_the_image_label_names_the_project_version():
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert f'image.version="{version}"' in DOCKERFILE
+    assert {SERVICES[name]["image"] for name in ("gateway", "worker")} == {
+        f"smoothgen-gateway:{version}",
+        f"smoothgen-worker:{version}",
+    }
+
+
+@pytest.mark.parametrize(("service", "package"), [("gateway", "app"), ("worker", "workers")])
+def test_every_variable_set_for_a_process_is_one_it_reads(service, package):
+    in_image = set(re.findall(r"(SMOOTHGEN_\w+)=", stage(service)))
+    assert in_image | SERVICES[service]["environment"].keys() <= settings(package)
+
+
+@pytest.mark.parametrize("package", ["app", "workers"])
+def test_every_setting_is_documented(package):
+    assert {name for name in settings(package) if f"`{name}`" not in OPERATIONS} == set()
+
+
+def test_containers_are_given_the_time_their_processes_take_to_stop():
+    assert SERVICES["gateway"]["stop_grace_period"] == "150s"
+    assert Settings.model_fields["max_wait_s"].default < 150
+    assert SERVICES["worker"]["stop_grace_period"] == "5m"
+    assert float(SERVICES["worker"]["environment"]["SMOOTHGEN_DRAIN_TIMEOUT_S"]) < 300
+
+
+def test_workers_can_be_scaled():
+    assert not {"container_name", "ports", "hostname"} & SERVICES["worker"].keys()
+
+
+def test_every_metric_and_alert_is_documented():
+    assert {name for name in metrics() if f"`{name}`" not in OPERATIONS} == set()
+    assert {rule["alert"] for rule in alerts() if f"`{rule['alert']}`" not in OPERATIONS} == set()
+
+
+def test_every_metric_is_on_the_dashboard():
+    expressions = " ".join(queries().values())
+    assert {name for name in metrics() if name not in expressions} == set()
+
+
+@pytest.mark.parametrize("where", queries())
+def test_queries_name_metrics_and_labels_that_exist(where):
+    expression = queries()[where]
+    used = set(re.findall(r"smoothgen_[a-z_]+", expression))
+    assert {re.sub(r"_bucket$", "", name) for name in used} <= metrics()
+    matched = re.findall(r'([a-z]+)\s*(?:=~|!~|!=|=)\s*"', expression)
+    grouped = [label for names in re.findall(r"by \((.*?)\)", expression) for label in names.split(", ")]
+    assert {*matched, *grouped} <= labels()
+
+
+@pytest.mark.parametrize("where", queries())
+def test_queries_are_well_formed(where):
+    """What can be seen without a PromQL parser, which pip does not install: docs/operations.md has promtool's part."""
+    expression = queries()[where]
+    skeleton = re.sub(r'"[^"]*"', "s", expression)
+    assert '"' not in skeleton
+    while (smaller := re.sub(r"\([^()\[\]{}]*\)|\[[^()\[\]{}]*\]|\{[^()\[\]{}]*\}", "", skeleton)) != skeleton:
+        skeleton = smaller
+    assert not set(skeleton) & set("()[]{}"), "unbalanced brackets"
+    assert set(re.findall(r"\$\w+", expression)) <= {"$model", "$route", "$__rate_interval"}
+    assert set(re.findall(r"\[(.*?)\]", expression)) <= {"5m", "15m", "1h", "$__rate_interval"}
+    assert set(re.findall(r"(\w+)\(", expression)) <= {
+        *("absent", "count", "deriv", "histogram_quantile", "increase", "min", "min_over_time", "rate", "sum", "vector")
+    }
+    assert not re.search(r"(rate|increase|deriv|_over_time)\([^()\[]*\)", expression), "a range is missing"
+    counters = r"smoothgen_\w+(?:_total|_bucket)\b"
+    assert len(re.findall(counters, expression)) == len(re.findall(rf"(?:rate|increase)\({counters}", expression))
+
+
+def test_the_dashboard_is_what_its_script_writes():
+    assert (GRAFANA / "dashboards" / "smoothgen.json").read_text() == runpy.run_path(str(GRAFANA / "dashboard.py"))[
+        "render"
+    ]()
+
+
+def test_panels_neither_overlap_nor_leave_the_grid():
+    panels = json.loads((GRAFANA / "dashboards" / "smoothgen.json").read_text())["panels"]
+    cells = [
+        (x, y)
+        for position in (panel["gridPos"] for panel in panels)
+        for x in range(position["x"], position["x"] + position["w"])
+        for y in range(position["y"], position["y"] + position["h"])
+    ]
+    assert len(cells) == len(set(cells))
+    assert max(x for x, _ in cells) < 24
+
+
+def test_the_dashboard_asks_the_provisioned_datasource():
+    provisioned = yaml.safe_load((GRAFANA / "provisioning/datasources/prometheus.yml").read_text())["datasources"]
+    dashboard = (GRAFANA / "dashboards" / "smoothgen.json").read_text()
+    assert set(re.findall(r'"uid": "(\w+)"', dashboard)) == {provisioned[0]["uid"], "smoothgen"}
+
+
+@pytest.mark.parametrize(("status", "exit_code"), [(200, 0), (503, 1)])
+def test_the_probe_tells_200_from_other_answers(status, exit_code):
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(status if self.path == "/readyz" else 404)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        result = tool("python", "docker/probe.py", "PORT", "/readyz", PORT=str(server.server_port))
+        server.shutdown()
+    assert result.returncode == exit_code, result.stderr
+    refused = tool("python", "docker/probe.py", "PORT", "/readyz", PORT=str(server.server_port))
+    assert refused.returncode == 1

@@ -1,0 +1,1 @@
+"""The GPU side: generators, output metrics, the work loop. Never imports the gateway."""

@@ -1,0 +1,54 @@
+"""Run a worker: python -m workers."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import signal
+import socket
+import sys
+
+import structlog
+from prometheus_client import start_http_server
+
+from smoothgen.errors import SmoothGenError
+from smoothgen.logs import configure_logs
+from smoothgen.queue import WorkQueue, connect
+from workers.loop import Worker
+from workers.metrics import Metrics
+from workers.served import load_models
+from workers.settings import Settings
+
+
+async def serve(settings: Settings) -> None:
+    """Load the models, then serve jobs until SIGTERM or SIGINT."""
+    models = load_models(settings)
+    metrics = Metrics()
+    if settings.metrics_port is not None:
+        start_http_server(settings.metrics_port, registry=metrics.registry)
+    redis = connect(settings.redis_url)
+    worker_id = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+    worker = Worker(WorkQueue(redis, worker_id, lease_s=settings.lease_s), models, settings, metrics)
+    for sign in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(sign, worker.stop)
+    try:
+        await worker.run()
+    finally:
+        await redis.aclose()
+
+
+def main() -> int:
+    """Exit code 1 and one clear line where a model cannot be loaded."""
+    settings = Settings()
+    configure_logs(settings.log_format)
+    try:
+        asyncio.run(serve(settings))
+    except (SmoothGenError, OSError, ValueError) as error:
+        structlog.get_logger().error("worker_cannot_start", models=settings.models, detail=str(error))
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

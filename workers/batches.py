@@ -1,0 +1,52 @@
+"""Batches that survive: out of memory splits them, and a sample that raises stands alone and counts as failed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import structlog
+
+from smoothgen.errors import GenerationFailed
+from workers.generators import Failure, Text
+
+Outputs = list[Text | Failure]
+Generate = Callable[[Sequence[int]], Outputs]
+
+_MEMORY_WORDS = ("out of memory", "not enough memory", "can't allocate memory")
+
+
+class Batcher:
+    """Runs sample indices through a generator in batches. A sample's index, never its batch, decides its noise."""
+
+    def __init__(self, batch_size: int) -> None:
+        self.batch_size = batch_size
+
+    def run(self, indices: range, generate: Generate) -> Iterator[tuple[Sequence[int], Outputs]]:
+        """Yield (indices, outputs) batch by batch, in order."""
+        start = 0
+        while start < len(indices):
+            batch = indices[start : start + self.batch_size]
+            yield batch, self._survive(batch, generate)
+            start += len(batch)
+
+    def _survive(self, batch: Sequence[int], generate: Generate) -> Outputs:
+        try:
+            outputs = generate(batch)
+        except Exception as error:
+            if len(batch) > 1:
+                half = len(batch) // 2
+                if _is_memory(error):
+                    # This size does not fit here, so no later batch tries it again.
+                    self.batch_size = min(self.batch_size, half)
+                    structlog.get_logger().warning("batch_size_halved", batch_size=self.batch_size)
+                return self._survive(batch[:half], generate) + self._survive(batch[half:], generate)
+            if _is_memory(error):
+                raise GenerationFailed(f"one sample alone does not fit the device's memory: {error}") from error
+            return [Failure(f"{type(error).__name__}: {error}")]
+        if len(outputs) != len(batch):
+            raise GenerationFailed(f"the generator gave {len(outputs)} outputs for {len(batch)} samples")
+        return outputs
+
+
+def _is_memory(error: Exception) -> bool:
+    return isinstance(error, MemoryError) or any(word in str(error).lower() for word in _MEMORY_WORDS)

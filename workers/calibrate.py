@@ -1,0 +1,160 @@
+"""Calibrate a model: python -m workers.calibrate (or `smoothgen calibrate`).
+
+For each noise level of a grid: move every prompt of a set along random directions, see how far the output moves
+(finite differences), and store the median over prompts of the mean displacement. σ for a budget is then
+budget / sensitivity, a constant of model and metric that no attacked prompt can influence (theory §5a).
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from smoothgen.certificates.rounding import round_up
+from smoothgen.contracts import Calibration, GenerateRequest, TextParameters
+from smoothgen.errors import SmoothGenError
+from smoothgen.mechanisms import Gaussian
+from smoothgen.noise import Seed, Stream
+from workers.batches import Batcher, Outputs
+from workers.calibrations import save_calibrations
+from workers.distances import Centre, OutputMetric, output_metric
+from workers.generators import Draw, Failure, Generator, Text, load_generator
+from workers.served import Encoders
+from workers.settings import Settings
+
+PROMPTS = Path(__file__).parent / "calibrations" / "prompts.txt"
+SIGMAS = tuple(0.00125 * 2**k for k in range(9))  # 0.00125 … 0.32
+PROBES = 8
+
+
+def calibrate(
+    generator: Generator,
+    metrics: Sequence[OutputMetric],
+    prompts: Sequence[str],
+    *,
+    sigmas: Sequence[float],
+    probes: int,
+    parameters: TextParameters,
+    seed: Seed,
+    batch_size: int,
+) -> list[Calibration]:
+    """One Calibration a metric. Displacements have shape (prompts, sigmas), then the median over prompts."""
+    levels = np.zeros((len(metrics), len(prompts), len(sigmas)))
+    with tqdm(total=len(prompts) * len(sigmas), desc="calibrating", unit="level") as bar:
+        for p, prompt in enumerate(prompts):
+            probe = _Probe(generator, prompt, parameters, seed, range(p * probes, (p + 1) * probes), batch_size)
+            for s, sigma in enumerate(sigmas):
+                moved = probe.outputs(sigma)
+                levels[:, p, s] = [_mean_displacement(metric, probe.unmoved, moved) for metric in metrics]
+                bar.update()
+    return [
+        Calibration(
+            metric=metric.name,
+            sigmas=[float(s) for s in sigmas],
+            displacements=[round_up(float(d)) for d in np.median(of_metric, axis=0)],
+            prompts=len(prompts),
+            probes=probes,
+            seed=str(seed),
+            parameters=parameters.model_dump(),
+        )
+        for metric, of_metric in zip(metrics, levels, strict=True)
+    ]
+
+
+class _Probe:
+    """One prompt, moved along its own random directions, the same ones at every noise level."""
+
+    def __init__(
+        self,
+        generator: Generator,
+        prompt: str,
+        parameters: TextParameters,
+        seed: Seed,
+        directions: range,
+        batch_size: int,
+    ) -> None:
+        self._generator, self._parameters, self._seed = generator, parameters, seed
+        self._directions, self._batcher = directions, Batcher(batch_size)
+        self._condition = generator.condition(prompt, parameters)
+        self._draw = Draw(seed, Stream.GENERATOR_COMMON, directions.start)
+        still = np.zeros((1, *self._condition.embedding.shape), dtype=np.float32)
+        [self.unmoved] = generator.generate(self._condition, still, [self._draw], parameters)
+
+    def outputs(self, sigma: float) -> Outputs:
+        """The outputs at every direction times sigma."""
+
+        def generate(indices: Sequence[int]) -> Outputs:
+            noise = Gaussian(sigma).draw(self._seed, Stream.CALIBRATION, indices, self._condition.embedding.shape)
+            return self._generator.generate(self._condition, noise, [self._draw] * len(indices), self._parameters)
+
+        return [output for _, batch in self._batcher.run(self._directions, generate) for output in batch]
+
+
+def _mean_displacement(metric: OutputMetric, unmoved: Text | Failure, outputs: Outputs) -> float:
+    """Mean distance from the unmoved output; an output that failed counts as the diameter."""
+    if not isinstance(unmoved, Text):
+        return metric.diameter
+    origin: Centre = metric.choose_centre([unmoved.text])
+    texts = [o.text for o in outputs if isinstance(o, Text)]
+    whole = metric.distances(texts, origin) if texts else np.zeros(0)
+    failed = len(outputs) - int(np.isfinite(whole).sum())
+    return float((np.nansum(whole) + failed * metric.diameter) / len(outputs))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write <output>/<model>.json and print σ for a few budgets."""
+    parser = argparse.ArgumentParser(prog="smoothgen calibrate", description="Calibrate a model's robustness budget.")
+    parser.add_argument("--model", required=True, help="as for `smoothgen worker`")
+    parser.add_argument("--metric", action="append", help="default: every metric of the model but label")
+    parser.add_argument("--prompts", type=Path, default=PROMPTS, help="a text file, one prompt a line")
+    parser.add_argument("--output", type=Path, default=Path("calibrations"), help="a folder")
+    parser.add_argument("--probes", type=int, default=PROBES, help="random directions a prompt and level")
+    parser.add_argument("--max-new-tokens", type=int, default=TextParameters().max_new_tokens)
+    parser.add_argument("--seed", type=int, default=0, help="public: the probe directions depend on no prompt")
+    parser.add_argument("--sigma", type=float, action="append", help="a noise level of the grid; repeat for more")
+    given = parser.parse_args(arguments)
+    try:
+        settings = Settings()
+        generator = load_generator(given.model, settings)
+        prompts = [line.strip() for line in given.prompts.read_text(encoding="utf-8").splitlines() if line.strip()]
+        if not prompts:
+            raise ValueError(f"{given.prompts} holds no prompts; write one a line")
+        encoders = Encoders()
+        names = given.metric or (["sentence-chord"] if encoders.available else []) + ["edit"]
+        metrics = [_metric(name, encoders) for name in names]
+        calibrations = calibrate(
+            generator,
+            metrics,
+            prompts,
+            sigmas=sorted(given.sigma or SIGMAS),
+            probes=given.probes,
+            parameters=TextParameters(max_new_tokens=given.max_new_tokens),
+            seed=Seed.from_client(given.seed),
+            batch_size=settings.batch_size,
+        )
+    except (SmoothGenError, OSError, ValueError) as error:
+        print(f"calibrate: {error}", file=sys.stderr)
+        return 1
+    path = save_calibrations(generator.identity.name, calibrations, given.output)
+    for calibration in calibrations:
+        print(f"\n{calibration.metric}: median displacement over {calibration.prompts} prompts")
+        for sigma, displacement in zip(calibration.sigmas, calibration.displacements, strict=True):
+            print(f"  sigma {sigma:<9g} displacement {displacement:<8.4f} sensitivity {displacement / sigma:.4g}")
+    print(f"\nwritten to {path}")
+    return 0
+
+
+def _metric(name: str, encoders: Encoders) -> OutputMetric:
+    asked = GenerateRequest.model_validate({"model": "m", "prompt": "p", "robustness": {"metric": name}})
+    if asked.robustness.metric is None:
+        raise ValueError(f"no metric {name!r}")
+    return output_metric(asked.robustness.metric, lambda: encoders.sentence)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,50 @@
+"""|a − b| for the numbers closed-form generators print."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smoothgen.certificates.bands import ORDER_STATISTICS
+from smoothgen.errors import GenerationFailed
+from workers.distances.protocol import Centre
+
+
+class Absolute:
+    """Absolute difference of two numbers in [0, 1]. The centre is a median: it minimises the mean distance."""
+
+    name = "absolute"
+    description = "absolute difference of numbers in [0, 1]"
+    diameter = 1.0
+    band = ORDER_STATISTICS.name
+    options: dict[str, Any] = {}  # noqa: RUF012  nothing more defines it
+
+    def choose_centre(self, texts: Sequence[str]) -> Centre:
+        """The lower median of the selection outputs."""
+        values = _numbers(texts)
+        order = [int(i) for i in np.argsort(values, kind="stable") if np.isfinite(values[i])]
+        if not order:
+            raise GenerationFailed(f"no selection output is a number in [0, 1]; the first reads {texts[0]!r:.80}")
+        median = order[(len(order) - 1) // 2]
+        c = float(values[median])
+        return Centre(c, max(c, 1 - c), median, {"kind": "median", "value": c})
+
+    def distances(self, texts: Sequence[str], centre: Centre) -> NDArray[np.float64]:
+        """|y − c|; NaN where the text is no number in [0, 1]."""
+        distances: NDArray[np.float64] = np.abs(_numbers(texts) - centre.value)
+        return distances
+
+
+def _numbers(texts: Sequence[str]) -> NDArray[np.float64]:
+    return np.array([_number(text) for text in texts])
+
+
+def _number(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        return float("nan")
+    return value if 0 <= value <= 1 else float("nan")

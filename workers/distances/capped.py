@@ -1,0 +1,30 @@
+"""min(d, κ): beyond the cap an output is simply different. A metric again, with a smaller diameter (theory §1)."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workers.distances.protocol import Centre, OutputMetric
+
+
+class Capped:
+    """Any OutputMetric under a cap."""
+
+    def __init__(self, metric: OutputMetric, cap: float) -> None:
+        self._metric, self._cap = metric, cap
+        self.name, self.band, self.options = metric.name, metric.band, metric.options
+        self.diameter = min(metric.diameter, cap)
+        self.description = f"{metric.description}, capped at {cap!r}"
+
+    def choose_centre(self, texts: Sequence[str]) -> Centre:
+        """The inner metric's centre, its bound capped."""
+        centre = self._metric.choose_centre(texts)
+        return dataclasses.replace(centre, bound=min(centre.bound, self._cap))
+
+    def distances(self, texts: Sequence[str], centre: Centre) -> NDArray[np.float64]:
+        """The inner metric's distances, capped; a NaN stays NaN."""
+        return np.minimum(self._metric.distances(texts, centre), self._cap)

@@ -1,0 +1,55 @@
+"""Normalised edit distance over words and punctuation. Needs no model."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rapidfuzz.distance import Levenshtein
+
+from smoothgen.certificates.bands import ORDER_STATISTICS
+from workers.distances.protocol import Centre
+
+_TOKEN = re.compile(r"\w+|[^\w\s]")
+
+
+def tokens(text: str) -> list[str]:
+    """Words and punctuation marks; white space separates and is not compared."""
+    return _TOKEN.findall(text)
+
+
+def normalised_edit_distance(a: Sequence[str], b: Sequence[str]) -> float:
+    """2L / (|a| + |b| + L), L the Levenshtein distance: a metric with values in [0, 1] (Li & Liu 2007).
+
+    The more usual L / max(|a|, |b|) is no metric (ab, aba, ba), so no certificate may be stated in it.
+    """
+    edits = Levenshtein.distance(a, b)
+    return 2 * edits / (len(a) + len(b) + edits) if edits else 0.0
+
+
+class Edit:
+    """The metric above. The centre is the medoid of the selection outputs, itself an output."""
+
+    name = "edit"
+    description = "normalised edit distance over words (0 to 1)"
+    diameter = 1.0
+    band = ORDER_STATISTICS.name
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """How texts are cut into tokens."""
+        return {"tokens": _TOKEN.pattern}
+
+    def choose_centre(self, texts: Sequence[str]) -> Centre:
+        """The selection output with the smallest sum of distances to the others."""
+        cut = [tokens(text) for text in texts]
+        sums = [sum(normalised_edit_distance(a, b) for b in cut) for a in cut]
+        medoid = int(np.argmin(sums))
+        return Centre(cut[medoid], 1.0, medoid, {"kind": "medoid text", "value": texts[medoid]})
+
+    def distances(self, texts: Sequence[str], centre: Centre) -> NDArray[np.float64]:
+        """Distances to the medoid."""
+        return np.array([normalised_edit_distance(tokens(text), centre.value) for text in texts])

@@ -1,0 +1,61 @@
+"""What an output metric is to the certificate: distances to a centre, and bounds on them that need no data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Centre:
+    """The point c that spread is measured from, chosen from selection outputs only.
+
+    bound: D_c, at least every possible distance from c. representative: which selection output lies nearest to c.
+    document: c as it stands in the certificate.
+    """
+
+    value: Any
+    bound: float
+    representative: int
+    document: dict[str, Any]
+
+
+class OutputMetric(Protocol):
+    """A bounded pseudo-metric on texts (theory §1); the proofs are in docs/theory/metrics."""
+
+    @property
+    def name(self) -> str:
+        """As in requests."""
+        ...
+
+    @property
+    def description(self) -> str:
+        """As it reads in a certificate's statement: "…in Wasserstein-1 in <description>"."""
+        ...
+
+    @property
+    def diameter(self) -> float:
+        """D, at least every possible distance between two outputs."""
+        ...
+
+    @property
+    def band(self) -> str:
+        """The band that fits the values it takes, fixed before any data."""
+        ...
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What else defines it, for the certificate."""
+        ...
+
+    def choose_centre(self, texts: Sequence[str]) -> Centre:
+        """A centre from selection outputs. Raises GenerationFailed if none of them can be measured."""
+        ...
+
+    def distances(self, texts: Sequence[str], centre: Centre) -> NDArray[np.float64]:
+        """Distances to the centre, shape (len(texts),), in [0, centre.bound]; NaN where one cannot be measured."""
+        ...

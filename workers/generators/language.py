@@ -1,0 +1,208 @@
+"""Causal language models through transformers: noise on the prompt's token embeddings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from transformers import (
+    GenerationConfig,
+    LogitsProcessor,
+    LogitsProcessorList,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    TemperatureLogitsWarper,
+    TopKLogitsWarper,
+    TopPLogitsWarper,
+)
+
+from smoothgen.certificates import ModelIdentity
+from smoothgen.contracts import TextParameters
+from smoothgen.errors import InvalidParameters, InvalidPrompt
+from smoothgen.noise import gumbels
+from workers.generators.protocol import Condition, Draw, Failure, Text
+
+_PLACEHOLDER = "@@smoothgen-prompt@@"
+
+
+@dataclass(frozen=True)
+class _Template:
+    """Token ids around the prompt: the chat template's, or none."""
+
+    before: torch.Tensor
+    after: torch.Tensor
+
+
+class LanguageModel:
+    """A causal language model as a Generator.
+
+    x is the (tokens × width) block of the prompt's token embeddings; every one of its numbers is noised. What the model
+    also learns from the prompt, its token count and so its mask and positions, is held fixed. Greedy by default; with a
+    temperature, tokens are drawn by Gumbel-max from numbers that belong to the sample, so that common randomness
+    couples the samples of a job.
+    """
+
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        *,
+        identity: ModelIdentity,
+        description: str,
+        default_sigma: float,
+    ) -> None:
+        self._model, self._tokenizer = model.eval(), tokenizer
+        self.identity, self.description, self.default_sigma = identity, description, default_sigma
+        self.longest_prompt_tokens: int | None = getattr(model.config, "max_position_embeddings", None)
+
+    def condition(self, prompt: str, parameters: TextParameters) -> Condition:
+        """Embed the prompt's tokens. Raises InvalidPrompt if they do not fit, InvalidParameters for a missing chat
+        template."""
+        template = self._template(parameters.chat)
+        # A prompt that spells "<|im_end|>" means these characters, not the end of its turn.
+        tokens = self._tokenize(prompt, add_special_tokens=not parameters.chat, split_special_tokens=True)
+        count, fixed = tokens.shape[1], template.before.shape[1] + template.after.shape[1]
+        longest = self.longest_prompt_tokens
+        if count == 0:
+            raise InvalidPrompt(f"the prompt {prompt!r:.80} has no tokens in this model's vocabulary", field="prompt")
+        if longest is not None and count + fixed + parameters.max_new_tokens > longest:
+            raise InvalidPrompt(
+                f"the prompt has {count + fixed} tokens and max_new_tokens is {parameters.max_new_tokens}; together "
+                f"model {self.identity.name!r} takes at most {longest}: shorten the prompt or lower max_new_tokens",
+                field="prompt",
+            )
+        held_fixed = [f"token count ({count})", "attention mask and positions"]
+        if fixed:
+            held_fixed.append(f"chat template ({fixed} tokens)")
+        with torch.inference_mode():
+            embedding = self._embed(tokens)[0].float().cpu().numpy()
+        return Condition(embedding, "token embeddings of the prompt", tuple(held_fixed), private=template)
+
+    def generate(
+        self,
+        condition: Condition,
+        noise: NDArray[np.float32],
+        draws: Sequence[Draw],
+        parameters: TextParameters,
+    ) -> list[Text | Failure]:
+        """One batched `generate` over noisy embeddings; all prompts have one length, so nothing is padded."""
+        template: _Template = condition.private
+        batch = len(noise)
+        with torch.inference_mode():
+            noisy = torch.from_numpy(condition.embedding + noise).to(self._model.device, self._model.dtype)
+            parts = [
+                self._embed(template.before).expand(batch, -1, -1),
+                noisy,
+                self._embed(template.after).expand(batch, -1, -1),
+            ]
+            embeddings = torch.cat(parts, dim=1)
+            processors, health = _processors(parameters, draws)
+            tokens = self._model.generate(
+                inputs_embeds=embeddings,
+                attention_mask=torch.ones(embeddings.shape[:2], dtype=torch.long, device=embeddings.device),
+                generation_config=self._generation_config(parameters),
+                logits_processor=processors,
+            )
+        texts = self._tokenizer.batch_decode(tokens, skip_special_tokens=True)
+        finite = health.finite_rows(batch)
+        return [
+            Text(text) if whole else Failure("the model's logits were not finite")
+            for text, whole in zip(texts, finite, strict=True)
+        ]
+
+    def _generation_config(self, parameters: TextParameters) -> GenerationConfig:
+        # Built afresh: a checkpoint's own generation defaults (penalties, sampling) would be an undeclared mechanism.
+        own = self._model.generation_config
+        return GenerationConfig(
+            max_new_tokens=parameters.max_new_tokens,
+            do_sample=False,
+            eos_token_id=own.eos_token_id if own is not None else None,
+            bos_token_id=self._tokenizer.bos_token_id,
+            pad_token_id=_first(self._tokenizer.pad_token_id, self._tokenizer.eos_token_id, 0),
+        )
+
+    def _template(self, chat: bool) -> _Template:
+        if not chat:
+            none = torch.zeros((1, 0), dtype=torch.long)
+            return _Template(none, none)
+        if not self._tokenizer.chat_template:
+            raise InvalidParameters(
+                f"chat=true, but model {self.identity.name!r} has no chat template; send chat=false",
+                field="parameters.chat",
+            )
+        text = self._tokenizer.apply_chat_template(
+            [{"role": "user", "content": _PLACEHOLDER}], tokenize=False, add_generation_prompt=True
+        )
+        before, found, after = str(text).partition(_PLACEHOLDER)
+        if not found or _PLACEHOLDER in after:
+            raise InvalidParameters(
+                f"the chat template of model {self.identity.name!r} uses the prompt other than once, so noise on it "
+                "would not cover every path; send chat=false",
+                field="parameters.chat",
+            )
+        return _Template(self._tokenize(before), self._tokenize(after))
+
+    def _tokenize(self, text: str, **options: Any) -> torch.Tensor:
+        ids = self._tokenizer(text, **{"add_special_tokens": False, **options})["input_ids"]
+        return torch.tensor([ids], dtype=torch.long)
+
+    def _embed(self, tokens: torch.Tensor) -> torch.Tensor:
+        embedded: torch.Tensor = self._model.get_input_embeddings()(tokens.to(self._model.device))
+        return embedded
+
+
+def _first(*ids: Any) -> Any:
+    return next(i for i in ids if i is not None)
+
+
+def _processors(parameters: TextParameters, draws: Sequence[Draw]) -> tuple[LogitsProcessorList, _Health]:
+    """Checks and, with a temperature, exact sampling as an argmax: softmax(logits/T) by Gumbel-max."""
+    health = _Health()
+    processors = LogitsProcessorList([health])
+    if parameters.temperature > 0:
+        processors.append(TemperatureLogitsWarper(parameters.temperature))
+        if parameters.top_k is not None:
+            processors.append(TopKLogitsWarper(parameters.top_k))
+        if parameters.top_p is not None and parameters.top_p < 1:
+            processors.append(TopPLogitsWarper(parameters.top_p))
+        processors.append(_GumbelMax(draws))
+    return processors, health
+
+
+class _Health(LogitsProcessor):  # type: ignore[misc]  # transformers ships no types
+    """Notes the rows whose logits stop being finite: argmax would quietly turn NaN into token 0."""
+
+    def __init__(self) -> None:
+        self._finite: torch.Tensor | None = None
+
+    def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:
+        del input_ids
+        finite = torch.isfinite(scores).all(dim=-1)
+        self._finite = finite if self._finite is None else self._finite & finite
+        return scores
+
+    def finite_rows(self, batch: int) -> list[bool]:
+        return [True] * batch if self._finite is None else [bool(f) for f in self._finite]
+
+
+class _GumbelMax(LogitsProcessor):  # type: ignore[misc]  # transformers ships no types
+    """Adds each row's own Gumbel numbers; rows that share a draw share the numbers."""
+
+    def __init__(self, draws: Sequence[Draw]) -> None:
+        self._draws, self._step = draws, 0
+
+    def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:
+        del input_ids
+        distinct = {
+            draw: gumbels(draw.seed, draw.stream, draw.index, scores.shape[-1], step=self._step)
+            for draw in set(self._draws)
+        }
+        self._step += 1
+        added = (
+            np.stack([distinct[draw] for draw in self._draws]) if len(distinct) > 1 else next(iter(distinct.values()))
+        )
+        return scores + torch.from_numpy(added).to(scores.device, scores.dtype)  # type: ignore[return-value]

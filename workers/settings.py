@@ -1,0 +1,36 @@
+"""A worker's settings. The environment is read here and nowhere else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from smoothgen.queue import keys
+
+DEFAULT_MODELS = ["smollm2-135m", "closed-form-tanh"]
+
+
+class Settings(BaseSettings):
+    """Environment variables SMOOTHGEN_<NAME>; docs/operations.md lists them."""
+
+    model_config = SettingsConfigDict(env_prefix="SMOOTHGEN_", frozen=True)
+
+    redis_url: str = "redis://127.0.0.1:6379/0"
+    models: list[str] = DEFAULT_MODELS
+    """What to serve: names of `workers.generators.registry`, or "name=source" with a hub name, folder or GGUF file."""
+    device: str = "auto"
+    """"cpu", "cuda", "cuda:1" …; auto takes a GPU where there is one."""
+    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
+    batch_size: int = Field(default=64, ge=1)
+    cache: Path = Path.home() / ".cache" / "smoothgen"
+    """Converted models."""
+    calibrations: Path | None = None
+    """A folder of calibrations written by `smoothgen calibrate`; they win over the shipped ones."""
+    metrics_port: int | None = None
+    drain_timeout_s: float = Field(default=300.0, ge=0)
+    """After SIGTERM, how long the job in hand may take before it is handed back."""
+    lease_s: float = Field(default=keys.LEASE_S, gt=0)
+    log_format: Literal["json", "console"] = "json"
