@@ -81,9 +81,10 @@ def uniforms(seed: Seed, stream: Stream, index: int, count: int, *, step: int = 
     `step` opens a further sequence for the same sample: a generator that draws token by token asks once a token.
     """
     # A numpy integer shifted by 128 bits is 0, and every sample would draw the same noise.
-    index = operator.index(index)
-    if not 0 <= index < _MAX_INDEX:
-        raise InvalidSeed(f"sample index must lie in [0, 2^63), got {index}")
+    index, step = operator.index(index), operator.index(step)
+    for name, value in (("sample index", index), ("step", step)):
+        if not 0 <= value < _MAX_INDEX:  # beyond, it would run into the next word of the counter
+            raise InvalidSeed(f"{name} must lie in [0, 2^63), got {value}")
     counter = (int(stream) << 192) | (index << 128) | (step << 64)
     words = np.random.Philox(key=seed.value, counter=counter).random_raw(count)
     # 52 bits and a half step: neither 0 nor 1 can occur, so the inverse CDF below is always finite.

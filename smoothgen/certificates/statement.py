@@ -9,7 +9,7 @@ def statement(certificate: Certificate) -> str:
     """What is certified, in words, from the certificate's own numbers. Deterministic."""
     claims, provenance = certificate.claims, certificate.provenance
     attacked = provenance.threat.attack_on if provenance.threat else "embedding"
-    metric = f" in {provenance.metric.description}" if provenance.metric else ""
+    metric = f", measured by {provenance.metric.description}" if provenance.metric else ""
     epsilon = certificate.epsilon or claims.radius
     sentences = [
         f"With confidence {certificate.confidence!r}, no attack on the {attacked} of l2 norm at most {epsilon!r} moves "

@@ -27,7 +27,9 @@ class EmbeddedRedis:
         self._folder = folder.resolve()
         self._folder.mkdir(parents=True, exist_ok=True)
         self._pid_file = self._folder / "valkey.pid"
-        self._kind, self._server, self._port = ValkeyServer, None, None
+        self._kind: Any = ValkeyServer
+        self._server: Any = None
+        self._port: int | None = None
 
     @property
     def url(self) -> str:
@@ -37,7 +39,7 @@ class EmbeddedRedis:
     def start(self) -> None:
         """Start it, first stopping one that a killed `smoothgen serve` left behind on the same data."""
         self._stop_orphan()
-        server: Any = self._kind(
+        server = self._kind(
             port=self._port,
             data_dir=self._folder,
             persist=True,

@@ -36,8 +36,8 @@ class Client:
     ) -> Generation:
         """Generate one certified output; `model` defaults to the server's first.
 
-        Further keywords are those of `robustness` (budget, sigma, tolerance, epsilon, samples, confidence, metric …), of
-        `parameters` (max_new_tokens, temperature …), `output` and `seed`.
+        Further keywords are those of `robustness` (budget, sigma, tolerance, epsilon, samples, confidence, metric …),
+        of `parameters` (max_new_tokens, temperature …), `output` and `seed`.
 
         Raises ServerProblem, ServerUnreachable, TimeoutError, and ValueError for a value out of range.
         """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import shutil
 import tempfile
@@ -13,7 +14,7 @@ from typing import Any, Final
 import structlog
 import torch
 from tqdm import tqdm
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from smoothgen.certificates import ModelIdentity
 from smoothgen.errors import UnknownName
@@ -112,7 +113,7 @@ def _convert(package: Path, folder: Path) -> None:
         quantised = AutoModelForCausalLM.from_pretrained(package, gguf_file=_SMOLLM2_FILE, dtype=torch.float32)
         bar.update()
         # save_pretrained refuses a model that remembers having been quantised, so a clean one takes its weights.
-        config = AutoConfig.for_model(quantised.config.model_type, **quantised.config.to_dict())
+        config = copy.deepcopy(quantised.config)
         if hasattr(config, "quantization_config"):
             del config.quantization_config
         clean = AutoModelForCausalLM.from_config(config, dtype=torch.float32)

@@ -1,0 +1,96 @@
+"""Certificates for the unit tests: the smallest, and one with every field filled in."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+
+from smoothgen import Gaussian, certify
+from smoothgen.certificates import (
+    Certificate,
+    MetricIdentity,
+    ModelIdentity,
+    OutputIdentity,
+    Provenance,
+    Sampling,
+    Threat,
+)
+
+SIGMA, DIMENSION = 0.5, 64
+
+PROVENANCE = Provenance(
+    model=ModelIdentity(name="toy", revision="r1", digest="sha256:" + "0" * 64),
+    metric=MetricIdentity(
+        name="chord",
+        description="sentence-encoder chord",
+        cap=1.0,
+        options={"pooling": "mean", "layers": [1, 2]},
+        centre={"label": "Paris", "vector": [0.25, -0.5]},
+    ),
+    sampling=Sampling(
+        seed="0" * 31 + "7",
+        seed_origin="server",
+        noise_scheme="philox4x64-10/ndtri/v1",
+        randomness="common",
+        selection_samples=20,
+    ),
+    output=OutputIdentity(
+        kind="representative", media_type="text/plain", digest="sha256:" + "1" * 64, distance_to_centre=0.125
+    ),
+    threat=Threat(
+        attack_on="prompt embedding",
+        dimension=DIMENSION,
+        embedding_norm=3.5,
+        noise_norm=SIGMA * math.sqrt(DIMENSION),
+        held_fixed=("token count", "negative prompt"),
+    ),
+)
+
+
+def distances(n: int = 200, seed: int = 0) -> np.ndarray:
+    """Spread around a tenth of the diameter, with ties."""
+    return np.round(np.random.default_rng(seed).beta(2, 18, size=n), 3)
+
+
+def plain(n: int = 200, **asked) -> Certificate:
+    """A certificate on bare distances."""
+    settings = {"bound": 1.0, "diameter": 1.0, "mechanism": Gaussian(SIGMA), "alpha": 1e-3, "tolerance": 0.1}
+    made = certify(distances(n), **{**settings, **asked})
+    assert isinstance(made, Certificate)
+    return made
+
+
+def full() -> Certificate:
+    """Every field filled in, a failed sample, and an asked epsilon."""
+    measured = distances()
+    measured[17] = math.nan
+    made = certify(
+        measured,
+        bound=1.5,
+        diameter=1.25,
+        mechanism=Gaussian(SIGMA),
+        alpha=1e-3,
+        tolerance=0.2,
+        epsilon=0.25,
+        provenance=PROVENANCE,
+    )
+    assert isinstance(made, Certificate)
+    return made.identified("c-1", "2026-01-01T00:00:00Z")
+
+
+def label() -> Certificate:
+    """A label metric: distances are 0 or 1, and the certificate says how likely the answer stays."""
+    measured = np.zeros(300)
+    measured[:3] = 1.0
+    made = certify(
+        measured,
+        bound=1.0,
+        diameter=1.0,
+        mechanism=Gaussian(SIGMA),
+        alpha=1e-3,
+        tolerance=0.1,
+        band="two-valued/v1",
+        provenance=replace(PROVENANCE, output=None),
+    )
+    assert isinstance(made, Certificate)
+    return made

@@ -1,0 +1,192 @@
+"""JSON: the round trip is identical, and what is no certificate is refused with InvalidCertificate and nothing else."""
+
+import copy
+import json
+import math
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from smoothgen import load_certificate, save_certificate
+from smoothgen.certificates import from_document, to_document, verify
+from smoothgen.certificates.document import content_digest, parse_json
+from smoothgen.errors import InvalidCertificate
+from tests.unit.certificates.examples import full, label, plain
+
+EXAMPLES = {"plain": plain(), "full": full(), "label": label(), "one sample": plain(1)}
+DOCUMENTS = {name: to_document(example) for name, example in EXAMPLES.items()}
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_the_round_trip_is_identical(name, tmp_path):
+    document = DOCUMENTS[name]
+    text = json.dumps(document)
+    assert parse_json(text) == document
+    again = from_document(parse_json(text))
+    assert to_document(again) == document
+    assert json.dumps(to_document(again)) == text
+    save_certificate(EXAMPLES[name], tmp_path / "certificate.json")
+    loaded = load_certificate(tmp_path / "certificate.json")
+    assert to_document(loaded) == document
+    assert loaded.claims == EXAMPLES[name].claims
+    assert loaded.provenance == EXAMPLES[name].provenance
+
+
+def test_the_digest_does_not_depend_on_how_a_reader_writes_whole_numbers():
+    # JavaScript writes 1.0 as 1.
+    rewritten = json.loads(json.dumps(DOCUMENTS["full"]).replace('"cap": 1.0', '"cap": 1').replace("0.0,", "0,"))
+    assert content_digest(rewritten) == DOCUMENTS["full"]["digest"]
+    assert verify(rewritten)
+
+
+def test_the_digest_does_not_depend_on_the_order_of_keys():
+    document = DOCUMENTS["full"]
+    assert content_digest(dict(reversed(document.items()))) == document["digest"]
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, {1}, b"bytes"])
+def test_what_json_cannot_hold_has_no_digest(value):
+    with pytest.raises(InvalidCertificate):
+        content_digest({"radius": value})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "nonsense",
+        "{",
+        "[1, 2",
+        '{"a": NaN}',
+        '{"a": -Infinity}',
+        b"\xff\xfe\x00",
+        b"\x80",
+        "[" * 100_000,
+        '{"a":' * 100_000,
+        "9" * 5000,
+        '{"radius": 1, "radius": 2}',
+        '{"a": {"b": 1, "b": 2}}',
+    ],
+)
+def test_what_is_not_strict_json_is_refused(text):
+    with pytest.raises(InvalidCertificate):
+        parse_json(text)
+
+
+@pytest.mark.parametrize("name", sorted(DOCUMENTS["full"]))
+def test_a_missing_field_is_named(name):
+    document = {k: v for k, v in DOCUMENTS["full"].items() if k != name}
+    if name in {"id", "requested_at", "model", "metric", "sampling", "output", "threat"}:
+        from_document(document)  # optional: readable, though the digest no longer matches
+        return
+    with pytest.raises(InvalidCertificate, match=name):
+        from_document(document)
+
+
+def test_a_foreign_field_is_named():
+    with pytest.raises(InvalidCertificate, match="discount"):
+        from_document({**DOCUMENTS["full"], "discount": 0.1})
+
+
+@pytest.mark.parametrize("schema", [None, "smoothgen/certificate/v2", 1])
+def test_another_schema_is_refused(schema):
+    with pytest.raises(InvalidCertificate, match="schema must be 'smoothgen/certificate/v1'"):
+        from_document({**DOCUMENTS["full"], "schema": schema})
+
+
+WRONG = [math.nan, math.inf, 10**400, True, {"deeper": [[]]}, 2**80]
+
+
+@pytest.mark.parametrize("name", sorted(set(DOCUMENTS["full"]) - {"schema"}))
+@pytest.mark.parametrize("value", WRONG, ids=lambda v: repr(v)[:20])
+def test_a_field_of_the_wrong_kind_is_named(name, value):
+    if name == "alpha_split" and isinstance(value, dict):
+        value = [value]
+    with pytest.raises(InvalidCertificate) as error:
+        from_document({**DOCUMENTS["full"], name: value})
+    assert name in str(error.value)
+
+
+def nested(depth: int) -> dict:
+    inner: dict = {}
+    for _ in range(depth):
+        inner = {"a": inner}
+    return inner
+
+
+@pytest.mark.parametrize("depth", [40, 900, 50_000])
+def test_deep_nesting_is_refused(depth):
+    document = copy.deepcopy(DOCUMENTS["full"])
+    document["metric"]["options"] = nested(depth)
+    with pytest.raises(InvalidCertificate, match=r"metric\.options.* nested deeper"):
+        from_document(document)
+
+
+def test_keys_that_are_no_strings_are_refused():
+    document = copy.deepcopy(DOCUMENTS["full"])
+    document["metric"]["options"] = {1: 2}
+    with pytest.raises(InvalidCertificate, match="no string"):
+        from_document(document)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+def paths(value, prefix=()):
+    """Every place in a document, the inner ones included."""
+    yield prefix
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from paths(inner, (*prefix, key))
+    elif isinstance(value, list):
+        for position, inner in enumerate(value[:3]):
+            yield from paths(inner, (*prefix, position))
+
+
+def altered(document, path, value):
+    """A deep copy with one place replaced."""
+    if not path:
+        return value
+    copied = copy.deepcopy(document)
+    place = copied
+    for step in path[:-1]:
+        place = place[step]
+    place[path[-1]] = value
+    return copied
+
+
+PLACES = [(name, path) for name in ("full", "label") for path in paths(DOCUMENTS[name])]
+
+
+@settings(max_examples=600, deadline=None)
+@given(place=st.sampled_from(PLACES), value=json_values, redigest=st.booleans())
+def test_any_mutation_is_read_or_refused_and_never_breaks_anything(place, value, redigest):
+    name, path = place
+    document = altered(DOCUMENTS[name], path, value)
+    if redigest and isinstance(document, dict):
+        try:
+            document["digest"] = content_digest(document)
+        except InvalidCertificate:
+            pass
+    try:
+        from_document(document)
+    except InvalidCertificate as error:
+        assert str(error)
+    verdict = verify(document)
+    assert verdict.checks
+    json.dumps(verdict.to_dict())
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(position=st.integers(0, 10**6), byte=st.integers(0, 255), cut=st.booleans())
+def test_any_damaged_byte_is_read_or_refused(position, byte, cut):
+    text = json.dumps(DOCUMENTS["full"]).encode()
+    position %= len(text)
+    damaged = text[:position] + (b"" if cut else bytes([byte])) + text[position + 1 :]
+    verdict = verify(damaged)
+    assert not verdict or parse_json(damaged) == DOCUMENTS["full"]
