@@ -24,7 +24,7 @@ from workers.settings import Settings
 async def serve(settings: Settings) -> None:
     """Load the models, then serve jobs until SIGTERM or SIGINT."""
     models = load_models(settings)
-    metrics = Metrics()
+    metrics = Metrics(models)
     if settings.metrics_port is not None:
         start_http_server(settings.metrics_port, registry=metrics.registry)
     redis = connect(settings.redis_url)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 
 class Metrics:
-    """One registry a worker."""
+    """One registry a worker. Every series of its models exists from the start, so that rate() sees the first event."""
 
-    def __init__(self) -> None:
+    def __init__(self, models: Iterable[str]) -> None:
         self.registry = CollectorRegistry()
         self.finished = Counter(
             "smoothgen_jobs_finished_total",
@@ -49,3 +51,9 @@ class Metrics:
             ["model"],
             registry=self.registry,
         )
+        for model in models:
+            for outcome in ("certificate", "abstention", "failed"):
+                self.finished.labels(model, outcome)
+            for result in ("whole", "failed"):
+                self.samples.labels(model, result)
+            self.retries.labels(model)

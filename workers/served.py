@@ -63,4 +63,6 @@ def load_models(settings: Settings) -> dict[str, ServedModel]:
     """Load every model of the settings, by name."""
     encoders = Encoders()
     served = [ServedModel(load_generator(name, settings), encoders, settings) for name in settings.models]
+    if any(model.card.metric("sentence-chord") for model in served):
+        _ = encoders.sentence  # now, so that no request waits for it
     return {model.card.id: model for model in served}

@@ -16,11 +16,11 @@ def statement(certificate: Certificate) -> str:
         f"the distribution of outputs by more than {claims.w1_bound!r} in Wasserstein-1{metric}."
     ]
     if claims.stays is not None:
-        answer = provenance.metric.centre.get("label") if provenance.metric else None
         # The first stated epsilon that reaches the asked one: in a sound certificate it is the same number.
         kept = next((probability for reached, probability in claims.stays if reached >= epsilon), 0.0)
-        named = "the certified answer" if answer is None else f"the answer {answer!r}"
-        sentences.append(f"Under any such attack a fresh output gives {named} with probability at least {kept!r}.")
+        sentences.append(
+            f"Under any such attack a fresh output gives {_answer(certificate)} with probability at least {kept!r}."
+        )
     if provenance.threat and provenance.threat.held_fixed:
         sentences.append(f"Held fixed, outside the threat: {', '.join(provenance.threat.held_fixed)}.")
     if provenance.sampling and provenance.sampling.seed_origin == "client":
@@ -31,3 +31,11 @@ def statement(certificate: Certificate) -> str:
             "distance."
         )
     return " ".join(sentences)
+
+
+def _answer(certificate: Certificate) -> str:
+    metric = certificate.provenance.metric
+    if metric is None or "label" not in metric.centre:
+        return "the centre's answer"
+    label = metric.centre["label"]
+    return "no answer (the extraction rule finds none)" if label is None else f"the answer {label!r}"

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import RedisError
+from redis.exceptions import InvalidResponse, OutOfMemoryError, ReadOnlyError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from smoothgen.errors import QueueUnavailable
@@ -29,11 +29,12 @@ def connect(url: str) -> Redis:
 
 @asynccontextmanager
 async def redis_errors() -> AsyncIterator[None]:
-    """Turn connection trouble into QueueUnavailable, leaving other errors alone."""
+    """Turn trouble that passes without our doing into QueueUnavailable, leaving our own errors alone."""
     try:
         yield
     except (RedisConnectionError, RedisTimeoutError, OSError) as error:
         raise QueueUnavailable(f"Redis cannot be reached: {error}") from error
-
-
-__all__ = ["Redis", "RedisError", "connect", "redis_errors"]
+    except InvalidResponse as error:
+        raise QueueUnavailable(f"what answers at the Redis address is not Redis: {error}") from error
+    except (OutOfMemoryError, ReadOnlyError) as error:
+        raise QueueUnavailable(f"Redis takes no writes: {error}") from error

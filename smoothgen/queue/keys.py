@@ -1,7 +1,7 @@
 """Every Redis key and stream SmoothGen uses, and how long each lives. No key is spelled anywhere else.
 
 smoothgen:models                     hash    model id → ModelCard JSON; kept for ever, one entry a model
-smoothgen:worker:{worker}            string  JSON list of models; expires WORKER_TTL_S after the last heartbeat
+smoothgen:workers:{model}            zset    live workers by the time (Unix seconds) they count as gone
 smoothgen:jobs:{model}               stream  one entry a job waiting or running; consumer group GROUP
 smoothgen:dead:{model}               stream  jobs given up after MAX_DELIVERIES; capped at DEAD_LETTERS
 smoothgen:job:{job}                  hash    the job; expires RESULT_TTL_S after it ended, never before
@@ -31,12 +31,9 @@ LEASE_S: Final = 30.0
 """How long a worker may be silent about a job before another takes it over."""
 
 
-def worker(worker_id: str) -> str:
-    """A live worker."""
-    return f"smoothgen:worker:{worker_id}"
-
-
-WORKER_PATTERN: Final = worker("*")
+def workers(model: str) -> str:
+    """The workers that serve a model."""
+    return f"smoothgen:workers:{model}"
 
 
 def jobs(model: str) -> str:

@@ -19,7 +19,8 @@ return {ARGV[1], ARGV[2]}
 """
 """Queue a job once: an idempotency key seen before gives back the job it made."""
 
-FINISH: Final = """
+FINISH: Final = """#!lua flags=allow-oom
+-- A full Redis must still take results: ending jobs is how it empties.
 -- KEYS: job hash, stream, certificate
 -- ARGV: group, entry id, result ttl, certificate ttl, certificate JSON ('' if none), then fields and values
 local status = redis.call('HGET', KEYS[1], 'status')

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
@@ -83,13 +84,14 @@ class JobStore:
         """Every model a worker ever registered, and how many workers serve each now."""
         async with redis_errors():
             cards = await self._redis.hgetall(keys.MODELS)
-            live = [key async for key in self._redis.scan_iter(match=keys.WORKER_PATTERN)]
-            lists = await self._redis.mget(live) if live else []
-        served = [model for models in lists if models for model in json.loads(models)]
-        parsed = (ModelCard.model_validate_json(card) for card in cards.values())
-        # Closed-form models last: the first of the list is what a client takes when it names none.
-        ordered = sorted(parsed, key=lambda card: (card.for_learning, card.id))
-        return [ServedModel(card, served.count(card.id)) for card in ordered]
+            parsed = (ModelCard.model_validate_json(card) for card in cards.values())
+            # Closed-form models last: the first of the list is what a client takes when it names none.
+            ordered = sorted(parsed, key=lambda card: (card.for_learning, card.id))
+            async with self._redis.pipeline(transaction=False) as pipeline:
+                for card in ordered:
+                    pipeline.zcount(keys.workers(card.id), time.time(), "+inf")
+                live = await pipeline.execute()
+        return [ServedModel(card, workers) for card, workers in zip(ordered, live, strict=True)]
 
     async def model(self, model_id: str) -> ModelCard | None:
         """The card of one model, None if no worker ever registered it."""
@@ -128,14 +130,16 @@ class JobStore:
         a reply may have been missed.
         """
         stream, last = keys.replies(gateway_id), "0"
+        block: int | None = None  # the first read only asks whether Redis is there
         while True:
             async with redis_errors():
-                answer = await self._redis.xread({stream: last}, block=block_ms, count=1000)
+                answer = await self._redis.xread({stream: last}, block=block, count=1000)
                 await self._redis.expire(stream, keys.WATCH_TTL_S)
             for _, entries in answer or []:
                 for last, fields in entries:  # noqa: B007  `last` is the next read's starting point
                     yield fields["job"]
             yield None
+            block = block_ms
 
 
 def _view(job_id: str, record: dict[str, str]) -> JobView:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -44,15 +45,19 @@ class WorkQueue:
         await self.announce([card.id for card in cards])
 
     async def announce(self, models: list[str]) -> None:
-        """Say that this worker is alive."""
-        async with redis_errors():
-            await self._redis.set(keys.worker(self.worker_id), json.dumps(models), ex=keys.WORKER_TTL_S)
+        """Say that this worker is alive, and forget those that have not said so for long."""
+        now = time.time()
+        async with redis_errors(), self._redis.pipeline(transaction=False) as pipeline:
+            for model in models:
+                pipeline.zadd(keys.workers(model), {self.worker_id: now + keys.WORKER_TTL_S})
+                pipeline.zremrangebyscore(keys.workers(model), "-inf", now - keys.WORKER_TTL_S)
+            await pipeline.execute()
 
     async def leave(self, models: list[str]) -> None:
         """Say goodbye, leaving no empty consumer behind."""
         async with redis_errors():
-            await self._redis.delete(keys.worker(self.worker_id))
             for model in models:
+                await self._redis.zrem(keys.workers(model), self.worker_id)
                 held = await self._redis.xpending_range(
                     keys.jobs(model), keys.GROUP, min="-", max="+", count=1, consumername=self.worker_id
                 )

@@ -62,9 +62,7 @@ def test_gumbels_invert_the_gumbel_cdf():
 
 
 def test_a_longer_draw_continues_a_shorter_one():
-    assert np.array_equal(
-        normals(SEED, Stream.SERVED, 5, 3), normals(SEED, Stream.SERVED, 5, 1000)[:3]
-    )
+    assert np.array_equal(normals(SEED, Stream.SERVED, 5, 3), normals(SEED, Stream.SERVED, 5, 1000)[:3])
 
 
 def test_samples_do_not_depend_on_the_order_in_which_they_are_drawn():

@@ -44,9 +44,7 @@ def test_the_radius_is_the_safe_end(n, scale, tolerance, sigma, alpha, size):
     tolerance *= size
     if not 0 < tolerance < size:
         return
-    certificate = made(
-        values, bound=size, diameter=size, mechanism=Gaussian(sigma), alpha=alpha, tolerance=tolerance
-    )
+    certificate = made(values, bound=size, diameter=size, mechanism=Gaussian(sigma), alpha=alpha, tolerance=tolerance)
     radius = certificate.radius
     assert radius >= 0
     assert round_down(radius) <= radius

