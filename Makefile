@@ -20,7 +20,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@touch $@
 
 demo: install ## one certified generation, from nothing, verified and attacked
-	$(BIN)/python -m benchmarks.demo
+	$(BIN)/smoothgen demo
 
 serve: install ## start queue, gateway and worker on this machine
 	$(BIN)/smoothgen serve

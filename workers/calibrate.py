@@ -29,7 +29,7 @@ from workers.settings import Settings
 
 PROMPTS = Path(__file__).parent / "calibrations" / "prompts.txt"
 SIGMAS = tuple(0.00125 * 2**k for k in range(9))  # 0.00125 … 0.32
-PROBES = 8
+PROBES = 7  # with the nine levels and the unmoved output, 64 rows: a prompt is one batch of the default size
 
 
 def calibrate(
@@ -44,14 +44,14 @@ def calibrate(
     batch_size: int,
 ) -> list[Calibration]:
     """One Calibration a metric. Displacements have shape (prompts, sigmas), then the median over prompts."""
-    levels = np.zeros((len(metrics), len(prompts), len(sigmas)))
-    with tqdm(total=len(prompts) * len(sigmas), desc="calibrating", unit="level") as bar:
-        for p, prompt in enumerate(prompts):
-            probe = _Probe(generator, prompt, parameters, seed, range(p * probes, (p + 1) * probes), batch_size)
-            for s, sigma in enumerate(sigmas):
-                moved = probe.outputs(sigma)
-                levels[:, p, s] = [_mean_displacement(metric, probe.unmoved, moved) for metric in metrics]
-                bar.update()
+    displacements = np.zeros((len(metrics), len(prompts), len(sigmas)))
+    batcher = Batcher(batch_size)
+    for p, prompt in enumerate(tqdm(prompts, desc="calibrating", unit="prompt")):
+        directions = range(p * probes, (p + 1) * probes)
+        unmoved, *moved = _outputs(generator, prompt, parameters, seed, sigmas, directions, batcher)
+        for s in range(len(sigmas)):
+            of_level = moved[s * probes : (s + 1) * probes]
+            displacements[:, p, s] = [_mean_displacement(metric, unmoved, of_level) for metric in metrics]
     return [
         Calibration(
             metric=metric.name,
@@ -62,37 +62,32 @@ def calibrate(
             seed=str(seed),
             parameters=parameters.model_dump(),
         )
-        for metric, of_metric in zip(metrics, levels, strict=True)
+        for metric, of_metric in zip(metrics, displacements, strict=True)
     ]
 
 
-class _Probe:
-    """One prompt, moved along its own random directions, the same ones at every noise level."""
+def _outputs(
+    generator: Generator,
+    prompt: str,
+    parameters: TextParameters,
+    seed: Seed,
+    sigmas: Sequence[float],
+    directions: range,
+    batcher: Batcher,
+) -> Outputs:
+    """The unmoved output, then those at every noise level and direction, level by level.
 
-    def __init__(
-        self,
-        generator: Generator,
-        prompt: str,
-        parameters: TextParameters,
-        seed: Seed,
-        directions: range,
-        batch_size: int,
-    ) -> None:
-        self._generator, self._parameters, self._seed = generator, parameters, seed
-        self._directions, self._batcher = directions, Batcher(batch_size)
-        self._condition = generator.condition(prompt, parameters)
-        self._draw = Draw(seed, Stream.GENERATOR_COMMON, directions.start)
-        still = np.zeros((1, *self._condition.embedding.shape), dtype=np.float32)
-        [self.unmoved] = generator.generate(self._condition, still, [self._draw], parameters)
+    The directions are the prompt's own and the same at every level; prompts differ in length, so no batch mixes them.
+    """
+    condition = generator.condition(prompt, parameters)
+    unit = Gaussian(1.0).draw(seed, Stream.CALIBRATION, directions, condition.embedding.shape)
+    noise = np.concatenate([np.zeros_like(unit[:1]), *(np.float32(sigma) * unit for sigma in sigmas)])
+    draw = Draw(seed, Stream.GENERATOR_COMMON, directions.start)
 
-    def outputs(self, sigma: float) -> Outputs:
-        """The outputs at every direction times sigma."""
+    def generate(rows: Sequence[int]) -> Outputs:
+        return generator.generate(condition, noise[list(rows)], [draw] * len(rows), parameters)
 
-        def generate(indices: Sequence[int]) -> Outputs:
-            noise = Gaussian(sigma).draw(self._seed, Stream.CALIBRATION, indices, self._condition.embedding.shape)
-            return self._generator.generate(self._condition, noise, [self._draw] * len(indices), self._parameters)
-
-        return [output for _, batch in self._batcher.run(self._directions, generate) for output in batch]
+    return [output for _, batch in batcher.run(range(len(noise)), generate) for output in batch]
 
 
 def _mean_displacement(metric: OutputMetric, unmoved: Text | Failure, outputs: Outputs) -> float:

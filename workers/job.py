@@ -6,6 +6,7 @@ twice gives the same certificate.
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -20,6 +21,7 @@ from smoothgen.certificates import (
     MetricIdentity,
     OutputIdentity,
     Provenance,
+    RequestIdentity,
     Sampling,
     Threat,
     certify,
@@ -174,6 +176,10 @@ def _provenance(
     if np.isnan(to_centre):
         raise GenerationFailed(f"the output to be served cannot be measured: {served.text!r:.80}")
     return Provenance(
+        request=RequestIdentity(
+            prompt_digest=f"sha256:{hashlib.sha256(spec.request.prompt.encode()).hexdigest()}",
+            parameters=spec.request.parameters.model_dump(),
+        ),
         model=generator.identity,
         metric=MetricIdentity(
             name=metric.name,
@@ -186,7 +192,7 @@ def _provenance(
             seed=spec.seed,
             seed_origin=spec.seed_origin,
             noise_scheme=SCHEME,
-            randomness=robustness.randomness,
+            randomness=robustness.randomness if condition.random else "none",
             selection_samples=robustness.selection_samples,
         ),
         output=OutputIdentity(

@@ -18,6 +18,7 @@ from smoothgen.certificates.provenance import (
     ModelIdentity,
     OutputIdentity,
     Provenance,
+    RequestIdentity,
     Sampling,
     Threat,
 )
@@ -35,6 +36,7 @@ __all__ = [
     "OutputIdentity",
     "Provenance",
     "Reason",
+    "RequestIdentity",
     "Sampling",
     "Threat",
     "Verification",

@@ -25,7 +25,7 @@ _CLAIMS: Final = {"radius", "w1_bound", "curve", "deviation", "stays", "statemen
 _ASKED: Final = {"tolerance", "epsilon", "confidence", "alpha", "alpha_split", "method", "band"}
 _RESTS_ON: Final = {"mechanism", "bound", "diameter", "samples", "failed", "evidence"}
 _REQUIRED: Final = {"schema", "digest"} | _CLAIMS | _ASKED | _RESTS_ON
-_OPTIONAL: Final = {"id", "requested_at", "model", "metric", "sampling", "output", "threat"}
+_OPTIONAL: Final = {"id", "requested_at", "request", "model", "metric", "sampling", "output", "threat"}
 
 
 def to_document(certificate: Certificate) -> dict[str, Any]:

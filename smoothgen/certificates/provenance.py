@@ -11,7 +11,7 @@ import types
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from smoothgen.errors import InvalidCertificate
 
@@ -46,7 +46,7 @@ class Sampling:
     """Where the random numbers came from (`smoothgen.noise`). The seed is a 128-bit hexadecimal number."""
 
     seed: str
-    seed_origin: str
+    seed_origin: Literal["server", "client"]
     noise_scheme: str
     randomness: str
     selection_samples: int
@@ -74,9 +74,21 @@ class Threat:
 
 
 @dataclass(frozen=True)
-class Provenance:
-    """The five sections, each None where nothing is known."""
+class RequestIdentity:
+    """What was asked, without the prompt's text: its sha256 ("sha256:<hex>"), and the generation parameters.
 
+    Whoever holds the prompt can run the job again from this, the seed and σ, and compare the distances.
+    """
+
+    prompt_digest: str
+    parameters: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """The six sections, each None where nothing is known."""
+
+    request: RequestIdentity | None = None
     model: ModelIdentity | None = None
     metric: MetricIdentity | None = None
     sampling: Sampling | None = None
@@ -92,6 +104,7 @@ class Provenance:
     def from_dict(cls, document: Mapping[str, Any]) -> Provenance:
         """Read the sections present. Raises InvalidCertificate naming the field that does not fit."""
         classes = {
+            "request": RequestIdentity,
             "model": ModelIdentity,
             "metric": MetricIdentity,
             "sampling": Sampling,
@@ -113,6 +126,10 @@ def _read(kind: type[Section], document: Any, where: str) -> Section:
 
 
 def _convert(value: Any, hint: Any, where: str) -> Any:
+    if typing.get_origin(hint) is Literal:
+        if value in typing.get_args(hint):
+            return value
+        raise InvalidCertificate(f"{where} must be one of {typing.get_args(hint)}, got {value!r:.200}", field=where)
     accepted = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
     if typing.get_origin(hint) is tuple and isinstance(value, list) and all(isinstance(v, str) for v in value):
         return tuple(value)

@@ -9,20 +9,23 @@ SIGNIFICANT_DIGITS: Final = 9
 """Digits of every certified number. Fewer than a double holds, so that recomputing a certificate on another
 machine, whose erf may differ in the last bits, gives the same digits."""
 
-_UP: Final = Context(prec=SIGNIFICANT_DIGITS, rounding=ROUND_CEILING)
-_DOWN: Final = Context(prec=SIGNIFICANT_DIGITS, rounding=ROUND_FLOOR)
 RELATIVE_SLACK: Final = 1e-13
 """Relative error granted to a chain of double operations before its result is rounded outward."""
 
 
-def round_up(value: float) -> float:
-    """The smallest 9-digit decimal ≥ value. For bounds and distances, all of them ≥ 0."""
-    return float(_UP.create_decimal(Decimal(value)))
+# Both start from the shortest decimal that names the double, so that a number already rounded stays as it is. Read back
+# as a double, the result is never on the wrong side of the double it came from; read as an exact decimal it may be off by
+# half an ulp, which RELATIVE_SLACK has paid for.
 
 
-def round_down(value: float) -> float:
-    """The largest 9-digit decimal ≤ value. For radii and probabilities of staying, all of them ≥ 0."""
-    return float(_DOWN.create_decimal(Decimal(value)))
+def round_up(value: float, digits: int = SIGNIFICANT_DIGITS) -> float:
+    """The smallest decimal of so many significant digits ≥ value. For bounds and distances, all of them ≥ 0."""
+    return float(Context(prec=digits, rounding=ROUND_CEILING).create_decimal(repr(value)))
+
+
+def round_down(value: float, digits: int = SIGNIFICANT_DIGITS) -> float:
+    """The largest decimal of so many significant digits ≤ value. For radii and probabilities of staying, all ≥ 0."""
+    return float(Context(prec=digits, rounding=ROUND_FLOOR).create_decimal(repr(value)))
 
 
 def complement(probability: float) -> float:

@@ -23,6 +23,10 @@ def statement(certificate: Certificate) -> str:
         )
     if provenance.threat and provenance.threat.held_fixed:
         sentences.append(f"Held fixed, outside the threat: {', '.join(provenance.threat.held_fixed)}.")
+    if provenance.sampling and provenance.sampling.randomness == "common":
+        sentences.append(
+            "The generator's own randomness is drawn once for all samples; the claim is about outputs given that draw."
+        )
     if provenance.sampling and provenance.sampling.seed_origin == "client":
         sentences.append("The client chose the seed, so the confidence does not hold against that client.")
     if certificate.evidence.failed:

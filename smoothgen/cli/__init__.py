@@ -1,4 +1,4 @@
-"""The command line: `smoothgen serve | worker | generate | verify | calibrate | models`."""
+"""The command line: `smoothgen serve | worker | generate | verify | calibrate | models | demo`."""
 
 from smoothgen.cli.main import main
 

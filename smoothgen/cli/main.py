@@ -158,6 +158,16 @@ def generate(
 
 
 @app.command()
+def demo(
+    folder: Annotated[Path, typer.Option(help="Where the certificate, its curve and the log go.")] = Path("demo"),
+) -> None:
+    """Run the whole product once: serve, generate, certify, verify, and reject two forgeries."""
+    from smoothgen.cli.demo import run_demo
+
+    sys.exit(run_demo(folder))
+
+
+@app.command()
 def verify(
     files: Annotated[list[Path], typer.Argument(help="Certificates, as JSON files.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print the verdicts as JSON.")] = False,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from smoothgen.certificates import Certificate
+from smoothgen.certificates.rounding import round_down
 from smoothgen.errors import SmoothGenError
 
 
@@ -29,7 +30,9 @@ def plot_curve(certificate: Certificate, path: Path) -> None:
         label="T1: any generator, no samples",
     )
     axes.axhline(certificate.tolerance, color="#c44e52", lw=1, label=f"tolerance τ = {certificate.tolerance:g}")
-    axes.axvline(certificate.radius, color="#55a868", lw=1, label=f"certified radius {certificate.radius:.4g}")
+    axes.axvline(
+        certificate.radius, color="#55a868", lw=1, label=f"certified radius {round_down(certificate.radius, 4)!r}"
+    )
     axes.set(
         xlabel="attack norm ε (l2, embedding units)",
         ylabel="W₁ bound (metric units)",
@@ -38,5 +41,5 @@ def plot_curve(certificate: Certificate, path: Path) -> None:
         title=f"n = {certificate.evidence.samples}, confidence {certificate.confidence:g}, {certificate.mechanism}",
     )
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, loc="upper left")
+    axes.legend(frameon=False, loc="lower right")
     figure.savefig(path)

@@ -85,14 +85,20 @@ def show_certificate(certificate: Certificate) -> None:
 
 
 def show_verification(path: str, verdict: Verification) -> None:
-    """The verdict, and every check behind it."""
+    """The verdict and the checks behind it; of a rejected certificate only the failed ones in full."""
     valid = Text("VALID", style="bold green") if verdict.valid else Text("REJECTED", style="bold red")
     _out.print(Text.assemble(f"{path}: ", valid), soft_wrap=True)
     table = Table.grid(padding=(0, 2))
     for check in verdict.checks:
-        mark = Text("ok", style="green") if check.passed else Text("FAILED", style="red")
-        table.add_row(Text("  "), mark, Text(check.name), Text(check.detail, overflow="ellipsis", no_wrap=check.passed))
+        if not check.passed:
+            table.add_row(Text("  "), Text("FAILED", style="red"), Text(check.name), Text(check.detail))
+        elif verdict.valid:
+            detail = Text(check.detail, overflow="ellipsis", no_wrap=True)
+            table.add_row(Text("  "), Text("ok", style="green"), Text(check.name), detail)
     _out.print(table)
+    passed = sum(check.passed for check in verdict.checks)
+    if passed and not verdict.valid:
+        _out.print(Text(f"  {passed} other checks passed", style="dim"))
 
 
 def show_models(models: list[dict[str, Any]]) -> None:

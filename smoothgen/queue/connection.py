@@ -6,14 +6,19 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import ConstantBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import InvalidResponse, OutOfMemoryError, ReadOnlyError
+from redis.exceptions import InvalidResponse, OutOfMemoryError, ReadOnlyError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from smoothgen.errors import QueueUnavailable
 
 _CONNECT_TIMEOUT_S = 2.0
 _ANSWER_TIMEOUT_S = 10.0  # longer than any BLOCK used with it
+_RETRY_PAUSE_S = 0.05
+_REFUSALS = ("MISCONF", "NOREPLICAS", "UNBLOCKED", "BUSY ")
+"""Answers of a Redis whose disk is full, whose replicas are gone, which lost a stream we waited on, or runs a script."""
 
 
 def connect(url: str) -> Redis:
@@ -24,6 +29,9 @@ def connect(url: str) -> Redis:
         socket_connect_timeout=_CONNECT_TIMEOUT_S,
         socket_timeout=_ANSWER_TIMEOUT_S,
         health_check_interval=15,
+        # Once: a pooled connection may be of a server that was restarted. Every call of ours may be repeated, and who
+        # waits longer decides that for itself; the library's default keeps a caller waiting for seconds.
+        retry=Retry(ConstantBackoff(_RETRY_PAUSE_S), 1),
     )
 
 
@@ -38,3 +46,7 @@ async def redis_errors() -> AsyncIterator[None]:
         raise QueueUnavailable(f"what answers at the Redis address is not Redis: {error}") from error
     except (OutOfMemoryError, ReadOnlyError) as error:
         raise QueueUnavailable(f"Redis takes no writes: {error}") from error
+    except ResponseError as error:
+        if not str(error).startswith(_REFUSALS):
+            raise
+        raise QueueUnavailable(f"Redis cannot serve now: {error}") from error

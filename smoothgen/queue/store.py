@@ -9,13 +9,15 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
+import structlog
+from pydantic import ValidationError
 from redis.asyncio import Redis
 
 from smoothgen.contracts import JobResult, JobSpec, JobView, ModelCard, ModelRef, Output, Problem, Progress
 from smoothgen.errors import Conflict, NotFound
 from smoothgen.queue import keys
 from smoothgen.queue.connection import redis_errors
-from smoothgen.queue.scripts import SUBMIT
+from smoothgen.queue.scripts import SUBMIT, WATCH
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,7 @@ class JobStore:
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
         self._submit = redis.register_script(SUBMIT)
+        self._watch = redis.register_script(WATCH)
 
     async def submit(self, spec: JobSpec, model: ModelRef, idempotency_key: str | None = None) -> str:
         """Queue a job in one atomic step and return its id, or the id the same key and body were given before.
@@ -66,8 +69,6 @@ class JobStore:
         """The job as the client sees it. Raises NotFound."""
         async with redis_errors():
             record = await self._redis.hgetall(keys.job(job_id))
-        if not record:
-            raise NotFound(f"no job {job_id!r:.80}; results are kept {keys.RESULT_TTL_S // 3600} hours")
         return _view(job_id, record)
 
     async def certificate(self, certificate_id: str) -> dict[str, Any]:
@@ -84,7 +85,7 @@ class JobStore:
         """Every model a worker ever registered, and how many workers serve each now."""
         async with redis_errors():
             cards = await self._redis.hgetall(keys.MODELS)
-            parsed = (ModelCard.model_validate_json(card) for card in cards.values())
+            parsed = (read for card in cards.values() if (read := _card(card)) is not None)
             # Closed-form models last: the first of the list is what a client takes when it names none.
             ordered = sorted(parsed, key=lambda card: (card.for_learning, card.id))
             async with self._redis.pipeline(transaction=False) as pipeline:
@@ -97,7 +98,7 @@ class JobStore:
         """The card of one model, None if no worker ever registered it."""
         async with redis_errors():
             card = await self._redis.hget(keys.MODELS, model_id)
-        return None if card is None else ModelCard.model_validate_json(card)
+        return None if card is None else _card(card)
 
     async def queued(self, models: list[str]) -> dict[str, int]:
         """How many jobs of each model wait or run."""
@@ -112,16 +113,16 @@ class JobStore:
         async with redis_errors():
             await self._redis.ping()
 
-    async def watch(self, job_id: str, gateway_id: str) -> None:
-        """Ask to be told on this gateway's reply stream when the job ends.
+    async def watch(self, job_id: str, gateway_id: str) -> JobView:
+        """Ask to be told on this gateway's reply stream when the job ends, and read it. Raises NotFound.
 
-        Call this BEFORE reading the job: the worker stores the outcome and then reads the watchers, so one of the two
-        always sees the other.
+        One step: the worker stores the outcome and then reads the watchers, so one of the two always sees the other.
         """
-        async with redis_errors(), self._redis.pipeline(transaction=True) as pipeline:
-            pipeline.sadd(keys.watchers(job_id), gateway_id)
-            pipeline.expire(keys.watchers(job_id), keys.WATCH_TTL_S)
-            await pipeline.execute()
+        async with redis_errors():
+            flat = await self._watch(
+                keys=[keys.job(job_id), keys.watchers(job_id)], args=[gateway_id, keys.WATCH_TTL_S]
+            )
+        return _view(job_id, dict(zip(flat[::2], flat[1::2], strict=True)))
 
     async def replies(self, gateway_id: str, block_ms: int = 5000) -> AsyncIterator[str | None]:
         """Ids of finished jobs this gateway watched, as they end; None at least every `block_ms` as a sign of life.
@@ -142,7 +143,18 @@ class JobStore:
             block = block_ms
 
 
+def _card(text: str) -> ModelCard | None:
+    """A model's card; None where a worker of another version wrote it, which must not hide the other models."""
+    try:
+        return ModelCard.model_validate_json(text)
+    except ValidationError as error:
+        structlog.get_logger().warning("model_card_unreadable", detail=str(error), card=text[:200])
+        return None
+
+
 def _view(job_id: str, record: dict[str, str]) -> JobView:
+    if not record:
+        raise NotFound(f"no job {job_id!r:.80}; results are kept {keys.RESULT_TTL_S // 3600} hours")
     result = JobResult.model_validate_json(record["result"]) if "result" in record else None
     output = Output.model_validate_json(record["output"]) if "output" in record else None
     return JobView(

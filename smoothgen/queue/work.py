@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
+from pydantic import ValidationError
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
 from smoothgen.contracts import JobResult, JobSpec, ModelCard, Output, Problem
 from smoothgen.queue import keys
 from smoothgen.queue.connection import redis_errors
-from smoothgen.queue.scripts import FINISH
+from smoothgen.queue.scripts import FINISH, REPORT
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ class WorkQueue:
         self.worker_id = worker_id
         self.lease_s = lease_s
         self._finish = redis.register_script(FINISH)
+        self._report = redis.register_script(REPORT)
 
     async def register(self, cards: Iterable[ModelCard]) -> None:
         """Publish the models this worker serves and make sure their streams and groups exist."""
@@ -57,6 +60,10 @@ class WorkQueue:
         """Say goodbye, leaving no empty consumer behind."""
         async with redis_errors():
             for model in models:
+                with _no_group_yet():
+                    await self._leave(model)
+
+    async def _leave(self, model: str) -> None:
                 await self._redis.zrem(keys.workers(model), self.worker_id)
                 held = await self._redis.xpending_range(
                     keys.jobs(model), keys.GROUP, min="-", max="+", count=1, consumername=self.worker_id
@@ -81,11 +88,15 @@ class WorkQueue:
                 for model in models:
                     await self._create_group(model)
                 return None
-            for stream, entries in answer or []:
-                model = next(m for m in models if keys.jobs(m) == stream)
-                for entry, fields in entries:
-                    return await self._read(model, entry, fields["job"], deliveries=1)
-        return None
+            # One entry of each stream that has any, whatever `count` says: keep the first, let go of the others.
+            first, *others = [(s, *e) for s, entries in answer or [] for e in entries] or [None]
+            for stream, entry, _ in others:
+                await self._let_go(stream, entry, deliveries=0)
+            if first is None:
+                return None
+            stream, entry, fields = first
+            model = next(m for m in models if keys.jobs(m) == stream)
+            return await self._read(model, entry, fields["job"], deliveries=1)
 
     async def _take_over(self, model: str) -> Claim | None:
         stream = keys.jobs(model)

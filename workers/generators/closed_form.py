@@ -101,7 +101,7 @@ class ClosedForm:
                 f"got {prompt!r:.80}",
                 field="prompt",
             )
-        return Condition(np.array([x], dtype=np.float32), "number x", held_fixed=())
+        return Condition(np.array([x], dtype=np.float32), "input number", held_fixed=(), random=False)
 
     def generate(
         self,

@@ -80,7 +80,13 @@ class LanguageModel:
             held_fixed.append(f"chat template ({fixed} tokens)")
         with torch.inference_mode():
             embedding = self._embed(tokens)[0].float().cpu().numpy()
-        return Condition(embedding, "token embeddings of the prompt", tuple(held_fixed), private=template)
+        return Condition(
+            embedding,
+            attack_on="token embeddings of the prompt",
+            held_fixed=tuple(held_fixed),
+            random=parameters.temperature > 0,
+            private=template,
+        )
 
     def generate(
         self,

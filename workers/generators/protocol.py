@@ -42,12 +42,14 @@ class Condition:
 
     embedding: x, the part that is noised and attacked, float32 of any shape.
     held_fixed: everything else the generator derives from the prompt, in words, for the certificate.
+    random: whether the generator draws randomness ω of its own under the parameters it was given.
     private: whatever the generator needs to run, its own business.
     """
 
     embedding: NDArray[np.float32]
     attack_on: str
     held_fixed: tuple[str, ...]
+    random: bool
     private: Any = None
 
 

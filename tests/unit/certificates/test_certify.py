@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -218,8 +219,6 @@ def test_other_refusals():
 
 @pytest.mark.parametrize("distance", [-0.5, math.nan, math.inf])
 def test_an_output_at_an_impossible_distance_is_refused(distance):
-    from dataclasses import replace
-
     output = replace(PROVENANCE.output, distance_to_centre=distance)
     with pytest.raises(InvalidDistances, match=repr(distance)):
         certify(distances(), **ASKED, provenance=replace(PROVENANCE, output=output))

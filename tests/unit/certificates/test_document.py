@@ -1,5 +1,6 @@
 """JSON: the round trip is identical, and what is no certificate is refused with InvalidCertificate and nothing else."""
 
+import contextlib
 import copy
 import json
 import math
@@ -169,14 +170,10 @@ def test_any_mutation_is_read_or_refused_and_never_breaks_anything(place, value,
     name, path = place
     document = altered(DOCUMENTS[name], path, value)
     if redigest and isinstance(document, dict):
-        try:
+        with contextlib.suppress(InvalidCertificate):
             document["digest"] = content_digest(document)
-        except InvalidCertificate:
-            pass
-    try:
+    with contextlib.suppress(InvalidCertificate):
         from_document(document)
-    except InvalidCertificate as error:
-        assert str(error)
     verdict = verify(document)
     assert verdict.checks
     json.dumps(verdict.to_dict())

@@ -43,10 +43,10 @@ def test_exact_values():
     assert round_down(2 / 3) == 0.666666666
 
 
-def test_a_decimal_that_is_no_double_is_rounded_from_the_double_it_is():
-    # The double 0.1 lies above one tenth, the double 0.3 below three tenths: the safe side is that of the double.
-    assert (round_down(0.1), round_up(0.1)) == (0.1, 0.100000001)
-    assert (round_down(0.3), round_up(0.3)) == (0.299999999, 0.3)
+@given(numbers)
+def test_a_rounded_number_stays_as_it_is(value):
+    for rounded in (round_up(value), round_down(value)):
+        assert round_up(rounded) == round_down(rounded) == rounded
 
 
 @pytest.mark.parametrize(

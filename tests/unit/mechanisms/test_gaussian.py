@@ -84,8 +84,12 @@ def test_json_round_trip():
 
 @pytest.mark.parametrize(
     "document",
-    [{"name": "gaussian"}, {"name": "gaussian", "sigma": "1"}, {"name": "gaussian", "sigma": True}]
-    + [{"name": "gaussian", "sigma": 1.0, "extra": 1}],
+    [
+        {"name": "gaussian"},
+        {"name": "gaussian", "sigma": "1"},
+        {"name": "gaussian", "sigma": True},
+        {"name": "gaussian", "sigma": 1.0, "extra": 1},
+    ],
 )
 def test_a_foreign_document_is_refused(document):
     with pytest.raises(InvalidCertificate, match="sigma"):

@@ -1,0 +1,158 @@
+"""`smoothgen demo`: the whole product once, small: a real server, model and certificate, and two forgeries."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+
+from smoothgen.certificates import save_certificate, to_document
+from smoothgen.certificates.document import content_digest
+from smoothgen.cli.plot import plot_curve
+from smoothgen.cli.show import progress, show_generation
+from smoothgen.client import Client, Generation
+from smoothgen.errors import GenerationFailed, ServerProblem, ServerUnreachable, SmoothGenError
+
+PROMPT = "The capital of France is"
+_ANSWER = {"name": "label", "extract": {"kind": "regex", "pattern": "[A-Z][a-z]+"}}
+_SAMPLES = 300
+_START_TIMEOUT_S = 300.0
+_STOP_TIMEOUT_S = 30.0
+
+
+def run_demo(folder: Path) -> int:
+    """Serve, ask, certify, verify, forge. Exit code 0 if the certificate stands and both forgeries fall."""
+    console = Console(highlight=False)
+    folder.mkdir(parents=True, exist_ok=True)
+    with _server(folder) as client:
+        console.rule("1. A certified generation")
+        console.print(f"prompt: {PROMPT}\n", markup=False)
+        with progress() as on_progress:
+            generation = client.generate(
+                PROMPT,
+                model="smollm2-135m",
+                metric=_ANSWER,
+                samples=_SAMPLES,
+                max_new_tokens=6,
+                on_progress=on_progress,
+            )
+        show_generation(generation)
+    certificate = folder / "certificate.json"
+    radius, distance = _write(generation, certificate)
+    console.rule("2. An independent process verifies it")
+    accepted = _verify(certificate)
+    console.rule("3. One digit of the radius changed, digest forged to match")
+    radius_accepted = _verify(radius)
+    console.rule("4. One distance of the evidence changed, hashes forged to match")
+    distance_accepted = _verify(distance)
+    sound = accepted and not radius_accepted and not distance_accepted
+    console.print(
+        f"\nEverything is in {folder}/: the certificate, its curve (curve.png), the forgeries, the server's log."
+    )
+    console.print("Next: `make serve`, then `smoothgen generate --help`, or http://127.0.0.1:8000/docs")
+    return 0 if sound else 1
+
+
+@contextmanager
+def _server(folder: Path) -> Iterator[Client]:
+    """`smoothgen serve` as its own process, ready, on a free port; stopped afterwards."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    url = f"http://127.0.0.1:{port}"
+    log = folder / "serve.log"
+    command = [sys.executable, "-m", "smoothgen.cli", "serve", "--port", str(port), "--state", str(folder / "state")]
+    with log.open("wb") as out:
+        process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT)  # noqa: S603
+        try:
+            with Client(url) as client:
+                _wait_until_ready(client, process, log)
+                yield client
+        finally:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(_STOP_TIMEOUT_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+def _wait_until_ready(client: Client, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + _START_TIMEOUT_S
+    # The status line repeats the log's last line: on the first run that is the model conversion's progress bar.
+    with Console(stderr=True).status("") as status:
+        while time.monotonic() < deadline:
+            if process.poll() is not None:
+                raise SmoothGenError(f"the server did not start; {log} says why: {_last_line(log)}")
+            try:
+                if any(m["id"] == "smollm2-135m" and m["workers"] for m in client.models()):
+                    return
+            except (ServerUnreachable, ServerProblem):
+                pass  # the gateway is still starting
+            status.update(f"starting queue, gateway and worker … {_last_line(log)}")
+            time.sleep(0.25)
+    raise SmoothGenError(f"the server was not ready within {_START_TIMEOUT_S:g} s; {log} says why")
+
+
+def _last_line(log: Path) -> str:
+    """The log's last line, shortened: during the conversion, its progress bar."""
+    with log.open("rb") as stream:
+        stream.seek(max(0, os.fstat(stream.fileno()).st_size - 2000))
+        lines = stream.read().decode(errors="replace").replace("\r", "\n").split("\n")
+    return next((line.strip()[:100] for line in reversed(lines) if line.strip()), "")
+
+
+def _write(generation: Generation, path: Path) -> tuple[Path, Path]:
+    """Save the certificate, its curve and two forgeries; return the forgeries' paths."""
+    certificate = generation.certificate
+    if certificate is None:
+        raise GenerationFailed("the server abstained, so there is no certificate to show")
+    save_certificate(certificate, path)
+    plot_curve(certificate, path.with_name("curve.png"))
+    document = to_document(certificate)
+    radius, distance = path.with_name("forged-radius.json"), path.with_name("forged-distance.json")
+    _forge(radius, {**document, "radius": _next_digit(document["radius"])})
+    _forge(distance, {**document, "evidence": _one_distance_changed(document["evidence"], certificate.evidence.bound)})
+    return radius, distance
+
+
+def _forge(path: Path, document: dict[str, Any]) -> None:
+    """Write a document with a digest that fits it: what a forger would do."""
+    path.write_text(json.dumps({**document, "digest": content_digest(document)}, indent=2) + "\n", encoding="utf-8")
+
+
+def _next_digit(radius: float) -> float:
+    """The radius with its third significant digit raised by one (nine becomes zero)."""
+    digits = list(repr(radius))
+    third = [i for i, c in enumerate(digits) if c.isdigit() and "".join(digits[:i]).strip("0.") != ""][1]
+    digits[third] = str((int(digits[third]) + 1) % 10)
+    return float("".join(digits))
+
+
+def _one_distance_changed(evidence: dict[str, Any], bound: float) -> dict[str, Any]:
+    distances = np.frombuffer(base64.b64decode(evidence["distances"]), dtype="<f4").copy()
+    distances[0] = bound if distances[0] == 0 else 0
+    packed = distances.tobytes()
+    return {
+        **evidence,
+        "distances": base64.b64encode(packed).decode("ascii"),
+        "sha256": f"sha256:{hashlib.sha256(packed).hexdigest()}",
+    }
+
+
+def _verify(path: Path) -> bool:
+    """`smoothgen verify` in a process of its own, its output on the terminal; whether it accepted."""
+    sys.stdout.flush()
+    return subprocess.call([sys.executable, "-m", "smoothgen.cli", "verify", str(path)]) == 0  # noqa: S603
