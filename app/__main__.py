@@ -2,26 +2,53 @@
 
 from __future__ import annotations
 
-import uvicorn
+import asyncio
+import sys
+from types import FrameType
 
+import structlog
+import uvicorn
+from pydantic import ValidationError
+from pydantic_settings import SettingsError
+
+from app.dependencies import Gateway
 from app.main import create_app
 from app.settings import Settings
 from smoothgen.logs import configure_logs
 
+_GRACE_S = 15
+"""For answers being computed or sent when told to stop; nobody waits for a job then."""
 
-def main() -> None:
-    """Serve until SIGTERM, then finish the requests in hand."""
-    settings = Settings()
+
+class _Server(uvicorn.Server):
+    """On SIGTERM, clients that wait for a job are answered with where to find it, instead of being waited for."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        gateway: Gateway | None = getattr(self.config.app.state, "gateway", None)  # type: ignore[union-attr]
+        if gateway is not None:
+            asyncio.get_running_loop().call_soon_threadsafe(gateway.waiting.release)
+        super().handle_exit(sig, frame)
+
+
+def main() -> int:
+    """Serve until SIGTERM. Exit code 1 and one clear line where the settings cannot be read."""
+    try:
+        settings = Settings()
+    except (ValidationError, SettingsError) as error:
+        structlog.get_logger().error("gateway_cannot_start", detail=str(error))
+        return 1
     configure_logs(settings.log_format)
-    uvicorn.run(
+    config = uvicorn.Config(
         create_app(settings),
         host=settings.host,
         port=settings.port,
         log_level="warning",
         access_log=False,
-        timeout_graceful_shutdown=int(settings.max_wait_s),
+        timeout_graceful_shutdown=_GRACE_S,
     )
+    _Server(config).run()
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

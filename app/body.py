@@ -1,9 +1,14 @@
-"""Bodies are read, measured and checked for UTF-8 before any route sees them."""
+"""Bodies are read, measured and checked for UTF-8 before any route sees them, and JSON is read strictly."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from typing import Any
 
+from fastapi import HTTPException, Request, Response
+from fastapi.routing import APIRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import problem_response
@@ -74,3 +79,36 @@ def _not_utf8(body: bytes) -> Problem | None:
             f"byte {body[error.start]:#04x} at position {error.start} is not UTF-8; send the body as UTF-8 JSON",
         )
     return None
+
+
+class JsonRoute(APIRoute):
+    """A route whose body is JSON, declared as such: 415 for another content type, 400 for what is not JSON."""
+
+    def get_route_handler(self) -> Callable[[Request], Awaitable[Response]]:  # type: ignore[override]
+        """The route's handler, given a request that reads strictly."""
+        handle = super().get_route_handler()
+
+        async def strictly(request: Request) -> Response:
+            declared = request.headers.get("content-type", "")
+            if declared.partition(";")[0].strip().lower() != "application/json":
+                raise HTTPException(415, f"content type {declared!r:.100} is not taken; send application/json")
+            return await handle(_JsonRequest(request.scope, request.receive))
+
+        return strictly
+
+
+class _JsonRequest(Request):
+    async def json(self) -> Any:
+        """The body's JSON. Numbers beyond a double and nesting beyond the stack are refused like other non-JSON."""
+        try:
+            return json.loads(await self.body(), object_pairs_hook=_unique)
+        except (ValueError, RecursionError) as error:
+            raise HTTPException(400, f"the body is not JSON: {error}; send one JSON object") from error
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    read = dict(pairs)
+    if len(read) != len(pairs):
+        [(twice, _)] = Counter(name for name, _ in pairs).most_common(1)
+        raise ValueError(f"{twice!r:.80} is stated more than once in one object")
+    return read

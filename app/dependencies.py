@@ -34,22 +34,36 @@ GatewayDep = Annotated[Gateway, Depends(_gateway)]
 
 
 def wait_seconds(prefer: str, default_s: float, max_s: float) -> float:
-    """Seconds to wait under a Prefer header (RFC 7240): respond-async is 0, wait=N is N up to the server's limit."""
-    if re.search(r"(?:^|[,;\s])respond-async(?:$|[,;\s])", prefer):
-        return 0.0
-    wait = re.search(r"(?:^|[,;\s])wait=(\d{1,9})(?:$|[,;\s])", prefer)
-    return min(float(wait.group(1)), max_s) if wait else min(default_s, max_s)
+    """Seconds to wait under a Prefer header (RFC 7240): wait=N is N up to the server's limit, respond-async alone is 0.
+
+    With both, wait=N: RFC 7240 reads them as "asynchronously if it takes longer". What cannot be read is passed over.
+    """
+    asked: dict[str, str] = {}
+    for preference in prefer.split(","):
+        name, _, value = preference.partition(";")[0].partition("=")
+        asked.setdefault(name.strip().lower(), value.strip().strip('"'))
+    if re.fullmatch("[0-9]+", asked.get("wait", "")):
+        return min(float(asked["wait"]), max_s)
+    return 0.0 if "respond-async" in asked else min(default_s, max_s)
 
 
-PreferHeader = Annotated[
-    str, Header(description="`wait=N`: wait up to N seconds for the result; `respond-async`: answer at once.")
-]
+def _prefer(
+    prefer: Annotated[
+        list[str] | None,
+        Header(description="`wait=N`: wait up to N seconds for the result; `respond-async`: answer at once."),
+    ] = None,
+) -> str:
+    return ",".join(prefer or [])
+
+
+PreferHeader = Annotated[str, Depends(_prefer)]
 
 
 def require_api_key(gateway: GatewayDep, authorization: Annotated[str | None, Header()] = None) -> None:
     """Refuse requests without one of the configured keys; with none configured, let everyone in."""
     keys = gateway.settings.api_keys
-    given = (authorization or "").removeprefix("Bearer ").strip()
+    scheme, _, given = (authorization or "").partition(" ")
+    given = given.strip() if scheme.lower() == "bearer" else ""
     # Compare with every key, in constant time each: the time must not tell how close a guess was.
     known = [hmac.compare_digest(given.encode(), key.encode()) for key in keys]
     if keys and not any(known):

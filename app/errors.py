@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 
 import structlog
@@ -23,7 +25,7 @@ _TABLE: tuple[tuple[type[SmoothGenError], int, str, str, Mapping[str, str]], ...
         QueueUnavailable,
         503,
         "queue-unavailable",
-        "The queue cannot be reached; nothing was accepted",
+        "The queue cannot be reached",
         {"Retry-After": "2"},
     ),
     (InvalidInput, 422, "invalid-request", "The request cannot be served as written", {}),
@@ -33,7 +35,8 @@ _TABLE: tuple[tuple[type[SmoothGenError], int, str, str, Mapping[str, str]], ...
 def problem_response(problem: Problem, headers: Mapping[str, str] | None = None) -> Response:
     """A problem document as an HTTP response."""
     return Response(
-        problem.model_dump_json(exclude_none=True),
+        # Not model_dump_json: a stranger's field names may hold half a character pair, which UTF-8 cannot carry.
+        json.dumps(problem.model_dump(exclude_none=True)),
         status_code=problem.status,
         media_type=PROBLEM_JSON,
         headers=dict(headers or {}),
@@ -60,13 +63,6 @@ async def _known(request: Request, error: Exception) -> Response:
 async def _invalid(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101  narrows the type FastAPI promises
     errors = [_field_error(e, error.body) for e in error.errors()]
-    if any(e["type"] == "json_invalid" for e in error.errors()):
-        reason = error.errors()[0].get("ctx", {}).get("error", "")
-        return problem_response(
-            Problem.of(
-                "malformed-json", "The body is not JSON", 400, f"the body is not JSON: {reason}; send one JSON object"
-            )
-        )
     first = errors[0]
     detail = f"{first.pointer or 'body'}: {first.detail}" + ("" if first.value is None else f" (got {first.value})")
     return problem_response(
@@ -76,6 +72,8 @@ async def _invalid(_: Request, error: Exception) -> Response:
 
 def _field_error(error: Mapping[str, Any], body: Any) -> FieldError:
     detail = str(error["msg"]).removeprefix("Value error, ")
+    if error["type"] == "missing" and error["loc"] == ("body",):
+        detail = "the body is missing; send one JSON object"
     if error["type"] == "extra_forbidden":
         detail = f"unknown field {error['loc'][-1]!r}; remove it (GET /docs lists the known ones)"
     pointer = _pointer(error["loc"], body)
@@ -99,11 +97,24 @@ def _shown(value: Any) -> str:
     return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}… ({len(text)} characters)"
 
 
-async def _http(_: Request, error: Exception) -> Response:
+_HTTP_KINDS = {
+    400: "malformed-request",
+    401: "unauthorized",
+    404: "not-found",
+    405: "method-not-allowed",
+    415: "unsupported-media-type",
+}
+
+
+async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101  narrows the type Starlette promises
-    kinds = {401: "unauthorized", 404: "not-found", 405: "method-not-allowed", 400: "malformed-request"}
-    kind = kinds.get(error.status_code, "http-error")
-    return problem_response(Problem.of(kind, error.detail, error.status_code, error.detail), error.headers)
+    status, headers, detail = error.status_code, error.headers or {}, error.detail
+    title = HTTPStatus(status).phrase
+    if detail == title:  # raised by the router, which says no more
+        detail = f"{title}: {request.method} {_shown(request.url.path)}; GET /docs lists what there is"
+        if "Allow" in headers:
+            detail += f", here {headers['Allow']}"
+    return problem_response(Problem.of(_HTTP_KINDS.get(status, "http-error"), title, status, detail), headers)
 
 
 async def _unforeseen(request: Request, error: Exception) -> Response:

@@ -8,6 +8,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.metrics import Metrics
 
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
 
 class Instruments:
     """ASGI middleware around everything else."""
@@ -32,6 +34,7 @@ class Instruments:
             await self._app(scope, receive, noting)
         finally:
             route = getattr(scope.get("route"), "path", "unmatched")
-            method = scope["method"] if route != "unmatched" else "any"
+            # A stranger may make up methods as well as paths: each would be a new series.
+            method = scope["method"] if route != "unmatched" and scope["method"] in _METHODS else "any"
             self._metrics.requests.labels(method, route, status).inc()
             self._metrics.request_seconds.labels(method, route).observe(time.perf_counter() - started)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -16,7 +16,7 @@ class Settings(BaseSettings):
     redis_url: str = "redis://127.0.0.1:6379/0"
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
-    api_keys: list[str] = []
+    api_keys: list[Annotated[str, Field(min_length=1)]] = []
     """Accepted bearer keys. Empty: anyone who can reach the port may use it."""
     max_samples: int = Field(default=20_000, ge=1)
     max_request_bytes: int = 256 * 1024

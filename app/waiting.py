@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 import uuid
 from collections import defaultdict
@@ -24,6 +25,7 @@ class Waiting:
         self._gateway_id = uuid.uuid4().hex
         self._waiting: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
         self._connected = False
+        self._released = False
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -36,6 +38,11 @@ class Waiting:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
+    def release(self) -> None:
+        """Let every waiting request go with its job as it stands, now and from now on: the gateway is stopping."""
+        self._released = True
+        self._wake_all()
+
     @property
     def alive(self) -> bool:
         """Whether replies are being read right now; the gateway is not ready while they are not."""
@@ -43,22 +50,20 @@ class Waiting:
 
     async def until_finished(self, job_id: str, timeout_s: float) -> JobView:
         """The job when it has ended, or as it stands after `timeout_s`. Raises NotFound, QueueUnavailable."""
+        if timeout_s <= 0:
+            return await self._store.job(job_id)
         deadline = time.monotonic() + timeout_s
         ended = asyncio.Event()
         self._waiting[job_id].add(ended)
         try:
-            # Register first, read second: the worker stores first and reads the watchers second.
-            await self._store.watch(job_id, self._gateway_id)
             while True:
-                view = await self._store.job(job_id)
-                left = deadline - time.monotonic()
-                if view.status in FINISHED or left <= 0:
-                    return view
                 ended.clear()
-                try:
+                view = await self._store.watch(job_id, self._gateway_id)
+                left = deadline - time.monotonic()
+                if view.status in FINISHED or left <= 0 or self._released:
+                    return view
+                with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(ended.wait(), left)
-                except TimeoutError:
-                    return await self._store.job(job_id)
         finally:
             self._waiting[job_id].discard(ended)
             if not self._waiting[job_id]:

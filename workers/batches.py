@@ -30,19 +30,35 @@ class Batcher:
             start += len(batch)
 
     def _survive(self, batch: Sequence[int], generate: Generate) -> Outputs:
+        """The outputs of every sample of a batch, in order, in as many parts as it takes."""
+        outputs: Outputs = []
+        parts = [batch]
+        while parts:
+            part = parts.pop()
+            whole = self._attempt(part, generate) if len(part) <= self.batch_size else None
+            if whole is None:
+                half = len(part) // 2
+                parts += [part[half:], part[:half]]
+            else:
+                outputs += whole
+        return outputs
+
+    def _attempt(self, batch: Sequence[int], generate: Generate) -> Outputs | None:
+        """The outputs of a batch, None if it must be split.
+
+        Returning lets go of the exception, its frames and their tensors: the halves need that memory.
+        """
         try:
             outputs = generate(batch)
         except Exception as error:
-            if len(batch) > 1:
-                half = len(batch) // 2
-                if _is_memory(error):
-                    # This size does not fit here, so no later batch tries it again.
-                    self.batch_size = min(self.batch_size, half)
-                    structlog.get_logger().warning("batch_size_halved", batch_size=self.batch_size)
-                return self._survive(batch[:half], generate) + self._survive(batch[half:], generate)
             if _is_memory(error):
-                raise GenerationFailed(f"one sample alone does not fit the device's memory: {error}") from error
-            return [Failure(f"{type(error).__name__}: {error}")]
+                if len(batch) == 1:
+                    raise GenerationFailed(f"one sample alone does not fit the device's memory: {error}") from error
+                # This size does not fit here, so no later batch tries it again.
+                self.batch_size = len(batch) // 2
+                structlog.get_logger().warning("batch_size_halved", batch_size=self.batch_size)
+                return None
+            return None if len(batch) > 1 else [Failure(f"{type(error).__name__}: {error}")]
         if len(outputs) != len(batch):
             raise GenerationFailed(f"the generator gave {len(outputs)} outputs for {len(batch)} samples")
         return outputs

@@ -119,7 +119,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prompts = [line.strip() for line in given.prompts.read_text(encoding="utf-8").splitlines() if line.strip()]
         if not prompts:
             raise ValueError(f"{given.prompts} holds no prompts; write one a line")
-        encoders = Encoders()
+        encoders = Encoders(settings)
         names = given.metric or (["sentence-chord"] if encoders.available else []) + ["edit"]
         metrics = [_metric(name, encoders) for name in names]
         calibrations = calibrate(

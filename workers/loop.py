@@ -76,12 +76,15 @@ class Worker:
     async def _serve(self, claim: Claim) -> None:
         model, job, started = claim.model, claim.spec.id, time.perf_counter()
         log = self._log.bind(job=job, model=model)
+        if self._stopping.is_set():  # told to stop while the claim was on its way
+            await self._until_redis(lambda: self._queue.hand_back(claim), owed=True)
+            return
         if claim.deliveries > 1:
             self._metrics.retries.labels(model).inc()
         if claim.deliveries > keys.MAX_DELIVERIES:
             log.error("job_buried", deliveries=claim.deliveries)
             self._metrics.finished.labels(model, "failed").inc()
-            await self._until_redis(lambda: self._queue.bury(claim, _poison(claim)))
+            await self._until_redis(lambda: self._queue.bury(claim, _poison(claim)), owed=True)
             return
         watch = self._watch = JobWatch(model, self._metrics)
         reporting = asyncio.create_task(self._report_forever(claim, watch))
@@ -89,16 +92,17 @@ class Worker:
             outcome = await self._compute_outcome(claim, watch)
         finally:
             reporting.cancel()
+            await asyncio.gather(reporting, return_exceptions=True)
             self._watch = None
         if outcome is None:
-            await self._until_redis(lambda: self._queue.hand_back(claim))
+            await self._until_redis(lambda: self._queue.hand_back(claim), owed=True)
             log.info("job_handed_back", done=watch.done)
             return
         if isinstance(outcome, Problem):
-            await self._until_redis(lambda: self._queue.fail(claim, outcome))
+            await self._until_redis(lambda: self._queue.fail(claim, outcome), owed=True)
             log.warning("job_failed", detail=outcome.detail)
         else:
-            await self._until_redis(lambda: self._queue.succeed(claim, outcome))
+            await self._until_redis(lambda: self._queue.succeed(claim, outcome), owed=True)
         self._count(claim, outcome, time.perf_counter() - started)
 
     async def _compute_outcome(self, claim: Claim, watch: JobWatch) -> JobResult | Problem | None:
@@ -149,12 +153,10 @@ class Worker:
         reported, output_reported, beat = -1, False, 0.0
         while True:
             with contextlib.suppress(QueueUnavailable):  # try again at the next tick
-                if reported < 0:
-                    await self._queue.started(claim)
                 if watch.done != reported:
                     output = None if output_reported else watch.output
                     done = watch.done
-                    await self._queue.progress(claim, done, output)
+                    await self._queue.report(claim, done, output)
                     reported, output_reported = done, output_reported or output is not None
                 if time.monotonic() - beat > self._settings.lease_s / 3:
                     await self._queue.heartbeat(claim)
@@ -168,8 +170,9 @@ class Worker:
                 # Cards too: a Redis that came back empty must learn the models again.
                 await self._queue.register(m.card for m in self._models.values())
 
-    async def _until_redis(self, call: Callable[[], Awaitable[Answer]]) -> Answer | None:
-        """Call until Redis answers; while draining, give up after the drain timeout and return None."""
+    async def _until_redis(self, call: Callable[[], Awaitable[Answer]], *, owed: bool = False) -> Answer | None:
+        """Call until Redis answers. Returns None when told to stop: at once, or after the drain timeout where a job's
+        outcome is `owed`."""
         give_up: float | None = None
         while True:
             try:
@@ -177,8 +180,8 @@ class Worker:
             except QueueUnavailable as error:
                 self._log.warning("redis_away", detail=str(error))
                 if self._stopping.is_set():
-                    give_up = give_up or time.monotonic() + self._settings.drain_timeout_s
-                    if time.monotonic() > give_up:
+                    give_up = give_up or time.monotonic() + (self._settings.drain_timeout_s if owed else 0.0)
+                    if time.monotonic() >= give_up:
                         return None
                 await asyncio.sleep(_RECONNECT_S)
 

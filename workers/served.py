@@ -17,6 +17,9 @@ from workers.settings import Settings
 class Encoders:
     """Loads the sentence encoder once for all models, and only when a metric asks for it."""
 
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
     @property
     def available(self) -> bool:
         """Whether the encoder's package is installed."""
@@ -25,9 +28,10 @@ class Encoders:
     @cached_property
     def sentence(self) -> FeatureMap:
         """The sentence encoder."""
+        from workers.device import torch_device
         from workers.features.sentence_encoder import SentenceEncoder
 
-        return SentenceEncoder.packaged()
+        return SentenceEncoder.packaged(torch_device(self._settings.device))
 
 
 class ServedModel:
@@ -61,7 +65,7 @@ class ServedModel:
 
 def load_models(settings: Settings) -> dict[str, ServedModel]:
     """Load every model of the settings, by name."""
-    encoders = Encoders()
+    encoders = Encoders(settings)
     served = [ServedModel(load_generator(name, settings), encoders, settings) for name in settings.models]
     if any(model.card.metric("sentence-chord") for model in served):
         _ = encoders.sentence  # now, so that no request waits for it

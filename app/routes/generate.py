@@ -6,14 +6,15 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Depends, Header, Response
 
+from app.body import JsonRoute
 from app.dependencies import GatewayDep, PreferHeader, require_api_key, wait_seconds
 from app.examples import GENERATE
 from app.planning import plan
 from app.routes.jobs import PROBLEMS, view_response
-from smoothgen.contracts import GenerateRequest, JobView, ModelRef
-from smoothgen.errors import UnknownName
+from smoothgen.contracts import GenerateRequest, JobView, ModelRef, Progress
+from smoothgen.errors import QueueUnavailable, UnknownName
 
-router = APIRouter(tags=["generate"], dependencies=[Depends(require_api_key)])
+router = APIRouter(tags=["generate"], dependencies=[Depends(require_api_key)], route_class=JsonRoute)
 
 _RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {"description": "The output with its certificate or abstention."},
@@ -26,7 +27,7 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
 async def generate(
     request: Annotated[GenerateRequest, Body(openapi_examples=GENERATE)],
     gateway: GatewayDep,
-    prefer: PreferHeader = "",
+    prefer: PreferHeader,
     idempotency_key: Annotated[
         str | None, Header(max_length=256, description="The same key and body give the same job.")
     ] = None,
@@ -41,4 +42,8 @@ async def generate(
     job_id = await gateway.store.submit(spec, model, idempotency_key)
     gateway.metrics.submitted.labels(card.id).inc()
     wait_s = wait_seconds(prefer, gateway.settings.default_wait_s, gateway.settings.max_wait_s)
-    return view_response(await gateway.waiting.until_finished(job_id, wait_s), unfinished=202)
+    try:
+        view = await gateway.waiting.until_finished(job_id, wait_s)
+    except QueueUnavailable:  # after the job was accepted: say so, and where to find it when Redis is back
+        view = JobView(id=job_id, status="queued", model=model, progress=Progress(done=0, total=spec.total_samples))
+    return view_response(view, unfinished=202)

@@ -7,15 +7,17 @@ from typing import Any
 from fastapi import APIRouter, Depends, Response
 
 from app.dependencies import GatewayDep, PreferHeader, require_api_key, wait_seconds
-from app.errors import problem_response
-from smoothgen.contracts import FINISHED, JobView, Problem
+from app.errors import PROBLEM_JSON, problem_response
+from smoothgen.contracts import FINISHED, JobView
 from smoothgen.errors import NotFound
 
 router = APIRouter(prefix="/jobs", tags=["jobs"], dependencies=[Depends(require_api_key)])
 
+_PROBLEM: dict[str, Any] = {"content": {PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/Problem"}}}}
 PROBLEMS: dict[int | str, dict[str, Any]] = {
-    "4XX": {"description": "A problem document naming the value and the remedy.", "model": Problem},
-    503: {"description": "Redis cannot be reached; nothing was accepted.", "model": Problem},
+    "4XX": {"description": "A problem document naming the value and the remedy.", **_PROBLEM},
+    503: {"description": "Redis cannot be reached. Repeat a submission under its Idempotency-Key.", **_PROBLEM},
+    "5XX": {"description": "The job, or the gateway, failed.", **_PROBLEM},
 }
 
 
@@ -33,7 +35,7 @@ def view_response(view: JobView, *, unfinished: int) -> Response:
 
 
 @router.get("/{job_id}", response_model=JobView, responses=PROBLEMS)
-async def read_job(job_id: str, gateway: GatewayDep, prefer: PreferHeader = "") -> Response:
+async def read_job(job_id: str, gateway: GatewayDep, prefer: PreferHeader) -> Response:
     """The job's state, output and certificate. `Prefer: wait=N` answers when it ends, N seconds at the most."""
     wait_s = wait_seconds(prefer, 0.0, gateway.settings.max_wait_s)
     if wait_s > 0:

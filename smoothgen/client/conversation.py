@@ -12,6 +12,7 @@ from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 from smoothgen.certificates import Certificate, Verification, from_document, verify
 from smoothgen.contracts import FINISHED, AbstentionView, GenerateRequest, JobView, Usage
@@ -25,12 +26,16 @@ _PROGRESS_POLL_S = 1
 
 @dataclass(frozen=True)
 class Call:
-    """One HTTP request. Every call is safe to repeat: reads by nature, submissions by their idempotency key."""
+    """One HTTP request. Every call is safe to repeat: reads by nature, submissions by their idempotency key.
+
+    `patient`: the server holds a job of ours, so its absence is a restart to be waited for.
+    """
 
     method: str
     path: str
     body: Any = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    patient: bool = False
 
 
 @dataclass(frozen=True)
@@ -128,9 +133,8 @@ def generate(
             raise TimeoutError(
                 f"job {view.id} has not ended after {timeout_s} s; it goes on, read it at /jobs/{view.id}"
             )
-        view = JobView.model_validate(
-            _json((yield Call("GET", f"/jobs/{view.id}", headers={"Prefer": f"wait={poll_s}"})))
-        )
+        poll = Call("GET", f"/jobs/{view.id}", headers={"Prefer": f"wait={poll_s}"}, patient=True)
+        view = JobView.model_validate(_json((yield poll)))
     if on_progress is not None:
         on_progress(view.progress.done, view.progress.total)
     if view.status == "failed":
@@ -148,7 +152,7 @@ def models() -> Conversation[list[dict[str, Any]]]:
 
 def certificate(certificate_id: str) -> Conversation[Certificate]:
     """GET /certificates/{id}."""
-    return from_document(_json((yield Call("GET", f"/certificates/{certificate_id}"))))
+    return from_document(_json((yield Call("GET", f"/certificates/{quote(certificate_id, safe='')}"))))
 
 
 def _json(answer: Answer) -> Any:

@@ -6,16 +6,23 @@ from typing import Any, Final
 
 import httpx2
 
-from smoothgen.client.conversation import Call
+from smoothgen.client.conversation import Answer, Call
 from smoothgen.errors import ServerUnreachable
 
-RETRY_PAUSES_S: Final = (0.2, 1.0)
-"""Pauses before a lost call is repeated. Repeating is safe: see `Call`."""
+_QUICK_S: Final = (0.2, 1.0)
+_PATIENT_S: Final = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
+"""Pauses before a call is repeated: patient enough for a gateway or its Redis to be restarted."""
+_LOST_ON_THE_WAY = (httpx2.ReadError, httpx2.WriteError, httpx2.CloseError, httpx2.RemoteProtocolError)
+_RESTARTING: Final = (502, 503, 504)
 _READ_TIMEOUT_S: Final = 60.0  # longer than any long poll
 
 
 def options(base_url: str, api_key: str | None) -> dict[str, Any]:
-    """Constructor arguments."""
+    """Constructor arguments. Raises ServerUnreachable for what is no address."""
+    try:
+        httpx2.URL(base_url)
+    except httpx2.InvalidURL as error:
+        raise ServerUnreachable(f"{base_url!r:.200} is not an address: {error}") from error
     headers = {} if api_key is None else {"Authorization": f"Bearer {api_key}"}
     return {"base_url": base_url, "headers": headers, "timeout": httpx2.Timeout(_READ_TIMEOUT_S, connect=5.0)}
 
@@ -25,8 +32,30 @@ def arguments(call: Call) -> dict[str, Any]:
     return {"headers": dict(call.headers)} | ({} if call.body is None else {"json": call.body})
 
 
-def unreachable(base_url: object, error: Exception) -> ServerUnreachable:
-    """What to tell the caller when no try got through."""
-    return ServerUnreachable(
-        f"no answer from {base_url}: {error or type(error).__name__}; is `smoothgen serve` running?"
-    )
+class Retries:
+    """Decides for one call what to do after each try. Repeating is safe: see `Call`.
+
+    A server that is not there is given up soon. One that went away with our call in its hands, or that holds a job of
+    ours, is waited for.
+    """
+
+    def __init__(self, call: Call, base_url: object) -> None:
+        self._call, self._base_url = call, base_url
+        self._tries = 0
+        self._pauses_s = _PATIENT_S if call.patient else _QUICK_S
+
+    def judge(self, outcome: httpx2.Response | httpx2.RequestError) -> Answer | float:
+        """The answer, or how many seconds to wait before the next try. Raises ServerUnreachable after the last."""
+        self._tries += 1
+        last = self._tries > len(self._pauses_s)
+        if isinstance(outcome, httpx2.Response):
+            if last or not self._call.patient or outcome.status_code not in _RESTARTING:
+                return Answer(outcome.status_code, outcome.content)
+        elif isinstance(outcome, _LOST_ON_THE_WAY):
+            self._pauses_s = _PATIENT_S
+            last = self._tries > len(self._pauses_s)
+        if last:
+            raise ServerUnreachable(
+                f"no answer from {self._base_url}: {outcome or type(outcome).__name__}; is `smoothgen serve` running?"
+            )
+        return self._pauses_s[self._tries - 1]

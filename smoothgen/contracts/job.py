@@ -27,6 +27,12 @@ class JobSpec(Contract):
     seed_origin: Literal["server", "client"]
     submitted_ms: int
 
+    @property
+    def total_samples(self) -> int:
+        """Model generations the job takes: selection, certification, and the sample to be served where one is."""
+        robustness = self.request.robustness
+        return robustness.selection_samples + robustness.samples + (self.request.output == "sample")
+
 
 class _View(BaseModel):
     model_config = ConfigDict(frozen=True)

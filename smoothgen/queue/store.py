@@ -42,13 +42,12 @@ class JobStore:
         Raises Conflict when the key was used for another body.
         """
         body = hashlib.sha256(spec.request.model_dump_json().encode()).hexdigest()
-        selection, samples = spec.request.robustness.selection_samples, spec.request.robustness.samples
         record = {
             "spec": spec.model_dump_json(),
             "model": model.model_dump_json(),
             "status": "queued",
             "done": 0,
-            "total": selection + samples + (spec.request.output == "sample"),
+            "total": spec.total_samples,
         }
         async with redis_errors():
             job_id, first_body = await self._submit(

@@ -60,16 +60,13 @@ class WorkQueue:
         """Say goodbye, leaving no empty consumer behind."""
         async with redis_errors():
             for model in models:
-                with _no_group_yet():
-                    await self._leave(model)
-
-    async def _leave(self, model: str) -> None:
                 await self._redis.zrem(keys.workers(model), self.worker_id)
-                held = await self._redis.xpending_range(
-                    keys.jobs(model), keys.GROUP, min="-", max="+", count=1, consumername=self.worker_id
-                )
-                if not held:  # deleting a consumer would forget what it holds
-                    await self._redis.xgroup_delconsumer(keys.jobs(model), keys.GROUP, self.worker_id)
+                with _no_group_is_fine():
+                    held = await self._redis.xpending_range(
+                        keys.jobs(model), keys.GROUP, min="-", max="+", count=1, consumername=self.worker_id
+                    )
+                    if not held:  # deleting a consumer would forget what it holds
+                        await self._redis.xgroup_delconsumer(keys.jobs(model), keys.GROUP, self.worker_id)
 
     async def claim(self, models: list[str], block_ms: int) -> Claim | None:
         """Take a job: one whose worker fell silent for the lease first, else the next new one, waiting `block_ms`."""
@@ -78,9 +75,7 @@ class WorkQueue:
                 for model in models:
                     if abandoned := await self._take_over(model):
                         return abandoned
-                answer = await self._redis.xreadgroup(
-                    keys.GROUP, self.worker_id, {keys.jobs(m): ">" for m in models}, count=1, block=block_ms
-                )
+                return await self._take_new(models, block_ms)
             except ResponseError as error:
                 if "NOGROUP" not in str(error):
                     raise
@@ -88,103 +83,117 @@ class WorkQueue:
                 for model in models:
                     await self._create_group(model)
                 return None
-            # One entry of each stream that has any, whatever `count` says: keep the first, let go of the others.
-            first, *others = [(s, *e) for s, entries in answer or [] for e in entries] or [None]
-            for stream, entry, _ in others:
-                await self._let_go(stream, entry, deliveries=0)
-            if first is None:
-                return None
-            stream, entry, fields = first
-            model = next(m for m in models if keys.jobs(m) == stream)
-            return await self._read(model, entry, fields["job"], deliveries=1)
+
+    async def _take_new(self, models: list[str], block_ms: int) -> Claim | None:
+        model_of = {keys.jobs(model): model for model in models}
+        answer = await self._redis.xreadgroup(
+            keys.GROUP, self.worker_id, dict.fromkeys(model_of, ">"), count=1, block=block_ms
+        )
+        taken = [
+            (model_of[stream], entry, fields["job"]) for stream, entries in answer or [] for entry, fields in entries
+        ]
+        for model, entry, _ in taken[1:]:  # `count` is per stream, and one job at a time is enough
+            await self._let_go(model, entry, deliveries=0)
+        return await self._read(*taken[0], deliveries=1) if taken else None
 
     async def _take_over(self, model: str) -> Claim | None:
-        stream = keys.jobs(model)
-        _, entries, *_ = await self._redis.xautoclaim(
-            stream, keys.GROUP, self.worker_id, min_idle_time=int(self.lease_s * 1000), count=1
-        )
-        for entry, fields in entries:
-            pending = await self._redis.xpending_range(stream, keys.GROUP, min=entry, max=entry, count=1)
-            deliveries = pending[0]["times_delivered"] if pending else 1
-            return await self._read(model, entry, fields["job"], deliveries)
+        stream, lease_ms = keys.jobs(model), int(self.lease_s * 1000)
+        # Not XAUTOCLAIM: it gives up after ten entries that are held, however many abandoned ones follow.
+        silent = await self._redis.xpending_range(stream, keys.GROUP, min="-", max="+", count=1, idle=lease_ms)
+        if not silent:
+            return None
+        entry, deliveries = silent[0]["message_id"], silent[0]["times_delivered"]
+        # Claims nothing if another worker was faster: its claim ended the idle time.
+        for _, fields in await self._redis.xclaim(stream, keys.GROUP, self.worker_id, lease_ms, [entry]):
+            return await self._read(model, entry, fields["job"], deliveries + 1)
         return None
 
     async def _read(self, model: str, entry: str, job_id: str, deliveries: int) -> Claim | None:
-        spec = await self._redis.hget(keys.job(job_id), "spec")
-        if spec is None:  # the record is gone, so nobody can be waiting for it
+        text = await self._redis.hget(keys.job(job_id), "spec")
+        if text is None:  # the record is gone, so nobody can be waiting for it
             await self._redis.xack(keys.jobs(model), keys.GROUP, entry)
             await self._redis.xdel(keys.jobs(model), entry)
             return None
-        return Claim(model, entry, JobSpec.model_validate_json(spec), deliveries)
+        try:
+            return Claim(model, entry, JobSpec.model_validate_json(text), deliveries)
+        except ValidationError as error:
+            await self._bury(model, entry, job_id, _unreadable(error))
+            return None
 
     async def heartbeat(self, claim: Claim) -> None:
         """Keep a job: reset its idle time without counting a delivery."""
         async with redis_errors():
-            await self._redis.xclaim(
-                keys.jobs(claim.model), keys.GROUP, self.worker_id, 0, [claim.entry], idle=0, justid=True
-            )
+            with _no_group_is_fine():
+                await self._redis.xclaim(
+                    keys.jobs(claim.model), keys.GROUP, self.worker_id, 0, [claim.entry], idle=0, justid=True
+                )
 
     async def hand_back(self, claim: Claim) -> None:
-        """Let go of a job unfinished: any worker may take it over at once."""
+        """Let go of a job unfinished: any worker may take it over at once, and this delivery does not count."""
         async with redis_errors():
-            await self._redis.xclaim(
-                keys.jobs(claim.model),
-                keys.GROUP,
-                self.worker_id,
-                0,
-                [claim.entry],
-                idle=int(self.lease_s * 1000) + 1,
-                justid=True,
-            )
+            with _no_group_is_fine():
+                await self._let_go(claim.model, claim.entry, deliveries=claim.deliveries - 1)
 
-    async def started(self, claim: Claim) -> None:
-        """Mark the job running."""
-        async with redis_errors():
-            await self._redis.hset(keys.job(claim.spec.id), "status", "running")
+    async def _let_go(self, model: str, entry: str, deliveries: int) -> None:
+        await self._redis.xclaim(
+            keys.jobs(model),
+            keys.GROUP,
+            self.worker_id,
+            0,
+            [entry],
+            idle=int(self.lease_s * 1000) + 1,
+            retrycount=deliveries,
+            justid=True,
+        )
 
-    async def progress(self, claim: Claim, done: int, output: Output | None = None) -> None:
-        """Publish how many samples are done, and the output as soon as it is chosen."""
-        fields: dict[str, str | int] = {"done": done}
+    async def report(self, claim: Claim, done: int, output: Output | None = None) -> None:
+        """Publish that the job runs, how many samples are done, and the output as soon as it is chosen."""
+        fields: dict[str, str | int] = {"status": "running", "done": done}
         if output is not None:
             fields["output"] = output.model_dump_json()
         async with redis_errors():
-            await self._redis.hset(keys.job(claim.spec.id), mapping=fields)
+            await self._report(keys=[keys.job(claim.spec.id)], args=[x for item in fields.items() for x in item])
 
     async def succeed(self, claim: Claim, result: JobResult) -> bool:
         """Store the result and acknowledge; False if another worker had already ended the job."""
         certificate = "" if result.certificate is None else json.dumps(result.certificate)
-        return await self._end(claim, "succeeded", "result", result.model_dump_json(), certificate)
+        fields: dict[str, str | int] = {
+            "status": "succeeded",
+            "result": result.model_dump_json(),
+            "done": result.usage.overhead,
+            "total": result.usage.overhead,
+        }
+        return await self._end(claim.model, claim.entry, claim.spec.id, fields, certificate)
 
     async def fail(self, claim: Claim, problem: Problem) -> bool:
         """Store why the job failed and acknowledge; False if another worker had already ended the job."""
-        return await self._end(claim, "failed", "problem", problem.model_dump_json(), "")
+        fields: dict[str, str | int] = {"status": "failed", "problem": problem.model_dump_json()}
+        return await self._end(claim.model, claim.entry, claim.spec.id, fields)
 
     async def bury(self, claim: Claim, problem: Problem) -> bool:
         """Fail a job no worker survives, and keep its id among the dead letters."""
         async with redis_errors():
-            await self._redis.xadd(
-                keys.dead(claim.model),
-                {"job": claim.spec.id, "detail": problem.detail},
-                maxlen=keys.DEAD_LETTERS,
-                approximate=True,
-            )
-        return await self.fail(claim, problem)
+            return await self._bury(claim.model, claim.entry, claim.spec.id, problem)
 
-    async def _end(self, claim: Claim, status: str, field: str, value: str, certificate: str) -> bool:
-        job_id = claim.spec.id
+    async def _bury(self, model: str, entry: str, job_id: str, problem: Problem) -> bool:
+        await self._redis.xadd(
+            keys.dead(model), {"job": job_id, "detail": problem.detail}, maxlen=keys.DEAD_LETTERS, approximate=True
+        )
+        return await self._end(model, entry, job_id, {"status": "failed", "problem": problem.model_dump_json()})
+
+    async def _end(
+        self, model: str, entry: str, job_id: str, fields: dict[str, str | int], certificate: str = ""
+    ) -> bool:
         async with redis_errors():
             first = await self._finish(
-                keys=[keys.job(job_id), keys.jobs(claim.model), keys.certificate(job_id)],
+                keys=[keys.job(job_id), keys.jobs(model), keys.certificate(job_id)],
                 args=[
                     keys.GROUP,
-                    claim.entry,
+                    entry,
                     keys.RESULT_TTL_S,
                     keys.CERTIFICATE_TTL_S,
                     certificate,
-                    "status",
-                    status,
-                    field,
-                    value,
+                    *(x for item in fields.items() for x in item),
                 ],
             )
             # After the outcome is stored, never before: a gateway registers first and reads the job second.
@@ -206,3 +215,25 @@ class WorkQueue:
         except ResponseError as error:
             if "BUSYGROUP" not in str(error):
                 raise
+
+
+@contextmanager
+def _no_group_is_fine() -> Iterator[None]:
+    """What Redis lost with its data needs no keeping."""
+    try:
+        yield
+    except ResponseError as error:
+        if "NOGROUP" not in str(error):
+            raise
+
+
+def _unreadable(error: ValidationError) -> Problem:
+    found = error.errors()[0]
+    where = ".".join(str(part) for part in found["loc"])
+    return Problem.of(
+        "job-unreadable",
+        "The worker cannot read this job",
+        500,
+        f"the worker cannot read the job's {where or 'record'} ({found['msg']}); gateway and worker are of different "
+        "versions: bring them to one, and send the request again",
+    )

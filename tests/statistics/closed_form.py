@@ -8,6 +8,7 @@ sigmas turns N(0, 1) into N(±r, 1), so every probability is a difference of nor
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,7 @@ from scipy.special import ndtr
 Array = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ClosedForm:
     """edges: the inner borders of the cells, shape (k−1,). outputs: shape (m,), points of [0, 1]. kernel: shape (k, m),
     the law of the output in each cell. centre: where distances are measured from."""
@@ -28,12 +29,7 @@ class ClosedForm:
 
     def law(self, shift: float = 0.0) -> Array:
         """Probability of each output when u ~ N(shift, 1), shape (m,)."""
-        borders = np.concatenate(([-np.inf], self.edges - shift, [np.inf]))
-        left, right = borders[:-1], borders[1:]
-        # Differences of the smaller tails, so that rare cells keep their digits.
-        cells = np.where(left > 0, ndtr(-left) - ndtr(-right), ndtr(right) - ndtr(left))
-        mixed: Array = cells @ self.kernel
-        return mixed
+        return _law(self, float(shift))
 
     @property
     def distances(self) -> Array:
@@ -58,9 +54,8 @@ class ClosedForm:
 
     def survival(self, t: Array, shift: float = 0.0) -> Array:
         """Exact P(R > t), shape like t."""
-        order = np.argsort(self.distances)
-        above = np.concatenate((np.cumsum(self.law(shift)[order][::-1])[::-1], [0.0]))
-        exact: Array = above[np.searchsorted(self.distances[order], t, side="right")]
+        ordered, above = _tail(self, float(shift))
+        exact: Array = above[np.searchsorted(ordered, t, side="right")]
         return exact
 
     def sample_distances(self, rng: np.random.Generator, size: tuple[int, ...]) -> Array:
@@ -70,13 +65,34 @@ class ClosedForm:
         return drawn
 
 
+# Both are asked for once per repeat of a validity test: computed once.
+
+
+@cache
+def _law(generator: ClosedForm, shift: float) -> Array:
+    borders = np.concatenate(([-np.inf], generator.edges - shift, [np.inf]))
+    left, right = borders[:-1], borders[1:]
+    # Differences of the smaller tails, so that rare cells keep their digits.
+    cells = np.where(left > 0, ndtr(-left) - ndtr(-right), ndtr(right) - ndtr(left))
+    mixed: Array = cells @ generator.kernel
+    return mixed
+
+
+@cache
+def _tail(generator: ClosedForm, shift: float) -> tuple[Array, Array]:
+    """The distances in increasing order, and the mass at or above each of them (0 beyond the last)."""
+    order = np.argsort(generator.distances)
+    above = np.cumsum(generator.law(shift)[order][::-1])[::-1]
+    return generator.distances[order], np.append(above, 0.0)
+
+
 def step_function(edges: list[float] | Array, values: list[float] | Array, centre: float) -> ClosedForm:
     """No randomness of its own: one value per cell."""
     outputs, which = np.unique(np.asarray(values, dtype=np.float64), return_inverse=True)
     return ClosedForm(np.asarray(edges, dtype=np.float64), outputs, np.eye(len(outputs))[which], centre)
 
 
-def _on_grid(function, centre: float, cells: int = 2000) -> ClosedForm:
+def _on_grid(function, centre: float, cells: int = 500) -> ClosedForm:
     edges = np.linspace(-6, 6, cells - 1)
     middles = np.concatenate(([-6.0], (edges[:-1] + edges[1:]) / 2, [6.0]))
     return step_function(edges, np.clip(function(middles), 0, 1), centre)

@@ -3,7 +3,7 @@
 import mpmath as mp
 
 DIGITS = 40
-_STEPS = 170  # bisection of an interval of length 100 down to 1e-49
+_STEPS = 140  # bisection of an interval of length 100 down to 1e-40
 
 
 def worst_event_shift(probability: float, radius_in_sigmas: float) -> mp.mpf:

@@ -49,7 +49,7 @@ def test_no_claim_of_a_label_certificate_is_false_too_often(name, n):
 
 def test_thousands_of_whole_certificates():
     """The label generator that Clopper–Pearson is tightest for, and the one with the largest rare values."""
-    repeats = 2000
+    repeats = 1000
     label = LABELS["label, rarely lost"]
     false = false_certificates(label, band="two-valued/v1", n=50, alpha=ALPHA, repeats=repeats, seed=1)
     assert false <= most_false_claims(repeats, ALPHA)
@@ -61,6 +61,8 @@ def test_the_whole_path_from_noise_to_certificate():
     """Noise drawn by the mechanism in four dimensions, a ridge generator, an attack along the ridge."""
     sigma, repeats, n = 0.5, 400, 50
     ridge = np.array([0.5, -0.5, 0.5, 0.5])
+    r = np.array([0.25, 0.5, 1.0, 2.0])
+    true = np.array([TANH.w1(x) for x in r])
     false = 0
     for repeat in range(repeats):
         noise = Gaussian(sigma).draw(Seed(repeat, "server"), Stream.CERTIFICATION, range(n), (4,))
@@ -68,8 +70,6 @@ def test_the_whole_path_from_noise_to_certificate():
         made = certify(
             np.abs(outputs - 0.5), bound=0.5, diameter=1.0, mechanism=Gaussian(sigma), alpha=ALPHA, tolerance=0.15
         )
-        r = np.array([0.25, 0.5, 1.0, 2.0])
-        true = np.array([TANH.w1(x) for x in r])
         # The grid generator differs from tanh by less than its cell width.
         false += bool((true > np.array([made.w1_bound(sigma * x) for x in r]) + 0.006).any())
     assert false <= most_false_claims(repeats, ALPHA)
@@ -105,7 +105,7 @@ def without_the_unseen(ordered, bound, alpha) -> SurvivalBand:
 
 @pytest.mark.parametrize("broken", [empirical, without_union, next_rank, without_the_unseen], ids=lambda b: b.__name__)
 def test_a_broken_band_is_caught(broken):
-    repeats = 500
+    repeats = 300
     false = false_bands(NARROW, broken, n=500, alpha=ALPHA, repeats=repeats, seed=5)
     assert false > most_false_claims(repeats, ALPHA)
 

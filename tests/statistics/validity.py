@@ -1,4 +1,4 @@
-"""How often is anything a certificate says false? A harness that counts, over fresh samples of generators known exactly."""
+"""How often is anything a certificate says false? Counted over fresh samples of generators known exactly."""
 
 from __future__ import annotations
 

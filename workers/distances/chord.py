@@ -46,7 +46,8 @@ class Chord:
         centre = mean.astype(np.float64)
         return Centre(
             value=centre,
-            bound=min(2.0, (1 + float(np.linalg.norm(centre))) * (1 + _SLACK)),
+            # Not min(2, …): rounding to float32 can leave the centre a hair outside the ball.
+            bound=(1 + float(np.linalg.norm(centre))) * (1 + _SLACK),
             representative=int(np.nanargmin(np.linalg.norm(features - centre, axis=1))),
             document={
                 "kind": "mean feature",

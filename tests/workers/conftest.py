@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.workers import tiny
+from workers.features import FeatureMap
+from workers.generators import Generator, load_generator
+from workers.generators.language import LanguageModel
+from workers.generators.sources import load_language_model
+from workers.served import Encoders
+from workers.settings import Settings
+
+CPU = Settings(device="cpu")
+
+
+@pytest.fixture(scope="session")
+def llama_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny.save(tiny.llama(), tmp_path_factory.mktemp("llama"))
+
+
+@pytest.fixture(scope="session")
+def gpt2_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny.save(tiny.gpt2(), tmp_path_factory.mktemp("gpt2"), chat_template=None)
+
+
+@pytest.fixture(scope="session")
+def llama(llama_folder: Path) -> LanguageModel:
+    return load_language_model("tiny-llama", str(llama_folder), CPU)
+
+
+@pytest.fixture(scope="session")
+def gpt2(gpt2_folder: Path) -> LanguageModel:
+    return load_language_model("tiny-gpt2", str(gpt2_folder), CPU)
+
+
+@pytest.fixture(scope="session")
+def smollm2() -> Generator:
+    """The real default model. A machine that never ran it converts it once, in about 20 s."""
+    return load_generator("smollm2-135m", CPU)
+
+
+@pytest.fixture(scope="session")
+def sentence_encoder() -> FeatureMap:
+    return Encoders(CPU).sentence

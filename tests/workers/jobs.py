@@ -1,0 +1,114 @@
+"""Jobs as the gateway submits them, and the two things a test hangs on a job: a watch and a record of its noise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smoothgen.contracts import GenerateRequest, JobResult, JobSpec, Output, TextParameters
+from workers.batches import Batcher
+from workers.distances import OutputMetric, output_metric
+from workers.features import FeatureMap
+from workers.generators import Condition, Draw, Failure, Generator, Text
+from workers.job import run_job
+
+SEED = f"{0x0123456789ABCDEF:032x}"
+
+
+def spec(
+    prompt: str,
+    *,
+    sigma: float,
+    metric: Any,
+    tolerance: float = 0.1,
+    samples: int = 100,
+    selection_samples: int = 16,
+    output: str = "representative",
+    parameters: dict[str, Any] | None = None,
+    **robustness: Any,
+) -> JobSpec:
+    request = GenerateRequest.model_validate(
+        {
+            "model": "any",
+            "prompt": prompt,
+            "output": output,
+            "parameters": parameters or {},
+            "robustness": {
+                "sigma": sigma,
+                "metric": metric,
+                "tolerance": tolerance,
+                "samples": samples,
+                "selection_samples": selection_samples,
+                **robustness,
+            },
+        }
+    )
+    assert request.robustness.metric is not None
+    return JobSpec(
+        id="job-1",
+        request=request,
+        sigma=sigma,
+        metric=request.robustness.metric,
+        tolerance=tolerance,
+        seed=SEED,
+        seed_origin="server",
+        submitted_ms=1_760_000_000_000,
+    )
+
+
+def metric_of(job: JobSpec, encoder: FeatureMap | None = None) -> OutputMetric:
+    def load() -> FeatureMap:
+        assert encoder is not None
+        return encoder
+
+    return output_metric(job.metric, load)
+
+
+class Silent:
+    """A watch that only counts."""
+
+    def __init__(self) -> None:
+        self.samples, self.failed = 0, 0
+        self.output: Output | None = None
+
+    def output_chosen(self, output: Output) -> None:
+        self.output = output
+
+    def batch_done(self, samples: int, failed: int, seconds: float) -> None:
+        self.samples += samples
+        self.failed += failed
+
+
+def run(
+    job: JobSpec, generator: Generator, *, batch_size: int = 64, encoder: FeatureMap | None = None
+) -> JobResult:
+    return run_job(job, generator, metric_of(job, encoder), batcher=Batcher(batch_size), watch=Silent())
+
+
+class Recorded:
+    """A generator that keeps the noise and the outputs of every sample it is asked for, by place in the noise."""
+
+    def __init__(self, inner: Generator, fails: Callable[[int], Exception | None] = lambda batch: None) -> None:
+        self._inner, self._fails = inner, fails
+        self.noise: list[NDArray[np.float32]] = []
+        self.outputs: list[Text | Failure] = []
+        self.batches: list[int] = []
+        self.identity, self.description = inner.identity, inner.description
+        self.default_sigma, self.longest_prompt_tokens = inner.default_sigma, inner.longest_prompt_tokens
+
+    def condition(self, prompt: str, parameters: TextParameters) -> Condition:
+        return self._inner.condition(prompt, parameters)
+
+    def generate(
+        self, condition: Condition, noise: NDArray[np.float32], draws: Sequence[Draw], parameters: TextParameters
+    ) -> list[Text | Failure]:
+        self.batches.append(len(noise))
+        if error := self._fails(len(noise)):
+            raise error
+        outputs = self._inner.generate(condition, noise, draws, parameters)
+        self.noise.extend(noise)
+        self.outputs.extend(outputs)
+        return outputs
