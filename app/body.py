@@ -99,11 +99,24 @@ class JsonRoute(APIRoute):
 
 class _JsonRequest(Request):
     async def json(self) -> Any:
-        """The body's JSON. Numbers beyond a double and nesting beyond the stack are refused like other non-JSON."""
+        """The body's JSON. Endless numbers and nesting beyond the stack are refused like other non-JSON."""
+        text = (await self.body()).decode("utf-8")  # decoded here, or json would take UTF-16 too
         try:
-            return json.loads(await self.body(), object_pairs_hook=_unique)
+            value = json.loads(text, object_pairs_hook=_unique)
+            if "\\u" in text:
+                _require_whole_characters(value)
+            return value
         except (ValueError, RecursionError) as error:
             raise HTTPException(400, f"the body is not JSON: {error}; send one JSON object") from error
+
+
+def _require_whole_characters(value: Any) -> None:
+    """Raises ValueError for an escaped half of a surrogate pair: it is no text, and nothing later could send it."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        half = error.object[error.start]
+        raise ValueError(f"{half!a} is half a character; send both halves, or the character itself") from error
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -7,7 +7,16 @@ import uuid
 from typing import Any
 
 from smoothgen.certificates.rounding import complement
-from smoothgen.contracts import GenerateRequest, JobSpec, Label, Metric, MetricCard, ModelCard
+from smoothgen.contracts import (
+    LEAST_SIGMA,
+    MOST_SIGMA,
+    GenerateRequest,
+    JobSpec,
+    Label,
+    Metric,
+    MetricCard,
+    ModelCard,
+)
 from smoothgen.errors import InvalidAlpha, InvalidBudget, InvalidInput, InvalidTolerance, UnknownName
 from smoothgen.labels import extractor
 from smoothgen.noise import Seed
@@ -75,7 +84,14 @@ def _sigma(request: GenerateRequest, card: ModelCard, metric: MetricCard) -> flo
             "with `smoothgen calibrate`",
             field="robustness.budget",
         )
-    return metric.calibration.sigma_for(robustness.budget)
+    sigma = metric.calibration.sigma_for(robustness.budget)
+    if not LEAST_SIGMA <= sigma <= MOST_SIGMA:
+        raise InvalidBudget(
+            f"budget={robustness.budget!r} asks for noise of level {sigma:.3g}, outside {LEAST_SIGMA:g} to "
+            f"{MOST_SIGMA:g}; ask for " + ("more" if sigma < LEAST_SIGMA else "less"),
+            field="robustness.budget",
+        )
+    return sigma
 
 
 def _tolerance(asked: float | None, metric: Metric, card: MetricCard) -> float:

@@ -69,7 +69,10 @@ def _json_field(rule: Mapping[str, Any]) -> Extractor:
             if not isinstance(value, dict) or name not in value:
                 return None
             value = value[name]
-        return value.strip() if isinstance(value, str) else json.dumps(value, sort_keys=True)
+        if not isinstance(value, str):
+            return json.dumps(value, sort_keys=True)
+        # JSON can spell half of a surrogate pair, which no UTF-8 document can hold: it stays spelt out.
+        return value.strip().encode("utf-8", "backslashreplace").decode()
 
     return field_of_first_object
 

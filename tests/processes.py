@@ -82,7 +82,8 @@ class Process:
     """A Python process of ours with nothing of the caller's environment, its output in a file."""
 
     def __init__(self, *arguments: str, log: Path, cwd: Path = ROOT, **settings: Any) -> None:
-        environment = {f"SMOOTHGEN_{k.upper()}": v if isinstance(v, str) else json.dumps(v) for k, v in settings.items()}
+        texts = {name: v if isinstance(v, str) else json.dumps(v) for name, v in settings.items()}
+        environment = {f"SMOOTHGEN_{name.upper()}": text for name, text in texts.items()}
         self._log = log
         with log.open("ab") as output:
             self.popen = subprocess.Popen(

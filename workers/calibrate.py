@@ -24,7 +24,7 @@ from workers.batches import Batcher, Outputs
 from workers.calibrations import save_calibrations
 from workers.distances import Centre, OutputMetric, output_metric
 from workers.generators import Draw, Failure, Generator, Text, load_generator
-from workers.served import Encoders
+from workers.served import Encoders, ServedModel
 from workers.settings import Settings
 
 PROMPTS = Path(__file__).parent / "calibrations" / "prompts.txt"
@@ -120,7 +120,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not prompts:
             raise ValueError(f"{given.prompts} holds no prompts; write one a line")
         encoders = Encoders(settings)
-        names = given.metric or (["sentence-chord"] if encoders.available else []) + ["edit"]
+        names = given.metric or _calibratable(ServedModel(generator, encoders, settings))
         metrics = [_metric(name, encoders) for name in names]
         calibrations = calibrate(
             generator,
@@ -142,6 +142,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"  sigma {sigma:<9g} displacement {displacement:<8.4f} sensitivity {displacement / sigma:.4g}")
     print(f"\nwritten to {path}")
     return 0
+
+
+def _calibratable(model: ServedModel) -> list[str]:
+    return [metric.name for metric in model.card.metrics if metric.name != "label"]  # it needs a request's own rule
 
 
 def _metric(name: str, encoders: Encoders) -> OutputMetric:

@@ -15,10 +15,12 @@ from smoothgen.contracts.job import (
 from smoothgen.contracts.metrics import Absolute, Edit, Label, Metric, SentenceChord
 from smoothgen.contracts.model_card import Calibration, MetricCard, ModelCard
 from smoothgen.contracts.problem import FieldError, Problem
-from smoothgen.contracts.request import GenerateRequest, Robustness, TextParameters
+from smoothgen.contracts.request import LEAST_SIGMA, MOST_SIGMA, GenerateRequest, Robustness, TextParameters
 
 __all__ = [
     "FINISHED",
+    "LEAST_SIGMA",
+    "MOST_SIGMA",
     "Absolute",
     "AbstentionView",
     "Calibration",

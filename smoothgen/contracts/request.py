@@ -11,6 +11,8 @@ from smoothgen.contracts.metrics import Metric
 from smoothgen.noise import CLIENT_SEED_LIMIT
 
 LONGEST_PROMPT: Final = 32_768
+LEAST_SIGMA: Final = 1e-9
+MOST_SIGMA: Final = 1e6
 DEFAULT_SAMPLES: Final = 500
 DEFAULT_CONFIDENCE: Final = 0.999
 DEFAULT_SELECTION_SAMPLES: Final = 32
@@ -32,7 +34,7 @@ class TextParameters(Contract):
 
     max_new_tokens: int = Field(default=32, ge=1, le=4096)
     temperature: float = Field(default=0.0, ge=0, le=10, description="0 is greedy decoding.")
-    top_k: int | None = Field(default=None, ge=1, description="Sample among the k likeliest tokens only.")
+    top_k: int | None = Field(default=None, ge=1, le=2**31 - 1, description="Sample among the k likeliest tokens only.")
     top_p: float | None = Field(
         default=None, gt=0, le=1, description="Sample among the likeliest tokens of mass p only."
     )
@@ -49,7 +51,9 @@ class Robustness(Contract):
     budget: float | None = Field(
         default=None, gt=0, description="Output displacement, in the metric's units, the caller pays for robustness."
     )
-    sigma: float | None = Field(default=None, ge=1e-9, le=1e6, description="Noise level on the embedding.")
+    sigma: float | None = Field(
+        default=None, ge=LEAST_SIGMA, le=MOST_SIGMA, description="Noise level on the embedding."
+    )
     tolerance: float | None = Field(
         default=None, gt=0, description="τ: the certified radius keeps W₁ within it. Default: a tenth of the diameter."
     )

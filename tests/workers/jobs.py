@@ -82,9 +82,7 @@ class Silent:
         self.failed += failed
 
 
-def run(
-    job: JobSpec, generator: Generator, *, batch_size: int = 64, encoder: FeatureMap | None = None
-) -> JobResult:
+def run(job: JobSpec, generator: Generator, *, batch_size: int = 64, encoder: FeatureMap | None = None) -> JobResult:
     return run_job(job, generator, metric_of(job, encoder), batcher=Batcher(batch_size), watch=Silent())
 
 

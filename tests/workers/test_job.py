@@ -45,8 +45,9 @@ def test_any_batch_size_draws_the_same_noise(batch_size: int):
 
 
 def test_a_batch_that_is_split_draws_the_same_noise():
-    whole, split = Recorded(ClosedForm("closed-form-tanh")), Recorded(
-        ClosedForm("closed-form-tanh"), fails=lambda batch: MemoryError("too much") if batch > 5 else None
+    whole, split = (
+        Recorded(ClosedForm("closed-form-tanh")),
+        Recorded(ClosedForm("closed-form-tanh"), fails=lambda batch: MemoryError("too much") if batch > 5 else None),
     )
     assert run(TANH, whole).certificate == run(TANH, split).certificate
     assert np.array_equal(whole.noise, split.noise)

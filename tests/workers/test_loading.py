@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from transformers import GenerationConfig, T5Config, T5ForConditionalGeneration
@@ -16,6 +17,7 @@ from smoothgen.errors import InvalidParameters
 from tests.workers import tiny
 from tests.workers.conftest import CPU
 from tests.workers.tiny_gguf import write_gguf
+from workers.generators import Text
 from workers.generators.language import LanguageModel
 from workers.generators.registry import load_generator
 from workers.generators.sources import load_language_model
@@ -42,6 +44,22 @@ def test_the_digest_is_the_weights(llama: LanguageModel, llama_folder: Path, tmp
         altered.model.norm.weight[3] += 1e-6
     folder = tiny.save(altered, tmp_path)
     assert load_language_model("altered", str(folder), CPU).identity.digest != llama.identity.digest
+
+
+def test_half_precision_rounds_the_noisy_embedding_once(llama_folder: Path):
+    # The sum is made in single precision and then rounded: post-processing of the noisy embedding, no further channel.
+    model = load_language_model("half", str(llama_folder), CPU.model_copy(update={"dtype": "bfloat16"}))
+    parameters = TextParameters(max_new_tokens=3)
+    condition = model.condition("A triangle has", parameters)
+    noise = np.random.default_rng(0).normal(0, 0.1, (2, *condition.embedding.shape)).astype(np.float32)
+    seen: list[torch.Tensor] = []
+    handle = model._model.register_forward_pre_hook(
+        lambda module, positional, named: seen.append(named["inputs_embeds"]), with_kwargs=True
+    )
+    outputs = model.generate(condition, noise, [], TextParameters(max_new_tokens=1))
+    handle.remove()
+    assert torch.equal(seen[0], torch.from_numpy(condition.embedding + noise).to(torch.bfloat16))
+    assert all(isinstance(output, Text) for output in outputs)
 
 
 def test_a_gguf_file_is_the_model_it_was_written_from(llama: LanguageModel, tmp_path: Path):

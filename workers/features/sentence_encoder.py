@@ -38,8 +38,11 @@ class SentenceEncoder:
 
     def features(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """Mean-pooled token states divided by their norm, shape (len(texts), width)."""
-        pooled = [self._pool(texts[start : start + _BATCH]) for start in range(0, len(texts), _BATCH)]
-        features = np.concatenate(pooled).astype(np.float64)
+        # Noisy outputs repeat each other: every text is encoded once, beside others of about its length.
+        distinct = sorted(set(texts), key=len)
+        pooled = [self._pool(distinct[start : start + _BATCH]) for start in range(0, len(distinct), _BATCH)]
+        place = {text: row for row, text in enumerate(distinct)}
+        features = np.concatenate(pooled)[[place[text] for text in texts]].astype(np.float64)
         with np.errstate(invalid="ignore", divide="ignore"):
             normalised: NDArray[np.float64] = features / np.linalg.norm(features, axis=1, keepdims=True)
         return normalised

@@ -25,7 +25,8 @@ from workers.settings import Settings
 
 _SMOLLM2_FILE: Final = "SmolLM2-135M-Instruct.Q4_1.gguf"
 SMOLLM2_SIGMA: Final = 0.02
-"""Keeps "Paris" after "The capital of France is" in every one of 200 samples; see docs/calibration."""
+"""The largest level of the calibration's grid at which 200 of 200 samples answer "Paris" to "The capital of France is"
+(docs/models.md)."""
 
 
 def load_smollm2(name: str, settings: Settings) -> LanguageModel:
@@ -80,8 +81,8 @@ def _load(
     except Exception as error:  # whatever a broken file raises deep inside, an operator reads one line
         reason = " ".join(str(error).split())
         raise OSError(
-            f"model {name!r} cannot be loaded from {str(source)!r} ({type(error).__name__}: {reason}); give the name of "
-            "a hub model this machine can reach, a folder with safetensors and a tokenizer, or a .gguf file"
+            f"model {name!r} cannot be loaded from {str(source)!r} ({type(error).__name__}: {reason}); give the "
+            "name of a hub model this machine can reach, a folder with safetensors and a tokenizer, or a .gguf file"
         ) from error
     _require_embeddings_in(name, model)
     if revision is None:

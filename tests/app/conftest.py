@@ -1,0 +1,95 @@
+"""A gateway with a Redis and no worker: what it accepts stays queued."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from app.main import create_app
+from app.settings import Settings
+from smoothgen.contracts import Calibration, MetricCard, ModelCard
+from smoothgen.queue import WorkQueue, connect
+from tests.processes import Gateway, Redis
+
+NUMBERS, CALIBRATED = "numbers", "calibrated"
+
+
+def model_card(name: str, calibration: Calibration | None = None) -> ModelCard:
+    metrics = [
+        MetricCard(name="absolute", diameter=1.0, description="|a - b|", calibration=calibration),
+        MetricCard(name="edit", diameter=1.0, description="edit distance"),
+        MetricCard(name="label", diameter=1.0, description="same answer"),
+    ]
+    return ModelCard(
+        id=name,
+        modality="text",
+        revision="v1",
+        digest="sha256:0",
+        description="a card without a worker",
+        mechanisms=["embedding"],
+        metrics=metrics,
+        default_sigma=1.0,
+    )
+
+
+def register(redis: Redis, *cards: ModelCard) -> None:
+    async def publish() -> None:
+        connection = connect(redis.url)
+        await WorkQueue(connection, "nobody").register(cards)
+        await connection.aclose()
+
+    asyncio.run(publish())
+
+
+@pytest.fixture(scope="session")
+def redis(shared_redis: Redis) -> Redis:
+    calibration = Calibration(
+        metric="absolute", sigmas=[0.5, 1.0], displacements=[0.1, 0.2], prompts=1, probes=1, seed="0", parameters={}
+    )
+    register(shared_redis, model_card(NUMBERS), model_card(CALIBRATED, calibration))
+    return shared_redis
+
+
+@pytest.fixture(scope="session")
+def api(redis: Redis) -> Iterator[TestClient]:
+    """The application in this process. An exception nobody foresaw is a 500, as a client would see it."""
+    app = create_app(Settings(redis_url=redis.url, default_wait_s=0, max_wait_s=1, max_samples=5000))
+    with TestClient(app, raise_server_exceptions=False) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def gateway(redis: Redis, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    """The application as a process, for what only a real connection shows."""
+    with Gateway(redis.url, tmp_path_factory.mktemp("gateway") / "log", default_wait_s=0) as gateway:
+        yield gateway.until_ready()
+
+
+def request_body(**changes: Any) -> dict[str, Any]:
+    """A request that is accepted, with dotted changes: request_body(**{"robustness.sigma": 2.0})."""
+    body: dict[str, Any] = {"model": NUMBERS, "prompt": "0.5", "robustness": {"sigma": 1.0, "tolerance": 0.2}}
+    for path, value in changes.items():
+        *parents, name = path.split(".")
+        section = body
+        for parent in parents:
+            section = section.setdefault(parent, {})
+        section[name] = value
+    return body
+
+
+def problem_of(response: Any, status: int) -> dict[str, Any]:
+    """The problem document of a response, checked for what every problem must have and must not show."""
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/problem+json"
+    problem: dict[str, Any] = response.json()
+    assert problem["status"] == status
+    assert problem["type"].startswith("urn:smoothgen:problem:")
+    assert problem["title"]
+    assert problem["detail"]
+    assert "Traceback" not in response.text
+    assert "site-packages" not in response.text
+    return problem

@@ -1,0 +1,47 @@
+"""What the service tests ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import httpx2
+import pytest
+
+from tests.processes import SLOW, TANH, Serve
+
+ALL_MODELS = [TANH, SLOW, *(f"closed-form-{kind}" for kind in ("partly-nan", "partly-raising", "broken"))]
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
+    """One `smoothgen serve` for every test that breaks nothing."""
+    folder = tmp_path_factory.mktemp("serve")
+    with Serve(folder / "state", folder / "log", *ALL_MODELS) as serve:
+        yield serve.until_serving()
+
+
+def ask(model: str = TANH, prompt: str = "0.0", seed: int | None = None, **robustness: Any) -> dict[str, Any]:
+    """A request body."""
+    body: dict[str, Any] = {"model": model, "prompt": prompt, "robustness": {"sigma": 1.0, "tolerance": 0.3}}
+    body["robustness"] |= robustness
+    return body if seed is None else body | {"seed": seed}
+
+
+def submit(http: httpx2.Client, body: dict[str, Any]) -> str:
+    """The id of a job accepted and not waited for."""
+    response = http.post("/generate", json=body, headers={"prefer": "respond-async"})
+    assert response.status_code == 202, response.text
+    return str(response.json()["id"])
+
+
+def finished(http: httpx2.Client, job: str, wait_s: int = 60) -> dict[str, Any]:
+    """The job when it has ended."""
+    view = http.get(f"/jobs/{job}", headers={"prefer": f"wait={wait_s}"}).json()
+    assert view["status"] in ("succeeded", "failed"), view
+    return dict(view)
+
+
+def substance(certificate: dict[str, Any]) -> dict[str, Any]:
+    """What a certificate says, without the name and the hour of the job it was made for."""
+    return {k: v for k, v in certificate.items() if k not in ("id", "requested_at", "digest", "request")}
