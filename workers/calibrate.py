@@ -13,11 +13,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from pydantic import TypeAdapter
 from tqdm import tqdm
 
 from smoothgen.certificates.rounding import round_up
-from smoothgen.contracts import Calibration, GenerateRequest, TextParameters
-from smoothgen.errors import SmoothGenError
+from smoothgen.contracts import Calibration, Metric, TextParameters
+from smoothgen.errors import SmoothGenError, UnknownName
 from smoothgen.mechanisms import Gaussian
 from smoothgen.noise import Seed, Stream
 from workers.batches import Batcher, Outputs
@@ -120,8 +121,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not prompts:
             raise ValueError(f"{given.prompts} holds no prompts; write one a line")
         encoders = Encoders(settings)
-        names = given.metric or _calibratable(ServedModel(generator, encoders, settings))
-        metrics = [_metric(name, encoders) for name in names]
+        offered = _calibratable(ServedModel(generator, encoders, settings))
+        metrics = [_metric(name, offered, encoders) for name in given.metric or offered]
         calibrations = calibrate(
             generator,
             metrics,
@@ -148,11 +149,11 @@ def _calibratable(model: ServedModel) -> list[str]:
     return [metric.name for metric in model.card.metrics if metric.name != "label"]  # it needs a request's own rule
 
 
-def _metric(name: str, encoders: Encoders) -> OutputMetric:
-    asked = GenerateRequest.model_validate({"model": "m", "prompt": "p", "robustness": {"metric": name}})
-    if asked.robustness.metric is None:
-        raise ValueError(f"no metric {name!r}")
-    return output_metric(asked.robustness.metric, lambda: encoders.sentence)
+def _metric(name: str, offered: Sequence[str], encoders: Encoders) -> OutputMetric:
+    if name not in offered:
+        raise UnknownName("metric", name, offered)
+    asked: Metric = TypeAdapter(Metric).validate_python(name)
+    return output_metric(asked, lambda: encoders.sentence)
 
 
 if __name__ == "__main__":

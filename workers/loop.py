@@ -60,14 +60,16 @@ class Worker:
         names = list(self._models)
         await self._until_redis(lambda: self._queue.register(m.card for m in self._models.values()))
         self._log.info("ready", models=names)
-        announcing = asyncio.create_task(self._announce_forever())
+        left = asyncio.Event()
+        announcing = asyncio.create_task(self._announce_until(left))
         try:
             while not self._stopping.is_set():
                 claim = await self._until_redis(lambda: self._queue.claim(names, _CLAIM_BLOCK_MS))
                 if claim is not None:
                     await self._serve(claim)
         finally:
-            announcing.cancel()
+            left.set()
+            await announcing
             with contextlib.suppress(QueueUnavailable):
                 await self._queue.leave(names)
             self._compute.shutdown(wait=False)
@@ -87,12 +89,15 @@ class Worker:
             await self._until_redis(lambda: self._queue.bury(claim, _poison(claim)), owed=True)
             return
         watch = self._watch = JobWatch(model, self._metrics)
-        reporting = asyncio.create_task(self._report_forever(claim, watch))
+        computed = asyncio.Event()
+        reporting = asyncio.create_task(self._report_until(computed, claim, watch))
         try:
             outcome = await self._compute_outcome(claim, watch)
         finally:
-            reporting.cancel()
-            await asyncio.gather(reporting, return_exceptions=True)
+            # Not cancelled: a command cut off half-way could arrive after the outcome is stored, and the Redis client
+            # has been seen to swallow a cancellation.
+            computed.set()
+            await reporting
             self._watch = None
         if outcome is None:
             await self._until_redis(lambda: self._queue.hand_back(claim), owed=True)
@@ -148,10 +153,10 @@ class Worker:
             self._metrics.radius.labels(model, claim.spec.metric.name).observe(radius)
         self._metrics.finished.labels(model, kind).inc()
 
-    async def _report_forever(self, claim: Claim, watch: JobWatch) -> None:
+    async def _report_until(self, computed: asyncio.Event, claim: Claim, watch: JobWatch) -> None:
         """Publish progress and keep the lease while the job is computed."""
         reported, output_reported, beat = -1, False, 0.0
-        while True:
+        while not computed.is_set():
             with contextlib.suppress(QueueUnavailable):  # try again at the next tick
                 if watch.done != reported:
                     output = None if output_reported else watch.output
@@ -161,11 +166,10 @@ class Worker:
                 if time.monotonic() - beat > self._settings.lease_s / 3:
                     await self._queue.heartbeat(claim)
                     beat = time.monotonic()
-            await asyncio.sleep(_REPORT_S)
+            await _set_within(computed, _REPORT_S)
 
-    async def _announce_forever(self) -> None:
-        while True:
-            await asyncio.sleep(_ANNOUNCE_S)
+    async def _announce_until(self, left: asyncio.Event) -> None:
+        while not await _set_within(left, _ANNOUNCE_S):
             with contextlib.suppress(QueueUnavailable):
                 # Cards too: a Redis that came back empty must learn the models again.
                 await self._queue.register(m.card for m in self._models.values())
@@ -184,6 +188,12 @@ class Worker:
                     if time.monotonic() >= give_up:
                         return None
                 await asyncio.sleep(_RECONNECT_S)
+
+
+async def _set_within(event: asyncio.Event, seconds: float) -> bool:
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(event.wait(), seconds)
+    return event.is_set()
 
 
 def _poison(claim: Claim) -> Problem:

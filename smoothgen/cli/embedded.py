@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import os
 import signal
+import socket
 import time
 from pathlib import Path
 from typing import IO, Any
@@ -33,6 +34,7 @@ class EmbeddedRedis:
         self._folder = folder.resolve()
         self._folder.mkdir(parents=True, exist_ok=True)
         self._pid_file = self._folder / "valkey.pid"
+        self._port_file = self._folder / "port"
         self._kind: Any = ValkeyServer
         self._trouble: tuple[type[Exception], ...] = (OSError, ValkeyServerError)
         self._server: Any = None
@@ -50,7 +52,7 @@ class EmbeddedRedis:
         self._claim_folder()
         self._stop_orphan()
         server = self._kind(
-            port=self._port,
+            port=self._port or self._last_port(),
             data_dir=self._folder,
             persist=True,
             config={
@@ -73,6 +75,7 @@ class EmbeddedRedis:
         finally:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         self._server, self._port, self._answered = server, server.port, time.monotonic()
+        self._port_file.write_text(str(self._port))
 
     def running(self) -> bool:
         """Whether its process lives and is not stuck."""
@@ -105,6 +108,16 @@ class EmbeddedRedis:
                 f"another `smoothgen serve` uses {self._folder}; stop it, or choose another --state"
             ) from error
         self._lock = lock
+
+    def _last_port(self) -> int | None:
+        """The port it had, where it is free: workers of a killed `smoothgen serve` still have results to bring there."""
+        with contextlib.suppress(OSError, ValueError, OverflowError):
+            port = int(self._port_file.read_text())
+            with socket.socket() as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind(("127.0.0.1", port))
+            return port
+        return None
 
     def _stop_orphan(self) -> None:
         """Two servers on one append-only file would destroy it."""

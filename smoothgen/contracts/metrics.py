@@ -10,7 +10,7 @@ from smoothgen.contracts.base import Contract
 
 Cap = Annotated[
     float | None,
-    Field(gt=0, description="Distances beyond the cap count as the cap: min(d, cap) is a metric too."),
+    Field(ge=1e-9, description="Distances beyond the cap count as the cap: min(d, cap) is a metric too."),
 ]
 
 

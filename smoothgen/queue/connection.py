@@ -29,8 +29,8 @@ def connect(url: str) -> Redis:
         socket_connect_timeout=_CONNECT_TIMEOUT_S,
         socket_timeout=_ANSWER_TIMEOUT_S,
         health_check_interval=15,
-        # Once, and never after a timeout: a pooled connection may be of a server that was restarted. Every call of ours may be repeated, and who
-        # waits longer decides that for itself; the library's default keeps a caller waiting for seconds.
+        # Once, and never after a timeout: a pooled connection may be of a server that was restarted. Every call of ours
+        # may be repeated, and who waits longer decides that for itself; the library's default waits for seconds.
         retry=Retry(ConstantBackoff(_RETRY_PAUSE_S), 1, supported_errors=(RedisConnectionError,)),
     )
 

@@ -35,12 +35,13 @@ class WorkQueue:
         self._redis = redis
         self.worker_id = worker_id
         self.lease_s = lease_s
+        self._cards: list[ModelCard] = []
         self._finish = redis.register_script(FINISH)
         self._report = redis.register_script(REPORT)
 
     async def register(self, cards: Iterable[ModelCard]) -> None:
         """Publish the models this worker serves and make sure their streams and groups exist."""
-        cards = list(cards)
+        cards = self._cards = list(cards)
         async with redis_errors():
             await self._redis.hset(keys.MODELS, mapping={c.id: c.model_dump_json() for c in cards})
             for card in cards:
@@ -79,9 +80,7 @@ class WorkQueue:
             except ResponseError as error:
                 if "NOGROUP" not in str(error):
                     raise
-                # Redis came back without its data: start the groups again, from the first entry.
-                for model in models:
-                    await self._create_group(model)
+                await self.register(self._cards)  # Redis came back without its data
                 return None
 
     async def _take_new(self, models: list[str], block_ms: int) -> Claim | None:

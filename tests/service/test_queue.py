@@ -141,6 +141,7 @@ def test_a_job_of_another_version_fails_and_harms_nobody(lab: Lab) -> None:
 def test_workers_outlive_a_redis_that_forgets_everything(lab: Lab) -> None:
     async def story(store: JobStore, worker: Callable[[str], WorkQueue]) -> None:
         one = worker("one")
+        await one.register(CARDS)
         await store.submit(spec(), REF)
         claim = await one.claim(["a"], 100)
         assert claim is not None
@@ -149,7 +150,7 @@ def test_workers_outlive_a_redis_that_forgets_everything(lab: Lab) -> None:
         await one.hand_back(claim)
         await one.leave(["a"])
         assert await one.claim(["a", "b"], 10) is None
-        await one.register(CARDS)
+        assert [served.card for served in await store.models()] == CARDS
         job = await store.submit(spec(), REF)
         again = await one.claim(["a", "b"], 100)
         assert again is not None

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from smoothgen import AsyncClient, Client
+from smoothgen.certificates import from_document, to_document
 from smoothgen.errors import ServerProblem
 from tests.processes import BARE, SLOW, TANH, Serve
 from tests.service.conftest import ALL_MODELS, ask, finished, submit, substance
@@ -29,6 +30,12 @@ def smoothgen(*arguments: str | Path, cwd: Path | None = None, **environment: st
         timeout=60,
         check=False,
     )
+
+
+def worst(certificate: dict[str, Any]) -> int:
+    """How many distances are as large as they can be."""
+    evidence = from_document(certificate).evidence
+    return int((evidence.distances >= evidence.bound).sum())
 
 
 def test_a_generation_is_answered_with_output_and_certificate(served: Serve) -> None:
@@ -67,7 +74,7 @@ def test_both_clients_and_http_get_one_certificate_for_one_seed(served: Serve) -
     three = served.http.post("/generate", json=ask(seed=7)).json()
     assert one.verify()
     assert two.verify()
-    assert stored == one.certificate
+    assert to_document(stored) == one.view.certificate
     certificates = [substance(c) for c in (one.view.certificate, two.view.certificate, three["certificate"])]
     assert certificates[0] == certificates[1] == certificates[2]
     assert one.text == two.text == three["output"]["text"]
@@ -102,7 +109,7 @@ def test_samples_that_fail_count_as_the_worst_and_are_told(served: Serve, model:
     assert served.http.post("/certificates/verify", json=certificate).json()["valid"]
     clean = served.http.post("/generate", json=ask(TANH, prompt="-0.5", seed=3)).json()["certificate"]
     assert clean["failed"] == 0
-    assert certificate["radius"] < clean["radius"]
+    assert (worst(certificate), worst(clean)) == (certificate["failed"], 0)
 
 
 def test_a_model_that_always_fails_fails_the_job_with_the_reason(served: Serve) -> None:
@@ -138,9 +145,9 @@ def test_a_prompt_only_the_worker_can_judge_fails_with_the_remedy(served: Serve,
         {"tolerance": 0.9999999999999999},
         {"samples": 1},
         {"selection_samples": 1},
-        {"confidence": 5e-324},
+        {"confidence": 1e-9},
         {"confidence": 1 - 2e-12},
-        {"metric": {"name": "absolute", "cap": 1e-300}, "tolerance": None},
+        {"metric": {"name": "absolute", "cap": 1e-9}, "tolerance": None},
         {"metric": {"name": "absolute", "cap": 1e300}},
         {"metric": {"name": "label", "extract": {"kind": "regex", "pattern": "(?i)[^x]{1,900}"}}},
         {"metric": {"name": "label", "extract": {"kind": "json_field", "field": "a..b"}}},

@@ -147,7 +147,7 @@ def test_calibrating_a_closed_form_needs_no_torch(tmp_path: Path):
     prompts.write_text("0\n\n0.1\n-0.1\n")
     without_torch = "import sys; sys.modules['torch'] = sys.modules['transformers'] = None; "
     command = "from workers.calibrate import main; sys.exit(main(sys.argv[1:]))"
-    arguments = "--model closed-form-tanh --metric absolute --sigma 0.1 --sigma 0.05".split()
+    arguments = ["--model", "closed-form-tanh", "--metric", "absolute", "--sigma", "0.1", "--sigma", "0.05"]
     arguments += ["--prompts", str(prompts), "--output", str(tmp_path / "out")]
     done = subprocess.run(
         [sys.executable, "-c", without_torch + command, *arguments],

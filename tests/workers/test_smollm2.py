@@ -26,7 +26,8 @@ def test_the_answer_stays_paris(smollm2: Generator):
 
 
 def test_sentences_are_certified_by_their_meaning(smollm2: Generator, sentence_encoder: FeatureMap):
-    job = spec(PROMPT, sigma=0.005, metric="sentence-chord", tolerance=0.2, samples=24, selection_samples=8,
+    question = "What is the capital of France?"
+    job = spec(question, sigma=0.02, metric="sentence-chord", tolerance=0.2, samples=24, selection_samples=8,
                parameters={"max_new_tokens": 8, "chat": True})  # fmt: skip
     result = run(job, smollm2, encoder=sentence_encoder)
     certificate = result.certificate
