@@ -82,7 +82,7 @@ def _outputs(
     """
     condition = generator.condition(prompt, parameters)
     unit = Gaussian(1.0).draw(seed, Stream.CALIBRATION, directions, condition.embedding.shape)
-    noise = np.concatenate([np.zeros_like(unit[:1]), *(np.float32(sigma) * unit for sigma in sigmas)])
+    noise = np.concatenate([np.zeros_like(unit[:1]), *(sigma * unit for sigma in sigmas)])
     draw = Draw(seed, Stream.GENERATOR_COMMON, directions.start)
 
     def generate(rows: Sequence[int]) -> Outputs:

@@ -110,7 +110,7 @@ class EmbeddedRedis:
         self._lock = lock
 
     def _last_port(self) -> int | None:
-        """The port it had, where it is free: workers of a killed `smoothgen serve` still have results to bring there."""
+        """The port it had, if it is free: workers of a killed `smoothgen serve` still have results to bring there."""
         with contextlib.suppress(OSError, ValueError, OverflowError):
             port = int(self._port_file.read_text())
             with socket.socket() as probe:

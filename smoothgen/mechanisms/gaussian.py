@@ -33,10 +33,10 @@ class Gaussian:
                 "over HTTP, robustness.budget lets the server choose it"
             )
 
-    def draw(self, seed: Seed, stream: Stream, indices: Sequence[int], shape: tuple[int, ...]) -> NDArray[np.float32]:
+    def draw(self, seed: Seed, stream: Stream, indices: Sequence[int], shape: tuple[int, ...]) -> NDArray[np.float64]:
         """Noise of the samples `indices`, shape (len(indices), *shape), in embedding units."""
         count = math.prod(shape)
-        noise = np.empty((len(indices), count), dtype=np.float32)
+        noise = np.empty((len(indices), count), dtype=np.float64)
         for row, index in enumerate(indices):
             noise[row] = self.sigma * normals(seed, stream, index, count)
         return noise.reshape(len(indices), *shape)

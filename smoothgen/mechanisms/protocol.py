@@ -20,8 +20,12 @@ class Mechanism(Protocol):
         """Registered name, as it stands in certificates."""
         ...
 
-    def draw(self, seed: Seed, stream: Stream, indices: Sequence[int], shape: tuple[int, ...]) -> NDArray[np.float32]:
-        """The noise of the samples `indices`, shape (len(indices), *shape)."""
+    def draw(self, seed: Seed, stream: Stream, indices: Sequence[int], shape: tuple[int, ...]) -> NDArray[np.float64]:
+        """The noise of the samples `indices`, shape (len(indices), *shape).
+
+        In double precision: whoever adds it rounds the SUM to the model's precision, once. A rounded sum is a function
+        of the noisy embedding, so every bound survives it; noise rounded before the sum would not be Gaussian.
+        """
         ...
 
     def radius_in_sigmas(self, epsilon: float) -> float:

@@ -91,7 +91,7 @@ class Recorded:
 
     def __init__(self, inner: Generator, fails: Callable[[int], Exception | None] = lambda batch: None) -> None:
         self._inner, self._fails = inner, fails
-        self.noise: list[NDArray[np.float32]] = []
+        self.noise: list[NDArray[np.float64]] = []
         self.outputs: list[Text | Failure] = []
         self.batches: list[int] = []
         self.identity, self.description = inner.identity, inner.description
@@ -101,7 +101,7 @@ class Recorded:
         return self._inner.condition(prompt, parameters)
 
     def generate(
-        self, condition: Condition, noise: NDArray[np.float32], draws: Sequence[Draw], parameters: TextParameters
+        self, condition: Condition, noise: NDArray[np.float64], draws: Sequence[Draw], parameters: TextParameters
     ) -> list[Text | Failure]:
         self.batches.append(len(noise))
         if error := self._fails(len(noise)):

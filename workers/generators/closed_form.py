@@ -106,7 +106,7 @@ class ClosedForm:
     def generate(
         self,
         condition: Condition,
-        noise: NDArray[np.float32],
+        noise: NDArray[np.float64],
         draws: Sequence[Draw],
         parameters: TextParameters,
     ) -> list[Text | Failure]:
@@ -114,7 +114,7 @@ class ClosedForm:
         del draws, parameters
         if self._spec.batch_s:
             time.sleep(self._spec.batch_s)
-        outputs = self._spec.law((condition.embedding + noise)[:, 0].astype(np.float64))
+        outputs = self._spec.law((condition.embedding + noise)[:, 0])
         return [Text(repr(float(y))) for y in outputs]
 
 

@@ -94,7 +94,7 @@ class LanguageModel:
     def generate(
         self,
         condition: Condition,
-        noise: NDArray[np.float32],
+        noise: NDArray[np.float64],
         draws: Sequence[Draw],
         parameters: TextParameters,
     ) -> list[Text | Failure]:
@@ -102,7 +102,8 @@ class LanguageModel:
         template: _Template = condition.private
         batch = len(noise)
         with torch.inference_mode():
-            noisy = torch.from_numpy(condition.embedding + noise).to(self._model.device, self._model.dtype)
+            # Added in double precision and rounded once: a function of the noisy embedding, which no bound minds.
+            noisy = torch.from_numpy(condition.embedding + noise).to(self._model.dtype).to(self._model.device)
             parts = [
                 self._embed(template.before).expand(batch, -1, -1),
                 noisy,

@@ -96,11 +96,11 @@ class Generator(Protocol):
     def generate(
         self,
         condition: Condition,
-        noise: NDArray[np.float32],
+        noise: NDArray[np.float64],
         draws: Sequence[Draw],
         parameters: TextParameters,
     ) -> list[Text | Failure]:
-        """One output for each row of `noise`, shape (batch, *embedding.shape), with each row's own ω.
+        """One output for each row of `noise`, float64 of shape (batch, *embedding.shape), with each row's own ω.
 
         May raise: the batch is then split until the sample that raises stands alone and counts as failed.
         """

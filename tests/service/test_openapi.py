@@ -1,0 +1,81 @@
+"""The OpenAPI document against the server that publishes it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import hypothesis
+import jsonschema
+import pytest
+import schemathesis
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from app.examples import GENERATE
+from tests.processes import Serve
+from tests.service.conftest import finished
+
+OPERATIONS = [
+    ("POST", "/generate"),
+    ("GET", "/jobs/{job_id}"),
+    ("GET", "/jobs/{job_id}/output"),
+    ("GET", "/certificates/{certificate_id}"),
+    ("POST", "/certificates/verify"),
+    ("GET", "/models"),
+    ("GET", "/livez"),
+    ("GET", "/readyz"),
+    ("GET", "/metrics"),
+]
+
+
+@pytest.fixture(scope="module")
+def document(served: Serve) -> dict[str, Any]:
+    return dict(served.http.get("/openapi.json").json())
+
+
+def test_every_operation_is_described(document: dict[str, Any]) -> None:
+    described = {(method.upper(), path) for path, methods in document["paths"].items() for method in methods}
+    assert described == set(OPERATIONS)
+
+
+def test_the_request_examples_fit_their_schema(document: dict[str, Any]) -> None:
+    media = document["paths"]["/generate"]["post"]["requestBody"]["content"]["application/json"]
+    assert set(media["examples"]) == set(GENERATE)
+    validator = jsonschema.Draft202012Validator(media["schema"] | {"components": document["components"]})
+    for example in media["examples"].values():
+        validator.validate(example["value"])
+
+
+def test_the_closed_form_example_runs_as_it_stands(served: Serve, document: dict[str, Any]) -> None:
+    media = document["paths"]["/generate"]["post"]["requestBody"]["content"]["application/json"]
+    response = served.http.post("/generate", json=media["examples"]["closed form"]["value"])
+    assert finished(served.http, response.json()["id"])["status"] == "succeeded"
+
+
+@pytest.mark.parametrize(("method", "path"), OPERATIONS)
+def test_no_generated_request_breaks_the_server_or_its_description(served: Serve, method: str, path: str) -> None:
+    schema = schemathesis.openapi.from_url(f"{served.url}/openapi.json")
+
+    @hypothesis.seed(20)
+    @hypothesis.settings(
+        max_examples=60, deadline=None, database=None, suppress_health_check=list(hypothesis.HealthCheck)
+    )
+    @hypothesis.given(case=schema[path][method].as_strategy())
+    def conforms(case: schemathesis.Case) -> None:
+        case.call_and_validate(
+            checks=[
+                not_a_server_error,
+                status_code_conformance,
+                content_type_conformance,
+                response_schema_conformance,
+            ],
+            headers={"prefer": "respond-async"},
+            timeout=20,
+        )
+
+    conforms()
+    assert "Traceback" not in served.log
