@@ -11,7 +11,7 @@ GENERATE: dict[str, Example] = {
         "value": {
             "model": "smollm2-135m",
             "prompt": "The capital of France is",
-            "parameters": {"max_new_tokens": 6},
+            "parameters": {"max_new_tokens": 3},
             "robustness": {
                 "sigma": 0.02,
                 "tolerance": 0.1,

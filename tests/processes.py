@@ -59,7 +59,7 @@ class Redis:
         return f"redis://127.0.0.1:{self.port}/0"
 
     def start(self) -> None:
-        config = {"appendonly": "yes", "save": ""}
+        config = {"appendonly": "yes", "appendfsync": "always", "save": ""}  # as `smoothgen serve` has it
         self._server = ValkeyServer(port=self.port, data_dir=self._folder, persist=True, config=config)
         self._server.start()
 

@@ -8,6 +8,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from app.dependencies import Gateway, GatewayDep
 from app.errors import problem_response
+from app.routes.jobs import PROBLEMS
 from smoothgen.contracts import Problem
 from smoothgen.errors import QueueUnavailable
 
@@ -29,7 +30,11 @@ async def livez() -> dict[str, str]:
     return {"status": "alive"}
 
 
-@router.get("/readyz")
+@router.get(
+    "/readyz",
+    responses={200: {"content": {"application/json": {"example": {"status": "ready"}}}}, 503: PROBLEMS[503]},
+    response_class=Response,
+)
 async def readyz(gateway: GatewayDep) -> Response:
     """The gateway can accept and answer jobs."""
     if await _is_ready(gateway):

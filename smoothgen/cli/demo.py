@@ -46,7 +46,7 @@ def run_demo(folder: Path) -> int:
                 model="smollm2-135m",
                 metric=_ANSWER,
                 samples=_SAMPLES,
-                max_new_tokens=6,
+                max_new_tokens=3,
                 on_progress=on_progress,
             )
         show_generation(generation)

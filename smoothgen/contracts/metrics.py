@@ -75,8 +75,9 @@ def _spell_out(value: Any) -> Any:
     return {"name": value} if isinstance(value, str) else value
 
 
+_Spelled = Annotated[SentenceChord | Edit | Label | Absolute, Field(discriminator="name")]
 Metric = Annotated[
-    Annotated[SentenceChord | Edit | Label | Absolute, Field(discriminator="name")],
-    BeforeValidator(_spell_out),
+    _Spelled,
+    BeforeValidator(_spell_out, json_schema_input_type=Literal["sentence-chord", "edit", "absolute"] | _Spelled),
 ]
 """An output metric; a bare name stands for the metric with its defaults."""

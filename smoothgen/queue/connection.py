@@ -15,7 +15,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from smoothgen.errors import QueueUnavailable
 
 _CONNECT_TIMEOUT_S = 2.0
-_ANSWER_TIMEOUT_S = 10.0  # longer than any BLOCK used with it
+_ANSWER_TIMEOUT_S = 5.0  # longer than any BLOCK used with it
 _RETRY_PAUSE_S = 0.05
 _REFUSALS = ("MISCONF", "NOREPLICAS", "UNBLOCKED", "BUSY ")
 """Answers of a Redis whose disk is full, whose replicas are gone, which lost the stream waited on, which is busy."""

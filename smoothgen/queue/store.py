@@ -123,7 +123,7 @@ class JobStore:
             )
         return _view(job_id, dict(zip(flat[::2], flat[1::2], strict=True)))
 
-    async def replies(self, gateway_id: str, block_ms: int = 5000) -> AsyncIterator[str | None]:
+    async def replies(self, gateway_id: str, block_ms: int = 2000) -> AsyncIterator[str | None]:
         """Ids of finished jobs this gateway watched, as they end; None at least every `block_ms` as a sign of life.
 
         Raises QueueUnavailable when Redis goes away; start again when it is back, and read the watched jobs once, since
