@@ -62,7 +62,7 @@ def test_no_generated_request_breaks_the_server_or_its_description(served: Serve
 
     @hypothesis.seed(20)
     @hypothesis.settings(
-        max_examples=200, deadline=None, database=None, suppress_health_check=list(hypothesis.HealthCheck)
+        max_examples=120, deadline=None, database=None, suppress_health_check=list(hypothesis.HealthCheck)
     )
     @hypothesis.given(case=schema[path][method].as_strategy())
     def conforms(case: schemathesis.Case) -> None:

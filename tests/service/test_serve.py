@@ -139,14 +139,6 @@ def test_a_worker_that_does_not_stay_up_stops_serve_with_the_reason(tmp_path: Pa
             assert "Traceback" not in process.log
 
 
-def test_settings_that_cannot_be_read_stop_serve_with_the_reason(tmp_path: Path) -> None:
-    process = serve(tmp_path, TANH, api_keys="not json")
-    with process:
-        assert process.wait(30) == 2
-        assert "api_keys" in process.log
-        assert "Traceback" not in process.log
-
-
 @pytest.mark.parametrize("module", ["app", "workers"])
 @pytest.mark.parametrize("setting", [{"log_format": "xml"}, {"port": "many", "batch_size": "many"}])
 def test_a_process_with_settings_out_of_range_says_so(tmp_path: Path, module: str, setting: dict[str, str]) -> None:

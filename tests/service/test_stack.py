@@ -175,8 +175,9 @@ def test_the_command_line_generates_and_another_process_verifies(served: Serve, 
     made = smoothgen(*asked, SMOOTHGEN_URL=served.url)
     assert made.returncode == 0, made.stderr
     assert "certified radius" in made.stdout
-    assert smoothgen("verify", path).returncode == 0
-    assert "VALID" in smoothgen("verify", path).stdout
+    verdict = smoothgen("verify", path)
+    assert verdict.returncode == 0
+    assert "VALID" in verdict.stdout
 
     document = json.loads(path.read_text())
     radius = str(document["radius"])
@@ -188,12 +189,12 @@ def test_the_command_line_generates_and_another_process_verifies(served: Serve, 
         "empty": "",
     }
     for name, text in tampered.items():
-        changed = tmp_path / f"{name}.json"
-        changed.write_text(text)
-        verdict = smoothgen("verify", changed)
-        assert verdict.returncode == 1, (name, verdict)
-        assert "REJECTED" in verdict.stdout
-        assert "Traceback" not in verdict.stderr
+        (tmp_path / f"{name}.json").write_text(text)
+    verdicts = smoothgen("verify", "--json", path, *(tmp_path / f"{name}.json" for name in tampered))
+    assert verdicts.returncode == 1
+    assert [verdict["valid"] for verdict in json.loads(verdicts.stdout).values()] == [True] + [False] * len(tampered)
+    assert "REJECTED" in smoothgen("verify", tmp_path / "radius.json").stdout
+    assert "Traceback" not in verdicts.stderr
 
 
 def test_the_command_line_lists_models_and_prints_json(served: Serve) -> None:
