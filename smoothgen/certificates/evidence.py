@@ -78,6 +78,15 @@ class Evidence:
         packed[failed] = math.inf
         return cls(distances=packed, bound=float(bound), diameter=float(diameter))
 
+    def __eq__(self, other: object) -> bool:
+        """Equal evidence has equal distances, sample by sample, and equal bounds."""
+        if not isinstance(other, Evidence):
+            return NotImplemented
+        return (self.sha256, self.bound, self.diameter) == (other.sha256, other.bound, other.diameter)
+
+    def __hash__(self) -> int:
+        return hash((self.sha256, self.bound, self.diameter))
+
     @property
     def samples(self) -> int:
         """n, failed samples included."""

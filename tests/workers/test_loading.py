@@ -13,7 +13,7 @@ import torch
 from transformers import GenerationConfig, T5Config, T5ForConditionalGeneration
 
 from smoothgen.contracts import TextParameters
-from smoothgen.errors import InvalidParameters
+from smoothgen.errors import InvalidParameters, UnknownName
 from tests.workers import tiny
 from tests.workers.conftest import CPU
 from tests.workers.tiny_gguf import write_gguf
@@ -21,6 +21,7 @@ from workers.generators import Text
 from workers.generators.language import LanguageModel
 from workers.generators.registry import load_generator
 from workers.generators.sources import load_language_model
+from workers.settings import Settings
 
 
 @pytest.mark.parametrize("kind", ["llama", "gpt2"])
@@ -129,3 +130,8 @@ def test_a_checkpoints_own_generation_defaults_are_not_served(llama: LanguageMod
         for m in (llama, opinionated)
     )
     assert same == plain
+
+
+def test_a_misspelt_closed_form_model_is_refused_at_once_with_the_known_ones(tmp_path: Path):
+    with pytest.raises(UnknownName, match=r"'closed-form-tan'; known: .*closed-form-tanh"):
+        load_generator("closed-form-tan", Settings(cache=tmp_path))

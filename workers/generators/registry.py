@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from smoothgen.errors import UnknownName
 from workers.generators.closed_form import SPECS, ClosedForm
 from workers.generators.protocol import Generator
 from workers.settings import Settings
@@ -14,6 +15,8 @@ def load_generator(name: str, settings: Settings) -> Generator:
     """
     if name in SPECS:
         return ClosedForm(name)
+    if name.startswith("closed-form-") and "=" not in name:  # a misspelt one, not a name on the model hub
+        raise UnknownName("closed-form model", name, SPECS)
     from workers.generators import sources
 
     if name == "smollm2-135m":

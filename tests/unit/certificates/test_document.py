@@ -187,3 +187,9 @@ def test_any_damaged_byte_is_read_or_refused(position, byte, cut):
     damaged = text[:position] + (b"" if cut else bytes([byte])) + text[position + 1 :]
     verdict = verify(damaged)
     assert not verdict or parse_json(damaged) == DOCUMENTS["full"]
+
+
+def test_a_certificate_read_back_equals_the_one_that_was_written():
+    assert from_document(DOCUMENTS["full"]) == EXAMPLES["full"]
+    assert hash(from_document(DOCUMENTS["full"]).evidence) == hash(EXAMPLES["full"].evidence)
+    assert from_document(DOCUMENTS["label"]) != EXAMPLES["full"]
