@@ -26,7 +26,8 @@ GENERATE: dict[str, Example] = {
         "value": {
             "model": "smollm2-135m",
             "prompt": "Water boils at a temperature of",
-            "robustness": {"budget": 0.2, "tolerance": 0.4, "metric": "sentence-chord"},
+            "parameters": {"max_new_tokens": 12},
+            "robustness": {"budget": 0.2, "tolerance": 0.4, "samples": 200, "metric": "sentence-chord"},
         },
     },
     "closed form": {
