@@ -41,6 +41,7 @@ format: install ## rewrite the code as `make check` wants it
 
 bench: install ## speed and memory, as ratios against a baseline of the same run
 	$(BIN)/python -m benchmarks.certify
+	$(BIN)/python -m benchmarks.statistics
 	$(BIN)/python -m benchmarks.worker_overhead
 
 clean: ## forget the virtual environment and local state
