@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 import uuid
-from typing import Any
 
+from smoothgen.certificates.bands import LEAST_ALPHA
 from smoothgen.certificates.rounding import complement
 from smoothgen.contracts import (
     LEAST_SIGMA,
@@ -16,13 +16,13 @@ from smoothgen.contracts import (
     Metric,
     MetricCard,
     ModelCard,
+    metric_with_defaults,
 )
 from smoothgen.errors import InvalidAlpha, InvalidBudget, InvalidInput, InvalidTolerance, UnknownName
 from smoothgen.labels import extractor
 from smoothgen.noise import Seed
 
 _DEFAULT_TOLERANCE = 0.1  # of the metric's diameter
-_LEAST_ALPHA = 1e-12
 
 
 def plan(request: GenerateRequest, card: ModelCard, *, max_samples: int) -> JobSpec:
@@ -34,9 +34,9 @@ def plan(request: GenerateRequest, card: ModelCard, *, max_samples: int) -> JobS
         raise InvalidInput(
             f"samples={robustness.samples} is beyond this server's limit of {max_samples}", field="robustness.samples"
         )
-    if not _LEAST_ALPHA <= complement(robustness.confidence) < 1:
+    if not LEAST_ALPHA <= complement(robustness.confidence) < 1:
         raise InvalidAlpha(
-            f"confidence={robustness.confidence!r} is closer to 0 or to 1 than {_LEAST_ALPHA:g}; ask for one further "
+            f"confidence={robustness.confidence!r} is closer to 0 or to 1 than {LEAST_ALPHA:g}; ask for one further "
             "from both, such as 0.999",
             field="robustness.confidence",
         )
@@ -62,15 +62,7 @@ def _metric(request: GenerateRequest, card: ModelCard) -> tuple[Metric, MetricCa
         raise UnknownName("metric of this model", name, [m.name for m in card.metrics], field="robustness.metric")
     if isinstance(asked, Label):
         extractor(asked.extract.model_dump())  # refuses a pattern RE2 does not take, before anything is queued
-    return (asked if asked is not None else _default_metric(name)), metric_card
-
-
-def _default_metric(name: str) -> Metric:
-    spelled: dict[str, Any] = {"robustness": {"metric": name}, "model": "any", "prompt": "any"}
-    metric = GenerateRequest.model_validate(spelled).robustness.metric
-    if metric is None:
-        raise UnknownName("metric", name, [])
-    return metric
+    return (asked if asked is not None else metric_with_defaults(name)), metric_card
 
 
 def _sigma(request: GenerateRequest, card: ModelCard, metric: MetricCard) -> float:

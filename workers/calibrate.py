@@ -13,11 +13,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from pydantic import TypeAdapter
 from tqdm import tqdm
 
 from smoothgen.certificates.rounding import round_up
-from smoothgen.contracts import Calibration, Metric, TextParameters
+from smoothgen.contracts import Calibration, TextParameters, metric_with_defaults
 from smoothgen.errors import SmoothGenError, UnknownName
 from smoothgen.mechanisms import Gaussian
 from smoothgen.noise import Seed, Stream
@@ -152,8 +151,7 @@ def _calibratable(model: ServedModel) -> list[str]:
 def _metric(name: str, offered: Sequence[str], encoders: Encoders) -> OutputMetric:
     if name not in offered:
         raise UnknownName("metric", name, offered)
-    asked: Metric = TypeAdapter(Metric).validate_python(name)
-    return output_metric(asked, lambda: encoders.sentence)
+    return output_metric(metric_with_defaults(name), lambda: encoders.sentence)
 
 
 if __name__ == "__main__":

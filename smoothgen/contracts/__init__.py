@@ -12,7 +12,7 @@ from smoothgen.contracts.job import (
     Status,
     Usage,
 )
-from smoothgen.contracts.metrics import Absolute, Edit, Label, Metric, SentenceChord
+from smoothgen.contracts.metrics import Absolute, Edit, Label, Metric, SentenceChord, metric_with_defaults
 from smoothgen.contracts.model_card import Calibration, MetricCard, ModelCard
 from smoothgen.contracts.problem import FieldError, Problem
 from smoothgen.contracts.request import LEAST_SIGMA, MOST_SIGMA, GenerateRequest, Robustness, TextParameters
@@ -43,4 +43,5 @@ __all__ = [
     "Status",
     "TextParameters",
     "Usage",
+    "metric_with_defaults",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, TypeAdapter
 
 from smoothgen.contracts.base import Contract
 
@@ -81,3 +81,10 @@ Metric = Annotated[
     BeforeValidator(_spell_out, json_schema_input_type=Literal["sentence-chord", "edit", "absolute"] | _Spelled),
 ]
 """An output metric; a bare name stands for the metric with its defaults."""
+
+_ADAPTER: TypeAdapter[Metric] = TypeAdapter(Metric)
+
+
+def metric_with_defaults(name: str) -> Metric:
+    """The metric a bare name stands for. Raises pydantic.ValidationError for one that needs options (label)."""
+    return _ADAPTER.validate_python(name)
