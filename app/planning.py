@@ -5,18 +5,22 @@ from __future__ import annotations
 import time
 import uuid
 
+from app.planning_images import EMBEDDING, IMG2IMG, plan_image
 from smoothgen.certificates.bands import LEAST_ALPHA
 from smoothgen.certificates.rounding import complement
 from smoothgen.contracts import (
     LEAST_SIGMA,
     MOST_SIGMA,
     GenerateRequest,
+    ImageParameters,
     JobSpec,
     Label,
     Metric,
     MetricCard,
     ModelCard,
+    VisionChord,
     metric_with_defaults,
+    read_parameters,
 )
 from smoothgen.errors import InvalidAlpha, InvalidBudget, InvalidInput, InvalidTolerance, UnknownName
 from smoothgen.labels import extractor
@@ -26,7 +30,8 @@ _DEFAULT_TOLERANCE = 0.1  # of the metric's diameter
 
 
 def plan(request: GenerateRequest, card: ModelCard, *, max_samples: int) -> JobSpec:
-    """Decide σ, metric, tolerance and seed. Raises InvalidInput naming the field, the value and the remedy."""
+    """Decide σ, metric, tolerance and seed. Raises InvalidInput naming the field, the value and the remedy,
+    and pydantic.ValidationError for parameters the model's modality does not know."""
     robustness = request.robustness
     if robustness.mechanism not in card.mechanisms:
         raise UnknownName("mechanism", robustness.mechanism, card.mechanisms, field="robustness.mechanism")
@@ -40,11 +45,15 @@ def plan(request: GenerateRequest, card: ModelCard, *, max_samples: int) -> JobS
             "from both, such as 0.999",
             field="robustness.confidence",
         )
+    parameters = read_parameters(card.modality, request.parameters)
+    if isinstance(parameters, ImageParameters):
+        parameters = plan_image(parameters, robustness, card)
     metric, metric_card = _metric(request, card)
     seed = Seed.fresh() if request.seed is None else Seed.from_client(request.seed)
     return JobSpec(
         id=uuid.uuid4().hex,
         request=request,
+        parameters=parameters,
         sigma=_sigma(request, card, metric_card),
         metric=metric,
         tolerance=_tolerance(robustness.tolerance, metric, metric_card),
@@ -62,13 +71,24 @@ def _metric(request: GenerateRequest, card: ModelCard) -> tuple[Metric, MetricCa
         raise UnknownName("metric of this model", name, [m.name for m in card.metrics], field="robustness.metric")
     if isinstance(asked, Label):
         extractor(asked.extract.model_dump())  # refuses a pattern RE2 does not take, before anything is queued
+    if isinstance(asked, VisionChord) and asked.model not in (metric_card.models or []):
+        raise UnknownName("vision model here", asked.model, metric_card.models or [], field="robustness.metric.model")
     return (asked if asked is not None else metric_with_defaults(name)), metric_card
 
 
-def _sigma(request: GenerateRequest, card: ModelCard, metric: MetricCard) -> float:
+def _sigma(request: GenerateRequest, card: ModelCard, metric: MetricCard) -> float | None:
     robustness = request.robustness
+    if robustness.mechanism == IMG2IMG:  # its noise is the pipeline's own
+        return None
     if robustness.budget is None:
-        return robustness.sigma if robustness.sigma is not None else card.default_sigma
+        default = card.default_betas.get(robustness.mechanism, card.default_sigma)
+        return robustness.sigma if robustness.sigma is not None else default
+    if robustness.mechanism != EMBEDDING:
+        raise InvalidBudget(
+            f"budget={robustness.budget!r} cannot be served with mechanism {robustness.mechanism!r}: models are "
+            f"calibrated for {EMBEDDING!r} only; give robustness.sigma, or leave the mechanism out",
+            field="robustness.budget",
+        )
     if metric.calibration is None:
         calibrated = [m.name for m in card.metrics if m.calibration is not None]
         raise InvalidBudget(

@@ -19,7 +19,8 @@ class Settings(BaseSettings):
     api_keys: list[Annotated[str, Field(min_length=1)]] = []
     """Accepted bearer keys. Empty: anyone who can reach the port may use it."""
     max_samples: int = Field(default=20_000, ge=1)
-    max_request_bytes: int = 256 * 1024
+    max_request_bytes: int = 8 * 1024 * 1024
+    """A seed image comes as base64 inside the request."""
     max_certificate_bytes: int = 32 * 1024 * 1024
     default_wait_s: float = 30.0
     max_wait_s: float = 120.0

@@ -1,8 +1,8 @@
 """SmoothGen: certified generation.
 
-The library half, torch-free: certificates (`certify`, `verify`, `load_certificate`), mechanisms (`Gaussian`), and the
-HTTP client (`Client`, `AsyncClient`). Names load on first use: verifying a certificate pays for numpy and scipy, and
-never for the client's HTTP stack.
+The library half, torch-free: certificates (`certify`, `verify`, `load_certificate`), mechanisms (`Gaussian` and
+its schedules), and the HTTP client (`Client`, `AsyncClient`). Names load on first use: verifying a certificate pays for
+numpy and scipy, and never for the client's HTTP stack.
 
     >>> from smoothgen import certify, Gaussian
     >>> certificate = certify([0.1] * 500, bound=1.0, diameter=1.0, mechanism=Gaussian(sigma=0.5),
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     )
     from smoothgen.client import AsyncClient, Client
     from smoothgen.errors import SmoothGenError
-    from smoothgen.mechanisms import Gaussian, Mechanism
+    from smoothgen.mechanisms import ForwardDiffusion, Gaussian, GaussianPerStep, LatentSchedule, Mechanism
 
 __version__ = "0.1.0"
 
@@ -39,7 +39,10 @@ __all__ = [
     "AsyncClient",
     "Certificate",
     "Client",
+    "ForwardDiffusion",
     "Gaussian",
+    "GaussianPerStep",
+    "LatentSchedule",
     "Mechanism",
     "Reason",
     "SmoothGenError",
@@ -54,7 +57,10 @@ __all__ = [
 _ROOMS = {
     "AsyncClient": "client",
     "Client": "client",
+    "ForwardDiffusion": "mechanisms",
     "Gaussian": "mechanisms",
+    "GaussianPerStep": "mechanisms",
+    "LatentSchedule": "mechanisms",
     "Mechanism": "mechanisms",
     "SmoothGenError": "errors",
 }

@@ -91,9 +91,9 @@ def uniforms(seed: Seed, stream: Stream, index: int, count: int, *, step: int = 
     return ((words >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52
 
 
-def normals(seed: Seed, stream: Stream, index: int, count: int) -> NDArray[np.float64]:
+def normals(seed: Seed, stream: Stream, index: int, count: int, *, step: int = 0) -> NDArray[np.float64]:
     """`count` independent standard normals, shape (count,)."""
-    drawn: NDArray[np.float64] = ndtri(uniforms(seed, stream, index, count))
+    drawn: NDArray[np.float64] = ndtri(uniforms(seed, stream, index, count, step=step))
     return drawn
 
 

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 import structlog
 
 from smoothgen.errors import GenerationFailed
-from workers.generators import Failure, Text
+from workers.generators import Failure, Made
 
-Outputs = list[Text | Failure]
-Generate = Callable[[Sequence[int]], Outputs]
+Outputs = list[Made | Failure]
+Generate = Callable[[Sequence[int]], Sequence[Made | Failure]]
 
 _MEMORY_WORDS = ("out of memory", "not enough memory", "can't allocate memory")
 
@@ -61,7 +61,7 @@ class Batcher:
             return None if len(batch) > 1 else [Failure(f"{type(error).__name__}: {error}")]
         if len(outputs) != len(batch):
             raise GenerationFailed(f"the generator gave {len(outputs)} outputs for {len(batch)} samples")
-        return outputs
+        return list(outputs)
 
 
 def _is_memory(error: Exception) -> bool:

@@ -16,18 +16,19 @@ import numpy as np
 from tqdm import tqdm
 
 from smoothgen.certificates.rounding import round_up
-from smoothgen.contracts import Calibration, TextParameters, metric_with_defaults
+from smoothgen.contracts import Calibration, ImageParameters, Parameters, TextParameters, metric_with_defaults
 from smoothgen.errors import SmoothGenError, UnknownName
 from smoothgen.mechanisms import Gaussian
 from smoothgen.noise import Seed, Stream
 from workers.batches import Batcher, Outputs
 from workers.calibrations import save_calibrations
-from workers.distances import Centre, OutputMetric, output_metric
-from workers.generators import Draw, Failure, Generator, Text, load_generator
+from workers.distances import Centre, OutputMetric
+from workers.generators import Draw, Failure, Generator, Made, Smoothing, load_generator
 from workers.served import Encoders, ServedModel
 from workers.settings import Settings
 
-PROMPTS = Path(__file__).parent / "calibrations" / "prompts.txt"
+_FOLDER = Path(__file__).parent / "calibrations"
+PROMPTS = {"text": _FOLDER / "prompts.txt", "image": _FOLDER / "prompts-image.txt"}
 SIGMAS = tuple(0.00125 * 2**k for k in range(9))  # 0.00125 … 0.32
 PROBES = 7  # with the nine levels and the unmoved output, 64 rows: a prompt is one batch of the default size
 
@@ -39,7 +40,7 @@ def calibrate(
     *,
     sigmas: Sequence[float],
     probes: int,
-    parameters: TextParameters,
+    parameters: Parameters,
     seed: Seed,
     batch_size: int,
 ) -> list[Calibration]:
@@ -60,7 +61,7 @@ def calibrate(
             prompts=len(prompts),
             probes=probes,
             seed=str(seed),
-            parameters=parameters.model_dump(),
+            parameters=parameters.for_certificate(),
         )
         for metric, of_metric in zip(metrics, displacements, strict=True)
     ]
@@ -69,7 +70,7 @@ def calibrate(
 def _outputs(
     generator: Generator,
     prompt: str,
-    parameters: TextParameters,
+    parameters: Parameters,
     seed: Seed,
     sigmas: Sequence[float],
     directions: range,
@@ -79,24 +80,24 @@ def _outputs(
 
     The directions are the prompt's own and the same at every level; prompts differ in length, so no batch mixes them.
     """
-    condition = generator.condition(prompt, parameters)
+    draw = Draw(seed, Stream.GENERATOR_COMMON, directions.start)
+    condition = generator.condition(prompt, parameters, Smoothing("embedding", 1.0, draw))
     unit = Gaussian(1.0).draw(seed, Stream.CALIBRATION, directions, condition.embedding.shape)
     noise = np.concatenate([np.zeros_like(unit[:1]), *(sigma * unit for sigma in sigmas)])
-    draw = Draw(seed, Stream.GENERATOR_COMMON, directions.start)
 
-    def generate(rows: Sequence[int]) -> Outputs:
+    def generate(rows: Sequence[int]) -> Sequence[Made | Failure]:
         return generator.generate(condition, noise[list(rows)], [draw] * len(rows), parameters)
 
     return [output for _, batch in batcher.run(range(len(noise)), generate) for output in batch]
 
 
-def _mean_displacement(metric: OutputMetric, unmoved: Text | Failure, outputs: Outputs) -> float:
+def _mean_displacement(metric: OutputMetric, unmoved: Made | Failure, outputs: Outputs) -> float:
     """Mean distance from the unmoved output; an output that failed counts as the diameter."""
-    if not isinstance(unmoved, Text):
+    if isinstance(unmoved, Failure):
         return metric.diameter
-    origin: Centre = metric.choose_centre([unmoved.text])
-    texts = [o.text for o in outputs if isinstance(o, Text)]
-    whole = metric.distances(texts, origin) if texts else np.zeros(0)
+    origin: Centre = metric.choose_centre([unmoved.content])
+    contents = [o.content for o in outputs if not isinstance(o, Failure)]
+    whole = metric.distances(contents, origin) if contents else np.zeros(0)
     failed = len(outputs) - int(np.isfinite(whole).sum())
     return float((np.nansum(whole) + failed * metric.diameter) / len(outputs))
 
@@ -105,8 +106,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Write <output>/<model>.json and print σ for a few budgets."""
     parser = argparse.ArgumentParser(prog="smoothgen calibrate", description="Calibrate a model's robustness budget.")
     parser.add_argument("--model", required=True, help="as for `smoothgen worker`")
-    parser.add_argument("--metric", action="append", help="default: every metric of the model but label")
-    parser.add_argument("--prompts", type=Path, default=PROMPTS, help="a text file, one prompt a line")
+    parser.add_argument("--metric", action="append", help="default: every metric of the model a number can be put on")
+    parser.add_argument("--prompts", type=Path, help="a text file, one prompt a line; default: the shipped set")
     parser.add_argument("--output", type=Path, default=Path("calibrations"), help="a folder")
     parser.add_argument("--probes", type=int, default=PROBES, help="random directions a prompt and level")
     parser.add_argument("--max-new-tokens", type=int, default=TextParameters().max_new_tokens)
@@ -116,19 +117,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         settings = Settings()
         generator = load_generator(given.model, settings)
-        prompts = [line.strip() for line in given.prompts.read_text(encoding="utf-8").splitlines() if line.strip()]
+        model = ServedModel(generator, Encoders(settings), settings)
+        source: Path = given.prompts or PROMPTS[model.card.modality]
+        prompts = [line.strip() for line in source.read_text(encoding="utf-8").splitlines() if line.strip()]
         if not prompts:
-            raise ValueError(f"{given.prompts} holds no prompts; write one a line")
-        encoders = Encoders(settings)
-        offered = _calibratable(ServedModel(generator, encoders, settings))
-        metrics = [_metric(name, offered, encoders) for name in given.metric or offered]
+            raise ValueError(f"{source} holds no prompts; write one a line")
+        metrics = [_metric(name, model) for name in given.metric or _calibratable(model)]
         calibrations = calibrate(
             generator,
             metrics,
             prompts,
             sigmas=sorted(given.sigma or SIGMAS),
             probes=given.probes,
-            parameters=TextParameters(max_new_tokens=given.max_new_tokens),
+            parameters=_parameters(model, given.max_new_tokens),
             seed=Seed.from_client(given.seed),
             batch_size=settings.batch_size,
         )
@@ -145,13 +146,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _calibratable(model: ServedModel) -> list[str]:
-    return [metric.name for metric in model.card.metrics if metric.name != "label"]  # it needs a request's own rule
+    """Metrics with displacements to speak of, and no options a request must give."""
+    return [metric.name for metric in model.card.metrics if metric.name not in ("label", "verdict", "vision-chord")]
 
 
-def _metric(name: str, offered: Sequence[str], encoders: Encoders) -> OutputMetric:
+def _metric(name: str, model: ServedModel) -> OutputMetric:
+    offered = _calibratable(model)
     if name not in offered:
         raise UnknownName("metric", name, offered)
-    return output_metric(metric_with_defaults(name), lambda: encoders.sentence)
+    return model.metric(metric_with_defaults(name))
+
+
+def _parameters(model: ServedModel, max_new_tokens: int) -> Parameters:
+    """The model's defaults, as a request that names none gets them."""
+    card = model.card.image
+    if card is None:
+        return TextParameters(max_new_tokens=max_new_tokens)
+    return ImageParameters(
+        num_inference_steps=card.num_inference_steps,
+        guidance_scale=card.guidance_scale,
+        width=card.width,
+        height=card.height,
+        scheduler=card.scheduler,
+    )
 
 
 if __name__ == "__main__":

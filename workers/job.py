@@ -30,11 +30,12 @@ from smoothgen.certificates import (
 from smoothgen.certificates.rounding import complement, round_up
 from smoothgen.contracts import AbstentionView, JobResult, JobSpec, ModelRef, Output, Usage
 from smoothgen.errors import GenerationFailed
-from smoothgen.mechanisms import Gaussian
+from smoothgen.images import encode_png
 from smoothgen.noise import SCHEME, Seed, Stream
 from workers.batches import Batcher, Outputs
 from workers.distances import Centre, OutputMetric
-from workers.generators import Condition, Draw, Failure, Generator, Text
+from workers.generators import Condition, Draw, Failure, Generator, Made, Picture, Smoothing
+from workers.sheets import contact_sheet
 
 _FRESH_DRAWS = {
     Stream.SELECTION: Stream.GENERATOR_SELECTION,
@@ -43,11 +44,14 @@ _FRESH_DRAWS = {
 }
 
 
+_SHEET_PICTURES = 25
+
+
 class Watch(Protocol):
     """Told what a job does as it runs. Any call may raise to stop it at this batch boundary."""
 
-    def output_chosen(self, output: Output) -> None:
-        """The output is fixed; the certificate is still to come."""
+    def output_chosen(self, output: Output, sheet: bytes | None) -> None:
+        """The output is fixed; the certificate is still to come. `sheet`: a picture of the noisy samples, PNG."""
         ...
 
     def batch_done(self, samples: int, failed: int, seconds: float) -> None:
@@ -63,21 +67,22 @@ def run_job(spec: JobSpec, generator: Generator, metric: OutputMetric, *, batche
     """
     started = time.time()
     robustness = spec.request.robustness
-    condition = generator.condition(spec.request.prompt, spec.request.parameters)
+    smoothing = Smoothing(robustness.mechanism, spec.sigma, Draw(_seed(spec), Stream.GENERATOR_COMMON, 0))
+    condition = generator.condition(spec.request.prompt, spec.parameters, smoothing)
     sampler = _Sampler(spec, generator, condition, batcher, watch)
 
     selection = [o for outputs in sampler.draw(Stream.SELECTION, robustness.selection_samples) for o in outputs]
-    texts = [o.text for o in selection if isinstance(o, Text)]
-    if not texts:
+    whole = [o for o in selection if not isinstance(o, Failure)]
+    if not whole:
         raise GenerationFailed(
             f"all {len(selection)} selection samples failed, the first with {_first_reason(selection)}; "
             "try a smaller sigma, or another prompt"
         )
-    centre = metric.choose_centre(texts)
-    served = Text(texts[centre.representative])
+    centre = metric.choose_centre([o.content for o in whole])
+    served = whole[centre.representative]
     if spec.request.output == "sample":
         served = sampler.draw_one()
-    watch.output_chosen(_output(served, certified=False))
+    watch.output_chosen(served.output(certified=False), _sheet(whole))
 
     distances = np.concatenate(
         [_measure(outputs, metric, centre) for outputs in sampler.draw(Stream.CERTIFICATION, robustness.samples)]
@@ -91,7 +96,7 @@ def run_job(spec: JobSpec, generator: Generator, metric: OutputMetric, *, batche
         distances,
         bound=centre.bound,
         diameter=metric.diameter,
-        mechanism=sampler.mechanism,
+        mechanism=condition.mechanism,
         alpha=complement(robustness.confidence),
         tolerance=spec.tolerance,
         epsilon=robustness.epsilon,
@@ -101,7 +106,8 @@ def run_job(spec: JobSpec, generator: Generator, metric: OutputMetric, *, batche
     model = generator.identity
     return JobResult(
         model=ModelRef(name=model.name, revision=model.revision, digest=model.digest),
-        output=_output(served, certified=isinstance(outcome, Certificate)),
+        output=served.output(certified=isinstance(outcome, Certificate)),
+        notes=list(condition.notes) or None,
         certificate=_document(outcome, spec) if isinstance(outcome, Certificate) else None,
         abstention=_abstention(outcome) if isinstance(outcome, Abstention) else None,
         usage=Usage(
@@ -119,20 +125,19 @@ class _Sampler:
     def __init__(
         self, spec: JobSpec, generator: Generator, condition: Condition, batcher: Batcher, watch: Watch
     ) -> None:
-        self.mechanism = Gaussian(spec.sigma)
         self.device_s, self.generations = 0.0, 0
         self.last_failure = "NaN features"
         self._spec, self._generator, self._condition = spec, generator, condition
         self._batcher, self._watch = batcher, watch
-        self._seed = Seed(int(spec.seed, 16), spec.seed_origin)
+        self._seed = _seed(spec)
 
     def draw(self, stream: Stream, count: int) -> Iterator[Outputs]:
         """The outputs 0 … count−1 of a stream, batch by batch."""
 
-        def generate(indices: Sequence[int]) -> Outputs:
-            noise = self.mechanism.draw(self._seed, stream, indices, self._condition.embedding.shape)
+        def generate(indices: Sequence[int]) -> Sequence[Made | Failure]:
+            noise = self._condition.mechanism.draw(self._seed, stream, indices, self._condition.embedding.shape)
             draws = [self._draw(stream, index) for index in indices]
-            return self._generator.generate(self._condition, noise, draws, self._spec.request.parameters)
+            return self._generator.generate(self._condition, noise, draws, self._spec.parameters)
 
         started = time.perf_counter()
         for indices, outputs in self._batcher.run(range(count), generate):
@@ -145,7 +150,7 @@ class _Sampler:
             self.device_s += seconds
             self._watch.batch_done(len(indices), len(failures), seconds)
 
-    def draw_one(self) -> Text:
+    def draw_one(self) -> Made:
         """One exact draw from the smoothed generator, independent of all others."""
         [[output]] = list(self.draw(Stream.SERVED, 1))
         if isinstance(output, Failure):
@@ -161,24 +166,35 @@ class _Sampler:
 def _measure(outputs: Outputs, metric: OutputMetric, centre: Centre) -> NDArray[np.float64]:
     """Distances in sample order; NaN for a sample that failed, which `certify` counts as the worst distance."""
     distances = np.full(len(outputs), np.nan)
-    whole = [i for i, output in enumerate(outputs) if isinstance(output, Text)]
+    whole = {i: output.content for i, output in enumerate(outputs) if not isinstance(output, Failure)}
     if whole:
-        distances[whole] = metric.distances([o.text for o in outputs if isinstance(o, Text)], centre)
+        distances[list(whole)] = metric.distances(list(whole.values()), centre)
     return distances
 
 
+def _seed(spec: JobSpec) -> Seed:
+    return Seed(int(spec.seed, 16), spec.seed_origin)
+
+
+def _sheet(outputs: Sequence[Made]) -> bytes | None:
+    """The noisy samples of a picture model side by side; None for texts."""
+    pictures = [o.pixels for o in outputs if isinstance(o, Picture)]
+    return encode_png(contact_sheet(pictures[:_SHEET_PICTURES])) if pictures else None
+
+
 def _provenance(
-    spec: JobSpec, generator: Generator, metric: OutputMetric, condition: Condition, centre: Centre, served: Text
+    spec: JobSpec, generator: Generator, metric: OutputMetric, condition: Condition, centre: Centre, served: Made
 ) -> Provenance:
     robustness = spec.request.robustness
     dimension = condition.embedding.size
-    to_centre = float(metric.distances([served.text], centre)[0])
+    to_centre = float(metric.distances([served.content], centre)[0])
     if np.isnan(to_centre):
-        raise GenerationFailed(f"the output to be served cannot be measured: {served.text!r:.80}")
+        raise GenerationFailed(f"the output to be served cannot be measured: {served.content!r:.80}")
+    output = served.output(certified=True)
     return Provenance(
         request=RequestIdentity(
             prompt_digest=f"sha256:{hashlib.sha256(spec.request.prompt.encode()).hexdigest()}",
-            parameters=spec.request.parameters.model_dump(),
+            parameters=spec.parameters.for_certificate(),
         ),
         model=generator.identity,
         metric=MetricIdentity(
@@ -197,15 +213,15 @@ def _provenance(
         ),
         output=OutputIdentity(
             kind=spec.request.output,
-            media_type=served.media_type,
-            digest=served.digest,
+            media_type=output.media_type,
+            digest=output.digest,
             distance_to_centre=min(round_up(to_centre), centre.bound),
         ),
         threat=Threat(
             attack_on=condition.attack_on,
             dimension=dimension,
             embedding_norm=round(float(np.linalg.norm(condition.embedding.astype(np.float64))), 6),
-            noise_norm=spec.sigma * dimension**0.5,
+            noise_norm=condition.mechanism.effective_sigma * dimension**0.5,
             held_fixed=condition.held_fixed,
         ),
     )
@@ -219,12 +235,6 @@ def _document(certificate: Certificate, spec: JobSpec) -> dict[str, object]:
 
 def _abstention(outcome: Abstention) -> AbstentionView:
     return AbstentionView(reason=outcome.reason, detail=outcome.detail, curve=list(outcome.curve))
-
-
-def _output(served: Text, *, certified: bool) -> Output:
-    return Output(
-        type="text", media_type=served.media_type, text=served.text, digest=served.digest, certified=certified
-    )
 
 
 def _first_reason(outputs: Outputs) -> str:

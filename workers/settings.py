@@ -10,7 +10,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from smoothgen.queue import keys
 
-DEFAULT_MODELS = ["smollm2-135m", "closed-form-tanh"]
+DEFAULT_MODELS = ["smollm2-135m", "fashion-32", "closed-form-tanh"]
 
 
 class Settings(BaseSettings):
@@ -21,6 +21,8 @@ class Settings(BaseSettings):
     redis_url: str = "redis://127.0.0.1:6379/0"
     models: list[str] = DEFAULT_MODELS
     """What to serve: names of `workers.generators.registry`, or "name=source" with a hub name, folder or GGUF file."""
+    vision_models: list[str] = []
+    """Transformers vision models (hub names or folders) requests may compare pictures in: metric vision-chord."""
     device: str = "auto"
     """"cpu", "cuda", "cuda:1" …; auto takes a GPU where there is one."""
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"

@@ -20,11 +20,12 @@ class JobWatch:
     metrics: Metrics
     done: int = 0
     output: Output | None = None
+    sheet: bytes | None = None
     stop: bool = field(default=False)
 
-    def output_chosen(self, output: Output) -> None:
-        """Keep the output for the next progress report."""
-        self.output = output
+    def output_chosen(self, output: Output, sheet: bytes | None) -> None:
+        """Keep the output and the picture of the samples for the next progress report."""
+        self.output, self.sheet = output, sheet
 
     def batch_done(self, samples: int, failed: int, seconds: float) -> None:
         """Count a batch; raises Interrupted when asked to stop."""

@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Depends, Header, Response
+from fastapi.concurrency import run_in_threadpool
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
 
 from app.body import JsonRoute
 from app.dependencies import GatewayDep, PreferHeader, require_api_key, wait_seconds
@@ -37,7 +40,12 @@ async def generate(
     if card is None:
         known = [served.card.id for served in await gateway.store.models()]
         raise UnknownName("model", request.model, known, field="model")
-    spec = plan(request, card, max_samples=gateway.settings.max_samples)
+    try:
+        # In a thread: unpacking a seed image takes a while.
+        spec = await run_in_threadpool(plan, request, card, max_samples=gateway.settings.max_samples)
+    except ValidationError as error:
+        found = [{**e, "loc": ("body", "parameters", *e["loc"])} for e in error.errors(include_url=False)]
+        raise RequestValidationError(found, body=request.model_dump(exclude_unset=True)) from error
     model = ModelRef(name=card.id, revision=card.revision, digest=card.digest)
     job_id = await gateway.store.submit(spec, model, idempotency_key)
     gateway.metrics.submitted.labels(card.id).inc()

@@ -43,7 +43,11 @@ async def read_job(job_id: str, gateway: GatewayDep, prefer: PreferHeader) -> Re
     return view_response(await gateway.store.job(job_id), unfinished=200)
 
 
-@router.get("/{job_id}/output", responses={200: {"content": {"text/plain": {}}}, **PROBLEMS}, response_class=Response)
+@router.get(
+    "/{job_id}/output",
+    responses={200: {"content": {"text/plain": {}, "image/png": {}}}, **PROBLEMS},
+    response_class=Response,
+)
 async def read_output(job_id: str, gateway: GatewayDep) -> Response:
     """The output's exact bytes, as its digest in the certificate covers them."""
     view = await gateway.store.job(job_id)
@@ -52,4 +56,11 @@ async def read_output(job_id: str, gateway: GatewayDep) -> Response:
             f"job {job_id!r} has no output: it is {view.status}"
             + ("" if view.status in FINISHED else "; ask again when it has ended")
         )
-    return Response(view.output.text.encode(), media_type=view.output.media_type)
+    return Response(view.output.content, media_type=view.output.media_type)
+
+
+@router.get("/{job_id}/samples", responses={200: {"content": {"image/png": {}}}, **PROBLEMS}, response_class=Response)
+async def read_samples(job_id: str, gateway: GatewayDep) -> Response:
+    """A contact sheet of an image job's noisy selection samples. An illustration, no part of the certificate."""
+    await gateway.store.job(job_id)  # an unknown job is the clearer answer
+    return Response(await gateway.store.samples(job_id), media_type="image/png")

@@ -118,6 +118,11 @@ class Certificate:
         survival = self.survival.survival_upper_bound(distance)
         return min(1.0, round_up(float(attacked_probability(survival, r))))
 
+    def spread_w1_bound(self, epsilon: float) -> float:
+        """T2 alone: the bound from the spread of the samples, rounded up."""
+        r = np.array([self.mechanism.radius_in_sigmas(epsilon)])
+        return round_up(float(self.survival.integral_of_worst_shift(r)[0]) * (1 + RELATIVE_SLACK))
+
     def universal_w1_bound(self, epsilon: float) -> float:
         """T1 alone: the bound that needs no samples, rounded up."""
         return round_up(universal_w1_bound(self.evidence.diameter, self.mechanism.radius_in_sigmas(epsilon)))

@@ -15,6 +15,8 @@ def statement(certificate: Certificate) -> str:
         f"With confidence {certificate.confidence!r}, no attack on the {attacked} of l2 norm at most {epsilon!r} moves "
         f"the distribution of outputs by more than {claims.w1_bound!r} in Wasserstein-1{metric}."
     ]
+    if certificate.mechanism.remark is not None:
+        sentences.append(certificate.mechanism.remark)
     if claims.stays is not None:
         # The first stated epsilon that reaches the asked one: in a sound certificate it is the same number.
         kept = next((probability for reached, probability in claims.stays if reached >= epsilon), 0.0)

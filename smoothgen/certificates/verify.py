@@ -195,6 +195,6 @@ def _derived(document: Mapping[str, Any], stated: Certificate) -> Iterable[Check
     yield Check("statement", same, "says what the numbers say" if same else f"should read: {statement(stated)}")
     if stated.provenance.threat is not None:
         dimension = stated.provenance.threat.dimension
-        noise = getattr(stated.mechanism, "sigma", 0.0) * math.sqrt(max(0, dimension))
+        noise = stated.mechanism.effective_sigma * math.sqrt(max(0, dimension))
         same = dimension >= 1 and math.isclose(stated.provenance.threat.noise_norm, noise, rel_tol=1e-6)
         yield Check("noise_norm", same, f"sigma·√dimension is {noise:.6g}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import subprocess
 import sys
@@ -102,26 +103,41 @@ def generate(
     epsilon: Annotated[float | None, typer.Option(help="Ask for this radius, or an abstention.")] = None,
     samples: Annotated[int | None, typer.Option(help="Certification samples.")] = None,
     confidence: Annotated[float | None, typer.Option(help="1 - alpha.")] = None,
-    metric: Annotated[str | None, typer.Option(help="sentence-chord, edit, absolute.")] = None,
+    metric: Annotated[str | None, typer.Option(help="One of the model's: smoothgen models.")] = None,
     answer: Annotated[str | None, typer.Option(help="Label metric: an RE2 pattern that extracts the answer.")] = None,
     cap: Annotated[float | None, typer.Option(help="Cap of the metric.")] = None,
     max_new_tokens: Annotated[int | None, typer.Option()] = None,
     temperature: Annotated[float | None, typer.Option()] = None,
+    steps: Annotated[int | None, typer.Option(help="Denoising steps of a picture model.")] = None,
+    guidance: Annotated[float | None, typer.Option(help="Guidance scale of a picture model.")] = None,
+    negative_prompt: Annotated[str | None, typer.Option()] = None,
+    scheduler: Annotated[str | None, typer.Option(help="A diffusers scheduler, by class name.")] = None,
+    width: Annotated[int | None, typer.Option(help="Pixels.")] = None,
+    height: Annotated[int | None, typer.Option(help="Pixels.")] = None,
+    image: Annotated[
+        Path | None, typer.Option(help="Seed image for image-to-image.", exists=True, dir_okay=False)
+    ] = None,
+    strength: Annotated[float | None, typer.Option(help="How far to leave the seed image.")] = None,
+    mechanism: Annotated[str | None, typer.Option(help="Where the noise goes: smoothgen models lists them.")] = None,
+    randomness: Annotated[str | None, typer.Option(help="common or fresh.")] = None,
     chat: Annotated[bool | None, typer.Option("--chat", help="Use the model's chat template.")] = None,
     output: Annotated[str | None, typer.Option(help="representative or sample.")] = None,
     seed: Annotated[int | None, typer.Option(help="Reproduce a run.")] = None,
-    save: Annotated[Path | None, typer.Option(help="Write the certificate here.")] = None,
-    plot: Annotated[Path | None, typer.Option(help="Draw the certificate's curve here (PNG or SVG).")] = None,
+    save: Annotated[
+        Path | None, typer.Option(help="A folder: output, certificate, its curve, and of pictures the noisy samples.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the server's answer as JSON.")] = False,
 ) -> None:
     """Generate one output and show its certificate."""
-    from smoothgen.certificates import save_certificate
+    from smoothgen.cli.save import save_generation
     from smoothgen.cli.show import progress, show_generation
     from smoothgen.client import Client
 
     asked: Any = {"name": "label", "extract": {"kind": "regex", "pattern": answer}} if answer else metric
     if cap is not None:
-        asked = {"name": metric or "sentence-chord", "cap": cap}
+        if metric is None:
+            raise typer.BadParameter("a cap needs --metric: which distance is to be capped?")
+        asked = {"name": metric, "cap": cap}
     given = {
         "sigma": sigma,
         "budget": budget,
@@ -132,6 +148,16 @@ def generate(
         "metric": asked,
         "max_new_tokens": max_new_tokens,
         "temperature": temperature,
+        "num_inference_steps": steps,
+        "guidance_scale": guidance,
+        "negative_prompt": negative_prompt,
+        "scheduler": scheduler,
+        "width": width,
+        "height": height,
+        "image": None if image is None else base64.b64encode(image.read_bytes()).decode("ascii"),
+        "strength": strength,
+        "mechanism": mechanism,
+        "randomness": randomness,
         "chat": chat,
         "output": output,
         "seed": seed,
@@ -139,22 +165,13 @@ def generate(
     given = {name: value for name, value in given.items() if value is not None}
     with Client(url, api_key=api_key) as client, progress() as on_progress:
         generation = client.generate(prompt, model=model, on_progress=on_progress, **given)
+        written = [] if save is None else save_generation(client, generation, save)
     if as_json:
         typer.echo(generation.view.model_dump_json(indent=2, exclude_none=True))
     else:
         show_generation(generation)
-    certificate = generation.certificate
-    if certificate is not None:
-        if save is not None:
-            save_certificate(certificate, save)
-            typer.echo(f"certificate written to {save}", err=True)
-        if plot is not None:
-            from smoothgen.cli.plot import plot_curve
-
-            plot_curve(certificate, plot)
-            typer.echo(f"curve drawn in {plot}", err=True)
-    elif save is not None or plot is not None:
-        typer.echo("no certificate was issued, so nothing was written", err=True)
+    if written:
+        typer.echo(f"written: {', '.join(str(path) for path in written)}", err=True)
 
 
 @app.command()

@@ -10,7 +10,7 @@ from smoothgen.errors import SmoothGenError
 
 
 def plot_curve(certificate: Certificate, path: Path) -> None:
-    """W₁ bound against attack norm: the certified curve, T1 alone, the tolerance and the radius.
+    """W₁ bound against attack norm: the certified curve, T1 and T2 it is the smaller of, the tolerance, the radius.
 
     Raises SmoothGenError where matplotlib is not installed.
     """
@@ -21,7 +21,21 @@ def plot_curve(certificate: Certificate, path: Path) -> None:
     epsilons = [epsilon for epsilon, _ in certificate.curve]
     figure = Figure(figsize=(7, 4.2), dpi=150, layout="constrained")
     axes = figure.subplots()
-    axes.plot(epsilons, [bound for _, bound in certificate.curve], color="#1f5fa8", lw=2.2, label="certified bound")
+    axes.plot(
+        epsilons,
+        [b for _, b in certificate.curve],
+        color="#1f5fa8",
+        lw=2.2,
+        label="certified: the smaller of T1 and T2",
+    )
+    axes.plot(
+        epsilons,
+        [certificate.spread_w1_bound(e) for e in epsilons],
+        color="#dd8452",
+        ls=":",
+        lw=2.2,
+        label="T2: from the spread of the samples",
+    )
     axes.plot(
         epsilons,
         [certificate.universal_w1_bound(e) for e in epsilons],

@@ -14,6 +14,7 @@ from rich.text import Text
 from smoothgen.certificates import Certificate, Verification
 from smoothgen.client import Generation
 from smoothgen.client.conversation import OnProgress
+from smoothgen.contracts import TextOutput
 
 _out = Console(highlight=False)
 _err = Console(stderr=True)
@@ -40,7 +41,10 @@ def progress() -> Iterator[OnProgress]:
 def show_generation(generation: Generation) -> None:
     """The output, then the certificate or the abstention."""
     _out.print(Text("output", style="bold"))
-    _out.print(Text(generation.text.strip() or "(empty)"), soft_wrap=True)
+    shown = generation.text.strip() if isinstance(generation.view.output, TextOutput) else _picture(generation)
+    _out.print(Text(shown or "(empty)"), soft_wrap=True)
+    for note in generation.view.notes or []:
+        _out.print(Text(f"note: {note.detail}", style="yellow"), soft_wrap=True)
     _out.print()
     certificate = generation.certificate
     if certificate is not None:
@@ -55,6 +59,10 @@ def show_generation(generation: Generation) -> None:
         )
 
 
+def _picture(generation: Generation) -> str:
+    return f"a picture, {len(generation.content)} bytes of PNG; --save FOLDER writes it"
+
+
 def show_certificate(certificate: Certificate) -> None:
     """The certificate's numbers and its sentence."""
     from smoothgen.certificates.statement import statement
@@ -65,7 +73,10 @@ def show_certificate(certificate: Certificate) -> None:
         ("W1 bound", f"{certificate.claims.w1_bound!r}  at epsilon {certificate.epsilon or certificate.radius!r}"),
         ("confidence", repr(certificate.confidence)),
         ("samples", f"{certificate.evidence.samples}, {certificate.evidence.failed} failed"),
-        ("mechanism", str(certificate.mechanism)),
+        (
+            "mechanism",
+            f"{certificate.mechanism}, protecting like one draw of sigma {certificate.mechanism.effective_sigma:.6g}",
+        ),
     ]
     if threat is not None:
         rows.append(

@@ -36,6 +36,10 @@ class AsyncClient:
         """As `Client.models`."""
         return await self._run(conversation.models())
 
+    async def samples(self, job_id: str) -> bytes:
+        """As `Client.samples`."""
+        return await self._run(conversation.samples(job_id))
+
     async def certificate(self, certificate_id: str) -> Certificate:
         """As `Client.certificate`."""
         return await self._run(conversation.certificate(certificate_id))

@@ -15,7 +15,18 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 from smoothgen.certificates import Certificate, Verification, from_document, verify
-from smoothgen.contracts import FINISHED, AbstentionView, GenerateRequest, JobView, Usage
+from smoothgen.contracts import (
+    FINISHED,
+    MODALITIES,
+    AbstentionView,
+    GenerateRequest,
+    JobView,
+    Robustness,
+    TextOutput,
+    Usage,
+    parameter_names,
+    read_parameters,
+)
 from smoothgen.errors import GenerationFailed, ServerProblem, ServerUnreachable
 
 Result = TypeVar("Result")
@@ -62,8 +73,13 @@ class Generation:
 
     @property
     def text(self) -> str:
-        """The output."""
-        return self.view.output.text if self.view.output else ""
+        """The output of a text model; empty for a picture."""
+        return self.view.output.text if isinstance(self.view.output, TextOutput) else ""
+
+    @property
+    def content(self) -> bytes:
+        """The output's exact bytes: UTF-8 text, or a PNG file."""
+        return self.view.output.content if self.view.output else b""
 
     @cached_property
     def certificate(self) -> Certificate | None:
@@ -92,11 +108,9 @@ def request_of(prompt: str, model: str, given: Mapping[str, Any]) -> GenerateReq
     """
     sections: dict[str, dict[str, Any]] = {"robustness": {}, "parameters": {}}
     body: dict[str, Any] = {"model": model, "prompt": prompt, **sections}
-    homes = {
-        name: section
-        for section in sections
-        for name in GenerateRequest.model_fields[section].annotation.model_fields  # type: ignore[union-attr]
-    }
+    homes = dict.fromkeys(Robustness.model_fields, "robustness")
+    for modality in MODALITIES:
+        homes |= dict.fromkeys(parameter_names(modality), "parameters")
     for name, value in given.items():
         if name in ("output", "seed"):
             body[name] = value
@@ -104,6 +118,9 @@ def request_of(prompt: str, model: str, given: Mapping[str, Any]) -> GenerateReq
             sections[homes[name]][name] = value
         else:
             raise TypeError(f"generate() takes no {name!r}; it takes {', '.join(sorted({*homes, 'output', 'seed'}))}")
+    for modality in MODALITIES:  # the server knows which it is; a value out of range is noticed here in either
+        if sections["parameters"].keys() <= parameter_names(modality):
+            read_parameters(modality, sections["parameters"])
     return GenerateRequest.model_validate(body)
 
 
@@ -143,6 +160,14 @@ def generate(
             raise GenerationFailed(f"job {view.id} failed without a reason")
         raise ServerProblem(problem.status, problem.model_dump(exclude_none=True))
     return Generation(view)
+
+
+def samples(job_id: str) -> Conversation[bytes]:
+    """GET /jobs/{id}/samples, a PNG file."""
+    answer = yield Call("GET", f"/jobs/{quote(job_id, safe='')}/samples")
+    if answer.status >= 400:
+        _json(answer)  # raises
+    return answer.content
 
 
 def models() -> Conversation[list[dict[str, Any]]]:

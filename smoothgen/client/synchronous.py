@@ -37,7 +37,7 @@ class Client:
         """Generate one certified output; `model` defaults to the server's first.
 
         Further keywords are those of `robustness` (budget, sigma, tolerance, epsilon, samples, confidence, metric …),
-        of `parameters` (max_new_tokens, temperature …), `output` and `seed`.
+        of `parameters` (max_new_tokens, num_inference_steps …), `output` and `seed`.
 
         Raises ServerProblem, ServerUnreachable, TimeoutError, and ValueError for a value out of range.
         """
@@ -46,6 +46,10 @@ class Client:
     def models(self) -> list[dict[str, Any]]:
         """The models the server knows, with their metrics and how many workers serve each."""
         return self._run(conversation.models())
+
+    def samples(self, job_id: str) -> bytes:
+        """The contact sheet of an image job's noisy samples, PNG."""
+        return self._run(conversation.samples(job_id))
 
     def certificate(self, certificate_id: str) -> Certificate:
         """A stored certificate. Its id is its job's."""

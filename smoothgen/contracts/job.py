@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+import base64
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from smoothgen.contracts.base import Contract
 from smoothgen.contracts.metrics import Metric
+from smoothgen.contracts.parameters import Parameters
 from smoothgen.contracts.problem import Problem
 from smoothgen.contracts.request import GenerateRequest
 
@@ -20,7 +22,9 @@ class JobSpec(Contract):
 
     id: str
     request: GenerateRequest
-    sigma: float
+    parameters: Parameters
+    sigma: float | None
+    """None where the mechanism brings its own noise."""
     metric: Metric
     tolerance: float
     seed: str
@@ -46,14 +50,44 @@ class ModelRef(_View):
     digest: str
 
 
-class Output(_View):
-    """The generated output. `certified` turns true with the certificate."""
+class TextOutput(_View):
+    """A generated text. `certified` turns true with the certificate."""
 
-    type: Literal["text"]
+    type: Literal["text"] = "text"
     media_type: str
     text: str
     digest: str
     certified: bool
+
+    @property
+    def content(self) -> bytes:
+        """The exact bytes the digest covers."""
+        return self.text.encode()
+
+
+class ImageOutput(_View):
+    """A generated picture, as base64. `certified` turns true with the certificate."""
+
+    type: Literal["image"] = "image"
+    media_type: str
+    data: str
+    digest: str
+    certified: bool
+
+    @property
+    def content(self) -> bytes:
+        """The exact bytes the digest covers."""
+        return base64.b64decode(self.data)
+
+
+Output = Annotated[TextOutput | ImageOutput, Field(discriminator="type")]
+
+
+class Note(_View):
+    """Something the caller should know about the answer. `code` is stable, `detail` is for people."""
+
+    code: Literal["out_of_vocabulary", "underspecified"]
+    detail: str
 
 
 class AbstentionView(_View):
@@ -88,6 +122,7 @@ class JobView(_View):
     model: ModelRef
     progress: Progress
     output: Output | None = None
+    notes: list[Note] | None = Field(default=None, description="What the caller should know about the answer.")
     certificate: dict[str, Any] | None = Field(
         default=None, description="A certificate document, schema smoothgen/certificate/v1."
     )
@@ -101,6 +136,7 @@ class JobResult(_View):
 
     model: ModelRef
     output: Output
+    notes: list[Note] | None = None
     certificate: dict[str, Any] | None = None
     abstention: AbstentionView | None = None
     usage: Usage

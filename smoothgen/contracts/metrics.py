@@ -35,6 +35,34 @@ class Absolute(Contract):
     cap: Cap = None
 
 
+class PixelRmse(Contract):
+    """Root mean square difference of pixels, channels scaled to [0, 1], in [0, 1]."""
+
+    name: Literal["pixel-rmse"]
+    cap: Cap = None
+
+
+class FeatureChord(Contract):
+    """Euclidean distance between unit-norm features of the model's own picture classifier, in [0, 2]."""
+
+    name: Literal["feature-chord"]
+    cap: Cap = None
+
+
+class VisionChord(Contract):
+    """Euclidean distance between unit-norm features of a transformers vision model the server offers, in [0, 2]."""
+
+    name: Literal["vision-chord"]
+    model: str = Field(min_length=1, max_length=300, description="One of the models GET /models lists.")
+    cap: Cap = None
+
+
+class Verdict(Contract):
+    """1 where the model's picture classifier calls two pictures differently, else 0: "it stays a red sneaker"."""
+
+    name: Literal["verdict"]
+
+
 class RegexRule(Contract):
     """The first match of an RE2 pattern; its first group where it has one."""
 
@@ -75,10 +103,14 @@ def _spell_out(value: Any) -> Any:
     return {"name": value} if isinstance(value, str) else value
 
 
-_Spelled = Annotated[SentenceChord | Edit | Label | Absolute, Field(discriminator="name")]
+_Spelled = Annotated[
+    SentenceChord | Edit | Label | Absolute | PixelRmse | FeatureChord | VisionChord | Verdict,
+    Field(discriminator="name"),
+]
+_Bare = Literal["sentence-chord", "edit", "absolute", "pixel-rmse", "feature-chord", "verdict"]
 Metric = Annotated[
     _Spelled,
-    BeforeValidator(_spell_out, json_schema_input_type=Literal["sentence-chord", "edit", "absolute"] | _Spelled),
+    BeforeValidator(_spell_out, json_schema_input_type=_Bare | _Spelled),
 ]
 """An output metric; a bare name stands for the metric with its defaults."""
 
@@ -86,5 +118,5 @@ _ADAPTER: TypeAdapter[Metric] = TypeAdapter(Metric)
 
 
 def metric_with_defaults(name: str) -> Metric:
-    """The metric a bare name stands for. Raises pydantic.ValidationError for one that needs options (label)."""
+    """The metric a bare name stands for. Raises pydantic.ValidationError for one with options (label, vision-chord)."""
     return _ADAPTER.validate_python(name)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Self
 
 import numpy as np
 from pydantic import Field, model_validator
 
 from smoothgen.contracts.base import Contract
+from smoothgen.contracts.parameters import Modality
 from smoothgen.errors import InvalidBudget
 
 
@@ -25,7 +26,7 @@ class Calibration(Contract):
     prompts: int
     probes: int
     seed: str
-    parameters: dict[str, int | float | bool | None]
+    parameters: dict[str, int | float | bool | str | None]
 
     @model_validator(mode="after")
     def _increasing(self) -> Self:
@@ -63,19 +64,39 @@ class MetricCard(Contract):
     diameter: float
     description: str
     calibration: Calibration | None = None
+    models: list[str] | None = None
+    """For vision-chord: the feature models it may name."""
+
+
+class ImageCard(Contract):
+    """What a text-to-image model takes, and what it takes where a request says nothing."""
+
+    width: int
+    height: int
+    smallest_side: int
+    largest_side: int
+    num_inference_steps: int
+    guidance_scale: float
+    strength: float
+    scheduler: str
+    schedulers: list[str]
 
 
 class ModelCard(Contract):
     """One served model."""
 
     id: str
-    modality: Literal["text", "image"]
+    modality: Modality
     revision: str
     digest: str
     description: str
     mechanisms: list[str]
     metrics: list[MetricCard]
     default_sigma: float
+    """Noise on the embedding where a request names none."""
+    default_betas: dict[str, float] = Field(default={})
+    """The same for mechanisms with a schedule, by the mechanism's name."""
+    image: ImageCard | None = None
     for_learning: bool = False
     """A closed-form model: listed last, never anybody's default."""
     longest_prompt_tokens: int | None = None

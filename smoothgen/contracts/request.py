@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
 from smoothgen.contracts.base import Contract
 from smoothgen.contracts.metrics import Metric
+from smoothgen.contracts.parameters import PARAMETERS_SCHEMA
 from smoothgen.noise import CLIENT_SEED_LIMIT
 
 LONGEST_PROMPT: Final = 32_768
@@ -29,22 +30,6 @@ def _printable(prompt: str) -> str:
 Prompt = Annotated[str, Field(min_length=1, max_length=LONGEST_PROMPT), AfterValidator(_printable)]
 
 
-class TextParameters(Contract):
-    """How a text model generates. Greedy unless a temperature is given."""
-
-    max_new_tokens: int = Field(default=32, ge=1, le=4096)
-    temperature: float = Field(default=0.0, ge=0, le=10, description="0 is greedy decoding.")
-    top_k: int | None = Field(default=None, ge=1, le=2**31 - 1, description="Sample among the k likeliest tokens only.")
-    top_p: float | None = Field(
-        default=None, gt=0, le=1, description="Sample among the likeliest tokens of mass p only."
-    )
-    chat: bool = Field(
-        default=False,
-        description="Wrap the prompt in the model's chat template. The template's tokens are the server's own: "
-        "they carry no noise and the certificate lists them as held fixed.",
-    )
-
-
 class Robustness(Contract):
     """What is to be certified. Give `sigma` or `budget`, or neither for the model's default noise."""
 
@@ -52,7 +37,7 @@ class Robustness(Contract):
         default=None, gt=0, description="Output displacement, in the metric's units, the caller pays for robustness."
     )
     sigma: float | None = Field(
-        default=None, ge=LEAST_SIGMA, le=MOST_SIGMA, description="Noise level on the embedding."
+        default=None, ge=LEAST_SIGMA, le=MOST_SIGMA, description="Noise level: σ, or β of a schedule."
     )
     tolerance: float | None = Field(
         default=None, gt=0, description="τ: the certified radius keeps W₁ within it. Default: a tenth of the diameter."
@@ -65,7 +50,13 @@ class Robustness(Contract):
         default=DEFAULT_SELECTION_SAMPLES, ge=1, le=1024, description="n₀, samples that choose centre and output."
     )
     confidence: float = Field(default=DEFAULT_CONFIDENCE, gt=0, lt=1, description="1 − α.")
-    mechanism: str = Field(default="embedding", max_length=100)
+    mechanism: str = Field(
+        default="embedding",
+        max_length=100,
+        description="Where the noise goes; GET /models lists what a model offers. embedding: one draw on the prompt "
+        "embedding, held through all steps; embedding-per-step: a fresh one at every denoising step; latent-schedule: "
+        "on the initial latent, or the seed image's; img2img: the pipeline's own forward noise on the seed image.",
+    )
     randomness: Literal["common", "fresh"] = Field(
         default="common",
         description="common: the generator's own randomness is drawn once per job (sharper); fresh: per sample.",
@@ -84,7 +75,9 @@ class GenerateRequest(Contract):
 
     model: str = Field(min_length=1, max_length=300)
     prompt: Prompt
-    parameters: TextParameters = TextParameters()
+    parameters: Annotated[dict[str, Any], WithJsonSchema(PARAMETERS_SCHEMA)] = Field(
+        default={}, description="What the model's pipeline takes: text parameters or image parameters."
+    )
     robustness: Robustness = Robustness()
     output: Literal["representative", "sample"] = Field(
         default="representative",

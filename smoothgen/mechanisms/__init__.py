@@ -1,7 +1,9 @@
 """Where the noise goes, and what an attack of a given norm costs against it."""
 
+from smoothgen.mechanisms.forward_diffusion import ForwardDiffusion
 from smoothgen.mechanisms.gaussian import Gaussian
 from smoothgen.mechanisms.protocol import Mechanism
 from smoothgen.mechanisms.registry import mechanism_from_dict
+from smoothgen.mechanisms.schedules import GaussianPerStep, LatentSchedule
 
-__all__ = ["Gaussian", "Mechanism", "mechanism_from_dict"]
+__all__ = ["ForwardDiffusion", "Gaussian", "GaussianPerStep", "LatentSchedule", "Mechanism", "mechanism_from_dict"]

@@ -20,8 +20,19 @@ class Mechanism(Protocol):
         """Registered name, as it stands in certificates."""
         ...
 
+    @property
+    def effective_sigma(self) -> float:
+        """The σ of one Gaussian draw on x that protects as well, rounded down."""
+        ...
+
+    @property
+    def remark(self) -> str | None:
+        """A sentence for the certificate's statement, None where there is nothing unusual to say."""
+        ...
+
     def draw(self, seed: Seed, stream: Stream, indices: Sequence[int], shape: tuple[int, ...]) -> NDArray[np.float64]:
-        """The noise of the samples `indices`, shape (len(indices), *shape).
+        """The noise of the samples `indices` on an x of this shape: (len(indices), *shape), or, from mechanisms that
+        draw at every denoising step, (len(indices), steps, *shape).
 
         In double precision: whoever adds it rounds the SUM to the model's precision, once. A rounded sum is a function
         of the noisy embedding, so every bound survives it; noise rounded before the sum would not be Gaussian.

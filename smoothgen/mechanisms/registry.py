@@ -1,4 +1,4 @@
-"""Mechanisms by the name that stands in certificates and requests."""
+"""Mechanisms by the name that stands in certificates."""
 
 from __future__ import annotations
 
@@ -6,10 +6,17 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from smoothgen.errors import UnknownName
+from smoothgen.mechanisms.forward_diffusion import ForwardDiffusion
 from smoothgen.mechanisms.gaussian import Gaussian
 from smoothgen.mechanisms.protocol import Mechanism
+from smoothgen.mechanisms.schedules import GaussianPerStep, LatentSchedule
 
-_READERS: dict[str, Callable[[Mapping[str, Any]], Mechanism]] = {Gaussian.name: Gaussian.from_dict}
+_READERS: dict[str, Callable[[Mapping[str, Any]], Mechanism]] = {
+    Gaussian.name: Gaussian.from_dict,
+    GaussianPerStep.name: GaussianPerStep.from_dict,
+    LatentSchedule.name: LatentSchedule.from_dict,
+    ForwardDiffusion.name: ForwardDiffusion.from_dict,
+}
 
 
 def mechanism_from_dict(document: Mapping[str, Any]) -> Mechanism:

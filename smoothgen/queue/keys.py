@@ -8,6 +8,7 @@ smoothgen:job:{job}                  hash    the job; expires RESULT_TTL_S after
 smoothgen:watchers:{job}             set     gateways waiting for the job; expires with WATCH_TTL_S
 smoothgen:replies:{gateway}          stream  finished jobs a gateway waits for; capped, expires with WATCH_TTL_S
 smoothgen:certificate:{job}          string  certificate JSON; expires CERTIFICATE_TTL_S after issue
+smoothgen:samples:{job}              string  contact sheet of an image job, base64 PNG; expires with RESULT_TTL_S
 smoothgen:idempotency:{digest}       hash    job id and body digest; expires IDEMPOTENCY_TTL_S after submission
 """
 
@@ -64,6 +65,11 @@ def replies(gateway_id: str) -> str:
 def certificate(certificate_id: str) -> str:
     """An issued certificate. Its id is the job's."""
     return f"smoothgen:certificate:{certificate_id}"
+
+
+def samples(job_id: str) -> str:
+    """The contact sheet of an image job's noisy samples."""
+    return f"smoothgen:samples:{job_id}"
 
 
 def idempotency(key: str) -> str:

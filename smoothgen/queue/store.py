@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import time
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 from redis.asyncio import Redis
 
 from smoothgen.contracts import JobResult, JobSpec, JobView, ModelCard, ModelRef, Output, Problem, Progress
@@ -18,6 +19,8 @@ from smoothgen.errors import Conflict, NotFound
 from smoothgen.queue import keys
 from smoothgen.queue.connection import redis_errors
 from smoothgen.queue.scripts import SUBMIT, WATCH
+
+_OUTPUT: TypeAdapter[Output] = TypeAdapter(Output)
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,17 @@ class JobStore:
         async with redis_errors():
             record = await self._redis.hgetall(keys.job(job_id))
         return _view(job_id, record)
+
+    async def samples(self, job_id: str) -> bytes:
+        """The contact sheet of a job's noisy samples, PNG. Raises NotFound."""
+        async with redis_errors():
+            sheet = await self._redis.get(keys.samples(job_id))
+        if sheet is None:
+            raise NotFound(
+                f"no sheet of samples for job {job_id!r:.80}; image jobs have one when they have ended, kept "
+                f"{keys.RESULT_TTL_S // 3600} hours"
+            )
+        return base64.b64decode(sheet)
 
     async def certificate(self, certificate_id: str) -> dict[str, Any]:
         """A stored certificate document. Raises NotFound."""
@@ -155,13 +169,14 @@ def _view(job_id: str, record: dict[str, str]) -> JobView:
     if not record:
         raise NotFound(f"no job {job_id!r:.80}; results are kept {keys.RESULT_TTL_S // 3600} hours")
     result = JobResult.model_validate_json(record["result"]) if "result" in record else None
-    output = Output.model_validate_json(record["output"]) if "output" in record else None
+    output = _OUTPUT.validate_json(record["output"]) if "output" in record else None
     return JobView(
         id=job_id,
         status=record["status"],
         model=result.model if result else ModelRef.model_validate_json(record["model"]),
         progress=Progress(done=int(record["done"]), total=int(record["total"])),
         output=result.output if result else output,
+        notes=result.notes if result else None,
         certificate=result.certificate if result else None,
         abstention=result.abstention if result else None,
         usage=result.usage if result else None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import time
 from collections.abc import Iterable, Iterator
@@ -152,6 +153,12 @@ class WorkQueue:
             fields["output"] = output.model_dump_json()
         async with redis_errors():
             await self._report(keys=[keys.job(claim.spec.id)], args=[x for item in fields.items() for x in item])
+
+    async def show_samples(self, claim: Claim, sheet: bytes) -> None:
+        """Keep a job's contact sheet as long as its result. An illustration: nothing waits for it."""
+        async with redis_errors():
+            text = base64.b64encode(sheet).decode("ascii")
+            await self._redis.set(keys.samples(claim.spec.id), text, ex=keys.RESULT_TTL_S)
 
     async def succeed(self, claim: Claim, result: JobResult) -> bool:
         """Store the result and acknowledge; False if another worker had already ended the job."""

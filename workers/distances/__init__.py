@@ -1,6 +1,6 @@
 """Output metrics: each a pseudo-metric with proven bounds, a way to choose a centre, and distances to it."""
 
 from workers.distances.protocol import Centre, OutputMetric
-from workers.distances.registry import metric_cards, output_metric
+from workers.distances.registry import Instruments, metric_cards, output_metric
 
-__all__ = ["Centre", "OutputMetric", "metric_cards", "output_metric"]
+__all__ = ["Centre", "Instruments", "OutputMetric", "metric_cards", "output_metric"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,11 +21,11 @@ class Capped:
         self.diameter = min(metric.diameter, cap)
         self.description = f"{metric.description}, capped at {cap!r}"
 
-    def choose_centre(self, texts: Sequence[str]) -> Centre:
+    def choose_centre(self, contents: Sequence[Any]) -> Centre:
         """The inner metric's centre, its bound capped."""
-        centre = self._metric.choose_centre(texts)
+        centre = self._metric.choose_centre(contents)
         return dataclasses.replace(centre, bound=min(centre.bound, self._cap))
 
-    def distances(self, texts: Sequence[str], centre: Centre) -> NDArray[np.float64]:
+    def distances(self, contents: Sequence[Any], centre: Centre) -> NDArray[np.float64]:
         """The inner metric's distances, capped; a NaN stays NaN."""
-        return np.minimum(self._metric.distances(texts, centre), self._cap)
+        return np.minimum(self._metric.distances(contents, centre), self._cap)

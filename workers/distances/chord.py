@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,31 +18,46 @@ from workers.features import FeatureMap
 _SLACK = 1e-12  # relative; the double arithmetic behind a norm of a few hundred terms
 
 
+@dataclass(frozen=True)
+class ChordKind:
+    """A chord metric's name in requests, and how it reads in a certificate."""
+
+    name: str
+    description: str
+    diameter: float = 2.0
+
+
+SENTENCE_CHORD: Final = ChordKind("sentence-chord", "the chord distance of unit-norm sentence embeddings (0 to 2)")
+FEATURE_CHORD: Final = ChordKind(
+    "feature-chord", "the chord distance of unit-norm features of the model's picture classifier (0 to 2)"
+)
+VISION_CHORD: Final = ChordKind("vision-chord", "the chord distance of unit-norm features of a vision model (0 to 2)")
+
+
 class Chord:
     """‖f(a) − f(b)‖ ≤ 2 on the unit sphere; from a centre c inside the ball at most 1 + ‖c‖.
 
     The centre is the mean feature, rounded to float32 so that the certificate holds exactly the c that was used.
     """
 
-    name = "sentence-chord"
-    description = "the chord distance of unit-norm sentence embeddings (0 to 2)"
     diameter = 2.0
     band = ORDER_STATISTICS.name
 
-    def __init__(self, features: FeatureMap) -> None:
+    def __init__(self, features: FeatureMap, kind: ChordKind) -> None:
         self._features = features
+        self.name, self.description = kind.name, kind.description
 
     @property
     def options(self) -> dict[str, Any]:
         """The encoder."""
         return {"encoder": self._features.name}
 
-    def choose_centre(self, texts: Sequence[str]) -> Centre:
+    def choose_centre(self, contents: Sequence[Any]) -> Centre:
         """The mean feature; it beats the best single sample by up to √2 in high dimension."""
-        features = self._features.features(texts)
+        features = self._features.features(contents)
         whole = features[np.isfinite(features).all(axis=1)]
         if not len(whole):
-            raise GenerationFailed("no selection output has finite sentence features")
+            raise GenerationFailed("no selection output has finite features")
         mean = whole.mean(axis=0).astype(np.float32)
         centre = mean.astype(np.float64)
         return Centre(
@@ -57,7 +73,7 @@ class Chord:
             },
         )
 
-    def distances(self, texts: Sequence[str], centre: Centre) -> NDArray[np.float64]:
-        """‖f(text) − c‖."""
-        raw: NDArray[np.float64] = np.linalg.norm(self._features.features(texts) - centre.value, axis=1)
+    def distances(self, contents: Sequence[Any], centre: Centre) -> NDArray[np.float64]:
+        """‖f(y) − c‖."""
+        raw: NDArray[np.float64] = np.linalg.norm(self._features.features(contents) - centre.value, axis=1)
         return np.minimum(raw, centre.bound)

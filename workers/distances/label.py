@@ -1,10 +1,10 @@
-"""Whether two outputs give the same answer."""
+"""Whether two outputs give the same answer: an extracted one, or a classifier's verdict."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,16 +14,47 @@ from smoothgen.labels import extractor
 from workers.distances.protocol import Centre
 
 
-class LabelMetric:
+class Judge(Protocol):
+    """A classifier of pictures."""
+
+    @property
+    def name(self) -> str:
+        """Which one, for certificates."""
+        ...
+
+    def verdicts(self, pictures: Sequence[NDArray[np.uint8]], /) -> list[str]:
+        """What each picture shows."""
+        ...
+
+
+class _Answers:
     """1{label(a) ≠ label(b)}: T3 becomes the classical certificate, "the answer stays Paris".
 
-    A text without an answer has the label None, which equals itself: "no answer" can be certified too, and is named.
+    An output without an answer has the label None, which equals itself: "no answer" can be certified too.
     """
+
+    diameter = 1.0
+    band = TWO_VALUED.name
+
+    def labels(self, contents: Sequence[Any]) -> list[str | None]:
+        raise NotImplementedError
+
+    def choose_centre(self, contents: Sequence[Any]) -> Centre:
+        """The most frequent label among the selection outputs, the earliest where several tie."""
+        labels = self.labels(contents)
+        label, _ = Counter(labels).most_common(1)[0]
+        return Centre(label, 1.0, labels.index(label), {"kind": "label", "label": label})
+
+    def distances(self, contents: Sequence[Any], centre: Centre) -> NDArray[np.float64]:
+        """0 where the answer is the centre's, else 1."""
+        return np.array([float(label != centre.value) for label in self.labels(contents)])
+
+
+class LabelMetric(_Answers):
+    """The answer a rule extracts from a text."""
 
     name = "label"
     description = "the share of outputs whose extracted answer differs (0 to 1)"
-    diameter = 1.0
-    band = TWO_VALUED.name
 
     def __init__(self, rule: Mapping[str, Any]) -> None:
         self._rule, self._extract = dict(rule), extractor(rule)
@@ -33,12 +64,25 @@ class LabelMetric:
         """The extraction rule."""
         return {"extract": self._rule}
 
-    def choose_centre(self, texts: Sequence[str]) -> Centre:
-        """The most frequent label among the selection outputs, the earliest where several tie."""
-        labels = [self._extract(text) for text in texts]
-        label, _ = Counter(labels).most_common(1)[0]
-        return Centre(label, 1.0, labels.index(label), {"kind": "label", "label": label})
+    def labels(self, contents: Sequence[Any]) -> list[str | None]:
+        """One answer a text."""
+        return [self._extract(text) for text in contents]
 
-    def distances(self, texts: Sequence[str], centre: Centre) -> NDArray[np.float64]:
-        """0 where the answer is the centre's, else 1."""
-        return np.array([float(self._extract(text) != centre.value) for text in texts])
+
+class Verdict(_Answers):
+    """What the model's picture classifier sees."""
+
+    name = "verdict"
+    description = "the share of pictures the model's classifier calls otherwise (0 to 1)"
+
+    def __init__(self, judge: Judge) -> None:
+        self._judge = judge
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The classifier."""
+        return {"classifier": self._judge.name}
+
+    def labels(self, contents: Sequence[Any]) -> list[str | None]:
+        """One verdict a picture."""
+        return [*self._judge.verdicts(contents)]

@@ -25,7 +25,7 @@ class Centre:
 
 
 class OutputMetric(Protocol):
-    """A bounded pseudo-metric on texts (theory §1); the proofs are in docs/theory/metrics."""
+    """A bounded pseudo-metric on output contents, str or uint8 pixels (theory §1); proofs in docs/theory/metrics."""
 
     @property
     def name(self) -> str:
@@ -52,10 +52,10 @@ class OutputMetric(Protocol):
         """What else defines it, for the certificate."""
         ...
 
-    def choose_centre(self, texts: Sequence[str]) -> Centre:
+    def choose_centre(self, contents: Sequence[Any]) -> Centre:
         """A centre from selection outputs. Raises GenerationFailed if none of them can be measured."""
         ...
 
-    def distances(self, texts: Sequence[str], centre: Centre) -> NDArray[np.float64]:
-        """Distances to the centre, shape (len(texts),), in [0, centre.bound]; NaN where one cannot be measured."""
+    def distances(self, contents: Sequence[Any], centre: Centre) -> NDArray[np.float64]:
+        """Distances to the centre, shape (len(contents),), in [0, centre.bound]; NaN where one cannot be measured."""
         ...

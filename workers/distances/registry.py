@@ -2,47 +2,109 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
+from typing import Final, Protocol, TypeVar
 
-from smoothgen.contracts import Absolute as AbsoluteRequest
-from smoothgen.contracts import Calibration, Label, Metric, MetricCard
-from smoothgen.contracts import Edit as EditRequest
+from smoothgen import contracts
+from smoothgen.contracts import Calibration, Metric, MetricCard
+from smoothgen.errors import UnknownName
 from workers.distances.absolute import Absolute
 from workers.distances.capped import Capped
-from workers.distances.chord import Chord
+from workers.distances.chord import FEATURE_CHORD, SENTENCE_CHORD, VISION_CHORD, Chord
 from workers.distances.edit import Edit
-from workers.distances.label import LabelMetric
+from workers.distances.label import Judge, LabelMetric, Verdict
+from workers.distances.pixels import PixelRmse
 from workers.distances.protocol import OutputMetric
 from workers.features import FeatureMap
 
+Instrument = TypeVar("Instrument")
 
-def output_metric(asked: Metric, encoder: Callable[[], FeatureMap]) -> OutputMetric:
-    """The metric a request names. `encoder` is called only for metrics that need one."""
-    if isinstance(asked, Label):
+
+class Classifier(FeatureMap, Judge, Protocol):
+    """A network that gives features of pictures and names what they show."""
+
+
+class Instruments(Protocol):
+    """What a model's outputs can be measured with."""
+
+    @property
+    def sentence(self) -> FeatureMap | None:
+        """The sentence encoder, None where it is not installed."""
+        ...
+
+    @property
+    def classifier(self) -> Classifier | None:
+        """The picture classifier that came with the model."""
+        ...
+
+    def vision(self, name: str) -> FeatureMap:
+        """A vision model the operator offers. Raises UnknownName."""
+        ...
+
+
+def output_metric(asked: Metric, instruments: Instruments) -> OutputMetric:
+    """The metric a request names. Raises UnknownName where the instrument for it is missing."""
+    if isinstance(asked, contracts.Label):
         return LabelMetric(asked.extract.model_dump())
+    if isinstance(asked, contracts.Verdict):
+        return Verdict(_there(instruments.classifier, asked.name))
     metric: OutputMetric
-    if isinstance(asked, AbsoluteRequest):
+    if isinstance(asked, contracts.Absolute):
         metric = Absolute()
-    elif isinstance(asked, EditRequest):
+    elif isinstance(asked, contracts.Edit):
         metric = Edit()
+    elif isinstance(asked, contracts.PixelRmse):
+        metric = PixelRmse()
+    elif isinstance(asked, contracts.FeatureChord):
+        metric = Chord(_there(instruments.classifier, asked.name), FEATURE_CHORD)
+    elif isinstance(asked, contracts.VisionChord):
+        metric = Chord(instruments.vision(asked.model), VISION_CHORD)
     else:
-        metric = Chord(encoder())
+        metric = Chord(_there(instruments.sentence, asked.name), SENTENCE_CHORD)
     return metric if asked.cap is None else Capped(metric, asked.cap)
 
 
-def metric_cards(numeric: bool, has_encoder: bool, calibrations: Mapping[str, Calibration]) -> list[MetricCard]:
-    """What a text model offers, its default first: numbers are compared as numbers, sentences by their meaning."""
-    kinds: list[type[Absolute] | type[Chord] | type[Edit] | type[LabelMetric]] = [Edit, LabelMetric]
-    if has_encoder:
-        kinds.insert(0, Chord)
-    if numeric:
-        kinds.insert(0, Absolute)
+class Kind(Protocol):
+    """What GET /models says of a metric."""
+
+    @property
+    def name(self) -> str:
+        """As in requests."""
+        ...
+
+    @property
+    def diameter(self) -> float:
+        """The largest distance."""
+        ...
+
+    @property
+    def description(self) -> str:
+        """What it measures."""
+        ...
+
+
+TEXT_KINDS: Final[tuple[Kind, ...]] = (SENTENCE_CHORD, Edit, LabelMetric)
+NUMBER_KINDS: Final[tuple[Kind, ...]] = (Absolute, Edit, LabelMetric)
+PICTURE_KINDS: Final[tuple[Kind, ...]] = (PixelRmse, FEATURE_CHORD, Verdict, VISION_CHORD)
+
+
+def metric_cards(
+    kinds: Sequence[Kind], vision_models: Sequence[str], calibrations: Mapping[str, Calibration]
+) -> list[MetricCard]:
+    """The cards of the metrics a model offers, its default first."""
     return [
         MetricCard(
             name=kind.name,
             diameter=kind.diameter,
             description=kind.description,
             calibration=calibrations.get(kind.name),
+            models=list(vision_models) if kind is VISION_CHORD else None,
         )
         for kind in kinds
     ]
+
+
+def _there(instrument: Instrument | None, metric: str) -> Instrument:
+    if instrument is None:
+        raise UnknownName("metric of this model", metric, ["see GET /models"], field="robustness.metric")
+    return instrument

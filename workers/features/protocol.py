@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 
 class FeatureMap(Protocol):
-    """f: texts → the unit sphere."""
+    """f: texts, or pictures as uint8 (height, width, 3), → the unit sphere."""
 
     @property
     def name(self) -> str:
         """Which encoder, for certificates."""
         ...
 
-    def features(self, texts: Sequence[str]) -> NDArray[np.float64]:
-        """Unit-norm features, shape (len(texts), k). A row the encoder cannot compute is NaN."""
+    def features(self, contents: Sequence[Any], /) -> NDArray[np.float64]:
+        """Unit-norm features, shape (len(contents), k). A row the encoder cannot compute is NaN."""
         ...

@@ -12,15 +12,16 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final
+from typing import ClassVar, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from smoothgen.certificates import ModelIdentity
-from smoothgen.contracts import TextParameters
+from smoothgen.contracts import Parameters
 from smoothgen.errors import InvalidPrompt
-from workers.generators.protocol import Condition, Draw, Failure, Text
+from smoothgen.mechanisms import Gaussian
+from workers.generators.protocol import Condition, Draw, Failure, Made, Smoothing, Text
 
 Law = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
@@ -74,6 +75,9 @@ class ClosedForm:
 
     default_sigma = 1.0
     longest_prompt_tokens = None
+    mechanisms = ("embedding",)
+    default_betas: ClassVar[dict[str, float]] = {}
+    image = None
 
     def __init__(self, name: str) -> None:
         self._name, self._spec = name, SPECS[name]
@@ -88,7 +92,7 @@ class ClosedForm:
         """What it computes."""
         return self._spec.description
 
-    def condition(self, prompt: str, parameters: TextParameters) -> Condition:
+    def condition(self, prompt: str, parameters: Parameters, smoothing: Smoothing) -> Condition:
         """Read the number x. Raises InvalidPrompt for anything else."""
         del parameters
         try:
@@ -101,15 +105,17 @@ class ClosedForm:
                 f"got {prompt!r:.80}",
                 field="prompt",
             )
-        return Condition(np.array([x], dtype=np.float32), "input number", held_fixed=(), random=False)
+        return Condition(
+            np.array([x], dtype=np.float32), "input number", Gaussian(smoothing.level), held_fixed=(), random=False
+        )
 
     def generate(
         self,
         condition: Condition,
         noise: NDArray[np.float64],
         draws: Sequence[Draw],
-        parameters: TextParameters,
-    ) -> list[Text | Failure]:
+        parameters: Parameters,
+    ) -> list[Made | Failure]:
         """g at every noisy x. Deterministic: there is no ω."""
         del draws, parameters
         if self._spec.batch_s:

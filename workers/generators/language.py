@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -20,10 +20,11 @@ from transformers import (
 )
 
 from smoothgen.certificates import ModelIdentity
-from smoothgen.contracts import TextParameters
+from smoothgen.contracts import Parameters, TextParameters
 from smoothgen.errors import InvalidParameters, InvalidPrompt
+from smoothgen.mechanisms import Gaussian
 from smoothgen.noise import gumbels
-from workers.generators.protocol import Condition, Draw, Failure, Text
+from workers.generators.protocol import Condition, Draw, Failure, Made, Smoothing, Text
 
 _PLACEHOLDER = "@@smoothgen-prompt@@"
 
@@ -62,9 +63,14 @@ class LanguageModel:
         self.identity, self.description, self.default_sigma = identity, description, default_sigma
         self.longest_prompt_tokens: int | None = getattr(model.config, "max_position_embeddings", None)
 
-    def condition(self, prompt: str, parameters: TextParameters) -> Condition:
+    mechanisms = ("embedding",)
+    default_betas: ClassVar[dict[str, float]] = {}
+    image = None
+
+    def condition(self, prompt: str, parameters: Parameters, smoothing: Smoothing) -> Condition:
         """Embed the prompt's tokens. Raises InvalidPrompt if they do not fit, InvalidParameters for a missing chat
         template."""
+        parameters = _of_text(parameters)
         template = self._template(parameters.chat)
         # A prompt that spells "<|im_end|>" means these characters, not the end of its turn.
         tokens = self._tokenize(prompt, add_special_tokens=not parameters.chat, split_special_tokens=True)
@@ -86,6 +92,7 @@ class LanguageModel:
         return Condition(
             embedding,
             attack_on="token embeddings of the prompt",
+            mechanism=Gaussian(smoothing.level),
             held_fixed=tuple(held_fixed),
             random=parameters.temperature > 0,
             private=template,
@@ -96,9 +103,10 @@ class LanguageModel:
         condition: Condition,
         noise: NDArray[np.float64],
         draws: Sequence[Draw],
-        parameters: TextParameters,
-    ) -> list[Text | Failure]:
+        parameters: Parameters,
+    ) -> list[Made | Failure]:
         """One batched `generate` over noisy embeddings; all prompts have one length, so nothing is padded."""
+        parameters = _of_text(parameters)
         template: _Template = condition.private
         batch = len(noise)
         with torch.inference_mode():
@@ -160,6 +168,12 @@ class LanguageModel:
     def _embed(self, tokens: torch.Tensor) -> torch.Tensor:
         embedded: torch.Tensor = self._model.get_input_embeddings()(tokens.to(self._model.device))
         return embedded
+
+
+def _of_text(parameters: Parameters) -> TextParameters:
+    if isinstance(parameters, TextParameters):
+        return parameters
+    raise InvalidParameters(f"a language model takes text parameters, got {parameters!r:.200}", field="parameters")
 
 
 def _first(*ids: Any) -> Any:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from smoothgen.certificates import ModelIdentity
-from smoothgen.contracts import TextParameters
+from smoothgen.contracts import ImageCard, ImageOutput, Note, Output, Parameters, TextOutput
+from smoothgen.errors import InvalidSigma
+from smoothgen.images import encode_png
+from smoothgen.mechanisms import Mechanism
 from smoothgen.noise import Seed, Stream
 
 
@@ -23,10 +27,39 @@ class Text:
     text: str
     media_type: str = "text/plain; charset=utf-8"
 
-    @cached_property
-    def digest(self) -> str:
-        """sha256 over the exact bytes served, "sha256:<hex>"."""
-        return f"sha256:{hashlib.sha256(self.text.encode()).hexdigest()}"
+    @property
+    def content(self) -> str:
+        """What metrics compare."""
+        return self.text
+
+    def output(self, *, certified: bool) -> Output:
+        """As the client sees it."""
+        return TextOutput(
+            media_type=self.media_type, text=self.text, digest=_digest(self.text.encode()), certified=certified
+        )
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A generated picture: uint8 (height, width, 3). Metrics compare these very pixels, and PNG keeps them exactly."""
+
+    pixels: NDArray[np.uint8]
+    media_type: str = "image/png"
+
+    @property
+    def content(self) -> NDArray[np.uint8]:
+        """What metrics compare."""
+        return self.pixels
+
+    def output(self, *, certified: bool) -> Output:
+        """As the client sees it."""
+        png = encode_png(Image.fromarray(self.pixels))
+        data = base64.b64encode(png).decode("ascii")
+        return ImageOutput(media_type=self.media_type, data=data, digest=_digest(png), certified=certified)
+
+
+def _digest(content: bytes) -> str:
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
 @dataclass(frozen=True)
@@ -36,21 +69,8 @@ class Failure:
     reason: str
 
 
-@dataclass(frozen=True)
-class Condition:
-    """A prompt as the generator sees it.
-
-    embedding: x, the part that is noised and attacked, float32 of any shape.
-    held_fixed: everything else the generator derives from the prompt, in words, for the certificate.
-    random: whether the generator draws randomness ω of its own under the parameters it was given.
-    private: whatever the generator needs to run, its own business.
-    """
-
-    embedding: NDArray[np.float32]
-    attack_on: str
-    held_fixed: tuple[str, ...]
-    random: bool
-    private: Any = None
+Made = Text | Picture
+"""One whole output."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +80,46 @@ class Draw:
     seed: Seed
     stream: Stream
     index: int
+
+
+@dataclass(frozen=True)
+class Smoothing:
+    """The noise a job asks for: a mechanism by its request name, its level, and the ω all samples of the job share.
+
+    sigma: σ, or β of a schedule; None for a mechanism that brings its own noise.
+    """
+
+    mechanism: str
+    sigma: float | None
+    common: Draw
+
+    @property
+    def level(self) -> float:
+        """The noise level of a mechanism that needs one. Raises InvalidSigma."""
+        if self.sigma is None:
+            raise InvalidSigma(f"mechanism {self.mechanism!r} needs a noise level; give robustness.sigma")
+        return self.sigma
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A prompt as the generator sees it.
+
+    embedding: x, the part that is noised and attacked, float32 of any shape.
+    mechanism: the noise on x.
+    held_fixed: everything else the generator derives from the prompt, in words, for the certificate.
+    random: whether the generator draws randomness ω of its own under the parameters it was given.
+    notes: what the client should know about this prompt.
+    private: whatever the generator needs to run, its own business.
+    """
+
+    embedding: NDArray[np.float32]
+    attack_on: str
+    mechanism: Mechanism
+    held_fixed: tuple[str, ...]
+    random: bool
+    notes: tuple[Note, ...] = ()
+    private: Any = None
 
 
 class Generator(Protocol):
@@ -85,11 +145,26 @@ class Generator(Protocol):
         ...
 
     @property
+    def default_betas(self) -> dict[str, float]:
+        """The same for mechanisms with a schedule, by request name."""
+        ...
+
+    @property
+    def mechanisms(self) -> tuple[str, ...]:
+        """The mechanisms it has a use for, by request name."""
+        ...
+
+    @property
+    def image(self) -> ImageCard | None:
+        """What it takes and makes, for a model of pictures; None for one of texts."""
+        ...
+
+    @property
     def longest_prompt_tokens(self) -> int | None:
         """The longest prompt, None where there is no such limit."""
         ...
 
-    def condition(self, prompt: str, parameters: TextParameters) -> Condition:
+    def condition(self, prompt: str, parameters: Parameters, smoothing: Smoothing) -> Condition:
         """Embed a prompt. Raises InvalidPrompt or InvalidParameters."""
         ...
 
@@ -98,9 +173,9 @@ class Generator(Protocol):
         condition: Condition,
         noise: NDArray[np.float64],
         draws: Sequence[Draw],
-        parameters: TextParameters,
-    ) -> list[Text | Failure]:
-        """One output for each row of `noise`, float64 of shape (batch, *embedding.shape), with each row's own ω.
+        parameters: Parameters,
+    ) -> Sequence[Made | Failure]:
+        """One output for each row of `noise`, as `condition.mechanism` draws it, with each row's own ω.
 
         May raise: the batch is then split until the sample that raises stands alone and counts as failed.
         """

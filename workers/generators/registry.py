@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Final
+
 from smoothgen.errors import UnknownName
 from workers.generators.closed_form import SPECS, ClosedForm
 from workers.generators.protocol import Generator
 from workers.settings import Settings
 
+SHIPPED: Final = Path(__file__).parent.parent / "models"
+"""Models that come with the package, a folder each."""
+
 
 def load_generator(name: str, settings: Settings) -> Generator:
-    """Load "smollm2-135m", a closed-form model, or "name=source" with a hub name, folder or GGUF file.
+    """Load "smollm2-135m", "fashion-32", a closed-form model, or "name=source" with a hub name, folder or GGUF file.
 
-    A bare hub name or folder serves under that name.
+    A bare hub name or folder serves under that name. A source with a model_index.json is a picture model.
     """
     if name in SPECS:
         return ClosedForm(name)
@@ -22,4 +28,12 @@ def load_generator(name: str, settings: Settings) -> Generator:
     if name == "smollm2-135m":
         return sources.load_smollm2(name, settings)
     alias, _, source = name.partition("=")
-    return sources.load_language_model(alias, source or alias, settings)
+    source = source or alias
+    if "=" not in name and (SHIPPED / name).is_dir():
+        source = str(SHIPPED / name)
+    if (Path(source) / "model_index.json").is_file() or not Path(source).exists():
+        from workers.generators.diffusion import is_pipeline, load_diffusion
+
+        if is_pipeline(source):
+            return load_diffusion(alias, source, settings)
+    return sources.load_language_model(alias, source, settings)

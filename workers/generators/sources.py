@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import hashlib
 import inspect
 import shutil
 import tempfile
@@ -21,6 +20,7 @@ from smoothgen.certificates import ModelIdentity
 from smoothgen.errors import InvalidParameters, UnknownName
 from workers.device import torch_device
 from workers.generators.language import LanguageModel
+from workers.generators.weights import weights_digest
 from workers.settings import Settings
 
 _SMOLLM2_FILE: Final = "SmolLM2-135M-Instruct.Q4_1.gguf"
@@ -87,7 +87,7 @@ def _load(
     _require_embeddings_in(name, model)
     if revision is None:
         revision = getattr(model.config, "_commit_hash", None) or "local"
-    identity = ModelIdentity(name, revision, _weights_digest(model))
+    identity = ModelIdentity(name, revision, weights_digest(model.state_dict()))
     return LanguageModel(
         model.to(torch_device(settings.device)),
         tokenizer,
@@ -105,15 +105,6 @@ def _require_embeddings_in(name: str, model: Any) -> None:
             f"model {name!r} ({type(model).__name__}) generates from token ids only; noise needs a decoder whose "
             "`generate` takes inputs_embeds"
         )
-
-
-def _weights_digest(model: Any) -> str:
-    """sha256 over every tensor as loaded, by name: what runs, whatever file it came from."""
-    digest = hashlib.sha256()
-    for key, tensor in sorted(model.state_dict().items()):
-        digest.update(f"{key} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
-    return f"sha256:{digest.hexdigest()}"
 
 
 def _convert(package: Path, folder: Path) -> None:

@@ -1,0 +1,31 @@
+"""A finished generation as files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from smoothgen.certificates import save_certificate
+from smoothgen.cli.plot import plot_curve
+from smoothgen.client import Client, Generation
+from smoothgen.contracts import TextOutput
+
+
+def save_generation(client: Client, generation: Generation, folder: Path) -> list[Path]:
+    """Write output, certificate and curve, and for a picture the contact sheet of noisy samples; return the paths.
+
+    An abstention leaves the output and the sheet. Raises SmoothGenError where matplotlib is not installed.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    is_text = isinstance(generation.view.output, TextOutput)
+    written = [folder / ("output.txt" if is_text else "output.png")]
+    written[0].write_bytes(generation.content)
+    if not is_text:
+        written.append(folder / "samples.png")
+        written[-1].write_bytes(client.samples(generation.id))
+    certificate = generation.certificate
+    if certificate is not None:
+        written.append(folder / "certificate.json")
+        save_certificate(certificate, written[-1])
+        written.append(folder / "curve.png")
+        plot_curve(certificate, written[-1])
+    return written

@@ -1,0 +1,94 @@
+"""Generation parameters, by what the model makes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, Literal, Self, get_args
+
+from pydantic import Field, model_validator
+
+from smoothgen.contracts.base import Contract
+
+Modality = Literal["text", "image"]
+MODALITIES: Final[tuple[Modality, ...]] = get_args(Modality)
+LARGEST_SIDE: Final = 4096
+LONGEST_IMAGE: Final = 16 * 1024 * 1024
+"""Characters of base64 a seed image may have; the gateway's own limit on bodies usually comes first."""
+
+
+class TextParameters(Contract):
+    """How a text model generates. Greedy unless a temperature is given."""
+
+    max_new_tokens: int = Field(default=32, ge=1, le=4096)
+    temperature: float = Field(default=0.0, ge=0, le=10, description="0 is greedy decoding.")
+    top_k: int | None = Field(default=None, ge=1, le=2**31 - 1, description="Sample among the k likeliest tokens only.")
+    top_p: float | None = Field(
+        default=None, gt=0, le=1, description="Sample among the likeliest tokens of mass p only."
+    )
+    chat: bool = Field(
+        default=False,
+        description="Wrap the prompt in the model's chat template. The template's tokens are the server's own: "
+        "they carry no noise and the certificate lists them as held fixed.",
+    )
+
+    def for_certificate(self) -> dict[str, Any]:
+        """What a certificate records."""
+        return self.model_dump()
+
+
+Pixels = Annotated[int, Field(ge=8, le=LARGEST_SIDE, multiple_of=8)]
+
+
+class ImageParameters(Contract):
+    """How a text-to-image model generates. What is left out takes the model's own default (GET /models)."""
+
+    num_inference_steps: int | None = Field(default=None, ge=1, le=1000, description="Denoising steps.")
+    guidance_scale: float | None = Field(default=None, ge=1, le=100, description="1 is no guidance.")
+    negative_prompt: str | None = Field(default=None, max_length=32_768)
+    width: Pixels | None = Field(default=None, description="Pixels, a multiple of 8.")
+    height: Pixels | None = Field(default=None, description="Pixels, a multiple of 8.")
+    scheduler: str | None = Field(default=None, max_length=100, description="A diffusers scheduler, by class name.")
+    image: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=LONGEST_IMAGE,
+        description="A seed image for image-to-image: PNG, JPEG or WebP as base64.",
+    )
+    strength: float | None = Field(
+        default=None, gt=0, le=1, description="How much of the seed image is noised away; with an image only."
+    )
+
+    @model_validator(mode="after")
+    def _strength_of_an_image(self) -> Self:
+        if self.strength is not None and self.image is None:
+            raise ValueError(f"strength={self.strength!r} says how far to leave a seed image, and none is given")
+        return self
+
+    def for_certificate(self) -> dict[str, Any]:
+        """What a certificate records: everything, the seed image as the sha256 over its base64 text."""
+        recorded = self.model_dump()
+        if self.image is not None:
+            recorded["image"] = f"sha256:{hashlib.sha256(self.image.encode()).hexdigest()}"
+        return recorded
+
+
+Parameters = TextParameters | ImageParameters
+_OF_MODALITY: Final[dict[Modality, type[TextParameters] | type[ImageParameters]]] = {
+    "text": TextParameters,
+    "image": ImageParameters,
+}
+PARAMETERS_SCHEMA: Final[dict[str, Any]] = {
+    "anyOf": [kind.model_json_schema() for kind in _OF_MODALITY.values()],
+    "default": {},
+}
+
+
+def read_parameters(modality: Modality, given: Mapping[str, Any]) -> Parameters:
+    """The parameters of a request for a model of this modality. Raises pydantic.ValidationError."""
+    return _OF_MODALITY[modality].model_validate(dict(given))
+
+
+def parameter_names(modality: Modality) -> frozenset[str]:
+    """The parameters of a modality."""
+    return frozenset(_OF_MODALITY[modality].model_fields)

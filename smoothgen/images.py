@@ -1,0 +1,60 @@
+"""Seed images as requests carry them: base64 text to a picture, by a door that strangers may knock at."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import io
+import warnings
+from typing import Final
+
+from PIL import Image
+
+from smoothgen.errors import InvalidParameters
+
+FORMATS: Final = ("PNG", "JPEG", "WEBP")
+MOST_PIXELS: Final = 4096 * 4096
+_FIELD: Final = "parameters.image"
+
+
+def decode_image(text: str) -> Image.Image:
+    """An RGB picture from base64 (a data: URL's prefix is allowed). Raises InvalidParameters for anything else.
+
+    The header is read first and its size refused before a single pixel is unpacked: a few kilobytes of PNG can unpack
+    to gigabytes.
+    """
+    _, _, payload = text.rpartition(",") if text.startswith("data:") else ("", "", text)
+    try:
+        data = base64.b64decode(payload, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise _refusal(f"is no base64 ({error}): {text[:40]!r}…") from error
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            picture = Image.open(io.BytesIO(data), formats=FORMATS)
+            width, height = picture.size
+            if width * height > MOST_PIXELS:
+                raise _refusal(f"unpacks to {width}×{height} pixels; at most {MOST_PIXELS} are taken: make it smaller")
+            if min(width, height) < 8:
+                raise _refusal(f"has {width}×{height} pixels; at least 8×8 are needed")
+            return picture.convert("RGB")
+    except InvalidParameters:
+        raise
+    except Image.DecompressionBombError as error:
+        raise _refusal(f"unpacks to more pixels than the {MOST_PIXELS} that are taken: make it smaller") from error
+    except Exception as error:  # decoders raise whatever a broken file makes them
+        reason = " ".join(str(error).split())[:120]
+        raise _refusal(f"cannot be read ({type(error).__name__}: {reason})") from error
+
+
+def encode_png(picture: Image.Image) -> bytes:
+    """PNG bytes: the same picture gives the same bytes under one version of Pillow."""
+    buffer = io.BytesIO()
+    picture.save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
+def _refusal(what: str) -> InvalidParameters:
+    return InvalidParameters(
+        f"the seed image {what}; send a PNG, JPEG or WebP file as base64 in {_FIELD}", field=_FIELD
+    )

@@ -1,0 +1,58 @@
+"""Image-to-image: the pipeline's own forward noise is a smoothing of the seed image, for free (theory §4, last row)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smoothgen.mechanisms.scale import OneNoiseLevel, read_fields, require_sigma
+from smoothgen.noise import Seed, Stream, normals
+
+
+@dataclass(frozen=True)
+class ForwardDiffusion(OneNoiseLevel):
+    """a·x + b·ξ with ξ ~ N(0, I) is a·(x + N(0, (b/a)²I)): a smoothing of x with σ = b/a (Carlini et al. 2022).
+
+    signal: a, √ᾱ of the first step for a variance-preserving scheduler, 1 for one that works in sigmas. noise: b,
+    √(1 − ᾱ) or the sigma itself. Raises InvalidSigma unless both, and their ratio, are positive numbers.
+    """
+
+    signal: float
+    noise: float
+    name: ClassVar[str] = "forward-diffusion"
+
+    def __post_init__(self) -> None:
+        require_sigma("signal", self.signal)
+        require_sigma("noise", self.noise)
+        require_sigma("noise / signal", self.noise / self.signal)
+
+    @property
+    def effective_sigma(self) -> float:
+        """b/a rounded down one ulp, in units of the seed image's latent."""
+        return math.nextafter(self.noise / self.signal, 0.0)
+
+    @property
+    def remark(self) -> str:
+        """Whose noise it is."""
+        return f"The noise is the pipeline's own forward noise, of sigma {self.effective_sigma:.6g} on the latent."
+
+    def draw(self, seed: Seed, stream: Stream, indices: Sequence[int], shape: tuple[int, ...]) -> NDArray[np.float64]:
+        """Noise on x of the samples `indices`, shape (len(indices), *shape); whoever adds it multiplies by a."""
+        count = math.prod(shape)
+        sigma = self.noise / self.signal
+        drawn = np.stack([sigma * normals(seed, stream, index, count) for index in indices])
+        return drawn.reshape(len(indices), *shape)
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON form."""
+        return {"name": self.name, "signal": self.signal, "noise": self.noise}
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any]) -> ForwardDiffusion:
+        """Inverse of `to_dict`. Raises InvalidCertificate on a missing or foreign field."""
+        return cls(**read_fields(document, cls.name, {"signal": float, "noise": float}))

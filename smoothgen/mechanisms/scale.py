@@ -1,0 +1,69 @@
+"""What every Gaussian mechanism shares: an attack of norm ε against one noise level, rounded to the safe side."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, Final
+
+from smoothgen.errors import InvalidCertificate, InvalidEpsilon, InvalidParameters, InvalidSigma
+
+LEAST_SIGMA: Final = 1e-30
+LARGEST_SIGMA: Final = 1e30
+"""Far outside this range the noise would be all zero or infinite in the model's single precision."""
+MOST_STEPS: Final = 10_000
+
+
+class OneNoiseLevel:
+    """r = ε/σ for mechanisms that amount to one Gaussian of level `effective_sigma` (a lower bound of it)."""
+
+    @property
+    def effective_sigma(self) -> float:
+        """The σ of one Gaussian draw that protects as well, rounded down, in units of the attacked vector."""
+        raise NotImplementedError
+
+    @property
+    def remark(self) -> str | None:
+        """A sentence for the certificate's statement, None where the noise is what everybody expects."""
+        return None
+
+    def radius_in_sigmas(self, epsilon: float) -> float:
+        """ε/σ rounded up one ulp. Raises InvalidEpsilon unless ε ≥ 0 and finite."""
+        if not (math.isfinite(epsilon) and epsilon >= 0):
+            raise InvalidEpsilon(f"epsilon must be a finite number of at least 0, got {epsilon!r}")
+        return 0.0 if epsilon == 0 else math.nextafter(epsilon / self.effective_sigma, math.inf)
+
+    def epsilon(self, radius_in_sigmas: float) -> float:
+        """r·σ rounded down one ulp."""
+        return max(0.0, math.nextafter(radius_in_sigmas * self.effective_sigma, 0.0))
+
+
+def require_sigma(name: str, value: object) -> None:
+    """Raises InvalidSigma unless `value` is a number in [1e-30, 1e30]."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not (number and LEAST_SIGMA <= value <= LARGEST_SIGMA):  # type: ignore[operator]
+        raise InvalidSigma(
+            f"{name} must be a positive finite number in [{LEAST_SIGMA:g}, {LARGEST_SIGMA:g}], got {value!r}; "
+            "over HTTP, robustness.budget lets the server choose it"
+        )
+
+
+def require_steps(value: object) -> None:
+    """Raises InvalidParameters unless `value` is a whole number of denoising steps."""
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MOST_STEPS:
+        raise InvalidParameters(f"steps must be a whole number in [1, {MOST_STEPS}], got {value!r}")
+
+
+def read_fields(document: Mapping[str, Any], mechanism: str, fields: Mapping[str, type]) -> dict[str, Any]:
+    """The fields of a mechanism's JSON form. Raises InvalidCertificate on a missing, foreign or ill-typed one."""
+    read: dict[str, Any] = {}
+    for name, kind in fields.items():
+        value = document.get(name)
+        accepted = (int, float) if kind is float else (kind,)
+        if isinstance(value, bool) or not isinstance(value, accepted):
+            break
+        read[name] = kind(value)
+    if len(read) != len(fields) or set(document) != {"name", *fields}:
+        wanted = ", ".join(f"{name} ({'number' if kind is float else 'whole number'})" for name, kind in fields.items())
+        raise InvalidCertificate(f"mechanism {mechanism!r} takes exactly {wanted}; got {dict(document)!r:.200}")
+    return read

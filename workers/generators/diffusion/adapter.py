@@ -1,0 +1,219 @@
+"""A Stable Diffusion pipeline as a Generator."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import torch
+from diffusers import StableDiffusionPipeline
+from numpy.typing import NDArray
+from PIL import Image
+
+from smoothgen.certificates import ModelIdentity
+from smoothgen.contracts import ImageCard, ImageParameters, Parameters
+from smoothgen.errors import InvalidParameters, UnknownName
+from smoothgen.images import decode_image
+from smoothgen.mechanisms import ForwardDiffusion, Gaussian, GaussianPerStep, LatentSchedule, Mechanism
+from workers.features.picture_classifier import PictureClassifier
+from workers.generators.diffusion.pipelines import FromLatents
+from workers.generators.diffusion.placement import (
+    ForwardNoise,
+    FreshEmbedding,
+    HeldEmbedding,
+    Placement,
+    ScheduledLatent,
+    Start,
+    step_end,
+)
+from workers.generators.diffusion.prompts import PromptEncoder
+from workers.generators.diffusion.randomness import latent_noise, sampler_generators
+from workers.generators.diffusion.schedulers import new_scheduler, offered_schedulers
+from workers.generators.protocol import Condition, Draw, Failure, Made, Picture, Smoothing
+
+_EMBEDDING: Final = "prompt embedding"
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """What `generate` needs of a condition. `steps`: how often the network is asked, a scheduler's extra included."""
+
+    placement: Placement
+    unconditional: NDArray[np.float32]
+    steps: int
+
+
+class DiffusionModel:
+    """Text-to-image and image-to-image with noise on the prompt embedding, the latent or the seed image.
+
+    Whatever of the prompt reaches the picture goes through `prompt_embeds`; `pipelines.require_known_paths` refuses a
+    network with another way in.
+    """
+
+    mechanisms = ("embedding", "embedding-per-step", "latent-schedule", "img2img")
+
+    def __init__(
+        self,
+        pipeline: StableDiffusionPipeline,
+        prompts: PromptEncoder,
+        *,
+        identity: ModelIdentity,
+        description: str,
+        default_sigma: float,
+        default_betas: dict[str, float],
+        image: dict[str, Any],
+        classifier: PictureClassifier | None = None,
+    ) -> None:
+        self._text_to_image, self._prompts = pipeline, prompts
+        self._image_to_image = FromLatents(**pipeline.components, requires_safety_checker=False)
+        for each in (self._text_to_image, self._image_to_image):
+            each.set_progress_bar_config(disable=True)
+        self._schedule = pipeline.scheduler.config
+        self.identity, self.description = identity, description
+        self.default_sigma, self.default_betas = default_sigma, default_betas
+        self.classifier = classifier
+        self.longest_prompt_tokens = prompts.longest_tokens
+        side = pipeline.unet.config.sample_size * pipeline.vae_scale_factor
+        self.image = ImageCard(
+            **{
+                "width": side,
+                "height": side,
+                "smallest_side": min(64, side),
+                "largest_side": 2 * side,
+                "num_inference_steps": 25,
+                "guidance_scale": 7.5,
+                "strength": 0.8,
+                "scheduler": type(pipeline.scheduler).__name__,
+                "schedulers": offered_schedulers(pipeline.scheduler),
+                **image,
+            }
+        )
+
+    def condition(self, prompt: str, parameters: Parameters, smoothing: Smoothing) -> Condition:
+        """Embed the prompt, and the seed image where there is one. Raises InvalidPrompt, InvalidParameters."""
+        asked = _of_image(parameters)
+        prompted = self._prompts.encode(prompt, asked.negative_prompt)
+        start, steps = self._start(asked)
+        held = [
+            f"unconditional embedding ({'negative prompt' if asked.negative_prompt else 'empty prompt'})",
+            *(["seed image"] if asked.image is not None else []),
+        ]
+        mechanism: Mechanism
+        placement: Placement
+        attack_on = self._prompts.attack_on
+        if smoothing.mechanism == "embedding":
+            mechanism, placement = Gaussian(smoothing.level), HeldEmbedding(prompted.embedding, start)
+        elif smoothing.mechanism == "embedding-per-step":
+            mechanism = GaussianPerStep(smoothing.level, steps)
+            placement = FreshEmbedding(prompted.embedding, start)
+        elif smoothing.mechanism == "latent-schedule":
+            mechanism = LatentSchedule(smoothing.level, steps)
+            attack_on = "initial latent" if start.seed is None else "seed image's latent"
+            latent = latent_noise([smoothing.common], start.shape)[0] if start.seed is None else start.seed
+            placement = ScheduledLatent(latent.astype(np.float32), prompted.embedding, start)
+        elif smoothing.mechanism == "img2img":
+            if start.seed is None:
+                raise InvalidParameters(
+                    "mechanism 'img2img' protects a seed image and none is given; send parameters.image",
+                    field="parameters.image",
+                )
+            mechanism = ForwardDiffusion(start.signal, start.noise)
+            attack_on = "seed image's latent"
+            placement = ForwardNoise(start.seed.astype(np.float32), prompted.embedding, start.signal)
+        else:
+            raise UnknownName("mechanism", smoothing.mechanism, self.mechanisms, field="robustness.mechanism")
+        if attack_on != self._prompts.attack_on:
+            held = ["prompt", *(h for h in held if h != "seed image")]
+        return Condition(
+            placement.x,
+            attack_on=attack_on,
+            mechanism=mechanism,
+            held_fixed=tuple(held),
+            random=True,
+            notes=prompted.notes,
+            private=_Prepared(placement, prompted.unconditional, steps),
+        )
+
+    def generate(
+        self, condition: Condition, noise: NDArray[np.float64], draws: Sequence[Draw], parameters: Parameters
+    ) -> list[Made | Failure]:
+        """One pipeline call for the whole batch."""
+        asked, prepared = _of_image(parameters), condition.private
+        inputs = prepared.placement.inputs(noise, draws)
+        batch = len(noise)
+        unconditional = np.broadcast_to(prepared.unconditional, (batch, *prepared.unconditional.shape))
+        pipeline = self._pipeline_for(asked)
+        with torch.inference_mode():
+            pictures = pipeline(
+                **{"latents" if asked.image is None else "image": self._tensor(inputs.latents)},
+                **({} if asked.image is None else {"strength": asked.strength}),
+                **({} if asked.image is not None else {"height": asked.height, "width": asked.width}),
+                prompt_embeds=self._tensor(inputs.embeddings),
+                negative_prompt_embeds=self._tensor(unconditional),
+                num_inference_steps=asked.num_inference_steps,
+                guidance_scale=asked.guidance_scale,
+                generator=sampler_generators(draws),
+                output_type="pt",
+                **step_end(inputs, prepared.steps),
+            ).images
+        finite = torch.isfinite(pictures).flatten(1).all(dim=1).tolist()
+        pixels = (pictures * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
+        return [
+            Picture(np.ascontiguousarray(row)) if whole else Failure("the picture's pixels were not finite")
+            for row, whole in zip(pixels, finite, strict=True)
+        ]
+
+    def _pipeline_for(self, asked: ImageParameters) -> Any:
+        """The pipeline with a scheduler that remembers nothing of the last batch."""
+        pipeline = self._text_to_image if asked.image is None else self._image_to_image
+        pipeline.scheduler = new_scheduler(str(asked.scheduler), self._schedule)
+        return pipeline
+
+    def _start(self, asked: ImageParameters) -> tuple[Start, int]:
+        """Where denoising starts, and how often the network is asked from there."""
+        pipeline = self._pipeline_for(asked)
+        scheduler, scale = pipeline.scheduler, pipeline.vae_scale_factor
+        scheduler.set_timesteps(asked.num_inference_steps, device=pipeline.device)
+        channels = pipeline.unet.config.in_channels
+        shape = (channels, int(asked.height or 0) // scale, int(asked.width or 0) // scale)
+        if asked.image is None:
+            return Start(shape), len(scheduler.timesteps)
+        timesteps, _ = pipeline.get_timesteps(asked.num_inference_steps, asked.strength, pipeline.device)
+        if not len(timesteps):
+            raise InvalidParameters(
+                f"strength={asked.strength!r} of {asked.num_inference_steps} steps leaves no step; ask for more",
+                field="parameters.strength",
+            )
+        one, none = torch.ones(1, 1, 1, 1, dtype=torch.float64), torch.zeros(1, 1, 1, 1, dtype=torch.float64)
+        # Any scheduler's forward noise is a·x + b·ξ; ask it for a and for b.
+        signal = float(scheduler.add_noise(one, none, timesteps[:1].cpu()))
+        noise = float(scheduler.add_noise(none, one, timesteps[:1].cpu()))
+        return Start(shape, self._seed_latent(asked), signal, noise), len(timesteps)
+
+    def _seed_latent(self, asked: ImageParameters) -> NDArray[np.float64]:
+        """The seed image in the autoencoder's latent space: the mode, so nothing random stands before the noise."""
+        picture = decode_image(str(asked.image)).resize(
+            (int(asked.width or 0), int(asked.height or 0)), Image.Resampling.LANCZOS
+        )
+        pixels = torch.from_numpy(np.asarray(picture, dtype=np.float64) / 127.5 - 1).permute(2, 0, 1)[None]
+        vae = self._text_to_image.vae
+        with torch.inference_mode():
+            latent = vae.encode(pixels.to(vae.dtype).to(vae.device)).latent_dist.mode() * vae.config.scaling_factor
+        found: NDArray[np.float64] = latent[0].double().cpu().numpy()
+        return found
+
+    def _tensor(self, values: NDArray[Any]) -> torch.Tensor:
+        unet = self._text_to_image.unet
+        return torch.from_numpy(np.ascontiguousarray(values)).to(unet.dtype).to(unet.device)
+
+
+def _of_image(parameters: Parameters) -> ImageParameters:
+    """Parameters a gateway has filled. Raises InvalidParameters for a text model's, or for ones with gaps."""
+    wanted = ("num_inference_steps", "guidance_scale", "width", "height", "scheduler")
+    if isinstance(parameters, ImageParameters) and all(getattr(parameters, name) is not None for name in wanted):
+        return parameters
+    raise InvalidParameters(
+        f"a picture model takes image parameters with {', '.join(wanted)}, got {parameters!r:.200}", field="parameters"
+    )

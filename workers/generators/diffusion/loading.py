@@ -1,0 +1,113 @@
+"""Where picture models come from: a hub name or a folder in diffusers' own layout."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from diffusers import StableDiffusionPipeline
+from huggingface_hub import hf_hub_download
+
+from smoothgen.certificates import ModelIdentity
+from smoothgen.errors import SmoothGenError
+from workers.device import torch_device
+from workers.features.picture_classifier import ClassifierNetwork, PictureClassifier
+from workers.features.sentence_encoder import SentenceEncoder
+from workers.generators.diffusion.adapter import DiffusionModel
+from workers.generators.diffusion.pipelines import require_family, require_known_paths
+from workers.generators.diffusion.prompts import HeadPrompts, PipelinePrompts, PromptEncoder
+from workers.generators.diffusion.text_head import TextHead
+from workers.generators.weights import weights_digest
+from workers.settings import Settings
+
+_INDEX: Final = "model_index.json"
+SERVING: Final = "smoothgen.json"
+"""Beside model_index.json: how the model wants to be served, where that differs from Stable Diffusion's habits."""
+DEFAULT_SIGMA: Final = 0.1
+
+
+def is_pipeline(source: str) -> bool:
+    """Whether a folder or hub name holds a diffusers pipeline. False where the hub cannot be asked."""
+    if Path(source).exists():
+        return (Path(source) / _INDEX).is_file()
+    try:
+        hf_hub_download(source, _INDEX)
+    except Exception:  # no such file, no such name, no hub: loading it as a language model will say which
+        return False
+    return True
+
+
+def load_diffusion(name: str, source: str | Path, settings: Settings) -> DiffusionModel:
+    """A Stable Diffusion pipeline, safetensors only. Raises InvalidParameters for another kind, OSError."""
+    try:
+        index = StableDiffusionPipeline.load_config(str(source))
+        require_family(name, index)
+        pipeline = StableDiffusionPipeline.from_pretrained(
+            source,
+            dtype=getattr(torch, settings.dtype),
+            use_safetensors=True,  # a pickle from a hub is code
+            trust_remote_code=False,
+            **_absent(index),
+        )
+        folder = Path(source)
+        head = TextHead.load(folder / "text_head") if (folder / "text_head").is_dir() else None
+        serving = json.loads((folder / SERVING).read_text(encoding="utf-8")) if (folder / SERVING).is_file() else {}
+        judge = ClassifierNetwork.load(folder / "judge") if (folder / "judge").is_dir() else None
+    except SmoothGenError:
+        raise
+    except Exception as error:  # whatever a broken file raises deep inside, an operator reads one line
+        reason = " ".join(str(error).split())
+        raise OSError(
+            f"model {name!r} cannot be loaded from {str(source)!r} ({type(error).__name__}: {reason}); give the name "
+            "of a hub model this machine can reach, or a folder in diffusers' layout with safetensors"
+        ) from error
+    require_known_paths(name, pipeline.unet)
+    device = torch_device(settings.device)
+    pipeline.to(device)
+    classifier = PictureClassifier(judge, _judge_name(judge), device) if judge is not None else None
+    return DiffusionModel(
+        pipeline,
+        _prompts(name, pipeline, head, device),
+        identity=ModelIdentity(name, _revision(index, serving), _digest(pipeline, head)),
+        description=serving.get("description", f"Stable Diffusion pipeline {source}"),
+        default_sigma=serving.get("default_sigma", DEFAULT_SIGMA),
+        default_betas=serving.get("default_betas", {}),
+        image=serving.get("image", {}),
+        classifier=classifier,
+    )
+
+
+def _absent(index: dict[str, Any]) -> dict[str, None]:
+    """The components a pipeline was saved without; diffusers wants to be told."""
+    return {name: None for name, value in index.items() if isinstance(value, list | tuple) and value[0] is None}
+
+
+def _prompts(name: str, pipeline: Any, head: TextHead | None, device: str) -> PromptEncoder:
+    if head is not None:
+        encoder = SentenceEncoder.packaged(device)
+        if encoder.name != head.config.encoder:
+            raise OSError(
+                f"the text head of model {name!r} was trained on {head.config.encoder}, and installed is "
+                f"{encoder.name}: install that version"
+            )
+        return HeadPrompts(encoder, head)
+    if pipeline.text_encoder is None or pipeline.tokenizer is None:
+        raise OSError(f"model {name!r} has neither a text encoder with its tokenizer nor a text_head folder")
+    return PipelinePrompts(pipeline)
+
+
+def _revision(index: dict[str, Any], serving: dict[str, Any]) -> str:
+    return str(serving.get("revision") or index.get("_commit_hash") or "local")
+
+
+def _digest(pipeline: Any, head: TextHead | None) -> str:
+    modules = {"unet": pipeline.unet, "vae": pipeline.vae, "text_encoder": pipeline.text_encoder, "text_head": head}
+    return weights_digest(
+        {f"{part}.{key}": t for part, m in modules.items() if m is not None for key, t in m.state_dict().items()}
+    )
+
+
+def _judge_name(network: ClassifierNetwork) -> str:
+    return f"picture classifier {weights_digest(network.state_dict())[:19]}"

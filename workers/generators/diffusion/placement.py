@@ -1,0 +1,150 @@
+"""Where a mechanism's noise enters the pipeline (theory §4; derivations in docs/theory/mechanisms).
+
+A placement knows its x and turns a batch of noise into what the pipeline is called with. Sums are formed in double
+precision and rounded once, to the model's own: a function of the noisy x, which no bound minds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from workers.generators.diffusion.randomness import latent_noise
+from workers.generators.protocol import Draw
+
+Array = NDArray[np.float64]
+NextStep = Callable[[int, dict[str, torch.Tensor]], dict[str, torch.Tensor]]
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What one batch starts with, and what changes before the steps 1, 2, … (None: nothing).
+
+    `next_step(k, tensors)` is given the pipeline's tensors named in `watched` and returns those to replace.
+    """
+
+    embeddings: Array
+    latents: Array
+    watched: tuple[str, ...] = ()
+    next_step: NextStep | None = None
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where denoising starts: a·seed + b·ω, ω standard normal; without a seed image ω itself.
+
+    For text-to-image a is 0 and b is 1, and the pipeline scales the latent by its scheduler's first sigma.
+    """
+
+    shape: tuple[int, ...]
+    seed: Array | None = None
+    signal: float = 0.0
+    noise: float = 1.0
+
+    def latents(self, draws: Sequence[Draw], seeds: Array | None = None) -> Array:
+        """Initial latents (batch, *shape); `seeds` stand in for the seed image's own latent."""
+        omega = self.noise * latent_noise(draws, self.shape)
+        if self.seed is None:
+            return omega
+        return self.signal * (self.seed if seeds is None else seeds) + omega
+
+
+class Placement(Protocol):
+    """One mechanism's way into the pipeline."""
+
+    @property
+    def x(self) -> NDArray[np.float32]:
+        """What is attacked."""
+        ...
+
+    def inputs(self, noise: Array, draws: Sequence[Draw]) -> Inputs:
+        """A batch's inputs from the mechanism's noise on x."""
+        ...
+
+
+@dataclass(frozen=True)
+class HeldEmbedding:
+    """One noisy embedding a sample, held through all steps."""
+
+    x: NDArray[np.float32]
+    start: Start
+
+    def inputs(self, noise: Array, draws: Sequence[Draw]) -> Inputs:
+        """x + η."""
+        return Inputs(self.x + noise, self.start.latents(draws))
+
+
+@dataclass(frozen=True)
+class FreshEmbedding:
+    """Another noisy embedding at every step."""
+
+    x: NDArray[np.float32]
+    start: Start
+
+    def inputs(self, noise: Array, draws: Sequence[Draw]) -> Inputs:
+        """x + η_T first; x + η_t before step t."""
+
+        def next_step(step: int, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+            held = tensors["prompt_embeds"]
+            fresh = _like(self.x + noise[:, step], held)
+            # With guidance the pipeline keeps the unconditional half in front.
+            return {"prompt_embeds": torch.cat([held[: len(held) - len(fresh)], fresh])}
+
+        return Inputs(self.x + noise[:, 0], self.start.latents(draws), ("prompt_embeds",), next_step)
+
+
+@dataclass(frozen=True)
+class ScheduledLatent:
+    """The latent noise schedule. x is the initial latent, or the seed image's where there is one."""
+
+    x: NDArray[np.float32]
+    embedding: NDArray[np.float32]
+    start: Start
+
+    def inputs(self, noise: Array, draws: Sequence[Draw]) -> Inputs:
+        """x + η_T before the network sees anything; η_t added to the latent before step t."""
+        noisy = self.x + noise[:, 0]
+
+        def next_step(step: int, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+            latents = tensors["latents"]
+            return {"latents": latents + _like(noise[:, step], latents)}
+
+        latents = noisy if self.start.seed is None else self.start.latents(draws, noisy)
+        embeddings = np.broadcast_to(self.embedding.astype(np.float64), (len(noise), *self.embedding.shape))
+        return Inputs(embeddings, latents, ("latents",), next_step)
+
+
+@dataclass(frozen=True)
+class ForwardNoise:
+    """The pipeline's forward noise is the mechanism: a·(x + η), x the seed image's latent."""
+
+    x: NDArray[np.float32]
+    embedding: NDArray[np.float32]
+    signal: float
+
+    def inputs(self, noise: Array, draws: Sequence[Draw]) -> Inputs:
+        """The latent of the first step."""
+        del draws
+        embeddings = np.broadcast_to(self.embedding.astype(np.float64), (len(noise), *self.embedding.shape))
+        return Inputs(embeddings, self.signal * (self.x + noise))
+
+
+def _like(values: Array, tensor: torch.Tensor) -> torch.Tensor:
+    return torch.from_numpy(np.ascontiguousarray(values)).to(tensor.dtype).to(tensor.device)
+
+
+def step_end(inputs: Inputs, steps: int) -> dict[str, Any]:
+    """The pipeline's callback arguments: it calls back after step k, which is before step k + 1."""
+    change = inputs.next_step
+    if change is None:
+        return {}
+
+    def after(_pipeline: Any, step: int, _time: Any, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        return change(step + 1, tensors) if step + 1 < steps else {}
+
+    return {"callback_on_step_end": after, "callback_on_step_end_tensor_inputs": list(inputs.watched)}

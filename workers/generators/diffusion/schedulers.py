@@ -1,0 +1,22 @@
+"""Schedulers by their diffusers class name."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import diffusers
+
+_EXCLUDED: Final = frozenset({"DPMSolverSDEScheduler"})
+"""Draws its noise from a Brownian tree over the whole batch: a sample would depend on its neighbours."""
+
+
+def offered_schedulers(scheduler: Any) -> list[str]:
+    """The names of every scheduler that can take this one's place, sorted."""
+    names = {kind.__name__ for kind in scheduler.compatibles} | {type(scheduler).__name__}
+    # A class whose backend is not installed is a placeholder with this attribute.
+    return sorted(n for n in names - _EXCLUDED if not hasattr(getattr(diffusers, n, None), "_backends"))
+
+
+def new_scheduler(name: str, config: Any) -> Any:
+    """A scheduler with no state, of the pipeline's noise schedule. `name` is one of `offered_schedulers`."""
+    return getattr(diffusers, name).from_config(config)
