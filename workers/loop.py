@@ -108,10 +108,7 @@ class Worker:
             await self._until_redis(lambda: self._queue.fail(claim, outcome), owed=True)
             log.warning("job_failed", detail=outcome.detail)
         else:
-            sheet = watch.sheet
-            if sheet is not None:
-                await self._until_redis(lambda: self._queue.show_samples(claim, sheet), owed=True)
-            await self._until_redis(lambda: self._queue.succeed(claim, outcome), owed=True)
+            await self._until_redis(lambda: self._queue.succeed(claim, outcome, watch.sheet), owed=True)
         self._count(claim, outcome, time.perf_counter() - started)
 
     async def _compute_outcome(self, claim: Claim, watch: JobWatch) -> JobResult | Problem | None:

@@ -14,7 +14,7 @@ from app.dependencies import GatewayDep, PreferHeader, require_api_key, wait_sec
 from app.examples import GENERATE
 from app.planning import plan
 from app.routes.jobs import PROBLEMS, view_response
-from smoothgen.contracts import GenerateRequest, JobView, ModelRef, Progress
+from smoothgen.contracts import GenerateRequest, JobView, ModelCard, ModelRef, Progress, parameter_names
 from smoothgen.errors import QueueUnavailable, UnknownName
 
 router = APIRouter(tags=["generate"], dependencies=[Depends(require_api_key)], route_class=JsonRoute)
@@ -44,8 +44,7 @@ async def generate(
         # In a thread: unpacking a seed image takes a while.
         spec = await run_in_threadpool(plan, request, card, max_samples=gateway.settings.max_samples)
     except ValidationError as error:
-        found = [{**e, "loc": ("body", "parameters", *e["loc"])} for e in error.errors(include_url=False)]
-        raise RequestValidationError(found, body=request.model_dump(exclude_unset=True)) from error
+        raise _bad_parameters(error, request, card) from error
     model = ModelRef(name=card.id, revision=card.revision, digest=card.digest)
     job_id = await gateway.store.submit(spec, model, idempotency_key)
     gateway.metrics.submitted.labels(card.id).inc()
@@ -55,3 +54,14 @@ async def generate(
     except QueueUnavailable:  # after the job was accepted: say so, and where to find it when Redis is back
         view = JobView(id=job_id, status="queued", model=model, progress=Progress(done=0, total=spec.total_samples))
     return view_response(view, unfinished=202)
+
+
+def _bad_parameters(error: ValidationError, request: GenerateRequest, card: ModelCard) -> RequestValidationError:
+    """The same answer as for any other field, though only the model's card told what to read."""
+    kind = {"text": "a text model", "image": "an image model"}[card.modality]
+    known = f"{kind} takes {', '.join(sorted(parameter_names(card.modality)))}"
+    found = [
+        {**e, "loc": ("body", "parameters", *e["loc"]), "ctx": {**e.get("ctx", {}), "known": known}}
+        for e in error.errors(include_url=False)
+    ]
+    return RequestValidationError(found, body=request.model_dump(exclude_unset=True))

@@ -22,6 +22,7 @@ from rich.console import Console
 from smoothgen.certificates import save_certificate, to_document
 from smoothgen.certificates.document import content_digest
 from smoothgen.cli.plot import plot_curve
+from smoothgen.cli.save import save_generation
 from smoothgen.cli.show import progress, show_generation
 from smoothgen.client import Client, Generation
 from smoothgen.errors import GenerationFailed, ServerProblem, ServerUnreachable, SmoothGenError
@@ -29,6 +30,8 @@ from smoothgen.errors import GenerationFailed, ServerProblem, ServerUnreachable,
 PROMPT = "The capital of France is"
 _ANSWER = {"name": "label", "extract": {"kind": "regex", "pattern": "[A-Z][a-z]+"}}
 _SAMPLES = 300
+PICTURE_PROMPT = "a red sneaker"
+_PICTURE_SAMPLES = 200
 _START_TIMEOUT_S = 300.0
 _STOP_TIMEOUT_S = 30.0
 
@@ -50,6 +53,11 @@ def run_demo(folder: Path) -> int:
                 on_progress=on_progress,
             )
         show_generation(generation)
+        with progress() as on_progress:
+            picture = client.generate(
+                PICTURE_PROMPT, model="fashion-32", samples=_PICTURE_SAMPLES, on_progress=on_progress
+            )
+        save_generation(client, picture, folder / "picture")
     certificate = folder / "certificate.json"
     radius, distance = _write(generation, certificate)
     console.rule("2. An independent process verifies it")
@@ -58,9 +66,13 @@ def run_demo(folder: Path) -> int:
     radius_accepted = _verify(radius)
     console.rule("4. One distance of the evidence changed, hashes forged to match")
     distance_accepted = _verify(distance)
-    sound = accepted and not radius_accepted and not distance_accepted
+    console.rule("5. A picture, certified the same way, drawn while you read")
+    console.print(f"prompt: {PICTURE_PROMPT}\n", markup=False)
+    show_generation(picture)
+    sound = accepted and not radius_accepted and not distance_accepted and bool(picture.verify())
     console.print(
-        f"\nEverything is in {folder}/: the certificate, its curve (curve.png), the forgeries, the server's log."
+        f"\nEverything is in {folder}/: certificates, curves, the picture and its noisy samples (picture/), the "
+        "forgeries, the server's log."
     )
     console.print("Next: `make serve`, then `smoothgen generate --help`, or http://127.0.0.1:8000/docs")
     return 0 if sound else 1
@@ -97,7 +109,7 @@ def _wait_until_ready(client: Client, process: subprocess.Popen[bytes], log: Pat
             if process.poll() is not None:
                 raise SmoothGenError(f"the server did not start; {log} says why: {_last_line(log)}")
             try:
-                if any(m["id"] == "smollm2-135m" and m["workers"] for m in client.models()):
+                if {"smollm2-135m", "fashion-32"} <= {m["id"] for m in client.models() if m["workers"]}:
                     return
             except (ServerUnreachable, ServerProblem):
                 pass  # the gateway is still starting

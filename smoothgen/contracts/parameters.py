@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, Literal, Self, get_args
+from typing import Annotated, Any, Final, Literal, get_args
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from smoothgen.contracts.base import Contract
 
@@ -59,11 +59,15 @@ class ImageParameters(Contract):
         default=None, gt=0, le=1, description="How much of the seed image is noised away; with an image only."
     )
 
-    @model_validator(mode="after")
-    def _strength_of_an_image(self) -> Self:
-        if self.strength is not None and self.image is None:
-            raise ValueError(f"strength={self.strength!r} says how far to leave a seed image, and none is given")
-        return self
+    @field_validator("strength")
+    @classmethod
+    def _strength_of_an_image(cls, strength: float | None, others: ValidationInfo) -> float | None:
+        if strength is not None and others.data.get("image", "") is None:  # an image that was refused is not in `data`
+            raise ValueError(
+                f"strength={strength!r} says how far to leave a seed image, and none is given; send one, or leave "
+                "strength out"
+            )
+        return strength
 
     def for_certificate(self) -> dict[str, Any]:
         """What a certificate records: everything, the seed image as the sha256 over its base64 text."""

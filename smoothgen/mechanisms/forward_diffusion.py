@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from smoothgen.mechanisms.scale import OneNoiseLevel, read_fields, require_sigma
+from smoothgen.mechanisms.scale import OneNoiseLevel, printed, read_fields, require_sigma
 from smoothgen.noise import Seed, Stream, normals
 
 
@@ -39,14 +39,17 @@ class ForwardDiffusion(OneNoiseLevel):
     @property
     def remark(self) -> str:
         """Whose noise it is."""
-        return f"The noise is the pipeline's own forward noise, of sigma {self.effective_sigma:.6g} on the latent."
+        sigma = printed(self.effective_sigma)
+        return f"The noise is the pipeline's own forward noise, of sigma {sigma} on the latent."
 
     def draw(self, seed: Seed, stream: Stream, indices: Sequence[int], shape: tuple[int, ...]) -> NDArray[np.float64]:
         """Noise on x of the samples `indices`, shape (len(indices), *shape); whoever adds it multiplies by a."""
         count = math.prod(shape)
         sigma = self.noise / self.signal
-        drawn = np.stack([sigma * normals(seed, stream, index, count) for index in indices])
-        return drawn.reshape(len(indices), *shape)
+        noise = np.empty((len(indices), count), dtype=np.float64)
+        for row, index in enumerate(indices):
+            noise[row] = sigma * normals(seed, stream, index, count)
+        return noise.reshape(len(indices), *shape)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON form."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from decimal import ROUND_FLOOR, Context
 from typing import Any, Final
 
 from smoothgen.errors import InvalidCertificate, InvalidEpsilon, InvalidParameters, InvalidSigma
@@ -54,6 +55,11 @@ def require_steps(value: object) -> None:
         raise InvalidParameters(f"steps must be a whole number in [1, {MOST_STEPS}], got {value!r}")
 
 
+def printed(sigma: float) -> str:
+    """Six digits, rounded down: no printed level promises more than the noise gives."""
+    return f"{float(Context(prec=6, rounding=ROUND_FLOOR).create_decimal(repr(sigma))):.6g}"
+
+
 def read_fields(document: Mapping[str, Any], mechanism: str, fields: Mapping[str, type]) -> dict[str, Any]:
     """The fields of a mechanism's JSON form. Raises InvalidCertificate on a missing, foreign or ill-typed one."""
     read: dict[str, Any] = {}
@@ -62,7 +68,10 @@ def read_fields(document: Mapping[str, Any], mechanism: str, fields: Mapping[str
         accepted = (int, float) if kind is float else (kind,)
         if isinstance(value, bool) or not isinstance(value, accepted):
             break
-        read[name] = kind(value)
+        try:
+            read[name] = kind(value)
+        except OverflowError:  # a whole number that no double holds
+            break
     if len(read) != len(fields) or set(document) != {"name", *fields}:
         wanted = ", ".join(f"{name} ({'number' if kind is float else 'whole number'})" for name, kind in fields.items())
         raise InvalidCertificate(f"mechanism {mechanism!r} takes exactly {wanted}; got {dict(document)!r:.200}")

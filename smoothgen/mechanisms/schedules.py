@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from smoothgen.mechanisms.scale import OneNoiseLevel, read_fields, require_sigma, require_steps
+from smoothgen.mechanisms.scale import OneNoiseLevel, printed, read_fields, require_sigma, require_steps
 from smoothgen.noise import Seed, Stream, normals
 
 _SLACK = 1e-12  # relative, far above the error of a few thousand additions and three roundings
@@ -75,7 +75,7 @@ class GaussianPerStep(_Schedule):
         """What the composition costs."""
         return (
             f"The network sees {self.steps} independently noised copies of the embedding; together they protect like "
-            f"one draw of sigma {self.effective_sigma:.6g}."
+            f"one draw of sigma {printed(self.effective_sigma)}."
         )
 
     @classmethod
@@ -104,7 +104,7 @@ class LatentSchedule(_Schedule):
         """Which of the noise protects."""
         return (
             f"Noise is added to the latent before each of {self.steps} steps; what protects is the first, of sigma "
-            f"{self.beta:.6g}."
+            f"{printed(self.beta)}."
         )
 
     @classmethod

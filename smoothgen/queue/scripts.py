@@ -49,14 +49,16 @@ return 0
 
 FINISH: Final = """#!lua flags=allow-oom
 -- A full Redis must still take results: ending jobs is how it empties.
--- KEYS: job hash, stream, certificate
--- ARGV: group, entry id, result ttl, certificate ttl, certificate JSON ('' if none), then fields and values
+-- KEYS: job hash, stream, certificate, samples
+-- ARGV: group, entry id, result ttl, certificate ttl, certificate JSON ('' if none), contact sheet ('' if none), then
+-- fields and values
 local status = redis.call('HGET', KEYS[1], 'status')
 local first = status and status ~= 'succeeded' and status ~= 'failed'
 if first then
-  redis.call('HSET', KEYS[1], unpack(ARGV, 6))
+  redis.call('HSET', KEYS[1], unpack(ARGV, 7))
   redis.call('EXPIRE', KEYS[1], ARGV[3])
   if ARGV[5] ~= '' then redis.call('SET', KEYS[3], ARGV[5], 'EX', ARGV[4]) end
+  if ARGV[6] ~= '' then redis.call('SET', KEYS[4], ARGV[6], 'EX', ARGV[3]) end
 end
 -- Acknowledge in the step that stores the outcome: a crash before it repeats work, never loses it.
 redis.call('XACK', KEYS[2], ARGV[1], ARGV[2])

@@ -44,7 +44,9 @@ class JobStore:
 
         Raises Conflict when the key was used for another body.
         """
-        body = hashlib.sha256(spec.request.model_dump_json().encode()).hexdigest()
+        # Sorted: parameters come as the client wrote them, and their order says nothing.
+        written = json.dumps(spec.request.model_dump(mode="json"), sort_keys=True)
+        body = hashlib.sha256(written.encode()).hexdigest()
         record = {
             "spec": spec.model_dump_json(),
             "model": model.model_dump_json(),
@@ -79,7 +81,7 @@ class JobStore:
             sheet = await self._redis.get(keys.samples(job_id))
         if sheet is None:
             raise NotFound(
-                f"no sheet of samples for job {job_id!r:.80}; image jobs have one when they have ended, kept "
+                f"no sheet of samples for job {job_id!r:.80}; only picture jobs have one, from their end on for "
                 f"{keys.RESULT_TTL_S // 3600} hours"
             )
         return base64.b64decode(sheet)
@@ -99,8 +101,9 @@ class JobStore:
         async with redis_errors():
             cards = await self._redis.hgetall(keys.MODELS)
             parsed = (read for card in cards.values() if (read := _card(card)) is not None)
-            # Closed-form models last: the first of the list is what a client takes when it names none.
-            ordered = sorted(parsed, key=lambda card: (card.for_learning, card.id))
+            # The first of the list is what a client takes when it names none: a text model before one of pictures, and
+            # closed-form models last.
+            ordered = sorted(parsed, key=lambda card: (card.for_learning, card.modality != "text", card.id))
             async with self._redis.pipeline(transaction=False) as pipeline:
                 for card in ordered:
                     pipeline.zcount(keys.workers(card.id), time.time(), "+inf")

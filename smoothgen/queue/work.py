@@ -154,22 +154,18 @@ class WorkQueue:
         async with redis_errors():
             await self._report(keys=[keys.job(claim.spec.id)], args=[x for item in fields.items() for x in item])
 
-    async def show_samples(self, claim: Claim, sheet: bytes) -> None:
-        """Keep a job's contact sheet as long as its result. An illustration: nothing waits for it."""
-        async with redis_errors():
-            text = base64.b64encode(sheet).decode("ascii")
-            await self._redis.set(keys.samples(claim.spec.id), text, ex=keys.RESULT_TTL_S)
-
-    async def succeed(self, claim: Claim, result: JobResult) -> bool:
-        """Store the result and acknowledge; False if another worker had already ended the job."""
+    async def succeed(self, claim: Claim, result: JobResult, sheet: bytes | None = None) -> bool:
+        """Store the result, with the contact sheet of a picture job, and acknowledge; False if another worker had
+        already ended the job."""
         certificate = "" if result.certificate is None else json.dumps(result.certificate)
+        samples = "" if sheet is None else base64.b64encode(sheet).decode("ascii")
         fields: dict[str, str | int] = {
             "status": "succeeded",
             "result": result.model_dump_json(),
             "done": result.usage.overhead,
             "total": result.usage.overhead,
         }
-        return await self._end(claim.model, claim.entry, claim.spec.id, fields, certificate)
+        return await self._end(claim.model, claim.entry, claim.spec.id, fields, certificate, samples)
 
     async def fail(self, claim: Claim, problem: Problem) -> bool:
         """Store why the job failed and acknowledge; False if another worker had already ended the job."""
@@ -188,17 +184,24 @@ class WorkQueue:
         return await self._end(model, entry, job_id, {"status": "failed", "problem": problem.model_dump_json()})
 
     async def _end(
-        self, model: str, entry: str, job_id: str, fields: dict[str, str | int], certificate: str = ""
+        self,
+        model: str,
+        entry: str,
+        job_id: str,
+        fields: dict[str, str | int],
+        certificate: str = "",
+        samples: str = "",
     ) -> bool:
         async with redis_errors():
             first = await self._finish(
-                keys=[keys.job(job_id), keys.jobs(model), keys.certificate(job_id)],
+                keys=[keys.job(job_id), keys.jobs(model), keys.certificate(job_id), keys.samples(job_id)],
                 args=[
                     keys.GROUP,
                     entry,
                     keys.RESULT_TTL_S,
                     keys.CERTIFICATE_TTL_S,
                     certificate,
+                    samples,
                     *(x for item in fields.items() for x in item),
                 ],
             )

@@ -11,11 +11,11 @@ from starlette.testclient import TestClient
 
 from app.main import create_app
 from app.settings import Settings
-from smoothgen.contracts import Calibration, MetricCard, ModelCard
+from smoothgen.contracts import Calibration, ImageCard, MetricCard, ModelCard
 from smoothgen.queue import WorkQueue, connect
 from tests.processes import Gateway, Redis
 
-NUMBERS, CALIBRATED = "numbers", "calibrated"
+NUMBERS, CALIBRATED, PICTURES, PAINTINGS = "numbers", "calibrated", "pictures", "aquarelles"
 
 
 def model_card(name: str, calibration: Calibration | None = None) -> ModelCard:
@@ -36,6 +36,38 @@ def model_card(name: str, calibration: Calibration | None = None) -> ModelCard:
     )
 
 
+def image_card(name: str, *, smallest_side: int, largest_side: int) -> ModelCard:
+    """What a worker says of a picture model: every mechanism, and a metric of every kind."""
+    metrics = [
+        MetricCard(name="pixel-rmse", diameter=1.0, description="pixels"),
+        MetricCard(name="feature-chord", diameter=2.0, description="features of the model's own classifier"),
+        MetricCard(name="verdict", diameter=1.0, description="same verdict"),
+        MetricCard(name="vision-chord", diameter=2.0, description="features", models=["openai/clip", "google/siglip"]),
+    ]
+    return ModelCard(
+        id=name,
+        modality="image",
+        revision="v1",
+        digest="sha256:0",
+        description="a card without a worker",
+        mechanisms=["embedding", "embedding-per-step", "latent-schedule", "img2img"],
+        metrics=metrics,
+        default_sigma=0.25,
+        default_betas={"latent-schedule": 0.5},
+        image=ImageCard(
+            width=largest_side,
+            height=largest_side,
+            smallest_side=smallest_side,
+            largest_side=largest_side,
+            num_inference_steps=20,
+            guidance_scale=2.0,
+            strength=0.8,
+            scheduler="DDIMScheduler",
+            schedulers=["DDIMScheduler", "EulerDiscreteScheduler", "PNDMScheduler"],
+        ),
+    )
+
+
 def register(redis: Redis, *cards: ModelCard) -> None:
     async def publish() -> None:
         connection = connect(redis.url)
@@ -50,7 +82,11 @@ def redis(shared_redis: Redis) -> Redis:
     calibration = Calibration(
         metric="absolute", sigmas=[0.5, 1.0], displacements=[0.1, 0.2], prompts=1, probes=1, seed="0", parameters={}
     )
-    register(shared_redis, model_card(NUMBERS), model_card(CALIBRATED, calibration))
+    pictures = [
+        image_card(PICTURES, smallest_side=32, largest_side=32),
+        image_card(PAINTINGS, smallest_side=64, largest_side=1024),
+    ]
+    register(shared_redis, model_card(NUMBERS), model_card(CALIBRATED, calibration), *pictures)
     return shared_redis
 
 

@@ -40,7 +40,7 @@ def test_the_request_the_others_are_made_from_is_accepted(api: TestClient, redis
         ("prompt", 3, "string"),
         ("prompt", None, "string"),
         ("model", "", "at least 1 character"),
-        ("model", "gpt-9", "unknown model 'gpt-9'; known: calibrated, numbers"),
+        ("model", "gpt-9", "unknown model 'gpt-9'; known: aquarelles, calibrated, numbers, pictures"),
         ("model", "x" * 301, "at most 300"),
         ("robustness.sigma", 0, "0.000000001"),
         ("robustness.sigma", -1.0, "0.000000001"),

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import httpx2
 import pytest
 
+from app.settings import Settings
 from tests.app.conftest import problem_of, request_body
 from tests.processes import Gateway, Redis
 
@@ -46,8 +47,10 @@ def test_the_standard_librarys_client_hears_the_413(gateway: Gateway) -> None:
 
 
 def test_a_body_of_exactly_the_limit_is_read(gateway: Gateway) -> None:
+    limit = Settings.model_fields["max_request_bytes"].default
+    assert limit == 8 << 20
     body = json.dumps(request_body()).encode()
-    padded = body + b" " * (256 * 1024 - len(body))
+    padded = body + b" " * (limit - len(body))
     assert gateway.http.post("/generate", content=padded, headers=JSON).status_code == 202
     problem_of(gateway.http.post("/generate", content=padded + b" ", headers=JSON), 413)
 

@@ -84,7 +84,7 @@ def test_an_endless_idempotency_key_is_refused(api: TestClient) -> None:
     problem_of(api.post("/generate", json=request_body(), headers={"idempotency-key": "k" * 257}), 422)
 
 
-@pytest.mark.parametrize("path", ["/jobs/{}", "/jobs/{}/output", "/certificates/{}"])
+@pytest.mark.parametrize("path", ["/jobs/{}", "/jobs/{}/output", "/jobs/{}/samples", "/certificates/{}"])
 @pytest.mark.parametrize(
     "name", ["unknown", "%00", "..%2f..%2fetc", "*", "%F0%9F%98%80", "%ff%fe", "'\"<b>", "x" * 5000, "{}", "%0d%0a"]
 )
@@ -128,6 +128,13 @@ def test_a_model_card_of_another_version_hides_no_other(api: TestClient, redis: 
         redis.client.hdel("smoothgen:models", "from-the-future")
 
 
+def test_the_first_model_listed_is_one_of_text(api: TestClient) -> None:
+    # A client that names none takes the first, and its prompt is a text to be continued.
+    listed = [model["modality"] for model in api.get("/models").json()["data"]]
+    assert listed == sorted(listed, key=["text", "image"].index)
+    assert set(listed) == {"text", "image"}
+
+
 @pytest.fixture(scope="module")
 def locked(redis: Redis) -> Iterator[TestClient]:
     """A gateway that wants a key."""
@@ -142,7 +149,13 @@ def locked(redis: Redis) -> Iterator[TestClient]:
 def test_without_a_known_key_nothing_is_served(locked: TestClient, redis: Redis, given: str | None) -> None:
     headers = {} if given is None else {"authorization": given}
     before = redis.stream_lengths()
-    calls = [("POST", "/generate"), ("GET", "/models"), ("GET", "/jobs/x"), ("GET", "/jobs/x/output")]
+    calls = [
+        ("POST", "/generate"),
+        ("GET", "/models"),
+        ("GET", "/jobs/x"),
+        ("GET", "/jobs/x/output"),
+        ("GET", "/jobs/x/samples"),
+    ]
     for method, path in [*calls, ("GET", "/certificates/x"), ("POST", "/certificates/verify")]:
         response = locked.request(method, path, json=request_body() if method == "POST" else None, headers=headers)
         problem = problem_of(response, 401)

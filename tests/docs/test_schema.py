@@ -7,7 +7,8 @@ import jsonschema
 import pytest
 
 from smoothgen.certificates import from_document, to_document
-from smoothgen.errors import InvalidCertificate
+from smoothgen.errors import InvalidCertificate, UnknownName
+from smoothgen.mechanisms import mechanism_from_dict
 from tests.unit.certificates import examples
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "certificate-v1.schema.json").read_text(encoding="utf-8"))
@@ -17,6 +18,48 @@ VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 @pytest.mark.parametrize("example", [examples.plain, examples.full, examples.label])
 def test_issued_certificates_fit_the_schema(example):
     VALIDATOR.validate(to_document(example()))
+
+
+@pytest.mark.parametrize("name", examples.MECHANISMS)
+def test_certificates_of_every_mechanism_fit_the_schema(name):
+    document = to_document(examples.full(examples.MECHANISMS[name]))
+    assert document["mechanism"]["name"] == name
+    VALIDATOR.validate(document)
+
+
+def test_the_schema_knows_the_mechanisms_that_are_registered_and_no_others():
+    with pytest.raises(UnknownName) as error:
+        mechanism_from_dict({"name": "another"})
+    listed = [form["properties"]["name"] for form in SCHEMA["properties"]["mechanism"]["oneOf"]]
+    assert sorted(n for names in listed for n in names.get("enum", [names.get("const")])) == list(error.value.known)
+    assert sorted(examples.MECHANISMS) == list(error.value.known)
+
+
+REFUSED = [
+    {"name": "laplace", "sigma": 1.0},
+    {"name": "gaussian", "beta": 0.5, "steps": 20},
+    {"name": "gaussian", "sigma": 0.5, "steps": 20},
+    {"name": "gaussian-per-step", "sigma": 0.5},
+    {"name": "gaussian-per-step", "beta": 0.5},
+    {"name": "gaussian-per-step", "beta": 0.5, "steps": 0},
+    {"name": "gaussian-per-step", "beta": 0.5, "steps": 10_001},
+    {"name": "latent-schedule", "beta": 0.5, "steps": 1.5},
+    {"name": "latent-schedule", "beta": 0.5, "steps": True},
+    {"name": "latent-schedule", "beta": 0, "steps": 20},
+    {"name": "latent-schedule", "beta": "0.5", "steps": 20},
+    {"name": "forward-diffusion", "sigma": 0.5},
+    {"name": "forward-diffusion", "signal": 0, "noise": 1.0},
+    {"name": "forward-diffusion", "signal": 1.0, "noise": -1.0},
+    {"name": "forward-diffusion", "signal": 1.0, "noise": 1.0, "strength": 0.8},
+]
+
+
+@pytest.mark.parametrize("mechanism", REFUSED, ids=repr)
+def test_a_foreign_mechanism_is_refused_by_schema_and_reader(mechanism):
+    document = {**to_document(examples.full()), "mechanism": mechanism}
+    assert not VALIDATOR.is_valid(document)
+    with pytest.raises(InvalidCertificate, match="mechanism"):
+        from_document(document)
 
 
 @pytest.mark.parametrize("name", SCHEMA["required"])

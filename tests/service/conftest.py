@@ -8,9 +8,9 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.processes import SLOW, TANH, Serve
+from tests.processes import FASHION, SLOW, TANH, Serve
 
-ALL_MODELS = [TANH, SLOW, *(f"closed-form-{kind}" for kind in ("partly-nan", "partly-raising", "broken"))]
+ALL_MODELS = [TANH, SLOW, *(f"closed-form-{kind}" for kind in ("partly-nan", "partly-raising", "broken")), FASHION]
 
 
 @pytest.fixture(scope="session")

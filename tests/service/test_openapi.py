@@ -17,12 +17,13 @@ from schemathesis.specs.openapi.checks import (
 
 from app.examples import GENERATE
 from tests.processes import TANH, Serve
-from tests.service.conftest import finished
+from tests.service.conftest import finished, submit
 
 OPERATIONS = [
     ("POST", "/generate"),
     ("GET", "/jobs/{job_id}"),
     ("GET", "/jobs/{job_id}/output"),
+    ("GET", "/jobs/{job_id}/samples"),
     ("GET", "/certificates/{certificate_id}"),
     ("POST", "/certificates/verify"),
     ("GET", "/models"),
@@ -50,10 +51,12 @@ def test_the_request_examples_fit_their_schema(document: dict[str, Any]) -> None
         validator.validate(example["value"])
 
 
-def test_the_closed_form_example_runs_as_it_stands(served: Serve, document: dict[str, Any]) -> None:
+@pytest.mark.parametrize("name", ["closed form", "picture"])
+def test_an_example_runs_as_it_stands(served: Serve, document: dict[str, Any], name: str) -> None:
     media = document["paths"]["/generate"]["post"]["requestBody"]["content"]["application/json"]
-    response = served.http.post("/generate", json=media["examples"]["closed form"]["value"])
-    assert finished(served.http, response.json()["id"])["status"] == "succeeded"
+    view = finished(served.http, submit(served.http, media["examples"][name]["value"]))
+    assert view["status"] == "succeeded", view
+    assert view["certificate"]["radius"] > 0
 
 
 @pytest.mark.parametrize(("method", "path"), OPERATIONS)

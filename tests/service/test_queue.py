@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from app.planning import plan
-from smoothgen.contracts import GenerateRequest, JobSpec, ModelRef, Problem
+from smoothgen.contracts import GenerateRequest, JobResult, JobSpec, ModelRef, Problem, TextOutput, Usage
 from smoothgen.errors import NotFound
 from smoothgen.queue import JobStore, WorkQueue, connect, keys
 from tests.app.conftest import model_card, request_body
@@ -14,6 +14,11 @@ from tests.processes import Lab
 
 CARDS = [model_card("a"), model_card("b")]
 REF = ModelRef(name="a", revision="v1", digest="sha256:0")
+RESULT = JobResult(
+    model=REF,
+    output=TextOutput(media_type="text/plain", text="0.5", digest="sha256:0", certified=False),
+    usage=Usage(samples=1, device_s=0.0, queued_s=0.0, overhead=1),
+)
 FAILURE = Problem.of("test", "Test", 500, "ended by the test")
 
 
@@ -179,6 +184,34 @@ def test_only_jobs_that_have_not_ended_are_watched(lab: Lab) -> None:
     on(lab, story)
 
 
+def test_a_full_redis_takes_a_result_with_its_sheet_of_samples(lab: Lab) -> None:
+    async def story(store: JobStore, worker: Callable[[str], WorkQueue]) -> None:
+        job = await store.submit(spec(), REF)
+        one = worker("one")
+        claim = await one.claim(["a"], 100)
+        assert claim is not None
+        lab.redis.client.config_set("maxmemory", "1")
+        assert await one.succeed(claim, RESULT, b"a contact sheet")
+        lab.redis.client.config_set("maxmemory", "0")
+        assert (await store.job(job)).output == RESULT.output
+        assert await store.samples(job) == b"a contact sheet"
+        assert 0 < lab.redis.client.ttl(keys.samples(job)) <= keys.RESULT_TTL_S
+
+    on(lab, story)
+
+
+def test_a_second_result_changes_neither_the_first_nor_its_sheet(lab: Lab) -> None:
+    async def story(store: JobStore, worker: Callable[[str], WorkQueue]) -> None:
+        job = await store.submit(spec(), REF)
+        claim = await worker("one").claim(["a"], 100)
+        assert claim is not None
+        assert await worker("one").succeed(claim, RESULT, b"the first")
+        assert not await worker("two").succeed(claim, RESULT, b"the second")
+        assert await store.samples(job) == b"the first"
+
+    on(lab, story)
+
+
 def test_everything_but_models_and_groups_expires(lab: Lab) -> None:
     async def story(store: JobStore, worker: Callable[[str], WorkQueue]) -> None:
         job = await store.submit(spec(), REF, "key")
@@ -187,6 +220,11 @@ def test_everything_but_models_and_groups_expires(lab: Lab) -> None:
         assert claim is not None
         assert lab.redis.client.ttl(keys.job(job)) == -1  # an accepted job waits as long as it takes
         await worker("one").fail(claim, FAILURE)
+        await store.submit(pictures := spec("b"), REF)
+        claim = await worker("one").claim(["b"], 100)
+        assert claim is not None
+        await worker("one").succeed(claim, RESULT, b"a contact sheet")
+        assert await store.samples(pictures.id)
         for_ever = {key for key in lab.redis.client.scan_iter("*") if lab.redis.client.ttl(key) == -1}
         per_model = {f(model) for f in (keys.jobs, keys.workers) for model in ("a", "b")}
         assert for_ever <= per_model | {keys.MODELS}

@@ -164,17 +164,29 @@ def test_extreme_requests_end_in_a_certificate_or_an_abstention(served: Serve, r
         assert verdict["valid"], verdict
 
 
+def test_a_text_job_has_no_sheet_of_samples_and_says_so(served: Serve) -> None:
+    view = served.http.post("/generate", json=ask()).json()
+    response = served.http.get(f"/jobs/{view['id']}/samples")
+    assert response.status_code == 404
+    assert response.headers["content-type"] == "application/problem+json"
+    assert f"no sheet of samples for job '{view['id']}'; only picture jobs have one" in response.json()["detail"]
+
+
 def test_the_models_are_listed_with_their_workers(served: Serve) -> None:
     listed = served.http.get("/models").json()["data"]
     assert {model["id"]: model["workers"] for model in listed} == dict.fromkeys(ALL_MODELS, 1)
 
 
 def test_the_command_line_generates_and_another_process_verifies(served: Serve, tmp_path: Path) -> None:
-    path = tmp_path / "certificate.json"
-    asked = ["generate", "0.0", "--model", TANH, "--tolerance", "0.3", "--save", path]
+    folder, path = tmp_path / "made", tmp_path / "made" / "certificate.json"
+    asked = ["generate", "0.0", "--model", TANH, "--tolerance", "0.3", "--save", folder]
     made = smoothgen(*asked, SMOOTHGEN_URL=served.url)
     assert made.returncode == 0, made.stderr
     assert "certified radius" in made.stdout
+    assert {file.name for file in folder.iterdir()} == {"output.txt", "certificate.json", "curve.png"}
+    assert all(str(file) in made.stderr for file in folder.iterdir())
+    written = (folder / "output.txt").read_bytes()
+    assert json.loads(path.read_text())["output"]["digest"] == f"sha256:{hashlib.sha256(written).hexdigest()}"
     verdict = smoothgen("verify", path)
     assert verdict.returncode == 0
     assert "VALID" in verdict.stdout

@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from smoothgen.contracts import GenerateRequest, JobResult, JobSpec, Output, TextParameters
+from smoothgen.contracts import GenerateRequest, JobResult, JobSpec, Output, Parameters, read_parameters
+from smoothgen.errors import UnknownName
+from smoothgen.noise import Seed, Stream
 from workers.batches import Batcher
 from workers.distances import OutputMetric, output_metric
 from workers.features import FeatureMap
-from workers.generators import Condition, Draw, Failure, Generator, Text
+from workers.generators import Condition, Draw, Failure, Generator, Made, Smoothing
 from workers.job import run_job
 
 SEED = f"{0x0123456789ABCDEF:032x}"
@@ -50,6 +52,7 @@ def spec(
     return JobSpec(
         id="job-1",
         request=request,
+        parameters=read_parameters("text", request.parameters),
         sigma=sigma,
         metric=request.robustness.metric,
         tolerance=tolerance,
@@ -59,12 +62,24 @@ def spec(
     )
 
 
-def metric_of(job: JobSpec, encoder: FeatureMap | None = None) -> OutputMetric:
-    def load() -> FeatureMap:
-        assert encoder is not None
-        return encoder
+class Measures:
+    """What a text model's outputs can be measured with: a sentence encoder, or nothing."""
 
-    return output_metric(job.metric, load)
+    classifier = None
+
+    def __init__(self, sentence: FeatureMap | None = None) -> None:
+        self.sentence = sentence
+
+    def vision(self, name: str) -> FeatureMap:
+        raise UnknownName("vision model here", name, [])
+
+
+def metric_of(job: JobSpec, encoder: FeatureMap | None = None) -> OutputMetric:
+    return output_metric(job.metric, Measures(encoder))
+
+
+ON_EMBEDDING = Smoothing("embedding", 1.0, Draw(Seed(7, "server"), Stream.GENERATOR_COMMON, 0))
+"""For tests that bring their own noise."""
 
 
 class Silent:
@@ -73,9 +88,10 @@ class Silent:
     def __init__(self) -> None:
         self.samples, self.failed = 0, 0
         self.output: Output | None = None
+        self.sheet: bytes | None = None
 
-    def output_chosen(self, output: Output) -> None:
-        self.output = output
+    def output_chosen(self, output: Output, sheet: bytes | None) -> None:
+        self.output, self.sheet = output, sheet
 
     def batch_done(self, samples: int, failed: int, seconds: float) -> None:
         self.samples += samples
@@ -92,17 +108,18 @@ class Recorded:
     def __init__(self, inner: Generator, fails: Callable[[int], Exception | None] = lambda batch: None) -> None:
         self._inner, self._fails = inner, fails
         self.noise: list[NDArray[np.float64]] = []
-        self.outputs: list[Text | Failure] = []
+        self.outputs: list[Made | Failure] = []
         self.batches: list[int] = []
         self.identity, self.description = inner.identity, inner.description
         self.default_sigma, self.longest_prompt_tokens = inner.default_sigma, inner.longest_prompt_tokens
+        self.default_betas, self.mechanisms, self.image = inner.default_betas, inner.mechanisms, inner.image
 
-    def condition(self, prompt: str, parameters: TextParameters) -> Condition:
-        return self._inner.condition(prompt, parameters)
+    def condition(self, prompt: str, parameters: Parameters, smoothing: Smoothing) -> Condition:
+        return self._inner.condition(prompt, parameters, smoothing)
 
     def generate(
-        self, condition: Condition, noise: NDArray[np.float64], draws: Sequence[Draw], parameters: TextParameters
-    ) -> list[Text | Failure]:
+        self, condition: Condition, noise: NDArray[np.float64], draws: Sequence[Draw], parameters: Parameters
+    ) -> Sequence[Made | Failure]:
         self.batches.append(len(noise))
         if error := self._fails(len(noise)):
             raise error

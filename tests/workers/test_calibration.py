@@ -17,7 +17,7 @@ from smoothgen.contracts import Absolute, Calibration, TextParameters
 from smoothgen.errors import InvalidBudget
 from smoothgen.noise import Seed
 from tests.workers.conftest import CPU
-from tests.workers.jobs import Recorded
+from tests.workers.jobs import Measures, Recorded
 from workers.calibrate import calibrate, main
 from workers.calibrations import load_calibrations, save_calibrations
 from workers.distances import output_metric
@@ -32,7 +32,7 @@ MEAN_OF_A_HALF_NORMAL = (2 / np.pi) ** 0.5
 def calibrated(generator: Generator, prompts: list[str], sigmas: list[float], probes: int = 400) -> Calibration:
     [calibration] = calibrate(
         generator,
-        [output_metric(ABSOLUTE, lambda: Encoders(CPU).sentence)],
+        [output_metric(ABSOLUTE, Measures())],
         prompts,
         sigmas=sigmas,
         probes=probes,

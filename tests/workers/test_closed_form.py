@@ -7,7 +7,7 @@ import pytest
 
 from smoothgen.certificates import from_document
 from smoothgen.contracts import TextParameters
-from tests.workers.jobs import run, spec
+from tests.workers.jobs import ON_EMBEDDING, run, spec
 from workers.generators import Text
 from workers.generators.closed_form import SPECS, ClosedForm, true_w1
 
@@ -18,7 +18,8 @@ N = 200_000
 def outputs(name: str, u: np.ndarray) -> np.ndarray:
     """Through the generator itself, noise and printing included."""
     generator, parameters = ClosedForm(name), TextParameters()
-    drawn = generator.generate(generator.condition("0", parameters), u.astype(np.float32)[:, None], [], parameters)
+    condition = generator.condition("0", parameters, ON_EMBEDDING)
+    drawn = generator.generate(condition, u.astype(np.float32)[:, None], [], parameters)
     return np.array([float(o.text) for o in drawn if isinstance(o, Text)])
 
 

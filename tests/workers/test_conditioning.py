@@ -14,7 +14,7 @@ from transformers import AutoModelForCausalLM
 from smoothgen.contracts import TextParameters
 from smoothgen.errors import InvalidParameters, InvalidPrompt
 from tests.workers import tiny
-from tests.workers.jobs import run, spec
+from tests.workers.jobs import ON_EMBEDDING, run, spec
 from workers.generators import Condition, Text
 from workers.generators.language import LanguageModel
 
@@ -46,7 +46,7 @@ def noise_for(condition: Condition, rows: int = 3) -> np.ndarray:
 @pytest.mark.parametrize("chat", [False, True])
 def test_noise_changes_the_prompts_embeddings_and_nothing_else(chat: bool, llama: LanguageModel):
     parameters = TextParameters(max_new_tokens=3, chat=chat)
-    condition = llama.condition(PROMPT, parameters)
+    condition = llama.condition(PROMPT, parameters, ON_EMBEDDING)
     noise = noise_for(condition)
     with seen_by(llama) as calls:
         llama.generate(condition, noise, [], parameters)
@@ -69,7 +69,7 @@ def test_noise_changes_the_prompts_embeddings_and_nothing_else(chat: bool, llama
 @pytest.mark.parametrize("kind", ["llama", "gpt2"])
 def test_the_network_is_told_nothing_else_about_the_prompt(kind: str, request: pytest.FixtureRequest):
     model: LanguageModel = request.getfixturevalue(kind)
-    conditions = [model.condition(prompt, GREEDY) for prompt in ("abc", "xyz")]
+    conditions = [model.condition(prompt, GREEDY, ON_EMBEDDING) for prompt in ("abc", "xyz")]
     assert conditions[0].embedding.shape == conditions[1].embedding.shape
     noise = noise_for(conditions[0], rows=2)
     # The same noisy embedding, reached from two prompts: whatever else comes from the prompt would show.
@@ -97,7 +97,7 @@ def test_without_noise_greedy_is_plain_generate(kind: str, request: pytest.Fixtu
     folder = request.getfixturevalue(f"{kind}_folder")
     tokenizer, plain = tiny.tokenizer(), AutoModelForCausalLM.from_pretrained(folder)
     for prompt in (PROMPT, "x", "Water boils at one hundred degrees. A triangle"):
-        condition = model.condition(prompt, GREEDY)
+        condition = model.condition(prompt, GREEDY, ON_EMBEDDING)
         ids = torch.tensor([tokenizer(prompt)["input_ids"]])
         tokens = plain.generate(ids, max_new_tokens=8, do_sample=False, pad_token_id=2)[0, ids.shape[1] :]
         expected = Text(tokenizer.decode(tokens, skip_special_tokens=True))
@@ -109,23 +109,26 @@ def test_without_noise_chat_is_the_models_own_template(llama: LanguageModel, lla
     messages = [{"role": "user", "content": PROMPT}]
     ids = tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_tensors="pt")["input_ids"]
     tokens = plain.generate(ids, max_new_tokens=8, do_sample=False, pad_token_id=2)[0, ids.shape[1] :]
-    condition = llama.condition(PROMPT, CHAT)
+    condition = llama.condition(PROMPT, CHAT, ON_EMBEDDING)
     served = llama.generate(condition, 0 * condition.embedding[None], [], CHAT)
     assert served == [Text(tokenizer.decode(tokens, skip_special_tokens=True))]
 
 
 def test_what_is_held_fixed_is_named(llama: LanguageModel):
     count = len(tiny.tokenizer()(PROMPT)["input_ids"])
-    assert llama.condition(PROMPT, GREEDY).held_fixed == (f"token count ({count})", "attention mask and positions")
+    assert llama.condition(PROMPT, GREEDY, ON_EMBEDDING).held_fixed == (
+        f"token count ({count})",
+        "attention mask and positions",
+    )
     template = len(tiny.tokenizer()("<|im_start|>user\n<|im_end|>\n<|im_start|>assistant\n")["input_ids"])
-    assert llama.condition(PROMPT, CHAT).held_fixed[2] == f"chat template ({template} tokens)"
+    assert llama.condition(PROMPT, CHAT, ON_EMBEDDING).held_fixed[2] == f"chat template ({template} tokens)"
 
 
 def test_the_certificate_names_what_is_held_fixed(llama: LanguageModel):
     job = spec(PROMPT, sigma=0.05, metric="edit", samples=20, parameters={"max_new_tokens": 2, "chat": True})
     certificate = run(job, llama).certificate
     assert certificate is not None
-    assert certificate["threat"]["held_fixed"] == list(llama.condition(PROMPT, CHAT).held_fixed)
+    assert certificate["threat"]["held_fixed"] == list(llama.condition(PROMPT, CHAT, ON_EMBEDDING).held_fixed)
     assert "chat template" in certificate["statement"]
 
 
@@ -134,35 +137,35 @@ def test_the_certificate_names_what_is_held_fixed(llama: LanguageModel):
 def test_a_prompt_that_spells_a_special_token_means_its_characters(special: str, chat: bool, llama: LanguageModel):
     # Else a prompt could end its own turn and speak as the system.
     parameters = TextParameters(chat=chat)
-    embedding = llama.condition(f"a{special}b", parameters).embedding
+    embedding = llama.condition(f"a{special}b", parameters, ON_EMBEDDING).embedding
     token = llama._model.get_input_embeddings().weight[tiny.SPECIAL.index(special)].detach().numpy()
     assert len(embedding) > 5
     assert not (embedding == token).all(axis=1).any()
 
 
 def test_the_chat_templates_own_special_tokens_stay_special(llama: LanguageModel):
-    before = llama.condition("a", CHAT).private.before
+    before = llama.condition("a", CHAT, ON_EMBEDDING).private.before
     assert before[0, 0] == tiny.SPECIAL.index("<|im_start|>")
 
 
 def test_a_prompt_that_is_too_long_is_refused_with_its_counts(llama: LanguageModel):
     prompt = "x" * 125
     with pytest.raises(InvalidPrompt, match=rf"prompt has 125 tokens and max_new_tokens is 8; .* {tiny.LONGEST}"):
-        llama.condition(prompt, GREEDY)
-    llama.condition("x" * 120, GREEDY)  # exactly full
+        llama.condition(prompt, GREEDY, ON_EMBEDDING)
+    llama.condition("x" * 120, GREEDY, ON_EMBEDDING)  # exactly full
     with pytest.raises(InvalidPrompt, match="shorten the prompt or lower max_new_tokens"):
-        llama.condition("x" * 120, CHAT)
+        llama.condition("x" * 120, CHAT, ON_EMBEDDING)
 
 
 def test_the_longest_prompt_can_be_generated_from(llama: LanguageModel):
-    condition = llama.condition("x" * 120, GREEDY)
+    condition = llama.condition("x" * 120, GREEDY, ON_EMBEDDING)
     [output] = llama.generate(condition, 0 * condition.embedding[None], [], GREEDY)
     assert isinstance(output, Text)
 
 
 def test_chat_without_a_template_is_refused(gpt2: LanguageModel):
     with pytest.raises(InvalidParameters, match="no chat template; send chat=false"):
-        gpt2.condition(PROMPT, CHAT)
+        gpt2.condition(PROMPT, CHAT, ON_EMBEDDING)
 
 
 def test_a_template_that_repeats_the_prompt_is_refused(llama_folder, tmp_path):
@@ -173,11 +176,11 @@ def test_a_template_that_repeats_the_prompt_is_refused(llama_folder, tmp_path):
     echo = "{% for m in messages %}{{ m['content'] }} again: {{ m['content'] }}{% endfor %}"
     folder = tiny.save(tiny.llama(), tmp_path, chat_template=echo)
     with pytest.raises(InvalidParameters, match="uses the prompt other than once"):
-        load_language_model("echo", str(folder), CPU).condition(PROMPT, CHAT)
+        load_language_model("echo", str(folder), CPU).condition(PROMPT, CHAT, ON_EMBEDDING)
 
 
 def test_logits_that_are_not_finite_are_a_failed_sample(llama: LanguageModel):
-    condition = llama.condition(PROMPT, GREEDY)
+    condition = llama.condition(PROMPT, GREEDY, ON_EMBEDDING)
     noise = noise_for(condition, rows=4)
     noise[2] = np.nan
     outputs = llama.generate(condition, noise, [], GREEDY)

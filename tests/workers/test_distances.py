@@ -14,7 +14,7 @@ from hypothesis.extra.numpy import arrays
 from smoothgen.contracts import Absolute, Edit, Label, SentenceChord
 from smoothgen.contracts.metrics import FirstLineRule, JsonFieldRule, NumberRule, RegexRule
 from smoothgen.errors import GenerationFailed
-from tests.workers.jobs import run, spec
+from tests.workers.jobs import Measures, run, spec
 from workers.distances import OutputMetric, output_metric
 from workers.distances.edit import normalised_edit_distance, tokens
 from workers.features import FeatureMap
@@ -35,7 +35,7 @@ class Drawn:
 
 
 def metric(request: Absolute | Edit | Label | SentenceChord) -> OutputMetric:
-    return output_metric(request, Drawn)
+    return output_metric(request, Measures(Drawn()))
 
 
 short_texts = st.text(st.sampled_from("ab .,é7"), max_size=12)
@@ -165,12 +165,12 @@ def test_features_that_are_not_finite_are_failed_samples():
     measured = of.distances(["nan 0 0", "1 0 0", "0 0 0", "-1 0 0"], centre)
     assert np.isnan(measured[[0, 2]]).all()
     assert measured[[1, 3]].tolist() == [0, 0.5]
-    with pytest.raises(GenerationFailed, match="finite sentence features"):
+    with pytest.raises(GenerationFailed, match="no selection output has finite features"):
         of.choose_centre(["nan 0 0", "0 0 0"])
 
 
 def test_the_real_encoder_tells_meanings_apart(sentence_encoder: FeatureMap):
-    of = output_metric(SentenceChord(name="sentence-chord"), lambda: sentence_encoder)
+    of = output_metric(SentenceChord(name="sentence-chord"), Measures(sentence_encoder))
     centre = of.choose_centre(["The capital of France is Paris."])
     same, near, far, empty, emoji = of.distances(
         ["The capital of France is Paris.", "Paris is the French capital.", "I like to eat cake.", "", "🦊🦊"], centre

@@ -12,7 +12,7 @@ from smoothgen.contracts import JobResult, JobSpec
 from smoothgen.errors import GenerationFailed, InvalidPrompt
 from smoothgen.mechanisms import Gaussian
 from smoothgen.noise import Seed, Stream
-from tests.workers.jobs import SEED, Recorded, Silent, metric_of, run, spec
+from tests.workers.jobs import ON_EMBEDDING, SEED, Recorded, Silent, metric_of, run, spec
 from workers.batches import Batcher
 from workers.generators import Text
 from workers.generators.closed_form import ClosedForm
@@ -171,7 +171,7 @@ def test_an_asked_radius_out_of_reach_is_an_abstention():
 def test_the_certificate_says_what_was_attacked_and_how(llama: LanguageModel):
     certificate = run(TEXT, llama).certificate
     assert certificate is not None
-    tokens = llama.condition("A triangle has", TEXT.request.parameters).embedding
+    tokens = llama.condition("A triangle has", TEXT.parameters, ON_EMBEDDING).embedding
     threat = certificate["threat"]
     assert threat["attack_on"] == "token embeddings of the prompt"
     assert threat["dimension"] == tokens.size

@@ -16,6 +16,7 @@ from smoothgen.contracts import TextParameters
 from smoothgen.errors import InvalidParameters, UnknownName
 from tests.workers import tiny
 from tests.workers.conftest import CPU
+from tests.workers.jobs import ON_EMBEDDING
 from tests.workers.tiny_gguf import write_gguf
 from workers.generators import Text
 from workers.generators.language import LanguageModel
@@ -51,7 +52,7 @@ def test_half_precision_rounds_the_noisy_embedding_once(llama_folder: Path):
     # The sum is made in single precision and then rounded: post-processing of the noisy embedding, no further channel.
     model = load_language_model("half", str(llama_folder), CPU.model_copy(update={"dtype": "bfloat16"}))
     parameters = TextParameters(max_new_tokens=3)
-    condition = model.condition("A triangle has", parameters)
+    condition = model.condition("A triangle has", parameters, ON_EMBEDDING)
     noise = np.random.default_rng(0).normal(0, 0.1, (2, *condition.embedding.shape)).astype(np.float32)
     seen: list[torch.Tensor] = []
     handle = model._model.register_forward_pre_hook(
@@ -68,7 +69,7 @@ def test_a_gguf_file_is_the_model_it_was_written_from(llama: LanguageModel, tmp_
     from_gguf = load_language_model("tiny-gguf", str(file), CPU)
     parameters = TextParameters(max_new_tokens=5)
     prompt = "The capital of France is"
-    ours, theirs = (model.condition(prompt, parameters) for model in (llama, from_gguf))
+    ours, theirs = (model.condition(prompt, parameters, ON_EMBEDDING) for model in (llama, from_gguf))
     assert torch.equal(torch.from_numpy(ours.embedding), torch.from_numpy(theirs.embedding))
     noise = 0 * ours.embedding[None]
     assert from_gguf.generate(theirs, noise, [], parameters) == llama.generate(ours, noise, [], parameters)
@@ -126,7 +127,7 @@ def test_a_checkpoints_own_generation_defaults_are_not_served(llama: LanguageMod
     parameters = TextParameters(max_new_tokens=12)
     prompt = "A triangle has"
     plain, same = (
-        m.generate(c := m.condition(prompt, parameters), 0 * c.embedding[None], [], parameters)
+        m.generate(c := m.condition(prompt, parameters, ON_EMBEDDING), 0 * c.embedding[None], [], parameters)
         for m in (llama, opinionated)
     )
     assert same == plain

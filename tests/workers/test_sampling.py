@@ -15,6 +15,7 @@ from transformers import AutoModelForCausalLM
 from smoothgen.contracts import TextParameters
 from smoothgen.noise import Seed, Stream
 from tests.workers import tiny
+from tests.workers.jobs import ON_EMBEDDING
 from workers.generators import Draw, Text
 from workers.generators.language import LanguageModel
 
@@ -35,7 +36,7 @@ def common(count: int) -> list[Draw]:
 def texts(model: LanguageModel, draws: Sequence[Draw], **asked: Any) -> list[str]:
     """Outputs without noise, one for each draw."""
     parameters = TextParameters(**asked)
-    condition = model.condition(PROMPT, parameters)
+    condition = model.condition(PROMPT, parameters, ON_EMBEDDING)
     noise = np.zeros((len(draws), *condition.embedding.shape), dtype=np.float32)
     outputs = model.generate(condition, noise, draws, parameters)
     return [o.text for o in outputs if isinstance(o, Text)]

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from smoothgen import Gaussian, certify
+from smoothgen import ForwardDiffusion, Gaussian, GaussianPerStep, LatentSchedule, certify
 from smoothgen.certificates import (
     Certificate,
     MetricIdentity,
@@ -15,8 +15,19 @@ from smoothgen.certificates import (
     Sampling,
     Threat,
 )
+from smoothgen.mechanisms import Mechanism
 
 SIGMA, DIMENSION = 0.5, 64
+
+MECHANISMS = {
+    mechanism.name: mechanism
+    for mechanism in (
+        Gaussian(SIGMA),
+        GaussianPerStep(SIGMA, 20),
+        LatentSchedule(SIGMA, 20),
+        ForwardDiffusion(signal=0.6, noise=0.8),
+    )
+}
 
 PROVENANCE = Provenance(
     model=ModelIdentity(name="toy", revision="r1", digest="sha256:" + "0" * 64),
@@ -60,19 +71,21 @@ def plain(n: int = 200, **asked) -> Certificate:
     return made
 
 
-def full() -> Certificate:
-    """Every field filled in, a failed sample, and an asked epsilon."""
+def full(mechanism: Mechanism = MECHANISMS["gaussian"]) -> Certificate:
+    """Every field filled in, a failed sample, and an asked epsilon of half a sigma."""
+    sigma = mechanism.effective_sigma
+    threat = replace(PROVENANCE.threat, noise_norm=sigma * math.sqrt(DIMENSION))
     measured = distances()
     measured[17] = math.nan
     made = certify(
         measured,
         bound=1.5,
         diameter=1.25,
-        mechanism=Gaussian(SIGMA),
+        mechanism=mechanism,
         alpha=1e-3,
         tolerance=0.2,
-        epsilon=0.25,
-        provenance=PROVENANCE,
+        epsilon=sigma / 2,
+        provenance=replace(PROVENANCE, threat=threat),
     )
     assert isinstance(made, Certificate)
     return made.identified("c-1", "2026-01-01T00:00:00Z")

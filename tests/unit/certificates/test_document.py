@@ -13,9 +13,15 @@ from smoothgen import load_certificate, save_certificate
 from smoothgen.certificates import from_document, to_document, verify
 from smoothgen.certificates.document import content_digest, parse_json
 from smoothgen.errors import InvalidCertificate
-from tests.unit.certificates.examples import full, label, plain
+from tests.unit.certificates.examples import MECHANISMS, full, label, plain
 
-EXAMPLES = {"plain": plain(), "full": full(), "label": label(), "one sample": plain(1)}
+EXAMPLES = {
+    "plain": plain(),
+    "full": full(),
+    "label": label(),
+    "one sample": plain(1),
+    **{name: full(mechanism) for name, mechanism in MECHANISMS.items() if name != "gaussian"},
+}
 DOCUMENTS = {name: to_document(example) for name, example in EXAMPLES.items()}
 
 
@@ -32,6 +38,7 @@ def test_the_round_trip_is_identical(name, tmp_path):
     assert to_document(loaded) == document
     assert loaded.claims == EXAMPLES[name].claims
     assert loaded.provenance == EXAMPLES[name].provenance
+    assert loaded.mechanism == EXAMPLES[name].mechanism
 
 
 def test_the_digest_does_not_depend_on_how_a_reader_writes_whole_numbers():

@@ -16,7 +16,7 @@ from smoothgen import Gaussian, certify, save_certificate, verify
 from smoothgen.certificates import Evidence, to_document
 from smoothgen.certificates.certify import derive_claims
 from smoothgen.certificates.document import content_digest
-from tests.unit.certificates.examples import distances, full, label, plain
+from tests.unit.certificates.examples import MECHANISMS, distances, full, label, plain
 
 DOCUMENTS = {"full": to_document(full()), "label": to_document(label())}
 FULL = DOCUMENTS["full"]
@@ -210,6 +210,50 @@ def test_booleans_are_no_counts():
     assert not verify(redigested({**zero_failed, "failed": False}))
 
 
+OF_MECHANISM = {name: to_document(full(mechanism)) for name, mechanism in MECHANISMS.items()}
+PARTS = [(name, part) for name, document in OF_MECHANISM.items() for part in document["mechanism"] if part != "name"]
+
+
+@pytest.mark.parametrize("name", MECHANISMS)
+def test_a_certificate_of_every_mechanism_is_valid_and_says_what_is_unusual(name):
+    verdict = verify(OF_MECHANISM[name])
+    assert verdict, [check for check in verdict.checks if not check.passed]
+    remark = MECHANISMS[name].remark
+    assert remark is None or remark in OF_MECHANISM[name]["statement"]
+
+
+@pytest.mark.parametrize(("name", "part"), PARTS)
+def test_a_changed_part_of_the_mechanism_is_rejected(name, part):
+    document = OF_MECHANISM[name]
+    stated = document["mechanism"][part]
+    for changed in (stated + 1, stated + 2, 2 * stated) + ((stated * 0.999, stated * 1.001) if part != "steps" else ()):
+        altered = {**document, "mechanism": {**document["mechanism"], part: changed}}
+        assert not verify(altered)
+        failed = {check.name for check in verify(redigested(altered)).checks if not check.passed}
+        assert "statement" in failed or "radius" in failed
+        # The latent schedule's number of steps changes what is said of it, and no bound.
+        assert "radius" in failed or (name, part) == ("latent-schedule", "steps")
+
+
+def test_one_mechanism_cannot_pass_for_another():
+    for name, document in OF_MECHANISM.items():
+        for other in MECHANISMS:
+            if other != name:
+                foreign = redigested({**document, "mechanism": OF_MECHANISM[other]["mechanism"]})
+                renamed = redigested({**document, "mechanism": {**document["mechanism"], "name": other}})
+                assert not verify(foreign)
+                assert not verify(renamed)
+
+
+def test_signal_and_noise_scaled_together_are_one_sigma_and_need_the_digest():
+    """The claim is the same; that the parts are others only the digest knows."""
+    document = OF_MECHANISM["forward-diffusion"]
+    parts = document["mechanism"]
+    scaled = {**document, "mechanism": {**parts, "signal": parts["signal"] / 2, "noise": parts["noise"] / 2}}
+    assert not verify(scaled)
+    assert verify(redigested(scaled))
+
+
 def test_an_abstention_worthy_certificate_is_rejected():
     """The bound at the asked epsilon is above the tolerance: every number follows, the promise fails."""
     honest = plain()
@@ -233,6 +277,18 @@ GARBAGE = [
     {"mechanism": {"name": "gaussian", "sigma": 5e-324}},
     {"mechanism": {"name": "gaussian", "sigma": 1e-30}, "epsilon": 1e308},
     {"mechanism": {"name": "gaussian", "sigma": 1e30}},
+    {"mechanism": {"name": "gaussian-per-step", "beta": 0.5, "steps": 0}},
+    {"mechanism": {"name": "gaussian-per-step", "beta": 0.5, "steps": 10_001}},
+    {"mechanism": {"name": "gaussian-per-step", "beta": 0.5, "steps": 2**62}},
+    {"mechanism": {"name": "gaussian-per-step", "beta": 0.5, "steps": 20.5}},
+    {"mechanism": {"name": "gaussian-per-step", "beta": 1e-30, "steps": 10_000}},
+    {"mechanism": {"name": "latent-schedule", "beta": 0.5}},
+    {"mechanism": {"name": "latent-schedule", "beta": 0.5, "steps": True}},
+    {"mechanism": {"name": "latent-schedule", "beta": 0.5, "steps": 10**400}},
+    {"mechanism": {"name": "latent-schedule", "beta": 10**400, "steps": 5}},
+    {"mechanism": {"name": "forward-diffusion", "signal": 0, "noise": 1.0}},
+    {"mechanism": {"name": "forward-diffusion", "signal": 1e-30, "noise": 1e30}},
+    {"mechanism": {"name": "forward-diffusion", "signal": 1e30, "noise": 1e-30}},
     {"bound": 1e30, "diameter": 1e-30, "tolerance": 5e-324},
     {"bound": 1e30, "diameter": 1e30, "tolerance": 5e-324},
     {"curve": [[0.0, 0.0]] * 20_000},

@@ -68,6 +68,8 @@ class DiffusionModel:
     ) -> None:
         self._text_to_image, self._prompts = pipeline, prompts
         self._image_to_image = FromLatents(**pipeline.components, requires_safety_checker=False)
+        # Else it takes latents of any other depth than 4 for pictures, and normalises them.
+        self._image_to_image.image_processor.register_to_config(vae_latent_channels=pipeline.unet.config.in_channels)
         for each in (self._text_to_image, self._image_to_image):
             each.set_progress_bar_config(disable=True)
         self._schedule = pipeline.scheduler.config
@@ -75,13 +77,14 @@ class DiffusionModel:
         self.default_sigma, self.default_betas = default_sigma, default_betas
         self.classifier = classifier
         self.longest_prompt_tokens = prompts.longest_tokens
-        side = pipeline.unet.config.sample_size * pipeline.vae_scale_factor
+        size = pipeline.unet.config.sample_size  # one number, or height and width
+        height, width = (s * pipeline.vae_scale_factor for s in ((size, size) if isinstance(size, int) else size))
         self.image = ImageCard(
             **{
-                "width": side,
-                "height": side,
-                "smallest_side": min(64, side),
-                "largest_side": 2 * side,
+                "width": width,
+                "height": height,
+                "smallest_side": min(64, width, height),
+                "largest_side": 2 * max(width, height),
                 "num_inference_steps": 25,
                 "guidance_scale": 7.5,
                 "strength": 0.8,
@@ -175,7 +178,15 @@ class DiffusionModel:
         """Where denoising starts, and how often the network is asked from there."""
         pipeline = self._pipeline_for(asked)
         scheduler, scale = pipeline.scheduler, pipeline.vae_scale_factor
-        scheduler.set_timesteps(asked.num_inference_steps, device=pipeline.device)
+        try:
+            scheduler.set_timesteps(asked.num_inference_steps, device=pipeline.device)
+        except Exception as error:  # PNDM wants four steps or more, and says so in its own words
+            reason = " ".join(str(error).split())[:200]
+            raise InvalidParameters(
+                f"{asked.scheduler} cannot take {asked.num_inference_steps} steps ({type(error).__name__}: {reason}); "
+                "ask for another number of steps or another scheduler",
+                field="parameters.num_inference_steps",
+            ) from error
         channels = pipeline.unet.config.in_channels
         shape = (channels, int(asked.height or 0) // scale, int(asked.width or 0) // scale)
         if asked.image is None:
@@ -206,7 +217,7 @@ class DiffusionModel:
 
     def _tensor(self, values: NDArray[Any]) -> torch.Tensor:
         unet = self._text_to_image.unet
-        return torch.from_numpy(np.ascontiguousarray(values)).to(unet.dtype).to(unet.device)
+        return torch.from_numpy(np.array(values, order="C")).to(unet.dtype).to(unet.device)
 
 
 def _of_image(parameters: Parameters) -> ImageParameters:

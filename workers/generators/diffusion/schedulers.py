@@ -6,8 +6,12 @@ from typing import Any, Final
 
 import diffusers
 
-_EXCLUDED: Final = frozenset({"DPMSolverSDEScheduler"})
-"""Draws its noise from a Brownian tree over the whole batch: a sample would depend on its neighbours."""
+_EXCLUDED: Final = frozenset({"DPMSolverSDEScheduler", "EDMEulerScheduler"})
+"""The first draws its noise from a Brownian tree over the whole batch: a sample would depend on its neighbours. The
+second tells the network log(sigma)/4 instead of a timestep, which only a network trained that way understands."""
+
+_SETTINGS: Final[dict[str, dict[str, Any]]] = {"DPMSolverSinglestepScheduler": {"lower_order_final": True}}
+"""What a scheduler would set by itself, with a warning for every batch."""
 
 
 def offered_schedulers(scheduler: Any) -> list[str]:
@@ -19,4 +23,4 @@ def offered_schedulers(scheduler: Any) -> list[str]:
 
 def new_scheduler(name: str, config: Any) -> Any:
     """A scheduler with no state, of the pipeline's noise schedule. `name` is one of `offered_schedulers`."""
-    return getattr(diffusers, name).from_config(config)
+    return getattr(diffusers, name).from_config(config, **_SETTINGS.get(name, {}))
