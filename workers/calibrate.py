@@ -29,7 +29,7 @@ from workers.settings import Settings
 
 _FOLDER = Path(__file__).parent / "calibrations"
 PROMPTS = {"text": _FOLDER / "prompts.txt", "image": _FOLDER / "prompts-image.txt"}
-SIGMAS = tuple(0.00125 * 2**k for k in range(9))  # 0.00125 … 0.32
+LEVELS = tuple(2.0**k for k in range(-4, 5))  # of the model's default sigma: a sixteenth to sixteen times
 PROBES = 7  # with the nine levels and the unmoved output, 64 rows: a prompt is one batch of the default size
 
 
@@ -127,7 +127,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             generator,
             metrics,
             prompts,
-            sigmas=sorted(given.sigma or SIGMAS),
+            sigmas=sorted(given.sigma or [generator.default_sigma * level for level in LEVELS]),
             probes=given.probes,
             parameters=_parameters(model, given.max_new_tokens),
             seed=Seed.from_client(given.seed),

@@ -12,8 +12,8 @@ from workers.calibrations import load_calibrations
 from workers.distances import OutputMetric, metric_cards, output_metric
 from workers.distances.chord import FEATURE_CHORD, SENTENCE_CHORD, VISION_CHORD
 from workers.distances.label import Verdict
-from workers.distances.registry import NUMBER_KINDS, PICTURE_KINDS, TEXT_KINDS, Classifier, Kind
-from workers.features import FeatureMap
+from workers.distances.registry import NUMBER_KINDS, PICTURE_KINDS, TEXT_KINDS, Kind
+from workers.features import Classifier, FeatureMap
 from workers.generators import Generator, load_generator
 from workers.generators.closed_form import ClosedForm
 from workers.settings import Settings
@@ -56,7 +56,7 @@ class ServedModel:
 
     def __init__(self, generator: Generator, encoders: Encoders, settings: Settings) -> None:
         self.generator, self._encoders = generator, encoders
-        self.classifier: Classifier | None = getattr(generator, "classifier", None)
+        self.classifier: Classifier | None = generator.classifier
         identity = generator.identity
         self.card = ModelCard(
             id=identity.name,

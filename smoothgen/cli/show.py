@@ -15,6 +15,7 @@ from smoothgen.certificates import Certificate, Verification
 from smoothgen.client import Generation
 from smoothgen.client.conversation import OnProgress
 from smoothgen.contracts import TextOutput
+from smoothgen.mechanisms.scale import printed
 
 _out = Console(highlight=False)
 _err = Console(stderr=True)
@@ -75,7 +76,7 @@ def show_certificate(certificate: Certificate) -> None:
         ("samples", f"{certificate.evidence.samples}, {certificate.evidence.failed} failed"),
         (
             "mechanism",
-            f"{certificate.mechanism}, protecting like one draw of sigma {certificate.mechanism.effective_sigma:.6g}",
+            f"{certificate.mechanism}, protecting like one draw of sigma {printed(certificate.mechanism.effective_sigma)}",
         ),
     ]
     if threat is not None:

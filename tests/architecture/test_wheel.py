@@ -39,6 +39,14 @@ def test_the_wheel_holds_every_module_and_data_file(wheel: set[str]) -> None:
 def test_the_wheel_ships_calibrations_and_their_prompts(wheel: set[str]) -> None:
     assert "workers/calibrations/smollm2-135m.json" in wheel
     assert "workers/calibrations/prompts.txt" in wheel
+    assert "workers/calibrations/prompts-image.txt" in wheel
+
+
+def test_the_wheel_ships_the_picture_model(wheel: set[str]) -> None:
+    folder = "workers/models/fashion-32"
+    weights = {f"{folder}/{part}/model.safetensors" for part in ("judge", "text_head")}
+    weights |= {f"{folder}/{part}/diffusion_pytorch_model.safetensors" for part in ("unet", "vae")}
+    assert weights | {f"{folder}/model_index.json", f"{folder}/smoothgen.json"} <= wheel
 
 
 def test_the_wheel_holds_nothing_else(wheel: set[str]) -> None:

@@ -18,7 +18,7 @@ from tests.workers.jobs import Recorded
 from workers.generators import Condition, Draw, Failure, Picture, Smoothing
 from workers.generators.diffusion import DiffusionModel
 
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # diffusers' own
+pytestmark = pytest.mark.filterwarnings("ignore:__array:DeprecationWarning")  # diffusers' own
 
 SEED = Seed(5, "server")
 COMMON = Draw(SEED, Stream.GENERATOR_COMMON, 0)

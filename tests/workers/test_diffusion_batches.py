@@ -21,7 +21,7 @@ from workers.generators import Draw, Picture, Smoothing
 from workers.generators.diffusion import DiffusionModel
 from workers.generators.diffusion.schedulers import offered_schedulers
 
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # diffusers' own
+pytestmark = pytest.mark.filterwarnings("ignore:__array:DeprecationWarning")  # diffusers' own
 
 MECHANISMS = ("embedding", "embedding-per-step", "latent-schedule", "img2img")
 OFFERED = offered_schedulers(tiny.scheduler())

@@ -23,7 +23,7 @@ from tests.workers import tiny_diffusion as tiny
 from workers.generators import Condition, Draw, Picture, Smoothing
 from workers.generators.diffusion import DiffusionModel
 
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # diffusers' own
+pytestmark = pytest.mark.filterwarnings("ignore:__array:DeprecationWarning")  # diffusers' own
 
 SEED = Seed(11, "server")
 COMMON = Draw(SEED, Stream.GENERATOR_COMMON, 0)

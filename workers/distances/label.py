@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,19 +12,7 @@ from numpy.typing import NDArray
 from smoothgen.certificates.bands import TWO_VALUED
 from smoothgen.labels import extractor
 from workers.distances.protocol import Centre
-
-
-class Judge(Protocol):
-    """A classifier of pictures."""
-
-    @property
-    def name(self) -> str:
-        """Which one, for certificates."""
-        ...
-
-    def verdicts(self, pictures: Sequence[NDArray[np.uint8]], /) -> list[str]:
-        """What each picture shows."""
-        ...
+from workers.features import Classifier
 
 
 class _Answers:
@@ -75,14 +63,14 @@ class Verdict(_Answers):
     name = "verdict"
     description = "the share of pictures the model's classifier calls otherwise (0 to 1)"
 
-    def __init__(self, judge: Judge) -> None:
-        self._judge = judge
+    def __init__(self, classifier: Classifier) -> None:
+        self._classifier = classifier
 
     @property
     def options(self) -> dict[str, Any]:
         """The classifier."""
-        return {"classifier": self._judge.name}
+        return {"classifier": self._classifier.name}
 
     def labels(self, contents: Sequence[Any]) -> list[str | None]:
         """One verdict a picture."""
-        return [*self._judge.verdicts(contents)]
+        return [*self._classifier.verdicts(contents)]

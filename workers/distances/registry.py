@@ -12,16 +12,12 @@ from workers.distances.absolute import Absolute
 from workers.distances.capped import Capped
 from workers.distances.chord import FEATURE_CHORD, SENTENCE_CHORD, VISION_CHORD, Chord
 from workers.distances.edit import Edit
-from workers.distances.label import Judge, LabelMetric, Verdict
+from workers.distances.label import LabelMetric, Verdict
 from workers.distances.pixels import PixelRmse
 from workers.distances.protocol import OutputMetric
-from workers.features import FeatureMap
+from workers.features import Classifier, FeatureMap
 
 Instrument = TypeVar("Instrument")
-
-
-class Classifier(FeatureMap, Judge, Protocol):
-    """A network that gives features of pictures and names what they show."""
 
 
 class Instruments(Protocol):

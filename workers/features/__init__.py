@@ -1,5 +1,5 @@
 """Feature maps: where outputs are compared."""
 
-from workers.features.protocol import FeatureMap
+from workers.features.protocol import Classifier, FeatureMap
 
-__all__ = ["FeatureMap"]
+__all__ = ["Classifier", "FeatureMap"]

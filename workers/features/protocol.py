@@ -20,3 +20,11 @@ class FeatureMap(Protocol):
     def features(self, contents: Sequence[Any], /) -> NDArray[np.float64]:
         """Unit-norm features, shape (len(contents), k). A row the encoder cannot compute is NaN."""
         ...
+
+
+class Classifier(FeatureMap, Protocol):
+    """A network that gives features of pictures and names what they show."""
+
+    def verdicts(self, pictures: Sequence[NDArray[np.uint8]], /) -> list[str]:
+        """What each picture shows."""
+        ...

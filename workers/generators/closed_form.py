@@ -78,6 +78,7 @@ class ClosedForm:
     mechanisms = ("embedding",)
     default_betas: ClassVar[dict[str, float]] = {}
     image = None
+    classifier = None
 
     def __init__(self, name: str) -> None:
         self._name, self._spec = name, SPECS[name]

@@ -66,6 +66,7 @@ class LanguageModel:
     mechanisms = ("embedding",)
     default_betas: ClassVar[dict[str, float]] = {}
     image = None
+    classifier = None
 
     def condition(self, prompt: str, parameters: Parameters, smoothing: Smoothing) -> Condition:
         """Embed the prompt's tokens. Raises InvalidPrompt if they do not fit, InvalidParameters for a missing chat

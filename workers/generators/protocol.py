@@ -18,6 +18,7 @@ from smoothgen.errors import InvalidSigma
 from smoothgen.images import encode_png
 from smoothgen.mechanisms import Mechanism
 from smoothgen.noise import Seed, Stream
+from workers.features import Classifier
 
 
 @dataclass(frozen=True)
@@ -157,6 +158,11 @@ class Generator(Protocol):
     @property
     def image(self) -> ImageCard | None:
         """What it takes and makes, for a model of pictures; None for one of texts."""
+        ...
+
+    @property
+    def classifier(self) -> Classifier | None:
+        """The network that judges its pictures, where one came with it."""
         ...
 
     @property

@@ -36,14 +36,38 @@ GARMENT_WORDS: Final = (
     Meaning(("ankle boot", "boot", "boots", "bootee", "leather boot"), ("ankle boots", "pair of boots")),
 )
 COLOUR_WORDS: Final = (
-    Meaning(("red", "crimson", "scarlet", "ruby", "cherry-red"), ("carmine", "blood-red")),
-    Meaning(("orange", "orangish", "tangerine", "pumpkin-orange"), ("orange-coloured", "bright orange")),
-    Meaning(("yellow", "yellowish", "canary-yellow", "lemon-yellow"), ("lemon", "sunny yellow")),
-    Meaning(("green", "emerald", "greenish", "grass-green", "leaf-green"), ("emerald-green", "dark green")),
-    Meaning(("blue", "azure", "navy blue", "cobalt-blue", "bluish"), ("royal blue", "sky-blue")),
-    Meaning(("purple", "violet", "purplish", "plum-coloured"), ("violet-coloured", "deep purple")),
-    Meaning(("pink", "pinkish", "rose-pink", "hot pink"), ("salmon pink", "rosy pink")),
-    Meaning(("white", "whitish", "snow-white", "milk-white"), ("pure white", "chalk-white")),
+    Meaning(
+        ("red", "crimson", "scarlet", "ruby", "cherry-red", "reddish", "ruddy", "cerise", "vermilion", "bright red"),
+        ("carmine", "blood-red"),
+    ),
+    Meaning(
+        ("orange", "orangish", "tangerine", "pumpkin-orange", "orangey", "light orange", "deep orange", "amber"),
+        ("orange-coloured", "bright orange"),
+    ),
+    Meaning(
+        ("yellow", "yellowish", "canary-yellow", "lemon-yellow", "golden yellow", "pale yellow", "mustard yellow"),
+        ("lemon", "sunny yellow"),
+    ),
+    Meaning(
+        ("green", "emerald", "greenish", "grass-green", "leaf-green", "olive-green", "light green", "viridian", "jade"),
+        ("emerald-green", "dark green"),
+    ),
+    Meaning(
+        ("blue", "azure", "navy blue", "cobalt-blue", "bluish", "cerulean", "sapphire", "light blue", "ultramarine"),
+        ("royal blue", "sky-blue"),
+    ),
+    Meaning(
+        ("purple", "violet", "purplish", "plum-coloured", "mauve", "lilac", "lavender", "amethyst", "dark purple"),
+        ("violet-coloured", "deep purple"),
+    ),
+    Meaning(
+        ("pink", "pinkish", "rose-pink", "hot pink", "light pink", "pale pink", "blush pink", "flamingo pink"),
+        ("salmon pink", "rosy pink"),
+    ),
+    Meaning(
+        ("white", "whitish", "snow-white", "milk-white", "ivory", "off-white", "bright white", "alabaster"),
+        ("pure white", "chalk-white"),
+    ),
 )
 GARMENTS: Final = tuple(meaning.name for meaning in GARMENT_WORDS)
 COLOURS: Final = tuple(meaning.name for meaning in COLOUR_WORDS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import torch
@@ -32,8 +32,6 @@ from workers.generators.diffusion.prompts import PromptEncoder
 from workers.generators.diffusion.randomness import latent_noise, sampler_generators
 from workers.generators.diffusion.schedulers import new_scheduler, offered_schedulers
 from workers.generators.protocol import Condition, Draw, Failure, Made, Picture, Smoothing
-
-_EMBEDDING: Final = "prompt embedding"
 
 
 @dataclass(frozen=True)
@@ -99,41 +97,19 @@ class DiffusionModel:
         asked = _of_image(parameters)
         prompted = self._prompts.encode(prompt, asked.negative_prompt)
         start, steps = self._start(asked)
-        held = [
-            f"unconditional embedding ({'negative prompt' if asked.negative_prompt else 'empty prompt'})",
-            *(["seed image"] if asked.image is not None else []),
-        ]
-        mechanism: Mechanism
-        placement: Placement
-        attack_on = self._prompts.attack_on
-        if smoothing.mechanism == "embedding":
-            mechanism, placement = Gaussian(smoothing.level), HeldEmbedding(prompted.embedding, start)
-        elif smoothing.mechanism == "embedding-per-step":
-            mechanism = GaussianPerStep(smoothing.level, steps)
-            placement = FreshEmbedding(prompted.embedding, start)
-        elif smoothing.mechanism == "latent-schedule":
-            mechanism = LatentSchedule(smoothing.level, steps)
-            attack_on = "initial latent" if start.seed is None else "seed image's latent"
-            latent = latent_noise([smoothing.common], start.shape)[0] if start.seed is None else start.seed
-            placement = ScheduledLatent(latent.astype(np.float32), prompted.embedding, start)
-        elif smoothing.mechanism == "img2img":
-            if start.seed is None:
-                raise InvalidParameters(
-                    "mechanism 'img2img' protects a seed image and none is given; send parameters.image",
-                    field="parameters.image",
-                )
-            mechanism = ForwardDiffusion(start.signal, start.noise)
-            attack_on = "seed image's latent"
-            placement = ForwardNoise(start.seed.astype(np.float32), prompted.embedding, start.signal)
+        mechanism, placement = _place(smoothing, prompted.embedding, start, steps)
+        unconditional = f"unconditional embedding ({'negative prompt' if asked.negative_prompt else 'empty prompt'})"
+        if isinstance(placement, HeldEmbedding | FreshEmbedding):
+            attack_on = self._prompts.attack_on
+            held_fixed = [unconditional, *(["seed image"] if start.seed is not None else [])]
         else:
-            raise UnknownName("mechanism", smoothing.mechanism, self.mechanisms, field="robustness.mechanism")
-        if attack_on != self._prompts.attack_on:
-            held = ["prompt", *(h for h in held if h != "seed image")]
+            attack_on = "initial latent" if start.seed is None else "seed image's latent"
+            held_fixed = ["prompt", unconditional]
         return Condition(
             placement.x,
             attack_on=attack_on,
             mechanism=mechanism,
-            held_fixed=tuple(held),
+            held_fixed=tuple(held_fixed),
             random=True,
             notes=prompted.notes,
             private=_Prepared(placement, prompted.unconditional, steps),
@@ -218,6 +194,28 @@ class DiffusionModel:
     def _tensor(self, values: NDArray[Any]) -> torch.Tensor:
         unet = self._text_to_image.unet
         return torch.from_numpy(np.array(values, order="C")).to(unet.dtype).to(unet.device)
+
+
+def _place(
+    smoothing: Smoothing, embedding: NDArray[np.float32], start: Start, steps: int
+) -> tuple[Mechanism, Placement]:
+    """The mechanism a job asks for, and its way into the pipeline. Raises UnknownName, InvalidParameters."""
+    if smoothing.mechanism == "embedding":
+        return Gaussian(smoothing.level), HeldEmbedding(embedding, start)
+    if smoothing.mechanism == "embedding-per-step":
+        return GaussianPerStep(smoothing.level, steps), FreshEmbedding(embedding, start)
+    if smoothing.mechanism == "latent-schedule":
+        latent = latent_noise([smoothing.common], start.shape)[0] if start.seed is None else start.seed
+        return LatentSchedule(smoothing.level, steps), ScheduledLatent(latent.astype(np.float32), embedding, start)
+    if smoothing.mechanism != "img2img":
+        raise UnknownName("mechanism", smoothing.mechanism, DiffusionModel.mechanisms, field="robustness.mechanism")
+    if start.seed is None:
+        raise InvalidParameters(
+            "mechanism 'img2img' protects a seed image and none is given; send parameters.image",
+            field="parameters.image",
+        )
+    placement = ForwardNoise(start.seed.astype(np.float32), embedding, start.signal)
+    return ForwardDiffusion(start.signal, start.noise), placement
 
 
 def _of_image(parameters: Parameters) -> ImageParameters:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import torch
 from diffusers import StableDiffusionPipeline
-from huggingface_hub import hf_hub_download
+from huggingface_hub import hf_hub_download, try_to_load_from_cache
 
 from smoothgen.certificates import ModelIdentity
 from smoothgen.errors import SmoothGenError
@@ -33,6 +33,8 @@ def is_pipeline(source: str) -> bool:
     if Path(source).exists():
         return (Path(source) / _INDEX).is_file()
     try:
+        if isinstance(try_to_load_from_cache(source, "config.json"), str):  # a model, not a pipeline; no need to ask
+            return False
         hf_hub_download(source, _INDEX)
     except Exception:  # no such file, no such name, no hub: loading it as a language model will say which
         return False
