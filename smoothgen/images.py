@@ -32,14 +32,14 @@ def decode_image(text: str) -> Image.Image:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            picture = Image.open(io.BytesIO(data), formats=FORMATS)
+            picture: Image.Image = Image.open(io.BytesIO(data), formats=FORMATS)
             width, height = picture.size
             if width * height > MOST_PIXELS:
                 raise _refusal(f"unpacks to {width}×{height} pixels; at most {MOST_PIXELS} are taken: make it smaller")
             if min(width, height) < 8:
                 raise _refusal(f"has {width}×{height} pixels; at least 8×8 are needed")
             if picture.mode.startswith("I"):  # 16-bit grey, which convert would clip at 255: nearly all white
-                picture = Image.fromarray((np.asarray(picture) // 257).astype(np.uint8))
+                return Image.fromarray((np.asarray(picture) // 257).astype(np.uint8)).convert("RGB")
             return picture.convert("RGB")
     except InvalidParameters:
         raise

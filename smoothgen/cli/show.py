@@ -76,7 +76,8 @@ def show_certificate(certificate: Certificate) -> None:
         ("samples", f"{certificate.evidence.samples}, {certificate.evidence.failed} failed"),
         (
             "mechanism",
-            f"{certificate.mechanism}, protecting like one draw of sigma {printed(certificate.mechanism.effective_sigma)}",
+            f"{certificate.mechanism}, protecting like one draw of sigma "
+            f"{printed(certificate.mechanism.effective_sigma)}",
         ),
     ]
     if threat is not None:

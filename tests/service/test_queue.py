@@ -12,6 +12,8 @@ from smoothgen.queue import JobStore, WorkQueue, connect, keys
 from tests.app.conftest import model_card, request_body
 from tests.processes import Lab
 
+LEASE_S = 2.0
+"""Long beside thirty heartbeats, on a busy machine too."""
 CARDS = [model_card("a"), model_card("b")]
 REF = ModelRef(name="a", revision="v1", digest="sha256:0")
 RESULT = JobResult(
@@ -32,7 +34,7 @@ def on(lab: Lab, story: Callable[[JobStore, Callable[[str], WorkQueue]], Awaitab
     async def tell() -> None:
         redis = connect(lab.redis.url)
         await WorkQueue(redis, "setup").register(CARDS)
-        await story(JobStore(redis), lambda name: WorkQueue(redis, name, lease_s=0.2))
+        await story(JobStore(redis), lambda name: WorkQueue(redis, name, lease_s=LEASE_S))
         await redis.aclose()
 
     asyncio.run(tell())
@@ -40,7 +42,7 @@ def on(lab: Lab, story: Callable[[JobStore, Callable[[str], WorkQueue]], Awaitab
 
 async def silence() -> None:
     """Longer than the lease."""
-    await asyncio.sleep(0.25)
+    await asyncio.sleep(1.25 * LEASE_S)
 
 
 def test_a_worker_of_two_models_holds_one_job_at_a_time(lab: Lab) -> None:

@@ -2,12 +2,10 @@
 
 Matrix products of another shape round differently, by about 1e-7 of a pixel, so a pixel that lies on the edge between
 two of 256 levels can fall on either side. Measured for the four jobs below: 1 level, in 0 or 1 of 20,736 channel
-values; a distance differs by at most 9e-5 of its size and a radius by at most 3e-8. Ten times that is allowed.
+values; distances differ by at most 9e-5 of their size, radii by 3e-8. Allowed is ten to thirty times that.
 """
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import numpy as np
 import pytest

@@ -75,14 +75,13 @@ class DiffusionModel:
         self.default_sigma, self.default_betas = default_sigma, default_betas
         self.classifier = classifier
         self.longest_prompt_tokens = prompts.longest_tokens
-        size = pipeline.unet.config.sample_size  # one number, or height and width
-        height, width = (s * pipeline.vae_scale_factor for s in ((size, size) if isinstance(size, int) else size))
+        side = pipeline.unet.config.sample_size * pipeline.vae_scale_factor
         self.image = ImageCard(
             **{
-                "width": width,
-                "height": height,
-                "smallest_side": min(64, width, height),
-                "largest_side": 2 * max(width, height),
+                "width": side,
+                "height": side,
+                "smallest_side": min(64, side),
+                "largest_side": 2 * side,
                 "num_inference_steps": 25,
                 "guidance_scale": 7.5,
                 "strength": 0.8,

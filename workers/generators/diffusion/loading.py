@@ -97,6 +97,9 @@ def _prompts(name: str, pipeline: Any, head: TextHead | None, device: str) -> Pr
         return HeadPrompts(encoder, head)
     if pipeline.text_encoder is None or pipeline.tokenizer is None:
         raise OSError(f"model {name!r} has neither a text encoder with its tokenizer nor a text_head folder")
+    words = set(pipeline.tokenizer.get_vocab()) - set(pipeline.tokenizer.all_special_tokens)
+    if not words:  # transformers makes an empty one where the files are missing, and every prompt would be the same
+        raise OSError(f"the tokenizer of model {name!r} knows no words: its files are missing or empty")
     return PipelinePrompts(pipeline)
 
 

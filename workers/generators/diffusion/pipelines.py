@@ -64,3 +64,8 @@ def require_known_paths(name: str, unet: Any) -> None:
             f"the U-Net of model {name!r} reads {config.in_channels} channels and writes {config.out_channels}: an "
             "inpainting or depth model sees more than the latent at every step, which the noise would not cover"
         )
+    if not isinstance(config.sample_size, int):
+        raise InvalidParameters(
+            f"the U-Net of model {name!r} has sample_size={config.sample_size!r}: diffusers' image-to-image takes a "
+            "square one, given as one number"
+        )

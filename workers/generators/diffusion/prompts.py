@@ -52,7 +52,12 @@ class PipelinePrompts:
 
     def __init__(self, pipeline: Any) -> None:
         self._pipeline = pipeline
-        self.longest_tokens: int | None = pipeline.tokenizer.model_max_length
+        # A tokenizer saved without its own limit has one of 10³⁰; the text encoder's positions are the real one.
+        positions = getattr(
+            pipeline.text_encoder.config, "max_position_embeddings", pipeline.tokenizer.model_max_length
+        )
+        self.longest_tokens: int | None = min(pipeline.tokenizer.model_max_length, positions)
+        pipeline.tokenizer.model_max_length = self.longest_tokens
 
     def encode(self, prompt: str, negative: str | None) -> Prompted:
         """Raises InvalidPrompt for a text the encoder would cut off."""
