@@ -1,7 +1,8 @@
 """The words the shipped model knows: ten garments and eight colours, each under several names.
 
 The names come from Princeton WordNet 3.0 (synonyms, and hyponyms that name the same picture) and everyday use. The
-head is trained on `known` names; `held_out` names are seen by no training, and measure what it makes of new words.
+head is trained on `known` names, WordNet's among them; `held_out` names, everyday compounds, are seen by no training
+and measure what it makes of new words.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ class Meaning:
 
 GARMENT_WORDS: Final = (
     Meaning(("t-shirt", "tee shirt", "tee", "crew-neck t-shirt"), ("T shirt", "cotton t-shirt")),
-    Meaning(("trousers", "pair of trousers", "pants", "slacks", "jeans"), ("pair of pants", "denims")),
+    Meaning(("trousers", "pair of trousers", "pants", "slacks", "jeans", "denims"), ("pair of pants", "pair of jeans")),
     Meaning(("pullover", "slipover", "sweater", "jumper", "knitted pullover"), ("woolen sweater", "knit jumper")),
     Meaning(("dress", "frock", "gown", "sundress"), ("summer dress", "evening gown")),
     Meaning(("coat", "overcoat", "topcoat", "greatcoat", "winter coat"), ("long coat", "trench coat")),
@@ -37,16 +38,37 @@ GARMENT_WORDS: Final = (
 )
 COLOUR_WORDS: Final = (
     Meaning(
-        ("red", "crimson", "scarlet", "ruby", "cherry-red", "reddish", "ruddy", "cerise", "vermilion", "bright red"),
-        ("carmine", "blood-red"),
+        (
+            "red",
+            "crimson",
+            "scarlet",
+            "ruby",
+            "cherry-red",
+            "reddish",
+            "ruddy",
+            "cerise",
+            "carmine",
+            "blood-red",
+            "bright red",
+        ),
+        ("tomato red", "deep red"),
     ),
     Meaning(
         ("orange", "orangish", "tangerine", "pumpkin-orange", "orangey", "light orange", "deep orange", "amber"),
         ("orange-coloured", "bright orange"),
     ),
     Meaning(
-        ("yellow", "yellowish", "canary-yellow", "lemon-yellow", "golden yellow", "pale yellow", "mustard yellow"),
-        ("lemon", "sunny yellow"),
+        (
+            "yellow",
+            "yellowish",
+            "canary-yellow",
+            "lemon-yellow",
+            "lemon",
+            "golden yellow",
+            "pale yellow",
+            "mustard yellow",
+        ),
+        ("lemon-coloured", "sunny yellow"),
     ),
     Meaning(
         ("green", "emerald", "greenish", "grass-green", "leaf-green", "olive-green", "light green", "viridian", "jade"),
