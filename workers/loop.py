@@ -37,10 +37,18 @@ Answer = TypeVar("Answer")
 class Worker:
     """Serves its models' jobs one after another until told to stop."""
 
-    def __init__(self, queue: WorkQueue, models: dict[str, ServedModel], settings: Settings, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        queue: WorkQueue,
+        models: dict[str, ServedModel],
+        settings: Settings,
+        metrics: Metrics,
+        compute: ThreadPoolExecutor,
+    ) -> None:
+        """`compute`: the one thread that loaded the models and runs them; shut down when the worker ends."""
         self._queue, self._models, self._settings, self._metrics = queue, models, settings, metrics
         self._batchers = {name: Batcher(settings.batch_size) for name in models}
-        self._compute = ThreadPoolExecutor(max_workers=1, thread_name_prefix="compute")
+        self._compute = compute
         self._stopping = asyncio.Event()
         self._watch: JobWatch | None = None
         self._log = structlog.get_logger().bind(worker=queue.worker_id)

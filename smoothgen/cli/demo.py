@@ -68,7 +68,7 @@ def run_demo(folder: Path) -> int:
     distance_accepted = _verify(distance)
     console.rule("5. A picture, certified the same way, drawn while you read")
     console.print(f"prompt: {PICTURE_PROMPT}\n", markup=False)
-    show_generation(picture)
+    show_generation(picture, folder / "picture" / "output.png")
     sound = accepted and not radius_accepted and not distance_accepted and bool(picture.verify())
     console.print(
         f"\nEverything is in {folder}/: certificates, curves, the picture and its noisy samples (picture/), the "

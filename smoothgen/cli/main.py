@@ -169,7 +169,7 @@ def generate(
     if as_json:
         typer.echo(generation.view.model_dump_json(indent=2, exclude_none=True))
     else:
-        show_generation(generation)
+        show_generation(generation, written[0] if written else None)
     if written:
         typer.echo(f"written: {', '.join(str(path) for path in written)}", err=True)
 

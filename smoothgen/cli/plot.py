@@ -48,7 +48,7 @@ def plot_curve(certificate: Certificate, path: Path) -> None:
         certificate.radius, color="#55a868", lw=1, label=f"certified radius {round_down(certificate.radius, 4)!r}"
     )
     axes.set(
-        xlabel="attack norm ε (l2, embedding units)",
+        xlabel="attack norm ε (l2)",
         ylabel="W₁ bound (metric units)",
         xlim=(0, epsilons[-1]),
         ylim=(0, 2.6 * certificate.tolerance),

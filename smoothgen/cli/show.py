@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -39,10 +40,10 @@ def progress() -> Iterator[OnProgress]:
         yield update
 
 
-def show_generation(generation: Generation) -> None:
-    """The output, then the certificate or the abstention."""
+def show_generation(generation: Generation, saved: Path | None = None) -> None:
+    """The output, then the certificate or the abstention. `saved`: where a picture was written."""
     _out.print(Text("output", style="bold"))
-    shown = generation.text.strip() if isinstance(generation.view.output, TextOutput) else _picture(generation)
+    shown = generation.text.strip() if isinstance(generation.view.output, TextOutput) else _picture(generation, saved)
     _out.print(Text(shown or "(empty)"), soft_wrap=True)
     for note in generation.view.notes or []:
         _out.print(Text(f"note: {note.detail}", style="yellow"), soft_wrap=True)
@@ -60,8 +61,9 @@ def show_generation(generation: Generation) -> None:
         )
 
 
-def _picture(generation: Generation) -> str:
-    return f"a picture, {len(generation.content)} bytes of PNG; --save FOLDER writes it"
+def _picture(generation: Generation, saved: Path | None) -> str:
+    where = "--save FOLDER writes it" if saved is None else f"in {saved}"
+    return f"a picture, {len(generation.content)} bytes of PNG; {where}"
 
 
 def show_certificate(certificate: Certificate) -> None:
@@ -69,17 +71,16 @@ def show_certificate(certificate: Certificate) -> None:
     from smoothgen.certificates.statement import statement
 
     threat = certificate.provenance.threat
+    unit = "latent units" if threat is not None and "latent" in threat.attack_on else "embedding units"
     rows = [
-        ("certified radius", f"{certificate.radius!r}  (l2, embedding units, at tolerance {certificate.tolerance!r})"),
+        ("certified radius", f"{certificate.radius!r}  (l2, {unit}, at tolerance {certificate.tolerance!r})"),
         ("W1 bound", f"{certificate.claims.w1_bound!r}  at epsilon {certificate.epsilon or certificate.radius!r}"),
         ("confidence", repr(certificate.confidence)),
         ("samples", f"{certificate.evidence.samples}, {certificate.evidence.failed} failed"),
-        (
-            "mechanism",
-            f"{certificate.mechanism}, protecting like one draw of sigma "
-            f"{printed(certificate.mechanism.effective_sigma)}",
-        ),
+        ("mechanism", str(certificate.mechanism)),
     ]
+    if certificate.mechanism.remark is not None:  # not simply its sigma
+        rows.append(("protects like", f"one draw of sigma {printed(certificate.mechanism.effective_sigma)}"))
     if threat is not None:
         rows.append(
             (
