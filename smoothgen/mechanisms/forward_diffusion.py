@@ -10,8 +10,9 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from smoothgen.mechanisms.gaussian import Gaussian
 from smoothgen.mechanisms.scale import OneNoiseLevel, printed, read_fields, require_sigma
-from smoothgen.noise import Seed, Stream, normals
+from smoothgen.noise import Seed, Stream
 
 
 @dataclass(frozen=True)
@@ -44,12 +45,7 @@ class ForwardDiffusion(OneNoiseLevel):
 
     def draw(self, seed: Seed, stream: Stream, indices: Sequence[int], shape: tuple[int, ...]) -> NDArray[np.float64]:
         """Noise on x of the samples `indices`, shape (len(indices), *shape); whoever adds it multiplies by a."""
-        count = math.prod(shape)
-        sigma = self.noise / self.signal
-        noise = np.empty((len(indices), count), dtype=np.float64)
-        for row, index in enumerate(indices):
-            noise[row] = sigma * normals(seed, stream, index, count)
-        return noise.reshape(len(indices), *shape)
+        return Gaussian(self.noise / self.signal).draw(seed, stream, indices, shape)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON form."""

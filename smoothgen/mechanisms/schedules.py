@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,6 +52,11 @@ class _Schedule(OneNoiseLevel):
         """JSON form."""
         return {"name": self.name, "beta": self.beta, "steps": self.steps}
 
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any]) -> Self:
+        """Inverse of `to_dict`. Raises InvalidCertificate on a missing or foreign field."""
+        return cls(**read_fields(document, cls.name, {"beta": float, "steps": int}))
+
 
 @dataclass(frozen=True)
 class GaussianPerStep(_Schedule):
@@ -78,11 +83,6 @@ class GaussianPerStep(_Schedule):
             f"one draw of sigma {printed(self.effective_sigma)}."
         )
 
-    @classmethod
-    def from_dict(cls, document: Mapping[str, Any]) -> GaussianPerStep:
-        """Inverse of `to_dict`. Raises InvalidCertificate on a missing or foreign field."""
-        return cls(**read_fields(document, cls.name, {"beta": float, "steps": int}))
-
 
 @dataclass(frozen=True)
 class LatentSchedule(_Schedule):
@@ -106,8 +106,3 @@ class LatentSchedule(_Schedule):
             f"Noise is added to the latent before each of {self.steps} steps; what protects is the first, of sigma "
             f"{printed(self.beta)}."
         )
-
-    @classmethod
-    def from_dict(cls, document: Mapping[str, Any]) -> LatentSchedule:
-        """Inverse of `to_dict`. Raises InvalidCertificate on a missing or foreign field."""
-        return cls(**read_fields(document, cls.name, {"beta": float, "steps": int}))

@@ -6,6 +6,7 @@ import base64
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -54,9 +55,13 @@ class Picture:
 
     def output(self, *, certified: bool) -> Output:
         """As the client sees it."""
-        png = encode_png(Image.fromarray(self.pixels))
-        data = base64.b64encode(png).decode("ascii")
-        return ImageOutput(media_type=self.media_type, data=data, digest=_digest(png), certified=certified)
+        data = base64.b64encode(self._png).decode("ascii")
+        return ImageOutput(media_type=self.media_type, data=data, digest=_digest(self._png), certified=certified)
+
+    @cached_property
+    def _png(self) -> bytes:
+        """Encoded once: the served picture is reported, named in the certificate, and stored."""
+        return encode_png(Image.fromarray(self.pixels))
 
 
 def _digest(content: bytes) -> str:

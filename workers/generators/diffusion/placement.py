@@ -115,8 +115,7 @@ class ScheduledLatent:
             return {"latents": latents + _like(noise[:, step], latents)}
 
         latents = noisy if self.start.seed is None else self.start.latents(draws, noisy)
-        embeddings = np.broadcast_to(self.embedding.astype(np.float64), (len(noise), *self.embedding.shape))
-        return Inputs(embeddings, latents, ("latents",), next_step)
+        return Inputs(_repeated(self.embedding, len(noise)), latents, ("latents",), next_step)
 
 
 @dataclass(frozen=True)
@@ -130,8 +129,12 @@ class ForwardNoise:
     def inputs(self, noise: Array, draws: Sequence[Draw]) -> Inputs:
         """The latent of the first step."""
         del draws
-        embeddings = np.broadcast_to(self.embedding.astype(np.float64), (len(noise), *self.embedding.shape))
-        return Inputs(embeddings, self.signal * (self.x + noise))
+        return Inputs(_repeated(self.embedding, len(noise)), self.signal * (self.x + noise))
+
+
+def _repeated(embedding: NDArray[np.float32], count: int) -> Array:
+    """The clean embedding for every sample of a batch."""
+    return np.broadcast_to(embedding.astype(np.float64), (count, *embedding.shape))
 
 
 def _like(values: Array, tensor: torch.Tensor) -> torch.Tensor:
