@@ -9,6 +9,7 @@ from typing import Annotated
 
 from fastapi import Depends, Header, HTTPException, Request
 
+from app.cards import Cards
 from app.metrics import Metrics
 from app.settings import Settings
 from app.waiting import Waiting
@@ -21,6 +22,7 @@ class Gateway:
 
     settings: Settings
     store: JobStore
+    cards: Cards
     waiting: Waiting
     metrics: Metrics
 

@@ -13,7 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from smoothgen.contracts import FieldError, Problem
-from smoothgen.errors import Conflict, InvalidInput, NotFound, QueueUnavailable, SmoothGenError
+from smoothgen.errors import Conflict, InvalidInput, NotFound, Overloaded, QueueUnavailable, SmoothGenError
 
 PROBLEM_JSON = "application/problem+json"
 _LONGEST_VALUE = 120
@@ -28,6 +28,7 @@ _TABLE: tuple[tuple[type[SmoothGenError], int, str, str, Mapping[str, str]], ...
         "The queue cannot be reached",
         {"Retry-After": "2"},
     ),
+    (Overloaded, 429, "overloaded", "More work waits than the server takes", {}),
     (InvalidInput, 422, "invalid-request", "The request cannot be served as written", {}),
 )
 
@@ -55,6 +56,8 @@ async def _known(request: Request, error: Exception) -> Response:
     for kind, status, name, title, headers in _TABLE:
         if isinstance(error, kind):
             field = getattr(error, "field", None)
+            if isinstance(error, Overloaded):
+                headers = {"Retry-After": str(error.retry_after_s)}
             errors = [FieldError(pointer="/" + field.replace(".", "/"), detail=str(error))] if field else None
             return problem_response(Problem.of(name, title, status, str(error), errors=errors), headers)
     return await _unforeseen(request, error)

@@ -9,10 +9,11 @@ from fastapi import FastAPI
 
 from app import errors
 from app.body import BodyGuard
+from app.cards import Cards
 from app.dependencies import Gateway
 from app.instruments import Instruments
 from app.metrics import Metrics
-from app.routes import certificates, generate, health, jobs, models
+from app.routes import certificates, fleet, generate, health, jobs, models
 from app.settings import Settings
 from app.waiting import Waiting
 from smoothgen import __version__
@@ -36,14 +37,14 @@ def create_app(settings: Settings) -> FastAPI:
         store = JobStore(redis)
         waiting = Waiting(store)
         waiting.start()
-        app.state.gateway = Gateway(settings, store, waiting, metrics)
+        app.state.gateway = Gateway(settings, store, Cards(store), waiting, metrics)
         yield
         await waiting.stop()
         await redis.aclose()
 
     app = FastAPI(title="SmoothGen", version=__version__, description=_DESCRIPTION, lifespan=lifespan)
     errors.install(app)
-    for room in (generate, jobs, certificates, models, health):
+    for room in (generate, jobs, certificates, fleet, models, health):
         app.include_router(room.router)
 
     def body_limit(path: str) -> int:

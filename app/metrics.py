@@ -24,5 +24,37 @@ class Metrics:
             buckets=(0.001, 0.005, 0.02, 0.1, 0.5, 1, 2, 5, 10, 30, 60, 120),
         )
         self.submitted = Counter("smoothgen_jobs_submitted_total", "Jobs queued", ["model"], registry=self.registry)
-        self.queued = Gauge("smoothgen_queue_jobs", "Jobs waiting or running", ["model"], registry=self.registry)
+        self.refused = Counter(
+            "smoothgen_jobs_refused_total",
+            "Jobs answered 429, the backlog being full",
+            ["model"],
+            registry=self.registry,
+        )
+        self.queued = Gauge(
+            "smoothgen_queue_pieces", "Pieces of work waiting or running", ["model"], registry=self.registry
+        )
+        self.owed = Gauge(
+            "smoothgen_queue_samples",
+            "Noisy samples promised and not yet drawn, per model",
+            ["model"],
+            registry=self.registry,
+        )
+        self.rate = Gauge(
+            "smoothgen_workers_samples_per_second",
+            "Samples a second the live workers were last measured at, together",
+            ["model"],
+            registry=self.registry,
+        )
+        self.fleet_shift = Gauge(
+            "smoothgen_fleet_w1_bound",
+            "Certified average W1 shift of the last closed window's fleet requests under attacks of this many sigmas",
+            ["model", "metric", "pool", "window", "radius_in_sigmas"],
+            registry=self.registry,
+        )
+        self.fleet_requests = Gauge(
+            "smoothgen_fleet_requests",
+            "Fleet requests behind it",
+            ["model", "metric", "pool", "window"],
+            registry=self.registry,
+        )
         self.ready = Gauge("smoothgen_gateway_ready", "1 when the gateway can serve", registry=self.registry)

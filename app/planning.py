@@ -11,6 +11,7 @@ from smoothgen.certificates.rounding import complement
 from smoothgen.contracts import (
     LEAST_SIGMA,
     MOST_SIGMA,
+    FleetPool,
     GenerateRequest,
     ImageParameters,
     JobSpec,
@@ -24,9 +25,11 @@ from smoothgen.contracts import (
 )
 from smoothgen.errors import InvalidAlpha, InvalidBudget, InvalidInput, InvalidTolerance, UnknownName
 from smoothgen.labels import extractor
+from smoothgen.mechanisms import Gaussian
 from smoothgen.noise import Seed
 
 _DEFAULT_TOLERANCE = 0.1  # of the metric's diameter
+_CENTRE_SLACK = 1 + 1e-6
 
 
 def plan(request: GenerateRequest, card: ModelCard, *, max_samples: int) -> JobSpec:
@@ -49,17 +52,47 @@ def plan(request: GenerateRequest, card: ModelCard, *, max_samples: int) -> JobS
     if isinstance(parameters, ImageParameters):
         parameters = plan_image(parameters, robustness, card)
     metric, metric_card = _metric(request, card)
+    sigma = _sigma(request, card, metric_card)
     seed = Seed.fresh() if request.seed is None else Seed.from_client(request.seed)
     return JobSpec(
         id=uuid.uuid4().hex,
         request=request,
         parameters=parameters,
-        sigma=_sigma(request, card, metric_card),
+        sigma=sigma,
         metric=metric,
         tolerance=_tolerance(robustness.tolerance, metric, metric_card),
         seed=str(seed),
         seed_origin=seed.origin,
         submitted_ms=int(time.time() * 1000),
+        pool=_pool(request, card, metric, metric_card, sigma) if robustness.tier == "fleet" else None,
+    )
+
+
+def _pool(
+    request: GenerateRequest, card: ModelCard, metric: Metric, metric_card: MetricCard, sigma: float | None
+) -> FleetPool:
+    """The requests this one's distance may be averaged with: one model, one noise, one metric."""
+    robustness = request.robustness
+    if robustness.mechanism != EMBEDDING or sigma is None:
+        raise InvalidInput(
+            f"tier 'fleet' pools requests under one noise on the embedding, not under mechanism "
+            f"{robustness.mechanism!r}; use mechanism {EMBEDDING!r}, or tier 'request'",
+            field="robustness.tier",
+        )
+    if request.seed is not None:
+        raise InvalidInput(
+            f"seed={request.seed!r} with tier 'fleet': a fleet certificate rests on draws nobody could choose; leave "
+            "the seed out, or use tier 'request'",
+            field="seed",
+        )
+    return FleetPool(
+        model=card.id,
+        digest=card.digest,
+        mechanism=Gaussian(sigma).to_dict(),
+        metric=metric.model_dump(mode="json", exclude_none=True),
+        # A hair more than the metric's: a served output's features are rounded when they become the centre.
+        diameter=_diameter(metric, metric_card) * _CENTRE_SLACK,
+        randomness=robustness.randomness,
     )
 
 
@@ -107,8 +140,12 @@ def _sigma(request: GenerateRequest, card: ModelCard, metric: MetricCard) -> flo
     return sigma
 
 
+def _diameter(metric: Metric, card: MetricCard) -> float:
+    return min(card.diameter, getattr(metric, "cap", None) or card.diameter)
+
+
 def _tolerance(asked: float | None, metric: Metric, card: MetricCard) -> float:
-    diameter = min(card.diameter, getattr(metric, "cap", None) or card.diameter)
+    diameter = _diameter(metric, card)
     tolerance = _DEFAULT_TOLERANCE * diameter if asked is None else asked
     if not 0 < tolerance < diameter:
         raise InvalidTolerance(

@@ -19,6 +19,10 @@ class Settings(BaseSettings):
     api_keys: list[Annotated[str, Field(min_length=1)]] = []
     """Accepted bearer keys. Empty: anyone who can reach the port may use it."""
     max_samples: int = Field(default=20_000, ge=1)
+    max_queued_samples: int = Field(default=1_000_000, ge=1)
+    """Noisy samples a model may owe to waiting jobs; beyond it requests are answered 429."""
+    fleet_confidence: float = Field(default=0.999, gt=0, lt=1)
+    """Of each window's fleet certificate."""
     max_request_bytes: int = 8 * 1024 * 1024
     """A seed image comes as base64 inside the request."""
     max_certificate_bytes: int = 32 * 1024 * 1024

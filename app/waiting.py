@@ -7,12 +7,12 @@ import contextlib
 import time
 import uuid
 from collections import defaultdict
+from collections.abc import Iterator
 
 import structlog
 
-from smoothgen.contracts import FINISHED, JobView
 from smoothgen.errors import QueueUnavailable
-from smoothgen.queue import JobStore
+from smoothgen.queue import JobState, JobStore
 
 _RECONNECT_S = 0.5
 
@@ -22,7 +22,7 @@ class Waiting:
 
     def __init__(self, store: JobStore) -> None:
         self._store = store
-        self._gateway_id = uuid.uuid4().hex
+        self.gateway_id = uuid.uuid4().hex
         self._waiting: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
         self._connected = False
         self._released = False
@@ -46,34 +46,46 @@ class Waiting:
 
     @property
     def alive(self) -> bool:
-        """Whether replies are being read right now; the gateway is not ready while they are not."""
+        """Whether replies are being read now. A dead reader would let every waiting client hang."""
         return self._connected and self._task is not None and not self._task.done()
 
-    async def until_finished(self, job_id: str, timeout_s: float) -> JobView:
-        """The job when it has ended, or as it stands after `timeout_s`. Raises NotFound, QueueUnavailable."""
-        if timeout_s <= 0:
-            return await self._store.job(job_id)
-        deadline = time.monotonic() + timeout_s
+    @contextlib.contextmanager
+    def expecting(self, job_id: str) -> Iterator[asyncio.Event]:
+        """An event set when the job's end is heard of. Enter before the job can end, so that no end is missed."""
         ended = asyncio.Event()
         self._waiting[job_id].add(ended)
         try:
-            while True:
-                ended.clear()
-                view = await self._store.watch(job_id, self._gateway_id)
-                left = deadline - time.monotonic()
-                if view.status in FINISHED or left <= 0 or self._released:
-                    return view
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(ended.wait(), left)
+            yield ended
         finally:
             self._waiting[job_id].discard(ended)
             if not self._waiting[job_id]:
                 del self._waiting[job_id]
 
+    async def until_finished(self, job_id: str, timeout_s: float) -> JobState:
+        """The job when it ends, or as it stands after the timeout. Raises NotFound, QueueUnavailable."""
+        if timeout_s <= 0:
+            return await self._store.read(job_id)
+        deadline = time.monotonic() + timeout_s
+        with self.expecting(job_id) as ended:
+            while True:
+                ended.clear()
+                # Registers first and reads second, in one step.
+                state = await self._store.read(job_id, self.gateway_id)
+                left = deadline - time.monotonic()
+                if state.ended or left <= 0 or self._released:
+                    return state
+                await self.heard(ended, left)
+
+    async def heard(self, ended: asyncio.Event, timeout_s: float) -> None:
+        """Wait for the event, the timeout, or the gateway's own end."""
+        if not self._released:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(ended.wait(), timeout_s)
+
     async def _read_forever(self) -> None:
         while not self._released:  # a Redis client may swallow the cancellation that ends this task
             try:
-                async for job_id in self._store.replies(self._gateway_id):
+                async for job_id in self._store.replies(self.gateway_id):
                     if not self._connected:
                         self._connected = True
                         self._wake_all()  # a reply may have been missed while Redis was away

@@ -16,6 +16,7 @@ SmoothGenError
 │   └── InvalidCertificate    a document that is not a certificate of a version we read
 ├── NotFound                  no such job or certificate here (or no longer)
 ├── Conflict                  the request contradicts an earlier one
+├── Overloaded                more work waits than the server takes; the message and `retry_after_s` say when to return
 ├── GenerationFailed          the model gave nothing a certificate could be made from
 ├── QueueUnavailable          Redis cannot be reached
 ├── ServerUnreachable         no SmoothGen server answers at this address (raised by the client)
@@ -101,6 +102,14 @@ class NotFound(SmoothGenError):
 
 class Conflict(SmoothGenError):
     """The request contradicts an earlier one, such as an idempotency key used for another body."""
+
+
+class Overloaded(SmoothGenError):
+    """More work waits than the server takes. `retry_after_s`: when there should be room, by measured speed."""
+
+    def __init__(self, message: str, *, retry_after_s: int) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
 
 
 class GenerationFailed(SmoothGenError):

@@ -52,6 +52,8 @@ def main() -> int:
         structlog.get_logger().error("worker_cannot_start", detail=str(error))
         return 1
     configure_logs(settings.log_format)
+    if settings.threads is not None:
+        os.environ["OMP_NUM_THREADS"] = str(settings.threads)  # read when torch is first imported, later
     try:
         asyncio.run(serve(settings))
     except (SmoothGenError, OSError, ValueError) as error:

@@ -3,36 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
 
 import structlog
 
 from smoothgen.errors import GenerationFailed
 from workers.generators import Failure, Made
 
+Item = TypeVar("Item")
 Outputs = list[Made | Failure]
-Generate = Callable[[Sequence[int]], Sequence[Made | Failure]]
+Generate = Callable[[Sequence[Item]], Sequence[Made | Failure]]
 
 _MEMORY_WORDS = ("out of memory", "not enough memory", "can't allocate memory")
 
 
 class Batcher:
-    """Runs sample indices through a generator in batches. A sample's index, never its batch, decides its noise."""
+    """Runs samples through a generator in batches. A sample's index, never its batch, decides its noise."""
 
     def __init__(self, batch_size: int) -> None:
         self.batch_size = batch_size
 
-    def run(self, indices: range, generate: Generate) -> Iterator[tuple[Sequence[int], Outputs]]:
-        """Yield (indices, outputs) batch by batch, in order."""
+    def run(self, samples: Sequence[Item], generate: Generate[Item]) -> Iterator[tuple[Sequence[Item], Outputs]]:
+        """Yield (samples, outputs) batch by batch, in order."""
         start = 0
-        while start < len(indices):
-            batch = indices[start : start + self.batch_size]
-            yield batch, self._survive(batch, generate)
+        while start < len(samples):
+            batch = samples[start : start + self.batch_size]
+            yield batch, self.survive(batch, generate)
             start += len(batch)
 
-    def _survive(self, batch: Sequence[int], generate: Generate) -> Outputs:
+    def survive(self, batch: Sequence[Item], generate: Generate[Item]) -> Outputs:
         """The outputs of every sample of a batch, in order, in as many parts as it takes."""
         outputs: Outputs = []
-        parts = [batch]
+        parts: list[Sequence[Item]] = [batch]
         while parts:
             part = parts.pop()
             whole = self._attempt(part, generate) if len(part) <= self.batch_size else None
@@ -43,7 +45,7 @@ class Batcher:
                 outputs += whole
         return outputs
 
-    def _attempt(self, batch: Sequence[int], generate: Generate) -> Outputs | None:
+    def _attempt(self, batch: Sequence[Item], generate: Generate[Item]) -> Outputs | None:
         """The outputs of a batch, None if it must be split.
 
         Returning lets go of the exception, its frames and their tensors: the halves need that memory.

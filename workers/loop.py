@@ -1,7 +1,7 @@
-"""The work loop: claim → run → store → acknowledge, and drain on SIGTERM.
+"""The work loop: claim → compute → store → acknowledge, and drain on SIGTERM.
 
 One event loop talks to Redis, one thread computes. Redis may go away at any time: the loop tries again for ever, the
-computation goes on, and its result is stored when Redis is back.
+computation goes on, and its results are stored when Redis is back.
 """
 
 from __future__ import annotations
@@ -9,25 +9,33 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TypeVar
 
 import structlog
+from smoothgen.certificates.stopping import LookResult
 
-from smoothgen.contracts import JobResult, Problem
-from smoothgen.errors import GenerationFailed, InvalidInput, QueueUnavailable
+from smoothgen.certificates.fleet import NOT_SERVED, OUTSTANDING
+from smoothgen.contracts import JobResult, JobSpec, ModelRef, Problem, written_bin
+from smoothgen.errors import GenerationFailed, QueueUnavailable
 from smoothgen.mechanisms import mechanism_from_dict
-from smoothgen.queue import Claim, WorkQueue, keys
-from workers.batches import Batcher
-from workers.job import run_job
+from smoothgen.queue import Claim, CompleteLook, Pace, WorkQueue, keys
+from workers.certifying import NONE_DRAWN, at_the_deadline, look_at, plan_of, proven_so_far, result_of
+from workers.hand import Done, Ended, HandRunner, Measured, Refused, crashed
 from workers.metrics import Metrics
+from workers.opening import Opened
 from workers.served import ServedModel
 from workers.settings import Settings
-from workers.watch import Interrupted, JobWatch
+from workers.speed import pace_of
+from workers.watch import HandWatch
 
 _CLAIM_BLOCK_MS = 1000
-_REPORT_S = 0.2  # progress is coalesced: however fast the batches, Redis hears five times a second
+_MOST_PIECES = 64
+_PULSE_S = 0.5
+"""How often Redis hears of the work in hand, and how soon a cancelled job is noticed."""
+_DEADLINES_S = 0.2
 _RECONNECT_S = 0.5
 _ANNOUNCE_S = keys.WORKER_TTL_S / 3
 
@@ -35,7 +43,7 @@ Answer = TypeVar("Answer")
 
 
 class Worker:
-    """Serves its models' jobs one after another until told to stop."""
+    """Serves its models' work, hand after hand, until told to stop."""
 
     def __init__(
         self,
@@ -47,14 +55,15 @@ class Worker:
     ) -> None:
         """`compute`: the one thread that loaded the models and runs them; shut down when the worker ends."""
         self._queue, self._models, self._settings, self._metrics = queue, models, settings, metrics
-        self._batchers = {name: Batcher(settings.batch_size) for name in models}
+        self._runners = {name: HandRunner(served, settings.batch_size) for name, served in models.items()}
+        self._workers = dict.fromkeys(models, 1)
         self._compute = compute
         self._stopping = asyncio.Event()
-        self._watch: JobWatch | None = None
+        self._watch: HandWatch | None = None
         self._log = structlog.get_logger().bind(worker=queue.worker_id)
 
     def stop(self) -> None:
-        """Take no further job; after the drain timeout, hand back the one in hand."""
+        """Take no further work; after the drain timeout, hand back what is in hand at the next batch boundary."""
         if not self._stopping.is_set():
             self._log.info("draining", timeout_s=self._settings.drain_timeout_s)
             self._stopping.set()
@@ -67,125 +76,203 @@ class Worker:
     async def run(self) -> None:
         """Serve until `stop`."""
         names = list(self._models)
-        await self._until_redis(lambda: self._queue.register(m.card for m in self._models.values()))
+        await self._until_redis(self._announce)
         self._log.info("ready", models=names)
         left = asyncio.Event()
-        announcing = asyncio.create_task(self._announce_until(left))
+        beside = [
+            asyncio.create_task(self._repeat_until(left, _ANNOUNCE_S, self._announce)),
+            asyncio.create_task(self._repeat_until(left, _DEADLINES_S, self._settle_overdue)),
+        ]
         try:
             while not self._stopping.is_set():
-                claim = await self._until_redis(lambda: self._queue.claim(names, _CLAIM_BLOCK_MS))
-                if claim is not None:
-                    await self._serve(claim)
+                # The largest capacity of its models: a hand is of one model, and the queue does not know which it is.
+                samples = max(runner.speed.capacity(runner.batch_size) for runner in self._runners.values())
+                claim = partial(
+                    self._queue.claim, names, samples=samples, pieces=_MOST_PIECES, block_ms=_CLAIM_BLOCK_MS
+                )
+                claims = await self._until_redis(claim)
+                if claims:
+                    await self._serve(claims)
         finally:
             left.set()
-            await announcing
+            await asyncio.gather(*beside)
             with contextlib.suppress(QueueUnavailable):
                 await self._queue.leave(names)
             self._compute.shutdown(wait=False)
             self._log.info("stopped")
 
-    async def _serve(self, claim: Claim) -> None:
-        model, job, started = claim.model, claim.spec.id, time.perf_counter()
-        log = self._log.bind(job=job, model=model)
+    async def _announce(self) -> None:
+        # Cards too: a Redis that came back empty must learn the models again.
+        await self._queue.register(m.card for m in self._models.values())
+        self._workers = await self._queue.announce(
+            {name: runner.speed.samples_a_second for name, runner in self._runners.items()}
+        )
+
+    async def _serve(self, claims: list[Claim]) -> None:
         if self._stopping.is_set():  # told to stop while the claim was on its way
-            await self._until_redis(lambda: self._queue.hand_back(claim), owed=True)
+            await self._until_redis(lambda: self._queue.hand_back(claims), owed=True)
             return
-        if claim.deliveries > 1:
-            self._metrics.retries.labels(model).inc()
-        if claim.deliveries > keys.MAX_DELIVERIES:
-            log.error("job_buried", deliveries=claim.deliveries)
-            self._metrics.finished.labels(model, "failed").inc()
-            await self._until_redis(lambda: self._queue.bury(claim, _poison(claim)), owed=True)
+        claims = await self._without_poison(claims)
+        if not claims:
             return
-        watch = self._watch = JobWatch(model, self._metrics)
-        computed = asyncio.Event()
-        reporting = asyncio.create_task(self._report_until(computed, claim, watch))
+        watch = self._watch = HandWatch(claims[0].model, self._metrics, claims)
+        delivered = asyncio.Event()
+        keeping = asyncio.create_task(self._keep_until(delivered, watch))
         try:
-            outcome = await self._compute_outcome(claim, watch)
+            done = await self._in_thread(self._runners[watch.model].run, watch)
+            await self._deliver(claims, done)
         finally:
             # Not cancelled: a command cut off half-way could arrive after the outcome is stored, and the Redis client
             # has been seen to swallow a cancellation.
-            computed.set()
-            await reporting
+            delivered.set()
+            await keeping
             self._watch = None
-        if outcome is None:
-            await self._until_redis(lambda: self._queue.hand_back(claim), owed=True)
-            log.info("job_handed_back", done=watch.done)
+
+    async def _without_poison(self, claims: list[Claim]) -> list[Claim]:
+        sound = []
+        for claim in claims:
+            if claim.deliveries > 1:
+                self._metrics.retries.labels(claim.model).inc()
+            if claim.deliveries <= keys.MAX_DELIVERIES:
+                sound.append(claim)
+                continue
+            self._log.error("job_buried", job=claim.spec.id, deliveries=claim.deliveries)
+            poison = _poison(claim)
+            bury = partial(self._queue.bury, claim, self._ref(claim.model), poison)
+            if await self._until_redis(bury, owed=True):
+                self._count_failure(claim.spec, poison)
+        return sound
+
+    async def _deliver(self, claims: Sequence[Claim], done: Sequence[Done]) -> None:
+        """Store what came of every piece; take the looks that are complete with it."""
+        looks = await asyncio.gather(*(self._store(*each) for each in zip(claims, done, strict=True)))
+        complete = [(claim, look) for claim, look in zip(claims, looks, strict=True) if look is not None]
+        if not complete:
             return
-        if isinstance(outcome, Problem):
-            await self._until_redis(lambda: self._queue.fail(claim, outcome), owed=True)
-            log.warning("job_failed", detail=outcome.detail)
+        decisions = await self._in_thread(lambda: [_decide(claim, look) for claim, look in complete])
+        await asyncio.gather(
+            *(self._follow(claim, look, d) for (claim, look), d in zip(complete, decisions, strict=True))
+        )
+
+    async def _store(self, claim: Claim, done: Done) -> CompleteLook | None:
+        if done is None:
+            await self._until_redis(lambda: self._queue.hand_back([claim]), owed=True)
+        elif isinstance(done, Refused):
+            await self._fail(claim, done)
+        elif isinstance(done, Ended):
+            await self._succeed(claim.spec, claim, done.result, done.opened)
+        elif isinstance(done, Measured):
+            return await self._until_redis(
+                lambda: self._queue.store(claim, done.distances, done.device_s, done.failure), owed=True
+            )
         else:
-            await self._until_redis(lambda: self._queue.succeed(claim, outcome, watch.sheet), owed=True)
-        self._count(claim, outcome, time.perf_counter() - started)
+            opening, first = done.opening, plan_of(claim.spec).sizes[0]
+            pace = self._pace(claim, first, opening.device_s / opening.generations)
+            await self._until_redis(
+                lambda: self._queue.open(claim, opening, look_end=first, pace=pace, sheet=done.sheet), owed=True
+            )
+        return None
 
-    async def _compute_outcome(self, claim: Claim, watch: JobWatch) -> JobResult | Problem | None:
-        """Run the job in the computing thread. None: stopped at a batch boundary, to be handed back."""
-        served = self._models[claim.model]
-
-        def compute() -> JobResult:
-            return run_job(
-                claim.spec,
-                served.generator,
-                served.metric(claim.spec.metric),
-                batcher=self._batchers[claim.model],
-                watch=watch,
+    async def _follow(self, claim: Claim, look: CompleteLook, decision: LookResult | JobResult | Refused) -> None:
+        """Go on to the next look, or end the job."""
+        if isinstance(decision, Refused):
+            await self._fail(claim, decision)
+        elif isinstance(decision, JobResult):
+            await self._succeed(claim.spec, claim, decision)
+        else:
+            taken = len(look.distances)
+            following = plan_of(claim.spec).next_size(taken)
+            if following is None:
+                raise GenerationFailed(f"job {claim.spec.id} goes on after its last look")
+            pace = self._pace(claim, following - taken, look.device_s / taken)
+            radius, bound = proven_so_far(claim.spec, decision.outcome)
+            await self._until_redis(
+                lambda: self._queue.advance(claim, taken, following, pace, radius, bound), owed=True
             )
 
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._compute, compute)
-        except Interrupted:
-            return None
-        except InvalidInput as error:
-            return Problem.of("invalid-request", "The request cannot be served as written", 422, str(error))
-        except GenerationFailed as error:
-            return Problem.of("generation-failed", "The model gave nothing to certify", 500, str(error))
-        except Exception as error:  # the job fails, the worker lives
-            self._log.exception("job_crashed", job=claim.spec.id)
-            return Problem.of(
-                "worker-error",
-                "The worker failed",
-                500,
-                f"the worker failed with {type(error).__name__}; its log has the cause under job {claim.spec.id}",
-            )
+    def _pace(self, claim: Claim, samples: int, seconds_a_sample: float) -> Pace:
+        return pace_of(
+            samples,
+            samples_a_second=1 / max(seconds_a_sample, 1e-9),
+            batch_size=self._runners[claim.model].batch_size,
+            workers=self._workers[claim.model],
+        )
 
-    def _count(self, claim: Claim, outcome: JobResult | Problem, seconds: float) -> None:
-        model = claim.model
-        self._metrics.job_seconds.labels(model).observe(seconds)
-        if isinstance(outcome, Problem):
-            kind = "failed"
-        elif outcome.certificate is None:
-            kind = "abstention"
-        else:
-            kind = "certificate"
-            mechanism = mechanism_from_dict(outcome.certificate["mechanism"])
-            radius = outcome.certificate["radius"] / mechanism.effective_sigma
-            self._metrics.radius.labels(model, claim.spec.metric.name).observe(radius)
-        self._metrics.finished.labels(model, kind).inc()
+    async def _succeed(
+        self, spec: JobSpec, claim: Claim | None, result: JobResult, opened: Opened | None = None
+    ) -> None:
+        fleet_bin = "" if opened is None or opened.fleet_bin is None else written_bin(opened.fleet_bin)
+        sheet = None if opened is None else opened.sheet
+        first = await self._until_redis(
+            lambda: self._queue.succeed(spec, result, claim=claim, sheet=sheet, fleet_bin=fleet_bin), owed=True
+        )
+        if first:
+            self._log.info("job_ended", job=spec.id, certified=result.certificate is not None)
+            self._count(spec, result)
 
-    async def _report_until(self, computed: asyncio.Event, claim: Claim, watch: JobWatch) -> None:
-        """Publish progress and keep the lease while the job is computed."""
-        reported, output_reported, beat = -1, False, 0.0
-        while not computed.is_set():
+    async def _fail(self, claim: Claim, refused: Refused) -> None:
+        fleet_bin = "" if claim.spec.pool is None else written_bin(NOT_SERVED if refused.noiseless else OUTSTANDING)
+        first = await self._until_redis(
+            lambda: self._queue.fail(claim, self._ref(claim.model), refused.problem, fleet_bin=fleet_bin), owed=True
+        )
+        if first:
+            self._count_failure(claim.spec, refused.problem)
+
+    async def _settle_overdue(self) -> None:
+        """Certify jobs whose deadline has passed with the samples they have, whoever works on them."""
+        for spec, opening, look in await self._queue.overdue(self._models):
+            distances = NONE_DRAWN if look is None else look.distances
+            if opening is None:
+                await self._queue.expire(spec, self._ref(spec.request.model), _no_output(spec))
+                continue
+            device_s = opening.device_s if look is None else look.device_s
+            failure = "" if look is None else look.failure
+            # Not in the computing thread, which may be busy for longer than the deadline allows.
+            result = await asyncio.to_thread(at_the_deadline, spec, opening, distances, failure, device_s)
+            await self._succeed(spec, None, result)
+
+    def _ref(self, model: str) -> ModelRef:
+        card = self._models[model].card
+        return ModelRef(name=card.id, revision=card.revision, digest=card.digest)
+
+    def _count(self, spec: JobSpec, result: JobResult) -> None:
+        model = spec.request.model
+        self._metrics.job_seconds.labels(model).observe(max(0.0, time.time() - spec.submitted_ms / 1000))
+        self._metrics.job_samples.labels(model).observe(result.usage.overhead)
+        self._metrics.finished.labels(model, "abstention" if result.certificate is None else "certificate").inc()
+        if result.certificate is not None:
+            mechanism = mechanism_from_dict(result.certificate["mechanism"])
+            radius = result.certificate["radius"] / mechanism.effective_sigma
+            self._metrics.radius.labels(model, spec.metric.name).observe(radius)
+
+    def _count_failure(self, spec: JobSpec, problem: Problem) -> None:
+        self._log.warning("job_failed", job=spec.id, detail=problem.detail)
+        self._metrics.finished.labels(spec.request.model, "failed").inc()
+
+    async def _keep_until(self, delivered: asyncio.Event, watch: HandWatch) -> None:
+        """Publish progress, notice cancelled jobs and keep the lease while a hand is computed and delivered."""
+        beat = time.monotonic()
+        while not await _set_within(delivered, min(_PULSE_S, self._settings.lease_s / 6)):
             with contextlib.suppress(QueueUnavailable):  # try again at the next tick
-                if watch.done != reported:
-                    output = None if output_reported else watch.output
-                    done = watch.done
-                    await self._queue.report(claim, done, output)
-                    reported, output_reported = done, output_reported or output is not None
+                watch.ended |= await self._queue.pulse(watch.openings())
                 if time.monotonic() - beat > self._settings.lease_s / 3:
-                    await self._queue.heartbeat(claim)
+                    await self._queue.heartbeat(watch.claims)
                     beat = time.monotonic()
-            await _set_within(computed, _REPORT_S)
 
-    async def _announce_until(self, left: asyncio.Event) -> None:
-        while not await _set_within(left, _ANNOUNCE_S):
-            with contextlib.suppress(QueueUnavailable):
-                # Cards too: a Redis that came back empty must learn the models again.
-                await self._queue.register(m.card for m in self._models.values())
+    async def _repeat_until(self, left: asyncio.Event, every_s: float, step: Callable[[], Awaitable[None]]) -> None:
+        while not await _set_within(left, every_s):
+            try:
+                await step()
+            except QueueUnavailable:
+                continue
+            except Exception:  # the next round may succeed; a dead task would be noticed by nobody
+                self._log.exception("step_failed", step=step.__name__)
+
+    async def _in_thread(self, call: Callable[..., Answer], *arguments: object) -> Answer:
+        return await asyncio.get_running_loop().run_in_executor(self._compute, call, *arguments)
 
     async def _until_redis(self, call: Callable[[], Awaitable[Answer]], *, owed: bool = False) -> Answer | None:
-        """Call until Redis answers. Returns None when told to stop: at once, or after the drain timeout where a job's
+        """Call until Redis answers. Returns None when told to stop: at once, or after the drain timeout where an
         outcome is `owed`."""
         give_up: float | None = None
         while True:
@@ -200,6 +287,23 @@ class Worker:
                 await asyncio.sleep(_RECONNECT_S)
 
 
+def _decide(claim: Claim, look: CompleteLook) -> LookResult | JobResult | Refused:
+    """What a complete look leads to: more samples, the result, or a problem."""
+    spec, opening = claim.spec, claim.opening
+    try:
+        if opening is None:
+            raise GenerationFailed(f"job {spec.id} has a look and no opening")
+        taken = look_at(spec, opening, look.distances, look.failure)
+        if taken.stop is None:
+            return taken
+        return result_of(spec, opening, taken.outcome, look.distances, look.device_s)
+    except GenerationFailed as error:
+        problem = Problem.of("generation-failed", "The model gave nothing to certify", 500, str(error))
+        return Refused(problem, noiseless=False)
+    except Exception as error:  # the job fails, the worker lives
+        return crashed(spec.id, error)
+
+
 async def _set_within(event: asyncio.Event, seconds: float) -> bool:
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(event.wait(), seconds)
@@ -211,6 +315,16 @@ def _poison(claim: Claim) -> Problem:
         "job-abandoned",
         "No worker survived this job",
         500,
-        f"{claim.deliveries - 1} workers took this job and fell silent; it was given up. The operator finds it in the "
-        f"dead letters of model {claim.model!r}",
+        f"{claim.deliveries - 1} workers took a piece of this job and fell silent; it was given up. The operator finds "
+        f"it in the dead letters of model {claim.model!r}",
+    )
+
+
+def _no_output(spec: JobSpec) -> Problem:
+    return Problem.of(
+        "deadline-passed",
+        "The deadline passed before there was an output",
+        504,
+        f"deadline_s={spec.request.robustness.deadline_s!r} passed before the first sample was drawn; give more time, "
+        "or send it again when the server is less busy",
     )

@@ -33,10 +33,17 @@ class Metrics:
         )
         self.job_seconds = Histogram(
             "smoothgen_job_seconds",
-            "Time from claim to stored result",
+            "Time from submission to stored result",
             ["model"],
             registry=self.registry,
             buckets=(0.05, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600),
+        )
+        self.job_samples = Histogram(
+            "smoothgen_job_samples",
+            "Model generations a job took, selection included",
+            ["model"],
+            registry=self.registry,
+            buckets=(1, 2, 50, 100, 150, 200, 300, 400, 500, 750, 1000, 2000, 5000, 10_000),
         )
         self.radius = Histogram(
             "smoothgen_radius_in_sigmas",
@@ -47,7 +54,7 @@ class Metrics:
         )
         self.retries = Counter(
             "smoothgen_job_retries_total",
-            "Jobs taken over from a worker that fell silent",
+            "Pieces of work taken over from a worker that fell silent",
             ["model"],
             registry=self.registry,
         )

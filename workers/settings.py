@@ -32,7 +32,9 @@ class Settings(BaseSettings):
     calibrations: Path | None = None
     """A folder of calibrations written by `smoothgen calibrate`; they win over the shipped ones."""
     metrics_port: int | None = None
-    drain_timeout_s: float = Field(default=300.0, ge=0)
-    """After SIGTERM, how long the job in hand may take before it is handed back."""
+    threads: int | None = Field(default=None, ge=1)
+    """CPU threads the model computes with. Workers of one machine share its cores, or fight for them."""
+    drain_timeout_s: float = Field(default=30.0, ge=0)
+    """After SIGTERM, how long the work in hand may take before it is handed back at the next batch boundary."""
     lease_s: float = Field(default=keys.LEASE_S, gt=0)
     log_format: Literal["json", "console"] = "json"

@@ -1,37 +1,37 @@
-"""What the computing thread and the event loop tell each other about the job in hand."""
+"""What the computing thread and the event loop tell each other about the work in hand."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from smoothgen.contracts import Output
+from smoothgen.queue import Claim
 from workers.metrics import Metrics
 
 
-class Interrupted(Exception):
-    """The job was stopped at a batch boundary; it is handed back, not failed."""
-
-
 @dataclass
-class JobWatch:
-    """Written by the computing thread, read by the event loop. Single values only, so no lock is needed."""
+class HandWatch:
+    """Written by one thread, read by the other. Single values and atomic set operations only, so no lock is needed.
+
+    stop: set by the event loop to end the hand at the next batch boundary. ended: jobs whose remaining samples nobody
+    wants any more. drawn: samples done of every piece, by its place in the hand.
+    """
 
     model: str
     metrics: Metrics
-    done: int = 0
-    output: Output | None = None
-    sheet: bytes | None = None
-    stop: bool = field(default=False)
+    claims: list[Claim]
+    stop: bool = False
+    ended: set[str] = field(default_factory=set)
+    drawn: list[int] = field(init=False)
 
-    def output_chosen(self, output: Output, sheet: bytes | None) -> None:
-        """Keep the output and the picture of the samples for the next progress report."""
-        self.output, self.sheet = output, sheet
+    def __post_init__(self) -> None:
+        self.drawn = [0] * len(self.claims)
 
     def batch_done(self, samples: int, failed: int, seconds: float) -> None:
-        """Count a batch; raises Interrupted when asked to stop."""
-        self.done += samples
+        """Count a batch."""
         self.metrics.samples.labels(self.model, "whole").inc(samples - failed)
         self.metrics.samples.labels(self.model, "failed").inc(failed)
         self.metrics.batch_seconds.labels(self.model).observe(seconds)
-        if self.stop:
-            raise Interrupted
+
+    def openings(self) -> dict[str, int]:
+        """The jobs in hand, each with the samples drawn of its opening, −1 where the piece is none."""
+        return {claim.spec.id: self.drawn[i] if claim.opens else -1 for i, claim in enumerate(self.claims)}

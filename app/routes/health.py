@@ -8,6 +8,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from app.dependencies import Gateway, GatewayDep
 from app.errors import problem_response
+from app.fleet import show_fleet
 from app.routes.jobs import PROBLEMS
 from smoothgen.contracts import Problem
 from smoothgen.errors import QueueUnavailable
@@ -51,8 +52,13 @@ async def metrics(gateway: GatewayDep) -> Response:
     instruments.ready.set(await _is_ready(gateway))
     try:
         models = [served.card.id for served in await gateway.store.models()]
-        for model, jobs in (await gateway.store.queued(models)).items():
-            instruments.queued.labels(model).set(jobs)
+        for model, (pieces, samples) in (await gateway.store.backlogs(models)).items():
+            instruments.queued.labels(model).set(pieces)
+            instruments.owed.labels(model).set(samples)
+        for model, rate in (await gateway.store.rates(models)).items():
+            instruments.rate.labels(model).set(rate)
+        await show_fleet(gateway)
     except QueueUnavailable:
-        instruments.queued.clear()  # an old number would look like a fresh one
+        for gauge in (instruments.queued, instruments.owed, instruments.rate):
+            gauge.clear()  # an old number would look like a fresh one
     return Response(generate_latest(instruments.registry), media_type=CONTENT_TYPE_LATEST)

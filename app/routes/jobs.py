@@ -10,6 +10,7 @@ from app.dependencies import GatewayDep, PreferHeader, require_api_key, wait_sec
 from app.errors import PROBLEM_JSON, problem_response
 from smoothgen.contracts import FINISHED, JobView
 from smoothgen.errors import NotFound
+from smoothgen.queue import JobState
 
 router = APIRouter(prefix="/jobs", tags=["jobs"], dependencies=[Depends(require_api_key)])
 
@@ -21,16 +22,13 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
 }
 
 
-def view_response(view: JobView, *, unfinished: int) -> Response:
+def job_response(job: JobState, *, unfinished: int) -> Response:
     """A job as JSON; `unfinished` is the status code for one that has not ended."""
-    headers = {} if view.status in FINISHED else {"Location": f"/jobs/{view.id}", "Retry-After": "1"}
-    if view.status == "failed" and view.error is not None and unfinished == 202:
-        return problem_response(view.error.model_copy(update={"instance": f"/jobs/{view.id}"}))
+    headers = {} if job.ended else {"Location": f"/jobs/{job.id}", "Retry-After": "1"}
+    if job.status == "failed" and unfinished == 202 and job.view.error is not None:
+        return problem_response(job.view.error.model_copy(update={"instance": f"/jobs/{job.id}"}))
     return Response(
-        view.model_dump_json(exclude_none=True),
-        status_code=200 if view.status in FINISHED else unfinished,
-        media_type="application/json",
-        headers=headers,
+        job.text, status_code=200 if job.ended else unfinished, media_type="application/json", headers=headers
     )
 
 
@@ -39,8 +37,14 @@ async def read_job(job_id: str, gateway: GatewayDep, prefer: PreferHeader) -> Re
     """The job's state, output and certificate. `Prefer: wait=N` answers when it ends, N seconds at the most."""
     wait_s = wait_seconds(prefer, 0.0, gateway.settings.max_wait_s)
     if wait_s > 0:
-        return view_response(await gateway.waiting.until_finished(job_id, wait_s), unfinished=200)
-    return view_response(await gateway.store.job(job_id), unfinished=200)
+        return job_response(await gateway.waiting.until_finished(job_id, wait_s), unfinished=200)
+    return job_response(await gateway.store.read(job_id), unfinished=200)
+
+
+@router.delete("/{job_id}", response_model=JobView, responses=PROBLEMS)
+async def cancel_job(job_id: str, gateway: GatewayDep) -> Response:
+    """Cancel a job: no further batch of it is begun. One that has ended stays as it is, and is the answer."""
+    return job_response(await gateway.store.cancel(job_id), unfinished=200)
 
 
 @router.get(
@@ -50,7 +54,7 @@ async def read_job(job_id: str, gateway: GatewayDep, prefer: PreferHeader) -> Re
 )
 async def read_output(job_id: str, gateway: GatewayDep) -> Response:
     """The output's exact bytes, as its digest in the certificate covers them."""
-    view = await gateway.store.job(job_id)
+    view = (await gateway.store.read(job_id)).view
     if view.output is None:
         raise NotFound(
             f"job {job_id!r} has no output: it is {view.status}"
@@ -62,5 +66,5 @@ async def read_output(job_id: str, gateway: GatewayDep) -> Response:
 @router.get("/{job_id}/samples", responses={200: {"content": {"image/png": {}}}, **PROBLEMS}, response_class=Response)
 async def read_samples(job_id: str, gateway: GatewayDep) -> Response:
     """A contact sheet of an image job's noisy selection samples. An illustration, no part of the certificate."""
-    await gateway.store.job(job_id)  # an unknown job is the clearer answer
+    await gateway.store.read(job_id)  # an unknown job is the clearer answer
     return Response(await gateway.store.samples(job_id), media_type="image/png")

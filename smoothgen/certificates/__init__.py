@@ -13,6 +13,7 @@ from smoothgen.certificates.certificate import Abstention, Certificate, Claims, 
 from smoothgen.certificates.certify import certify
 from smoothgen.certificates.document import from_document, load_certificate, save_certificate, to_document
 from smoothgen.certificates.evidence import Evidence
+from smoothgen.certificates.looks import LookPlan
 from smoothgen.certificates.provenance import (
     MetricIdentity,
     ModelIdentity,
@@ -22,6 +23,7 @@ from smoothgen.certificates.provenance import (
     Sampling,
     Threat,
 )
+from smoothgen.certificates.universal import certify_universal
 from smoothgen.certificates.verify import Check, Verification, verify
 
 __all__ = [
@@ -31,6 +33,7 @@ __all__ = [
     "Claims",
     "Deviation",
     "Evidence",
+    "LookPlan",
     "MetricIdentity",
     "ModelIdentity",
     "OutputIdentity",
@@ -42,6 +45,7 @@ __all__ = [
     "Verification",
     "attacked_probability",
     "certify",
+    "certify_universal",
     "from_document",
     "load_certificate",
     "save_certificate",

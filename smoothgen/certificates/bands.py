@@ -7,8 +7,9 @@ construction gets a new name.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from types import MappingProxyType
 from typing import Final
 
@@ -16,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import betainccinv
 
-from smoothgen.certificates.bounds import attacked_probability, worst_event_shift
+from smoothgen.certificates.bounds import Probabilities, attacked_probability
 from smoothgen.certificates.rounding import RELATIVE_SLACK, round_up
 from smoothgen.errors import InvalidAlpha, InvalidDistances, UnknownName
 
@@ -39,11 +40,19 @@ class SurvivalBand:
 
     def integral_of_worst_shift(self, radius_in_sigmas: NDArray[np.float64]) -> NDArray[np.float64]:
         """∫₀^{D_c} W_r(P(R > t)) dt for every r, shape (m,) → (m,): the right side of T2, rounded up."""
-        shifts = worst_event_shift(self.levels[None, :], radius_in_sigmas[:, None])
+        shifts = self._probabilities.worst_shifts(radius_in_sigmas)
         # numpy's pairwise sum, not a BLAS product: its error is below the slack at any length, and a row's value does
         # not depend on how many rows are computed with it.
-        integrals: NDArray[np.float64] = (shifts * np.diff(self.edges)).sum(axis=1) * (1 + RELATIVE_SLACK)
+        integrals: NDArray[np.float64] = (shifts * self._lengths).sum(axis=1) * (1 + RELATIVE_SLACK)
         return integrals
+
+    @cached_property
+    def _probabilities(self) -> Probabilities:
+        return Probabilities(self.levels[None, :])
+
+    @cached_property
+    def _lengths(self) -> NDArray[np.float64]:
+        return np.diff(self.edges)
 
     def survival_upper_bound(self, distance: float) -> float:
         """The upper bound on P(R > distance); 0 at and beyond D_c. Raises InvalidDistances for NaN."""
@@ -59,9 +68,14 @@ class SurvivalBand:
 
         Always an edge of the band (an order statistic); D_c where no level is small enough.
         """
-        proven = np.flatnonzero(attacked_probability(self.levels, radius_in_sigmas) <= gamma)
+        return self.attacked_quantiles((gamma,), radius_in_sigmas)[0]
+
+    def attacked_quantiles(self, gammas: Sequence[float], radius_in_sigmas: float) -> list[float]:
+        """`attacked_quantile` for several gammas."""
+        attacked = attacked_probability(self.levels, radius_in_sigmas)
         bound = float(self.edges[-1])
-        return min(round_up(float(self.edges[proven[0]])), bound) if proven.size else bound
+        proven = [np.flatnonzero(attacked <= gamma) for gamma in gammas]
+        return [min(round_up(float(self.edges[p[0]])), bound) if p.size else bound for p in proven]
 
 
 @dataclass(frozen=True)
@@ -82,7 +96,7 @@ def require_alpha(alpha: float) -> None:
         )
 
 
-def _grid_ranks(n: int, alpha: float) -> NDArray[np.int64]:
+def grid_ranks(n: int, alpha: float) -> NDArray[np.int64]:
     """Ranks m₀ = 0 < m₁ < … < n (how many samples lie above), in steps of max(1, 0.35·√(m·ln(20/α)))."""
     require_alpha(alpha)
     log_term = math.log(20 / alpha)
@@ -109,11 +123,20 @@ def _beta_upper_quantile(ranks: NDArray[np.int64], n: int, alphas: NDArray[np.fl
     return np.minimum(1.0, quantile)
 
 
+@lru_cache(maxsize=256)  # a server certifies at a few n and alpha, thousands of times
+def _grid(n: int, alpha: float) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """The grid of ranks and the level of each: they do not depend on the distances."""
+    ranks = grid_ranks(n, alpha)
+    levels = _beta_upper_quantile(ranks, n, _rank_alphas(len(ranks), alpha))
+    for shared in (ranks, levels):
+        shared.setflags(write=False)
+    return ranks, levels
+
+
 def _order_statistics(ordered: NDArray[np.float64], bound: float, alpha: float) -> SurvivalBand:
     """P(R > R_(n−m)) is stochastically at most Beta(m+1, n−m), ties and atoms included (docs/theory)."""
     n = len(ordered)
-    ranks = _grid_ranks(n, alpha)
-    levels = _beta_upper_quantile(ranks, n, _rank_alphas(len(ranks), alpha))
+    ranks, levels = _grid(n, alpha)
     # ordered[n−1−m] has m samples behind it: P(R > it) ≤ level, and so for every t up to the next grid rank.
     # Read from small t to large: 1 below the last grid rank's distance, rank 0 from the largest sample to D_c.
     distances = np.minimum(ordered[n - 1 - ranks], bound)
@@ -122,7 +145,7 @@ def _order_statistics(ordered: NDArray[np.float64], bound: float, alpha: float) 
 
 
 def _order_statistics_split(n: int, alpha: float) -> Mapping[str, float]:
-    alphas = _rank_alphas(len(_grid_ranks(n, alpha)), alpha)
+    alphas = _rank_alphas(len(_grid(n, alpha)[0]), alpha)
     return {"rank_0": float(alphas[0]), "each_other_rank": float(alphas[-1]), "grid_ranks": len(alphas)}
 
 
@@ -145,9 +168,26 @@ def _two_valued_split(n: int, alpha: float) -> Mapping[str, float]:
     return {"exceedance": alpha}
 
 
+def _no_samples(ordered: NDArray[np.float64], bound: float, alpha: float) -> SurvivalBand:
+    """Every distance may be D_c: what is known without a sample, and then min(T1, T2) is T1."""
+    del alpha
+    if len(ordered):
+        raise InvalidDistances(
+            f"band 'no-samples/v1' takes no distances, got {len(ordered)}; use band='order-statistics/v1'",
+            field="band",
+        )
+    return SurvivalBand(edges=np.array([0.0, bound]), levels=np.array([1.0]))
+
+
+def _no_samples_split(n: int, alpha: float) -> Mapping[str, float]:
+    del n, alpha
+    return {}  # it cannot fail, so it spends nothing
+
+
 ORDER_STATISTICS: Final = Band("order-statistics/v1", _order_statistics, _order_statistics_split)
 TWO_VALUED: Final = Band("two-valued/v1", _two_valued, _two_valued_split)
-BANDS: Final[Mapping[str, Band]] = MappingProxyType({b.name: b for b in (ORDER_STATISTICS, TWO_VALUED)})
+NO_SAMPLES: Final = Band("no-samples/v1", _no_samples, _no_samples_split)
+BANDS: Final[Mapping[str, Band]] = MappingProxyType({b.name: b for b in (ORDER_STATISTICS, TWO_VALUED, NO_SAMPLES)})
 
 
 def band_by_name(name: str) -> Band:

@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smoothgen.certificates.bands import SurvivalBand, band_by_name
-from smoothgen.certificates.bounds import attacked_probability, universal_w1_bound
+from smoothgen.certificates.bounds import attacked_probability, universal_w1_bound, universal_w1_bounds
 from smoothgen.certificates.evidence import Evidence
+from smoothgen.certificates.looks import LookPlan
 from smoothgen.certificates.provenance import Provenance
 from smoothgen.certificates.rounding import RELATIVE_SLACK, complement, round_up
 from smoothgen.errors import InvalidAlpha
@@ -40,7 +41,8 @@ class Claims:
 
     radius: the certified radius ε_c at the tolerance, rounded down, in embedding units.
     w1_bound: the W₁ bound at the asked epsilon (at the radius where none was asked), rounded up.
-    curve: (epsilon, W₁ bound) pairs. stays: for label metrics, (epsilon, least probability that the answer stays).
+    curve: (epsilon, W₁ bound) pairs. deviation: T3, nothing where nothing was sampled.
+    stays: for label metrics, (epsilon, least probability that the answer stays).
     """
 
     radius: float
@@ -57,6 +59,9 @@ class Certificate:
     With probability at least `confidence` over the server's noise, for EVERY epsilon at once: no attack on the
     embedding of l2 norm ≤ epsilon moves the output distribution by more than `w1_bound(epsilon)` in Wasserstein-1.
     (T1 and T2 of docs/theory; `deviation` and `stays` are T3, under the same confidence.)
+
+    alpha: the total. looks: where the job could have stopped earlier, or went on after an earlier look; the claims are
+    then made with the share of the look that was taken, and the confidence covers all looks together.
     """
 
     evidence: Evidence
@@ -70,6 +75,7 @@ class Certificate:
     provenance: Provenance = field(default_factory=Provenance)
     id: str | None = None
     requested_at: str | None = None
+    looks: LookPlan | None = None
 
     @property
     def radius(self) -> float:
@@ -86,6 +92,11 @@ class Certificate:
         return complement(self.alpha)
 
     @property
+    def look_alpha(self) -> float:
+        """What the claims spend: alpha, or the share of the look taken. Raises InvalidDistances off the plan."""
+        return self.alpha if self.looks is None else self.looks.alphas[self.looks.look_at(self.evidence.samples)]
+
+    @property
     def curve(self) -> tuple[tuple[float, float], ...]:
         """The stated (epsilon, W₁ bound) pairs."""
         return self.claims.curve
@@ -93,14 +104,15 @@ class Certificate:
     @cached_property
     def survival(self) -> SurvivalBand:
         """Upper bounds on P(R > t), simultaneous over t with probability ≥ 1 − alpha."""
-        return band_by_name(self.band).build(self.evidence.ordered, self.evidence.bound, self.alpha)
+        return band_by_name(self.band).build(self.evidence.ordered, self.evidence.bound, self.look_alpha)
 
     def w1_bound(self, epsilon: float) -> float:
         """Upper bound on W₁ under any attack of norm ≤ epsilon: min(T1, T2), rounded up, metric units.
 
         Raises InvalidEpsilon unless epsilon ≥ 0 and finite.
         """
-        return round_up(float(w1_bounds(self.evidence, self.survival, self.mechanism, np.array([epsilon]))[0]))
+        diameter = self.evidence.diameter
+        return round_up(float(w1_bounds(diameter, self.survival, self.mechanism, np.array([epsilon]))[0]))
 
     def deviation(self, epsilon: float, gamma: float) -> float:
         """T3: the distance t such that under any attack of norm ≤ epsilon, P(‖f(Y′) − c‖ > t) ≤ gamma.
@@ -133,6 +145,7 @@ class Reason(StrEnum):
 
     RADIUS_OUT_OF_REACH = "radius_out_of_reach"
     TOO_FEW_SAMPLES = "too_few_samples"
+    DEADLINE = "deadline"
 
 
 @dataclass(frozen=True)
@@ -145,14 +158,13 @@ class Abstention:
 
 
 def w1_bounds(
-    evidence: Evidence, survival: SurvivalBand, mechanism: Mechanism, epsilons: NDArray[np.float64]
+    diameter: float, survival: SurvivalBand, mechanism: Mechanism, epsilons: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """min(T1, T2) at every epsilon, shape (m,) → (m,), past the error of its own arithmetic but in full digits."""
-    r = np.array([mechanism.radius_in_sigmas(float(e)) for e in epsilons])
-    universal = np.array([universal_w1_bound(evidence.diameter, float(x)) for x in r])
-    spread = survival.integral_of_worst_shift(r)
+    r = np.array([mechanism.radius_in_sigmas(e) for e in epsilons.tolist()])
+    smaller = np.minimum(universal_w1_bounds(diameter, r), survival.integral_of_worst_shift(r))
     # No two laws are further apart than the diameter, whatever the rounding adds.
-    bounds: NDArray[np.float64] = np.minimum(np.minimum(universal, spread) * (1 + RELATIVE_SLACK), evidence.diameter)
+    bounds: NDArray[np.float64] = np.minimum(smaller * (1 + RELATIVE_SLACK), diameter)
     return bounds
 
 

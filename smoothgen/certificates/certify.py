@@ -1,36 +1,19 @@
-"""From distances to a certificate or an abstention. One function, and the search for the radius."""
+"""From distances to a certificate or an abstention: one function, and its door."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from typing import Final
 
-import numpy as np
 from numpy.typing import ArrayLike
 
-from smoothgen.certificates.bands import ORDER_STATISTICS, SurvivalBand, band_by_name, require_alpha
-from smoothgen.certificates.bounds import attacked_probability, total_variation_radius
-from smoothgen.certificates.certificate import (
-    Abstention,
-    Certificate,
-    Claims,
-    Deviation,
-    Reason,
-    output_deviation,
-    w1_bounds,
-)
+from smoothgen.certificates.bands import ORDER_STATISTICS, require_alpha
+from smoothgen.certificates.certificate import Abstention, Certificate, Reason
+from smoothgen.certificates.claims import derive_claims
 from smoothgen.certificates.evidence import Evidence
+from smoothgen.certificates.looks import LookPlan
 from smoothgen.certificates.provenance import Provenance
-from smoothgen.certificates.rounding import round_down, round_up
 from smoothgen.errors import InvalidDistances, InvalidEpsilon, InvalidTolerance
 from smoothgen.mechanisms import Mechanism
-
-CURVE_POINTS: Final = 33
-LARGEST_RADIUS_IN_SIGMAS: Final = 64.0
-"""Where the radius search ends: TV is 1 to the last bit from 17σ on, so a bound still below the tolerance here stays
-below it for ever, and the radius is stated as 64σ."""
-DEVIATION_GAMMAS: Final = (0.5, 0.1, 0.05, 0.01)
 
 
 def certify(
@@ -44,6 +27,7 @@ def certify(
     epsilon: float | None = None,
     band: str = ORDER_STATISTICS.name,
     provenance: Provenance | None = None,
+    plan: LookPlan | None = None,
 ) -> Certificate | Abstention:
     """Certify a smoothed generator from the distances of independent outputs to a fixed centre (T1, T2, T3).
 
@@ -61,53 +45,66 @@ def certify(
             `Abstention`. Without it, the certificate says how large its radius is and never abstains for being small.
         band: "order-statistics/v1" for any distances; "two-valued/v1" where only 0 and `bound` can occur.
         provenance: what the certificate is about.
+        plan: fixed before any sample was drawn, where the job may stop early or look again. The distances are those of
+            one of its looks, and the claims are made with that look's share of alpha; the confidence, 1 − alpha, covers
+            whichever look is taken, however it was chosen. Without a plan: one look, all of alpha.
 
     Returns:
         A Certificate, or an Abstention when the asked epsilon is out of reach or every sample failed.
 
     Raises:
-        InvalidDistances, InvalidMetric, InvalidAlpha, InvalidTolerance, InvalidEpsilon, UnknownName.
+        InvalidDistances (also for a number of distances that is no look of the plan), InvalidMetric, InvalidAlpha (also
+        for looks that spend more than alpha), InvalidTolerance, InvalidEpsilon, UnknownName.
     """
     evidence = Evidence.from_measurements(distances, bound=bound, diameter=diameter)
     # Plain floats: a numpy scalar or an int prints differently, and the certificate is read back as floats.
     alpha, tolerance, epsilon = float(alpha), float(tolerance), None if epsilon is None else float(epsilon)
     provenance = provenance or Provenance()
-    require_sound_request(evidence, alpha, tolerance, epsilon, provenance)
+    require_sound_request(evidence, alpha, tolerance, epsilon)
+    require_sound_output(provenance)
+    look_alpha = look_share(plan, evidence.samples, alpha)
     if evidence.failed == evidence.samples:
         return Abstention(Reason.TOO_FEW_SAMPLES, f"all {evidence.samples} samples failed")
     claims = derive_claims(
         evidence,
         mechanism,
-        alpha=alpha,
+        alpha=look_alpha,
         tolerance=tolerance,
         epsilon=epsilon,
         band=band,
         provenance=provenance,
     )
-    if epsilon is not None and claims.w1_bound > tolerance:
-        return Abstention(
-            Reason.RADIUS_OUT_OF_REACH,
-            f"the W1 bound at epsilon={epsilon!r} is {claims.w1_bound!r}, above the tolerance {tolerance!r}; "
-            f"the radius proven with {evidence.samples} samples is {claims.radius!r}",
-            claims.curve,
+    return conclude(
+        Certificate(
+            evidence=evidence,
+            mechanism=mechanism,
+            alpha=alpha,
+            tolerance=tolerance,
+            epsilon=epsilon,
+            claims=claims,
+            band=band,
+            provenance=provenance,
+            looks=None if plan is None or plan == LookPlan.single(evidence.samples, alpha) else plan,
         )
-    return Certificate(
-        evidence=evidence,
-        mechanism=mechanism,
-        alpha=alpha,
-        tolerance=tolerance,
-        epsilon=epsilon,
-        claims=claims,
-        band=band,
-        provenance=provenance,
     )
 
 
-def require_sound_request(
-    evidence: Evidence, alpha: float, tolerance: float, epsilon: float | None, provenance: Provenance
-) -> None:
-    """The door of `certify` and `verify` alike. Raises InvalidAlpha, InvalidTolerance, InvalidEpsilon or
-    InvalidDistances."""
+def conclude(certificate: Certificate) -> Certificate | Abstention:
+    """The certificate, or the abstention where its bound at the asked epsilon is above the tolerance."""
+    claims, epsilon, tolerance = certificate.claims, certificate.epsilon, certificate.tolerance
+    if epsilon is None or claims.w1_bound <= tolerance:
+        return certificate
+    samples = certificate.evidence.samples
+    return Abstention(
+        Reason.RADIUS_OUT_OF_REACH,
+        f"the W1 bound at epsilon={epsilon!r} is {claims.w1_bound!r}, above the tolerance {tolerance!r}; "
+        f"the radius proven {f'with {samples} samples' if samples else 'without samples'} is {claims.radius!r}",
+        claims.curve,
+    )
+
+
+def require_sound_request(evidence: Evidence, alpha: float, tolerance: float, epsilon: float | None) -> None:
+    """The door of `certify` and `verify` alike. Raises InvalidAlpha, InvalidTolerance or InvalidEpsilon."""
     require_alpha(alpha)
     if not 0 < tolerance < evidence.diameter:  # refuses NaN too
         raise InvalidTolerance(
@@ -117,109 +114,25 @@ def require_sound_request(
         )
     if epsilon is not None and not (math.isfinite(epsilon) and epsilon > 0):
         raise InvalidEpsilon(f"epsilon must be a positive finite number, got {epsilon!r}", field="epsilon")
-    if provenance.output is not None:
-        distance = provenance.output.distance_to_centre
-        # A negative one would put the deviation from the output below the deviation from the centre.
-        if not (math.isfinite(distance) and distance >= 0):
-            raise InvalidDistances(
-                f"output.distance_to_centre must be a finite number of at least 0, got {distance!r}",
-                field="output.distance_to_centre",
-            )
 
 
-def derive_claims(
-    evidence: Evidence,
-    mechanism: Mechanism,
-    *,
-    alpha: float,
-    tolerance: float,
-    epsilon: float | None,
-    band: str,
-    provenance: Provenance,
-) -> Claims:
-    """Everything a certificate states, from its evidence. `verify` calls this again and compares."""
-    survival = band_by_name(band).build(evidence.ordered, evidence.bound, alpha)
-
-    def bounds(epsilons: Iterable[float]) -> list[float]:
-        values = w1_bounds(evidence, survival, mechanism, np.fromiter(epsilons, dtype=np.float64))
-        return [round_up(float(v)) for v in values]
-
-    radius = _safe_radius(evidence, survival, mechanism, tolerance)
-    stated = sorted({epsilon or radius, radius})
-    curve_epsilons = sorted({*(round_down(2 * radius * k / (CURVE_POINTS - 1)) for k in range(CURVE_POINTS)), *stated})
-    curve = tuple(zip(curve_epsilons, bounds(curve_epsilons), strict=True))
-    return Claims(
-        radius=radius,
-        w1_bound=dict(curve)[epsilon or radius],
-        curve=curve,
-        deviation=tuple(_deviations(evidence, survival, mechanism, stated, provenance)),
-        stays=_stays(survival, mechanism, curve_epsilons) if len(survival.levels) == 1 else None,
-    )
+def require_sound_output(provenance: Provenance) -> None:
+    """Raises InvalidDistances where the output named lies at an impossible distance."""
+    distance = None if provenance.output is None else provenance.output.distance_to_centre
+    # A negative one would put the deviation from the output below the deviation from the centre.
+    if distance is not None and not (math.isfinite(distance) and distance >= 0):
+        raise InvalidDistances(
+            f"output.distance_to_centre must be a finite number of at least 0, got {distance!r}",
+            field="output.distance_to_centre",
+        )
 
 
-def _safe_radius(evidence: Evidence, survival: SurvivalBand, mechanism: Mechanism, tolerance: float) -> float:
-    """The largest 9-digit epsilon found whose bound, as it will be printed, is at most the tolerance: the safe end."""
-    # Here, not above: scipy.optimize would be a third of the time `import smoothgen` takes.
-    from scipy.optimize import brentq
+def look_share(plan: LookPlan | None, samples: int, alpha: float) -> float:
+    """What a look at so many samples may spend: all of alpha without a plan.
 
-    def bound(epsilon: float) -> float:
-        return float(w1_bounds(evidence, survival, mechanism, np.array([epsilon]))[0])
-
-    def proven(epsilon: float) -> bool:
-        return round_up(bound(round_down(epsilon))) <= tolerance
-
-    high = mechanism.epsilon(LARGEST_RADIUS_IN_SIGMAS)
-    if proven(high):
-        return round_down(high)
-    # T1 alone gives the lower end of the bracket; a bound that has levelled off may print one unit above it.
-    low = mechanism.epsilon(total_variation_radius(tolerance / evidence.diameter) * (1 - 1e-7))
-    while low > 0 and not proven(low):
-        low /= 2
-    if low == 0:
-        return 0.0
-    while 2 * low < high and proven(2 * low):
-        low *= 2
-    high = min(high, 2 * low)
-
-    # In units of `low` and of the tolerance, so that no scale is too small for the solver. It only proposes.
-    def excess(factor: float) -> float:
-        return bound(factor * low) / tolerance - 1
-
-    top = high / low
-    if excess(1.0) < 0 < excess(top):
-        root = brentq(excess, 1.0, top, xtol=1e-11, rtol=1e-11, disp=False)
-        for step in (1e-11, 1e-10, 1e-9, 1e-8, 1e-7):
-            if proven(low * (root - step)):
-                return round_down(low * (root - step))
-    # Where the bound is flat to the digits that are printed, `proven` itself is bisected.
-    for _ in range(40):
-        middle = (low + high) / 2
-        low, high = (middle, high) if proven(middle) else (low, middle)
-    return round_down(low)
-
-
-def _deviations(
-    evidence: Evidence,
-    survival: SurvivalBand,
-    mechanism: Mechanism,
-    epsilons: Iterable[float],
-    provenance: Provenance,
-) -> Iterable[Deviation]:
-    output = provenance.output
-    for epsilon in epsilons:
-        r = mechanism.radius_in_sigmas(epsilon)
-        for gamma in DEVIATION_GAMMAS:
-            to_centre = survival.attacked_quantile(gamma, r)
-            to_output = None
-            if output is not None:
-                to_output = output_deviation(evidence.diameter, to_centre, output.distance_to_centre)
-            yield Deviation(epsilon, gamma, to_centre, to_output)
-
-
-def _stays(survival: SurvivalBand, mechanism: Mechanism, epsilons: Iterable[float]) -> tuple[tuple[float, float], ...]:
-    """For two-valued distances: the least probability that a fresh answer is the centre's, at every epsilon."""
-    level = survival.levels[0]
-    return tuple(
-        (e, round_down(max(0.0, 1 - float(attacked_probability(level, mechanism.radius_in_sigmas(e))))))
-        for e in epsilons
-    )
+    Raises InvalidDistances for a number of samples that is no look, InvalidAlpha for looks that spend more than alpha.
+    """
+    if plan is None:
+        return alpha
+    plan.require_within(alpha)
+    return plan.alphas[plan.look_at(samples)]

@@ -11,9 +11,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from smoothgen.certificates.bands import band_by_name
+from smoothgen.certificates.bands import NO_SAMPLES, band_by_name
 from smoothgen.certificates.certificate import Certificate, Claims, Deviation
 from smoothgen.certificates.evidence import Evidence
+from smoothgen.certificates.looks import LookPlan
 from smoothgen.certificates.provenance import Provenance
 from smoothgen.certificates.statement import statement
 from smoothgen.errors import InvalidCertificate, InvalidInput
@@ -26,7 +27,8 @@ _CLAIMS: Final = {"radius", "w1_bound", "curve", "deviation", "stays", "statemen
 _ASKED: Final = {"tolerance", "epsilon", "confidence", "alpha", "alpha_split", "method", "band"}
 _RESTS_ON: Final = {"mechanism", "bound", "diameter", "samples", "failed", "evidence"}
 _REQUIRED: Final = {"schema", "digest"} | _CLAIMS | _ASKED | _RESTS_ON
-_OPTIONAL: Final = {"id", "requested_at", "request", "model", "metric", "sampling", "output", "threat"}
+_OPTIONAL: Final = {"id", "requested_at", "looks", "request", "model", "metric", "sampling", "output", "threat"}
+_CANONICAL: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def to_document(certificate: Certificate) -> dict[str, Any]:
@@ -45,14 +47,15 @@ def to_document(certificate: Certificate) -> dict[str, Any]:
         "epsilon": certificate.epsilon,
         "confidence": certificate.confidence,
         "alpha": certificate.alpha,
-        "alpha_split": dict(band_by_name(certificate.band).split(evidence.samples, certificate.alpha)),
+        "alpha_split": dict(band_by_name(certificate.band).split(evidence.samples, certificate.look_alpha)),
+        "looks": None if certificate.looks is None else _looks_document(certificate.looks, evidence.samples),
         "bound": evidence.bound,
         "diameter": evidence.diameter,
         "samples": evidence.samples,
         "failed": evidence.failed,
         "mechanism": certificate.mechanism.to_dict(),
         "curve": [list(point) for point in claims.curve],
-        "deviation": [dataclasses.asdict(d) for d in claims.deviation],
+        "deviation": [dict(vars(d)) for d in claims.deviation],
         "stays": None if claims.stays is None else [list(point) for point in claims.stays],
         **certificate.provenance.to_dict(),
         "evidence": evidence.to_dict(),
@@ -74,7 +77,7 @@ def content_digest(document: Mapping[str, Any]) -> str:
     if isinstance(covered.get("evidence"), Mapping):
         covered["evidence"] = {k: v for k, v in covered["evidence"].items() if k != "distances"}
     try:
-        canonical = json.dumps(_whole_numbers(covered), sort_keys=True, separators=(",", ":"), allow_nan=False)
+        canonical = _CANONICAL.encode(_whole_numbers(covered))
     except (TypeError, ValueError, RecursionError) as error:
         raise InvalidCertificate(f"a certificate holds JSON and finite numbers only: {error}") from error
     return f"sha256:{hashlib.sha256(canonical.encode('ascii')).hexdigest()}"
@@ -108,7 +111,12 @@ def from_document(document: Any) -> Certificate:
     except InvalidInput as error:
         raise InvalidCertificate(f"mechanism: {error}", field="mechanism") from error
     return Certificate(
-        evidence=Evidence.from_dict(document["evidence"], bound=number("bound"), diameter=number("diameter")),
+        evidence=Evidence.from_dict(
+            document["evidence"],
+            bound=number("bound"),
+            diameter=number("diameter"),
+            may_be_empty=document["band"] == NO_SAMPLES.name,
+        ),
         mechanism=mechanism,
         alpha=number("alpha"),
         tolerance=number("tolerance"),
@@ -125,6 +133,7 @@ def from_document(document: Any) -> Certificate:
         provenance=Provenance.from_dict(document),
         id=_string(document["id"], "id") if "id" in document else None,
         requested_at=_string(document["requested_at"], "requested_at") if "requested_at" in document else None,
+        looks=_looks(document["looks"]) if "looks" in document else None,
     )
 
 
@@ -183,6 +192,14 @@ def _require_plain(document: Mapping[str, Any]) -> None:
 
 def _whole_numbers(value: Any) -> Any:
     """The same data with every whole float of exact integer range as an int."""
+    kind = type(value)
+    # By exact type first: asking an abstract class about every number takes longer than all the rest of the digest.
+    if kind is float:
+        return int(value) if abs(value) < 2**53 and value.is_integer() else value
+    if kind is str or kind is int or kind is bool or value is None:
+        return value
+    if kind is list:
+        return [_whole_numbers(inner) for inner in value]
     if isinstance(value, Mapping):
         return {key: _whole_numbers(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
@@ -218,6 +235,24 @@ def _mapping(value: Any, where: str) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
         raise InvalidCertificate(f"{where} must be an object, got {value!r:.80}", field=where)
     return value
+
+
+def _looks_document(looks: LookPlan, samples: int) -> dict[str, Any]:
+    return {**looks.to_dict(), "taken": looks.look_at(samples)}
+
+
+def _looks(value: Any) -> LookPlan:
+    """The plan. Which look was taken follows from the number of samples, and `verify` compares."""
+    fields = dict(_mapping(value, "looks"))
+    taken = fields.pop("taken", None)
+    if isinstance(taken, bool) or not isinstance(taken, int):
+        raise InvalidCertificate(f"looks.taken must be a whole number, got {taken!r:.80}", field="looks.taken")
+    try:
+        return LookPlan.from_dict(fields)
+    except InvalidCertificate:
+        raise
+    except InvalidInput as error:
+        raise InvalidCertificate(f"looks: {error}", field=error.field) from error
 
 
 def _pairs(value: Any, where: str) -> tuple[tuple[float, float], ...]:

@@ -44,11 +44,7 @@ class Evidence:
         negative, not one-dimensional or beyond `bound`.
         """
         for name, value in (("bound", bound), ("diameter", diameter)):
-            if not LEAST_BOUND <= value <= LARGEST_BOUND:  # refuses NaN too
-                raise InvalidMetric(
-                    f"{name} must be a positive finite number in [{LEAST_BOUND:g}, {LARGEST_BOUND:g}], got {value!r}",
-                    field=name,
-                )
+            _require_length(name, value)
         if diameter > 2 * bound * (1 + 1e-9):
             raise InvalidMetric(
                 f"diameter {diameter!r} exceeds twice the bound {bound!r}, which the triangle inequality rules out; "
@@ -59,7 +55,7 @@ class Evidence:
         if measured.ndim != 1 or measured.size == 0:
             raise InvalidDistances(
                 f"distances must be one-dimensional and not empty, got shape {measured.shape}; "
-                "the bound that needs no samples is smoothgen.universal_w1_bound",
+                "the certificate that needs no samples is smoothgen.certify_universal",
                 field="distances",
             )
         failed = np.isnan(measured) | (measured == math.inf)
@@ -77,6 +73,17 @@ class Evidence:
         packed = np.where(packed < measured, np.nextafter(packed, np.float32(math.inf)), packed)
         packed[failed] = math.inf
         return cls(distances=packed, bound=float(bound), diameter=float(diameter))
+
+    @classmethod
+    def none(cls, diameter: float) -> Evidence:
+        """No samples: all that is known is D, which bounds the distance to any output taken as the centre.
+
+        Raises InvalidMetric.
+        """
+        _require_length("diameter", diameter)
+        nothing = np.empty(0, dtype=np.float32)
+        nothing.setflags(write=False)
+        return cls(distances=nothing, bound=float(diameter), diameter=float(diameter))
 
     def __eq__(self, other: object) -> bool:
         """Equal evidence has equal distances, sample by sample, and equal bounds."""
@@ -120,8 +127,11 @@ class Evidence:
         }
 
     @classmethod
-    def from_dict(cls, document: Any, *, bound: float, diameter: float) -> Evidence:
-        """Inverse of `to_dict`. Raises InvalidCertificate. The stated sha256 is checked by `verify`, not here."""
+    def from_dict(cls, document: Any, *, bound: float, diameter: float, may_be_empty: bool = False) -> Evidence:
+        """Inverse of `to_dict`. Raises InvalidCertificate. The stated sha256 is checked by `verify`, not here.
+
+        may_be_empty: for the one band that rests on no distances.
+        """
         if not isinstance(document, Mapping) or set(document) != {"encoding", "distances", "sha256"}:
             raise InvalidCertificate("evidence must be an object with encoding, distances and sha256", field="evidence")
         if document["encoding"] != ENCODING:
@@ -138,7 +148,7 @@ class Evidence:
         if base64.b64encode(packed).decode("ascii") != document["distances"]:
             # One evidence, one text: base64 has spare bits at its end that decoders ignore.
             raise InvalidCertificate("evidence.distances is not canonical base64", field="evidence.distances")
-        if not packed or len(packed) % 4:
+        if len(packed) % 4 or not (packed or may_be_empty):
             raise InvalidCertificate(
                 f"evidence.distances must hold a positive number of 4-byte floats, got {len(packed)} bytes",
                 field="evidence.distances",
@@ -150,3 +160,11 @@ class Evidence:
                 field="evidence.distances",
             )
         return cls(distances=distances, bound=bound, diameter=diameter)
+
+
+def _require_length(name: str, value: float) -> None:
+    if not LEAST_BOUND <= value <= LARGEST_BOUND:  # refuses NaN too
+        raise InvalidMetric(
+            f"{name} must be a positive finite number in [{LEAST_BOUND:g}, {LARGEST_BOUND:g}], got {value!r}",
+            field=name,
+        )

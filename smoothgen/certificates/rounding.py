@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
+from functools import lru_cache
 from typing import Final
 
 SIGNIFICANT_DIGITS: Final = 9
@@ -20,12 +21,17 @@ RELATIVE_SLACK: Final = 1e-13
 
 def round_up(value: float, digits: int = SIGNIFICANT_DIGITS) -> float:
     """The smallest decimal of so many significant digits ≥ value. For bounds and distances, all of them ≥ 0."""
-    return float(Context(prec=digits, rounding=ROUND_CEILING).create_decimal(repr(value)))
+    return float(_context(digits, ROUND_CEILING).create_decimal(repr(value)))
 
 
 def round_down(value: float, digits: int = SIGNIFICANT_DIGITS) -> float:
     """The largest decimal of so many significant digits ≤ value. For radii and probabilities of staying, all ≥ 0."""
-    return float(Context(prec=digits, rounding=ROUND_FLOOR).create_decimal(repr(value)))
+    return float(_context(digits, ROUND_FLOOR).create_decimal(repr(value)))
+
+
+@lru_cache(maxsize=64)
+def _context(digits: int, rounding: str) -> Context:
+    return Context(prec=digits, rounding=rounding)
 
 
 def complement(probability: float) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from smoothgen.certificates.certificate import Certificate
+from smoothgen.certificates.looks import LookPlan
 
 
 def statement(certificate: Certificate) -> str:
@@ -15,6 +16,13 @@ def statement(certificate: Certificate) -> str:
         f"With confidence {certificate.confidence!r}, no attack on the {attacked} of l2 norm at most {epsilon!r} moves "
         f"the distribution of outputs by more than {claims.w1_bound!r} in Wasserstein-1{metric}."
     ]
+    if not certificate.evidence.samples:
+        sentences.append(
+            "Nothing was sampled: this follows from the noise and from the metric's diameter alone, and holds for any "
+            "generator whatsoever."
+        )
+    if certificate.looks is not None:
+        sentences.append(_early_stop(certificate.looks, certificate.evidence.samples))
     if certificate.mechanism.remark is not None:
         sentences.append(certificate.mechanism.remark)
     if claims.stays is not None:
@@ -25,7 +33,7 @@ def statement(certificate: Certificate) -> str:
         )
     if provenance.threat and provenance.threat.held_fixed:
         sentences.append(f"Held fixed, outside the threat: {', '.join(provenance.threat.held_fixed)}.")
-    if provenance.sampling and provenance.sampling.randomness == "common":
+    if certificate.evidence.samples and provenance.sampling and provenance.sampling.randomness == "common":
         sentences.append(
             "The generator's own randomness is drawn once for all samples; the claim is about outputs given that draw."
         )
@@ -37,6 +45,15 @@ def statement(certificate: Certificate) -> str:
             "distance."
         )
     return " ".join(sentences)
+
+
+def _early_stop(looks: LookPlan, samples: int) -> str:
+    *earlier, last = looks.sizes
+    planned = f"{', '.join(map(str, earlier))} or {last}" if earlier else str(last)
+    return (
+        f"The job could stop early, after {planned} samples; this certificate was made after {samples}, and the "
+        "confidence covers whichever of these looks is taken."
+    )
 
 
 def _answer(certificate: Certificate) -> str:

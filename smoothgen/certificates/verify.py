@@ -9,12 +9,16 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from smoothgen.certificates.bands import NO_SAMPLES
 from smoothgen.certificates.certificate import METHOD, Certificate, Claims
-from smoothgen.certificates.certify import derive_claims, require_sound_request
+from smoothgen.certificates.certify import look_share, require_sound_output, require_sound_request
+from smoothgen.certificates.claims import derive_claims
 from smoothgen.certificates.document import content_digest, from_document, parse_json, to_document
+from smoothgen.certificates.evidence import Evidence
+from smoothgen.certificates.looks import LookPlan
 from smoothgen.certificates.rounding import SIGNIFICANT_DIGITS
 from smoothgen.certificates.statement import statement
-from smoothgen.errors import InvalidInput
+from smoothgen.errors import InvalidAlpha, InvalidDistances, InvalidInput
 
 
 @dataclass(frozen=True)
@@ -104,11 +108,11 @@ def _evidence(document: Mapping[str, Any], stated: Certificate) -> Check:
 def _claims(stated: Certificate) -> Iterable[Check]:
     """Derive every claim again. Inputs out of range fail one check that says which."""
     try:
-        _require_sound_inputs(stated)
+        share = _require_sound_inputs(stated)
         derived = derive_claims(
             stated.evidence,
             stated.mechanism,
-            alpha=stated.alpha,
+            alpha=share,
             tolerance=stated.tolerance,
             epsilon=stated.epsilon,
             band=stated.band,
@@ -119,7 +123,7 @@ def _claims(stated: Certificate) -> Iterable[Check]:
         return
     yield Check("inputs", True, "alpha, tolerance, bounds and distances are in range")
     if (stated.claims.stays is None) != (derived.stays is None):
-        yield Check("stays", False, f"is stated by bands of one level only, which {stated.band!r} may not be")
+        yield Check("stays", False, f"is stated for two-valued distances only, which {stated.band!r} may not be")
         return
     flat = _flatten(stated.claims), _flatten(derived)
     for name in ("radius", "w1_bound", "curve", "deviation", "stays"):
@@ -135,11 +139,22 @@ def _claims(stated: Certificate) -> Iterable[Check]:
     )
 
 
-def _require_sound_inputs(stated: Certificate) -> None:
+def _require_sound_inputs(stated: Certificate) -> float:
+    """The same door as for fresh measurements: empty, negative, beyond the bound, contradictory bounds. Returns the
+    alpha that the claims may spend."""
     evidence = stated.evidence
-    # The same door as for fresh measurements: empty, negative, beyond the bound, contradictory bounds.
-    type(evidence).from_measurements(evidence.distances, bound=evidence.bound, diameter=evidence.diameter)
-    require_sound_request(evidence, stated.alpha, stated.tolerance, stated.epsilon, stated.provenance)
+    if stated.band == NO_SAMPLES.name:
+        if evidence != Evidence.none(evidence.diameter) or stated.looks is not None:
+            raise InvalidDistances(
+                f"band {stated.band!r} takes no distances and no looks, and the diameter as its bound"
+            )
+    else:
+        Evidence.from_measurements(evidence.distances, bound=evidence.bound, diameter=evidence.diameter)
+    require_sound_request(evidence, stated.alpha, stated.tolerance, stated.epsilon)
+    require_sound_output(stated.provenance)
+    if stated.looks is not None and stated.looks == LookPlan.single(evidence.samples, stated.alpha):
+        raise InvalidAlpha("a single look that spends all of alpha is no plan; leave looks out", field="looks")
+    return look_share(stated.looks, evidence.samples, stated.alpha)
 
 
 def _flatten(claims: Claims) -> dict[str, tuple[float | None, ...]]:
@@ -184,7 +199,7 @@ def _derived(document: Mapping[str, Any], stated: Certificate) -> Iterable[Check
     except InvalidInput as error:
         yield Check("derived", False, str(error))
         return
-    for name in ("samples", "failed", "confidence", "alpha_split"):
+    for name in ("samples", "failed", "confidence", "alpha_split", *(("looks",) if "looks" in rebuilt else ())):
         same = document[name] == rebuilt[name]
         yield Check(
             name,

@@ -25,7 +25,7 @@ from smoothgen.errors import SmoothGenError
 _TICK_S = 0.2
 _QUICK_DEATH_S = 60.0
 _QUICK_DEATHS = 3
-_STOP_TIMEOUT_S = 330.0  # a worker may drain for SMOOTHGEN_DRAIN_TIMEOUT_S, 300 by default
+_STOP_TIMEOUT_S = 330.0  # a worker may drain for SMOOTHGEN_DRAIN_TIMEOUT_S, 30 by default
 _PR_SET_PDEATHSIG = 1
 
 
@@ -115,11 +115,19 @@ class Stack:
         gateway = child_environment(
             redis_url=self._redis_url, host=self._host, port=str(self._port), log_format=log_format
         )
-        worker = child_environment(redis_url=self._redis_url, models=self._models, log_format=log_format)
+        worker = child_environment(
+            redis_url=self._redis_url, models=self._models, log_format=log_format, threads=self._threads_a_worker()
+        )
         self._children = [_Child("gateway", "app", gateway)]
         self._children += [_Child(f"worker {n + 1}", "workers", worker) for n in range(self._worker_count)]
         for child in self._children:
             child.start()
+
+    def _threads_a_worker(self) -> int | None:
+        """Several workers share the cores: with more threads than cores they would wait for each other."""
+        if self._worker_count <= 1 or "SMOOTHGEN_THREADS" in os.environ:
+            return None
+        return max(1, (os.cpu_count() or 1) // self._worker_count)
 
     def _tend(self) -> None:
         if self._embedded is not None and not self._embedded.running():

@@ -1,14 +1,17 @@
 """The wire contracts: the one place where client, gateway and workers agree on shapes."""
 
+from smoothgen.contracts.fleet import WINDOWS, FleetPool, read_bins, window_span, windows_of, written_bin
 from smoothgen.contracts.job import (
     FINISHED,
     AbstentionView,
+    FleetView,
     ImageOutput,
     JobResult,
     JobSpec,
     JobView,
     ModelRef,
     Note,
+    Opening,
     Output,
     Progress,
     Status,
@@ -38,19 +41,23 @@ from smoothgen.contracts.parameters import (
     read_parameters,
 )
 from smoothgen.contracts.problem import FieldError, Problem
-from smoothgen.contracts.request import LEAST_SIGMA, MOST_SIGMA, GenerateRequest, Robustness
+from smoothgen.contracts.request import LEAST_SIGMA, MOST_SIGMA, PRIORITIES, GenerateRequest, Priority, Robustness, Tier
 
 __all__ = [
     "FINISHED",
     "LEAST_SIGMA",
     "MODALITIES",
     "MOST_SIGMA",
+    "PRIORITIES",
+    "WINDOWS",
     "Absolute",
     "AbstentionView",
     "Calibration",
     "Edit",
     "FeatureChord",
     "FieldError",
+    "FleetPool",
+    "FleetView",
     "GenerateRequest",
     "ImageCard",
     "ImageOutput",
@@ -65,9 +72,11 @@ __all__ = [
     "ModelCard",
     "ModelRef",
     "Note",
+    "Opening",
     "Output",
     "Parameters",
     "PixelRmse",
+    "Priority",
     "Problem",
     "Progress",
     "Robustness",
@@ -75,10 +84,15 @@ __all__ = [
     "Status",
     "TextOutput",
     "TextParameters",
+    "Tier",
     "Usage",
     "Verdict",
     "VisionChord",
     "metric_with_defaults",
     "parameter_names",
+    "read_bins",
     "read_parameters",
+    "window_span",
+    "windows_of",
+    "written_bin",
 ]

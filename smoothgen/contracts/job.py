@@ -8,13 +8,14 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from smoothgen.contracts.base import Contract
+from smoothgen.contracts.fleet import FleetPool
 from smoothgen.contracts.metrics import Metric
 from smoothgen.contracts.parameters import Parameters
 from smoothgen.contracts.problem import Problem
 from smoothgen.contracts.request import GenerateRequest
 
-Status = Literal["queued", "running", "succeeded", "failed"]
-FINISHED: frozenset[str] = frozenset({"succeeded", "failed"})
+Status = Literal["queued", "running", "succeeded", "failed", "cancelled"]
+FINISHED: frozenset[str] = frozenset({"succeeded", "failed", "cancelled"})
 
 
 class JobSpec(Contract):
@@ -30,12 +31,32 @@ class JobSpec(Contract):
     seed: str
     seed_origin: Literal["server", "client"]
     submitted_ms: int
+    pool: FleetPool | None = None
+    """For tier fleet: where the extra sample is counted."""
+
+    @property
+    def deadline_ms(self) -> int | None:
+        """When the job is certified with what there is, Unix milliseconds."""
+        deadline_s = self.request.robustness.deadline_s
+        return None if deadline_s is None else self.submitted_ms + round(1000 * deadline_s)
 
     @property
     def total_samples(self) -> int:
         """Model generations the job takes: selection, certification, and the sample to be served where one is."""
+        return self.opening_samples + self.certification_samples
+
+    @property
+    def opening_samples(self) -> int:
+        """Generations that come before certification: selection, and the sample to be served where one is."""
         robustness = self.request.robustness
-        return robustness.selection_samples + robustness.samples + (self.request.output == "sample")
+        if robustness.tier == "request":
+            return robustness.selection_samples + (self.request.output == "sample")
+        return 1 + (robustness.tier == "fleet")
+
+    @property
+    def certification_samples(self) -> int:
+        """n, the most certification samples the job may take."""
+        return self.request.robustness.samples if self.request.robustness.tier == "request" else 0
 
 
 class _View(BaseModel):
@@ -98,6 +119,13 @@ class AbstentionView(_View):
     curve: list[tuple[float, float]]
 
 
+class FleetView(_View):
+    """Where a fleet request's extra sample went: GET /fleet certifies the pool."""
+
+    pool: str
+    windows: list[str]
+
+
 class Usage(_View):
     """What the job cost. `overhead`: model generations run for the one output served."""
 
@@ -108,10 +136,12 @@ class Usage(_View):
 
 
 class Progress(_View):
-    """Samples done of samples planned."""
+    """Samples done of samples planned, and what the last look could already prove."""
 
     done: int
     total: int
+    radius: float | None = Field(default=None, description="The radius proven at the last look, at the tolerance.")
+    w1_bound: float | None = Field(default=None, description="The W₁ bound proven at the last look.")
 
 
 class JobView(_View):
@@ -127,6 +157,7 @@ class JobView(_View):
         default=None, description="A certificate document, schema smoothgen/certificate/v1."
     )
     abstention: AbstentionView | None = None
+    fleet: FleetView | None = Field(default=None, description="For tier fleet: the pool that certifies the traffic.")
     usage: Usage | None = None
     error: Problem | None = Field(default=None, description="Why the job failed.")
 
@@ -139,4 +170,25 @@ class JobResult(_View):
     notes: list[Note] | None = None
     certificate: dict[str, Any] | None = None
     abstention: AbstentionView | None = None
+    fleet: FleetView | None = None
     usage: Usage
+
+
+class Opening(_View):
+    """What a job's opening fixed before certification: one worker writes it, any other goes on from it.
+
+    centre, bound, diameter: the point distances are measured from, as its metric writes it, D_c and D. mechanism and
+    provenance: as in the certificate to come.
+    """
+
+    output: Output
+    centre: dict[str, Any]
+    bound: float
+    diameter: float
+    band: str
+    mechanism: dict[str, Any]
+    provenance: dict[str, Any]
+    notes: list[Note] | None
+    generations: int
+    device_s: float
+    queued_s: float

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self, get_args
 
 from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
@@ -14,9 +14,14 @@ from smoothgen.noise import CLIENT_SEED_LIMIT
 LONGEST_PROMPT: Final = 32_768
 LEAST_SIGMA: Final = 1e-9
 MOST_SIGMA: Final = 1e6
+LONGEST_DEADLINE_S: Final = 24 * 3600.0
 DEFAULT_SAMPLES: Final = 500
 DEFAULT_CONFIDENCE: Final = 0.999
 DEFAULT_SELECTION_SAMPLES: Final = 32
+
+Tier = Literal["request", "fleet", "universal"]
+Priority = Literal["high", "normal", "low"]
+PRIORITIES: Final[tuple[Priority, ...]] = get_args(Priority)
 
 
 def _printable(prompt: str) -> str:
@@ -62,11 +67,46 @@ class Robustness(Contract):
         description="common: the generator's own randomness is drawn once per job (sharper); fresh: per sample.",
     )
     metric: Metric | None = Field(default=None, description="Default: the model's first metric.")
+    tier: Tier = Field(
+        default="request",
+        description="request: the request's own certificate from `samples` samples; fleet: one extra sample, and a "
+        "certificate of the average shift of the traffic at GET /fleet; universal: no extra sample. Under fleet and "
+        "universal the request's own certificate is the one that holds for any generator (theorem T1).",
+    )
+    radius_tolerance: float | None = Field(
+        default=None,
+        gt=0,
+        lt=1,
+        description="Without epsilon: stop when another doubling of the samples is not expected to enlarge the radius "
+        "by more than this fraction of it.",
+    )
+    deadline_s: float | None = Field(
+        default=None,
+        gt=0,
+        le=LONGEST_DEADLINE_S,
+        description="Seconds from submission after which the job is certified with the samples it has.",
+    )
 
     @model_validator(mode="after")
     def _one_noise_level(self) -> Self:
         if self.budget is not None and self.sigma is not None:
             raise ValueError(f"budget={self.budget!r} and sigma={self.sigma!r} both set the noise; give one of them")
+        return self
+
+    @model_validator(mode="after")
+    def _one_way_to_stop(self) -> Self:
+        if self.tier != "request":
+            for name in ("radius_tolerance", "deadline_s"):
+                if getattr(self, name) is not None:
+                    raise ValueError(
+                        f"{name}={getattr(self, name)!r} says when to stop sampling, and tier {self.tier!r} samples no "
+                        "more than it must; leave it out, or ask for tier 'request'"
+                    )
+        if self.radius_tolerance is not None and self.epsilon is not None:
+            raise ValueError(
+                f"radius_tolerance={self.radius_tolerance!r} and epsilon={self.epsilon!r} both say when to stop; "
+                "give one of them"
+            )
         return self
 
 
@@ -82,6 +122,9 @@ class GenerateRequest(Contract):
     output: Literal["representative", "sample"] = Field(
         default="representative",
         description="representative: the selection sample nearest the centre; sample: one exact draw.",
+    )
+    priority: Priority = Field(
+        default="normal", description="high is served first; low waits for the others, but never for ever."
     )
     seed: int | None = Field(
         default=None,

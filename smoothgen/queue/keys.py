@@ -2,23 +2,33 @@
 
 smoothgen:models                     hash    model id → ModelCard JSON; kept for ever, one entry a model
 smoothgen:workers:{model}            zset    live workers by the time (Unix seconds) they count as gone
-smoothgen:jobs:{model}               stream  one entry a job waiting or running; consumer group GROUP
-smoothgen:dead:{model}               stream  jobs given up after MAX_DELIVERIES; capped at DEAD_LETTERS
+smoothgen:rates:{model}              hash    worker → samples a second it was measured at; goes with the worker
+smoothgen:work:{model}:{priority}    stream  one entry a piece of work waiting or running; consumer group GROUP
+smoothgen:backlog:{model}            string  noisy samples promised to jobs and not yet drawn
+smoothgen:deadlines                  zset    jobs with a deadline by it (Unix ms); a job leaves it when it ends
+smoothgen:dead:{model}               stream  work given up after MAX_DELIVERIES; capped at DEAD_LETTERS
 smoothgen:job:{job}                  hash    the job; expires RESULT_TTL_S after it ended, never before
-smoothgen:watchers:{job}             set     gateways waiting for the job; expires with WATCH_TTL_S
-smoothgen:replies:{gateway}          stream  finished jobs a gateway waits for; capped, expires with WATCH_TTL_S
+smoothgen:distances:{job}            hash    first index → distances of a finished chunk; goes when the job ends
+smoothgen:replies:{gateway}          stream  ended jobs a gateway waits for; capped, expires with WATCH_TTL_S
 smoothgen:certificate:{job}          string  certificate JSON; expires CERTIFICATE_TTL_S after issue
-smoothgen:samples:{job}              string  contact sheet of an image job, base64 PNG; expires with RESULT_TTL_S
+smoothgen:samples:{job}              string  contact sheet of an image job, base64 PNG; goes RESULT_TTL_S after its end
 smoothgen:idempotency:{digest}       hash    job id and body digest; expires IDEMPOTENCY_TTL_S after submission
+smoothgen:fleet:{window}             hash    pool → its description, at most POOLS_A_WINDOW; expires with its bins
+smoothgen:fleet:{window}:{pool}      string  one character a request, by order of submission; expires after FLEET_TTL_S
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
+
+from smoothgen.contracts import PRIORITIES
 
 GROUP: Final = "workers"
 MODELS: Final = "smoothgen:models"
+DEADLINES: Final = "smoothgen:deadlines"
 
 RESULT_TTL_S: Final = 24 * 3600
 CERTIFICATE_TTL_S: Final = 30 * 24 * 3600
@@ -27,9 +37,12 @@ WATCH_TTL_S: Final = 3600
 WORKER_TTL_S: Final = 30
 REPLIES_KEPT: Final = 10_000
 DEAD_LETTERS: Final = 10_000
-MAX_DELIVERIES: Final = 3
+POOLS_A_WINDOW: Final = 256
+FLEET_TTL_S: Final[Mapping[str, int]] = MappingProxyType({"hour": 3 * 24 * 3600, "day": 40 * 24 * 3600})
+"""How long a window of each length is kept from its start on."""
+MAX_DELIVERIES: Final = 5
 LEASE_S: Final = 30.0
-"""How long a worker may be silent about a job before another takes it over."""
+"""How long a worker may be silent about its work before another takes it over."""
 
 
 def workers(model: str) -> str:
@@ -37,13 +50,28 @@ def workers(model: str) -> str:
     return f"smoothgen:workers:{model}"
 
 
-def jobs(model: str) -> str:
-    """The stream of a model's jobs."""
-    return f"smoothgen:jobs:{model}"
+def rates(model: str) -> str:
+    """How fast each worker of a model is."""
+    return f"smoothgen:rates:{model}"
+
+
+def work(model: str, priority: str) -> str:
+    """The stream of a model's work of one priority."""
+    return f"smoothgen:work:{model}:{priority}"
+
+
+def streams(model: str) -> list[str]:
+    """All streams of a model's work, the most urgent first."""
+    return [work(model, priority) for priority in PRIORITIES]
+
+
+def backlog(model: str) -> str:
+    """A model's samples promised and not yet drawn."""
+    return f"smoothgen:backlog:{model}"
 
 
 def dead(model: str) -> str:
-    """The stream of a model's jobs that no worker survived."""
+    """The stream of a model's work that no worker survived."""
     return f"smoothgen:dead:{model}"
 
 
@@ -52,13 +80,13 @@ def job(job_id: str) -> str:
     return f"smoothgen:job:{job_id}"
 
 
-def watchers(job_id: str) -> str:
-    """The gateways waiting for a job."""
-    return f"smoothgen:watchers:{job_id}"
+def distances(job_id: str) -> str:
+    """A job's distances so far, by the first index of their chunk."""
+    return f"smoothgen:distances:{job_id}"
 
 
 def replies(gateway_id: str) -> str:
-    """A gateway's stream of finished jobs."""
+    """A gateway's stream of ended jobs."""
     return f"smoothgen:replies:{gateway_id}"
 
 
@@ -75,3 +103,13 @@ def samples(job_id: str) -> str:
 def idempotency(key: str) -> str:
     """A client's idempotency key, hashed: it is a stranger's text of any length."""
     return f"smoothgen:idempotency:{hashlib.sha256(key.encode()).hexdigest()}"
+
+
+def fleet_window(window: str) -> str:
+    """The pools of a window of time."""
+    return f"smoothgen:fleet:{window}"
+
+
+def fleet_bins(window: str, pool: str) -> str:
+    """The distances of a pool's requests in a window."""
+    return f"smoothgen:fleet:{window}:{pool}"

@@ -1,68 +1,322 @@
-"""The steps that must happen whole or not at all, as Lua: submitting, watching, reporting on and ending a job."""
+"""The steps that must happen whole or not at all, as Lua. docs/decisions/0009 draws a job's way through them.
+
+SUBMIT → TAKE → OPEN → (TAKE → STORE)* → ADVANCE → … → FINISH. Every script may be sent twice: an answer can be lost on
+its way, and a worker that was taken for dead can come back. A second arrival finds the job further on and changes
+nothing.
+"""
 
 from __future__ import annotations
 
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
-SUBMIT: Final = """
--- KEYS: idempotency key ('' if none), job hash, stream
--- ARGV: job id, body digest, idempotency ttl, then the job hash's fields and values
+
+@dataclass(frozen=True)
+class Script:
+    """A Lua script and the name Redis keeps it under."""
+
+    text: str
+
+    @cached_property
+    def sha(self) -> str:
+        """SHA-1, as EVALSHA wants it."""
+        return hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
+
+
+# Work that was accepted must also be finished by a full Redis: ending jobs is how it empties. Only SUBMIT is refused.
+_EVEN_WHEN_FULL: Final = "#!lua flags=allow-oom\n"
+
+_LIVE: Final = """
+local function live(job)
+  local status = redis.call('HGET', job, 'status')
+  return status == 'queued' or status == 'running'
+end
+"""
+
+_ACKNOWLEDGE: Final = """
+local function acknowledge(stream, group, entry)
+  if stream ~= '' then
+    redis.call('XACK', stream, group, entry)
+    redis.call('XDEL', stream, entry)
+  end
+end
+"""
+
+# Samples that are done, or will never be, are no longer owed: neither by the job nor by the model's backlog.
+_PAY: Final = """
+local function pay(job, backlog, count)
+  local owed = tonumber(redis.call('HGET', job, 'owed') or 0)
+  local paid = math.min(owed, count)
+  if paid > 0 then
+    redis.call('HINCRBY', job, 'owed', -paid)
+    redis.call('DECRBY', backlog, paid)
+  end
+end
+"""
+
+# A job has at most `window` chunks in the stream, so that a large one shares the workers with those that come after it.
+_POST: Final = """
+local function post(job, stream, id, chunks)
+  local plan = redis.call('HMGET', job, 'posted', 'look_end', 'chunk')
+  local posted, look_end, chunk = tonumber(plan[1]), tonumber(plan[2]), tonumber(plan[3])
+  while chunks > 0 and posted < look_end do
+    local count = math.min(chunk, look_end - posted)
+    redis.call('XADD', stream, '*', 'job', id, 'first', posted, 'count', count)
+    posted, chunks = posted + count, chunks - 1
+  end
+  redis.call('HSET', job, 'posted', posted)
+end
+"""
+
+SUBMIT: Final = Script("""
+-- KEYS: idempotency key ('' if none), job, stream, backlog, deadlines
+-- ARGV: job id, body digest, idempotency ttl, samples, most samples in the backlog, deadline in Unix ms ('' if none),
+--       samples of the opening, pools a window, number of fleet windows, for each: window key, bins key, pool,
+--       its description, ttl; then the job's fields and values
 if KEYS[1] ~= '' then
   local seen = redis.call('HMGET', KEYS[1], 'job', 'body')
-  if seen[1] then return seen end
+  if seen[1] then return {'seen', seen[1], seen[2]} end
+end
+-- The same job again: the answer to the first try was lost on the way.
+if redis.call('EXISTS', KEYS[2]) == 1 then return {'seen', ARGV[1], ARGV[2]} end
+local backlog = tonumber(redis.call('GET', KEYS[4]) or 0)
+-- An idle server takes any job it can plan for; a busy one keeps to its limit.
+if backlog > 0 and backlog + tonumber(ARGV[4]) > tonumber(ARGV[5]) then return {'full', backlog, ''} end
+if KEYS[1] ~= '' then
   redis.call('HSET', KEYS[1], 'job', ARGV[1], 'body', ARGV[2])
   redis.call('EXPIRE', KEYS[1], ARGV[3])
 end
--- The same job again: the answer to the first try was lost on the way.
-if redis.call('EXISTS', KEYS[2]) == 1 then return {ARGV[1], ARGV[2]} end
-redis.call('HSET', KEYS[2], unpack(ARGV, 4))
-redis.call('XADD', KEYS[3], '*', 'job', ARGV[1])
-return {ARGV[1], ARGV[2]}
-"""
-"""Queue a job once: an idempotency key seen before gives back the job it made."""
-
-WATCH: Final = """
--- KEYS: job hash, watchers
--- ARGV: gateway, watch ttl
--- Only a job that lives and has not ended is watched: a stranger's made-up ids must not fill Redis.
-local status = redis.call('HGET', KEYS[1], 'status')
-if status == 'queued' or status == 'running' then
-  redis.call('SADD', KEYS[2], ARGV[1])
-  redis.call('EXPIRE', KEYS[2], ARGV[2])
+local next, places = 10, {}
+for _ = 1, tonumber(ARGV[9]) do
+  local window, bins, pool, about, ttl = unpack(ARGV, next, next + 4)
+  next = next + 5
+  local known = redis.call('HEXISTS', window, pool) == 1
+  if known or redis.call('HLEN', window) < tonumber(ARGV[8]) then
+    if not known then
+      redis.call('HSET', window, pool, about)
+      redis.call('EXPIRE', window, ttl)
+    end
+    local place = redis.call('APPEND', bins, '~') - 1
+    if place == 0 then redis.call('EXPIRE', bins, ttl) end
+    places[#places + 1] = bins .. ' ' .. place
+  end
 end
-return redis.call('HGETALL', KEYS[1])
-"""
-"""Register a gateway for a job's end and read the job, in that order."""
+redis.call('HSET', KEYS[2], 'owed', ARGV[4], 'fleet', table.concat(places, ' '), unpack(ARGV, next))
+redis.call('INCRBY', KEYS[4], ARGV[4])
+if ARGV[6] ~= '' then redis.call('ZADD', KEYS[5], ARGV[6], ARGV[1]) end
+redis.call('XADD', KEYS[3], '*', 'job', ARGV[1], 'first', -1, 'count', ARGV[7])
+return {'new', ARGV[1], ARGV[2]}
+""")
+"""Queue a job once: an idempotency key seen before gives back the job it made; a full backlog takes nothing."""
 
-REPORT: Final = """
--- KEYS: job hash
--- ARGV: the job hash's fields and values
--- A late report must not reopen a job that ended, nor leave half a record of one that is gone.
-local status = redis.call('HGET', KEYS[1], 'status')
-if status == 'queued' or status == 'running' then
-  redis.call('HSET', KEYS[1], unpack(ARGV))
-  return 1
+READ: Final = Script(
+    _EVEN_WHEN_FULL
+    + """
+-- KEYS: job, certificate
+-- ARGV: gateway that wants to be told of the end ('' if none)
+local job = redis.call(
+  'HMGET', KEYS[1], 'status', 'view', 'model', 'done', 'total', 'output', 'radius', 'w1_bound', 'watchers')
+local status = job[1]
+if not status then return false end
+if status ~= 'queued' and status ~= 'running' then return {status, job[2], redis.call('GET', KEYS[2]) or ''} end
+if ARGV[1] ~= '' then
+  local watchers = job[9] or ''
+  if not string.find(watchers, ARGV[1], 1, true) then
+    redis.call('HSET', KEYS[1], 'watchers', watchers .. ARGV[1] .. ' ')
+  end
 end
-return 0
+return {status, job[3], job[4], job[5], job[6] or '', job[7] or '', job[8] or ''}
 """
-"""Write how far a running job is."""
+)
+"""Read a job, and register a gateway for its end in the same step: no end can fall between the two."""
 
-FINISH: Final = """#!lua flags=allow-oom
--- A full Redis must still take results: ending jobs is how it empties.
--- KEYS: job hash, stream, certificate, samples
--- ARGV: group, entry id, result ttl, certificate ttl, certificate JSON ('' if none), contact sheet ('' if none), then
--- fields and values
-local status = redis.call('HGET', KEYS[1], 'status')
-local first = status and status ~= 'succeeded' and status ~= 'failed'
-if first then
-  redis.call('HSET', KEYS[1], unpack(ARGV, 7))
-  redis.call('EXPIRE', KEYS[1], ARGV[3])
-  if ARGV[5] ~= '' then redis.call('SET', KEYS[3], ARGV[5], 'EX', ARGV[4]) end
-  if ARGV[6] ~= '' then redis.call('SET', KEYS[4], ARGV[6], 'EX', ARGV[3]) end
+TAKE: Final = Script(
+    _EVEN_WHEN_FULL
+    + _ACKNOWLEDGE
+    + """
+-- KEYS: streams, in the order they are to be served
+-- ARGV: group, worker, samples wanted, pieces wanted, lease in ms, deliveries from which work is taken alone, prefix of
+--       job keys, number of streams, the model of each (a number), then pieces the worker already holds: stream (a
+--       number), entry, job, first, count
+local group, worker, lease = ARGV[1], ARGV[2], ARGV[5]
+local room, pieces, alone = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[6])
+local taken, model = {}, nil
+local function take(s, entry, id, first, count, deliveries)
+  local job = redis.call('HMGET', ARGV[7] .. id, 'status', 'spec', 'opening')
+  if job[1] ~= 'queued' and job[1] ~= 'running' then  -- ended, or gone: nobody waits for this piece
+    acknowledge(KEYS[s], group, entry)
+    return
+  end
+  model = ARGV[8 + s]
+  room, pieces = room - count, pieces - 1
+  if deliveries >= alone then pieces = 0 end
+  taken[#taken + 1] = {s, entry, id, tonumber(first), tonumber(count), deliveries, job[2], job[3] or ''}
+end
+for i = 9 + tonumber(ARGV[8]), #ARGV, 5 do
+  take(tonumber(ARGV[i]), ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4], 1)
+end
+local function wanted(s)
+  return room > 0 and pieces > 0 and (model == nil or model == ARGV[8 + s])
+end
+for s = 1, tonumber(ARGV[8]) do
+  while wanted(s) do  -- whose worker fell silent
+    -- Not XAUTOCLAIM: it gives up after ten entries that are held, however many abandoned ones follow.
+    local silent = redis.call('XPENDING', KEYS[s], group, 'IDLE', lease, '-', '+', 1)[1]
+    -- Work that took its workers with it before is tried alone, so that no other is blamed for it.
+    if not silent or (#taken > 0 and silent[4] + 1 >= alone) then break end
+    for _, found in ipairs(redis.call('XCLAIM', KEYS[s], group, worker, lease, silent[1])) do
+      local f = found[2]
+      take(s, found[1], f[2], f[4], f[6], silent[4] + 1)
+    end
+  end
+  while wanted(s) do
+    local answer = redis.call('XREADGROUP', 'GROUP', group, worker, 'COUNT', 1, 'STREAMS', KEYS[s], '>')
+    if not answer then break end
+    local found = answer[1][2][1]
+    local f = found[2]
+    take(s, found[1], f[2], f[4], f[6], 1)
+  end
+end
+return taken
+"""
+)
+"""Take work of one model: first what was abandoned, then what is new, until samples or pieces wanted are reached."""
+
+OPEN: Final = Script(
+    _EVEN_WHEN_FULL
+    + _LIVE
+    + _ACKNOWLEDGE
+    + _PAY
+    + _POST
+    + """
+-- KEYS: job, stream, backlog, samples
+-- ARGV: group, entry, job id, samples drawn, window, contact sheet ('' if none), its ttl, then the job's fields and
+--       values
+if live(KEYS[1]) and redis.call('HEXISTS', KEYS[1], 'opening') == 0 then
+  redis.call('HSET', KEYS[1], unpack(ARGV, 8))
+  pay(KEYS[1], KEYS[3], tonumber(ARGV[4]))
+  if ARGV[6] ~= '' then redis.call('SET', KEYS[4], ARGV[6], 'EX', ARGV[7]) end
+  post(KEYS[1], KEYS[2], ARGV[3], tonumber(ARGV[5]))
 end
 -- Acknowledge in the step that stores the outcome: a crash before it repeats work, never loses it.
-redis.call('XACK', KEYS[2], ARGV[1], ARGV[2])
-redis.call('XDEL', KEYS[2], ARGV[2])
+acknowledge(KEYS[2], ARGV[1], ARGV[2])
+return 1
+"""
+)
+"""Store centre and output, and post the first chunks."""
+
+STORE: Final = Script(
+    _EVEN_WHEN_FULL
+    + _LIVE
+    + _ACKNOWLEDGE
+    + _PAY
+    + _POST
+    + """
+-- KEYS: job, stream, backlog, distances
+-- ARGV: group, entry, job id, first, count, distances, seconds of compute, reason of the last failure ('' if none)
+if not live(KEYS[1]) then
+  acknowledge(KEYS[2], ARGV[1], ARGV[2])
+  return {'ended'}
+end
+if redis.call('HSETNX', KEYS[4], ARGV[4], ARGV[6]) == 1 then
+  redis.call('HINCRBY', KEYS[1], 'stored', ARGV[5])
+  redis.call('HINCRBY', KEYS[1], 'done', ARGV[5])
+  redis.call('HINCRBYFLOAT', KEYS[1], 'device_s', ARGV[7])
+  if ARGV[8] ~= '' then redis.call('HSET', KEYS[1], 'failure', ARGV[8]) end
+  pay(KEYS[1], KEYS[3], tonumber(ARGV[5]))
+  post(KEYS[1], KEYS[2], ARGV[3], 1)
+end
+local job = redis.call('HMGET', KEYS[1], 'stored', 'look_end', 'device_s', 'failure')
+if tonumber(job[1]) < tonumber(job[2]) then
+  acknowledge(KEYS[2], ARGV[1], ARGV[2])
+  return {'stored'}
+end
+-- The look is complete, and this piece is kept until it has been taken: should the worker die now, another is given the
+-- piece, finds its distances stored, and takes the look.
+return {'look', tonumber(job[2]), job[3], job[4] or '', redis.call('HGETALL', KEYS[4])}
+"""
+)
+"""Store a chunk's distances once under its first index; whoever completes the look is given all of them."""
+
+ADVANCE: Final = Script(
+    _EVEN_WHEN_FULL
+    + _LIVE
+    + _ACKNOWLEDGE
+    + _POST
+    + """
+-- KEYS: job, stream
+-- ARGV: group, entry, job id, samples of the look taken, samples of the next, chunk, window, radius, bound
+if live(KEYS[1]) and redis.call('HGET', KEYS[1], 'look_end') == ARGV[4] then
+  redis.call('HSET', KEYS[1], 'look_end', ARGV[5], 'chunk', ARGV[6], 'radius', ARGV[8], 'w1_bound', ARGV[9])
+  post(KEYS[1], KEYS[2], ARGV[3], tonumber(ARGV[7]))
+end
+acknowledge(KEYS[2], ARGV[1], ARGV[2])
+return 1
+"""
+)
+"""Go on to the next look: post its first chunks."""
+
+FINISH: Final = Script(
+    _EVEN_WHEN_FULL
+    + _LIVE
+    + _ACKNOWLEDGE
+    + _PAY
+    + """
+-- KEYS: job, certificate, samples, distances, backlog, deadlines
+-- ARGV: group, stream ('' if no piece is held), entry, job id, result ttl, certificate ttl, status, view JSON,
+--       certificate JSON ('' if none), contact sheet ('' if none), fleet bin ('' if none),
+--       prefix of reply streams, replies kept, watch ttl
+local first = live(KEYS[1])
+if first then
+  local job = redis.call('HMGET', KEYS[1], 'watchers', 'fleet')
+  pay(KEYS[1], KEYS[5], math.huge)
+  redis.call('DEL', KEYS[1], KEYS[4])
+  redis.call('ZREM', KEYS[6], ARGV[4])
+  redis.call('HSET', KEYS[1], 'status', ARGV[7], 'view', ARGV[8])
+  redis.call('EXPIRE', KEYS[1], ARGV[5])
+  if ARGV[9] ~= '' then redis.call('SET', KEYS[2], ARGV[9], 'EX', ARGV[6]) end
+  if ARGV[10] ~= '' then redis.call('SET', KEYS[3], ARGV[10], 'EX', ARGV[5]) end
+  redis.call('EXPIRE', KEYS[3], ARGV[5])
+  if ARGV[11] ~= '' then
+    for bins, place in string.gmatch(job[2] or '', '(%S+) (%d+)') do
+      if redis.call('EXISTS', bins) == 1 then redis.call('SETRANGE', bins, place, ARGV[11]) end
+    end
+  end
+  -- After the outcome is stored, and in the same step: a gateway that registers later finds the job ended.
+  for gateway in string.gmatch(job[1] or '', '%S+') do
+    local replies = ARGV[12] .. gateway
+    redis.call('XADD', replies, 'MAXLEN', '~', ARGV[13], '*', 'job', ARGV[4])
+    redis.call('EXPIRE', replies, ARGV[14])
+  end
+end
+acknowledge(ARGV[2], ARGV[1], ARGV[3])
 return first and 1 or 0
 """
-"""Store an outcome once and acknowledge. A second worker that finished the same job changes nothing."""
+)
+"""Store an outcome once, forget what led to it, tell the gateways that wait, and acknowledge."""
+
+PULSE: Final = Script(
+    _EVEN_WHEN_FULL
+    + _LIVE
+    + """
+-- KEYS: jobs in hand
+-- ARGV: for each, samples drawn of its opening so far, or -1
+local ended = {}
+for i, job in ipairs(KEYS) do
+  if not live(job) then
+    ended[#ended + 1] = i
+  else
+    redis.call('HSET', job, 'status', 'running')
+    if tonumber(ARGV[i]) >= 0 and redis.call('HEXISTS', job, 'opening') == 0 then
+      redis.call('HSET', job, 'done', ARGV[i])
+    end
+  end
+end
+return ended
+"""
+)
+"""Say that jobs run and how far their openings are; answers which of them were cancelled meanwhile."""
+
+SCRIPTS: Final = (SUBMIT, READ, TAKE, OPEN, STORE, ADVANCE, FINISH, PULSE)

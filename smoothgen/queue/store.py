@@ -1,26 +1,43 @@
-"""The gateway's half of the queue: submit jobs, read them, wait for them."""
+"""The gateway's half of the queue: submit jobs, read them, wait for them, cancel them."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 import json
+import math
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import structlog
 from pydantic import TypeAdapter, ValidationError
 from redis.asyncio import Redis
 
-from smoothgen.contracts import JobResult, JobSpec, JobView, ModelCard, ModelRef, Output, Problem, Progress
-from smoothgen.errors import Conflict, NotFound
+from smoothgen.contracts import (
+    FINISHED,
+    PRIORITIES,
+    FleetPool,
+    JobSpec,
+    JobView,
+    ModelCard,
+    ModelRef,
+    Output,
+    Progress,
+    read_bins,
+    windows_of,
+)
+from smoothgen.errors import Conflict, NotFound, Overloaded
 from smoothgen.queue import keys
+from smoothgen.queue.coalesce import Coalescer
 from smoothgen.queue.connection import redis_errors
-from smoothgen.queue.scripts import SUBMIT, WATCH
+from smoothgen.queue.ending import end
+from smoothgen.queue.scripts import READ, SUBMIT
 
 _OUTPUT: TypeAdapter[Output] = TypeAdapter(Output)
+_RETRY_WITHOUT_WORKERS_S = 30
 
 
 @dataclass(frozen=True)
@@ -31,49 +48,155 @@ class ServedModel:
     workers: int
 
 
+@dataclass(frozen=True)
+class JobState:
+    """A job as it stands. `text` is the JSON of its view: an ended job's is passed on as the worker wrote it."""
+
+    id: str
+    status: str
+    text: str
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing will change any more."""
+        return self.status in FINISHED
+
+    @cached_property
+    def view(self) -> JobView:
+        """The same, parsed."""
+        return JobView.model_validate_json(self.text)
+
+
 class JobStore:
     """Jobs and certificates in Redis. Every method raises QueueUnavailable when Redis cannot be reached."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
-        self._submit = redis.register_script(SUBMIT)
-        self._watch = redis.register_script(WATCH)
+        self._scripts = Coalescer(redis)
 
-    async def submit(self, spec: JobSpec, model: ModelRef, idempotency_key: str | None = None) -> str:
+    async def submit(
+        self,
+        spec: JobSpec,
+        model: ModelRef,
+        idempotency_key: str | None = None,
+        *,
+        gateway_id: str = "",
+        max_backlog: int = 10**15,
+    ) -> str:
         """Queue a job in one atomic step and return its id, or the id the same key and body were given before.
 
-        Raises Conflict when the key was used for another body.
+        gateway_id is told of a new job's end, as with `read`. max_backlog: samples the model may owe, this job's
+        included; an idle model takes any job.
+        Raises Conflict when the key was used for another body, Overloaded when the backlog is full.
         """
+        request, name = spec.request, spec.request.model
         # Sorted: parameters come as the client wrote them, and their order says nothing.
-        written = json.dumps(spec.request.model_dump(mode="json"), sort_keys=True)
-        body = hashlib.sha256(written.encode()).hexdigest()
+        body = ""
+        if idempotency_key:
+            written = json.dumps(request.model_dump(mode="json"), sort_keys=True)
+            body = hashlib.sha256(written.encode()).hexdigest()
         record = {
             "spec": spec.model_dump_json(),
             "model": model.model_dump_json(),
             "status": "queued",
             "done": 0,
             "total": spec.total_samples,
+            "watchers": f"{gateway_id} " if gateway_id else "",
         }
-        async with redis_errors():
-            job_id, first_body = await self._submit(
-                keys=[
-                    keys.idempotency(idempotency_key) if idempotency_key else "",
-                    keys.job(spec.id),
-                    keys.jobs(spec.request.model),
-                ],
-                args=[spec.id, body, keys.IDEMPOTENCY_TTL_S, *(x for item in record.items() for x in item)],
-            )
+        fleet = [] if spec.pool is None else _fleet_places(spec.pool, spec.submitted_ms)
+        outcome, job_id, first_body = await self._scripts.call(
+            SUBMIT,
+            [
+                keys.idempotency(idempotency_key) if idempotency_key else "",
+                keys.job(spec.id),
+                keys.work(name, request.priority),
+                keys.backlog(name),
+                keys.DEADLINES,
+            ],
+            [
+                spec.id,
+                body,
+                keys.IDEMPOTENCY_TTL_S,
+                spec.total_samples,
+                max_backlog,
+                "" if spec.deadline_ms is None else spec.deadline_ms,
+                spec.opening_samples,
+                keys.POOLS_A_WINDOW,
+                len(fleet) // 5,
+                *fleet,
+                *(x for item in record.items() for x in item),
+            ],
+        )
+        if outcome == "full":
+            raise await self._overloaded(name, int(job_id), spec.total_samples, max_backlog)
         if first_body != body:
             raise Conflict(
                 f"idempotency key {idempotency_key!r:.100} was used for another request (job {job_id}); use a new key"
             )
         return str(job_id)
 
-    async def job(self, job_id: str) -> JobView:
-        """The job as the client sees it. Raises NotFound."""
-        async with redis_errors():
-            record = await self._redis.hgetall(keys.job(job_id))
-        return _view(job_id, record)
+    async def _overloaded(self, model: str, backlog: int, asked: int, limit: int) -> Overloaded:
+        rate = (await self.rates([model]))[model]
+        excess = max(1, backlog + asked - limit) if asked <= limit else backlog  # until it fits, or until idle
+        if rate <= 0:
+            said, wait_s = "and no worker has been measured yet", _RETRY_WITHOUT_WORKERS_S
+        else:
+            said, wait_s = f"and its workers draw {rate:.4g} a second", min(3600, math.ceil(excess / rate))
+        return Overloaded(
+            f"model {model!r} has {backlog} noisy samples waiting, this job asks for {asked} and the limit is {limit}, "
+            f"{said}; send it again in {wait_s} s, or ask for fewer samples",
+            retry_after_s=wait_s,
+        )
+
+    async def rates(self, models: list[str]) -> dict[str, float]:
+        """Samples a second the live workers of each model were last measured at, together; 0 where none was."""
+        async with redis_errors(), self._redis.pipeline(transaction=False) as pipeline:
+            for model in models:
+                pipeline.hgetall(keys.rates(model))
+                pipeline.zrangebyscore(keys.workers(model), time.time(), "+inf")
+            answers = await pipeline.execute()
+        return {
+            model: sum(float(rate) for worker, rate in answers[2 * i].items() if worker in set(answers[2 * i + 1]))
+            for i, model in enumerate(models)
+        }
+
+    async def read(self, job_id: str, gateway_id: str = "") -> JobState:
+        """The job as it stands; `gateway_id` is told on its reply stream when the job ends. Raises NotFound.
+
+        One step: the outcome is stored and the watchers are read in one step too, so one of the two sees the other.
+        """
+        answer = await self._scripts.call(READ, [keys.job(job_id), keys.certificate(job_id)], [gateway_id])
+        if answer is None:
+            raise NotFound(f"no job {job_id!r:.80}; results are kept {keys.RESULT_TTL_S // 3600} hours")
+        status, text, *rest = answer
+        if status in FINISHED:
+            [certificate] = rest
+            return JobState(job_id, status, _with_certificate(text, certificate))
+        done, total, output, radius, w1_bound = rest
+        view = JobView(
+            id=job_id,
+            status=status,
+            model=ModelRef.model_validate_json(text),
+            progress=Progress(
+                done=int(done),
+                total=int(total),
+                radius=float(radius) if radius else None,
+                w1_bound=float(w1_bound) if w1_bound else None,
+            ),
+            output=_OUTPUT.validate_json(output) if output else None,
+        )
+        return JobState(job_id, status, view.model_dump_json(exclude_none=True))
+
+    async def cancel(self, job_id: str) -> JobState:
+        """End a job that has not ended: no further batch of it is begun. Raises NotFound."""
+        state = await self.read(job_id)
+        if not state.ended:
+            view = state.view.model_copy(update={"status": "cancelled"})
+            await end(
+                self._scripts, job_id, state.view.model.name, "cancelled", view.model_dump_json(exclude_none=True)
+            )
+            state = await self.read(job_id)
+        return state
 
     async def samples(self, job_id: str) -> bytes:
         """The contact sheet of a job's noisy samples, PNG. Raises NotFound."""
@@ -81,8 +204,8 @@ class JobStore:
             sheet = await self._redis.get(keys.samples(job_id))
         if sheet is None:
             raise NotFound(
-                f"no sheet of samples for job {job_id!r:.80}; only picture jobs have one, from their end on for "
-                f"{keys.RESULT_TTL_S // 3600} hours"
+                f"no sheet of samples for job {job_id!r:.80}; only picture jobs have one, from their selection samples "
+                f"on and until {keys.RESULT_TTL_S // 3600} hours after their end"
             )
         return base64.b64decode(sheet)
 
@@ -116,32 +239,39 @@ class JobStore:
             card = await self._redis.hget(keys.MODELS, model_id)
         return None if card is None else _card(card)
 
-    async def queued(self, models: list[str]) -> dict[str, int]:
-        """How many jobs of each model wait or run."""
+    async def backlogs(self, models: list[str]) -> dict[str, tuple[int, int]]:
+        """Of each model: pieces of work waiting or running, and noisy samples promised and not yet drawn."""
         async with redis_errors(), self._redis.pipeline(transaction=False) as pipeline:
             for model in models:
-                pipeline.xlen(keys.jobs(model))
-            lengths = await pipeline.execute()
-        return dict(zip(models, lengths, strict=True))
+                pipeline.get(keys.backlog(model))
+                for stream in keys.streams(model):
+                    pipeline.xlen(stream)
+            answers = await pipeline.execute()
+        width = 1 + len(PRIORITIES)
+        return {
+            model: (sum(answers[i * width + 1 : (i + 1) * width]), int(answers[i * width] or 0))
+            for i, model in enumerate(models)
+        }
+
+    async def fleet_pools(self, window: str) -> dict[str, FleetPool]:
+        """The pools of a window, by id."""
+        async with redis_errors():
+            found = await self._redis.hgetall(keys.fleet_window(window))
+        return {pool: FleetPool.model_validate_json(about) for pool, about in found.items()}
+
+    async def fleet_bins(self, window: str, pool: str) -> bytes:
+        """The bins of a pool's requests in a window, in order of submission."""
+        async with redis_errors():
+            written = await self._redis.get(keys.fleet_bins(window, pool))
+        return read_bins(written or "")
 
     async def ping(self) -> None:
         """Ask Redis for a sign of life."""
         async with redis_errors():
             await self._redis.ping()
 
-    async def watch(self, job_id: str, gateway_id: str) -> JobView:
-        """Ask to be told on this gateway's reply stream when the job ends, and read it. Raises NotFound.
-
-        One step: the worker stores the outcome and then reads the watchers, so one of the two always sees the other.
-        """
-        async with redis_errors():
-            flat = await self._watch(
-                keys=[keys.job(job_id), keys.watchers(job_id)], args=[gateway_id, keys.WATCH_TTL_S]
-            )
-        return _view(job_id, dict(zip(flat[::2], flat[1::2], strict=True)))
-
     async def replies(self, gateway_id: str, block_ms: int = 2000) -> AsyncIterator[str | None]:
-        """Ids of finished jobs this gateway watched, as they end; None at least every `block_ms` as a sign of life.
+        """Ids of ended jobs this gateway watches, as they end; None at least every `block_ms` as a sign of life.
 
         Raises QueueUnavailable when Redis goes away; start again when it is back, and read the watched jobs once, since
         a reply may have been missed.
@@ -151,12 +281,34 @@ class JobStore:
         while True:
             async with redis_errors():
                 answer = await self._redis.xread({stream: last}, block=block, count=1000)
-                await self._redis.expire(stream, keys.WATCH_TTL_S)
+                if answer:  # what was read is not needed again
+                    last = answer[0][1][-1][0]
+                    await self._redis.xtrim(stream, minid=last, approximate=False)
             for _, entries in answer or []:
-                for last, fields in entries:  # noqa: B007  `last` is the next read's starting point
+                for _, fields in entries:
                     yield fields["job"]
             yield None
             block = block_ms
+
+
+def _with_certificate(view: str, certificate: str) -> str:
+    """A view and its certificate are kept apart, since they live for different times; here they are one again."""
+    return f'{view[:-1]},"certificate":{certificate}}}' if certificate else view
+
+
+def _fleet_places(pool: FleetPool, submitted_ms: int) -> list[str | int]:
+    about = pool.model_dump_json()
+    return [
+        argument
+        for window in windows_of(submitted_ms)
+        for argument in (
+            keys.fleet_window(window),
+            keys.fleet_bins(window, pool.id),
+            pool.id,
+            about,
+            keys.FLEET_TTL_S[window.partition(":")[0]],
+        )
+    ]
 
 
 def _card(text: str) -> ModelCard | None:
@@ -166,22 +318,3 @@ def _card(text: str) -> ModelCard | None:
     except ValidationError as error:
         structlog.get_logger().warning("model_card_unreadable", detail=str(error), card=text[:200])
         return None
-
-
-def _view(job_id: str, record: dict[str, str]) -> JobView:
-    if not record:
-        raise NotFound(f"no job {job_id!r:.80}; results are kept {keys.RESULT_TTL_S // 3600} hours")
-    result = JobResult.model_validate_json(record["result"]) if "result" in record else None
-    output = _OUTPUT.validate_json(record["output"]) if "output" in record else None
-    return JobView(
-        id=job_id,
-        status=record["status"],
-        model=result.model if result else ModelRef.model_validate_json(record["model"]),
-        progress=Progress(done=int(record["done"]), total=int(record["total"])),
-        output=result.output if result else output,
-        notes=result.notes if result else None,
-        certificate=result.certificate if result else None,
-        abstention=result.abstention if result else None,
-        usage=result.usage if result else None,
-        error=Problem.model_validate_json(record["problem"]) if "problem" in record else None,
-    )

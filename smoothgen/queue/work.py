@@ -1,44 +1,87 @@
-"""The worker's half of the queue: take jobs, keep them, report on them, end them."""
+"""The worker's half of the queue: take pieces of work, keep them, store what came of them, end jobs."""
 
 from __future__ import annotations
 
 import base64
 import json
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import groupby
+from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import ValidationError
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
-from smoothgen.contracts import JobResult, JobSpec, ModelCard, Output, Problem
+from smoothgen.contracts import FINISHED, JobResult, JobSpec, JobView, ModelCard, ModelRef, Opening, Problem, Progress
 from smoothgen.queue import keys
+from smoothgen.queue.coalesce import Coalescer
 from smoothgen.queue.connection import redis_errors
-from smoothgen.queue.scripts import FINISH, REPORT
+from smoothgen.queue.ending import end
+from smoothgen.queue.scripts import ADVANCE, OPEN, PULSE, STORE, TAKE
+
+_OVERDUE_AT_ONCE = 64
+SUSPECT_FROM = 3
+"""From this delivery on a piece is taken alone: whatever its workers died of, no other piece is to be blamed for it."""
+
+_read_spec = lru_cache(256)(JobSpec.model_validate_json)  # a job's chunks come again and again
+_read_opening = lru_cache(256)(Opening.model_validate_json)
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A job this worker holds. `deliveries` counts how often a worker took it, this time included."""
+    """A piece of a job this worker holds: its opening, or the chunk of certification samples first … first+count−1.
+
+    `deliveries` counts how often a worker took the piece, this time included.
+    """
 
     model: str
+    stream: str
     entry: str
     spec: JobSpec
+    opening: Opening | None
+    first: int
+    count: int
     deliveries: int
+
+    @property
+    def opens(self) -> bool:
+        """Whether this piece is the job's opening."""
+        return self.first < 0
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How a look is cut up. `chunk`: samples a chunk; `window`: how many of them wait or run at once."""
+
+    chunk: int
+    window: int
+
+
+@dataclass(frozen=True)
+class CompleteLook:
+    """All distances of a look, by sample index (NaN: failed), their cost so far, and why the last failed one did."""
+
+    distances: NDArray[np.float64]
+    device_s: float
+    failure: str
 
 
 class WorkQueue:
-    """One worker's view of the job streams. Every method raises QueueUnavailable when Redis cannot be reached."""
+    """One worker's view of the work streams. Every method raises QueueUnavailable when Redis cannot be reached."""
 
     def __init__(self, redis: Redis, worker_id: str, *, lease_s: float = keys.LEASE_S) -> None:
         self._redis = redis
+        self._scripts = Coalescer(redis)
         self.worker_id = worker_id
         self.lease_s = lease_s
         self._cards: list[ModelCard] = []
-        self._finish = redis.register_script(FINISH)
-        self._report = redis.register_script(REPORT)
+        self._turn = 0
 
     async def register(self, cards: Iterable[ModelCard]) -> None:
         """Publish the models this worker serves and make sure their streams and groups exist."""
@@ -46,184 +89,337 @@ class WorkQueue:
         async with redis_errors():
             await self._redis.hset(keys.MODELS, mapping={c.id: c.model_dump_json() for c in cards})
             for card in cards:
-                await self._create_group(card.id)
-        await self.announce([card.id for card in cards])
+                for stream in keys.streams(card.id):
+                    await self._create_group(stream)
 
-    async def announce(self, models: list[str]) -> None:
-        """Say that this worker is alive, and forget those that have not said so for long."""
+    async def announce(self, rates: dict[str, float]) -> dict[str, int]:
+        """Say that this worker is alive and how many samples a second it was measured at, per model (0: not yet).
+
+        Forgets workers that have not said so for long, with the empty consumers they left. Returns how many workers
+        serve each model now.
+        """
         now = time.time()
-        async with redis_errors(), self._redis.pipeline(transaction=False) as pipeline:
-            for model in models:
-                pipeline.zadd(keys.workers(model), {self.worker_id: now + keys.WORKER_TTL_S})
-                pipeline.zremrangebyscore(keys.workers(model), "-inf", now - keys.WORKER_TTL_S)
-            await pipeline.execute()
+        async with redis_errors():
+            for model in rates:
+                for gone in await self._redis.zrangebyscore(keys.workers(model), "-inf", now - keys.WORKER_TTL_S):
+                    await self._forget(model, gone)
+            async with self._redis.pipeline(transaction=False) as pipeline:
+                for model, rate in rates.items():
+                    pipeline.zadd(keys.workers(model), {self.worker_id: now + keys.WORKER_TTL_S})
+                    if rate > 0:
+                        pipeline.hset(keys.rates(model), self.worker_id, repr(rate))
+                for model in rates:
+                    pipeline.zcount(keys.workers(model), now, "+inf")
+                answers = await pipeline.execute()
+        return dict(zip(rates, answers[-len(rates) :], strict=True))
 
-    async def leave(self, models: list[str]) -> None:
+    async def leave(self, models: Iterable[str]) -> None:
         """Say goodbye, leaving no empty consumer behind."""
         async with redis_errors():
             for model in models:
-                await self._redis.zrem(keys.workers(model), self.worker_id)
-                with _no_group_is_fine():
-                    held = await self._redis.xpending_range(
-                        keys.jobs(model), keys.GROUP, min="-", max="+", count=1, consumername=self.worker_id
-                    )
-                    if not held:  # deleting a consumer would forget what it holds
-                        await self._redis.xgroup_delconsumer(keys.jobs(model), keys.GROUP, self.worker_id)
+                await self._forget(model, self.worker_id)
 
-    async def claim(self, models: list[str], block_ms: int) -> Claim | None:
-        """Take a job: one whose worker fell silent for the lease first, else the next new one, waiting `block_ms`."""
-        async with redis_errors():
-            try:
-                for model in models:
-                    if abandoned := await self._take_over(model):
-                        return abandoned
-                return await self._take_new(models, block_ms)
-            except ResponseError as error:
-                if "NOGROUP" not in str(error):
-                    raise
-                await self.register(self._cards)  # Redis came back without its data
-                return None
-
-    async def _take_new(self, models: list[str], block_ms: int) -> Claim | None:
-        model_of = {keys.jobs(model): model for model in models}
-        answer = await self._redis.xreadgroup(
-            keys.GROUP, self.worker_id, dict.fromkeys(model_of, ">"), count=1, block=block_ms
-        )
-        taken = [
-            (model_of[stream], entry, fields["job"]) for stream, entries in answer or [] for entry, fields in entries
-        ]
-        for model, entry, _ in taken[1:]:  # `count` is per stream, and one job at a time is enough
-            await self._let_go(model, entry, deliveries=0)
-        return await self._read(*taken[0], deliveries=1) if taken else None
-
-    async def _take_over(self, model: str) -> Claim | None:
-        stream, lease_ms = keys.jobs(model), int(self.lease_s * 1000)
-        # Not XAUTOCLAIM: it gives up after ten entries that are held, however many abandoned ones follow.
-        silent = await self._redis.xpending_range(stream, keys.GROUP, min="-", max="+", count=1, idle=lease_ms)
-        if not silent:
-            return None
-        entry, deliveries = silent[0]["message_id"], silent[0]["times_delivered"]
-        # Claims nothing if another worker was faster: its claim ended the idle time.
-        for _, fields in await self._redis.xclaim(stream, keys.GROUP, self.worker_id, lease_ms, [entry]):
-            return await self._read(model, entry, fields["job"], deliveries + 1)
-        return None
-
-    async def _read(self, model: str, entry: str, job_id: str, deliveries: int) -> Claim | None:
-        text = await self._redis.hget(keys.job(job_id), "spec")
-        if text is None:  # the record is gone, so nobody can be waiting for it
-            await self._redis.xack(keys.jobs(model), keys.GROUP, entry)
-            await self._redis.xdel(keys.jobs(model), entry)
-            return None
-        try:
-            return Claim(model, entry, JobSpec.model_validate_json(text), deliveries)
-        except ValidationError as error:
-            await self._bury(model, entry, job_id, _unreadable(error))
-            return None
-
-    async def heartbeat(self, claim: Claim) -> None:
-        """Keep a job: reset its idle time without counting a delivery."""
-        async with redis_errors():
+    async def _forget(self, model: str, worker: str) -> None:
+        await self._redis.zrem(keys.workers(model), worker)
+        await self._redis.hdel(keys.rates(model), worker)
+        for stream in keys.streams(model):
             with _no_group_is_fine():
-                await self._redis.xclaim(
-                    keys.jobs(claim.model), keys.GROUP, self.worker_id, 0, [claim.entry], idle=0, justid=True
+                held = await self._redis.xpending_range(
+                    stream, keys.GROUP, min="-", max="+", count=1, consumername=worker
                 )
+                if not held:  # deleting a consumer would forget what it holds
+                    await self._redis.xgroup_delconsumer(stream, keys.GROUP, worker)
 
-    async def hand_back(self, claim: Claim) -> None:
-        """Let go of a job unfinished: any worker may take it over at once, and this delivery does not count."""
-        async with redis_errors():
-            with _no_group_is_fine():
-                await self._let_go(claim.model, claim.entry, deliveries=claim.deliveries - 1)
+    async def claim(self, models: Sequence[str], *, samples: int, pieces: int, block_ms: int) -> list[Claim]:
+        """Take pieces of one model until `samples` or `pieces` are reached, waiting `block_ms` for the first.
 
-    async def _let_go(self, model: str, entry: str, deliveries: int) -> None:
-        await self._redis.xclaim(
-            keys.jobs(model),
-            keys.GROUP,
-            self.worker_id,
-            0,
-            [entry],
-            idle=int(self.lease_s * 1000) + 1,
-            retrycount=deliveries,
-            justid=True,
+        What a worker fell silent about for the lease comes first. The empty list: nothing came.
+        """
+        streams = self._in_turn(models)
+        try:
+            taken = await self._take(streams, samples, pieces, [])
+            if not taken:
+                async with redis_errors():
+                    answer = await self._redis.xreadgroup(
+                        keys.GROUP, self.worker_id, {s: ">" for s, _ in streams}, count=1, block=block_ms
+                    )
+                held = [(stream, entry, fields) for stream, entries in answer or [] for entry, fields in entries]
+                taken = await self._take(streams, samples, pieces, held) if held else []
+        except ResponseError as error:
+            if "NOGROUP" not in str(error):
+                raise
+            await self.register(self._cards)  # Redis came back without its data
+            return []
+        claims = [await self._read(streams[number - 1], *rest) for number, *rest in taken]
+        return [claim for claim in claims if claim is not None]
+
+    def _in_turn(self, models: Sequence[str]) -> list[tuple[str, str]]:
+        """(stream, model) in the order of this turn: every model leads in its turn, and so does every priority.
+
+        Of eight turns high priority leads five, normal two and low one: urgent work comes first, and no other starves.
+        """
+        self._turn += 1
+        shift = self._turn % len(models)
+        lead = (0, 0, 1, 0, 0, 1, 0, 2)[self._turn // len(models) % 8]
+        ordered = []
+        for model in (*models[shift:], *models[:shift]):
+            streams = keys.streams(model)
+            ordered += [(stream, model) for stream in (streams[lead], *streams[:lead], *streams[lead + 1 :])]
+        return ordered
+
+    async def _take(
+        self, streams: list[tuple[str, str]], samples: int, pieces: int, held: list[tuple[str, str, dict[str, str]]]
+    ) -> list[list[Any]]:
+        number = {stream: i for i, (stream, _) in enumerate(streams, start=1)}
+        models = [model for _, model in streams]
+        answer: list[list[Any]] = await self._scripts.call(
+            TAKE,
+            [stream for stream, _ in streams],
+            [
+                keys.GROUP,
+                self.worker_id,
+                samples,
+                pieces,
+                int(self.lease_s * 1000),
+                SUSPECT_FROM,
+                keys.job(""),
+                len(streams),
+                *(models.index(model) for model in models),
+                *(x for s, entry, f in held for x in (number[s], entry, f["job"], f["first"], f["count"])),
+            ],
         )
+        return answer
 
-    async def report(self, claim: Claim, done: int, output: Output | None = None) -> None:
-        """Publish that the job runs, how many samples are done, and the output as soon as it is chosen."""
-        fields: dict[str, str | int] = {"status": "running", "done": done}
-        if output is not None:
-            fields["output"] = output.model_dump_json()
-        async with redis_errors():
-            await self._report(keys=[keys.job(claim.spec.id)], args=[x for item in fields.items() for x in item])
-
-    async def succeed(self, claim: Claim, result: JobResult, sheet: bytes | None = None) -> bool:
-        """Store the result, with the contact sheet of a picture job, and acknowledge; False if another worker had
-        already ended the job."""
-        certificate = "" if result.certificate is None else json.dumps(result.certificate)
-        samples = "" if sheet is None else base64.b64encode(sheet).decode("ascii")
-        fields: dict[str, str | int] = {
-            "status": "succeeded",
-            "result": result.model_dump_json(),
-            "done": result.usage.overhead,
-            "total": result.usage.overhead,
-        }
-        return await self._end(claim.model, claim.entry, claim.spec.id, fields, certificate, samples)
-
-    async def fail(self, claim: Claim, problem: Problem) -> bool:
-        """Store why the job failed and acknowledge; False if another worker had already ended the job."""
-        fields: dict[str, str | int] = {"status": "failed", "problem": problem.model_dump_json()}
-        return await self._end(claim.model, claim.entry, claim.spec.id, fields)
-
-    async def bury(self, claim: Claim, problem: Problem) -> bool:
-        """Fail a job no worker survives, and keep its id among the dead letters."""
-        async with redis_errors():
-            return await self._bury(claim.model, claim.entry, claim.spec.id, problem)
-
-    async def _bury(self, model: str, entry: str, job_id: str, problem: Problem) -> bool:
-        await self._redis.xadd(
-            keys.dead(model), {"job": job_id, "detail": problem.detail}, maxlen=keys.DEAD_LETTERS, approximate=True
-        )
-        return await self._end(model, entry, job_id, {"status": "failed", "problem": problem.model_dump_json()})
-
-    async def _end(
+    async def _read(
         self,
-        model: str,
+        place: tuple[str, str],
         entry: str,
         job_id: str,
-        fields: dict[str, str | int],
-        certificate: str = "",
-        samples: str = "",
-    ) -> bool:
-        async with redis_errors():
-            first = await self._finish(
-                keys=[keys.job(job_id), keys.jobs(model), keys.certificate(job_id), keys.samples(job_id)],
-                args=[
-                    keys.GROUP,
-                    entry,
-                    keys.RESULT_TTL_S,
-                    keys.CERTIFICATE_TTL_S,
-                    certificate,
-                    samples,
-                    *(x for item in fields.items() for x in item),
-                ],
-            )
-            # After the outcome is stored, never before: a gateway registers first and reads the job second.
-            await self._notify(job_id)
-        return bool(first)
-
-    async def _notify(self, job_id: str) -> None:
-        gateways = await self._redis.smembers(keys.watchers(job_id))
-        async with self._redis.pipeline(transaction=False) as pipeline:
-            for gateway in gateways:
-                pipeline.xadd(keys.replies(gateway), {"job": job_id}, maxlen=keys.REPLIES_KEPT, approximate=True)
-                pipeline.expire(keys.replies(gateway), keys.WATCH_TTL_S)
-            pipeline.delete(keys.watchers(job_id))
-            await pipeline.execute()
-
-    async def _create_group(self, model: str) -> None:
+        first: int,
+        count: int,
+        deliveries: int,
+        spec: str,
+        opening: str,
+    ) -> Claim | None:
+        stream, model = place
         try:
-            await self._redis.xgroup_create(keys.jobs(model), keys.GROUP, id="0", mkstream=True)
+            opened = _read_opening(opening) if opening else None
+            return Claim(model, stream, entry, _read_spec(spec), opened, first, count, deliveries)
+        except ValidationError as error:
+            await self._bury(job_id, ModelRef(name=model, revision="", digest=""), (stream, entry), _unreadable(error))
+            return None
+
+    async def heartbeat(self, claims: Iterable[Claim]) -> None:
+        """Keep pieces: reset their idle time without counting a delivery."""
+        async with redis_errors(), self._redis.pipeline(transaction=False) as pipeline:
+            for stream, held in groupby(sorted(claims, key=lambda c: c.stream), key=lambda c: c.stream):
+                pipeline.xclaim(stream, keys.GROUP, self.worker_id, 0, [c.entry for c in held], idle=0, justid=True)
+            with _no_group_is_fine():
+                await pipeline.execute()
+
+    async def hand_back(self, claims: Iterable[Claim]) -> None:
+        """Let go of pieces undone: any worker may take them at once, and this delivery does not count."""
+        async with redis_errors():
+            for claim in claims:
+                with _no_group_is_fine():
+                    await self._redis.xclaim(
+                        claim.stream,
+                        keys.GROUP,
+                        self.worker_id,
+                        0,
+                        [claim.entry],
+                        idle=int(self.lease_s * 1000) + 1,
+                        retrycount=claim.deliveries - 1,
+                        justid=True,
+                    )
+
+    async def pulse(self, opened: dict[str, int]) -> set[str]:
+        """Say that jobs run, and how many samples of their opening are drawn (−1: not an opening).
+
+        Returns the jobs that have ended meanwhile: cancelled, or certified at their deadline.
+        """
+        jobs = list(opened)
+        ended = await self._scripts.call(PULSE, [keys.job(job) for job in jobs], list(opened.values()))
+        return {jobs[i - 1] for i in ended}
+
+    async def open(self, claim: Claim, opening: Opening, *, look_end: int, pace: Pace, sheet: bytes | None) -> None:
+        """Store what the opening fixed, post the first look's chunks, and acknowledge."""
+        fields: dict[str, str | int | float] = {
+            "status": "running",
+            "opening": opening.model_dump_json(),
+            "output": opening.output.model_dump_json(),
+            "done": opening.generations,
+            "device_s": opening.device_s,
+            "stored": 0,
+            "posted": 0,
+            "look_end": look_end,
+            "chunk": pace.chunk,
+        }
+        await self._scripts.call(
+            OPEN,
+            [keys.job(claim.spec.id), claim.stream, keys.backlog(claim.model), keys.samples(claim.spec.id)],
+            [
+                keys.GROUP,
+                claim.entry,
+                claim.spec.id,
+                opening.generations,
+                pace.window,
+                _base64(sheet),
+                keys.RESULT_TTL_S,
+                *(x for item in fields.items() for x in item),
+            ],
+        )
+
+    async def store(
+        self, claim: Claim, distances: NDArray[np.float64], device_s: float, failure: str = ""
+    ) -> CompleteLook | None:
+        """Store a chunk's distances, once, and acknowledge, unless the look is complete with it: then whoever holds the
+        piece takes the look, and `advance` or `succeed` acknowledges."""
+        answer = await self._scripts.call(
+            STORE,
+            [
+                keys.job(claim.spec.id),
+                claim.stream,
+                keys.backlog(claim.model),
+                keys.distances(claim.spec.id),
+            ],
+            [
+                keys.GROUP,
+                claim.entry,
+                claim.spec.id,
+                claim.first,
+                claim.count,
+                _base64(distances.astype("<f8").tobytes()),
+                repr(device_s),
+                failure,
+            ],
+        )
+        if answer[0] != "look":
+            return None
+        _, samples, spent_s, last_failure, flat = answer
+        return CompleteLook(_joined(flat, samples), float(spent_s), last_failure)
+
+    async def advance(
+        self, claim: Claim, look: int, following: int, pace: Pace, radius: float, w1_bound: float
+    ) -> None:
+        """Go on from the look of `look` samples to the one of `following`, saying what is proven so far."""
+        await self._scripts.call(
+            ADVANCE,
+            [keys.job(claim.spec.id), claim.stream],
+            [
+                keys.GROUP,
+                claim.entry,
+                claim.spec.id,
+                look,
+                following,
+                pace.chunk,
+                pace.window,
+                repr(radius),
+                repr(w1_bound),
+            ],
+        )
+
+    async def succeed(
+        self, spec: JobSpec, result: JobResult, *, claim: Claim | None, sheet: bytes | None = None, fleet_bin: str = ""
+    ) -> bool:
+        """Store the result and acknowledge the piece that led to it; False if the job had ended before."""
+        drawn = result.usage.overhead
+        view = JobView(
+            id=spec.id,
+            status="succeeded",
+            progress=Progress(done=drawn, total=drawn),
+            **{name: getattr(result, name) for name in JobResult.model_fields if name != "certificate"},
+        )
+        return await end(
+            self._scripts,
+            spec.id,
+            spec.request.model,
+            "succeeded",
+            view.model_dump_json(exclude_none=True),
+            certificate="" if result.certificate is None else json.dumps(result.certificate, separators=(",", ":")),
+            sheet=_base64(sheet),
+            fleet_bin=fleet_bin,
+            piece=_piece(claim),
+        )
+
+    async def fail(self, claim: Claim, model: ModelRef, problem: Problem, *, fleet_bin: str = "") -> bool:
+        """Store why the job failed and acknowledge; False if the job had ended before."""
+        return await self._fail(claim.spec.id, model, _piece(claim), problem, fleet_bin)
+
+    async def _fail(
+        self, job_id: str, model: ModelRef, piece: tuple[str, str], problem: Problem, fleet_bin: str = ""
+    ) -> bool:
+        view = JobView(
+            id=job_id, status="failed", model=model, progress=Progress(done=0, total=0), error=problem
+        ).model_dump_json(exclude_none=True)
+        return await end(self._scripts, job_id, model.name, "failed", view, fleet_bin=fleet_bin, piece=piece)
+
+    async def expire(self, spec: JobSpec, model: ModelRef, problem: Problem) -> bool:
+        """Fail a job that nobody has begun; whoever takes its opening later finds it ended."""
+        return await self._fail(spec.id, model, ("", ""), problem)
+
+    async def bury(self, claim: Claim, model: ModelRef, problem: Problem) -> bool:
+        """Fail a job no worker survives, and keep its id among the dead letters."""
+        return await self._bury(claim.spec.id, model, _piece(claim), problem)
+
+    async def _bury(self, job_id: str, model: ModelRef, piece: tuple[str, str], problem: Problem) -> bool:
+        async with redis_errors():
+            await self._redis.xadd(
+                keys.dead(model.name),
+                {"job": job_id, "detail": problem.detail},
+                maxlen=keys.DEAD_LETTERS,
+                approximate=True,
+            )
+        return await self._fail(job_id, model, piece, problem)
+
+    async def overdue(self, models: Iterable[str]) -> list[tuple[JobSpec, Opening | None, CompleteLook | None]]:
+        """Jobs of these models whose deadline has passed, each with the distances it has."""
+        served = set(models)
+        async with redis_errors():
+            late = await self._redis.zrangebyscore(
+                keys.DEADLINES, "-inf", time.time() * 1000, start=0, num=_OVERDUE_AT_ONCE
+            )
+            found = []
+            for job_id in late:
+                status, spec_text, opening_text, spent_s, failure = await self._redis.hmget(
+                    keys.job(job_id), "status", "spec", "opening", "device_s", "failure"
+                )
+                if status is None or status in FINISHED:
+                    await self._redis.zrem(keys.DEADLINES, job_id)
+                    continue
+                spec = _read_spec(spec_text)
+                if spec.request.model not in served:
+                    continue
+                flat = [x for item in (await self._redis.hgetall(keys.distances(job_id))).items() for x in item]
+                look = CompleteLook(_joined(flat), float(spent_s or 0), failure or "") if flat else None
+                found.append((spec, _read_opening(opening_text) if opening_text else None, look))
+        return found
+
+    async def _create_group(self, stream: str) -> None:
+        try:
+            await self._redis.xgroup_create(stream, keys.GROUP, id="0", mkstream=True)
         except ResponseError as error:
             if "BUSYGROUP" not in str(error):
                 raise
+
+
+def _piece(claim: Claim | None) -> tuple[str, str]:
+    return ("", "") if claim is None else (claim.stream, claim.entry)
+
+
+def _base64(content: bytes | None) -> str:
+    return "" if content is None else base64.b64encode(content).decode("ascii")
+
+
+def _joined(flat: Sequence[str], samples: int | None = None) -> NDArray[np.float64]:
+    """Distances of the chunks that follow one another from index 0 on, at most `samples`: a hole ends them."""
+    chunks = {int(first): base64.b64decode(packed) for first, packed in zip(flat[::2], flat[1::2], strict=True)}
+    whole, reached = [], 0
+    while reached in chunks:
+        whole.append(np.frombuffer(chunks[reached], dtype="<f8"))
+        reached += len(whole[-1])
+    distances: NDArray[np.float64] = np.concatenate(whole) if whole else np.zeros(0)
+    return distances[:samples]
 
 
 @contextmanager

@@ -39,7 +39,7 @@ def test_a_gateway_lives_through_the_loss_of_redis(lab: Lab) -> None:
     assert gateway.http.get(f"/jobs/{job['id']}").json() == job
     again = gateway.http.post("/generate", json=request_body(), headers={"idempotency-key": "k"})
     assert again.json()["id"] == job["id"]
-    assert lab.redis.client.xlen("smoothgen:jobs:numbers") == 1
+    assert lab.redis.client.xlen("smoothgen:work:numbers:normal") == 1
     assert "Traceback" not in gateway.log
 
 
@@ -58,7 +58,7 @@ def test_a_redis_that_takes_no_writes_is_told_as_a_503_and_nothing_is_queued(lab
     response = gateway.http.post("/generate", json=request_body())
     assert "takes no writes" in problem_of(response, 503)["detail"]
     lab.redis.client.config_set("maxmemory", "0")
-    assert lab.redis.client.xlen("smoothgen:jobs:numbers") == 0
+    assert lab.redis.client.xlen("smoothgen:work:numbers:normal") == 0
     assert not list(lab.redis.client.scan_iter("smoothgen:job:*"))
 
 

@@ -15,7 +15,7 @@ SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "certificate-v1.schema
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 
 
-@pytest.mark.parametrize("example", [examples.plain, examples.full, examples.label])
+@pytest.mark.parametrize("example", [examples.plain, examples.full, examples.label, examples.early, examples.universal])
 def test_issued_certificates_fit_the_schema(example):
     VALIDATOR.validate(to_document(example()))
 

@@ -8,11 +8,12 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import httpx2
 import pytest
 
 from smoothgen import Client
 from smoothgen.queue import keys
-from tests.processes import SLOW, TANH, Gateway, Lab, Worker, eventually
+from tests.processes import SLOW, TANH, Gateway, Lab, Worker, eventually, free_port
 from tests.service.conftest import ask, finished, submit, substance
 
 QUICK_LEASE = {"lease_s": 0.5, "batch_size": 16}
@@ -51,16 +52,24 @@ def test_another_worker_finishes_a_killed_ones_job_with_the_same_certificate(
     assert second.popen.poll() is None
 
 
-def test_a_slow_worker_keeps_its_job(lab: Lab) -> None:
-    gateway = lab.gateway()
-    first, second = lab.worker(SLOW, **QUICK_LEASE), lab.worker(SLOW, **QUICK_LEASE)
-    started = time.monotonic()
-    job = submit(gateway.http, LONG)
-    assert finished(gateway.http, job)["status"] == "succeeded"
-    assert time.monotonic() - started > 4 * 0.5  # several leases long
-    [group] = lab.redis.client.xinfo_groups(keys.jobs(SLOW))
-    assert (group["entries-read"], group["pending"]) == (1, 0)
-    assert first.popen.poll() is second.popen.poll() is None
+def test_slow_workers_keep_their_pieces(lab: Lab) -> None:
+    gateway, ports = lab.gateway(), [free_port(), free_port()]
+    settings = QUICK_LEASE | {"lease_s": 0.25}  # a chunk takes twice as long
+    workers = [lab.worker(SLOW, metrics_port=port, **settings) for port in ports]
+    assert finished(gateway.http, submit(gateway.http, LONG))["status"] == "succeeded"
+    retries = f'smoothgen_job_retries_total{{model="{SLOW}"}}'
+    drawn = f'smoothgen_samples_total{{model="{SLOW}",result="whole"}}'
+    pages = [httpx2.get(f"http://127.0.0.1:{port}/metrics").text for port in ports]
+    assert [value_of(retries, page) for page in pages] == [0, 0]
+    shares = [value_of(drawn, page) for page in pages]
+    assert sum(shares) == 1032
+    assert min(shares) > 0  # one job, two workers
+    assert [worker.popen.poll() for worker in workers] == [None, None]
+
+
+def value_of(series: str, page: str) -> float:
+    [line] = [line for line in page.splitlines() if line.startswith(series)]
+    return float(line.split()[-1])
 
 
 def test_a_job_that_kills_its_workers_is_given_up_and_kept_for_the_operator(lab: Lab) -> None:
@@ -71,7 +80,7 @@ def test_a_job_that_kills_its_workers_is_given_up_and_kept_for_the_operator(lab:
         job = job or submit(gateway.http, LONG)
 
         def taken(worker: Worker = worker) -> bool:
-            pending = lab.redis.client.xpending_range(keys.jobs(SLOW), keys.GROUP, "-", "+", 1)
+            pending = lab.redis.client.xpending_range(keys.work(SLOW, "normal"), keys.GROUP, "-", "+", 1)
             return bool(pending) and f"-{worker.popen.pid}-" in pending[0]["consumer"]
 
         eventually(taken)
@@ -79,30 +88,24 @@ def test_a_job_that_kills_its_workers_is_given_up_and_kept_for_the_operator(lab:
     lab.worker(SLOW, **QUICK_LEASE)
     view = finished(gateway.http, job)
     assert view["status"] == "failed"
-    assert "3 workers took this job and fell silent" in view["error"]["detail"]
+    assert f"{keys.MAX_DELIVERIES} workers took a piece of this job and fell silent" in view["error"]["detail"]
     assert [entry["job"] for _, entry in lab.redis.client.xrange(keys.dead(SLOW))] == [job]
-    assert lab.redis.client.xlen(keys.jobs(SLOW)) == 0
+    assert lab.redis.client.xlen(keys.work(SLOW, "normal")) == 0
 
 
-def test_sigterm_finishes_the_job_in_hand_and_takes_no_other(lab: Lab) -> None:
-    gateway, worker = lab.gateway(), lab.worker(SLOW, batch_size=50)
-    first = submit(gateway.http, LONG)
-    second = submit(gateway.http, LONG)
-    running(gateway, first)
-    worker.signal(signal.SIGTERM)
-    assert worker.wait() == 0
-    assert gateway.http.get(f"/jobs/{first}").json()["status"] == "succeeded"
-    assert gateway.http.get(f"/jobs/{second}").json()["status"] == "queued"
-    assert gateway.http.get("/models").json()["data"][0]["workers"] == 0
-
-
-def test_a_drain_that_takes_too_long_hands_the_job_back_at_once(lab: Lab, undisturbed: dict[str, Any]) -> None:
-    gateway, worker = lab.gateway(), lab.worker(SLOW, batch_size=8, drain_timeout_s=0.2)  # a lease of 30 s
+@pytest.mark.parametrize("drain_timeout_s", [0.0, 30.0])
+def test_sigterm_hands_back_what_is_left_and_another_goes_on_at_once(
+    lab: Lab, undisturbed: dict[str, Any], drain_timeout_s: float
+) -> None:
+    gateway, worker = lab.gateway(), lab.worker(SLOW, batch_size=16, drain_timeout_s=drain_timeout_s)
     job = submit(gateway.http, LONG)
-    running(gateway, job)
+    running(gateway, job, done=100)
     worker.signal(signal.SIGTERM)
     assert worker.wait(5) == 0
-    lab.worker(SLOW, batch_size=500)
+    left = gateway.http.get(f"/jobs/{job}").json()
+    assert left["status"] == "running"
+    assert gateway.http.get("/models").json()["data"][0]["workers"] == 0
+    lab.worker(SLOW, batch_size=500)  # a lease of 30 s
     view = finished(gateway.http, job, wait_s=10)
     assert substance(view["certificate"]) == substance(undisturbed["certificate"])
 
@@ -113,7 +116,7 @@ def test_a_killed_redis_loses_no_accepted_job(lab: Lab, undisturbed: dict[str, A
     running(gateway, running_job)
     with ThreadPoolExecutor() as pool:
         waiting_client = pool.submit(finished, gateway.http, running_job)
-        eventually(lambda: lab.redis.client.smembers(keys.watchers(running_job)))
+        eventually(lambda: lab.redis.client.hget(keys.job(running_job), "watchers"))
         lab.redis.kill()
         time.sleep(0.5)  # away for a while: the worker goes on computing
         lab.redis.start()
@@ -146,13 +149,13 @@ def test_a_client_outlives_a_killed_gateway(lab: Lab) -> None:
 
     client = threading.Thread(target=generate)
     client.start()
-    eventually(lambda: lab.redis.client.xlen(keys.jobs(SLOW)) == 1)
+    eventually(lambda: list(lab.redis.client.scan_iter("smoothgen:job:*")))
     gateway.kill()
     lab.keep(Gateway(lab.redis.url, lab.folder / "again.log", port=gateway.port)).until_ready()
     client.join(30)
     assert answers
     assert answers[0].verify()
-    assert lab.redis.client.xinfo_groups(keys.jobs(SLOW))[0]["entries-read"] == 1  # asked again, not queued again
+    assert len(list(lab.redis.client.scan_iter("smoothgen:job:*"))) == 1  # asked again, not queued again
     assert worker.popen.poll() is None
 
 
@@ -160,7 +163,7 @@ def test_a_stopping_gateway_sends_waiting_clients_on(lab: Lab) -> None:
     gateway, other, _ = lab.gateway(), lab.gateway(), lab.worker(SLOW, batch_size=50)
     with ThreadPoolExecutor() as pool:
         asked = pool.submit(gateway.http.post, "/generate", json=LONG, headers={"prefer": "wait=60"})
-        eventually(lambda: lab.redis.client.xlen(keys.jobs(SLOW)) == 1)
+        eventually(lambda: list(lab.redis.client.scan_iter("smoothgen:job:*")))
         gateway.signal(signal.SIGTERM)
         response = asked.result(5)
     assert response.status_code == 202
@@ -174,7 +177,6 @@ def test_two_gateways_wait_for_each_others_jobs(lab: Lab) -> None:
     with ThreadPoolExecutor(6) as pool:
         views = list(pool.map(lambda pair: finished(pair[0].http, pair[1]), [(g, j) for j in jobs for g in (one, two)]))
     assert {view["status"] for view in views} == {"succeeded"}
-    assert not list(lab.redis.client.scan_iter("smoothgen:watchers:*"))
 
 
 def test_a_worker_started_before_redis_serves_when_it_comes(lab: Lab) -> None:

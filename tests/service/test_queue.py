@@ -4,11 +4,28 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Any
+
+import numpy as np
+import pytest
 
 from app.planning import plan
-from smoothgen.contracts import GenerateRequest, JobResult, JobSpec, ModelRef, Problem, TextOutput, Usage
-from smoothgen.errors import NotFound
-from smoothgen.queue import JobStore, WorkQueue, connect, keys
+from smoothgen.certificates.fleet import NOT_SERVED, OUTSTANDING
+from smoothgen.contracts import (
+    GenerateRequest,
+    JobResult,
+    JobSpec,
+    ModelRef,
+    Opening,
+    Problem,
+    TextOutput,
+    Usage,
+    windows_of,
+    written_bin,
+)
+from smoothgen.errors import Conflict, NotFound, Overloaded
+from smoothgen.queue import Claim, JobStore, Pace, WorkQueue, connect, keys
+from smoothgen.queue.work import SUSPECT_FROM
 from tests.app.conftest import model_card, request_body
 from tests.processes import Lab
 
@@ -16,19 +33,52 @@ LEASE_S = 2.0
 """Long beside thirty heartbeats, on a busy machine too."""
 CARDS = [model_card("a"), model_card("b")]
 REF = ModelRef(name="a", revision="v1", digest="sha256:0")
-RESULT = JobResult(
-    model=REF,
-    output=TextOutput(media_type="text/plain", text="0.5", digest="sha256:0", certified=False),
-    usage=Usage(samples=1, device_s=0.0, queued_s=0.0, overhead=1),
+OUTPUT = TextOutput(media_type="text/plain", text="0.5", digest="sha256:0", certified=False)
+RESULT = JobResult(model=REF, output=OUTPUT, usage=Usage(samples=1, device_s=0.0, queued_s=0.0, overhead=1))
+OPENING = Opening(
+    output=OUTPUT,
+    centre={"kind": "median", "value": 0.5},
+    bound=0.5,
+    diameter=1.0,
+    band="order-statistics/v1",
+    mechanism={"kind": "gaussian", "sigma": 1.0},
+    provenance={},
+    notes=None,
+    generations=32,
+    device_s=0.1,
+    queued_s=0.0,
 )
 FAILURE = Problem.of("test", "Test", 500, "ended by the test")
+Workers = Callable[[str], WorkQueue]
 
 
-def spec(model: str = "a") -> JobSpec:
-    return plan(GenerateRequest.model_validate(request_body(model=model)), model_card(model), max_samples=1000)
+def spec(model: str = "a", *, priority: str = "normal", **robustness: Any) -> JobSpec:
+    changes = {f"robustness.{name}": value for name, value in robustness.items()}
+    request = request_body(model=model, priority=priority, **changes)
+    return plan(GenerateRequest.model_validate(request), model_card(model), max_samples=100_000)
 
 
-def on(lab: Lab, story: Callable[[JobStore, Callable[[str], WorkQueue]], Awaitable[None]]) -> None:
+async def take(worker: WorkQueue, *models: str, samples: int = 1, pieces: int = 1) -> list[Claim]:
+    return await worker.claim(models or ("a",), samples=samples, pieces=pieces, block_ms=20)
+
+
+async def take_one(worker: WorkQueue, *models: str) -> Claim:
+    [claim] = await take(worker, *models)
+    return claim
+
+
+async def opened(store: JobStore, worker: WorkQueue, job: JobSpec, *, look: int, pace: Pace) -> None:
+    """Submit a job and store its opening."""
+    await store.submit(job, REF)
+    await worker.open(await take_one(worker), OPENING, look_end=look, pace=pace, sheet=None)
+
+
+def numbers(claim: Claim) -> np.ndarray:
+    """Distances that say which sample they are of."""
+    return np.arange(claim.first, claim.first + claim.count, dtype=np.float64)
+
+
+def on(lab: Lab, story: Callable[[JobStore, Workers], Awaitable[None]]) -> None:
     """Run a story with a store and as many workers as it names, on one event loop."""
 
     async def tell() -> None:
@@ -45,190 +95,433 @@ async def silence() -> None:
     await asyncio.sleep(1.25 * LEASE_S)
 
 
-def test_a_worker_of_two_models_holds_one_job_at_a_time(lab: Lab) -> None:
-    async def story(store: JobStore, worker: Callable[[str], WorkQueue]) -> None:
-        jobs = {await store.submit(spec(model), REF) for model in ("a", "b")}
-        first = await worker("one").claim(["a", "b"], 100)
-        second = await worker("two").claim(["a", "b"], 100)  # at once, not after a lease
-        assert first is not None
-        assert second is not None
-        assert {first.spec.id, second.spec.id} == jobs
-        assert (first.deliveries, second.deliveries) == (1, 1)
+def test_a_hand_is_of_one_model(lab: Lab) -> None:
+    async def story(store: JobStore, worker: Workers) -> None:
+        jobs = {await store.submit(spec(model), REF) for model in ("a", "b", "a", "b")}
+        first = await take(worker("one"), "a", "b", samples=1000, pieces=10)
+        second = await take(worker("two"), "a", "b", samples=1000, pieces=10)  # at once, not after a lease
+        assert {len({c.model for c in hand}) for hand in (first, second)} == {1}
+        assert {c.spec.id for c in first + second} == jobs
+        assert {c.deliveries for c in first + second} == {1}
 
     on(lab, story)
 
 
-def test_an_abandoned_job_is_found_behind_many_that_are_held(lab: Lab) -> None:
-    async def story(store: JobStore, worker: Callable[[str], WorkQueue]) -> None:
+def test_a_hand_holds_as_many_samples_as_asked_for_and_one_piece_at_least(lab: Lab) -> None:
+    async def story(store: JobStore, worker: Workers) -> None:
+        for _ in range(5):
+            await store.submit(spec(selection_samples=32), REF)
+        assert len(await take(worker("one"), samples=64, pieces=10)) == 2
+        assert len(await take(worker("two"), samples=1, pieces=10)) == 1
+        assert len(await take(worker("three"), samples=1000, pieces=1)) == 1
+
+    on(lab, story)
+
+
+def test_chunks_are_posted_a_window_at_a_time_and_a_look_is_complete_once(lab: Lab) -> None:
+    async def story(store: JobStore, worker: Workers) -> None:
+        one, job = worker("one"), spec(samples=100)
+        await opened(store, one, job, look=100, pace=Pace(chunk=30, window=2))
+        assert lab.redis.client.xlen(keys.work("a", "normal")) == 2
+        complete, seen = [], []
+        while hand := await take(one, samples=1000, pieces=10):
+            for claim in reversed(hand):  # whatever the order they end in
+                seen.append((claim.first, claim.count))
+                complete.append(await one.store(claim, numbers(claim), 0.5))
+        assert sorted(seen) == [(0, 30), (30, 30), (60, 30), (90, 10)]
+        [look] = [c for c in complete if c is not None]
+        assert np.array_equal(look.distances, np.arange(100.0))
+        assert look.device_s == pytest.approx(OPENING.device_s + 4 * 0.5)
+        view = (await store.read(job.id)).view
+        assert (view.status, view.progress.done) == ("running", 132)
+
+    on(lab, story)
+
+
+def test_a_look_that_was_complete_when_its_worker_died_is_taken_by_another(lab: Lab) -> None:
+    async def story(store: JobStore, worker: Workers) -> None:
+        one, two, job = worker("one"), worker("two"), spec(samples=40)
+        await opened(store, one, job, look=40, pace=Pace(chunk=40, window=2))
+        claim = await take_one(one)
+        assert await one.store(claim, numbers(claim), 0.5) is not None
+        await silence()  # and never ends the job
+        again = await take_one(two)
+        assert (again.first, again.count, again.deliveries) == (0, 40, 2)
+        look = await two.store(again, numbers(again) + 7, 9.0)  # the first result stays
+        assert look is not None
+        assert np.array_equal(look.distances, np.arange(40.0))
+        assert look.device_s == pytest.approx(OPENING.device_s + 0.5)
+        assert (await store.read(job.id)).view.progress.done == 72
+        assert await two.succeed(job, RESULT, claim=again)
+        assert not await one.succeed(job, RESULT, claim=claim)
+
+    on(lab, story)
+
+
+def test_the_next_look_goes_on_where_the_last_one_ended(lab: Lab) -> None:
+    async def story(store: JobStore, worker: Workers) -> None:
+        one, job = worker("one"), spec(samples=100)
+        await opened(store, one, job, look=50, pace=Pace(chunk=50, window=2))
+        claim = await take_one(one)
+        assert await one.store(claim, numbers(claim), 0.5) is not None
+        for _ in range(2):  # the answer to the first was lost
+            await one.advance(claim, 50, 100, Pace(chunk=25, window=1), radius=0.25, w1_bound=0.125)
+        progress = (await store.read(job.id)).view.progress
+        assert (progress.radius, progress.w1_bound) == (0.25, 0.125)
+        look = None
+        for first in (50, 75):
+            chunk = await take_one(one)
+            assert (chunk.first, chunk.count) == (first, 25)
+            look = await one.store(chunk, numbers(chunk), 0.5)
+        assert look is not None
+        assert np.array_equal(look.distances, np.arange(100.0))
+        assert await take(one) == []
+
+    on(lab, story)
+
+
+def test_opening_a_job_twice_posts_its_chunks_once(lab: Lab) -> None:
+    async def story(store: JobStore, worker: Workers) -> None:
+        one = worker("one")
+        await store.submit(spec(samples=100), REF)
+        claim = await take_one(one)
+        for _ in range(2):
+            await one.open(claim, OPENING, look_end=100, pace=Pace(chunk=100, window=2), sheet=b"a sheet")
+        assert lab.redis.client.xlen(keys.work("a", "normal")) == 1
+        assert await store.samples(claim.spec.id) == b"a sheet"
+
+    on(lab, story)
+
+
+def test_small_jobs_come_in_between_the_chunks_of_a_large_one(lab: Lab) -> None:
+    async def story(store: JobStore, worker: Workers) -> None:
+        one, large = worker("one"), spec(samples=10_000)
+        await opened(store, one, large, look=10_000, pace=Pace(chunk=100, window=2))
+        small = await store.submit(spec(), REF)
+        for waited in range(3):  # noqa: B007
+            claim = await take_one(one)
+            if claim.spec.id == small:
+                break
+            await one.store(claim, numbers(claim), 0.5)
+        assert claim.spec.id == small
+        assert waited == 2
+
+    on(lab, story)
+
+
+def test_urgent_work_comes_first_and_no_other_starves(lab: Lab) -> None:
+    async def story(store: JobStore, worker: Workers) -> None:
+        one = worker("one")
+        for priority in ("low", "normal", "high"):
+            for _ in range(16):
+                await store.submit(spec(priority=priority), REF)
+        first = [(await take_one(one)).spec.request.priority for _ in range(16)]
+        assert first.count("high") == 10
+        assert first.count("normal") == 4
+        assert first.count("low") == 2
+
+    on(lab, story)
+
+
+def test_an_abandoned_piece_is_found_behind_many_that_are_held(lab: Lab) -> None:
+    async def story(store: JobStore, worker: Workers) -> None:
         claims = []
         for n in range(30):
             await store.submit(spec(), REF)
-            claims.append(await worker(f"worker-{n}").claim(["a"], 100))
+            claims.append(await take_one(worker(f"worker-{n}")))
         await silence()
         for n, claim in enumerate(claims[:-1]):
-            assert claim is not None
-            await worker(f"worker-{n}").heartbeat(claim)
-        taken = await worker("rescuer").claim(["a"], 10)
-        assert taken is not None
-        assert claims[-1] is not None
+            await worker(f"worker-{n}").heartbeat([claim])
+        taken = await take_one(worker("rescuer"))
         assert taken.spec.id == claims[-1].spec.id
         assert taken.deliveries == 2
-        assert await worker("late").claim(["a"], 10) is None
+        assert await take(worker("late")) == []
 
     on(lab, story)
 
 
-def test_handing_a_job_back_does_not_count_as_a_death(lab: Lab) -> None:
-    async def story(store: JobStore, worker: Callable[[str], WorkQueue]) -> None:
+def test_a_piece_its_workers_died_of_is_taken_alone(lab: Lab) -> None:
+    async def story(store: JobStore, worker: Workers) -> None:
+        suspect = await store.submit(spec(), REF)
+        for n in range(SUSPECT_FROM - 1):
+            assert (await take_one(worker(f"worker-{n}"))).deliveries == n + 1
+            await silence()
+        await store.submit(spec(), REF)
+        [alone] = await take(worker("brave"), samples=1000, pieces=10)
+        assert (alone.spec.id, alone.deliveries) == (suspect, SUSPECT_FROM)
+        assert len(await take(worker("other"), samples=1000, pieces=10)) == 1
+
+    on(lab, story)
+
+
+def test_handing_work_back_does_not_count_as_a_death(lab: Lab) -> None:
+    async def story(store: JobStore, worker: Workers) -> None:
         await store.submit(spec(), REF)
         for n in range(3 * keys.MAX_DELIVERIES):
-            claim = await worker(f"worker-{n}").claim(["a"], 100)
-            assert claim is not None
+            claim = await take_one(worker(f"worker-{n}"))
             assert claim.deliveries == 1
-            await worker(f"worker-{n}").hand_back(claim)
+            await worker(f"worker-{n}").hand_back([claim])
 
     on(lab, story)
 
 
-def test_a_late_report_reopens_nothing(lab: Lab) -> None:
-    async def story(store: JobStore, worker: Callable[[str], WorkQueue]) -> None:
+def test_a_late_result_reopens_nothing(lab: Lab) -> None:
+    async def story(store: JobStore, worker: Workers) -> None:
+        one, job = worker("one"), spec(samples=40)
+        await opened(store, one, job, look=40, pace=Pace(chunk=40, window=2))
+        claim = await take_one(one)
+        assert await one.fail(claim, REF, FAILURE)
+        assert await one.store(claim, numbers(claim), 0.5) is None
+        await one.open(claim, OPENING, look_end=40, pace=Pace(chunk=40, window=2), sheet=None)
+        await one.advance(claim, 40, 80, Pace(chunk=40, window=2), 0.1, 0.1)
+        assert await one.pulse({job.id: 5}) == {job.id}
+        assert (await store.read(job.id)).status == "failed"
+        assert lab.redis.client.xlen(keys.work("a", "normal")) == 0
+        assert not await worker("two").fail(claim, REF, FAILURE)  # ended once
+
+    on(lab, story)
+
+
+def test_work_on_a_job_that_is_gone_leaves_no_key(lab: Lab) -> None:
+    async def story(store: JobStore, worker: Workers) -> None:
         job = await store.submit(spec(), REF)
         one = worker("one")
-        claim = await one.claim(["a"], 100)
-        assert claim is not None
-        assert await one.fail(claim, FAILURE)
-        await one.report(claim, done=5)
-        view = await store.job(job)
-        assert (view.status, view.progress.done) == ("failed", 0)
-        assert not await worker("two").fail(claim, FAILURE)  # ended once
-
-    on(lab, story)
-
-
-def test_a_report_on_a_job_that_is_gone_leaves_no_key(lab: Lab) -> None:
-    async def story(store: JobStore, worker: Callable[[str], WorkQueue]) -> None:
-        job = await store.submit(spec(), REF)
-        claim = await worker("one").claim(["a"], 100)
-        assert claim is not None
+        claim = await take_one(one)
         lab.redis.client.delete(keys.job(job))
-        await worker("one").report(claim, done=5)
-        await worker("one").heartbeat(claim)
-        assert not await worker("one").fail(claim, FAILURE)
+        assert await one.pulse({job: 5}) == {job}
+        await one.heartbeat([claim])
+        assert await one.store(claim, numbers(claim), 0.5) is None
+        assert not await one.fail(claim, REF, FAILURE)
         assert not list(lab.redis.client.scan_iter("smoothgen:job:*"))
-        assert lab.redis.client.xlen(keys.jobs("a")) == 0
+        assert lab.redis.client.xlen(keys.work("a", "normal")) == 0
 
     on(lab, story)
 
 
 def test_submitting_one_job_twice_queues_it_once(lab: Lab) -> None:
-    async def story(store: JobStore, worker: Callable[[str], WorkQueue]) -> None:
+    async def story(store: JobStore, worker: Workers) -> None:
         job = spec()
         assert await store.submit(job, REF) == await store.submit(job, REF)
-        assert lab.redis.client.xlen(keys.jobs("a")) == 1
+        assert lab.redis.client.xlen(keys.work("a", "normal")) == 1
+        assert (await store.backlogs(["a"]))["a"] == (1, job.total_samples)
+
+    on(lab, story)
+
+
+def test_an_idempotency_key_is_good_for_one_body(lab: Lab) -> None:
+    async def story(store: JobStore, worker: Workers) -> None:
+        first = await store.submit(spec(samples=10), REF, "key")
+        assert await store.submit(spec(samples=10), REF, "key") == first
+        with pytest.raises(Conflict, match="another request"):
+            await store.submit(spec(samples=11), REF, "key")
+        assert lab.redis.client.xlen(keys.work("a", "normal")) == 1
+
+    on(lab, story)
+
+
+def test_a_full_backlog_refuses_and_says_when_there_is_room(lab: Lab) -> None:
+    async def story(store: JobStore, worker: Workers) -> None:
+        one, job = worker("one"), spec(samples=468, selection_samples=32)
+        await store.submit(job, REF, max_backlog=100)  # idle: any job is taken
+        with pytest.raises(Overloaded, match=r"500 noisy samples waiting.*no worker has been measured"):
+            await store.submit(spec(samples=68, selection_samples=32), REF, max_backlog=550)
+        await one.announce({"a": 20.0})
+        with pytest.raises(Overloaded, match="draw 20 a second") as refused:
+            await store.submit(spec(samples=68, selection_samples=32), REF, max_backlog=550)
+        assert refused.value.retry_after_s == 3  # 50 samples too many at 20 a second
+        await store.submit(spec("b", samples=68, selection_samples=32), REF, max_backlog=550)  # a model's own backlog
+        await one.fail(await take_one(one), REF, FAILURE)
+        assert (await store.backlogs(["a"]))["a"] == (0, 0)
+        await store.submit(spec(samples=68, selection_samples=32), REF, max_backlog=550)
+
+    on(lab, story)
+
+
+def test_the_backlog_is_paid_sample_by_sample_and_settled_at_the_end(lab: Lab) -> None:
+    async def story(store: JobStore, worker: Workers) -> None:
+        one, job = worker("one"), spec(samples=100, selection_samples=32)
+        await opened(store, one, job, look=50, pace=Pace(chunk=50, window=2))
+        assert (await store.backlogs(["a"]))["a"] == (1, 100)
+        claim = await take_one(one)
+        await one.store(claim, numbers(claim), 0.5)
+        assert (await store.backlogs(["a"]))["a"] == (1, 50)
+        assert await one.succeed(job, RESULT, claim=claim)  # stopped early
+        assert (await store.backlogs(["a"]))["a"] == (0, 0)
+
+    on(lab, story)
+
+
+def test_a_cancelled_job_ends_at_once_and_its_work_is_dropped(lab: Lab) -> None:
+    async def story(store: JobStore, worker: Workers) -> None:
+        one, job = worker("one"), spec(samples=1000)
+        await opened(store, one, job, look=1000, pace=Pace(chunk=100, window=4))
+        claim = await take_one(one)
+        state = await store.cancel(job.id)
+        assert state.status == "cancelled"
+        assert state.view.output == OUTPUT
+        assert await one.pulse({job.id: -1}) == {job.id}
+        assert await one.store(claim, numbers(claim), 0.5) is None
+        assert await take(one, samples=1000, pieces=10) == []
+        assert (await store.backlogs(["a"]))["a"] == (0, 0)
+        assert (await store.cancel(job.id)).status == "cancelled"
+        with pytest.raises(NotFound):
+            await store.cancel("made-up")
+
+    on(lab, story)
+
+
+def test_a_job_past_its_deadline_is_found_with_the_distances_it_has(lab: Lab) -> None:
+    async def story(store: JobStore, worker: Workers) -> None:
+        one, job = worker("one"), spec(samples=1000, deadline_s=0.5)
+        await opened(store, one, job, look=300, pace=Pace(chunk=100, window=3))
+        first, second, third = await take(one, samples=1000, pieces=10)
+        for claim in (first, third):
+            await one.store(claim, numbers(claim), 0.5)
+        assert await one.overdue(["a"]) == []
+        await asyncio.sleep(0.6)
+        assert await one.overdue(["b"]) == []
+        [(late, opening, look)] = await one.overdue(["a"])
+        assert (late, opening) == (job, OPENING)
+        assert look is not None
+        assert np.array_equal(look.distances, np.arange(100.0))  # up to the hole
+        assert await one.succeed(job, RESULT, claim=None)
+        assert await one.overdue(["a"]) == []
+        assert await one.store(second, numbers(second), 0.5) is None
+
+    on(lab, story)
+
+
+def test_fleet_bins_stand_in_order_of_submission(lab: Lab) -> None:
+    async def story(store: JobStore, worker: Workers) -> None:
+        one, jobs = worker("one"), [spec(tier="fleet") for _ in range(4)]
+        for job in jobs:
+            await store.submit(job, REF)
+        claims = await take(one, samples=1000, pieces=10)
+        assert await one.succeed(jobs[2], RESULT, claim=claims[2], fleet_bin=written_bin(40))
+        assert not await one.succeed(jobs[2], RESULT, claim=claims[2], fleet_bin=written_bin(3))
+        assert await one.succeed(jobs[0], RESULT, claim=claims[0], fleet_bin=written_bin(0))
+        assert await one.fail(claims[3], REF, FAILURE, fleet_bin=written_bin(NOT_SERVED))
+        pool = jobs[0].pool
+        assert pool is not None
+        for window in windows_of(jobs[0].submitted_ms):
+            assert await store.fleet_pools(window) == {pool.id: pool}
+            assert await store.fleet_bins(window, pool.id) == bytes([0, OUTSTANDING, 40, NOT_SERVED])
 
     on(lab, story)
 
 
 def test_a_job_of_another_version_fails_and_harms_nobody(lab: Lab) -> None:
-    async def story(store: JobStore, worker: Callable[[str], WorkQueue]) -> None:
+    async def story(store: JobStore, worker: Workers) -> None:
         job = await store.submit(spec(), REF)
         lab.redis.client.hset(keys.job(job), "spec", '{"id": "x", "colour": "red"}')
-        one = worker("one")
-        assert await one.claim(["a"], 10) is None
-        view = await store.job(job)
+        assert await take(worker("one")) == []
+        view = (await store.read(job)).view
         assert view.status == "failed"
         assert view.error is not None
         assert "different versions" in view.error.detail
         assert lab.redis.client.xlen(keys.dead("a")) == 1
-        assert lab.redis.client.xlen(keys.jobs("a")) == 0
+        assert lab.redis.client.xlen(keys.work("a", "normal")) == 0
 
     on(lab, story)
 
 
 def test_workers_outlive_a_redis_that_forgets_everything(lab: Lab) -> None:
-    async def story(store: JobStore, worker: Callable[[str], WorkQueue]) -> None:
+    async def story(store: JobStore, worker: Workers) -> None:
         one = worker("one")
         await one.register(CARDS)
         await store.submit(spec(), REF)
-        claim = await one.claim(["a"], 100)
-        assert claim is not None
+        claim = await take_one(one)
         lab.redis.client.flushall()
-        await one.heartbeat(claim)
-        await one.hand_back(claim)
+        lab.redis.client.script_flush()
+        await one.heartbeat([claim])
+        await one.hand_back([claim])
         await one.leave(["a"])
-        assert await one.claim(["a", "b"], 10) is None
+        assert await take(one, "a", "b") == []
         assert [served.card for served in await store.models()] == CARDS
         job = await store.submit(spec(), REF)
-        again = await one.claim(["a", "b"], 100)
-        assert again is not None
-        assert again.spec.id == job
+        assert (await take_one(one, "a", "b")).spec.id == job
+
+    on(lab, story)
+
+
+def test_a_dead_workers_empty_consumers_and_its_rate_are_forgotten(lab: Lab) -> None:
+    async def story(store: JobStore, worker: Workers) -> None:
+        dead, alive = worker("dead"), worker("alive")
+        await dead.announce({"a": 5.0})
+        await take(dead)
+        assert await alive.announce({"a": 7.0}) == {"a": 2}
+        assert await store.rates(["a"]) == {"a": 12.0}
+        lab.redis.client.zadd(keys.workers("a"), {"dead": 0})  # silent for long
+        assert await alive.announce({"a": 7.0}) == {"a": 1}
+        assert await store.rates(["a"]) == {"a": 7.0}
+        assert "dead" not in {c["name"] for c in lab.redis.client.xinfo_consumers(keys.work("a", "high"), keys.GROUP)}
 
     on(lab, story)
 
 
 def test_only_jobs_that_have_not_ended_are_watched(lab: Lab) -> None:
-    async def story(store: JobStore, worker: Callable[[str], WorkQueue]) -> None:
+    async def story(store: JobStore, worker: Workers) -> None:
         job = await store.submit(spec(), REF)
-        await store.watch(job, "gateway")
-        assert lab.redis.client.smembers(keys.watchers(job)) == {"gateway"}
-        claim = await worker("one").claim(["a"], 100)
-        assert claim is not None
-        await worker("one").fail(claim, FAILURE)
+        for _ in range(2):
+            await store.read(job, "gateway")
+        assert lab.redis.client.hget(keys.job(job), "watchers") == "gateway "
+        claim = await take_one(worker("one"))
+        await worker("one").fail(claim, REF, FAILURE)
         assert [entry["job"] for _, entry in lab.redis.client.xrange(keys.replies("gateway"))] == [job]
-        await store.watch(job, "gateway")
-        try:
-            await store.watch("made-up", "gateway")
-        except NotFound:
-            assert not list(lab.redis.client.scan_iter("smoothgen:watchers:*"))
-        else:
-            raise AssertionError("a made-up job was found")
+        assert (await store.read(job, "gateway")).ended
+        with pytest.raises(NotFound):
+            await store.read("made-up", "gateway")
+        assert not lab.redis.client.exists(keys.job("made-up"))
+        assert lab.redis.client.xlen(keys.replies("gateway")) == 1
 
     on(lab, story)
 
 
 def test_a_full_redis_takes_a_result_with_its_sheet_of_samples(lab: Lab) -> None:
-    async def story(store: JobStore, worker: Callable[[str], WorkQueue]) -> None:
-        job = await store.submit(spec(), REF)
-        one = worker("one")
-        claim = await one.claim(["a"], 100)
-        assert claim is not None
+    async def story(store: JobStore, worker: Workers) -> None:
+        one, job = worker("one"), spec(samples=40)
+        await store.submit(job, REF)
         lab.redis.client.config_set("maxmemory", "1")
-        assert await one.succeed(claim, RESULT, b"a contact sheet")
+        claim = await take_one(one)
+        await one.open(claim, OPENING, look_end=40, pace=Pace(chunk=40, window=2), sheet=b"a contact sheet")
+        claim = await take_one(one)
+        assert await one.store(claim, numbers(claim), 0.5) is not None
+        assert await one.succeed(job, RESULT, claim=claim)
         lab.redis.client.config_set("maxmemory", "0")
-        assert (await store.job(job)).output == RESULT.output
-        assert await store.samples(job) == b"a contact sheet"
-        assert 0 < lab.redis.client.ttl(keys.samples(job)) <= keys.RESULT_TTL_S
+        assert (await store.read(job.id)).view.output == RESULT.output
+        assert await store.samples(job.id) == b"a contact sheet"
+        assert 0 < lab.redis.client.ttl(keys.samples(job.id)) <= keys.RESULT_TTL_S
 
     on(lab, story)
 
 
 def test_a_second_result_changes_neither_the_first_nor_its_sheet(lab: Lab) -> None:
-    async def story(store: JobStore, worker: Callable[[str], WorkQueue]) -> None:
-        job = await store.submit(spec(), REF)
-        claim = await worker("one").claim(["a"], 100)
-        assert claim is not None
-        assert await worker("one").succeed(claim, RESULT, b"the first")
-        assert not await worker("two").succeed(claim, RESULT, b"the second")
-        assert await store.samples(job) == b"the first"
+    async def story(store: JobStore, worker: Workers) -> None:
+        job = spec()
+        await store.submit(job, REF)
+        claim = await take_one(worker("one"))
+        assert await worker("one").succeed(job, RESULT, claim=claim, sheet=b"the first")
+        assert not await worker("two").succeed(job, RESULT, claim=claim, sheet=b"the second")
+        assert await store.samples(job.id) == b"the first"
 
     on(lab, story)
 
 
-def test_everything_but_models_and_groups_expires(lab: Lab) -> None:
-    async def story(store: JobStore, worker: Callable[[str], WorkQueue]) -> None:
-        job = await store.submit(spec(), REF, "key")
-        await store.watch(job, "gateway")
-        claim = await worker("one").claim(["a"], 100)
-        assert claim is not None
-        assert lab.redis.client.ttl(keys.job(job)) == -1  # an accepted job waits as long as it takes
-        await worker("one").fail(claim, FAILURE)
-        await store.submit(pictures := spec("b"), REF)
-        claim = await worker("one").claim(["b"], 100)
-        assert claim is not None
-        await worker("one").succeed(claim, RESULT, b"a contact sheet")
-        assert await store.samples(pictures.id)
+def test_everything_but_models_groups_and_backlogs_expires(lab: Lab) -> None:
+    async def story(store: JobStore, worker: Workers) -> None:
+        one, failing, fleet = worker("one"), spec(deadline_s=60.0), spec("b", tier="fleet")
+        await one.announce({"a": 1.0, "b": 1.0})
+        await store.submit(failing, REF, "key", gateway_id="gateway")
+        claim = await take_one(one)
+        assert lab.redis.client.ttl(keys.job(failing.id)) == -1  # an accepted job waits as long as it takes
+        await one.fail(claim, REF, FAILURE)
+        await store.submit(fleet, REF)
+        claim = await take_one(one, "b")
+        await one.succeed(fleet, RESULT, claim=claim, sheet=b"a contact sheet", fleet_bin=written_bin(3))
+        assert await store.samples(fleet.id)
         for_ever = {key for key in lab.redis.client.scan_iter("*") if lab.redis.client.ttl(key) == -1}
-        per_model = {f(model) for f in (keys.jobs, keys.workers) for model in ("a", "b")}
-        assert for_ever <= per_model | {keys.MODELS}
+        per_model = {f(model) for f in (keys.workers, keys.rates, keys.backlog) for model in ("a", "b")}
+        streams = {stream for model in ("a", "b") for stream in keys.streams(model)}
+        assert for_ever <= per_model | streams | {keys.MODELS}
 
     on(lab, story)

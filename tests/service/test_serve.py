@@ -74,12 +74,14 @@ def test_serve_replaces_what_is_killed_and_loses_nothing(tmp_path: Path, victim:
 
 
 @pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])
-def test_serve_told_to_stop_finishes_the_job_in_hand(tmp_path: Path, sign: signal.Signals) -> None:
+def test_serve_told_to_stop_keeps_what_it_has_and_goes_on_when_started_again(
+    tmp_path: Path, sign: signal.Signals
+) -> None:
     with serve(tmp_path, SLOW, **SMALL_BATCHES) as running:
         running.until_serving()
         with ThreadPoolExecutor() as pool:
             asked = pool.submit(running.http.post, "/generate", json=LONG, headers={"prefer": "wait=60"})
-            eventually(lambda: "closed-form" in running.http.get("/metrics").text and _queued(running))
+            eventually(lambda: _begun(running))
             started = children(running)
             # To the whole group, as a terminal's Ctrl-C goes.
             os.killpg(running.popen.pid, sign) if sign == signal.SIGINT else running.signal(sign)
@@ -87,12 +89,18 @@ def test_serve_told_to_stop_finishes_the_job_in_hand(tmp_path: Path, sign: signa
             assert response.status_code == 202
         assert running.wait() == 0
         assert not any(process.is_running() for process in started.values())
+    job = response.json()["id"]
     with Redis(tmp_path / "state" / "redis") as kept:
-        assert kept.client.hget(keys.job(response.json()["id"]), "status") == "succeeded"
+        assert kept.client.hget(keys.job(job), "status") == "running"
+    with serve(tmp_path, SLOW, name="again") as again:
+        assert finished(again.until_serving().http, job)["status"] == "succeeded"
 
 
-def _queued(running: Serve) -> bool:
-    return f'smoothgen_queue_jobs{{model="{SLOW}"}} 1.0' in running.http.get("/metrics").text
+def _begun(running: Serve) -> bool:
+    """Whether samples are owed: the job is accepted."""
+    page = running.http.get("/metrics").text
+    owed = [line for line in page.splitlines() if line.startswith(f'smoothgen_queue_samples{{model="{SLOW}"}}')]
+    return bool(owed) and 0 < float(owed[0].split()[-1]) < 1032
 
 
 def refused(process: Process) -> str:

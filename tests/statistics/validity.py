@@ -26,7 +26,7 @@ def false_bands(generator: ClosedForm, build: Build, *, n: int, alpha: float, re
     """In how many of the repeats the band lies below the exact survival function anywhere."""
     rng = np.random.default_rng(seed)
     return sum(
-        not _covers(generator, _band(generator, build, drawn, alpha))
+        not covers(generator, _band(generator, build, drawn, alpha))
         for drawn in generator.sample_distances(rng, (repeats, n))
     )
 
@@ -58,7 +58,7 @@ def _band(generator: ClosedForm, build: Build, drawn: NDArray[np.float64], alpha
     return build(evidence.ordered, generator.bound, alpha)
 
 
-def _covers(generator: ClosedForm, band: SurvivalBand) -> bool:
+def covers(generator: ClosedForm, band: SurvivalBand) -> bool:
     """Both functions are right-continuous steps: compare wherever either of them steps."""
     steps = np.concatenate((band.edges[:-1], generator.distances))
     steps = steps[steps < band.edges[-1]]
@@ -76,7 +76,7 @@ class _Truth:
 
     def agrees(self, certificate: Certificate) -> bool:
         return (
-            _covers(self.generator, certificate.survival)
+            covers(self.generator, certificate.survival)
             and self._bounds_hold(certificate)
             and self._radius_holds(certificate)
             and all(self._deviation_holds(certificate, claim) for claim in certificate.claims.deviation)

@@ -101,6 +101,9 @@ def test_the_centre_sees_selection_outputs_only():
             self.chosen_from += texts
             return self.inner.choose_centre(texts)
 
+        def read_centre(self, document, bound):
+            return self.inner.read_centre(document, bound)
+
         def distances(self, texts, centre):
             return self.inner.distances(texts, centre)
 

@@ -42,7 +42,7 @@ def slow(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def at(pixels: np.ndarray) -> Centre:
-    return Centre(pixels, 1.0, 0, {})
+    return Centre(pixels, 1.0, {})
 
 
 def distance(a: np.ndarray, b: np.ndarray) -> float:

@@ -30,7 +30,11 @@ class Absolute:
             raise GenerationFailed(f"no selection output is a number in [0, 1]; the first reads {texts[0]!r:.80}")
         median = order[(len(order) - 1) // 2]
         c = float(values[median])
-        return Centre(c, max(c, 1 - c), median, {"kind": "median", "value": c})
+        return Centre(c, max(c, 1 - c), {"kind": "median", "value": c}, median)
+
+    def read_centre(self, document: dict[str, Any], bound: float) -> Centre:
+        """The median."""
+        return Centre(float(document["value"]), bound, document)
 
     def distances(self, texts: Sequence[str], centre: Centre) -> NDArray[np.float64]:
         """|y − c|; NaN where the text is no number in [0, 1]."""

@@ -26,6 +26,10 @@ class Capped:
         centre = self._metric.choose_centre(contents)
         return dataclasses.replace(centre, bound=min(centre.bound, self._cap))
 
+    def read_centre(self, document: dict[str, Any], bound: float) -> Centre:
+        """The inner metric's centre; the bound is capped already."""
+        return self._metric.read_centre(document, bound)
+
     def distances(self, contents: Sequence[Any], centre: Centre) -> NDArray[np.float64]:
         """The inner metric's distances, capped; a NaN stays NaN."""
         return np.minimum(self._metric.distances(contents, centre), self._cap)

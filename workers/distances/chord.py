@@ -73,6 +73,11 @@ class Chord:
             },
         )
 
+    def read_centre(self, document: dict[str, Any], bound: float) -> Centre:
+        """The mean feature, exactly as float32 keeps it."""
+        mean = np.frombuffer(base64.b64decode(document["value"]), dtype="<f4")
+        return Centre(mean.astype(np.float64), bound, document)
+
     def distances(self, contents: Sequence[Any], centre: Centre) -> NDArray[np.float64]:
         """‖f(y) − c‖."""
         raw: NDArray[np.float64] = np.linalg.norm(self._features.features(contents) - centre.value, axis=1)

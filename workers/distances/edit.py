@@ -48,7 +48,11 @@ class Edit:
         cut = [tokens(text) for text in texts]
         sums = [sum(normalised_edit_distance(a, b) for b in cut) for a in cut]
         medoid = int(np.argmin(sums))
-        return Centre(cut[medoid], 1.0, medoid, {"kind": "medoid text", "value": texts[medoid]})
+        return Centre(cut[medoid], 1.0, {"kind": "medoid text", "value": texts[medoid]}, medoid)
+
+    def read_centre(self, document: dict[str, Any], bound: float) -> Centre:
+        """The medoid's tokens."""
+        return Centre(tokens(document["value"]), bound, document)
 
     def distances(self, texts: Sequence[str], centre: Centre) -> NDArray[np.float64]:
         """Distances to the medoid."""

@@ -31,7 +31,11 @@ class _Answers:
         """The most frequent label among the selection outputs, the earliest where several tie."""
         labels = self.labels(contents)
         label, _ = Counter(labels).most_common(1)[0]
-        return Centre(label, 1.0, labels.index(label), {"kind": "label", "label": label})
+        return Centre(label, 1.0, {"kind": "label", "label": label}, labels.index(label))
+
+    def read_centre(self, document: dict[str, Any], bound: float) -> Centre:
+        """The label."""
+        return Centre(document["label"], bound, document)
 
     def distances(self, contents: Sequence[Any], centre: Centre) -> NDArray[np.float64]:
         """0 where the answer is the centre's, else 1."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 from collections.abc import Sequence
 from typing import Any
 
@@ -49,6 +50,11 @@ class PixelRmse:
                 "value": base64.b64encode(encode_png(Image.fromarray(mean))).decode("ascii"),
             },
         )
+
+    def read_centre(self, document: dict[str, Any], bound: float) -> Centre:
+        """The mean picture; PNG keeps its pixels."""
+        with Image.open(io.BytesIO(base64.b64decode(document["value"]))) as picture:
+            return Centre(np.asarray(picture.convert("RGB")), bound, document)
 
     def distances(self, contents: Sequence[Pixels], centre: Centre) -> NDArray[np.float64]:
         """RMSE to the mean picture; NaN for a picture of another size."""

@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 class Centre:
     """The point c that spread is measured from, chosen from selection outputs only.
 
-    bound: D_c, at least every possible distance from c. representative: which selection output lies nearest to c.
-    document: c as it stands in the certificate.
+    bound: D_c, at least every possible distance from c. document: c as it stands in the certificate. representative:
+    which selection output lies nearest to c.
     """
 
     value: Any
     bound: float
-    representative: int
     document: dict[str, Any]
+    representative: int = 0
 
 
 class OutputMetric(Protocol):
@@ -54,6 +54,10 @@ class OutputMetric(Protocol):
 
     def choose_centre(self, contents: Sequence[Any]) -> Centre:
         """A centre from selection outputs. Raises GenerationFailed if none of them can be measured."""
+        ...
+
+    def read_centre(self, document: dict[str, Any], bound: float) -> Centre:
+        """The centre another worker chose, from its document and D_c."""
         ...
 
     def distances(self, contents: Sequence[Any], centre: Centre) -> NDArray[np.float64]:

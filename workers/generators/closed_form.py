@@ -30,6 +30,10 @@ def _tanh(u: NDArray[np.float64]) -> NDArray[np.float64]:
     return 0.5 + 0.5 * np.tanh(2 * u)
 
 
+def _constant(u: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.full(u.shape, 0.5)
+
+
 def _step(u: NDArray[np.float64]) -> NDArray[np.float64]:
     return (u > 2.5).astype(np.float64)
 
@@ -64,6 +68,10 @@ SPECS: Final[dict[str, _Spec]] = {
     "closed-form-step": _Spec(_step, "y = 1 where x + noise exceeds 2.5, else 0"),
     "closed-form-three-valued": _Spec(_three_valued, "y = 0, 1/2 or 1: atoms, and a heavy tail of rare large moves"),
     "closed-form-slow": _Spec(_tanh, "closed-form-tanh that takes 50 ms a batch, for watching a job run", batch_s=0.05),
+    "closed-form-null": _Spec(_constant, "y = 1/2 whatever the input: measures everything but a model"),
+    "closed-form-device": _Spec(
+        _tanh, "closed-form-tanh that sleeps 10 ms a batch, as a CPU does while a GPU computes", batch_s=0.01
+    ),
     "closed-form-partly-nan": _Spec(_partly_nan, "NaN wherever x + noise exceeds 1: shows how failed samples count"),
     "closed-form-partly-raising": _Spec(_partly_raising, "raises wherever x + noise exceeds 1"),
     "closed-form-broken": _Spec(_always_raising, "raises on every sample: shows how a job fails"),
@@ -107,7 +115,12 @@ class ClosedForm:
                 field="prompt",
             )
         return Condition(
-            np.array([x], dtype=np.float32), "input number", Gaussian(smoothing.level), held_fixed=(), random=False
+            np.array([x], dtype=np.float32),
+            "input number",
+            Gaussian(smoothing.level),
+            held_fixed=(),
+            random=False,
+            mixes=(),
         )
 
     def generate(

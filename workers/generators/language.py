@@ -96,6 +96,7 @@ class LanguageModel:
             mechanism=Gaussian(smoothing.level),
             held_fixed=tuple(held_fixed),
             random=parameters.temperature > 0,
+            mixes=embedding.shape,  # of one length, so nothing need be padded
             private=template,
         )
 

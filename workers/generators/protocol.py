@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol
@@ -116,6 +117,8 @@ class Condition:
     held_fixed: everything else the generator derives from the prompt, in words, for the certificate.
     random: whether the generator draws randomness ω of its own under the parameters it was given.
     notes: what the client should know about this prompt.
+    mixes: conditions with equal keys, under equal parameters, may share a batch (see `joined`); None for one that stays
+    alone.
     private: whatever the generator needs to run, its own business.
     """
 
@@ -125,7 +128,21 @@ class Condition:
     held_fixed: tuple[str, ...]
     random: bool
     notes: tuple[Note, ...] = ()
+    mixes: Hashable | None = None
     private: Any = None
+
+
+def joined(parts: Sequence[tuple[Condition, int]]) -> Condition:
+    """One condition for a batch of several prompts, each with the number of its rows, in order.
+
+    Its embedding has a row for every row of the batch; where there is only one condition it is that one as it is, and
+    broadcasts. Whatever else a generator keeps of the prompt must be equal where `mixes` is.
+    """
+    first = parts[0][0]
+    if len(parts) == 1:
+        return first
+    rows = [np.broadcast_to(c.embedding, (count, *c.embedding.shape)) for c, count in parts]
+    return dataclasses.replace(first, embedding=np.concatenate(rows))
 
 
 class Generator(Protocol):
@@ -188,6 +205,7 @@ class Generator(Protocol):
     ) -> Sequence[Made | Failure]:
         """One output for each row of `noise`, as `condition.mechanism` draws it, with each row's own ω.
 
+        `condition` may be a joined one, whose embedding has a row for every row of the noise.
         May raise: the batch is then split until the sample that raises stands alone and counts as failed.
         """
         ...

@@ -5,7 +5,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from smoothgen import ForwardDiffusion, Gaussian, GaussianPerStep, LatentSchedule, certify
+from smoothgen import (
+    ForwardDiffusion,
+    Gaussian,
+    GaussianPerStep,
+    LatentSchedule,
+    LookPlan,
+    certify,
+    certify_universal,
+)
 from smoothgen.certificates import (
     Certificate,
     MetricIdentity,
@@ -107,3 +115,36 @@ def label() -> Certificate:
     )
     assert isinstance(made, Certificate)
     return made
+
+
+PLAN = LookPlan.doubling(500, 1e-3)
+
+
+def early() -> Certificate:
+    """A job that stopped at the third of five looks, after 125 of 500 samples."""
+    made = certify(
+        distances(500)[:125],
+        bound=1.5,
+        diameter=1.25,
+        mechanism=Gaussian(SIGMA),
+        alpha=1e-3,
+        tolerance=0.2,
+        epsilon=SIGMA / 4,
+        provenance=PROVENANCE,
+        plan=PLAN,
+    )
+    assert isinstance(made, Certificate)
+    return made
+
+
+def universal() -> Certificate:
+    """No samples, and so no centre that the output could have a distance to."""
+    made = certify_universal(
+        diameter=1.25,
+        mechanism=Gaussian(SIGMA),
+        alpha=1e-3,
+        tolerance=0.2,
+        provenance=replace(PROVENANCE, output=replace(PROVENANCE.output, distance_to_centre=None)),
+    )
+    assert isinstance(made, Certificate)
+    return made.identified("c-2", "2026-01-01T00:00:00Z")

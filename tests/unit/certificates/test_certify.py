@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smoothgen import Abstention, Certificate, Gaussian, Reason, certify
-from smoothgen.certificates.certify import CURVE_POINTS, LARGEST_RADIUS_IN_SIGMAS
+from smoothgen.certificates.claims import CURVE_POINTS
+from smoothgen.certificates.radius import LARGEST_RADIUS_IN_SIGMAS
 from smoothgen.certificates.rounding import round_down, round_up
 from smoothgen.errors import (
     InvalidAlpha,

@@ -13,13 +13,15 @@ from smoothgen import load_certificate, save_certificate
 from smoothgen.certificates import from_document, to_document, verify
 from smoothgen.certificates.document import content_digest, parse_json
 from smoothgen.errors import InvalidCertificate
-from tests.unit.certificates.examples import MECHANISMS, full, label, plain
+from tests.unit.certificates.examples import MECHANISMS, early, full, label, plain, universal
 
 EXAMPLES = {
     "plain": plain(),
     "full": full(),
     "label": label(),
     "one sample": plain(1),
+    "early": early(),
+    "universal": universal(),
     **{name: full(mechanism) for name, mechanism in MECHANISMS.items() if name != "gaussian"},
 }
 DOCUMENTS = {name: to_document(example) for name, example in EXAMPLES.items()}
@@ -168,7 +170,7 @@ def altered(document, path, value):
     return copied
 
 
-PLACES = [(name, path) for name in ("full", "label") for path in paths(DOCUMENTS[name])]
+PLACES = [(name, path) for name in ("full", "label", "early", "universal") for path in paths(DOCUMENTS[name])]
 
 
 @settings(max_examples=600, deadline=None)

@@ -14,11 +14,16 @@ import pytest
 
 from smoothgen import Gaussian, certify, save_certificate, verify
 from smoothgen.certificates import Evidence, to_document
-from smoothgen.certificates.certify import derive_claims
+from smoothgen.certificates.claims import derive_claims
 from smoothgen.certificates.document import content_digest
-from tests.unit.certificates.examples import MECHANISMS, distances, full, label, plain
+from tests.unit.certificates.examples import MECHANISMS, PLAN, distances, early, full, label, plain, universal
 
-DOCUMENTS = {"full": to_document(full()), "label": to_document(label())}
+DOCUMENTS = {
+    "full": to_document(full()),
+    "label": to_document(label()),
+    "early": to_document(early()),
+    "universal": to_document(universal()),
+}
 FULL = DOCUMENTS["full"]
 
 # Descriptions: nothing in the evidence contradicts another value, so only the digest protects them.
@@ -38,7 +43,8 @@ DESCRIPTIVE = {
 # Said in the statement, so that the statement contradicts another value.
 SAID = {"metric.description", "sampling.seed_origin", "threat.attack_on", "threat.held_fixed"}
 # The label example's bound is T2 alone: a diameter a tenth of a percent smaller contradicts nothing that it states.
-FREE_INPUTS = {("label", "diameter")}
+# And a look that was not taken may have had a smaller share than it was given.
+FREE_INPUTS = {("label", "diameter"), *(("early", f"looks.alphas.{look}") for look in (0, 1, 3, 4))}
 
 
 def leaves(value, path=()):
@@ -83,6 +89,8 @@ def another(value, path):
 
 def changed_distance(text: str) -> str:
     packed = np.frombuffer(base64.b64decode(text), dtype="<f4").copy()
+    if not packed.size:
+        return base64.b64encode(np.zeros(1, dtype="<f4").tobytes()).decode()
     packed[5] = np.nextafter(packed[5], np.float32(1))
     return base64.b64encode(packed.tobytes()).decode()
 

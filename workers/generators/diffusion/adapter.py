@@ -111,6 +111,7 @@ class DiffusionModel:
             held_fixed=tuple(held_fixed),
             random=True,
             notes=prompted.notes,
+            mixes=None if placement.mixes is None else (placement.mixes, placement.x.shape),
             private=_Prepared(placement, prompted.unconditional, steps),
         )
 
@@ -119,7 +120,7 @@ class DiffusionModel:
     ) -> list[Made | Failure]:
         """One pipeline call for the whole batch."""
         asked, prepared = _of_image(parameters), condition.private
-        inputs = prepared.placement.inputs(noise, draws)
+        inputs = prepared.placement.inputs(condition.embedding, noise, draws)
         batch = len(noise)
         unconditional = np.broadcast_to(prepared.unconditional, (batch, *prepared.unconditional.shape))
         pipeline = self._pipeline_for(asked)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import torch
@@ -62,8 +62,13 @@ class Placement(Protocol):
         """What is attacked."""
         ...
 
-    def inputs(self, noise: Array, draws: Sequence[Draw]) -> Inputs:
-        """A batch's inputs from the mechanism's noise on x."""
+    @property
+    def mixes(self) -> str | None:
+        """Placements of equal name take rows of several prompts in one batch; None for one that holds its prompt."""
+        ...
+
+    def inputs(self, x: NDArray[np.float32], noise: Array, draws: Sequence[Draw]) -> Inputs:
+        """A batch's inputs from the mechanism's noise on x, which may have a row for each of the batch."""
         ...
 
 
@@ -74,9 +79,11 @@ class HeldEmbedding:
     x: NDArray[np.float32]
     start: Start
 
-    def inputs(self, noise: Array, draws: Sequence[Draw]) -> Inputs:
+    mixes: ClassVar[str | None] = "held"
+
+    def inputs(self, x: NDArray[np.float32], noise: Array, draws: Sequence[Draw]) -> Inputs:
         """x + η."""
-        return Inputs(self.x + noise, self.start.latents(draws))
+        return Inputs(x + noise, self.start.latents(draws))
 
 
 @dataclass(frozen=True)
@@ -86,16 +93,18 @@ class FreshEmbedding:
     x: NDArray[np.float32]
     start: Start
 
-    def inputs(self, noise: Array, draws: Sequence[Draw]) -> Inputs:
+    mixes: ClassVar[str | None] = "fresh"
+
+    def inputs(self, x: NDArray[np.float32], noise: Array, draws: Sequence[Draw]) -> Inputs:
         """x + η_T first; x + η_t before step t."""
 
         def next_step(step: int, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
             held = tensors["prompt_embeds"]
-            fresh = _like(self.x + noise[:, step], held)
+            fresh = _like(x + noise[:, step], held)
             # With guidance the pipeline keeps the unconditional half in front.
             return {"prompt_embeds": torch.cat([held[: len(held) - len(fresh)], fresh])}
 
-        return Inputs(self.x + noise[:, 0], self.start.latents(draws), ("prompt_embeds",), next_step)
+        return Inputs(x + noise[:, 0], self.start.latents(draws), ("prompt_embeds",), next_step)
 
 
 @dataclass(frozen=True)
@@ -106,9 +115,11 @@ class ScheduledLatent:
     embedding: NDArray[np.float32]
     start: Start
 
-    def inputs(self, noise: Array, draws: Sequence[Draw]) -> Inputs:
+    mixes: ClassVar[str | None] = None
+
+    def inputs(self, x: NDArray[np.float32], noise: Array, draws: Sequence[Draw]) -> Inputs:
         """x + η_T before the network sees anything; η_t added to the latent before step t."""
-        noisy = self.x + noise[:, 0]
+        noisy = x + noise[:, 0]
 
         def next_step(step: int, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
             latents = tensors["latents"]
@@ -126,10 +137,12 @@ class ForwardNoise:
     embedding: NDArray[np.float32]
     signal: float
 
-    def inputs(self, noise: Array, draws: Sequence[Draw]) -> Inputs:
+    mixes: ClassVar[str | None] = None
+
+    def inputs(self, x: NDArray[np.float32], noise: Array, draws: Sequence[Draw]) -> Inputs:
         """The latent of the first step."""
         del draws
-        return Inputs(_repeated(self.embedding, len(noise)), self.signal * (self.x + noise))
+        return Inputs(_repeated(self.embedding, len(noise)), self.signal * (x + noise))
 
 
 def _repeated(embedding: NDArray[np.float32], count: int) -> Array:

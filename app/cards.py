@@ -1,0 +1,30 @@
+"""The models' cards, remembered for a moment: every request needs one, and they change when a worker starts."""
+
+from __future__ import annotations
+
+import time
+
+from smoothgen.contracts import ModelCard
+from smoothgen.queue import JobStore
+
+_FRESH_S = 1.0
+
+
+class Cards:
+    """Reads a card from Redis once a second at the most."""
+
+    def __init__(self, store: JobStore) -> None:
+        self._store = store
+        self._read: dict[str, tuple[float, ModelCard]] = {}
+
+    async def card(self, model: str) -> ModelCard | None:
+        """The model's card, None if no worker ever registered it. Raises QueueUnavailable."""
+        read_at, card = self._read.get(model, (0.0, None))
+        if card is not None and time.monotonic() - read_at < _FRESH_S:
+            return card
+        found = await self._store.model(model)
+        if found is None:
+            self._read.pop(model, None)  # strangers may ask for any name: only real ones are remembered
+        else:
+            self._read[model] = (time.monotonic(), found)
+        return found

@@ -1,0 +1,74 @@
+"""The fleet's certificates, for GET /fleet and for dashboards."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+
+from fastapi.concurrency import run_in_threadpool
+
+from app.dependencies import Gateway
+from smoothgen.certificates.fleet import FleetCertificate, certify_fleet
+from smoothgen.certificates.rounding import complement
+from smoothgen.contracts import WINDOWS, FleetPool, window_span, windows_of
+from smoothgen.mechanisms import mechanism_from_dict
+
+_SHOWN_RADII = (0.125, 0.25, 0.5, 1.0)
+_CERTIFICATES_KEPT = 1024
+
+
+@dataclass(frozen=True)
+class FleetReading:
+    """A pool's certificate in one window."""
+
+    window: str
+    pool: FleetPool
+    certificate: FleetCertificate
+
+
+def recent_windows() -> list[str]:
+    """The running window of each length and the one before it, the running one first."""
+    now = datetime.now(UTC)
+    return [
+        windows_of(int((now - back * length).timestamp() * 1000))[i]
+        for i, length in enumerate(WINDOWS.values())
+        for back in (0, 1)
+    ]
+
+
+async def read_fleet(gateway: Gateway, windows: Sequence[str], model: str | None = None) -> list[FleetReading]:
+    """Every pool's certificate in these windows. Raises QueueUnavailable."""
+    alpha = complement(gateway.settings.fleet_confidence)
+    readings = []
+    for window in windows:
+        closed = window_span(window)[1] <= datetime.now(UTC)
+        for pool_id, pool in sorted((await gateway.store.fleet_pools(window)).items()):
+            if model in (None, pool.model):
+                bins = await gateway.store.fleet_bins(window, pool_id)
+                certificate = await run_in_threadpool(_certified, bins, pool.model_dump_json(), alpha, closed)
+                readings.append(FleetReading(window, pool, certificate))
+    return readings
+
+
+async def show_fleet(gateway: Gateway) -> None:
+    """The last closed hour, as metrics. A closed window is one look, so a dashboard may show it at any time."""
+    shift, requests = gateway.metrics.fleet_shift, gateway.metrics.fleet_requests
+    shift.clear()
+    requests.clear()
+    _, last_hour, *_ = recent_windows()
+    for reading in await read_fleet(gateway, [last_hour]):
+        pool, certificate = reading.pool, reading.certificate
+        labels = (pool.model, pool.metric["name"], pool.id, "hour")
+        requests.labels(*labels).set(certificate.requests)
+        for r in _SHOWN_RADII:
+            shift.labels(*labels, r).set(certificate.w1_bound(certificate.mechanism.epsilon(r)))
+
+
+@lru_cache(_CERTIFICATES_KEPT)
+def _certified(bins: bytes, pool: str, alpha: float, closed: bool) -> FleetCertificate:
+    about = FleetPool.model_validate_json(pool)
+    return certify_fleet(
+        bins, diameter=about.diameter, mechanism=mechanism_from_dict(about.mechanism), alpha=alpha, closed=closed
+    )

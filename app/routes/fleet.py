@@ -1,0 +1,55 @@
+"""GET /fleet: how far attacks can move the average request of the traffic."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query
+
+from app.dependencies import GatewayDep, require_api_key
+from app.fleet import read_fleet, recent_windows
+from app.routes.jobs import PROBLEMS
+from smoothgen.contracts import window_span
+from smoothgen.errors import InvalidInput
+
+router = APIRouter(tags=["fleet"], dependencies=[Depends(require_api_key)])
+
+
+@router.get("/fleet", responses=PROBLEMS)
+async def fleet(
+    gateway: GatewayDep,
+    model: Annotated[str | None, Query(description="Only pools of this model.")] = None,
+    window: Annotated[
+        str | None,
+        Query(description='One window, such as "hour:2026-11-23T22" (UTC). Default: this hour and day, and the last.'),
+    ] = None,
+) -> dict[str, list[dict[str, Any]]]:
+    """The certified average shift of the fleet tier's traffic, per pool (model, noise, metric) and window of time.
+
+    An average over the requests of the window, not a promise to each of them (theorem T5, docs/theory/fleet.md).
+    """
+    windows = recent_windows() if window is None else [_known(window)]
+    data = []
+    for reading in await read_fleet(gateway, windows, model):
+        start, end = window_span(reading.window)
+        data.append(
+            {
+                "window": reading.window,
+                "start": start.isoformat(),
+                "end": end.isoformat(),
+                "pool": {"id": reading.pool.id, **reading.pool.model_dump(mode="json")},
+                "certificate": reading.certificate.to_dict(),
+            }
+        )
+    return {"data": data}
+
+
+def _known(window: str) -> str:
+    try:
+        window_span(window)
+    except ValueError as error:
+        raise InvalidInput(
+            f'window={window!r:.80} is no window of time ({error}); write "hour:2026-11-23T22" or "day:2026-11-23"',
+            field="window",
+        ) from error
+    return window

@@ -1,0 +1,94 @@
+"""Many script calls, few round trips: what is asked for while one pipeline travels goes with the next."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import NoScriptError
+
+from smoothgen.queue.connection import redis_errors
+from smoothgen.queue.scripts import SCRIPTS, Script
+
+_MOST_AT_ONCE = 512
+
+
+@dataclass(frozen=True)
+class _Call:
+    arguments: tuple[Any, ...]
+    answer: asyncio.Future[Any]
+
+
+class Coalescer:
+    """Runs scripts on one Redis. A call raises QueueUnavailable when Redis cannot be reached; it may then have run."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._waiting: list[_Call] = []
+        self._sending: asyncio.Task[None] | None = None
+
+    async def call(self, script: Script, keys: Sequence[str], arguments: Sequence[Any]) -> Any:
+        """One script's answer."""
+        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._waiting.append(_Call(("EVALSHA", script.sha, len(keys), *keys, *arguments), answer))
+        if self._sending is None:
+            self._sending = asyncio.create_task(self._send(), name="redis pipeline")
+        async with redis_errors():
+            return await answer
+
+    async def _send(self) -> None:
+        try:
+            while self._waiting:
+                calls, self._waiting = self._waiting[:_MOST_AT_ONCE], self._waiting[_MOST_AT_ONCE:]
+                await self._send_some(calls)
+        finally:
+            self._sending = None
+
+    async def _send_some(self, calls: list[_Call]) -> None:
+        try:
+            answers = await self._execute([call.arguments for call in calls])
+            if any(isinstance(answer, NoScriptError) for answer in answers):  # a Redis that was started meanwhile
+                answers = await self._again_with_scripts(calls, answers)
+        except BaseException as error:
+            for call in calls:
+                if not call.answer.done():
+                    call.answer.set_exception(
+                        error if isinstance(error, Exception) else RedisConnectionError("stopped")
+                    )
+            if not isinstance(error, Exception):
+                raise
+            return
+        for call, answer in zip(calls, answers, strict=True):
+            if call.answer.done():  # its caller was cancelled
+                continue
+            if isinstance(answer, Exception):
+                call.answer.set_exception(answer)
+            else:
+                call.answer.set_result(answer)
+
+    async def _again_with_scripts(self, calls: list[_Call], answers: list[Any]) -> list[Any]:
+        for script in SCRIPTS:
+            await self._redis.script_load(script.text)
+        unknown = [i for i, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
+        repeated = await self._execute([calls[i].arguments for i in unknown])
+        for i, answer in zip(unknown, repeated, strict=True):
+            answers[i] = answer
+        return answers
+
+    async def _execute(self, commands: list[tuple[Any, ...]]) -> list[Any]:
+        try:
+            return await self._execute_once(commands)
+        except RedisConnectionError:
+            # A pooled connection may be of a server that was restarted. Every script may be sent twice.
+            return await self._execute_once(commands)
+
+    async def _execute_once(self, commands: list[tuple[Any, ...]]) -> list[Any]:
+        async with self._redis.pipeline(transaction=False) as pipeline:
+            for command in commands:
+                pipeline.execute_command(*command)
+            answers: list[Any] = await pipeline.execute(raise_on_error=False)
+            return answers

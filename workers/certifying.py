@@ -1,0 +1,147 @@
+"""From a job's opening and distances to what is stored: a look's decision, and the result. No model, no Redis.
+
+Any worker can do this for any job, whoever drew the samples: everything is in the spec, the opening and the distances.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import numpy as np
+from numpy.typing import NDArray
+from smoothgen.certificates.stopping import LookResult, at_deadline, hopeless_from_the_start, take_look
+
+from smoothgen.certificates import Abstention, Certificate, LookPlan, Provenance, certify_universal, to_document
+from smoothgen.certificates.rounding import complement
+from smoothgen.contracts import AbstentionView, FleetView, JobResult, JobSpec, ModelRef, Opening, Usage, windows_of
+from smoothgen.errors import GenerationFailed
+from smoothgen.mechanisms import mechanism_from_dict
+
+NONE_DRAWN: NDArray[np.float64] = np.zeros(0)
+
+
+def plan_of(spec: JobSpec) -> LookPlan:
+    """When the job looks at its samples: doubling where something may stop it early, once at the end where nothing may.
+
+    Fixed by the request alone, before any sample is drawn.
+    """
+    robustness = spec.request.robustness
+    alpha = complement(robustness.confidence)
+    may_stop = (robustness.epsilon, robustness.radius_tolerance, robustness.deadline_s)
+    if any(reason is not None for reason in may_stop):
+        return LookPlan.doubling(robustness.samples, alpha)
+    return LookPlan.single(robustness.samples, alpha)
+
+
+def at_the_opening(spec: JobSpec, opening: Opening) -> JobResult | None:
+    """The result where certification samples cannot change it: tiers without any, and what is hopeless at once."""
+    robustness = spec.request.robustness
+    if robustness.tier != "request":
+        return result_of(spec, opening, _universal(spec, opening), NONE_DRAWN, opening.device_s)
+    if robustness.epsilon is None:
+        return None
+    hopeless = hopeless_from_the_start(
+        bound=opening.bound,
+        diameter=opening.diameter,
+        mechanism=mechanism_from_dict(opening.mechanism),
+        plan=plan_of(spec),
+        alpha=complement(robustness.confidence),
+        tolerance=spec.tolerance,
+        epsilon=robustness.epsilon,
+        band=opening.band,
+    )
+    return None if hopeless is None else result_of(spec, opening, hopeless, NONE_DRAWN, opening.device_s)
+
+
+def look_at(spec: JobSpec, opening: Opening, distances: NDArray[np.float64], failure: str) -> LookResult:
+    """What the look at these distances decides, shape (n,), NaN where a sample failed.
+
+    Raises GenerationFailed where every sample of the last look failed; `failure` says why the last one did.
+    """
+    plan = plan_of(spec)
+    if np.isnan(distances).all() and len(distances) == plan.sizes[-1]:
+        raise GenerationFailed(
+            f"all {len(distances)} certification samples failed, the last with {failure or 'NaN features'}; "
+            "try a smaller sigma, or another prompt"
+        )
+    robustness = spec.request.robustness
+    return take_look(
+        distances,
+        bound=opening.bound,
+        diameter=opening.diameter,
+        mechanism=mechanism_from_dict(opening.mechanism),
+        plan=plan,
+        alpha=complement(robustness.confidence),
+        tolerance=spec.tolerance,
+        epsilon=robustness.epsilon,
+        radius_tolerance=robustness.radius_tolerance,
+        band=opening.band,
+        provenance=Provenance.from_dict(opening.provenance),
+    )
+
+
+def at_the_deadline(
+    spec: JobSpec, opening: Opening, distances: NDArray[np.float64], failure: str, device_s: float
+) -> JobResult:
+    """The result with the samples there are: the last look that is complete, or the bound that needs none."""
+    looks = [size for size in plan_of(spec).sizes if size <= len(distances)]
+    outcome = look_at(spec, opening, distances[: looks[-1]], failure).outcome if looks else _universal(spec, opening)
+    return result_of(spec, opening, at_deadline(outcome), distances, device_s)
+
+
+def proven_so_far(spec: JobSpec, outcome: Certificate | Abstention) -> tuple[float, float]:
+    """Radius and W₁ bound (at the asked epsilon) of a look, for progress."""
+    if isinstance(outcome, Certificate):
+        return outcome.radius, outcome.claims.w1_bound
+    radius = max((e for e, bound in outcome.curve if bound <= spec.tolerance), default=0.0)
+    epsilon = spec.request.robustness.epsilon
+    return radius, next((bound for e, bound in outcome.curve if e == epsilon), float(spec.tolerance))
+
+
+def result_of(
+    spec: JobSpec,
+    opening: Opening,
+    outcome: Certificate | Abstention,
+    drawn: NDArray[np.float64],
+    device_s: float,
+) -> JobResult:
+    """What is stored and answered. `drawn`: all certification distances that were paid for."""
+    certified = isinstance(outcome, Certificate)
+    model = opening.provenance["model"]
+    return JobResult(
+        model=ModelRef(name=model["name"], revision=model["revision"], digest=model["digest"]),
+        output=opening.output.model_copy(update={"certified": certified}),
+        notes=opening.notes,
+        certificate=_document(outcome, spec) if isinstance(outcome, Certificate) else None,
+        abstention=_abstention(outcome) if isinstance(outcome, Abstention) else None,
+        fleet=None if spec.pool is None else FleetView(pool=spec.pool.id, windows=windows_of(spec.submitted_ms)),
+        usage=Usage(
+            samples=len(drawn),
+            device_s=round(device_s, 3),
+            queued_s=opening.queued_s,
+            overhead=opening.generations + len(drawn),
+        ),
+    )
+
+
+def _universal(spec: JobSpec, opening: Opening) -> Certificate | Abstention:
+    """Theorem T1: what holds without a sample."""
+    robustness = spec.request.robustness
+    return certify_universal(
+        diameter=opening.diameter,
+        mechanism=mechanism_from_dict(opening.mechanism),
+        alpha=complement(robustness.confidence),
+        tolerance=spec.tolerance,
+        epsilon=robustness.epsilon,
+        provenance=Provenance.from_dict(opening.provenance),
+    )
+
+
+def _document(certificate: Certificate, spec: JobSpec) -> dict[str, object]:
+    # The time of the request, not of this run: a job run twice must give one certificate.
+    requested_at = datetime.fromtimestamp(spec.submitted_ms / 1000, UTC).isoformat(timespec="milliseconds")
+    return to_document(certificate.identified(spec.id, requested_at))
+
+
+def _abstention(outcome: Abstention) -> AbstentionView:
+    return AbstentionView(reason=outcome.reason, detail=outcome.detail, curve=list(outcome.curve))

@@ -1,0 +1,196 @@
+"""Computing the pieces of work in hand: samples of different jobs side by side in one batch, results piece by piece.
+
+Runs in the computing thread. No Redis: what comes out is delivered by `workers.loop`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+import numpy as np
+import structlog
+from numpy.typing import NDArray
+
+from smoothgen.contracts import JobResult, JobSpec, Problem
+from smoothgen.errors import GenerationFailed, InvalidInput
+from smoothgen.noise import Stream
+from smoothgen.queue import Claim
+from workers.batches import Batcher
+from workers.certifying import at_the_opening
+from workers.generators import Condition, Failure, Made
+from workers.opening import Opened, measure, open_job, opening_samples
+from workers.sampling import Row, Samples, condition_of, generate, rows_of
+from workers.served import ServedModel
+from workers.speed import Speed
+from workers.watch import HandWatch
+
+_CONDITIONS_KEPT = 256
+
+
+@dataclass(frozen=True)
+class Ended:
+    """An opening that was the whole job."""
+
+    opened: Opened
+    result: JobResult
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A chunk's distances, seconds of compute, and the reason of its last failed sample ('' if none)."""
+
+    distances: NDArray[np.float64]
+    device_s: float
+    failure: str
+
+
+@dataclass(frozen=True)
+class Refused:
+    """The job fails. `noiseless`: for a reason found before any noise was drawn."""
+
+    problem: Problem
+    noiseless: bool
+
+
+Done = Opened | Ended | Measured | Refused | None
+"""What came of a piece; None: not finished, to be handed back (or of a job that has ended, and nobody's any more)."""
+
+
+@dataclass
+class _Piece:
+    place: int
+    claim: Claim
+    condition: Condition
+    samples: list[Samples]
+    outputs: list[Made | Failure] = field(default_factory=list)
+    seconds: float = 0.0
+
+    @property
+    def whole(self) -> bool:
+        return len(self.outputs) == sum(len(s.indices) for s in self.samples)
+
+
+class HandRunner:
+    """Runs hands of one model."""
+
+    def __init__(self, served: ServedModel, batch_size: int) -> None:
+        self._served, self._batcher, self.speed = served, Batcher(batch_size), Speed()
+        # A job's chunks come again and again; its prompt need not be embedded for each.
+        self._conditions: OrderedDict[str, Condition] = OrderedDict()
+
+    @property
+    def batch_size(self) -> int:
+        """Samples a batch, less than configured where memory was short."""
+        return self._batcher.batch_size
+
+    def run(self, watch: HandWatch) -> list[Done]:
+        """What came of every piece of the hand, in order."""
+        started = time.time()
+        done: list[Done] = [None] * len(watch.claims)
+        groups: defaultdict[Hashable, list[_Piece]] = defaultdict(list)
+        for place, claim in enumerate(watch.claims):
+            done[place] = self._guarded(claim, partial(self._prepare, place, claim, groups), noiseless=True)
+        for pieces in groups.values():
+            failed = self._draw(pieces, watch)
+            for piece in pieces:
+                if failed is not None:
+                    done[piece.place] = failed
+                elif piece.whole:
+                    finish = partial(self._finish, piece, started)
+                    done[piece.place] = self._guarded(piece.claim, finish, noiseless=False)
+        return done
+
+    def _prepare(self, place: int, claim: Claim, groups: defaultdict[Hashable, list[_Piece]]) -> None:
+        piece = self._piece(place, claim)
+        groups[piece.samples[0].mixes_with].append(piece)
+
+    def _piece(self, place: int, claim: Claim) -> _Piece:
+        condition = self._condition(claim.spec)
+        if claim.opens:
+            return _Piece(place, claim, condition, opening_samples(claim.spec, condition))
+        chunk = range(claim.first, claim.first + claim.count)
+        return _Piece(place, claim, condition, [Samples(claim.spec, condition, Stream.CERTIFICATION, chunk)])
+
+    def _condition(self, spec: JobSpec) -> Condition:
+        if spec.id not in self._conditions:
+            self._conditions[spec.id] = condition_of(spec, self._served.generator)
+            if len(self._conditions) > _CONDITIONS_KEPT:
+                self._conditions.popitem(last=False)
+        return self._conditions[spec.id]
+
+    def _draw(self, pieces: Sequence[_Piece], watch: HandWatch) -> Refused | None:
+        """Fill the pieces' outputs batch by batch, until done or told to stop. A problem concerns all of them."""
+        waiting = [(piece, row) for piece in pieces for row in rows_of(piece.samples)]
+
+        def one_batch(rows: Sequence[tuple[_Piece, Row]]) -> Sequence[Made | Failure]:
+            return generate(self._served.generator, [row for _, row in rows])
+
+        while waiting and not watch.stop:
+            if watch.ended:
+                waiting = [(piece, row) for piece, row in waiting if piece.claim.spec.id not in watch.ended]
+            batch, waiting = waiting[: self.batch_size], waiting[self.batch_size :]
+            if not batch:
+                break
+            started = time.perf_counter()
+            try:
+                outputs = self._batcher.survive(batch, one_batch)
+            except GenerationFailed as error:
+                return _nothing_to_certify(error)
+            seconds = time.perf_counter() - started
+            for (piece, _), output in zip(batch, outputs, strict=True):
+                piece.outputs.append(output)
+                piece.seconds += seconds / len(batch)
+                watch.drawn[piece.place] += 1
+            self.speed.measured(len(batch), seconds)
+            watch.batch_done(len(batch), sum(isinstance(o, Failure) for o in outputs), seconds)
+        return None
+
+    def _finish(self, piece: _Piece, started: float) -> Done:
+        spec = piece.claim.spec
+        metric = self._served.metric(spec.metric)
+        if not piece.claim.opens:
+            opening = piece.claim.opening
+            if opening is None:
+                raise GenerationFailed(f"job {spec.id} has a chunk and no opening")
+            distances = measure(piece.outputs, metric, metric.read_centre(opening.centre, opening.bound))
+            failures = [o.reason for o in piece.outputs if isinstance(o, Failure)]
+            return Measured(distances, piece.seconds, failures[-1] if failures else "")
+        opened = open_job(
+            spec,
+            self._served.generator,
+            metric,
+            piece.condition,
+            piece.outputs,
+            device_s=piece.seconds,
+            started=started,
+        )
+        result = at_the_opening(spec, opened.opening)
+        return opened if result is None else Ended(opened, result)
+
+    def _guarded(self, claim: Claim, step: Callable[[], Done], *, noiseless: bool) -> Done:
+        """The step's outcome. Whatever it raises fails this job and no other; the worker lives."""
+        try:
+            return step()
+        except InvalidInput as error:
+            problem = Problem.of("invalid-request", "The request cannot be served as written", 422, str(error))
+            return Refused(problem, noiseless)
+        except GenerationFailed as error:
+            return _nothing_to_certify(error)
+        except Exception as error:
+            return crashed(claim.spec.id, error)
+
+
+def crashed(job: str, error: Exception) -> Refused:
+    """The problem of a job that made our own code fail."""
+    structlog.get_logger().error("job_crashed", job=job, exc_info=error)
+    detail = f"the worker failed with {type(error).__name__}; its log has the cause under job {job}"
+    return Refused(Problem.of("worker-error", "The worker failed", 500, detail), noiseless=False)
+
+
+def _nothing_to_certify(error: GenerationFailed) -> Refused:
+    problem = Problem.of("generation-failed", "The model gave nothing to certify", 500, str(error))
+    return Refused(problem, noiseless=False)

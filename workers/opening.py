@@ -1,0 +1,190 @@
+"""A job's opening: selection samples, centre and output, and for tiers without certification samples the end."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smoothgen.certificates import (
+    MetricIdentity,
+    OutputIdentity,
+    Provenance,
+    RequestIdentity,
+    Sampling,
+    Threat,
+)
+from smoothgen.certificates.fleet import fleet_bin
+from smoothgen.certificates.rounding import round_up
+from smoothgen.contracts import JobSpec, Opening
+from smoothgen.errors import GenerationFailed
+from smoothgen.images import encode_png
+from smoothgen.noise import SCHEME, Stream
+from workers.distances import Centre, OutputMetric
+from workers.generators import Condition, Failure, Generator, Made, Picture
+from workers.sampling import Samples
+from workers.sheets import contact_sheet
+
+Outputs = Sequence[Made | Failure]
+_SHEET_PICTURES = 25
+
+
+@dataclass(frozen=True)
+class Opened:
+    """What an opening came to. `sheet`: a picture of the noisy samples, PNG; `fleet_bin`: where R falls on the public
+    grid, for tier fleet."""
+
+    opening: Opening
+    sheet: bytes | None
+    fleet_bin: int | None = None
+
+
+def opening_samples(spec: JobSpec, condition: Condition) -> list[Samples]:
+    """What must be drawn: selection samples and the one to be served, or for the other tiers one exact draw and, for
+    the fleet, another to compare it with."""
+    robustness = spec.request.robustness
+
+    def samples(stream: Stream, count: int = 1) -> Samples:
+        return Samples(spec, condition, stream, range(count))
+
+    if robustness.tier == "universal":
+        return [samples(Stream.SERVED)]
+    if robustness.tier == "fleet":
+        return [samples(Stream.SERVED), samples(Stream.CERTIFICATION)]
+    selection = samples(Stream.SELECTION, robustness.selection_samples)
+    return [selection, samples(Stream.SERVED)] if spec.request.output == "sample" else [selection]
+
+
+def open_job(
+    spec: JobSpec,
+    generator: Generator,
+    metric: OutputMetric,
+    condition: Condition,
+    outputs: Outputs,
+    *,
+    device_s: float,
+    started: float,
+) -> Opened:
+    """Fix centre and output. `outputs`: one for each of `opening_samples`, in order; `started`: Unix seconds.
+
+    Raises GenerationFailed when nothing could be served.
+    """
+    robustness = spec.request.robustness
+    if robustness.tier == "request":
+        selection, extra = outputs[: robustness.selection_samples], outputs[robustness.selection_samples :]
+        whole = [o for o in selection if not isinstance(o, Failure)]
+        if not whole:
+            raise GenerationFailed(
+                f"all {len(selection)} selection samples failed, the first with {_first_reason(selection)}; "
+                "try a smaller sigma, or another prompt"
+            )
+        centre = metric.choose_centre([o.content for o in whole])
+        served = _served(extra[0]) if extra else whole[centre.representative]
+        others: list[Made] = whole
+    else:
+        served = _served(outputs[0])
+        centre = metric.choose_centre([served.content])
+        others = [served]
+    return Opened(
+        Opening(
+            output=served.output(certified=False),
+            centre=centre.document,
+            bound=centre.bound,
+            diameter=metric.diameter,
+            band=metric.band,
+            mechanism=condition.mechanism.to_dict(),
+            provenance=_provenance(spec, generator, metric, condition, centre, served).to_dict(),
+            notes=list(condition.notes) or None,
+            generations=len(outputs),
+            device_s=device_s,
+            queued_s=round(max(0.0, started - spec.submitted_ms / 1000), 3),
+        ),
+        sheet=_sheet(others) if robustness.tier == "request" else None,
+        fleet_bin=_fleet_bin(spec, metric, centre, outputs[1]) if spec.pool is not None else None,
+    )
+
+
+def measure(outputs: Outputs, metric: OutputMetric, centre: Centre) -> NDArray[np.float64]:
+    """Distances in sample order; NaN for a sample that failed, which `certify` counts as the worst distance."""
+    distances = np.full(len(outputs), np.nan)
+    whole = {i: output.content for i, output in enumerate(outputs) if not isinstance(output, Failure)}
+    if whole:
+        distances[list(whole)] = metric.distances(list(whole.values()), centre)
+    return distances
+
+
+def now() -> float:
+    """Unix seconds."""
+    return time.time()
+
+
+def _served(output: Made | Failure) -> Made:
+    if isinstance(output, Failure):
+        raise GenerationFailed(f"the sample to be served failed with {output.reason}; send the request again")
+    return output
+
+
+def _fleet_bin(spec: JobSpec, metric: OutputMetric, centre: Centre, other: Made | Failure) -> int:
+    if spec.pool is None:
+        raise GenerationFailed(f"job {spec.id} belongs to no pool")
+    [distance] = measure([other], metric, centre)
+    return fleet_bin(float(distance), spec.pool.diameter)
+
+
+def _sheet(outputs: Sequence[Made]) -> bytes | None:
+    """The noisy samples of a picture model side by side; None for texts."""
+    pictures = [o.pixels for o in outputs if isinstance(o, Picture)]
+    return encode_png(contact_sheet(pictures[:_SHEET_PICTURES])) if pictures else None
+
+
+def _provenance(
+    spec: JobSpec, generator: Generator, metric: OutputMetric, condition: Condition, centre: Centre, served: Made
+) -> Provenance:
+    robustness = spec.request.robustness
+    dimension = condition.embedding.size
+    to_centre = float(metric.distances([served.content], centre)[0])
+    if np.isnan(to_centre):
+        raise GenerationFailed(f"the output to be served cannot be measured: {served.content!r:.80}")
+    output = served.output(certified=True)
+    return Provenance(
+        request=RequestIdentity(
+            prompt_digest=f"sha256:{hashlib.sha256(spec.request.prompt.encode()).hexdigest()}",
+            parameters=spec.parameters.for_certificate(),
+        ),
+        model=generator.identity,
+        metric=MetricIdentity(
+            name=metric.name,
+            description=metric.description,
+            cap=getattr(spec.metric, "cap", None),
+            options=metric.options,
+            centre=centre.document,
+        ),
+        sampling=Sampling(
+            seed=spec.seed,
+            seed_origin=spec.seed_origin,
+            noise_scheme=SCHEME,
+            randomness=robustness.randomness if condition.random else "none",
+            selection_samples=robustness.selection_samples if robustness.tier == "request" else 0,
+        ),
+        output=OutputIdentity(
+            kind=spec.request.output if robustness.tier == "request" else "sample",
+            media_type=output.media_type,
+            digest=output.digest,
+            distance_to_centre=min(round_up(to_centre), centre.bound),
+        ),
+        threat=Threat(
+            attack_on=condition.attack_on,
+            dimension=dimension,
+            embedding_norm=round(float(np.linalg.norm(condition.embedding.astype(np.float64))), 6),
+            noise_norm=condition.mechanism.effective_sigma * dimension**0.5,
+            held_fixed=condition.held_fixed,
+        ),
+    )
+
+
+def _first_reason(outputs: Outputs) -> str:
+    return next((o.reason for o in outputs if isinstance(o, Failure)), "an unknown reason")

@@ -1,0 +1,49 @@
+"""How fast a model runs here, and what follows from it: how much work to take, and how to cut a look into chunks."""
+
+from __future__ import annotations
+
+import math
+
+from smoothgen.queue import Pace
+
+TARGET_S = 0.5
+"""What a chunk should take: short beside a lease, so that little is lost with a worker and small jobs come in between;
+long beside the round trips it costs."""
+_MOST_SAMPLES = 4096
+_MEMORY = 0.9
+"""Of what was measured before, each new second of compute forgets a tenth."""
+
+
+class Speed:
+    """Samples a second, of late. Not measured yet: 0."""
+
+    def __init__(self) -> None:
+        self._samples, self._seconds = 0.0, 0.0
+
+    @property
+    def samples_a_second(self) -> float:
+        """The rate, weighted towards the last ten seconds of compute."""
+        return self._samples / self._seconds if self._seconds > 0 else 0.0
+
+    def measured(self, samples: int, seconds: float) -> None:
+        """Note a batch."""
+        kept = _MEMORY**seconds
+        self._samples, self._seconds = kept * self._samples + samples, kept * self._seconds + max(seconds, 1e-9)
+
+    def capacity(self, batch_size: int) -> int:
+        """Samples to take at once: what the target time allows, and a batch at least."""
+        return max(batch_size, min(_MOST_SAMPLES, int(TARGET_S * self.samples_a_second)))
+
+
+def pace_of(samples: int, *, samples_a_second: float, batch_size: int, workers: int) -> Pace:
+    """How a look's new samples are cut, by the job's own measured speed and the workers that could share it.
+
+    A chunk is whole batches, since a GPU computes a part of a batch in the time of a whole one.
+    """
+    by_time = int(TARGET_S * samples_a_second)
+    by_share = math.ceil(samples / max(1, workers))
+    batches = max(1, min(by_time, by_share, _MOST_SAMPLES) // batch_size)
+    if batches * batch_size < by_share <= by_time and (batches + 1) * batch_size <= _MOST_SAMPLES:
+        batches += 1  # one chunk a worker, not one and a remainder
+    # Two a worker, so that none waits for the next to be posted; no more, so that other jobs come in between.
+    return Pace(chunk=batches * batch_size, window=max(2, 2 * workers))
