@@ -14,6 +14,7 @@ from pydantic_settings import SettingsError
 from app.dependencies import Gateway
 from app.main import create_app
 from app.settings import Settings
+from smoothgen.garbage import settle_heap
 from smoothgen.logs import configure_logs
 
 _GRACE_S = 15
@@ -38,8 +39,10 @@ def main() -> int:
         structlog.get_logger().error("gateway_cannot_start", detail=str(error))
         return 1
     configure_logs(settings.log_format)
+    app = create_app(settings)
+    settle_heap()
     config = uvicorn.Config(
-        create_app(settings),
+        app,
         host=settings.host,
         port=settings.port,
         log_level="warning",

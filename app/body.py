@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
-from fastapi import HTTPException, Request, Response
-from fastapi.routing import APIRoute
+from fastapi import HTTPException, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import problem_response
@@ -81,33 +80,26 @@ def _not_utf8(body: bytes) -> Problem | None:
     return None
 
 
-class JsonRoute(APIRoute):
-    """A route whose body is JSON, declared as such: 415 for another content type, 400 for what is not JSON."""
+async def read_json(request: Request) -> Any:
+    """The body's JSON, read strictly, None where there is no body.
 
-    def get_route_handler(self) -> Callable[[Request], Awaitable[Response]]:  # type: ignore[override]
-        """The route's handler, given a request that reads strictly."""
-        handle = super().get_route_handler()
-
-        async def strictly(request: Request) -> Response:
-            declared = request.headers.get("content-type", "")
-            if declared.partition(";")[0].strip().lower() != "application/json":
-                raise HTTPException(415, f"content type {declared!r:.100} is not taken; send application/json")
-            return await handle(_JsonRequest(request.scope, request.receive))
-
-        return strictly
-
-
-class _JsonRequest(Request):
-    async def json(self) -> Any:
-        """The body's JSON. Endless numbers and nesting beyond the stack are refused like other non-JSON."""
-        text = (await self.body()).decode("utf-8")  # decoded here, or json would take UTF-16 too
-        try:
-            value = json.loads(text, object_pairs_hook=_unique)
-            if "\\u" in text:
-                _require_whole_characters(value)
-            return value
-        except (ValueError, RecursionError) as error:
-            raise HTTPException(400, f"the body is not JSON: {error}; send one JSON object") from error
+    Raises HTTPException: 415 for another content type, 400 for what is not JSON; endless numbers and nesting beyond the
+    stack are refused like other non-JSON.
+    """
+    declared = request.headers.get("content-type", "")
+    if declared.partition(";")[0].strip().lower() != "application/json":
+        raise HTTPException(415, f"content type {declared!r:.100} is not taken; send application/json")
+    body = await request.body()
+    if not body:
+        return None
+    text = body.decode("utf-8")  # decoded here, or json would take UTF-16 too
+    try:
+        value = json.loads(text, object_pairs_hook=_unique)
+        if "\\u" in text:
+            _require_whole_characters(value)
+        return value
+    except (ValueError, RecursionError) as error:
+        raise HTTPException(400, f"the body is not JSON: {error}; send one JSON object") from error
 
 
 def _require_whole_characters(value: Any) -> None:

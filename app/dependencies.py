@@ -27,7 +27,10 @@ class Gateway:
     metrics: Metrics
 
 
-def _gateway(request: Request) -> Gateway:
+# Dependencies are coroutines though they await nothing: FastAPI runs plain functions in threads, 0.1 ms each.
+
+
+async def _gateway(request: Request) -> Gateway:
     gateway: Gateway = request.app.state.gateway
     return gateway
 
@@ -49,7 +52,7 @@ def wait_seconds(prefer: str, default_s: float, max_s: float) -> float:
     return 0.0 if "respond-async" in asked else min(default_s, max_s)
 
 
-def _prefer(
+async def _prefer(
     prefer: Annotated[
         list[str] | None,
         Header(description="`wait=N`: wait up to N seconds for the result; `respond-async`: answer at once."),
@@ -61,14 +64,21 @@ def _prefer(
 PreferHeader = Annotated[str, Depends(_prefer)]
 
 
-def require_api_key(gateway: GatewayDep, authorization: Annotated[str | None, Header()] = None) -> None:
+async def require_api_key(gateway: GatewayDep, authorization: Annotated[str | None, Header()] = None) -> None:
     """Refuse requests without one of the configured keys; with none configured, let everyone in."""
+    check_api_key(gateway, authorization)
+
+
+def check_api_key(gateway: Gateway, authorization: str | None) -> None:
+    """The same, for a route that reads its headers itself. Raises HTTPException 401."""
     keys = gateway.settings.api_keys
+    if not keys:
+        return
     scheme, _, given = (authorization or "").partition(" ")
     given = given.strip() if scheme.lower() == "bearer" else ""
     # Compare with every key, in constant time each: the time must not tell how close a guess was.
     known = [hmac.compare_digest(given.encode(), key.encode()) for key in keys]
-    if keys and not any(known):
+    if not any(known):
         raise HTTPException(
             401, "send a known API key as 'Authorization: Bearer <key>'", headers={"WWW-Authenticate": "Bearer"}
         )

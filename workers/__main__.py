@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
 from smoothgen.errors import SmoothGenError
+from smoothgen.garbage import settle_heap
 from smoothgen.logs import configure_logs
 from smoothgen.queue import WorkQueue, connect
 from workers.loop import Worker
@@ -30,6 +31,7 @@ async def serve(settings: Settings) -> None:
     # with more of them than cores they sleep at barriers, which made picture jobs a third slower on two cores.
     compute = ThreadPoolExecutor(max_workers=1, thread_name_prefix="compute")
     models = await asyncio.get_running_loop().run_in_executor(compute, load_models, settings)
+    settle_heap()
     metrics = Metrics(models)
     if settings.metrics_port is not None:
         start_http_server(settings.metrics_port, registry=metrics.registry)

@@ -9,13 +9,14 @@ from datetime import UTC, datetime
 
 import numpy as np
 from numpy.typing import NDArray
-from smoothgen.certificates.stopping import LookResult, at_deadline, hopeless_from_the_start, take_look
 
 from smoothgen.certificates import Abstention, Certificate, LookPlan, Provenance, certify_universal, to_document
 from smoothgen.certificates.rounding import complement
+from smoothgen.certificates.stopping import LookResult, at_deadline, hopeless_from_the_start, take_look
 from smoothgen.contracts import AbstentionView, FleetView, JobResult, JobSpec, ModelRef, Opening, Usage, windows_of
 from smoothgen.errors import GenerationFailed
 from smoothgen.mechanisms import mechanism_from_dict
+from workers.opening import Opened
 
 NONE_DRAWN: NDArray[np.float64] = np.zeros(0)
 
@@ -33,11 +34,12 @@ def plan_of(spec: JobSpec) -> LookPlan:
     return LookPlan.single(robustness.samples, alpha)
 
 
-def at_the_opening(spec: JobSpec, opening: Opening) -> JobResult | None:
+def at_the_opening(spec: JobSpec, opened: Opened) -> JobResult | None:
     """The result where certification samples cannot change it: tiers without any, and what is hopeless at once."""
-    robustness = spec.request.robustness
+    robustness, opening = spec.request.robustness, opened.opening
     if robustness.tier != "request":
-        return result_of(spec, opening, _universal(spec, opening), NONE_DRAWN, opening.device_s)
+        outcome = _universal(spec, opening, opened.provenance)
+        return result_of(spec, opening, outcome, NONE_DRAWN, opening.device_s)
     if robustness.epsilon is None:
         return None
     hopeless = hopeless_from_the_start(
@@ -85,7 +87,9 @@ def at_the_deadline(
 ) -> JobResult:
     """The result with the samples there are: the last look that is complete, or the bound that needs none."""
     looks = [size for size in plan_of(spec).sizes if size <= len(distances)]
-    outcome = look_at(spec, opening, distances[: looks[-1]], failure).outcome if looks else _universal(spec, opening)
+    outcome = look_at(spec, opening, distances[: looks[-1]], failure).outcome if looks else None
+    if outcome is None:
+        outcome = _universal(spec, opening, Provenance.from_dict(opening.provenance))
     return result_of(spec, opening, at_deadline(outcome), distances, device_s)
 
 
@@ -124,7 +128,7 @@ def result_of(
     )
 
 
-def _universal(spec: JobSpec, opening: Opening) -> Certificate | Abstention:
+def _universal(spec: JobSpec, opening: Opening, provenance: Provenance) -> Certificate | Abstention:
     """Theorem T1: what holds without a sample."""
     robustness = spec.request.robustness
     return certify_universal(
@@ -133,7 +137,7 @@ def _universal(spec: JobSpec, opening: Opening) -> Certificate | Abstention:
         alpha=complement(robustness.confidence),
         tolerance=spec.tolerance,
         epsilon=robustness.epsilon,
-        provenance=Provenance.from_dict(opening.provenance),
+        provenance=provenance,
     )
 
 

@@ -168,7 +168,7 @@ class HandRunner:
             device_s=piece.seconds,
             started=started,
         )
-        result = at_the_opening(spec, opened.opening)
+        result = at_the_opening(spec, opened)
         return opened if result is None else Ended(opened, result)
 
     def _guarded(self, claim: Claim, step: Callable[[], Done], *, noiseless: bool) -> Done:

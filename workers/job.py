@@ -47,7 +47,7 @@ def run_job(spec: JobSpec, generator: Generator, metric: OutputMetric, *, batche
     opened = open_job(spec, generator, metric, condition, outputs, device_s=draw.device_s, started=started)
     opening = opened.opening
     watch.output_chosen(opening.output, opened.sheet)
-    if (result := at_the_opening(spec, opening)) is not None:
+    if (result := at_the_opening(spec, opened)) is not None:
         return result
     centre = metric.read_centre(opening.centre, opening.bound)
     distances = NONE_DRAWN

@@ -15,9 +15,9 @@ from functools import partial
 from typing import TypeVar
 
 import structlog
-from smoothgen.certificates.stopping import LookResult
 
 from smoothgen.certificates.fleet import NOT_SERVED, OUTSTANDING
+from smoothgen.certificates.stopping import LookResult
 from smoothgen.contracts import JobResult, JobSpec, ModelRef, Problem, written_bin
 from smoothgen.errors import GenerationFailed, QueueUnavailable
 from smoothgen.mechanisms import mechanism_from_dict

@@ -35,10 +35,11 @@ _SHEET_PICTURES = 25
 
 @dataclass(frozen=True)
 class Opened:
-    """What an opening came to. `sheet`: a picture of the noisy samples, PNG; `fleet_bin`: where R falls on the public
-    grid, for tier fleet."""
+    """What an opening came to. `provenance`: the opening's, not yet as a document; `sheet`: a picture of the noisy
+    samples, PNG; `fleet_bin`: where R falls on the public grid, for tier fleet."""
 
     opening: Opening
+    provenance: Provenance
     sheet: bytes | None
     fleet_bin: int | None = None
 
@@ -89,6 +90,7 @@ def open_job(
         served = _served(outputs[0])
         centre = metric.choose_centre([served.content])
         others = [served]
+    provenance = _provenance(spec, generator, metric, condition, centre, served)
     return Opened(
         Opening(
             output=served.output(certified=False),
@@ -97,12 +99,13 @@ def open_job(
             diameter=metric.diameter,
             band=metric.band,
             mechanism=condition.mechanism.to_dict(),
-            provenance=_provenance(spec, generator, metric, condition, centre, served).to_dict(),
+            provenance=provenance.to_dict(),
             notes=list(condition.notes) or None,
             generations=len(outputs),
             device_s=device_s,
             queued_s=round(max(0.0, started - spec.submitted_ms / 1000), 3),
         ),
+        provenance,
         sheet=_sheet(others) if robustness.tier == "request" else None,
         fleet_bin=_fleet_bin(spec, metric, centre, outputs[1]) if spec.pool is not None else None,
     )

@@ -1,6 +1,6 @@
 """Certificates: what may be claimed, from what evidence, and how to check it. numpy and scipy only.
 
-bounds (the theorems) ← bands (the statistics) ← certify ← document (JSON) ← verify.
+bounds (the theorems) ← bands (the statistics) ← claims ← certify, universal ← stopping; document (JSON) ← verify.
 """
 
 from smoothgen.certificates.bounds import (
@@ -23,6 +23,7 @@ from smoothgen.certificates.provenance import (
     Sampling,
     Threat,
 )
+from smoothgen.certificates.stopping import LookResult, Stop, at_deadline, hopeless_from_the_start, take_look
 from smoothgen.certificates.universal import certify_universal
 from smoothgen.certificates.verify import Check, Verification, verify
 
@@ -34,6 +35,7 @@ __all__ = [
     "Deviation",
     "Evidence",
     "LookPlan",
+    "LookResult",
     "MetricIdentity",
     "ModelIdentity",
     "OutputIdentity",
@@ -41,14 +43,18 @@ __all__ = [
     "Reason",
     "RequestIdentity",
     "Sampling",
+    "Stop",
     "Threat",
     "Verification",
+    "at_deadline",
     "attacked_probability",
     "certify",
     "certify_universal",
     "from_document",
+    "hopeless_from_the_start",
     "load_certificate",
     "save_certificate",
+    "take_look",
     "to_document",
     "total_variation",
     "universal_w1_bound",

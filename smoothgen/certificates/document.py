@@ -199,7 +199,8 @@ def _whole_numbers(value: Any) -> Any:
     if kind is str or kind is int or kind is bool or value is None:
         return value
     if kind is list:
-        return [_whole_numbers(inner) for inner in value]
+        # Most of a document are the curve's numbers, and few of them are whole: those are passed over without a call.
+        return [inner if type(inner) is float and inner % 1 else _whole_numbers(inner) for inner in value]
     if isinstance(value, Mapping):
         return {key: _whole_numbers(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
@@ -245,7 +246,7 @@ def _looks(value: Any) -> LookPlan:
     """The plan. Which look was taken follows from the number of samples, and `verify` compares."""
     fields = dict(_mapping(value, "looks"))
     taken = fields.pop("taken", None)
-    if isinstance(taken, bool) or not isinstance(taken, int):
+    if isinstance(taken, bool) or not isinstance(taken, int) or taken < 0:
         raise InvalidCertificate(f"looks.taken must be a whole number, got {taken!r:.80}", field="looks.taken")
     try:
         return LookPlan.from_dict(fields)

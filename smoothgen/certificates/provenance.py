@@ -6,6 +6,7 @@ The arithmetic of a certificate needs none of this; a person who reads one needs
 
 from __future__ import annotations
 
+import functools
 import types
 import typing
 from collections.abc import Mapping
@@ -127,8 +128,11 @@ def _copied(value: Any) -> Any:
     return type(value)(map(_copied, value)) if isinstance(value, list | tuple) else value
 
 
+_type_hints = functools.cache(typing.get_type_hints)  # a server reads thousands a second
+
+
 def _read(kind: type[Section], document: Any, where: str) -> Section:
-    fields = typing.get_type_hints(kind)
+    fields = _type_hints(kind)  # type: ignore[arg-type]  # mypy doubts that a class is hashable
     if not isinstance(document, Mapping) or set(document) != set(fields):
         raise InvalidCertificate(f"{where} must be an object with exactly {sorted(fields)}, got {document!r:.200}")
     return kind(**{name: _convert(document[name], hint, f"{where}.{name}") for name, hint in fields.items()})

@@ -48,14 +48,12 @@ def safe_radius(curve: BoundCurve, tolerance: float) -> float:
     def proven(epsilon: float) -> bool:
         return curve.printed([round_down(epsilon)])[0] <= tolerance
 
-    def look_ahead(low: float) -> None:
-        ends = [low * 2**k for k in range(_DOUBLINGS_AT_ONCE + 1)]
-        curve.at([*ends, *map(round_down, ends)])
-
     high = curve.mechanism.epsilon(LARGEST_RADIUS_IN_SIGMAS)
     # T1 alone gives the lower end of the bracket; a bound that has levelled off may print one unit above it.
     low = curve.mechanism.epsilon(total_variation_radius(tolerance / curve.diameter) * (1 - 1e-7))
-    look_ahead(low)
+    # What the search below asks for first, at once.
+    ends = [low * 2**k for k in range(_DOUBLINGS_AT_ONCE + 1)]
+    curve.at([*ends, *map(round_down, [*ends, high])])
     if proven(high):
         return round_down(high)
     while low > 0 and not proven(low):

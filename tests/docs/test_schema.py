@@ -62,6 +62,31 @@ def test_a_foreign_mechanism_is_refused_by_schema_and_reader(mechanism):
         from_document(document)
 
 
+LOOKS = to_document(examples.early())["looks"]
+REFUSED_LOOKS = [
+    {},
+    {name: LOOKS[name] for name in ("sizes", "alphas")},
+    {**LOOKS, "more": 1},
+    {**LOOKS, "taken": -1},
+    {**LOOKS, "taken": "2"},
+    {**LOOKS, "sizes": []},
+    {**LOOKS, "sizes": [0, 63, 125, 250, 500]},
+    {**LOOKS, "sizes": [125, 125, 125, 250, 500]},
+    {**LOOKS, "sizes": ["32", 63, 125, 250, 500]},
+    {**LOOKS, "alphas": [0, 1e-4, 1e-4, 1e-4, 1e-4]},
+    {**LOOKS, "alphas": [1, 1e-4, 1e-4, 1e-4, 1e-4]},
+    None,
+]
+
+
+@pytest.mark.parametrize("looks", REFUSED_LOOKS, ids=repr)
+def test_foreign_looks_are_refused_by_schema_and_reader(looks):
+    document = {**to_document(examples.early()), "looks": looks}
+    assert not VALIDATOR.is_valid(document)
+    with pytest.raises(InvalidCertificate, match="looks"):
+        from_document(document)
+
+
 @pytest.mark.parametrize("name", SCHEMA["required"])
 def test_a_missing_field_is_refused_by_schema_and_reader(name):
     document = {key: value for key, value in to_document(examples.full()).items() if key != name}

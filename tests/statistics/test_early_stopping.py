@@ -4,7 +4,7 @@ A sound plan fails one of these tests once in a million runs, whatever rule choo
 samples taken as they finish, are caught by the same counts.
 """
 
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 import pytest
@@ -79,11 +79,11 @@ def test_a_job_that_stops_when_proven_proves_a_falsehood_rarely():
     """The tolerance lies just below the truth, so that every certificate is false."""
     tolerance = TRUE_W1 * (1 - 1e-6)
 
-    @lru_cache(maxsize=None)
+    @cache
     def stop(size: int, count: int) -> Stop | None:
         return take_look(sample(size, count), **SETTING, plan=PLAN, tolerance=tolerance, epsilon=R).stop
 
-    @lru_cache(maxsize=None)
+    @cache
     def unpaid(size: int, count: int) -> bool:
         return isinstance(certify(sample(size, count), **SETTING, tolerance=tolerance, epsilon=R), Certificate)
 
@@ -101,7 +101,7 @@ def test_a_job_that_stops_when_proven_proves_a_falsehood_rarely():
 def test_a_radius_that_has_settled_is_too_large_rarely(radius_tolerance):
     """The true radius is R: the tolerance is the true W₁ there."""
 
-    @lru_cache(maxsize=None)
+    @cache
     def settled(size: int, count: int) -> tuple[bool, bool]:
         asked = {**SETTING, "plan": PLAN, "tolerance": TRUE_W1, "radius_tolerance": radius_tolerance}
         result = take_look(sample(size, count), **asked)

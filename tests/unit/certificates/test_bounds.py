@@ -10,7 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from smoothgen.certificates import attacked_probability, total_variation, universal_w1_bound, worst_event_shift
-from smoothgen.certificates.bounds import total_variation_radius
+from smoothgen.certificates.bounds import Probabilities, total_variation_radius
 
 probabilities = st.floats(0, 1)
 radii = st.floats(0, 50)
@@ -45,6 +45,15 @@ def test_it_is_concave(p, q, r):
 def test_it_is_at_least_the_shift_of_the_upper_tail(p, r):
     """One event of probability p is the upper tail alone, which is what attacked_probability weighs."""
     assert shift(p, r) >= float(attacked_probability(p, r)) - p - 1e-12
+
+
+@given(st.lists(probabilities, min_size=1, max_size=20), st.lists(radii, min_size=1, max_size=5))
+def test_many_at_once_are_the_same_to_the_last_bit(p, r):
+    """A band asks for all its levels at many r; the digits may not depend on the company."""
+    levels = np.array(p)
+    together = Probabilities(levels[None, :]).worst_shifts(np.array(r))
+    assert together.tolist() == worst_event_shift(levels[None, :], np.array(r)[:, None]).tolist()
+    assert together.tolist() == [[shift(q, s) for q in p] for s in r]
 
 
 def test_corners_are_exact():

@@ -25,7 +25,9 @@ def chance_of_having_seen(m: int, count: int, seen: int, final: int) -> float:
 
 
 @pytest.mark.parametrize("disbelief", [0.001, 0.01, 0.3])
-@pytest.mark.parametrize(("seen", "final"), [(1, 2), (1, 40), (5, 6), (10, 20), (13, 40), (32, 63), (32, 500), (63, 64)])
+@pytest.mark.parametrize(
+    ("seen", "final"), [(1, 2), (1, 40), (5, 6), (10, 20), (13, 40), (32, 63), (32, 500), (63, 64)]
+)
 def test_the_fewest_is_where_the_hypergeometric_tail_exceeds_the_disbelief(seen, final, disbelief):
     for m in range(seen):
         fewest = _fewest_at(m, seen, final, disbelief)

@@ -232,5 +232,9 @@ def test_a_deadline_takes_no_certificate_and_no_other_reason_away():
 def test_one_look_is_a_plan_too():
     single = replace(PLAN, sizes=(200,), alphas=(1e-3,))
     values = distances(200)
-    for asked, stop in (({"epsilon": 0.1}, Stop.PROVEN), ({"epsilon": 2.0}, Stop.SAMPLE_LIMIT), ({}, Stop.SAMPLE_LIMIT)):
+    for asked, stop in (
+        ({"epsilon": 0.1}, Stop.PROVEN),
+        ({"epsilon": 2.0}, Stop.SAMPLE_LIMIT),
+        ({}, Stop.SAMPLE_LIMIT),
+    ):
         assert take_look(values, **{**ASKED, "plan": single}, **asked).stop is stop

@@ -138,7 +138,10 @@ def test_asking_again_gives_the_same_claims_and_another_mechanism_others():
         ({"tolerance": 0.0}, InvalidTolerance),
         ({"epsilon": 0.0}, InvalidEpsilon),
         ({"epsilon": math.inf}, InvalidEpsilon),
-        ({"provenance": replace(PROVENANCE, output=replace(PROVENANCE.output, distance_to_centre=-1.0))}, InvalidDistances),
+        (
+            {"provenance": replace(PROVENANCE, output=replace(PROVENANCE.output, distance_to_centre=-1.0))},
+            InvalidDistances,
+        ),
     ],
 )
 def test_what_certify_refuses_is_refused(asked, error):

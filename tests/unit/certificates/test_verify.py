@@ -16,7 +16,7 @@ from smoothgen import Gaussian, certify, save_certificate, verify
 from smoothgen.certificates import Evidence, to_document
 from smoothgen.certificates.claims import derive_claims
 from smoothgen.certificates.document import content_digest
-from tests.unit.certificates.examples import MECHANISMS, PLAN, distances, early, full, label, plain, universal
+from tests.unit.certificates.examples import MECHANISMS, distances, early, full, label, plain, universal
 
 DOCUMENTS = {
     "full": to_document(full()),
