@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo serve test check bench train format clean
+.PHONY: help install demo serve test check chaos bench bench-load train format clean
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 install: $(STAMP) ## build .venv with everything the tests and the demo need
 
@@ -35,6 +35,9 @@ check: install ## format, lint, types, import rules
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+chaos: install ## kill -9 of workers, gateways and Redis at random, under thousands of jobs
+	$(BIN)/python -m tests.chaos
+
 format: install ## rewrite the code as `make check` wants it
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -46,6 +49,13 @@ bench: install ## speed and memory, as ratios against a baseline of the same run
 	$(BIN)/python -m benchmarks.image_speed
 	$(BIN)/python -m benchmarks.image_quality
 	$(BIN)/python -m benchmarks.image_radius
+	$(BIN)/python -m benchmarks.savings
+	$(BIN)/python -m benchmarks.fleet
+	$(BIN)/python -m benchmarks.scaling
+	$(BIN)/python -m benchmarks.soak
+
+bench-load: install ## requests a second, latency and CPU against LitServe and BentoML, in an environment of their own
+	$(BIN)/python -m benchmarks.load
 
 train: install ## train the shipped picture model again, from Debian's dataset-fashion-mnist and wordnet-base
 	$(BIN)/python -m workers.training --output fashion-32

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
 from fastapi.concurrency import run_in_threadpool
@@ -17,6 +17,8 @@ from smoothgen.mechanisms import mechanism_from_dict
 
 _SHOWN_RADII = (0.125, 0.25, 0.5, 1.0)
 _CERTIFICATES_KEPT = 1024
+_GRACE = timedelta(seconds=30)
+"""After its end a window still runs for so long: a gateway whose clock is late may count a request in it."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ async def read_fleet(gateway: Gateway, windows: Sequence[str], model: str | None
     alpha = complement(gateway.settings.fleet_confidence)
     readings = []
     for window in windows:
-        closed = window_span(window)[1] <= datetime.now(UTC)
+        closed = window_span(window)[1] + _GRACE <= datetime.now(UTC)
         for pool_id, pool in sorted((await gateway.store.fleet_pools(window)).items()):
             if model in (None, pool.model):
                 bins = await gateway.store.fleet_bins(window, pool_id)

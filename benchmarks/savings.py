@@ -207,7 +207,7 @@ def repeated_for_real(asked: Asked) -> str:
 def totals(asked: Sequence[Asked]) -> tuple[float, float]:
     """Times fewer samples than n = 500 on average: certification samples alone, and with the selection's."""
     used = float(np.mean([a.used for a in asked]))
-    return SAMPLES / used, (SAMPLES + SELECTION) / (used + SELECTION)
+    return SAMPLES / used if used else float("inf"), (SAMPLES + SELECTION) / (used + SELECTION)
 
 
 def line(name: str, asked: Sequence[Asked]) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -20,7 +19,7 @@ from smoothgen.certificates import (
 )
 from smoothgen.certificates.fleet import fleet_bin
 from smoothgen.certificates.rounding import round_up
-from smoothgen.contracts import JobSpec, Opening
+from smoothgen.contracts import FleetPool, JobSpec, Opening
 from smoothgen.errors import GenerationFailed
 from smoothgen.images import encode_png
 from smoothgen.noise import SCHEME, Stream
@@ -74,28 +73,13 @@ def open_job(
 
     Raises GenerationFailed when nothing could be served.
     """
-    robustness = spec.request.robustness
-    if robustness.tier == "request":
-        selection, extra = outputs[: robustness.selection_samples], outputs[robustness.selection_samples :]
-        whole = [o for o in selection if not isinstance(o, Failure)]
-        if not whole:
-            raise GenerationFailed(
-                f"all {len(selection)} selection samples failed, the first with {_first_reason(selection)}; "
-                "try a smaller sigma, or another prompt"
-            )
-        centre = metric.choose_centre([o.content for o in whole])
-        served = _served(extra[0]) if extra else whole[centre.representative]
-        others: list[Made] = whole
-    else:
-        served = _served(outputs[0])
-        centre = metric.choose_centre([served.content])
-        others = [served]
+    served, centre, drawn = _chosen(spec, metric, outputs)
     provenance = _provenance(spec, generator, metric, condition, centre, served)
     return Opened(
         Opening(
             output=served.output(certified=False),
-            centre=centre.document,
-            bound=centre.bound,
+            centre={} if centre is None else centre.document,
+            bound=metric.diameter if centre is None else centre.bound,
             diameter=metric.diameter,
             band=metric.band,
             mechanism=condition.mechanism.to_dict(),
@@ -106,8 +90,8 @@ def open_job(
             queued_s=round(max(0.0, started - spec.submitted_ms / 1000), 3),
         ),
         provenance,
-        sheet=_sheet(others) if robustness.tier == "request" else None,
-        fleet_bin=_fleet_bin(spec, metric, centre, outputs[1]) if spec.pool is not None else None,
+        sheet=_sheet(drawn) if spec.request.robustness.tier == "request" else None,
+        fleet_bin=None if centre is None or spec.pool is None else _fleet_bin(spec.pool, metric, centre, outputs[1]),
     )
 
 
@@ -120,9 +104,21 @@ def measure(outputs: Outputs, metric: OutputMetric, centre: Centre) -> NDArray[n
     return distances
 
 
-def now() -> float:
-    """Unix seconds."""
-    return time.time()
+def _chosen(spec: JobSpec, metric: OutputMetric, outputs: Outputs) -> tuple[Made, Centre | None, list[Made]]:
+    """The output to serve, the centre, and the outputs it was chosen from. No centre where nothing is measured."""
+    robustness = spec.request.robustness
+    if robustness.tier != "request":
+        served = _served(outputs[0])
+        return served, metric.choose_centre([served.content]) if robustness.tier == "fleet" else None, [served]
+    selection, extra = outputs[: robustness.selection_samples], outputs[robustness.selection_samples :]
+    whole = [o for o in selection if not isinstance(o, Failure)]
+    if not whole:
+        raise GenerationFailed(
+            f"all {len(selection)} selection samples failed, the first with {_first_reason(selection)}; "
+            "try a smaller sigma, or another prompt"
+        )
+    centre = metric.choose_centre([o.content for o in whole])
+    return _served(extra[0]) if extra else whole[centre.representative], centre, whole
 
 
 def _served(output: Made | Failure) -> Made:
@@ -131,11 +127,9 @@ def _served(output: Made | Failure) -> Made:
     return output
 
 
-def _fleet_bin(spec: JobSpec, metric: OutputMetric, centre: Centre, other: Made | Failure) -> int:
-    if spec.pool is None:
-        raise GenerationFailed(f"job {spec.id} belongs to no pool")
+def _fleet_bin(pool: FleetPool, metric: OutputMetric, centre: Centre, other: Made | Failure) -> int:
     [distance] = measure([other], metric, centre)
-    return fleet_bin(float(distance), spec.pool.diameter)
+    return fleet_bin(float(distance), pool.diameter)
 
 
 def _sheet(outputs: Sequence[Made]) -> bytes | None:
@@ -145,13 +139,10 @@ def _sheet(outputs: Sequence[Made]) -> bytes | None:
 
 
 def _provenance(
-    spec: JobSpec, generator: Generator, metric: OutputMetric, condition: Condition, centre: Centre, served: Made
+    spec: JobSpec, generator: Generator, metric: OutputMetric, condition: Condition, centre: Centre | None, served: Made
 ) -> Provenance:
     robustness = spec.request.robustness
     dimension = condition.embedding.size
-    to_centre = float(metric.distances([served.content], centre)[0])
-    if np.isnan(to_centre):
-        raise GenerationFailed(f"the output to be served cannot be measured: {served.content!r:.80}")
     output = served.output(certified=True)
     return Provenance(
         request=RequestIdentity(
@@ -164,7 +155,7 @@ def _provenance(
             description=metric.description,
             cap=getattr(spec.metric, "cap", None),
             options=metric.options,
-            centre=centre.document,
+            centre={} if centre is None else centre.document,
         ),
         sampling=Sampling(
             seed=spec.seed,
@@ -177,7 +168,7 @@ def _provenance(
             kind=spec.request.output if robustness.tier == "request" else "sample",
             media_type=output.media_type,
             digest=output.digest,
-            distance_to_centre=min(round_up(to_centre), centre.bound),
+            distance_to_centre=None if centre is None else _to_centre(served, metric, centre),
         ),
         threat=Threat(
             attack_on=condition.attack_on,
@@ -187,6 +178,13 @@ def _provenance(
             held_fixed=condition.held_fixed,
         ),
     )
+
+
+def _to_centre(served: Made, metric: OutputMetric, centre: Centre) -> float:
+    distance = float(metric.distances([served.content], centre)[0])
+    if np.isnan(distance):
+        raise GenerationFailed(f"the output to be served cannot be measured: {served.content!r:.80}")
+    return min(round_up(distance), centre.bound)
 
 
 def _first_reason(outputs: Outputs) -> str:

@@ -65,8 +65,8 @@ def take_look(
     """Certify what one look of the plan shows, and decide whether to draw on.
 
     PROVEN: the bound at `epsilon` is within the tolerance. OUT_OF_REACH: not even a favourable continuation to a later
-    look would bring it there. SETTLED, without an epsilon: the radius expected at the next look exceeds the present one
-    by no more than the fraction `radius_tolerance`. SAMPLE_LIMIT: the last look.
+    look would bring it there. SETTLED, without an epsilon: no later look is expected to enlarge the radius by more
+    than the fraction `radius_tolerance` a doubling. SAMPLE_LIMIT: the last look.
 
     distances: shape (n,), of the certification samples with index < n, n one of the plan's sizes; NaN is a failed one.
     The other arguments as in `certify`, and what it raises; InvalidTolerance unless radius_tolerance is positive.
@@ -179,11 +179,18 @@ class _LaterLooks:
         return least
 
     def adds_little(self, radius: float, fraction: float) -> bool:
-        """Whether the next look, if it saw the same law, would prove no radius beyond (1 + fraction) times this one."""
-        further = radius * (1 + fraction)
+        """Whether no later look, if it saw the same law, would gain more than the fraction a doubling.
+
+        All later looks, not only the next: while few samples are seen T1 alone gives the radius, and the first doubling
+        or two gain nothing before the spread shows.
+        """
         largest = self.mechanism.epsilon(LARGEST_RADIUS_IN_SIGMAS)
-        following = self.plan.look_at(self.evidence.samples) + 1
-        return further > largest or self._bound(following, further, repeated) > self.tolerance
+        now = self.plan.look_at(self.evidence.samples)
+        for look in range(now + 1, len(self.plan.sizes)):
+            further = radius * (1 + fraction) ** (look - now)
+            if further <= largest and self._bound(look, further, repeated) <= self.tolerance:
+                return False
+        return True
 
     def given_up(self, outcome: Certificate | Abstention, epsilon: float, hoped: float) -> Certificate | Abstention:
         """The outcome with a detail that says at which look, on what grounds, and what to change."""

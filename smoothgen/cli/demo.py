@@ -43,19 +43,19 @@ def run_demo(folder: Path) -> int:
     with _server(folder) as client:
         console.rule("1. A certified generation")
         console.print(f"prompt: {PROMPT}\n", markup=False)
-        with progress() as on_progress:
+        with progress() as bar:
             generation = client.generate(
                 PROMPT,
                 model="smollm2-135m",
                 metric=_ANSWER,
                 samples=_SAMPLES,
                 max_new_tokens=3,
-                on_progress=on_progress,
+                on_progress=bar.on_progress,
             )
         show_generation(generation)
-        with progress() as on_progress:
+        with progress() as bar:
             picture = client.generate(
-                PICTURE_PROMPT, model="fashion-32", samples=_PICTURE_SAMPLES, on_progress=on_progress
+                PICTURE_PROMPT, model="fashion-32", samples=_PICTURE_SAMPLES, on_progress=bar.on_progress
             )
         save_generation(client, picture, folder / "picture")
     certificate = folder / "certificate.json"

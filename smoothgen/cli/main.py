@@ -20,6 +20,7 @@ app = typer.Typer(
 Url = Annotated[str, typer.Option(envvar="SMOOTHGEN_URL", help="The server.")]
 ApiKey = Annotated[str | None, typer.Option(envvar="SMOOTHGEN_API_KEY", help="Bearer key, where the server wants one.")]
 _LOCAL = "http://127.0.0.1:8000"
+_INTERRUPTED = 130  # as a shell has it: 128 + SIGINT
 
 
 def main() -> None:
@@ -100,8 +101,20 @@ def generate(
     sigma: Annotated[float | None, typer.Option(help="Noise level.")] = None,
     budget: Annotated[float | None, typer.Option(help="Output displacement you pay for robustness.")] = None,
     tolerance: Annotated[float | None, typer.Option(help="The radius keeps W1 within this.")] = None,
-    epsilon: Annotated[float | None, typer.Option(help="Ask for this radius, or an abstention.")] = None,
-    samples: Annotated[int | None, typer.Option(help="Certification samples.")] = None,
+    epsilon: Annotated[
+        float | None, typer.Option(help="Ask for this radius, or an abstention; stops as soon as either is clear.")
+    ] = None,
+    samples: Annotated[int | None, typer.Option(help="Certification samples, at most.")] = None,
+    radius_tolerance: Annotated[
+        float | None, typer.Option(help="Stop when more samples would enlarge the radius by this fraction at most.")
+    ] = None,
+    deadline: Annotated[
+        float | None, typer.Option(help="Seconds from now after which the samples there are must do.")
+    ] = None,
+    tier: Annotated[
+        str | None, typer.Option(help="request; fleet: certify the traffic's average; universal: draw no sample.")
+    ] = None,
+    priority: Annotated[str | None, typer.Option(help="high, normal or low.")] = None,
     confidence: Annotated[float | None, typer.Option(help="1 - alpha.")] = None,
     metric: Annotated[str | None, typer.Option(help="One of the model's: smoothgen models.")] = None,
     answer: Annotated[str | None, typer.Option(help="Label metric: an RE2 pattern that extracts the answer.")] = None,
@@ -128,7 +141,7 @@ def generate(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the server's answer as JSON.")] = False,
 ) -> None:
-    """Generate one output and show its certificate."""
+    """Generate one output and show its certificate. Ctrl-C cancels the job on the server."""
     from smoothgen.cli.save import save_generation
     from smoothgen.cli.show import progress, show_generation
     from smoothgen.client import Client
@@ -144,6 +157,10 @@ def generate(
         "tolerance": tolerance,
         "epsilon": epsilon,
         "samples": samples,
+        "radius_tolerance": radius_tolerance,
+        "deadline_s": deadline,
+        "tier": tier,
+        "priority": priority,
         "confidence": confidence,
         "metric": asked,
         "max_new_tokens": max_new_tokens,
@@ -163,15 +180,56 @@ def generate(
         "seed": seed,
     }
     given = {name: value for name, value in given.items() if value is not None}
-    with Client(url, api_key=api_key) as client, progress() as on_progress:
-        generation = client.generate(prompt, model=model, on_progress=on_progress, **given)
+    with Client(url, api_key=api_key) as client, progress(epsilon) as bar:
+        try:
+            generation = client.generate(prompt, model=model, on_progress=bar.on_progress, on_busy=bar.on_busy, **given)
+        except KeyboardInterrupt:
+            typer.secho("smoothgen: interrupted; the job is cancelled", fg="yellow", err=True)
+            raise typer.Exit(_INTERRUPTED) from None
         written = [] if save is None else save_generation(client, generation, save)
     if as_json:
         typer.echo(generation.view.model_dump_json(indent=2, exclude_none=True))
     else:
-        show_generation(generation, written[0] if written else None)
+        show_generation(generation, written[0] if written else None, given)
     if written:
         typer.echo(f"written: {', '.join(str(path) for path in written)}", err=True)
+
+
+@app.command()
+def fleet(
+    url: Url = _LOCAL,
+    api_key: ApiKey = None,
+    model: Annotated[str | None, typer.Option(help="Only pools of this model.")] = None,
+    window: Annotated[
+        str | None,
+        typer.Option(help="One window (UTC), such as hour:2026-11-23T22. Default: this hour and day, and the last."),
+    ] = None,
+    save: Annotated[Path | None, typer.Option(help="A picture: the bound against the attack norm, by pool.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the certificates as JSON.")] = False,
+) -> None:
+    """Show how far attacks can move the average request of the traffic (tier fleet), by pool and window."""
+    from smoothgen.cli.show import show_fleet
+    from smoothgen.client import Client
+
+    with Client(url, api_key=api_key) as client:
+        readings = client.fleet(model, window)
+    if as_json:
+        said = [
+            {
+                "window": r.window,
+                "pool": {"id": r.pool_id, **r.pool.model_dump()},
+                "certificate": r.certificate.to_dict(),
+            }
+            for r in readings
+        ]
+        typer.echo(json.dumps(said, indent=2))
+    else:
+        show_fleet(readings)
+    if save is not None and readings:
+        from smoothgen.cli.plot import plot_fleet
+
+        plot_fleet(readings, save)
+        typer.echo(f"written: {save}", err=True)
 
 
 @app.command()

@@ -8,20 +8,22 @@ from smoothgen.certificates import save_certificate
 from smoothgen.cli.plot import plot_curve
 from smoothgen.client import Client, Generation
 from smoothgen.contracts import TextOutput
+from smoothgen.errors import ServerProblem
 
 
 def save_generation(client: Client, generation: Generation, folder: Path) -> list[Path]:
     """Write output, certificate and curve, and for a picture the contact sheet of noisy samples; return the paths.
 
-    An abstention leaves the output and the sheet. Raises SmoothGenError where matplotlib is not installed.
+    An abstention leaves the output and the sheet; a tier without selection samples has no sheet. Raises SmoothGenError
+    where matplotlib is not installed.
     """
     folder.mkdir(parents=True, exist_ok=True)
     is_text = isinstance(generation.view.output, TextOutput)
     written = [folder / ("output.txt" if is_text else "output.png")]
     written[0].write_bytes(generation.content)
-    if not is_text:
+    if not is_text and (sheet := _sheet(client, generation)) is not None:
         written.append(folder / "samples.png")
-        written[-1].write_bytes(client.samples(generation.id))
+        written[-1].write_bytes(sheet)
     certificate = generation.certificate
     if certificate is not None:
         written.append(folder / "certificate.json")
@@ -29,3 +31,12 @@ def save_generation(client: Client, generation: Generation, folder: Path) -> lis
         written.append(folder / "curve.png")
         plot_curve(certificate, written[-1])
     return written
+
+
+def _sheet(client: Client, generation: Generation) -> bytes | None:
+    try:
+        return client.samples(generation.id)
+    except ServerProblem as error:
+        if error.status != 404:
+            raise
+        return None

@@ -2,46 +2,77 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
-from smoothgen.certificates import Certificate, Verification
-from smoothgen.client import Generation
-from smoothgen.client.conversation import OnProgress
-from smoothgen.contracts import TextOutput
+from smoothgen.certificates import Certificate, Stop, Verification, take_look, universal_w1_bound
+from smoothgen.certificates.bounds import total_variation_radius
+from smoothgen.certificates.rounding import round_down, round_up
+from smoothgen.client import FleetReading, Generation
+from smoothgen.contracts import JobView, TextOutput
+from smoothgen.contracts.request import DEFAULT_SAMPLES
+from smoothgen.errors import ServerProblem
 from smoothgen.mechanisms.scale import printed
 
 _out = Console(highlight=False)
 _err = Console(stderr=True)
+_NOTHING_ASKED: Final[Mapping[str, Any]] = {}
+_FLEET_RADII: Final = (0.25, 0.5, 1.0)
+_TENTH: Final = 0.1
+"""Of the diameter: the tolerance at which the fleet's radius is shown, as it is the server's default."""
+
+
+class ProgressBar:
+    """Tells how far a job is: what `Client.generate` takes as on_progress and on_busy."""
+
+    def __init__(self, bar: Progress, task: TaskID, epsilon: float | None) -> None:
+        self._bar, self._task, self._epsilon = bar, task, epsilon
+
+    def on_progress(self, view: JobView) -> None:
+        """Samples done, and what the last look could prove."""
+        done = view.progress
+        said: str = view.status if view.status == "queued" else ""
+        if done.w1_bound is not None and self._epsilon is not None:
+            said = f"proven so far: W1 ≤ {round_up(done.w1_bound, 4)!r} at epsilon {self._epsilon!r}"
+        elif done.radius:
+            said = f"proven so far: radius {round_down(done.radius, 4)!r}"
+        self._bar.update(self._task, completed=done.done, total=done.total, said=said)
+
+    def on_busy(self, wait_s: float, problem: ServerProblem) -> None:
+        """The server takes no more work now."""
+        self._bar.console.print(Text(str(problem), style="yellow"), soft_wrap=True)
+        self._bar.update(self._task, said=f"the server is full; asking again in {wait_s:g} s")
 
 
 @contextmanager
-def progress() -> Iterator[OnProgress]:
-    """A progress bar on standard error, gone when done."""
+def progress(epsilon: float | None = None) -> Iterator[ProgressBar]:
+    """A progress bar on standard error, gone when done. `epsilon`: the one asked for."""
     columns = (
         TextColumn("noisy samples"),
-        BarColumn(),
+        BarColumn(bar_width=20),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
+        TextColumn("{task.fields[said]}"),
     )
-    with Progress(*columns, console=_err, transient=True) as bar:
-        task = bar.add_task("samples", total=None)
-
-        def update(done: int, total: int) -> None:
-            bar.update(task, completed=done, total=total)
-
-        yield update
+    # Where nobody watches, not even the blank line it would leave.
+    with Progress(*columns, console=_err, transient=True, disable=not _err.is_terminal) as bar:
+        yield ProgressBar(bar, bar.add_task("samples", total=None, said=""), epsilon)
 
 
-def show_generation(generation: Generation, saved: Path | None = None) -> None:
-    """The output, then the certificate or the abstention. `saved`: where a picture was written."""
+def show_generation(
+    generation: Generation, saved: Path | None = None, asked: Mapping[str, Any] = _NOTHING_ASKED
+) -> None:
+    """The output, then the certificate or the abstention.
+
+    saved: where a picture was written. asked: the keywords of `Client.generate`, which say why sampling stopped.
+    """
     _out.print(Text("output", style="bold"))
     shown = generation.text.strip() if isinstance(generation.view.output, TextOutput) else _picture(generation, saved)
     _out.print(Text(shown or "(empty)"), soft_wrap=True)
@@ -50,15 +81,55 @@ def show_generation(generation: Generation, saved: Path | None = None) -> None:
     _out.print()
     certificate = generation.certificate
     if certificate is not None:
-        show_certificate(certificate)
+        show_certificate(certificate, why_it_stopped(certificate, asked))
     elif generation.abstention is not None:
         _out.print(Text(f"abstained: {generation.abstention.reason}", style="bold yellow"))
         _out.print(Text(generation.abstention.detail), soft_wrap=True)
+        _out.print()
+    if generation.fleet is not None:
+        _out.print(Text(f"counted in fleet pool {generation.fleet.pool}: smoothgen fleet certifies the average"))
     usage = generation.usage
     if usage is not None:
-        _out.print(
-            Text(f"{usage.overhead} generations, {usage.device_s} s of compute, {usage.queued_s} s queued", style="dim")
-        )
+        generations = f"{usage.overhead} generation{'' if usage.overhead == 1 else 's'}"
+        spent = f"{_drawn(generation, asked)}{generations}, {usage.device_s} s of compute, {usage.queued_s} s queued"
+        _out.print(Text(spent, style="dim"), soft_wrap=True)
+
+
+def why_it_stopped(certificate: Certificate, asked: Mapping[str, Any]) -> str:
+    """Why the certificate rests on so many samples and no more; empty where nothing could have stopped it earlier."""
+    evidence, plan = certificate.evidence, certificate.looks
+    if plan is None:
+        no_look = "the deadline came before the first look; " if asked.get("deadline_s") is not None else ""
+        return "" if evidence.samples else f"{no_look}this holds for any generator"
+    if evidence.samples == plan.sizes[-1]:
+        return "the limit"
+    if certificate.epsilon is not None:
+        return "the bound at epsilon was proven"
+    # The certificate does not say; the same pure function of the same distances does.
+    look = take_look(
+        evidence.distances,
+        bound=evidence.bound,
+        diameter=evidence.diameter,
+        mechanism=certificate.mechanism,
+        plan=plan,
+        alpha=certificate.alpha,
+        tolerance=certificate.tolerance,
+        radius_tolerance=asked.get("radius_tolerance"),
+        band=certificate.band,
+    )
+    if look.stop is Stop.SETTLED:
+        return f"more would hardly enlarge the radius (by {asked['radius_tolerance']!r} of it at most)"
+    return "the deadline came"
+
+
+def _drawn(generation: Generation, asked: Mapping[str, Any]) -> str:
+    """How many certification samples were drawn, where the certificate does not say: it counts those it rests on."""
+    certificate, usage = generation.certificate, generation.usage
+    if usage is None or asked.get("tier", "request") != "request":
+        return ""
+    if certificate is None:
+        return f"{usage.samples} of at most {asked.get('samples', DEFAULT_SAMPLES)} certification samples drawn, "
+    return f"{usage.samples} certification samples drawn, " if usage.samples > certificate.evidence.samples else ""
 
 
 def _picture(generation: Generation, saved: Path | None) -> str:
@@ -66,17 +137,20 @@ def _picture(generation: Generation, saved: Path | None) -> str:
     return f"a picture, {len(generation.content)} bytes of PNG; {where}"
 
 
-def show_certificate(certificate: Certificate) -> None:
-    """The certificate's numbers and its sentence."""
+def show_certificate(certificate: Certificate, stopped: str = "") -> None:
+    """The certificate's numbers and its sentence. `stopped`: why it rests on so many samples."""
     from smoothgen.certificates.statement import statement
 
     threat = certificate.provenance.threat
     unit = "latent units" if threat is not None and "latent" in threat.attack_on else "embedding units"
+    evidence, plan = certificate.evidence, certificate.looks
+    of = "" if plan is None else f" of at most {plan.sizes[-1]}"
+    samples = f"{evidence.samples}{of}, {evidence.failed} failed" if evidence.samples else "none drawn"
     rows = [
         ("certified radius", f"{certificate.radius!r}  (l2, {unit}, at tolerance {certificate.tolerance!r})"),
         ("W1 bound", f"{certificate.claims.w1_bound!r}  at epsilon {certificate.epsilon or certificate.radius!r}"),
         ("confidence", repr(certificate.confidence)),
-        ("samples", f"{certificate.evidence.samples}, {certificate.evidence.failed} failed"),
+        ("samples", samples + (f"; {stopped}" if stopped else "")),
         ("mechanism", str(certificate.mechanism)),
     ]
     if certificate.mechanism.remark is not None:  # not simply its sigma
@@ -96,6 +170,70 @@ def show_certificate(certificate: Certificate) -> None:
     _out.print()
     _out.print(Text(statement(certificate)), soft_wrap=True)
     _out.print()
+
+
+def show_fleet(readings: Sequence[FleetReading]) -> None:
+    """For each pool a row a window: what is proven of its average request; below, what holds for any generator."""
+    if not readings:
+        _out.print('no request of tier "fleet" in these windows: ask for it with smoothgen generate --tier fleet')
+        return
+    by_pool: dict[str, list[FleetReading]] = {}
+    for reading in readings:
+        by_pool.setdefault(reading.pool_id, []).append(reading)
+    for pool_id, of_pool in by_pool.items():
+        model, noise = of_pool[0].pool.model, of_pool[0].certificate.mechanism
+        about = f"  {metric_of(of_pool[0])}, sigma {printed(noise.effective_sigma)}  "
+        _out.print(Text.assemble((model, "bold"), about, (f"pool {pool_id}", "dim")), soft_wrap=True)
+        table = Table(box=None, padding=(0, 0, 0, 2), pad_edge=True)
+        table.add_column("window (UTC)")
+        for name in ("requests", *(f"W1 at {r:g}σ" for r in _FLEET_RADII), "radius"):
+            table.add_column(name, justify="right")
+        for reading in of_pool:
+            table.add_row(*_fleet_row(reading))
+        table.add_row(*_any_generator(of_pool[0]), style="dim")
+        _out.print(table)
+        _out.print()
+    confidences = sorted({reading.certificate.confidence for reading in readings})
+    _out.print(
+        Text(
+            "W1: the most that attacks of so many sigmas can move the average request's outputs, proven with "
+            f"confidence {' or '.join(map(repr, confidences))} for each window on its own. An average, not a promise "
+            "to each request. radius: within it the average moves by a tenth of the metric's diameter at most. Every "
+            "certificate was verified here.",
+            style="dim",
+        )
+    )
+
+
+def _fleet_row(reading: FleetReading) -> list[str]:
+    certificate = reading.certificate
+    mechanism = certificate.mechanism
+    counted = str(certificate.requests)
+    if certificate.requests != certificate.submitted - certificate.left_out:
+        counted += f" of {certificate.submitted - certificate.left_out}"
+    return [
+        reading.window + ("" if certificate.closed else ", running"),
+        counted,
+        *(f"{round_up(certificate.w1_bound(mechanism.epsilon(r)), 3)!r}" for r in _FLEET_RADII),
+        f"{round_down(certificate.radius(_TENTH * certificate.diameter), 3)!r}",
+    ]
+
+
+def _any_generator(reading: FleetReading) -> list[str]:
+    certificate = reading.certificate
+    radius = certificate.mechanism.epsilon(total_variation_radius(_TENTH))
+    return [
+        "any generator (T1)",
+        "",
+        *(f"{round_up(universal_w1_bound(certificate.diameter, r), 3)!r}" for r in _FLEET_RADII),
+        f"{round_down(radius, 3)!r}",
+    ]
+
+
+def metric_of(reading: FleetReading) -> str:
+    """A pool's metric in a few words: its name, and the cap where it has one."""
+    metric = reading.pool.metric
+    return str(metric["name"]) + (f" ≤ {metric['cap']:g}" if metric.get("cap") is not None else "")
 
 
 def show_verification(path: str, verdict: Verification) -> None:

@@ -1,7 +1,7 @@
 """Typed HTTP clients, synchronous and asynchronous, over one description of the conversation."""
 
 from smoothgen.client.asynchronous import AsyncClient
-from smoothgen.client.conversation import Generation
+from smoothgen.client.results import FleetReading, Generation
 from smoothgen.client.synchronous import Client
 
-__all__ = ["AsyncClient", "Client", "Generation"]
+__all__ = ["AsyncClient", "Client", "FleetReading", "Generation"]

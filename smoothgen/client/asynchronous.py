@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
@@ -10,7 +12,8 @@ import httpx2
 
 from smoothgen.certificates import Certificate
 from smoothgen.client import conversation
-from smoothgen.client.conversation import Answer, Call, Conversation, Generation, OnProgress, Result
+from smoothgen.client.conversation import NOTHING, Answer, Call, Conversation, OnBusy, OnProgress, Result, Step
+from smoothgen.client.results import FleetReading, Generation
 from smoothgen.client.transport import Retries, arguments, options
 
 
@@ -27,10 +30,19 @@ class AsyncClient:
         model: str | None = None,
         timeout_s: float = 600.0,
         on_progress: OnProgress | None = None,
+        on_busy: OnBusy | None = None,
         **given: Any,
     ) -> Generation:
-        """As `Client.generate`."""
-        return await self._run(conversation.generate(prompt, model, given, timeout_s, on_progress))
+        """As `Client.generate`. A task that is cancelled while it waits cancels the job."""
+        return await self._run(conversation.generate(prompt, model, given, timeout_s, on_progress, on_busy))
+
+    async def cancel(self, job_id: str) -> Generation:
+        """As `Client.cancel`."""
+        return await self._run(conversation.cancel(job_id))
+
+    async def fleet(self, model: str | None = None, window: str | None = None) -> list[FleetReading]:
+        """As `Client.fleet`."""
+        return await self._run(conversation.fleet(model, window))
 
     async def models(self) -> list[dict[str, Any]]:
         """As `Client.models`."""
@@ -57,13 +69,23 @@ class AsyncClient:
         await self.aclose()
 
     async def _run(self, talk: Conversation[Result]) -> Result:
-        call = next(talk)
+        go_on: Callable[[], Step] = partial(next, talk)
         while True:
             try:
-                call = talk.send(await self._send(call))
+                step = go_on()
             except StopIteration as end:
                 result: Result = end.value
                 return result
+            try:
+                go_on = partial(talk.send, await self._take(step))
+            except BaseException as error:  # the conversation knows what it leaves behind
+                go_on = partial(talk.throw, error)
+
+    async def _take(self, step: Step) -> Answer:
+        if isinstance(step, Call):
+            return await self._send(step)
+        await asyncio.sleep(step.seconds)
+        return NOTHING
 
     async def _send(self, call: Call) -> Answer:
         retries = Retries(call, self._http.base_url)

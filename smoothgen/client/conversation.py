@@ -1,38 +1,47 @@
 """What a client says to a server and hears back, without any I/O: both clients drive these generators.
 
-Each yields a `Call` to be sent and is given the `Answer`; what it returns is the result.
+Each yields a `Call` to be sent, or a `Pause`, and is given the `Answer`; what it returns is the result. What goes wrong
+on the way, Ctrl-C included, is thrown into the generator: it knows what is left to be said.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
+import math
 import time
 import uuid
 from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
-from typing import Any, TypeVar
-from urllib.parse import quote
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, TypeVar
+from urllib.parse import quote, urlencode
 
-from smoothgen.certificates import Certificate, Verification, from_document, verify
+from pydantic import ValidationError
+
+from smoothgen.certificates import Certificate, from_document
+from smoothgen.client.results import FleetReading, Generation
 from smoothgen.contracts import (
     FINISHED,
     MODALITIES,
-    AbstentionView,
     GenerateRequest,
     JobView,
     Robustness,
-    TextOutput,
-    Usage,
     parameter_names,
     read_parameters,
 )
-from smoothgen.errors import GenerationFailed, ServerProblem, ServerUnreachable
+from smoothgen.errors import GenerationFailed, ServerProblem, ServerUnreachable, SmoothGenError
 
 Result = TypeVar("Result")
-OnProgress = Callable[[int, int], None]
+OnProgress = Callable[[JobView], None]
+"""Told of the job about once a second until it has ended: its id, its progress, what is proven so far."""
+OnBusy = Callable[[float, ServerProblem], None]
+"""Told that the server takes no more work now, in how many seconds it is asked again, and what it said."""
 _LONG_POLL_S = 20
 _PROGRESS_POLL_S = 1
+_TOO_MANY = 429
+_BUSY_S = 5.0
+"""How long to wait where a 429 does not say."""
+_TOP_LEVEL = ("output", "priority", "seed")
 
 
 @dataclass(frozen=True)
@@ -50,59 +59,29 @@ class Call:
 
 
 @dataclass(frozen=True)
-class Answer:
-    """One HTTP response."""
+class Pause:
+    """Time to let pass. Its answer is empty."""
 
-    status: int
-    content: bytes
-
-
-Conversation = Generator[Call, Answer, Result]
+    seconds: float
 
 
 @dataclass(frozen=True)
-class Generation:
-    """A finished job: the output, and a certificate or an abstention."""
+class Answer:
+    """One HTTP response. `retry_after_s`: when it said to come again, None where it did not."""
 
-    view: JobView
+    status: int
+    content: bytes
+    retry_after_s: float | None = None
 
-    @property
-    def id(self) -> str:
-        """The job's id, and its certificate's."""
-        return self.view.id
 
-    @property
-    def text(self) -> str:
-        """The output of a text model; empty for a picture."""
-        return self.view.output.text if isinstance(self.view.output, TextOutput) else ""
-
-    @property
-    def content(self) -> bytes:
-        """The output's exact bytes: UTF-8 text, or a PNG file."""
-        return self.view.output.content if self.view.output else b""
-
-    @cached_property
-    def certificate(self) -> Certificate | None:
-        """The certificate, None where the server abstained. Not yet verified: see `verify`."""
-        return None if self.view.certificate is None else from_document(self.view.certificate)
-
-    @property
-    def abstention(self) -> AbstentionView | None:
-        """Why nothing, or less than asked, could be proven."""
-        return self.view.abstention
-
-    @property
-    def usage(self) -> Usage | None:
-        """What the job cost."""
-        return self.view.usage
-
-    def verify(self) -> Verification | None:
-        """Recompute the certificate here, trusting nothing but the distances it carries."""
-        return None if self.view.certificate is None else verify(self.view.certificate)
+NOTHING: Final = Answer(204, b"")
+"""What a pause is answered with."""
+Step = Call | Pause
+Conversation = Generator[Step, Answer, Result]
 
 
 def request_of(prompt: str, model: str, given: Mapping[str, Any]) -> GenerateRequest:
-    """A request from keyword arguments: robustness fields, generation parameters, `output` and `seed`.
+    """A request from keyword arguments: robustness fields, generation parameters, `output`, `priority` and `seed`.
 
     Raises TypeError for a keyword that is neither, pydantic.ValidationError (a ValueError) for a value out of range.
     """
@@ -112,12 +91,12 @@ def request_of(prompt: str, model: str, given: Mapping[str, Any]) -> GenerateReq
     for modality in MODALITIES:
         homes |= dict.fromkeys(parameter_names(modality), "parameters")
     for name, value in given.items():
-        if name in ("output", "seed"):
+        if name in _TOP_LEVEL:
             body[name] = value
         elif name in homes:
             sections[homes[name]][name] = value
         else:
-            raise TypeError(f"generate() takes no {name!r}; it takes {', '.join(sorted({*homes, 'output', 'seed'}))}")
+            raise TypeError(f"generate() takes no {name!r}; it takes {', '.join(sorted({*homes, *_TOP_LEVEL}))}")
     for modality in MODALITIES:  # the server knows which it is; a value out of range is noticed here in either
         if sections["parameters"].keys() <= parameter_names(modality):
             read_parameters(modality, sections["parameters"])
@@ -125,9 +104,17 @@ def request_of(prompt: str, model: str, given: Mapping[str, Any]) -> GenerateReq
 
 
 def generate(
-    prompt: str, model: str | None, given: Mapping[str, Any], timeout_s: float, on_progress: OnProgress | None
+    prompt: str,
+    model: str | None,
+    given: Mapping[str, Any],
+    timeout_s: float,
+    on_progress: OnProgress | None,
+    on_busy: OnBusy | None = None,
 ) -> Conversation[Generation]:
-    """Submit, then wait for the end. Raises TimeoutError; the job goes on and its id is in the message."""
+    """Submit, then wait for the end. Raises TimeoutError; the job goes on and its id is in the message.
+
+    Whoever breaks off the waiting (Ctrl-C, a cancelled task) never learns the id, so the job is cancelled.
+    """
     deadline = time.monotonic() + timeout_s
     if model is None:
         served = yield from models()
@@ -139,27 +126,100 @@ def generate(
         "POST",
         "/generate",
         request.model_dump(mode="json", exclude_unset=True),
-        {"Prefer": "respond-async" if on_progress else f"wait={_LONG_POLL_S}", "Idempotency-Key": uuid.uuid4().hex},
+        {
+            "Prefer": "respond-async" if on_progress else _waiting(_LONG_POLL_S, deadline),
+            "Idempotency-Key": uuid.uuid4().hex,
+        },
     )
-    view = JobView.model_validate(_json((yield submission)))
-    poll_s = _PROGRESS_POLL_S if on_progress else _LONG_POLL_S
-    while view.status not in FINISHED:
-        if on_progress is not None:
-            on_progress(view.progress.done, view.progress.total)
-        if time.monotonic() > deadline:
-            raise TimeoutError(
-                f"job {view.id} has not ended after {timeout_s} s; it goes on, read it at /jobs/{view.id}"
-            )
-        poll = Call("GET", f"/jobs/{view.id}", headers={"Prefer": f"wait={poll_s}"}, patient=True)
-        view = JobView.model_validate(_json((yield poll)))
-    if on_progress is not None:
-        on_progress(view.progress.done, view.progress.total)
+    answer = yield from _until_taken(submission, deadline, on_busy)
+    view = JobView.model_validate(_json(answer))
+    try:
+        while True:
+            if on_progress is not None:
+                on_progress(view)
+            if view.status in FINISHED:
+                return _ended(view)
+            if time.monotonic() > deadline:
+                raise TimeoutError(
+                    f"job {view.id} has not ended after {timeout_s} s; it goes on, read it at /jobs/{view.id}"
+                )
+            poll_s = _PROGRESS_POLL_S if on_progress else _LONG_POLL_S
+            poll = Call("GET", f"/jobs/{view.id}", headers={"Prefer": _waiting(poll_s, deadline)}, patient=True)
+            view = JobView.model_validate(_json((yield poll)))
+    except BaseException as error:
+        if _broken_off(error) and view.status not in FINISHED:
+            yield from _withdraw(view.id)
+        raise
+
+
+def _waiting(seconds: int, deadline: float) -> str:
+    """A Prefer header: wait so long, but not past the deadline. In whole seconds, one at least."""
+    return f"wait={max(1, min(seconds, math.ceil(deadline - time.monotonic())))}"
+
+
+def _until_taken(submission: Call, deadline: float, on_busy: OnBusy | None) -> Conversation[Answer]:
+    """Submit; while the server is full, again when it said to, as long as that is before the deadline."""
+    while True:
+        try:
+            answer = yield submission
+        except BaseException as error:
+            # Whether the server took it is not known. The same key again says, and names the job.
+            if _broken_off(error):
+                yield from _withdraw(submission)
+            raise
+        if answer.status != _TOO_MANY:
+            return answer
+        wait_s = max(1.0, _BUSY_S if answer.retry_after_s is None else answer.retry_after_s)
+        try:
+            problem = _problem(answer)
+        except ServerUnreachable:  # a proxy's own limit
+            problem = ServerProblem(_TOO_MANY, {"title": "Too Many Requests"})
+        if time.monotonic() + wait_s > deadline:
+            raise problem
+        if on_busy is not None:
+            on_busy(wait_s, problem)
+        yield Pause(wait_s)
+
+
+def _broken_off(error: BaseException) -> bool:
+    """Whether the caller gave up, rather than something went wrong. (A closed generator may say nothing more.)"""
+    return not isinstance(error, Exception | GeneratorExit)
+
+
+def _withdraw(job: str | Call) -> Conversation[None]:
+    """Cancel a job, known by its id or by its submission. The way out does not fail: at worst the job runs on."""
+    with contextlib.suppress(SmoothGenError, ValidationError):
+        if isinstance(job, Call):
+            at_once = replace(job, headers={**job.headers, "Prefer": "respond-async"})
+            job = JobView.model_validate(_json((yield at_once))).id
+        yield from cancel(job)
+
+
+def _ended(view: JobView) -> Generation:
+    """The generation. Raises ServerProblem for a job that failed, GenerationFailed for one that was cancelled."""
+    if view.status == "cancelled":
+        raise GenerationFailed(
+            f"job {view.id} was cancelled after {view.progress.done} of {view.progress.total} samples, so there is no "
+            "certificate; send the request again if it is still wanted"
+        )
     if view.status == "failed":
-        problem = view.error
-        if problem is None:
+        if view.error is None:
             raise GenerationFailed(f"job {view.id} failed without a reason")
-        raise ServerProblem(problem.status, problem.model_dump(exclude_none=True))
+        raise ServerProblem(view.error.status, view.error.model_dump(exclude_none=True))
     return Generation(view)
+
+
+def cancel(job_id: str) -> Conversation[Generation]:
+    """DELETE /jobs/{id}."""
+    answer = yield Call("DELETE", f"/jobs/{quote(job_id, safe='')}")
+    return Generation(JobView.model_validate(_json(answer)))
+
+
+def fleet(model: str | None, window: str | None) -> Conversation[list[FleetReading]]:
+    """GET /fleet, every certificate verified here."""
+    asked = {name: value for name, value in (("model", model), ("window", window)) if value is not None}
+    answer = yield Call("GET", "/fleet" + (f"?{urlencode(asked)}" if asked else ""))
+    return [FleetReading.verified(reading) for reading in _json(answer)["data"]]
 
 
 def samples(job_id: str) -> Conversation[bytes]:
@@ -182,12 +242,21 @@ def certificate(certificate_id: str) -> Conversation[Certificate]:
 
 def _json(answer: Answer) -> Any:
     """The answer's JSON. Raises ServerProblem for a problem document, ServerUnreachable for anything else."""
+    if answer.status >= 400:
+        raise _problem(answer)
+    return _parsed(answer)
+
+
+def _problem(answer: Answer) -> ServerProblem:
+    """The problem an answer tells of. Raises ServerUnreachable where it is none."""
+    document = _parsed(answer)
+    return ServerProblem(answer.status, document if isinstance(document, dict) else {"detail": document})
+
+
+def _parsed(answer: Answer) -> Any:
     try:
-        document = json.loads(answer.content)
+        return json.loads(answer.content)
     except ValueError as error:
         raise ServerUnreachable(
             f"the server answered {answer.status} and no JSON; is this a SmoothGen server?"
         ) from error
-    if answer.status >= 400:
-        raise ServerProblem(answer.status, document if isinstance(document, dict) else {"detail": document})
-    return document

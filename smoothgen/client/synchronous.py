@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
@@ -10,7 +12,8 @@ import httpx2
 
 from smoothgen.certificates import Certificate
 from smoothgen.client import conversation
-from smoothgen.client.conversation import Answer, Call, Conversation, Generation, OnProgress, Result
+from smoothgen.client.conversation import NOTHING, Answer, Call, Conversation, OnBusy, OnProgress, Result, Step
+from smoothgen.client.results import FleetReading, Generation
 from smoothgen.client.transport import Retries, arguments, options
 
 
@@ -32,16 +35,33 @@ class Client:
         model: str | None = None,
         timeout_s: float = 600.0,
         on_progress: OnProgress | None = None,
+        on_busy: OnBusy | None = None,
         **given: Any,
     ) -> Generation:
         """Generate one certified output; `model` defaults to the server's first.
 
-        Further keywords are those of `robustness` (budget, sigma, tolerance, epsilon, samples, confidence, metric …),
-        of `parameters` (max_new_tokens, num_inference_steps …), `output` and `seed`.
+        Further keywords are those of `robustness` (budget, sigma, tolerance, epsilon, samples, tier, deadline_s,
+        metric …), of `parameters` (max_new_tokens, num_inference_steps …), `output`, `priority` and `seed`.
 
-        Raises ServerProblem, ServerUnreachable, TimeoutError, and ValueError for a value out of range.
+        A server that is full (429) is asked again when it says, within `timeout_s`; `on_busy` is told. `on_progress` is
+        told of the job about once a second. Ctrl-C cancels the job on the server.
+
+        Raises ServerProblem (of status 429 where the server stays full), GenerationFailed for a job that somebody
+        cancelled, ServerUnreachable, TimeoutError (the job goes on), and ValueError for a value out of range.
         """
-        return self._run(conversation.generate(prompt, model, given, timeout_s, on_progress))
+        return self._run(conversation.generate(prompt, model, given, timeout_s, on_progress, on_busy))
+
+    def cancel(self, job_id: str) -> Generation:
+        """Cancel a job, and return it as it is then: cancelled, or as it had ended before."""
+        return self._run(conversation.cancel(job_id))
+
+    def fleet(self, model: str | None = None, window: str | None = None) -> list[FleetReading]:
+        """What is certified of the average request of tier fleet: one reading a pool and window, verified here.
+
+        window: such as "hour:2026-11-23T22"; without one, this hour and day and the ones before.
+        Raises InvalidCertificate where a certificate does not follow from its counts.
+        """
+        return self._run(conversation.fleet(model, window))
 
     def models(self) -> list[dict[str, Any]]:
         """The models the server knows, with their metrics and how many workers serve each."""
@@ -68,13 +88,23 @@ class Client:
         self.close()
 
     def _run(self, talk: Conversation[Result]) -> Result:
-        call = next(talk)
+        go_on: Callable[[], Step] = partial(next, talk)
         while True:
             try:
-                call = talk.send(self._send(call))
+                step = go_on()
             except StopIteration as end:
                 result: Result = end.value
                 return result
+            try:
+                go_on = partial(talk.send, self._take(step))
+            except BaseException as error:  # the conversation knows what it leaves behind
+                go_on = partial(talk.throw, error)
+
+    def _take(self, step: Step) -> Answer:
+        if isinstance(step, Call):
+            return self._send(step)
+        time.sleep(step.seconds)
+        return NOTHING
 
     def _send(self, call: Call) -> Answer:
         retries = Retries(call, self._http.base_url)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 import httpx2
@@ -50,7 +51,7 @@ class Retries:
         last = self._tries > len(self._pauses_s)
         if isinstance(outcome, httpx2.Response):
             if last or not self._call.patient or outcome.status_code not in _RESTARTING:
-                return Answer(outcome.status_code, outcome.content)
+                return Answer(outcome.status_code, outcome.content, _seconds(outcome.headers.get("retry-after", "")))
         elif isinstance(outcome, _LOST_ON_THE_WAY):
             self._pauses_s = _PATIENT_S
             last = self._tries > len(self._pauses_s)
@@ -59,3 +60,8 @@ class Retries:
                 f"no answer from {self._base_url}: {outcome or type(outcome).__name__}; is `smoothgen serve` running?"
             )
         return self._pauses_s[self._tries - 1]
+
+
+def _seconds(retry_after: str) -> float | None:
+    """A Retry-After in seconds; None where there is none, or a date."""
+    return float(retry_after) if re.fullmatch("[0-9]{1,9}", retry_after) else None

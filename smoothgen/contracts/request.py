@@ -77,7 +77,7 @@ class Robustness(Contract):
         default=None,
         gt=0,
         lt=1,
-        description="Without epsilon: stop when another doubling of the samples is not expected to enlarge the radius "
+        description="Without epsilon: stop when no further doubling of the samples is expected to enlarge the radius "
         "by more than this fraction of it.",
     )
     deadline_s: float | None = Field(

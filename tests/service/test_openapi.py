@@ -21,7 +21,9 @@ from tests.service.conftest import finished, submit
 
 OPERATIONS = [
     ("POST", "/generate"),
+    ("GET", "/fleet"),
     ("GET", "/jobs/{job_id}"),
+    ("DELETE", "/jobs/{job_id}"),
     ("GET", "/jobs/{job_id}/output"),
     ("GET", "/jobs/{job_id}/samples"),
     ("GET", "/certificates/{certificate_id}"),

@@ -113,6 +113,7 @@ class Recorded:
         self.identity, self.description = inner.identity, inner.description
         self.default_sigma, self.longest_prompt_tokens = inner.default_sigma, inner.longest_prompt_tokens
         self.default_betas, self.mechanisms, self.image = inner.default_betas, inner.mechanisms, inner.image
+        self.classifier = inner.classifier
 
     def condition(self, prompt: str, parameters: Parameters, smoothing: Smoothing) -> Condition:
         return self._inner.condition(prompt, parameters, smoothing)

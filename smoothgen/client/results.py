@@ -1,0 +1,115 @@
+"""What a server's answers mean to a caller."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+from pydantic import ValidationError
+
+from smoothgen.certificates import Certificate, Verification, from_document, verify
+from smoothgen.certificates.fleet import FleetCertificate, verify_fleet
+from smoothgen.contracts import AbstentionView, FleetPool, FleetView, JobView, Status, TextOutput, Usage
+from smoothgen.errors import InvalidCertificate, ServerUnreachable
+
+
+@dataclass(frozen=True)
+class Generation:
+    """A job as the server last told it: the output, and a certificate or an abstention once it has succeeded."""
+
+    view: JobView
+
+    @property
+    def id(self) -> str:
+        """The job's id, and its certificate's."""
+        return self.view.id
+
+    @property
+    def status(self) -> Status:
+        """queued, running, succeeded, failed or cancelled. What `Client.generate` returns has succeeded."""
+        return self.view.status
+
+    @property
+    def text(self) -> str:
+        """The output of a text model; empty for a picture."""
+        return self.view.output.text if isinstance(self.view.output, TextOutput) else ""
+
+    @property
+    def content(self) -> bytes:
+        """The output's exact bytes: UTF-8 text, or a PNG file."""
+        return self.view.output.content if self.view.output else b""
+
+    @cached_property
+    def certificate(self) -> Certificate | None:
+        """The certificate, None where the server abstained. Not yet verified: see `verify`."""
+        return None if self.view.certificate is None else from_document(self.view.certificate)
+
+    @property
+    def abstention(self) -> AbstentionView | None:
+        """Why nothing, or less than asked, could be proven."""
+        return self.view.abstention
+
+    @property
+    def fleet(self) -> FleetView | None:
+        """For tier fleet: the pool and the windows that count this request."""
+        return self.view.fleet
+
+    @property
+    def usage(self) -> Usage | None:
+        """What the job cost."""
+        return self.view.usage
+
+    def verify(self) -> Verification | None:
+        """Recompute the certificate here, trusting nothing but the distances it carries."""
+        return None if self.view.certificate is None else verify(self.view.certificate)
+
+
+@dataclass(frozen=True)
+class FleetReading:
+    """What is certified of one pool of requests in one window of time: its average request, no single one.
+
+    start, end: of the window, UTC. pool_id: as `Generation.fleet.pool` names it. The certificate has been verified.
+    """
+
+    window: str
+    start: datetime
+    end: datetime
+    pool_id: str
+    pool: FleetPool
+    certificate: FleetCertificate
+
+    @classmethod
+    def verified(cls, document: Mapping[str, Any]) -> FleetReading:
+        """Read one element of GET /fleet and derive its certificate again from the counts.
+
+        Raises InvalidCertificate where what is stated does not follow, or is of another pool's noise or metric;
+        ServerUnreachable for what is no reading at all.
+        """
+        try:
+            stated, described = document["certificate"], document["pool"]
+            reading = cls(
+                window=str(document["window"]),
+                start=datetime.fromisoformat(document["start"]),
+                end=datetime.fromisoformat(document["end"]),
+                pool_id=str(described["id"]),
+                # By name: a newer server may say more.
+                pool=FleetPool.model_validate({name: described[name] for name in FleetPool.model_fields}),
+                certificate=FleetCertificate.from_dict(stated),
+            )
+        except InvalidCertificate:
+            raise
+        except (LookupError, TypeError, ValueError, ValidationError) as error:
+            raise ServerUnreachable(
+                f"the server's fleet reading cannot be read ({error}); is it of another version?"
+            ) from error
+        verdict = verify_fleet(stated)
+        failed = [f"{check.name} ({check.detail})" for check in verdict.checks if not check.passed]
+        certificate, pool = reading.certificate, reading.pool
+        if (certificate.mechanism.to_dict(), certificate.diameter) != (dict(pool.mechanism), pool.diameter):
+            failed.append(f"pool (is of {pool.mechanism}, diameter {pool.diameter!r})")
+        if failed:
+            raise InvalidCertificate(f"the fleet certificate of {reading.window} is refused: {'; '.join(failed)}")
+        return reading
