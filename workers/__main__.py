@@ -11,6 +11,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import structlog
+import uvloop
 from prometheus_client import start_http_server
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
@@ -57,7 +58,8 @@ def main() -> int:
     if settings.threads is not None:
         os.environ["OMP_NUM_THREADS"] = str(settings.threads)  # read when torch is first imported, later
     try:
-        asyncio.run(serve(settings))
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(serve(settings))
     except (SmoothGenError, OSError, ValueError) as error:
         structlog.get_logger().error("worker_cannot_start", models=settings.models, detail=str(error))
         return 1

@@ -32,7 +32,6 @@ from workers.speed import pace_of
 from workers.watch import HandWatch
 
 _CLAIM_BLOCK_MS = 1000
-_MOST_PIECES = 64
 _PULSE_S = 0.5
 """How often Redis hears of the work in hand, and how soon a cancelled job is noticed."""
 _DEADLINES_S = 0.2
@@ -87,9 +86,8 @@ class Worker:
             while not self._stopping.is_set():
                 # The largest capacity of its models: a hand is of one model, and the queue does not know which it is.
                 samples = max(runner.speed.capacity(runner.batch_size) for runner in self._runners.values())
-                claim = partial(
-                    self._queue.claim, names, samples=samples, pieces=_MOST_PIECES, block_ms=_CLAIM_BLOCK_MS
-                )
+                pieces = max(runner.speed.pieces(runner.batch_size) for runner in self._runners.values())
+                claim = partial(self._queue.claim, names, samples=samples, pieces=pieces, block_ms=_CLAIM_BLOCK_MS)
                 claims = await self._until_redis(claim)
                 if claims:
                     await self._serve(claims)

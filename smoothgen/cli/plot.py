@@ -93,6 +93,7 @@ def _panel(axes: Any, of_pool: Sequence[FleetReading]) -> None:
         [universal_w1_bound(certificate.diameter, mechanism.radius_in_sigmas(e)) for e in epsilons],
         color=_GREY,
         ls="--",
+        zorder=3,  # where nothing more is proven it is the certified curve
         label="T1: any generator, no samples",
     )
     for reading, colour in zip(of_pool, _WINDOW_COLOURS, strict=False):
@@ -113,8 +114,9 @@ def _panel(axes: Any, of_pool: Sequence[FleetReading]) -> None:
         ylabel="average W₁ bound (metric units)",
         xlim=(0, epsilons[-1]),
         ylim=(0, None),
-        title=f"{pool.model}, {pool.metric['name']}, {mechanism}, confidence {certificate.confidence:g}",
     )
+    named = f"{pool.model}, {pool.metric['name']}, {mechanism}, confidence {certificate.confidence:g}"
+    axes.set_title(named, fontsize="medium")
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, loc="upper left")
 

@@ -186,7 +186,8 @@ def show_fleet(readings: Sequence[FleetReading]) -> None:
         _out.print(Text.assemble((model, "bold"), about, (f"pool {pool_id}", "dim")), soft_wrap=True)
         table = Table(box=None, padding=(0, 0, 0, 2), pad_edge=True)
         table.add_column("window (UTC)")
-        for name in ("requests", *(f"W1 at {r:g}σ" for r in _FLEET_RADII), "radius"):
+        first, *others = (f"{r:g}σ" for r in _FLEET_RADII)
+        for name in ("requests", f"W1 at {first}", *others, "radius"):
             table.add_column(name, justify="right")
         for reading in of_pool:
             table.add_row(*_fleet_row(reading))

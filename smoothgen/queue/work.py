@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
+from pydantic_core import to_json
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
@@ -336,7 +336,7 @@ class WorkQueue:
             spec.request.model,
             "succeeded",
             view.model_dump_json(exclude_none=True),
-            certificate="" if result.certificate is None else json.dumps(result.certificate, separators=(",", ":")),
+            certificate="" if result.certificate is None else to_json(result.certificate).decode(),
             sheet=_base64(sheet),
             fleet_bin=fleet_bin,
             piece=_piece(claim),
