@@ -13,7 +13,7 @@ from app.cards import Cards
 from app.dependencies import Gateway
 from app.instruments import Instruments
 from app.metrics import Metrics
-from app.routes import certificates, fleet, generate, health, jobs, models
+from app.routes import certificates, events, fleet, generate, health, jobs, models
 from app.settings import Settings
 from app.waiting import Waiting
 from smoothgen import __version__
@@ -44,7 +44,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     app = FastAPI(title="SmoothGen", version=__version__, description=_DESCRIPTION, lifespan=lifespan)
     errors.install(app)
-    for room in (generate, jobs, certificates, fleet, models, health):
+    for room in (generate, jobs, events, certificates, fleet, models, health):
         app.include_router(room.router)
 
     def body_limit(path: str) -> int:

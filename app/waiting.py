@@ -45,6 +45,11 @@ class Waiting:
         self._wake_all()
 
     @property
+    def released(self) -> bool:
+        """Whether the gateway is stopping, and nobody should wait on it."""
+        return self._released
+
+    @property
     def alive(self) -> bool:
         """Whether replies are being read now. A dead reader would let every waiting client hang."""
         return self._connected and self._task is not None and not self._task.done()

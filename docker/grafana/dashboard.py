@@ -117,7 +117,7 @@ CURVES = [
         "s",
         [("{{model}}", WAIT)],
         "Samples promised and not yet drawn, divided by what the live workers draw a second. It takes longer where "
-        "they serve several models at once, and less where jobs stop early. No curve while no worker has been measured.",
+        "they serve several models at once, and less where jobs stop early. No curve while no worker is measured.",
     ),
     curves(
         "Backlog in samples",
@@ -155,7 +155,8 @@ CURVES = [
         "Retries",
         "none",
         [("{{model}}", f"sum by (model) (increase(smoothgen_job_retries_total{{{MODEL}}}[5m]))")],
-        "Pieces of work taken over from workers that died or stalled, in the last 5 minutes. A worker holds up to 64.",
+        "Pieces of work taken over from workers that died or stalled, in the last 5 minutes. One may have held as many "
+        "as a batch has samples.",
     ),
     curves(
         "Job outcomes",

@@ -16,6 +16,7 @@ import yaml
 
 from app.settings import Settings
 from workers.settings import DEFAULT_MODELS
+from workers.settings import Settings as WorkerSettings
 
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
@@ -65,14 +66,20 @@ def settings(package: str) -> set[str]:
 def metrics() -> set[str]:
     """Every metric the gateway and the workers publish."""
     sources = (ROOT / package / "metrics.py" for package in ("app", "workers"))
-    return {name for source in sources for name in re.findall(r"smoothgen_[a-z_]+", source.read_text())}
+    return {name for source in sources for name in re.findall(r"smoothgen_[a-z0-9_]+", source.read_text())}
 
 
 def labels() -> set[str]:
     """Every label of those metrics, and those Prometheus adds."""
     sources = (ROOT / package / "metrics.py" for package in ("app", "workers"))
-    lists = (names for source in sources for names in re.findall(r'\[("[a-z", ]+")\]', source.read_text()))
-    return {label for names in lists for label in re.findall(r"[a-z]+", names)} | {"job", "instance", "le"}
+    lists = (names for source in sources for names in re.findall(r'\[("[a-z_", ]+")\]', source.read_text()))
+    return {label for names in lists for label in re.findall(r"[a-z_]+", names)} | {"job", "instance", "le"}
+
+
+def histograms() -> set[str]:
+    """The metrics whose series end in _bucket, _sum and _count."""
+    sources = (ROOT / package / "metrics.py" for package in ("app", "workers"))
+    return {name for source in sources for name in re.findall(r'Histogram\(\s*"(smoothgen_\w+)"', source.read_text())}
 
 
 def alerts() -> list[dict]:
@@ -151,15 +158,20 @@ def test_compose_and_its_documentation_name_the_models_a_worker_serves_by_defaul
 
 def test_documented_defaults_are_the_settings_own():
     documented = dict(re.findall(r"^\| `SMOOTHGEN_(\w+)`(?: ●)? \| `(.*?)` \|", OPERATIONS, re.M))
-    for name in ("MAX_SAMPLES", "MAX_REQUEST_BYTES", "MAX_CERTIFICATE_BYTES", "API_KEYS"):
+    gateway = {"MAX_SAMPLES", "MAX_QUEUED_SAMPLES", "FLEET_CONFIDENCE", "MAX_REQUEST_BYTES", "MAX_CERTIFICATE_BYTES"}
+    for name in gateway | {"API_KEYS", "DEFAULT_WAIT_S", "MAX_WAIT_S"}:
         assert json.loads(documented[name]) == Settings.model_fields[name.lower()].default
+    for name in ("BATCH_SIZE", "DRAIN_TIMEOUT_S", "LEASE_S", "VISION_MODELS"):
+        assert json.loads(documented[name]) == WorkerSettings.model_fields[name.lower()].default
 
 
 def test_containers_are_given_the_time_their_processes_take_to_stop():
     assert SERVICES["gateway"]["stop_grace_period"] == "150s"
     assert Settings.model_fields["max_wait_s"].default < 150
-    assert SERVICES["worker"]["stop_grace_period"] == "5m"
-    assert float(SERVICES["worker"]["environment"]["SMOOTHGEN_DRAIN_TIMEOUT_S"]) < 300
+    drain_s = float(SERVICES["worker"]["environment"]["SMOOTHGEN_DRAIN_TIMEOUT_S"])
+    assert drain_s == WorkerSettings.model_fields["drain_timeout_s"].default
+    # What is in hand is let go after the batch that the timeout falls into.
+    assert int(SERVICES["worker"]["stop_grace_period"].removesuffix("s")) >= drain_s + 30
 
 
 def test_workers_can_be_scaled():
@@ -179,10 +191,11 @@ def test_every_metric_is_on_the_dashboard():
 @pytest.mark.parametrize("where", queries())
 def test_queries_name_metrics_and_labels_that_exist(where):
     expression = queries()[where]
-    used = set(re.findall(r"smoothgen_[a-z_]+", expression))
-    assert {re.sub(r"_bucket$", "", name) for name in used} <= metrics()
-    matched = re.findall(r'([a-z]+)\s*(?:=~|!~|!=|=)\s*"', expression)
-    grouped = [label for names in re.findall(r"by \((.*?)\)", expression) for label in names.split(", ")]
+    used = set(re.findall(r"smoothgen_[a-z0-9_]+", expression))
+    series = {f"{name}_{part}" for name in histograms() for part in ("bucket", "sum", "count")}
+    assert used <= series | metrics() - histograms()
+    matched = re.findall(r'([a-z_]+)\s*(?:=~|!~|!=|=)\s*"', expression)
+    grouped = [label for names in re.findall(r"(?:by|ignoring) \((.*?)\)", expression) for label in names.split(", ")]
     assert {*matched, *grouped} <= labels()
 
 
@@ -198,10 +211,10 @@ def test_queries_are_well_formed(where):
     assert set(re.findall(r"\$\w+", expression)) <= {"$model", "$route", "$__rate_interval"}
     assert set(re.findall(r"\[(.*?)\]", expression)) <= {"5m", "15m", "1h", "$__rate_interval"}
     assert set(re.findall(r"(\w+)\(", expression)) <= {
-        *("absent", "count", "deriv", "histogram_quantile", "increase", "min", "min_over_time", "rate", "sum", "vector")
+        *("absent", "count", "histogram_quantile", "increase", "max", "min", "min_over_time", "rate", "sum", "vector")
     }
-    assert not re.search(r"(rate|increase|deriv|_over_time)\([^()\[]*\)", expression), "a range is missing"
-    counters = r"smoothgen_\w+(?:_total|_bucket)\b"
+    assert not re.search(r"(rate|increase|_over_time)\([^()\[]*\)", expression), "a range is missing"
+    counters = r"smoothgen_\w+(?:_total|_bucket|_sum|_count)\b"
     assert len(re.findall(counters, expression)) == len(re.findall(rf"(?:rate|increase)\({counters}", expression))
 
 

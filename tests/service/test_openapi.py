@@ -22,6 +22,7 @@ from tests.service.conftest import finished, submit
 OPERATIONS = [
     ("POST", "/generate"),
     ("GET", "/fleet"),
+    ("GET", "/jobs/{job_id}/events"),
     ("GET", "/jobs/{job_id}"),
     ("DELETE", "/jobs/{job_id}"),
     ("GET", "/jobs/{job_id}/output"),

@@ -1,0 +1,90 @@
+"""GET /jobs/{id}/events: a job as it goes, as server-sent events."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+from fastapi import APIRouter, Depends, Response
+from fastapi.sse import KEEPALIVE_COMMENT, EventSourceResponse, format_sse_event
+
+from app.dependencies import Gateway, GatewayDep, require_api_key
+from app.routes.jobs import PROBLEMS
+from smoothgen.errors import NotFound, QueueUnavailable
+from smoothgen.queue import JobState
+
+router = APIRouter(prefix="/jobs", tags=["jobs"], dependencies=[Depends(require_api_key)])
+
+_PROGRESS_S = 0.5
+_KEEPALIVE_S = 15.0
+_DESCRIPTION = (
+    "queued once; output when it is chosen, still uncertified; progress as samples are drawn and looks taken; at the "
+    "end, with the whole job as data, one of certificate, abstention, failed, cancelled."
+)
+
+
+_RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {"description": _DESCRIPTION, "content": {"text/event-stream": {"schema": {"type": "string"}}}},
+    **PROBLEMS,
+}
+
+
+# Not response_class=EventSourceResponse: FastAPI would stream the function itself, and then an unknown job is no 404.
+@router.get("/{job_id}/events", response_class=Response, responses=_RESPONSES)
+async def follow_job(job_id: str, gateway: GatewayDep) -> Response:
+    """Follow a job. Whoever connects later, or again, is told how it stands and goes on from there."""
+    await gateway.store.read(job_id)  # an unknown job is a problem document, not an empty stream
+    return EventSourceResponse(_followed(gateway, job_id), headers={"Cache-Control": "no-store"})
+
+
+async def _followed(gateway: Gateway, job_id: str) -> AsyncIterator[bytes]:
+    told, spoke = _Told(), time.monotonic()
+    with gateway.waiting.expecting(job_id) as ended:
+        while not gateway.waiting.released:
+            ended.clear()
+            try:
+                state = await gateway.store.read(job_id, gateway.waiting.gateway_id)
+            except QueueUnavailable:  # accepted jobs outlive it, and so does whoever follows them
+                state = None
+            except NotFound:
+                return
+            if state is not None:
+                for event in told.news(state):
+                    spoke = time.monotonic()
+                    yield event
+                if state.ended:
+                    return
+            if time.monotonic() - spoke > _KEEPALIVE_S:
+                spoke = time.monotonic()
+                yield KEEPALIVE_COMMENT
+            await gateway.waiting.heard(ended, _PROGRESS_S)
+
+
+class _Told:
+    """What a follower knows, so that it is told what is new."""
+
+    def __init__(self) -> None:
+        self._queued = self._output = False
+        self._progress = ""
+
+    def news(self, state: JobState) -> Iterator[bytes]:
+        """The events that bring a follower from there to here."""
+        view = state.view
+        progress = view.progress.model_dump_json(exclude_none=True)
+        if not self._queued:
+            self._queued = True
+            yield _event("queued", f'{{"id":"{state.id}","status":"{state.status}"}}')
+        if view.output is not None and not self._output:
+            self._output = True
+            yield _event("output", view.output.model_copy(update={"certified": False}).model_dump_json())
+        if progress != self._progress and view.status != "failed":
+            self._progress = progress
+            yield _event("progress", progress)
+        if state.ended:
+            succeeded = "abstention" if view.certificate is None else "certificate"
+            yield _event(succeeded if state.status == "succeeded" else state.status, state.text)
+
+
+def _event(name: str, data: str) -> bytes:
+    return format_sse_event(event=name, data_str=data)
