@@ -39,6 +39,32 @@ GENERATE: dict[str, Example] = {
             "robustness": {"tolerance": 0.1, "samples": 100, "metric": "pixel-rmse"},
         },
     },
+    "deadline": {
+        "summary": "As sure as 30 seconds allow",
+        "description": "Stops when the radius has settled, or certifies with the samples there are when time is over.",
+        "value": {
+            "model": "smollm2-135m",
+            "prompt": "The capital of France is",
+            "parameters": {"max_new_tokens": 3},
+            "robustness": {
+                "sigma": 0.02,
+                "samples": 2000,
+                "radius_tolerance": 0.1,
+                "deadline_s": 30,
+                "metric": {"name": "label", "extract": {"kind": "regex", "pattern": "[A-Z][a-z]+"}},
+            },
+        },
+    },
+    "fleet": {
+        "summary": "One of many requests",
+        "description": "One extra sample; GET /fleet certifies the average request of the traffic.",
+        "value": {"model": "closed-form-tanh", "prompt": "0.25", "robustness": {"sigma": 0.1, "tier": "fleet"}},
+    },
+    "universal": {
+        "summary": "No extra sample",
+        "description": "One exact draw, with the certificate that holds for any generator.",
+        "value": {"model": "fashion-32", "prompt": "a blue dress", "robustness": {"tier": "universal"}},
+    },
     "closed form": {
         "summary": "A model whose true W₁ is known",
         "description": "Runs in milliseconds; for learning what the numbers mean.",
