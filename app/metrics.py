@@ -24,6 +24,9 @@ class Metrics:
             buckets=(0.001, 0.005, 0.02, 0.1, 0.5, 1, 2, 5, 10, 30, 60, 120),
         )
         self.submitted = Counter("smoothgen_jobs_submitted_total", "Jobs queued", ["model"], registry=self.registry)
+        self.cancelled = Counter(
+            "smoothgen_jobs_cancelled_total", "Jobs a client cancelled", ["model"], registry=self.registry
+        )
         self.refused = Counter(
             "smoothgen_jobs_refused_total",
             "Jobs answered 429, the backlog being full",

@@ -161,7 +161,7 @@ def main() -> None:
     ratios = [f / p for f, p in zip(fleet_s, plain_s, strict=True)]
     print(
         f"cost a request: fleet {1e3 * statistics.median(fleet_s):.1f} ms, unprotected "
-        f"{1e3 * statistics.median(plain_s):.1f} ms; ratio median {statistics.median(ratios):.2f} (2 generations to 1); "
+        f"{1e3 * statistics.median(plain_s):.1f} ms; ratio median {statistics.median(ratios):.2f} (2 draws to 1); "
         f"its own certificate: {SAMPLES + 32} generations"
     )
     draw(fleet, own, given.picture)

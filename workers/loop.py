@@ -86,7 +86,7 @@ class Worker:
             while not self._stopping.is_set():
                 # The largest capacity of its models: a hand is of one model, and the queue does not know which it is.
                 samples = max(runner.speed.capacity(runner.batch_size) for runner in self._runners.values())
-                pieces = max(runner.speed.pieces(runner.batch_size) for runner in self._runners.values())
+                pieces = max(runner.batch_size for runner in self._runners.values())
                 claim = partial(self._queue.claim, names, samples=samples, pieces=pieces, block_ms=_CLAIM_BLOCK_MS)
                 claims = await self._until_redis(claim)
                 if claims:
@@ -221,7 +221,8 @@ class Worker:
         for spec, opening, look in await self._queue.overdue(self._models):
             distances = NONE_DRAWN if look is None else look.distances
             if opening is None:
-                await self._queue.expire(spec, self._ref(spec.request.model), _no_output(spec))
+                if await self._queue.expire(spec, self._ref(spec.request.model), _no_output(spec)):
+                    self._count_failure(spec, _no_output(spec))
                 continue
             device_s = opening.device_s if look is None else look.device_s
             failure = "" if look is None else look.failure

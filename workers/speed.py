@@ -10,8 +10,6 @@ TARGET_S = 0.5
 """What a chunk should take: short beside a lease, so that little is lost with a worker and small jobs come in between;
 long beside the round trips it costs."""
 _MOST_SAMPLES = 4096
-_CHEAP_BATCH_S = 0.005
-_CHEAP_HAND = 16
 _MEMORY = 0.9
 """Of what was measured before, each new second of compute forgets a tenth."""
 
@@ -31,12 +29,6 @@ class Speed:
         """Note a batch."""
         kept = _MEMORY**seconds
         self._samples, self._seconds = kept * self._samples + samples, kept * self._seconds + max(seconds, 1e-9)
-
-    def pieces(self, batch_size: int) -> int:
-        """Pieces to take at once: a batch of single samples, or fewer where a batch costs next to nothing. Then our own
-        work on each piece is what takes time, and in smaller hands gateway and worker do theirs at the same time."""
-        cheap = self.samples_a_second > batch_size / _CHEAP_BATCH_S
-        return min(batch_size, _CHEAP_HAND) if cheap else batch_size
 
     def capacity(self, batch_size: int) -> int:
         """Samples to take at once: what the target time allows, and a batch at least."""

@@ -108,7 +108,8 @@ async def _submitted(
         except Overloaded:
             gateway.metrics.refused.labels(model.name).inc()
             raise
-        gateway.metrics.submitted.labels(model.name).inc()
+        if job_id == spec.id:  # not an idempotency key seen before
+            gateway.metrics.submitted.labels(model.name).inc()
         try:
             if wait_s > 0 and job_id == spec.id:
                 await waiting.heard(ended, wait_s)

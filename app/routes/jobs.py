@@ -44,7 +44,10 @@ async def read_job(job_id: str, gateway: GatewayDep, prefer: PreferHeader) -> Re
 @router.delete("/{job_id}", response_model=JobView, responses=PROBLEMS)
 async def cancel_job(job_id: str, gateway: GatewayDep) -> Response:
     """Cancel a job: no further batch of it is begun. One that has ended stays as it is, and is the answer."""
-    return job_response(await gateway.store.cancel(job_id), unfinished=200)
+    job, cancelled = await gateway.store.cancel(job_id)
+    if cancelled:
+        gateway.metrics.cancelled.labels(job.view.model.name).inc()
+    return job_response(job, unfinished=200)
 
 
 @router.get(

@@ -146,10 +146,13 @@ CURVES = [
         "Openings and chunks waiting or running. A job puts only its next few chunks here, however many will follow.",
     ),
     curves(
-        "Refused",
+        "Refused and cancelled",
         "none",
-        [("{{model}}", f"sum by (model) (increase(smoothgen_jobs_refused_total{{{MODEL}}}[5m]))")],
-        "Jobs answered 429 in the last 5 minutes: their model's backlog was full.",
+        [
+            ("{{model}}: refused", f"sum by (model) (increase(smoothgen_jobs_refused_total{{{MODEL}}}[5m]))"),
+            ("{{model}}: cancelled", f"sum by (model) (increase(smoothgen_jobs_cancelled_total{{{MODEL}}}[5m]))"),
+        ],
+        "Jobs answered 429 in the last 5 minutes, their model's backlog being full, and jobs that clients ended.",
     ),
     curves(
         "Retries",

@@ -29,7 +29,7 @@ async def end(
             keys.samples(job_id),
             keys.distances(job_id),
             keys.backlog(model),
-            keys.DEADLINES,
+            keys.deadlines(model),
         ],
         [
             keys.GROUP,

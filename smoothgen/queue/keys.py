@@ -5,7 +5,7 @@ smoothgen:workers:{model}            zset    live workers by the time (Unix seco
 smoothgen:rates:{model}              hash    worker → samples a second it was measured at; goes with the worker
 smoothgen:work:{model}:{priority}    stream  one entry a piece of work waiting or running; consumer group GROUP
 smoothgen:backlog:{model}            string  noisy samples promised to jobs and not yet drawn
-smoothgen:deadlines                  zset    jobs with a deadline by it (Unix ms); a job leaves it when it ends
+smoothgen:deadlines:{model}          zset    jobs with a deadline by it (Unix ms); a job leaves it when it ends
 smoothgen:dead:{model}               stream  work given up after MAX_DELIVERIES; capped at DEAD_LETTERS
 smoothgen:job:{job}                  hash    the job; expires RESULT_TTL_S after it ended, never before
 smoothgen:distances:{job}            hash    first index → distances of a finished chunk; goes when the job ends
@@ -28,7 +28,6 @@ from smoothgen.contracts import PRIORITIES
 
 GROUP: Final = "workers"
 MODELS: Final = "smoothgen:models"
-DEADLINES: Final = "smoothgen:deadlines"
 
 RESULT_TTL_S: Final = 24 * 3600
 CERTIFICATE_TTL_S: Final = 30 * 24 * 3600
@@ -68,6 +67,11 @@ def streams(model: str) -> list[str]:
 def backlog(model: str) -> str:
     """A model's samples promised and not yet drawn."""
     return f"smoothgen:backlog:{model}"
+
+
+def deadlines(model: str) -> str:
+    """A model's jobs that have a deadline."""
+    return f"smoothgen:deadlines:{model}"
 
 
 def dead(model: str) -> str:

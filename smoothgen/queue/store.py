@@ -111,7 +111,7 @@ class JobStore:
                 keys.job(spec.id),
                 keys.work(name, request.priority),
                 keys.backlog(name),
-                keys.DEADLINES,
+                keys.deadlines(name),
             ],
             [
                 spec.id,
@@ -187,16 +187,19 @@ class JobStore:
         )
         return JobState(job_id, status, view.model_dump_json(exclude_none=True))
 
-    async def cancel(self, job_id: str) -> JobState:
-        """End a job that has not ended: no further batch of it is begun. Raises NotFound."""
-        state = await self.read(job_id)
+    async def cancel(self, job_id: str) -> tuple[JobState, bool]:
+        """End a job that has not ended: no further batch of it is begun. Returns it, and whether this call ended it.
+
+        Raises NotFound.
+        """
+        state, ended = await self.read(job_id), False
         if not state.ended:
             view = state.view.model_copy(update={"status": "cancelled"})
-            await end(
+            ended = await end(
                 self._scripts, job_id, state.view.model.name, "cancelled", view.model_dump_json(exclude_none=True)
             )
             state = await self.read(job_id)
-        return state
+        return state, ended
 
     async def samples(self, job_id: str) -> bytes:
         """The contact sheet of a job's noisy samples, PNG. Raises NotFound."""

@@ -374,25 +374,22 @@ class WorkQueue:
 
     async def overdue(self, models: Iterable[str]) -> list[tuple[JobSpec, Opening | None, CompleteLook | None]]:
         """Jobs of these models whose deadline has passed, each with the distances it has."""
-        served = set(models)
+        now_ms, found = time.time() * 1000, []
         async with redis_errors():
-            late = await self._redis.zrangebyscore(
-                keys.DEADLINES, "-inf", time.time() * 1000, start=0, num=_OVERDUE_AT_ONCE
-            )
-            found = []
-            for job_id in late:
-                status, spec_text, opening_text, spent_s, failure = await self._redis.hmget(
-                    keys.job(job_id), "status", "spec", "opening", "device_s", "failure"
+            for model in models:
+                late = await self._redis.zrangebyscore(
+                    keys.deadlines(model), "-inf", now_ms, start=0, num=_OVERDUE_AT_ONCE
                 )
-                if status is None or status in FINISHED:
-                    await self._redis.zrem(keys.DEADLINES, job_id)
-                    continue
-                spec = _read_spec(spec_text)
-                if spec.request.model not in served:
-                    continue
-                flat = [x for item in (await self._redis.hgetall(keys.distances(job_id))).items() for x in item]
-                look = CompleteLook(_joined(flat), float(spent_s or 0), failure or "") if flat else None
-                found.append((spec, _read_opening(opening_text) if opening_text else None, look))
+                for job_id in late:
+                    status, spec, opening, spent_s, failure = await self._redis.hmget(
+                        keys.job(job_id), "status", "spec", "opening", "device_s", "failure"
+                    )
+                    if status is None or status in FINISHED:
+                        await self._redis.zrem(keys.deadlines(model), job_id)
+                        continue
+                    flat = [x for item in (await self._redis.hgetall(keys.distances(job_id))).items() for x in item]
+                    look = CompleteLook(_joined(flat), float(spent_s or 0), failure or "") if flat else None
+                    found.append((_read_spec(spec), _read_opening(opening) if opening else None, look))
         return found
 
     async def _create_group(self, stream: str) -> None:

@@ -223,7 +223,7 @@ def test_processes_find_redis(variant):
 def test_pods_are_given_the_time_their_processes_take_to_stop(variant):
     for name, pod in pods(variant):
         grace = pod["spec"]["terminationGracePeriodSeconds"]
-        compose = {"30s": 30, "150s": 150, "5m": 300}[SERVICES[name]["stop_grace_period"]]
+        compose = {"30s": 30, "60s": 60, "150s": 150}[SERVICES[name]["stop_grace_period"]]
         assert grace == compose
     for worker in component("worker", variant):
         grace = worker["spec"]["template"]["spec"]["terminationGracePeriodSeconds"]

@@ -356,14 +356,16 @@ def test_a_cancelled_job_ends_at_once_and_its_work_is_dropped(lab: Lab) -> None:
         one, job = worker("one"), spec(samples=1000)
         await opened(store, one, job, look=1000, pace=Pace(chunk=100, window=4))
         claim = await take_one(one)
-        state = await store.cancel(job.id)
+        state, cancelled = await store.cancel(job.id)
+        assert cancelled
         assert state.status == "cancelled"
         assert state.view.output == OUTPUT
         assert await one.pulse({job.id: -1}) == {job.id}
         assert await one.store(claim, numbers(claim), 0.5) is None
         assert await take(one, samples=1000, pieces=10) == []
         assert (await store.backlogs(["a"]))["a"] == (0, 0)
-        assert (await store.cancel(job.id)).status == "cancelled"
+        again, cancelled = await store.cancel(job.id)
+        assert (again.status, cancelled) == ("cancelled", False)
         with pytest.raises(NotFound):
             await store.cancel("made-up")
 

@@ -14,6 +14,7 @@ import pytest
 
 from smoothgen import AsyncClient, Client
 from smoothgen.certificates import from_document, to_document
+from smoothgen.contracts import JobView
 from smoothgen.errors import ServerProblem
 from tests.processes import BARE, SLOW, TANH, Serve
 from tests.service.conftest import ALL_MODELS, ask, finished, submit, substance
@@ -91,13 +92,14 @@ def test_a_job_can_be_left_and_waited_for_later(served: Serve) -> None:
 
 
 def test_progress_is_told_while_a_job_runs(served: Serve) -> None:
-    seen: list[tuple[int, int]] = []
+    seen: list[JobView] = []
     with Client(served.url) as client:
-        client.generate(
-            "0.0", model=SLOW, tolerance=0.3, samples=2000, on_progress=lambda done, total: seen.append((done, total))
-        )
-    assert seen[-1] == (2032, 2032)
-    assert any(0 < done < 2032 for done, _ in seen)
+        generation = client.generate("0.0", model=SLOW, tolerance=0.3, samples=2000, on_progress=seen.append)
+    done = [(view.progress.done, view.progress.total) for view in seen]
+    assert done[-1] == (2032, 2032)
+    assert any(0 < d < 2032 for d, _ in done)
+    assert {view.id for view in seen} == {generation.id}
+    assert seen[-1].status == "succeeded"
 
 
 @pytest.mark.parametrize("model", ["closed-form-partly-nan", "closed-form-partly-raising"])

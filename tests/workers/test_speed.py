@@ -56,14 +56,3 @@ def test_a_look_is_shared_by_the_workers_there_are(workers: int):
 
 def test_a_slow_model_is_still_computed_in_whole_batches():
     assert pace_of(500, samples_a_second=0.5, batch_size=64, workers=1).chunk == 64
-
-
-def test_hands_are_small_only_where_a_batch_costs_next_to_nothing():
-    speed = Speed()
-    assert speed.pieces(64) == 64
-    speed.measured(64, 0.01)
-    assert speed.pieces(64) == 64
-    for _ in range(200):
-        speed.measured(64, 0.0001)
-    assert speed.pieces(64) == 16
-    assert speed.pieces(8) == 8
