@@ -124,7 +124,7 @@ class Stack:
                 [group] = client.xinfo_groups(stream)
                 left["pieces held"] += group["pending"]
                 left["consumers without a worker"] += max(0, group["consumers"] - len(self.workers))
-        left["deadlines"] = client.zcard(keys.DEADLINES)
+        left["deadlines"] = sum(client.zcard(keys.deadlines(model)) for model in self.models)
         left["distances"] = sum(1 for _ in client.scan_iter(keys.distances("*"), count=1000))
         return dict(left)
 

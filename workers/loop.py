@@ -110,7 +110,7 @@ class Worker:
         if self._stopping.is_set():  # told to stop while the claim was on its way
             await self._until_redis(lambda: self._queue.hand_back(claims), owed=True)
             return
-        claims = await self._without_poison(claims)
+        claims = await self._in_time(await self._without_poison(claims))
         if not claims:
             return
         watch = self._watch = HandWatch(claims[0].model, self._metrics, claims)
@@ -140,6 +140,16 @@ class Worker:
             if await self._until_redis(bury, owed=True):
                 self._count_failure(claim.spec, poison)
         return sound
+
+    async def _in_time(self, claims: list[Claim]) -> list[Claim]:
+        """Without openings whose deadline has passed: nobody wants their output any more."""
+        late = [claim for claim in claims if claim.opens and _is_past(claim.spec.deadline_ms)]
+        for claim in late:
+            problem = _no_output(claim.spec)
+            fail = partial(self._queue.fail, claim, self._ref(claim.model), problem)
+            if await self._until_redis(fail, owed=True):
+                self._count_failure(claim.spec, problem)
+        return [claim for claim in claims if claim not in late]
 
     async def _deliver(self, claims: Sequence[Claim], done: Sequence[Done]) -> None:
         """Store what came of every piece; take the looks that are complete with it."""
@@ -307,6 +317,10 @@ async def _set_within(event: asyncio.Event, seconds: float) -> bool:
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(event.wait(), seconds)
     return event.is_set()
+
+
+def _is_past(deadline_ms: int | None) -> bool:
+    return deadline_ms is not None and time.time() * 1000 > deadline_ms
 
 
 def _poison(claim: Claim) -> Problem:

@@ -44,12 +44,16 @@ def windows_of(submitted_ms: int) -> list[str]:
 
 
 def window_span(window: str) -> tuple[datetime, datetime]:
-    """Start and end of a window, UTC. Raises ValueError for what is no window."""
+    """Start and end of a window, UTC. Raises ValueError for what is no window, or not written as `windows_of` does."""
     length, _, text = window.partition(":")
-    if length not in WINDOWS:
-        raise ValueError(f"window {window!r:.80} is none of {', '.join(WINDOWS)}")
-    start = datetime.strptime(text, _FORMATS[length]).replace(tzinfo=UTC)
-    return start, start + WINDOWS[length]
+    try:
+        start = datetime.strptime(text, _FORMATS[length]).replace(tzinfo=UTC)
+        span = start, start + WINDOWS[length]
+    except (KeyError, ValueError, OverflowError) as error:
+        raise ValueError(f"{window!r:.80} is no window of an {' or a '.join(WINDOWS)}") from error
+    if start.strftime(_FORMATS[length]) != text:
+        raise ValueError(f"{window!r:.80} would be written {length}:{start.strftime(_FORMATS[length])}")
+    return span
 
 
 def written_bin(bin_: int) -> str:

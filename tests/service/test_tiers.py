@@ -303,7 +303,6 @@ def test_a_deadline_that_passes_while_workers_are_busy_fails_the_job(lab: Lab) -
     assert gateway.http.get(f"/jobs/{urgent}").json()["status"] == "running"
 
 
-@pytest.mark.xfail(reason="a worker takes the opening before it looks for overdue jobs: workers/loop.py")
 def test_a_deadline_that_passes_without_a_worker_fails_the_job_when_one_comes(lab: Lab) -> None:
     gateway = without_workers(lab, TANH)
     job = submit(gateway.http, ask(TANH, deadline_s=0.2))
