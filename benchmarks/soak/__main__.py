@@ -31,7 +31,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from benchmarks.soak.measuring import Point, measure, weigh
+from benchmarks.soak.measuring import Kept, Point, measure, weigh
 from benchmarks.soak.traffic import FAST, SLOW, Client, Ended, Kind, run, traffic
 from benchmarks.stack import MIB, ROOT, Stack, machine, scratch, write_json
 
@@ -47,7 +47,7 @@ async def _watch(client: Client, every_s: float) -> None:
 
 
 async def _leg(
-    stack: Stack, requests: list[tuple[Kind, dict[str, Any]]], given: argparse.Namespace, done: Callable[[], None]
+    stack: Stack, requests: list[tuple[Kind, dict[str, Any]]], given: argparse.Namespace, done: Callable[[], object]
 ) -> list[tuple[Kind, Ended]]:
     """All of these requests, with a dashboard beside them."""
     client = Client(stack.gateway.url, random.Random(given.seed))
@@ -66,7 +66,7 @@ class Soak:
 
     def __init__(self) -> None:
         self.points: list[Point] = []
-        self.weights: defaultdict[str, list[int]] = defaultdict(list)
+        self.kept: defaultdict[str, list[Kept]] = defaultdict(list)
         self.outcomes: Counter[tuple[str, str]] = Counter()
 
     def run(self, stack: Stack, given: argparse.Namespace) -> None:
@@ -80,12 +80,19 @@ class Soak:
                 self.outcomes.update((kind.name, e.outcome) for kind, e in ended)
                 rate = (end - start) / (time.monotonic() - started)
                 stack.until_quiet()
-                for name, bytes_each in weigh(stack.redis.client, ended).items():
-                    self.weights[name] += bytes_each
+                for name, kept in weigh(stack.redis.client, ended).items():
+                    self.kept[name] += kept
                 self._measure(stack, end, rate)
 
     def _measure(self, stack: Stack, jobs: int, rate: float) -> None:
         self.points.append(measure(stack, jobs, rate))
+
+    def bytes_kept(self) -> dict[str, dict[str, float]]:
+        """Of one job of each kind, on average."""
+        return {
+            name: {part: float(np.mean([getattr(k, part) for k in kept])) for part in ("record", "certificate")}
+            for name, kept in self.kept.items()
+        }
 
     def settled(self) -> list[Point]:
         """The points from which on memory must stay."""
@@ -127,13 +134,15 @@ def table(soak: Soak) -> str:
 
 def by_kind(soak: Soak) -> str:
     """What each kind of job came to, and what Redis keeps of one."""
-    lines = [f"{'kind':<26}   jobs   bytes kept a job   outcomes"]
+    bytes_kept = soak.bytes_kept()
+    lines = [f"{'kind':<26}   jobs   bytes kept: record (1 day)   certificate (30 days)   outcomes"]
     for name in dict.fromkeys(name for name, _ in sorted(soak.outcomes)):
         outcomes = {outcome: count for (kind, outcome), count in sorted(soak.outcomes.items()) if kind == name}
-        weights = soak.weights.get(name, [])
-        kept = f"{sum(weights) / len(weights):16.0f}" if weights else f"{'no job':>16}"
+        kept = bytes_kept.get(name, {"record": 0.0, "certificate": 0.0})
         said = ", ".join(f"{count} {outcome}" for outcome, count in outcomes.items())
-        lines.append(f"{name:<26}   {sum(outcomes.values()):4}   {kept}   {said}")
+        lines.append(
+            f"{name:<26}   {sum(outcomes.values()):4}   {kept['record']:26.0f}   {kept['certificate']:21.0f}   {said}"
+        )
     return "\n".join(lines)
 
 
@@ -180,7 +189,7 @@ def main() -> int:
         "jobs": given.jobs,
         "seconds": time.monotonic() - started,
         "points": [asdict(point) for point in soak.points],
-        "bytes_kept": {name: sum(weights) / len(weights) for name, weights in soak.weights.items()},
+        "bytes_kept": soak.bytes_kept(),
         "outcomes": {f"{kind}: {outcome}": count for (kind, outcome), count in sorted(soak.outcomes.items())},
         "growth": {name: {"mib": mib, "bytes_a_job": slope} for name, (mib, slope) in soak.growth().items()},
         "left_over": left,

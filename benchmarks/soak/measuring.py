@@ -53,7 +53,7 @@ def measure(stack: Stack, jobs: int, jobs_a_second: float) -> Point:
         _delete(client, f"smoothgen:{kind}:*")
     after, fleet = _used(client), _weight(client, client.scan_iter("smoothgen:fleet:*", count=_BATCH))
     processes = {
-        f"{part} {number}" if len(found) > 1 else part: process
+        f"{part.removesuffix('s')} {number}" if len(found) > 1 else part: process
         for part, found in stack.processes().items()
         if part != "client"
         for number, process in enumerate(found, start=1)
@@ -73,16 +73,25 @@ def measure(stack: Stack, jobs: int, jobs_a_second: float) -> Point:
     )
 
 
-def weigh(client: redis.Redis, ended: Iterable[tuple[Kind, Ended]]) -> dict[str, list[int]]:
-    """Bytes in Redis of some jobs of each kind: record and certificate, by MEMORY USAGE."""
+@dataclass(frozen=True)
+class Kept:
+    """Bytes Redis keeps of one job, by MEMORY USAGE: its record for a day, its certificate for thirty."""
+
+    record: int
+    certificate: int
+
+
+def weigh(client: redis.Redis, ended: Iterable[tuple[Kind, Ended]]) -> dict[str, list[Kept]]:
+    """What is kept of some jobs of each kind."""
     jobs: defaultdict[str, list[str]] = defaultdict(list)
     for kind, end in ended:
         if end.job:
             jobs[kind.name].append(end.job)
-    return {
-        name: [_weight(client, (keys.job(job), keys.certificate(job))) for job in islice(ids, _WEIGHED)]
-        for name, ids in jobs.items()
-    }
+    return {name: [_kept(client, job) for job in islice(ids, _WEIGHED)] for name, ids in jobs.items()}
+
+
+def _kept(client: redis.Redis, job: str) -> Kept:
+    return Kept(_weight(client, [keys.job(job)]), _weight(client, [keys.certificate(job)]))
 
 
 def _used(client: redis.Redis) -> int:

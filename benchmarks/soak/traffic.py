@@ -127,9 +127,12 @@ KINDS = (
     Kind("fleet", 0.30, {"tier": "fleet"}),
     Kind("request, n = 100", 0.08, {"samples": 100}),
     Kind("request, n = 500", 0.08, {"samples": 500}),
-    # Past what holds for any generator, so that samples must show it, look by look.
+    # Past what holds for any generator (0.126): samples must show it, look by look, and do for prompts away from 0.
     Kind(
-        "request, n = 500, epsilon", 0.05, {"samples": 500, "epsilon": 0.28}, frozenset({"certificate", _OUT_OF_REACH})
+        "request, n = 500, epsilon",
+        0.05,
+        {"samples": 500, "sigma": 0.5, "epsilon": 0.18},
+        frozenset({"certificate", _OUT_OF_REACH}),
     ),
     Kind("hopeless epsilon", 0.02, {"samples": 500, "epsilon": 50.0}, frozenset({_OUT_OF_REACH})),
     Kind("polled", 0.02, {"samples": 100}, action=Client.poll),
@@ -156,7 +159,7 @@ def traffic(jobs: int, rng: random.Random) -> list[tuple[Kind, dict[str, Any]]]:
 
 
 async def run(
-    client: Client, requests: list[tuple[Kind, dict[str, Any]]], clients: int, done: Callable[[], None]
+    client: Client, requests: list[tuple[Kind, dict[str, Any]]], clients: int, done: Callable[[], object]
 ) -> list[tuple[Kind, Ended]]:
     """Send the requests, so many at a time, until each has ended. Raises Surprise."""
     waiting, ended = iter(requests), []
