@@ -16,7 +16,7 @@ from smoothgen.contracts import WINDOWS, FleetPool, window_span, windows_of
 from smoothgen.mechanisms import mechanism_from_dict
 
 _SHOWN_RADII = (0.125, 0.25, 0.5, 1.0)
-_CERTIFICATES_KEPT = 1024
+_CERTIFICATES_KEPT = 64
 _GRACE = timedelta(seconds=30)
 """After its end a window still runs for so long: a gateway whose clock is late may count a request in it."""
 
@@ -49,7 +49,9 @@ async def read_fleet(gateway: Gateway, windows: Sequence[str], model: str | None
         for pool_id, pool in sorted((await gateway.store.fleet_pools(window)).items()):
             if model in (None, pool.model):
                 bins = await gateway.store.fleet_bins(window, pool_id)
-                certificate = await run_in_threadpool(_certified, bins, pool.model_dump_json(), alpha, closed)
+                # A closed window is read again and again and hardly changes; a running one is never the same twice.
+                certify = _certified_again if closed else _certified
+                certificate = await run_in_threadpool(certify, bins, pool.model_dump_json(), alpha, closed)
                 readings.append(FleetReading(window, pool, certificate))
     return readings
 
@@ -68,9 +70,11 @@ async def show_fleet(gateway: Gateway) -> None:
             shift.labels(*labels, r).set(certificate.w1_bound(certificate.mechanism.epsilon(r)))
 
 
-@lru_cache(_CERTIFICATES_KEPT)
 def _certified(bins: bytes, pool: str, alpha: float, closed: bool) -> FleetCertificate:
     about = FleetPool.model_validate_json(pool)
     return certify_fleet(
         bins, diameter=about.diameter, mechanism=mechanism_from_dict(about.mechanism), alpha=alpha, closed=closed
     )
+
+
+_certified_again = lru_cache(_CERTIFICATES_KEPT)(_certified)

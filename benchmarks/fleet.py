@@ -2,7 +2,8 @@
 
 2,000 requests of mixed prompts on the default picture model, tier fleet: one draw is served, one more is compared with
 it. Beside the fleet's bound stand T1, and for a subset of the requests the mean of their own certificates' bounds (n =
-500 each). Cost: seconds a request against the same number of plain generations, in turns, in the same batches.
+500 each). Cost: seconds a request against the same prompts generated once, without noise or certificate, in turns and
+in batches of the same size.
 
 Requests go through the workers' own code, hand by hand as if they had come from the queue, prompts mixed in a batch.
 """
@@ -26,15 +27,18 @@ from smoothgen.certificates import Certificate, universal_w1_bound
 from smoothgen.certificates.fleet import FleetCertificate, certify_fleet
 from smoothgen.contracts import JobSpec
 from smoothgen.mechanisms import mechanism_from_dict
+from smoothgen.noise import Stream
 from smoothgen.queue import Claim
+from workers.generators import Draw, Failure, joined
 from workers.hand import Ended, HandRunner
 from workers.metrics import Metrics
+from workers.sampling import condition_of, seed_of
 from workers.training.captions import held_out_captions
 from workers.watch import HandWatch
 
 PICTURE = Path("docs/pictures/fleet.png")
 ALPHA, TOLERANCE, SAMPLES = 0.001, 0.1, 500
-HAND = 64
+BATCH = HAND = 64
 SHOWN_SIGMAS = (0.25, 0.5, 1.0)
 
 
@@ -45,10 +49,8 @@ def prompts(count: int) -> list[str]:
     return [said[int(i)] for i in random.integers(0, len(said), count)]
 
 
-def job(prompt: str, seed: int, tier: str) -> JobSpec:
+def job(prompt: str, seed: int) -> JobSpec:
     """A request as the gateway plans it; its seed is set afterwards, since a fleet takes no client's seed."""
-    if tier != "fleet":
-        return spec(prompt, seed=seed, tier=tier)
     plain = spec(prompt, seed=seed, tier="universal")
     robustness = plain.request.robustness.model_copy(update={"tier": "fleet"})
     request = plain.request.model_copy(update={"robustness": robustness, "seed": None})
@@ -71,23 +73,43 @@ def ended(runner: HandRunner, jobs: Sequence[JobSpec]) -> list[Ended]:
     return whole
 
 
+def bins_of(runner: HandRunner, jobs: Sequence[JobSpec]) -> bytes:
+    """Serve the fleet's requests: a byte for each."""
+    bins = [each.opened.fleet_bin for each in ended(runner, jobs)]
+    if None in bins:
+        raise SystemExit("a fleet request was not measured")
+    return bytes(b for b in bins if b is not None)
+
+
+def unprotected(jobs: Sequence[JobSpec]) -> None:
+    """What a server without protection does for the same prompts: embed, generate once, encode the picture."""
+    generator = served().generator
+    conditions = [condition_of(each, generator) for each in jobs]
+    draws = [Draw(seed_of(each), Stream.GENERATOR_COMMON, 0) for each in jobs]
+    noise = np.zeros((len(jobs), *conditions[0].embedding.shape))
+    together = joined([(condition, 1) for condition in conditions])
+    for made in generator.generate(together, noise, draws, jobs[0].parameters):
+        if isinstance(made, Failure):
+            raise SystemExit(f"a plain generation failed: {made.reason}")
+        made.output(certified=False)
+
+
 def measured(texts: Sequence[str]) -> tuple[bytes, list[float], list[float], JobSpec]:
-    """Bins by order of submission, and seconds a request of each hand: fleet, and plain (one draw, nothing certified
-    but what holds anyway)."""
-    runner = HandRunner(served(), 64)
+    """Bins by order of submission, and seconds a request of each hand: fleet, and unprotected."""
+    runner = HandRunner(served(), BATCH)
     bins, fleet_s, plain_s = bytearray(), [], []
-    one = job(texts[0], 0, "fleet")
+    one = job(texts[0], len(texts))
     ended(runner, [one])  # warm
     for start in tqdm(range(0, len(texts), HAND), desc="hands", leave=False):
-        part = texts[start : start + HAND]
-        fleet = [job(text, start + n, "fleet") for n, text in enumerate(part)]
-        plain = [job(text, start + n, "universal") for n, text in enumerate(part)]
-        for jobs, seconds in ((fleet, fleet_s), (plain, plain_s)):
+        jobs = [job(text, start + n) for n, text in enumerate(texts[start : start + HAND])]
+        # In turn, so that both see the same machine.
+        for protected in (True, False) if start // HAND % 2 else (False, True):
             begun = time.perf_counter()
-            done = ended(runner, jobs)
-            seconds.append((time.perf_counter() - begun) / len(part))
-            if jobs is fleet:
-                bins += bytes(each.opened.fleet_bin or 0 for each in done)
+            if protected:
+                bins += bins_of(runner, jobs)
+            else:
+                unprotected(jobs)
+            (fleet_s if protected else plain_s).append((time.perf_counter() - begun) / len(jobs))
     return bytes(bins), fleet_s, plain_s, one
 
 
@@ -160,9 +182,9 @@ def main() -> None:
     )
     ratios = [f / p for f, p in zip(fleet_s, plain_s, strict=True)]
     print(
-        f"cost a request: fleet {1e3 * statistics.median(fleet_s):.1f} ms, unprotected "
-        f"{1e3 * statistics.median(plain_s):.1f} ms; ratio median {statistics.median(ratios):.2f} (2 draws to 1); "
-        f"its own certificate: {SAMPLES + 32} generations"
+        f"cost a request, median of {len(ratios)} rounds: fleet {1e3 * statistics.median(fleet_s):.1f} ms, unprotected "
+        f"{1e3 * statistics.median(plain_s):.1f} ms; ratio median {statistics.median(ratios):.2f} (2 draws to 1), "
+        f"of the sums {sum(fleet_s) / sum(plain_s):.2f}; its own certificate: {SAMPLES + 32} generations"
     )
     draw(fleet, own, given.picture)
     print(json.dumps({"counts": list(fleet.counts)}))

@@ -270,7 +270,7 @@ def draw(points: list[Point], cores: int, path: Path) -> None:
     throughput.plot(counts, [p.samples_a_second for p in points], color="#1f5fa8", marker="o", lw=2.2, label="measured")
     for point in points:
         throughput.annotate(
-            f"{of_linear(point, first):.2f}", (point.workers, point.samples_a_second), (5, -11),
+            f"{of_linear(point, first):.2f}", (point.workers, point.samples_a_second), (8, -3),
             textcoords="offset points", fontsize=8,
         )  # fmt: skip
     throughput.set(title="throughput (and its share of linear)", ylabel="samples a second", yscale="log")
@@ -290,10 +290,16 @@ def draw(points: list[Point], cores: int, path: Path) -> None:
     for axes in (throughput, latency):
         axes.set(xlabel="workers", xscale="log", xticks=counts)
         axes.set_xticks(counts, [str(n) for n in counts])
+        axes.margins(x=0.12)  # room for the labels
         axes.minorticks_off()
+    throughput.set_yticks([p.samples_a_second for p in points], [f"{p.samples_a_second:,.0f}" for p in points])
+    latency.set_yticks([p.latency_s for p in points], [f"{p.latency_s:.2f}" for p in points])
+    throughput.legend(frameon=False, loc="upper left")
+    latency.legend(frameon=False, loc="upper right")
+    cpu.set_ylim(0, 1.1 * cores)
+    cpu.legend(loc="center left", framealpha=0.9, edgecolor="none")
     for axes in (throughput, latency, cpu):
         axes.spines[["top", "right"]].set_visible(False)
-        axes.legend(frameon=False)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path)
 

@@ -40,10 +40,9 @@ def pace_of(samples: int, *, samples_a_second: float, batch_size: int, workers: 
 
     A chunk is whole batches, since a GPU computes a part of a batch in the time of a whole one.
     """
-    by_time = int(TARGET_S * samples_a_second)
-    by_share = math.ceil(samples / max(1, workers))
-    batches = max(1, min(by_time, by_share, _MOST_SAMPLES) // batch_size)
-    if batches * batch_size < by_share <= by_time and (batches + 1) * batch_size <= _MOST_SAMPLES:
-        batches += 1  # one chunk a worker, not one and a remainder
+    longest = max(1, min(int(TARGET_S * samples_a_second), _MOST_SAMPLES) // batch_size)
+    share = math.ceil(samples / max(1, workers) / batch_size)
+    # As many rounds as it takes, of equal length: a worker with one chunk more would keep the others waiting.
+    batches = math.ceil(share / math.ceil(share / longest))
     # Two a worker, so that none waits for the next to be posted; no more, so that other jobs come in between.
     return Pace(chunk=batches * batch_size, window=max(2, 2 * workers))

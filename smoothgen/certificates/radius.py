@@ -64,13 +64,17 @@ def safe_radius(curve: BoundCurve, tolerance: float) -> float:
         low *= 2
     high = min(high, 2 * low)
 
+    # Let go of below: scipy wraps a function in a cycle, which would keep the arrays until garbage is collected.
+    held = [curve]
+
     # In units of `low` and of the tolerance, so that no scale is too small for the solver. It only proposes.
     def excess(factor: float) -> float:
-        return curve.at([factor * low])[0] / tolerance - 1
+        return held[0].at([factor * low])[0] / tolerance - 1
 
     top = high / low
     if excess(1.0) < 0 < excess(top):
         root = brentq(excess, 1.0, top, xtol=1e-11, rtol=1e-11, disp=False)
+        held.clear()
         for step in (1e-11, 1e-10, 1e-9, 1e-8, 1e-7):
             if proven(low * (root - step)):
                 return round_down(low * (root - step))
