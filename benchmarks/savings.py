@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -32,7 +32,7 @@ from smoothgen.noise import Stream
 from workers.batches import Batcher
 from workers.certifying import NONE_DRAWN, at_the_opening, look_at, plan_of, result_of
 from workers.job import run_job
-from workers.opening import Opened, measure, open_job, opening_samples
+from workers.opening import Opened, Outputs, measure, open_job, opening_samples
 from workers.sampling import Samples, condition_of, generate, rows_of
 
 SAMPLES, SELECTION, BATCH = 500, 32, 64
@@ -177,22 +177,22 @@ class Asked:
 
 
 def draw(model: Model, place: int) -> Drawn:
-    """Opening and distances, stage by stage as `run_job` draws them, so that even the batches are the same."""
+    """Opening and distances, drawn and measured in the very batches of `run_job`."""
     job = model.job(place, epsilon=1.0)  # any radius: it makes the plan one of several looks
     generator, metric = served(model.name).generator, served(model.name).metric(job.metric)
     condition = condition_of(job, generator)
 
-    def outputs(samples: list[Samples]) -> list[Any]:
-        batches = Batcher(BATCH).run(rows_of(samples), partial(generate, generator))
-        return [output for _, batch in batches for output in batch]
+    def batches(samples: list[Samples]) -> Iterator[Outputs]:
+        return (outputs for _, outputs in Batcher(BATCH).run(rows_of(samples), partial(generate, generator)))
 
-    chosen_from = outputs(opening_samples(job, condition))
+    chosen_from = [output for batch in batches(opening_samples(job, condition)) for output in batch]
     opened = open_job(job, generator, metric, condition, chosen_from, device_s=0.0, started=time.time())
     centre = metric.read_centre(opened.opening.centre, opened.opening.bound)
     distances = NONE_DRAWN
     for size in plan_of(job).sizes:
         following = Samples(job, condition, Stream.CERTIFICATION, range(len(distances), size))
-        distances = np.concatenate([distances, measure(outputs([following]), metric, centre)])
+        # Batch by batch here too: an encoder that is given more texts at once differs in the last bits.
+        distances = np.concatenate([distances, *(measure(batch, metric, centre) for batch in batches([following]))])
     return Drawn(model, place, opened, distances)
 
 
@@ -204,10 +204,7 @@ def ask(drawn: Drawn) -> list[Asked]:
 
 
 def repeated_for_real(asked: Asked) -> str:
-    """Run the job itself, and say whether it used as many samples and ended in the same certificate, or abstention.
-
-    A language model's texts may flip at a near tie where a batch has another shape, and its certificate with them.
-    """
+    """Run the job itself, and say whether it used as many samples and ended in the same certificate, or abstention."""
     model, here = asked.drawn.model, asked.result
     real = model.run(model.job(asked.drawn.place, epsilon=asked.epsilon))
     same = real.usage.samples == here.usage.samples and real.output == here.output
