@@ -17,13 +17,22 @@ from smoothgen.queue import JobState, JobStore
 _RECONNECT_S = 0.5
 
 
+class Expected:
+    """A job somebody waits for: `news` is set when it ends, or when it should be looked at again; `state`: how it
+    ended, where the news said so."""
+
+    def __init__(self) -> None:
+        self.news = asyncio.Event()
+        self.state: JobState | None = None
+
+
 class Waiting:
     """Tells waiting requests that their job ended."""
 
     def __init__(self, store: JobStore) -> None:
         self._store = store
         self.gateway_id = uuid.uuid4().hex
-        self._waiting: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
+        self._waiting: defaultdict[str, set[Expected]] = defaultdict(set)
         self._connected = False
         self._released = False
         self._task: asyncio.Task[None] | None = None
@@ -55,14 +64,14 @@ class Waiting:
         return self._connected and self._task is not None and not self._task.done()
 
     @contextlib.contextmanager
-    def expecting(self, job_id: str) -> Iterator[asyncio.Event]:
-        """An event set when the job's end is heard of. Enter before the job can end, so that no end is missed."""
-        ended = asyncio.Event()
-        self._waiting[job_id].add(ended)
+    def expecting(self, job_id: str) -> Iterator[Expected]:
+        """What is told when the job ends. Enter before the job can end, so that no end is missed."""
+        expected = Expected()
+        self._waiting[job_id].add(expected)
         try:
-            yield ended
+            yield expected
         finally:
-            self._waiting[job_id].discard(ended)
+            self._waiting[job_id].discard(expected)
             if not self._waiting[job_id]:
                 del self._waiting[job_id]
 
@@ -71,31 +80,34 @@ class Waiting:
         if timeout_s <= 0:
             return await self._store.read(job_id)
         deadline = time.monotonic() + timeout_s
-        with self.expecting(job_id) as ended:
+        with self.expecting(job_id) as expected:
             while True:
-                ended.clear()
+                expected.news.clear()
                 # Registers first and reads second, in one step.
                 state = await self._store.read(job_id, self.gateway_id)
                 left = deadline - time.monotonic()
                 if state.ended or left <= 0 or self._released:
                     return state
-                await self.heard(ended, left)
+                await self.heard(expected, left)
+                if expected.state is not None:
+                    return expected.state
 
-    async def heard(self, ended: asyncio.Event, timeout_s: float) -> None:
-        """Wait for the event, the timeout, or the gateway's own end."""
+    async def heard(self, expected: Expected, timeout_s: float) -> None:
+        """Wait for news, the timeout, or the gateway's own end."""
         if not self._released:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(ended.wait(), timeout_s)
+                await asyncio.wait_for(expected.news.wait(), timeout_s)
 
     async def _read_forever(self) -> None:
         while not self._released:  # a Redis client may swallow the cancellation that ends this task
             try:
-                async for job_id in self._store.replies(self.gateway_id):
+                async for reply in self._store.replies(self.gateway_id):
                     if not self._connected:
                         self._connected = True
                         self._wake_all()  # a reply may have been missed while Redis was away
-                    for ended in self._waiting.get(job_id or "", ()):
-                        ended.set()
+                    for expected in () if reply is None else self._waiting.get(reply.job_id, ()):
+                        expected.state = reply.state
+                        expected.news.set()
             except QueueUnavailable as error:
                 structlog.get_logger().warning("replies_lost", detail=str(error))
             except Exception:  # a dead reader would leave every waiting client hanging
@@ -105,5 +117,5 @@ class Waiting:
 
     def _wake_all(self) -> None:
         for waiting in self._waiting.values():
-            for ended in waiting:
-                ended.set()
+            for expected in waiting:
+                expected.news.set()

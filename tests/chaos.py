@@ -113,7 +113,9 @@ class Stack:
         ended: Counter[str] = Counter()
         for log in self._lab.folder.glob("process-*.log"):
             for line in log.read_text(errors="replace").splitlines():
-                if '"job_ended"' in line or '"job_failed"' in line:
+                if '"jobs_ended"' in line:
+                    ended.update(list(json.loads(line)["jobs"]))
+                elif '"job_failed"' in line:
                     ended[json.loads(line)["job"]] += 1
         return ended
 

@@ -40,9 +40,9 @@ async def follow_job(job_id: str, gateway: GatewayDep) -> Response:
 
 async def _followed(gateway: Gateway, job_id: str) -> AsyncIterator[bytes]:
     told, spoke = _Told(), time.monotonic()
-    with gateway.waiting.expecting(job_id) as ended:
+    with gateway.waiting.expecting(job_id) as expected:
         while not gateway.waiting.released:
-            ended.clear()
+            expected.news.clear()
             try:
                 state = await gateway.store.read(job_id, gateway.waiting.gateway_id)
             except QueueUnavailable:  # accepted jobs outlive it, and so does whoever follows them
@@ -58,7 +58,7 @@ async def _followed(gateway: Gateway, job_id: str) -> AsyncIterator[bytes]:
             if time.monotonic() - spoke > _KEEPALIVE_S:
                 spoke = time.monotonic()
                 yield KEEPALIVE_COMMENT
-            await gateway.waiting.heard(ended, _PROGRESS_S)
+            await gateway.waiting.heard(expected, _PROGRESS_S)
 
 
 class _Told:

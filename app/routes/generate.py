@@ -96,7 +96,7 @@ async def _submitted(
 ) -> JobState:
     """Queue the job and wait for it. From acceptance on, trouble with Redis is no longer the client's."""
     waiting, submitted = gateway.waiting, time.monotonic()
-    with waiting.expecting(spec.id) as ended:  # before it is queued: it may end at once
+    with waiting.expecting(spec.id) as expected:  # before it is queued: it may end at once
         try:
             job_id = await gateway.store.submit(
                 spec,
@@ -112,7 +112,9 @@ async def _submitted(
             gateway.metrics.submitted.labels(model.name).inc()
         try:
             if wait_s > 0 and job_id == spec.id:
-                await waiting.heard(ended, wait_s)
+                await waiting.heard(expected, wait_s)
+                if expected.state is not None:
+                    return expected.state
             return await waiting.until_finished(job_id, wait_s - (time.monotonic() - submitted))
         except QueueUnavailable:  # say that it is accepted, and where to find it when Redis is back
             view = JobView(id=job_id, status="queued", model=model, progress=Progress(done=0, total=spec.total_samples))

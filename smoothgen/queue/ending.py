@@ -18,8 +18,12 @@ async def end(
     sheet: str = "",
     fleet_bin: str = "",
     piece: tuple[str, str] = ("", ""),
+    asked: str = "",
 ) -> bool:
-    """Store a job's outcome, once; False if it had ended before. `piece`: stream and entry to acknowledge with it."""
+    """Store a job's outcome, once; False if it had ended before. `piece`: stream and entry to acknowledge with it.
+
+    `asked`: what to keep of the request for as long as the certificate, where that is not all of it.
+    """
     stream, entry = piece
     first = await scripts.call(
         FINISH,
@@ -30,6 +34,7 @@ async def end(
             keys.distances(job_id),
             keys.backlog(model),
             keys.deadlines(model),
+            keys.asked(job_id),
         ],
         [
             keys.GROUP,
@@ -46,6 +51,8 @@ async def end(
             keys.replies(""),
             keys.REPLIES_KEPT,
             keys.WATCH_TTL_S,
+            keys.LONGEST_REPLY,
+            asked,
         ],
     )
     return bool(first)

@@ -9,8 +9,12 @@ smoothgen:deadlines:{model}          zset    jobs with a deadline by it (Unix ms
 smoothgen:dead:{model}               stream  work given up after MAX_DELIVERIES; capped at DEAD_LETTERS
 smoothgen:job:{job}                  hash    the job; expires RESULT_TTL_S after it ended, never before
 smoothgen:distances:{job}            hash    first index → distances of a finished chunk; goes when the job ends
-smoothgen:replies:{gateway}          stream  ended jobs a gateway waits for; capped, expires with WATCH_TTL_S
+smoothgen:replies:{gateway}          stream  ended jobs a gateway waits for, short outcomes with them; capped at
+                                             REPLIES_KEPT, expires with WATCH_TTL_S
 smoothgen:certificate:{job}          string  certificate JSON; expires CERTIFICATE_TTL_S after issue
+smoothgen:asked:{job}                string  the request behind a certificate, seed image left out; lives as long as it
+smoothgen:covers:{model}             list    prompts to be compared; at most COVERS_WAITING, expires COVERS_TTL_S after the last
+smoothgen:covers-reply:{call}        string  what a worker answered; expires after COVERS_TTL_S
 smoothgen:samples:{job}              string  contact sheet of an image job, base64 PNG; goes RESULT_TTL_S after its end
 smoothgen:idempotency:{digest}       hash    job id and body digest; expires IDEMPOTENCY_TTL_S after submission
 smoothgen:fleet:{window}             hash    pool → its description, at most POOLS_A_WINDOW; expires with its bins
@@ -34,7 +38,11 @@ CERTIFICATE_TTL_S: Final = 30 * 24 * 3600
 IDEMPOTENCY_TTL_S: Final = 24 * 3600
 WATCH_TTL_S: Final = 3600
 WORKER_TTL_S: Final = 30
-REPLIES_KEPT: Final = 10_000
+REPLIES_KEPT: Final = 1_000
+LONGEST_REPLY: Final = 16_384
+"""Characters of view and certificate that go with the news of a job's end, and need not be read again."""
+COVERS_WAITING: Final = 64
+COVERS_TTL_S: Final = 300
 DEAD_LETTERS: Final = 10_000
 POOLS_A_WINDOW: Final = 256
 FLEET_TTL_S: Final[Mapping[str, int]] = MappingProxyType({"hour": 3 * 24 * 3600, "day": 40 * 24 * 3600})
@@ -97,6 +105,21 @@ def replies(gateway_id: str) -> str:
 def certificate(certificate_id: str) -> str:
     """An issued certificate. Its id is the job's."""
     return f"smoothgen:certificate:{certificate_id}"
+
+
+def asked(certificate_id: str) -> str:
+    """The request a certificate answers."""
+    return f"smoothgen:asked:{certificate_id}"
+
+
+def covers_calls(model: str) -> str:
+    """Prompts that wait to be compared with certificates of a model."""
+    return f"smoothgen:covers:{model}"
+
+
+def covers_reply(call_id: str) -> str:
+    """What a worker answered to a call."""
+    return f"smoothgen:covers-reply:{call_id}"
 
 
 def samples(job_id: str) -> str:

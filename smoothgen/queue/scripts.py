@@ -264,19 +264,23 @@ FINISH: Final = Script(
     + _ACKNOWLEDGE
     + _PAY
     + """
--- KEYS: job, certificate, samples, distances, backlog, deadlines
+-- KEYS: job, certificate, samples, distances, backlog, deadlines, asked
 -- ARGV: group, stream ('' if no piece is held), entry, job id, result ttl, certificate ttl, status, view JSON,
 --       certificate JSON ('' if none), contact sheet ('' if none), fleet bin ('' if none),
---       prefix of reply streams, replies kept, watch ttl
+--       prefix of reply streams, replies kept, watch ttl, most characters a reply carries,
+--       the request to be kept with the certificate ('' for the job's own spec)
 local first = live(KEYS[1])
 if first then
-  local job = redis.call('HMGET', KEYS[1], 'watchers', 'fleet')
+  local job = redis.call('HMGET', KEYS[1], 'watchers', 'fleet', 'spec')
   pay(KEYS[1], KEYS[5], math.huge)
   redis.call('DEL', KEYS[1], KEYS[4])
   redis.call('ZREM', KEYS[6], ARGV[4])
   redis.call('HSET', KEYS[1], 'status', ARGV[7], 'view', ARGV[8])
   redis.call('EXPIRE', KEYS[1], ARGV[5])
-  if ARGV[9] ~= '' then redis.call('SET', KEYS[2], ARGV[9], 'EX', ARGV[6]) end
+  if ARGV[9] ~= '' then
+    redis.call('SET', KEYS[2], ARGV[9], 'EX', ARGV[6])
+    redis.call('SET', KEYS[7], ARGV[16] ~= '' and ARGV[16] or job[3], 'EX', ARGV[6])
+  end
   if ARGV[10] ~= '' then redis.call('SET', KEYS[3], ARGV[10], 'EX', ARGV[5]) end
   redis.call('EXPIRE', KEYS[3], ARGV[5])
   if ARGV[11] ~= '' then
@@ -287,7 +291,13 @@ if first then
   -- After the outcome is stored, and in the same step: a gateway that registers later finds the job ended.
   for gateway in string.gmatch(job[1] or '', '%S+') do
     local replies = ARGV[12] .. gateway
-    redis.call('XADD', replies, 'MAXLEN', '~', ARGV[13], '*', 'job', ARGV[4])
+    -- A short outcome goes with the news of it; a longer one, a picture say, is read where it is kept.
+    if #ARGV[8] + #ARGV[9] <= tonumber(ARGV[15]) then
+      redis.call('XADD', replies, 'MAXLEN', '~', ARGV[13], '*',
+        'job', ARGV[4], 'status', ARGV[7], 'view', ARGV[8], 'certificate', ARGV[9])
+    else
+      redis.call('XADD', replies, 'MAXLEN', '~', ARGV[13], '*', 'job', ARGV[4])
+    end
     redis.call('EXPIRE', replies, ARGV[14])
   end
 end

@@ -33,11 +33,13 @@ from smoothgen.errors import Conflict, NotFound, Overloaded
 from smoothgen.queue import keys
 from smoothgen.queue.coalesce import Coalescer
 from smoothgen.queue.connection import redis_errors
+from smoothgen.queue.covers import CoversQueue
 from smoothgen.queue.ending import end
 from smoothgen.queue.scripts import READ, SUBMIT
 
 _OUTPUT: TypeAdapter[Output] = TypeAdapter(Output)
 _RETRY_WITHOUT_WORKERS_S = 30
+_TRIMMED_AT = 256
 
 
 @dataclass(frozen=True)
@@ -67,12 +69,21 @@ class JobState:
         return JobView.model_validate_json(self.text)
 
 
+@dataclass(frozen=True)
+class Reply:
+    """The news that a job ended. `state`: how, where that is short; otherwise it is to be read."""
+
+    job_id: str
+    state: JobState | None
+
+
 class JobStore:
     """Jobs and certificates in Redis. Every method raises QueueUnavailable when Redis cannot be reached."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
         self._scripts = Coalescer(redis)
+        self.covers = CoversQueue(redis)
 
     async def submit(
         self,
@@ -273,25 +284,32 @@ class JobStore:
         async with redis_errors():
             await self._redis.ping()
 
-    async def replies(self, gateway_id: str, block_ms: int = 2000) -> AsyncIterator[str | None]:
-        """Ids of ended jobs this gateway watches, as they end; None at least every `block_ms` as a sign of life.
+    async def replies(self, gateway_id: str, block_ms: int = 2000) -> AsyncIterator[Reply | None]:
+        """Ended jobs this gateway watches, as they end; None at least every `block_ms` as a sign of life.
 
         Raises QueueUnavailable when Redis goes away; start again when it is back, and read the watched jobs once, since
         a reply may have been missed.
         """
-        stream, last = keys.replies(gateway_id), "0"
+        stream, last, kept = keys.replies(gateway_id), "0", 0
         block: int | None = None  # the first read only asks whether Redis is there
         while True:
             async with redis_errors():
                 answer = await self._redis.xread({stream: last}, block=block, count=1000)
-                if answer:  # what was read is not needed again
-                    last = answer[0][1][-1][0]
+                if kept and (not answer or kept >= _TRIMMED_AT):  # what was read is not needed again
                     await self._redis.xtrim(stream, minid=last, approximate=False)
+                    kept = 0
             for _, entries in answer or []:
+                last, kept = entries[-1][0], kept + len(entries)
                 for _, fields in entries:
-                    yield fields["job"]
+                    yield Reply(fields["job"], _state(fields))
             yield None
             block = block_ms
+
+
+def _state(reply: dict[str, str]) -> JobState | None:
+    if "view" not in reply:
+        return None
+    return JobState(reply["job"], reply["status"], _with_certificate(reply["view"], reply["certificate"]))
 
 
 def _with_certificate(view: str, certificate: str) -> str:

@@ -22,6 +22,7 @@ from smoothgen.contracts import FINISHED, JobResult, JobSpec, JobView, ModelCard
 from smoothgen.queue import keys
 from smoothgen.queue.coalesce import Coalescer
 from smoothgen.queue.connection import redis_errors
+from smoothgen.queue.covers import CoversQueue
 from smoothgen.queue.ending import end
 from smoothgen.queue.scripts import ADVANCE, OPEN, PULSE, STORE, TAKE
 
@@ -78,6 +79,7 @@ class WorkQueue:
     def __init__(self, redis: Redis, worker_id: str, *, lease_s: float = keys.LEASE_S) -> None:
         self._redis = redis
         self._scripts = Coalescer(redis)
+        self.covers = CoversQueue(redis)
         self.worker_id = worker_id
         self.lease_s = lease_s
         self._cards: list[ModelCard] = []
@@ -324,7 +326,8 @@ class WorkQueue:
     ) -> bool:
         """Store the result and acknowledge the piece that led to it; False if the job had ended before."""
         drawn = result.usage.overhead
-        view = JobView(
+        # Its parts were validated when they were made.
+        view = JobView.model_construct(
             id=spec.id,
             status="succeeded",
             progress=Progress(done=drawn, total=drawn),
@@ -340,6 +343,7 @@ class WorkQueue:
             sheet=_base64(sheet),
             fleet_bin=fleet_bin,
             piece=_piece(claim),
+            asked=_asked(spec),
         )
 
     async def fail(self, claim: Claim, model: ModelRef, problem: Problem, *, fleet_bin: str = "") -> bool:
@@ -398,6 +402,15 @@ class WorkQueue:
         except ResponseError as error:
             if "BUSYGROUP" not in str(error):
                 raise
+
+
+def _asked(spec: JobSpec) -> str:
+    """What is kept of a request beside its certificate, where that is less than its spec: not the seed image."""
+    if getattr(spec.parameters, "image", None) is None:
+        return ""
+    parameters = spec.parameters.model_copy(update={"image": None, "strength": None})
+    request = spec.request.model_copy(update={"parameters": {}})
+    return spec.model_copy(update={"parameters": parameters, "request": request}).model_dump_json()
 
 
 def _piece(claim: Claim | None) -> tuple[str, str]:

@@ -446,7 +446,7 @@ def test_a_client_that_loses_patience_leaves_the_job_alone(lab: Lab) -> None:
 
 def ended_in_order(worker: Worker) -> list[str]:
     lines = (json.loads(line) for line in worker.log.splitlines() if line.startswith("{"))
-    return [line["job"] for line in lines if line["event"] == "job_ended"]
+    return [job for line in lines if line["event"] == "jobs_ended" for job in line["jobs"]]
 
 
 @pytest.mark.parametrize(("urgent", "patient"), [("high", "normal"), ("high", "low"), ("normal", "low")])

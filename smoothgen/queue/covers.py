@@ -1,0 +1,79 @@
+"""Asking a worker to compare prompts with a certificate: a call and its reply, at most once.
+
+Unlike a job, a call is not work that was accepted: its client waits for it, and asks again where nothing comes. So a
+worker takes it off the list at once, and one that dies with it leaves a gateway that gives up at the call's deadline.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from pydantic import TypeAdapter
+from redis.asyncio import Redis
+
+from smoothgen.contracts import CoversCall, CoversReply, JobSpec
+from smoothgen.errors import NoWorker, Overloaded
+from smoothgen.queue import keys
+from smoothgen.queue.connection import redis_errors
+
+_REPLY: TypeAdapter[CoversReply] = TypeAdapter(CoversReply)
+_RETRY_FULL_S = 5
+
+
+class CoversQueue:
+    """Calls and replies in Redis. Every method raises QueueUnavailable when Redis cannot be reached."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+
+    async def ask(self, call: CoversCall) -> None:
+        """Put a call before the workers of its model; the gateway is told on its reply stream when it is answered.
+
+        Raises NoWorker where no worker serves the model, Overloaded where too many calls wait.
+        """
+        waiting, text = keys.covers_calls(call.model), call.model_dump_json()
+        async with redis_errors():
+            if not await self._redis.zcount(keys.workers(call.model), time.time(), "+inf"):
+                raise NoWorker(
+                    f"no worker serves model {call.model!r} now, and comparing prompts needs one to embed them; ask "
+                    "again when one has started"
+                )
+            async with self._redis.pipeline() as pipeline:
+                pipeline.rpush(waiting, text)
+                pipeline.expire(waiting, keys.COVERS_TTL_S)
+                length, _ = await pipeline.execute()
+            if length > keys.COVERS_WAITING:
+                await self._redis.lrem(waiting, -1, text)
+                raise Overloaded(
+                    f"{length - 1} comparisons wait for the workers of model {call.model!r}, and "
+                    f"{keys.COVERS_WAITING} is the limit; ask again in {_RETRY_FULL_S} s",
+                    retry_after_s=_RETRY_FULL_S,
+                )
+
+    async def reply(self, call_id: str) -> CoversReply | None:
+        """The reply to a call, None where there is none yet."""
+        async with redis_errors():
+            found = await self._redis.get(keys.covers_reply(call_id))
+        return None if found is None else _REPLY.validate_json(found)
+
+    async def take(self, models: Sequence[str], *, block_s: float) -> CoversCall | None:
+        """The next call for one of these models, waiting so long for it."""
+        async with redis_errors():
+            found = await self._redis.blpop([keys.covers_calls(model) for model in models], timeout=block_s)
+        return None if found is None else CoversCall.model_validate_json(found[1])
+
+    async def material(self, certificate_id: str) -> tuple[str, JobSpec] | None:
+        """A certificate's JSON and the request it answers; None where one of them is not kept here."""
+        async with redis_errors():
+            document, asked = await self._redis.mget(keys.certificate(certificate_id), keys.asked(certificate_id))
+        return None if document is None or asked is None else (document, JobSpec.model_validate_json(asked))
+
+    async def answer(self, call: CoversCall, reply: CoversReply) -> None:
+        """Store the reply for a short while and tell the gateway that asked."""
+        replies = keys.replies(call.gateway)
+        async with redis_errors(), self._redis.pipeline() as pipeline:
+            pipeline.set(keys.covers_reply(call.id), reply.model_dump_json(exclude_none=True), ex=keys.COVERS_TTL_S)
+            pipeline.xadd(replies, {"job": call.id}, maxlen=keys.REPLIES_KEPT, approximate=True)
+            pipeline.expire(replies, keys.WATCH_TTL_S)
+            await pipeline.execute()
