@@ -1,4 +1,4 @@
-"""The command line: `smoothgen serve | worker | generate | verify | calibrate | models | demo`."""
+"""The command line: `smoothgen --help` lists its commands."""
 
 from smoothgen.cli.main import main
 

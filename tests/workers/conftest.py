@@ -3,16 +3,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from diffusers import StableDiffusionPipeline
 
-from tests.workers import tiny
+from tests.workers import tiny, tiny_diffusion
+from tests.workers.settings import CPU
 from workers.features import FeatureMap
 from workers.generators import Generator, load_generator
+from workers.generators.diffusion import DiffusionModel
 from workers.generators.language import LanguageModel
 from workers.generators.sources import load_language_model
 from workers.served import Encoders
-from workers.settings import Settings
-
-CPU = Settings(device="cpu")
 
 
 @pytest.fixture(scope="session")
@@ -44,3 +44,18 @@ def smollm2() -> Generator:
 @pytest.fixture(scope="session")
 def sentence_encoder() -> FeatureMap:
     return Encoders(CPU).sentence
+
+
+@pytest.fixture(scope="session")
+def pipeline_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_diffusion.save(tmp_path_factory.mktemp("pipeline"))
+
+
+@pytest.fixture(scope="session")
+def picture_model(pipeline_folder: Path) -> DiffusionModel:
+    return tiny_diffusion.load(pipeline_folder)
+
+
+@pytest.fixture(scope="session")
+def bare_pipeline(pipeline_folder: Path) -> StableDiffusionPipeline:
+    return tiny_diffusion.bare(pipeline_folder)

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from smoothgen.contracts import Absolute, Calibration, TextParameters
 from smoothgen.errors import InvalidBudget
 from smoothgen.noise import Seed
-from tests.workers.conftest import CPU
 from tests.workers.jobs import Measures, Recorded
+from tests.workers.settings import CPU
 from workers.calibrate import calibrate, main
 from workers.calibrations import load_calibrations, save_calibrations
 from workers.distances import output_metric

@@ -170,7 +170,7 @@ def test_chat_without_a_template_is_refused(gpt2: LanguageModel):
 
 def test_a_template_that_repeats_the_prompt_is_refused(llama_folder, tmp_path):
     # The second copy would reach the network without noise.
-    from tests.workers.conftest import CPU
+    from tests.workers.settings import CPU
     from workers.generators.sources import load_language_model
 
     echo = "{% for m in messages %}{{ m['content'] }} again: {{ m['content'] }}{% endfor %}"

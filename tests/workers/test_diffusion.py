@@ -26,21 +26,6 @@ ON_EMBEDDING = Smoothing("embedding", 0.5, COMMON)
 PROMPT, NEGATIVE = "a red ab", "blurred"
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny.save(tmp_path_factory.mktemp("pipeline"))
-
-
-@pytest.fixture(scope="module")
-def model(folder: Path) -> DiffusionModel:
-    return tiny.load(folder)
-
-
-@pytest.fixture(scope="module")
-def plain(folder: Path) -> StableDiffusionPipeline:
-    return tiny.bare(folder)
-
-
 def fresh(count: int) -> list[Draw]:
     return [Draw(SEED, Stream.GENERATOR, k) for k in range(count)]
 
@@ -60,16 +45,18 @@ def pixels(outputs: list) -> np.ndarray:
     return np.stack([output.pixels for output in outputs])
 
 
-def drawn_by(plain: StableDiffusionPipeline, **asked) -> np.ndarray:
+def drawn_by(bare_pipeline: StableDiffusionPipeline, **asked) -> np.ndarray:
     """What a script with this pipeline would save as 8-bit pictures."""
     with torch.inference_mode():
-        found = plain(output_type="np", num_inference_steps=3, **asked).images
+        found = bare_pipeline(output_type="np", num_inference_steps=3, **asked).images
     return (found * 255).round().astype(np.uint8)
 
 
-def test_x_is_the_whole_block_of_prompt_embeddings(model: DiffusionModel, plain: StableDiffusionPipeline):
-    condition = model.condition(PROMPT, tiny.parameters(), ON_EMBEDDING)
-    block, _ = plain.encode_prompt(PROMPT, "cpu", 1, False)
+def test_x_is_the_whole_block_of_prompt_embeddings(
+    picture_model: DiffusionModel, bare_pipeline: StableDiffusionPipeline
+):
+    condition = picture_model.condition(PROMPT, tiny.parameters(), ON_EMBEDDING)
+    block, _ = bare_pipeline.encode_prompt(PROMPT, "cpu", 1, False)
     assert condition.embedding.shape == (tiny.LONGEST, tiny.WIDTH)
     assert np.array_equal(condition.embedding, block[0].detach().numpy())
     assert condition.embedding.dtype == np.float32
@@ -78,29 +65,29 @@ def test_x_is_the_whole_block_of_prompt_embeddings(model: DiffusionModel, plain:
 @pytest.mark.parametrize("guidance", [5.0, 1.0], ids=["guided", "unguided"])
 @pytest.mark.parametrize("negative", [None, NEGATIVE])
 def test_without_noise_it_is_the_bare_pipeline(
-    model: DiffusionModel, plain: StableDiffusionPipeline, negative: str | None, guidance: float
+    picture_model: DiffusionModel, bare_pipeline: StableDiffusionPipeline, negative: str | None, guidance: float
 ):
     asked = tiny.parameters(guidance_scale=guidance, negative_prompt=negative)
-    condition, draws = model.condition(PROMPT, asked, ON_EMBEDDING), fresh(1)
-    served = model.generate(condition, 0 * noise_on(condition, 1), draws, asked)
+    condition, draws = picture_model.condition(PROMPT, asked, ON_EMBEDDING), fresh(1)
+    served = picture_model.generate(condition, 0 * noise_on(condition, 1), draws, asked)
     expected = drawn_by(
-        plain, prompt=PROMPT, negative_prompt=negative, latents=latents_of(draws), guidance_scale=guidance
+        bare_pipeline, prompt=PROMPT, negative_prompt=negative, latents=latents_of(draws), guidance_scale=guidance
     )
     assert np.array_equal(pixels(served), expected)
 
 
 def test_the_noise_is_on_the_prompt_and_not_on_the_unconditional_half(
-    model: DiffusionModel, plain: StableDiffusionPipeline
+    picture_model: DiffusionModel, bare_pipeline: StableDiffusionPipeline
 ):
     asked = tiny.parameters(negative_prompt=NEGATIVE)
-    condition, draws = model.condition(PROMPT, asked, ON_EMBEDDING), fresh(4)
+    condition, draws = picture_model.condition(PROMPT, asked, ON_EMBEDDING), fresh(4)
     noise = noise_on(condition, 4)
-    clean = plain.encode_prompt(PROMPT, "cpu", 1, True, negative_prompt=NEGATIVE)
+    clean = bare_pipeline.encode_prompt(PROMPT, "cpu", 1, True, negative_prompt=NEGATIVE)
     block, negative = (embedding.detach() for embedding in clean)
     noisy = (block.double() + torch.from_numpy(noise)).float()
     expected = {
         where: drawn_by(
-            plain,
+            bare_pipeline,
             prompt_embeds=noisy,
             negative_prompt_embeds=unconditional,
             latents=latents_of(draws),
@@ -111,56 +98,56 @@ def test_the_noise_is_on_the_prompt_and_not_on_the_unconditional_half(
             ("both", (negative.double() + torch.from_numpy(noise)).float()),
         ]
     }
-    served = pixels(model.generate(condition, noise, draws, asked))
+    served = pixels(picture_model.generate(condition, noise, draws, asked))
     assert np.array_equal(served, expected["prompt"])
     assert not np.array_equal(served, expected["both"])
 
 
-def test_noise_changes_the_picture(model: DiffusionModel):
+def test_noise_changes_the_picture(picture_model: DiffusionModel):
     asked = tiny.parameters()
-    condition = model.condition(PROMPT, asked, ON_EMBEDDING)
-    clean, *noisy = pixels(
-        model.generate(condition, np.concatenate([0 * (n := noise_on(condition, 3))[:1], n]), [COMMON] * 4, asked)
-    ).astype(int)
+    condition = picture_model.condition(PROMPT, asked, ON_EMBEDDING)
+    noise = noise_on(condition, 3)
+    noise = np.concatenate([np.zeros_like(noise[:1]), noise])
+    clean, *noisy = pixels(picture_model.generate(condition, noise, [COMMON] * 4, asked)).astype(int)
     assert all(np.abs(picture - clean).mean() > 4 for picture in noisy)
     assert np.abs(noisy[0] - noisy[1]).mean() > 4
 
 
-def test_the_pictures_size_is_the_one_asked_for(model: DiffusionModel, plain: StableDiffusionPipeline):
+def test_the_pictures_size_is_the_one_asked_for(picture_model: DiffusionModel, bare_pipeline: StableDiffusionPipeline):
     asked = tiny.parameters(width=24, height=16)
-    condition, draws = model.condition(PROMPT, asked, ON_EMBEDDING), fresh(1)
-    [served] = pixels(model.generate(condition, 0 * noise_on(condition, 1), draws, asked))
+    condition, draws = picture_model.condition(PROMPT, asked, ON_EMBEDDING), fresh(1)
+    [served] = pixels(picture_model.generate(condition, 0 * noise_on(condition, 1), draws, asked))
     latent = normals(SEED, Stream.GENERATOR, 0, 4 * 8 * 12).reshape(1, 4, 8, 12)
     expected = drawn_by(
-        plain, prompt=PROMPT, latents=torch.from_numpy(latent).float(), width=24, height=16, guidance_scale=5.0
+        bare_pipeline, prompt=PROMPT, latents=torch.from_numpy(latent).float(), width=24, height=16, guidance_scale=5.0
     )
     assert served.shape == (16, 24, 3)
     assert np.array_equal(served, expected[0])
 
 
 @pytest.mark.parametrize("scheduler", ["DDIMScheduler", "EulerAncestralDiscreteScheduler"])
-def test_equal_draws_are_equal_pictures(model: DiffusionModel, scheduler: str):
+def test_equal_draws_are_equal_pictures(picture_model: DiffusionModel, scheduler: str):
     asked = tiny.parameters(scheduler=scheduler)
-    condition = model.condition(PROMPT, asked, ON_EMBEDDING)
+    condition = picture_model.condition(PROMPT, asked, ON_EMBEDDING)
     same = np.repeat(noise_on(condition, 1), 3, axis=0)
-    shared = pixels(model.generate(condition, same, [COMMON] * 3, asked)).astype(int)
+    shared = pixels(picture_model.generate(condition, same, [COMMON] * 3, asked)).astype(int)
     assert (shared == shared[0]).all()
-    assert np.array_equal(shared, pixels(model.generate(condition, same, [COMMON] * 3, asked)))
-    own = pixels(model.generate(condition, same, fresh(3), asked)).astype(int)
+    assert np.array_equal(shared, pixels(picture_model.generate(condition, same, [COMMON] * 3, asked)))
+    own = pixels(picture_model.generate(condition, same, fresh(3), asked)).astype(int)
     assert np.abs(own[0] - own[1]).mean() > 4
 
 
-def test_a_stochastic_scheduler_draws_by_the_samples_own_place(model: DiffusionModel):
+def test_a_stochastic_scheduler_draws_by_the_samples_own_place(picture_model: DiffusionModel):
     # The same latent, so only what the scheduler adds can differ.
     asked = tiny.parameters(scheduler="DDPMScheduler", image=tiny.seed_image(), num_inference_steps=4)
-    condition = model.condition(PROMPT, asked, Smoothing("img2img", None, COMMON))
+    condition = picture_model.condition(PROMPT, asked, Smoothing("img2img", None, COMMON))
     same = np.repeat(noise_on(condition, 1), 2, axis=0)
-    one, other = pixels(model.generate(condition, same, fresh(2), asked)).astype(int)
+    one, other = pixels(picture_model.generate(condition, same, fresh(2), asked)).astype(int)
     assert np.abs(one - other).mean() > 4
 
 
 @pytest.mark.parametrize("randomness", ["common", "fresh"])
-def test_a_job_shares_the_pipelines_randomness_or_draws_it_anew(model: DiffusionModel, randomness: str):
+def test_a_job_shares_the_pipelines_randomness_or_draws_it_anew(picture_model: DiffusionModel, randomness: str):
     seen: list[Draw] = []
 
     class Watched(Recorded):
@@ -169,7 +156,7 @@ def test_a_job_shares_the_pipelines_randomness_or_draws_it_anew(model: Diffusion
             return super().generate(condition, noise, draws, parameters)
 
     asked = tiny.parameters()
-    result = tiny.run(tiny.spec(asked, randomness=randomness), Watched(model))
+    result = tiny.run(tiny.spec(asked, randomness=randomness), Watched(picture_model))
     assert len(seen) == 11
     assert len(set(seen)) == (1 if randomness == "common" else 11)
     assert result.certificate is not None
@@ -177,19 +164,19 @@ def test_a_job_shares_the_pipelines_randomness_or_draws_it_anew(model: Diffusion
 
 
 @pytest.mark.parametrize("field", ["prompt", "negative prompt"])
-def test_a_text_beyond_the_encoders_window_is_refused(model: DiffusionModel, field: str):
+def test_a_text_beyond_the_encoders_window_is_refused(picture_model: DiffusionModel, field: str):
     # A silent cut would certify a picture of another prompt.
     fits, too_long = "x" * (tiny.LONGEST - 2), "x" * (tiny.LONGEST - 1)  # start and end take a token each
     if field == "prompt":
-        model.condition(fits, tiny.parameters(), ON_EMBEDDING)
+        picture_model.condition(fits, tiny.parameters(), ON_EMBEDDING)
         with pytest.raises(InvalidPrompt, match=r"the prompt has 78 tokens and the text encoder reads 77; shorten"):
-            model.condition(too_long, tiny.parameters(), ON_EMBEDDING)
+            picture_model.condition(too_long, tiny.parameters(), ON_EMBEDDING)
     else:
-        model.condition(PROMPT, tiny.parameters(negative_prompt=fits), ON_EMBEDDING)
+        picture_model.condition(PROMPT, tiny.parameters(negative_prompt=fits), ON_EMBEDDING)
         with pytest.raises(InvalidPrompt, match="negative_prompt has 78 tokens") as caught:
-            model.condition(PROMPT, tiny.parameters(negative_prompt=too_long), ON_EMBEDDING)
+            picture_model.condition(PROMPT, tiny.parameters(negative_prompt=too_long), ON_EMBEDDING)
         assert caught.value.field == "parameters.negative_prompt"
-    assert model.longest_prompt_tokens == tiny.LONGEST
+    assert picture_model.longest_prompt_tokens == tiny.LONGEST
 
 
 @pytest.mark.parametrize(
@@ -205,7 +192,7 @@ def test_a_text_beyond_the_encoders_window_is_refused(model: DiffusionModel, fie
     ],
 )
 def test_what_is_attacked_and_what_is_held_fixed_stand_in_the_certificate(
-    model: DiffusionModel,
+    picture_model: DiffusionModel,
     mechanism: str,
     image: bool,
     negative: str | None,
@@ -214,11 +201,11 @@ def test_what_is_attacked_and_what_is_held_fixed_stand_in_the_certificate(
 ):
     asked = tiny.parameters(negative_prompt=negative, **({"image": tiny.seed_image()} if image else {}))
     sigma = None if mechanism == "img2img" else 0.5
-    condition = model.condition(PROMPT, asked, Smoothing(mechanism, sigma, COMMON))
+    condition = picture_model.condition(PROMPT, asked, Smoothing(mechanism, sigma, COMMON))
     assert condition.attack_on.startswith(attack_on)
     assert condition.held_fixed == held_fixed
     assert condition.random
-    certificate = tiny.run(tiny.spec(asked, mechanism=mechanism, sigma=sigma), model).certificate
+    certificate = tiny.run(tiny.spec(asked, mechanism=mechanism, sigma=sigma), picture_model).certificate
     assert certificate is not None
     threat = certificate["threat"]
     assert threat["attack_on"] == condition.attack_on
@@ -229,39 +216,39 @@ def test_what_is_attacked_and_what_is_held_fixed_stand_in_the_certificate(
     assert verify(certificate).valid
 
 
-def test_the_certificate_holds_the_seed_images_digest_and_not_the_image(model: DiffusionModel):
+def test_the_certificate_holds_the_seed_images_digest_and_not_the_image(picture_model: DiffusionModel):
     asked = tiny.parameters(image=tiny.seed_image())
-    certificate = tiny.run(tiny.spec(asked), model).certificate
+    certificate = tiny.run(tiny.spec(asked), picture_model).certificate
     assert certificate is not None
     assert certificate["request"]["parameters"]["image"].startswith("sha256:")
     assert tiny.seed_image() not in str(certificate)
 
 
-def test_an_unknown_mechanism_and_a_missing_seed_image_are_refused(model: DiffusionModel):
+def test_an_unknown_mechanism_and_a_missing_seed_image_are_refused(picture_model: DiffusionModel):
     with pytest.raises(UnknownName, match="'blur'; known: embedding, embedding-per-step, img2img, latent-schedule"):
-        model.condition(PROMPT, tiny.parameters(), Smoothing("blur", 0.5, COMMON))
+        picture_model.condition(PROMPT, tiny.parameters(), Smoothing("blur", 0.5, COMMON))
     with pytest.raises(InvalidParameters, match=r"send parameters\.image"):
-        model.condition(PROMPT, tiny.parameters(), Smoothing("img2img", None, COMMON))
+        picture_model.condition(PROMPT, tiny.parameters(), Smoothing("img2img", None, COMMON))
 
 
-def test_a_text_models_parameters_and_ones_with_gaps_are_refused(model: DiffusionModel):
+def test_a_text_models_parameters_and_ones_with_gaps_are_refused(picture_model: DiffusionModel):
     for wrong in (TextParameters(), tiny.parameters().model_copy(update={"scheduler": None})):
         with pytest.raises(InvalidParameters, match="takes image parameters with num_inference_steps"):
-            model.condition(PROMPT, wrong, ON_EMBEDDING)
+            picture_model.condition(PROMPT, wrong, ON_EMBEDDING)
 
 
-def test_a_picture_that_is_not_finite_is_a_failed_sample_and_its_neighbours_are_not(model: DiffusionModel):
+def test_a_picture_that_is_not_finite_is_a_failed_sample_and_its_neighbours_are_not(picture_model: DiffusionModel):
     asked = tiny.parameters()
-    condition = model.condition(PROMPT, asked, ON_EMBEDDING)
+    condition = picture_model.condition(PROMPT, asked, ON_EMBEDDING)
     noise = noise_on(condition, 4)
-    whole = pixels(model.generate(condition, noise, fresh(4), asked))
+    whole = pixels(picture_model.generate(condition, noise, fresh(4), asked))
     noise[2, 5, 7] = np.nan
-    outputs = model.generate(condition, noise, fresh(4), asked)
+    outputs = picture_model.generate(condition, noise, fresh(4), asked)
     assert outputs.pop(2) == Failure("the picture's pixels were not finite")
     assert np.array_equal(pixels(outputs), np.delete(whole, 2, axis=0))
 
 
-def test_failed_pictures_count_as_the_worst_distance(model: DiffusionModel):
+def test_failed_pictures_count_as_the_worst_distance(picture_model: DiffusionModel):
     class Spoiled(Recorded):
         """Fails for the certification samples 1 and 6."""
 
@@ -271,7 +258,7 @@ def test_failed_pictures_count_as_the_worst_distance(model: DiffusionModel):
             return super().generate(condition, noise, draws, parameters)
 
     job = tiny.spec(tiny.parameters(), randomness="fresh", samples=40)
-    certificate, whole = (tiny.run(job, g).certificate for g in (Spoiled(model), model))
+    certificate, whole = (tiny.run(job, g).certificate for g in (Spoiled(picture_model), picture_model))
     assert certificate is not None
     assert whole is not None
     distances, others = (from_document(c).evidence.distances for c in (certificate, whole))
@@ -292,10 +279,10 @@ def test_broken_weights_fail_with_one_clear_line(tmp_path: Path, part: str, valu
         tiny.run(tiny.spec(tiny.parameters()), broken)
 
 
-def test_out_of_memory_splits_the_batch_and_the_certificate_is_the_same(model: DiffusionModel):
+def test_out_of_memory_splits_the_batch_and_the_certificate_is_the_same(picture_model: DiffusionModel):
     job = tiny.spec(tiny.parameters(), selection_samples=4)
-    tight = Recorded(model, fails=lambda batch: MemoryError("too much") if batch > 5 else None)
-    whole, split = Recorded(model), tight
+    tight = Recorded(picture_model, fails=lambda batch: MemoryError("too much") if batch > 5 else None)
+    whole, split = Recorded(picture_model), tight
     certificate = tiny.run(job, split).certificate
     assert tight.batches == [4, 8, 4, 4]
     assert certificate == tiny.run(job, whole, batch_size=4).certificate

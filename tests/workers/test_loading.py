@@ -15,8 +15,8 @@ from transformers import GenerationConfig, T5Config, T5ForConditionalGeneration
 from smoothgen.contracts import TextParameters
 from smoothgen.errors import InvalidParameters, UnknownName
 from tests.workers import tiny
-from tests.workers.conftest import CPU
 from tests.workers.jobs import ON_EMBEDDING
+from tests.workers.settings import CPU
 from tests.workers.tiny_gguf import write_gguf
 from workers.generators import Text
 from workers.generators.language import LanguageModel

@@ -19,7 +19,7 @@ from PIL import Image
 from smoothgen.certificates import from_document, verify
 from smoothgen.errors import GenerationFailed, UnknownName
 from tests.workers import tiny_diffusion as tiny
-from tests.workers.conftest import CPU
+from tests.workers.settings import CPU
 from workers.distances import output_metric
 from workers.distances.capped import Capped
 from workers.distances.chord import FEATURE_CHORD, Chord

@@ -20,7 +20,7 @@ from transformers import (
 from smoothgen.certificates import verify
 from smoothgen.errors import UnknownName
 from tests.workers import tiny_diffusion as tiny
-from tests.workers.conftest import CPU
+from tests.workers.settings import CPU
 from workers.distances import output_metric
 from workers.features.vision_encoder import VisionEncoder
 from workers.served import Encoders, ServedModel

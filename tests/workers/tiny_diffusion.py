@@ -16,8 +16,8 @@ from tokenizers.pre_tokenizers import ByteLevel
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from smoothgen.contracts import GenerateRequest, ImageParameters, JobResult, JobSpec
-from tests.workers.conftest import CPU
 from tests.workers.jobs import SEED, Silent
+from tests.workers.settings import CPU
 from workers.batches import Batcher
 from workers.distances import OutputMetric
 from workers.distances.pixels import PixelRmse
