@@ -96,7 +96,8 @@ class Waiting:
         """Wait for news, the timeout, or the gateway's own end."""
         if not self._released:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(expected.news.wait(), timeout_s)
+                async with asyncio.timeout(timeout_s):  # wait_for would start a task for each
+                    await expected.news.wait()
 
     async def _read_forever(self) -> None:
         while not self._released:  # a Redis client may swallow the cancellation that ends this task

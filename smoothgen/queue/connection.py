@@ -15,7 +15,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from smoothgen.errors import QueueUnavailable
 
 _CONNECT_TIMEOUT_S = 2.0
-_ANSWER_TIMEOUT_S = 5.0  # longer than any BLOCK used with it
+ANSWER_TIMEOUT_S = 5.0  # longer than any BLOCK used with it
 _RETRY_PAUSE_S = 0.05
 _REFUSALS = ("MISCONF", "NOREPLICAS", "UNBLOCKED", "BUSY ")
 """Answers of a Redis whose disk is full, whose replicas are gone, which lost the stream waited on, which is busy."""
@@ -27,7 +27,7 @@ def connect(url: str) -> Redis:
         url,
         decode_responses=True,
         socket_connect_timeout=_CONNECT_TIMEOUT_S,
-        socket_timeout=_ANSWER_TIMEOUT_S,
+        socket_timeout=ANSWER_TIMEOUT_S,
         health_check_interval=15,
         # Once, and never after a timeout: a pooled connection may be of a server that was restarted. Every call of ours
         # may be repeated, and who waits longer decides that for itself; the library's default waits for seconds.
