@@ -106,9 +106,10 @@ class Waiting:
                     if not self._connected:
                         self._connected = True
                         self._wake_all()  # a reply may have been missed while Redis was away
-                    for expected in () if reply is None else self._waiting.get(reply.job_id, ()):
-                        expected.state = reply.state
-                        expected.news.set()
+                    if reply is not None:
+                        for expected in self._waiting.get(reply.job_id, set()):
+                            expected.state = reply.state
+                            expected.news.set()
             except QueueUnavailable as error:
                 structlog.get_logger().warning("replies_lost", detail=str(error))
             except Exception:  # a dead reader would leave every waiting client hanging
