@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo serve test check chaos bench bench-load train format clean
+.PHONY: help install demo serve test check chaos bench bench-load train train-lipschitz format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -49,6 +49,8 @@ bench: install ## speed and memory, as ratios against a baseline of the same run
 	$(BIN)/python -m benchmarks.image_speed
 	$(BIN)/python -m benchmarks.image_quality
 	$(BIN)/python -m benchmarks.image_radius
+	$(BIN)/python -m benchmarks.lipschitz
+	$(BIN)/python -m benchmarks.coverage
 	$(BIN)/python -m benchmarks.savings
 	$(BIN)/python -m benchmarks.fleet
 	$(BIN)/python -m benchmarks.scaling
@@ -59,6 +61,9 @@ bench-load: install ## requests a second, latency and CPU against LitServe and B
 
 train: install ## train the shipped picture model again, from Debian's dataset-fashion-mnist and wordnet-base
 	$(BIN)/python -m workers.training --output fashion-32
+
+train-lipschitz: install ## train the picture model with a proven Lipschitz constant again, three minutes on one core
+	$(BIN)/python -m workers.training.lipschitz --output fashion-lipschitz-32
 
 clean: ## forget the virtual environment and local state
 	rm -rf $(VENV) state demo

@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from fastapi import HTTPException, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ValidationError
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import problem_response
 from smoothgen.contracts import Problem
 
+Kind = TypeVar("Kind", bound=BaseModel)
 _DISCARD_LIMIT = 64 * 1024 * 1024
 """A refused body is read and dropped up to here, so that the client sees the answer and not a broken pipe."""
 
@@ -100,6 +103,18 @@ async def read_json(request: Request) -> Any:
         return value
     except (ValueError, RecursionError) as error:
         raise HTTPException(400, f"the body is not JSON: {error}; send one JSON object") from error
+
+
+async def read_contract(request: Request, contract: type[Kind]) -> Kind:
+    """The body as one of the wire contracts. Raises HTTPException as `read_json`, RequestValidationError."""
+    body = await read_json(request)
+    if body is None:
+        raise RequestValidationError([{"type": "missing", "loc": ("body",), "msg": "", "input": None}])
+    try:
+        return contract.model_validate(body)
+    except ValidationError as error:
+        found = [{**e, "loc": ("body", *e["loc"])} for e in error.errors(include_url=False)]
+        raise RequestValidationError(found, body=body) from error
 
 
 def _require_whole_characters(value: Any) -> None:

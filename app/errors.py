@@ -13,7 +13,16 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from smoothgen.contracts import FieldError, Problem
-from smoothgen.errors import Conflict, InvalidInput, NotFound, Overloaded, QueueUnavailable, SmoothGenError
+from smoothgen.errors import (
+    Conflict,
+    InvalidInput,
+    NoAnswer,
+    NotFound,
+    NoWorker,
+    Overloaded,
+    QueueUnavailable,
+    SmoothGenError,
+)
 
 PROBLEM_JSON = "application/problem+json"
 _LONGEST_VALUE = 120
@@ -28,6 +37,8 @@ _TABLE: tuple[tuple[type[SmoothGenError], int, str, str, Mapping[str, str]], ...
         "The queue cannot be reached",
         {"Retry-After": "2"},
     ),
+    (NoWorker, 503, "no-worker", "No worker serves this model now", {"Retry-After": "30"}),
+    (NoAnswer, 504, "no-answer", "No worker answered in time", {"Retry-After": "10"}),
     (Overloaded, 429, "overloaded", "More work waits than the server takes", {}),
     (InvalidInput, 422, "invalid-request", "The request cannot be served as written", {}),
 )

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 import uuid
 
-from app.planning_images import EMBEDDING, IMG2IMG, plan_image
+from app.planning_images import EMBEDDING, EMBEDDING_SHAPED, IMG2IMG, plan_image
+from app.planning_synonyms import plan_partition, pooled_mechanism
 from smoothgen.certificates.bands import LEAST_ALPHA
 from smoothgen.certificates.rounding import complement
 from smoothgen.contracts import (
@@ -19,13 +20,14 @@ from smoothgen.contracts import (
     Metric,
     MetricCard,
     ModelCard,
+    PartitionCard,
+    Robustness,
     VisionChord,
     metric_with_defaults,
     read_parameters,
 )
 from smoothgen.errors import InvalidAlpha, InvalidBudget, InvalidInput, InvalidTolerance, UnknownName
 from smoothgen.labels import extractor
-from smoothgen.mechanisms import Gaussian
 from smoothgen.noise import Seed
 
 _DEFAULT_TOLERANCE = 0.1  # of the metric's diameter
@@ -36,6 +38,17 @@ def plan(request: GenerateRequest, card: ModelCard, *, max_samples: int) -> JobS
     """Decide σ, metric, tolerance and seed. Raises InvalidInput naming the field, the value and the remedy,
     and pydantic.ValidationError for parameters the model's modality does not know."""
     robustness = request.robustness
+    if robustness.mechanism == EMBEDDING_SHAPED and EMBEDDING_SHAPED not in card.mechanisms:
+        why = (
+            "a language model's prompts have one block of numbers a token, so no one shape fits them"
+            if card.modality == "text"
+            else "learn one with `smoothgen calibrate --shape`, and start its worker again"
+        )
+        raise InvalidInput(
+            f"mechanism {EMBEDDING_SHAPED!r} needs a noise shape, and model {card.id!r} has none: {why}; it offers "
+            f"{', '.join(card.mechanisms)}",
+            field="robustness.mechanism",
+        )
     if robustness.mechanism not in card.mechanisms:
         raise UnknownName("mechanism", robustness.mechanism, card.mechanisms, field="robustness.mechanism")
     if robustness.samples > max_samples:
@@ -51,6 +64,8 @@ def plan(request: GenerateRequest, card: ModelCard, *, max_samples: int) -> JobS
     parameters = read_parameters(card.modality, request.parameters)
     if isinstance(parameters, ImageParameters):
         parameters = plan_image(parameters, robustness, card)
+    _require_probed_embedding(robustness)
+    partition = plan_partition(robustness, card)
     metric, metric_card = _metric(request, card)
     sigma = _sigma(request, card, metric_card)
     seed = Seed.fresh() if request.seed is None else Seed.from_client(request.seed)
@@ -64,12 +79,18 @@ def plan(request: GenerateRequest, card: ModelCard, *, max_samples: int) -> JobS
         seed=str(seed),
         seed_origin=seed.origin,
         submitted_ms=int(time.time() * 1000),
-        pool=_pool(request, card, metric, metric_card, sigma) if robustness.tier == "fleet" else None,
+        pool=_pool(request, card, metric, metric_card, sigma, partition) if robustness.tier == "fleet" else None,
+        partition=None if partition is None else partition.digest,
     )
 
 
 def _pool(
-    request: GenerateRequest, card: ModelCard, metric: Metric, metric_card: MetricCard, sigma: float | None
+    request: GenerateRequest,
+    card: ModelCard,
+    metric: Metric,
+    metric_card: MetricCard,
+    sigma: float | None,
+    partition: PartitionCard | None,
 ) -> FleetPool:
     """The requests this one's distance may be averaged with: one model, one noise, one metric."""
     robustness = request.robustness
@@ -88,7 +109,7 @@ def _pool(
     return FleetPool(
         model=card.id,
         digest=card.digest,
-        mechanism=Gaussian(sigma).to_dict(),
+        mechanism=pooled_mechanism(sigma, partition).to_dict(),
         metric=metric.model_dump(mode="json", exclude_none=True),
         # A hair more than the metric's: a served output's features are rounded when they become the centre.
         diameter=_diameter(metric, metric_card) * _CENTRE_SLACK,
@@ -138,6 +159,22 @@ def _sigma(request: GenerateRequest, card: ModelCard, metric: MetricCard) -> flo
             field="robustness.budget",
         )
     return sigma
+
+
+def _require_probed_embedding(robustness: Robustness) -> None:
+    """Raises InvalidInput where sensitivity would be probed elsewhere than on the prompt embedding."""
+    if robustness.mechanism == EMBEDDING:
+        return
+    for name, asked in (
+        ("adapt", robustness.adapt == "prompt"),
+        ("lipschitz_estimate", robustness.lipschitz_estimate is not False),
+    ):
+        if asked:
+            raise InvalidInput(
+                f"{name}={getattr(robustness, name)!r} probes the prompt embedding with equal noise on all of it, and "
+                f"mechanism {robustness.mechanism!r} noises otherwise; use mechanism {EMBEDDING!r}, or leave {name} out",
+                field=f"robustness.{name}",
+            )
 
 
 def _diameter(metric: Metric, card: MetricCard) -> float:

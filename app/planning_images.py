@@ -9,6 +9,7 @@ from smoothgen.errors import InvalidInput, InvalidParameters, UnknownName
 from smoothgen.images import decode_image
 
 EMBEDDING: Final = "embedding"
+EMBEDDING_SHAPED: Final = "embedding-shaped"
 IMG2IMG: Final = "img2img"
 LATENT_SCHEDULE: Final = "latent-schedule"
 

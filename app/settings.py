@@ -28,4 +28,6 @@ class Settings(BaseSettings):
     max_certificate_bytes: int = 32 * 1024 * 1024
     default_wait_s: float = 30.0
     max_wait_s: float = 120.0
+    covers_wait_s: float = Field(default=30.0, gt=0)
+    """How long a comparison of prompts waits for a worker."""
     log_format: Literal["json", "console"] = "json"

@@ -20,19 +20,31 @@ if TYPE_CHECKING:
     from smoothgen.certificates import (
         Abstention,
         Certificate,
+        Lipschitz,
         LookPlan,
         Reason,
+        SigmaGrid,
+        SigmaSelection,
         Verification,
         certify,
         certify_universal,
         load_certificate,
         save_certificate,
+        select_sigma,
         universal_w1_bound,
         verify,
     )
     from smoothgen.client import AsyncClient, Client
     from smoothgen.errors import SmoothGenError
-    from smoothgen.mechanisms import ForwardDiffusion, Gaussian, GaussianPerStep, LatentSchedule, Mechanism
+    from smoothgen.mechanisms import (
+        ForwardDiffusion,
+        Gaussian,
+        GaussianPerStep,
+        LatentSchedule,
+        Mechanism,
+        Shape,
+        ShapedGaussian,
+    )
 
 __version__ = "0.1.0"
 
@@ -45,15 +57,21 @@ __all__ = [
     "Gaussian",
     "GaussianPerStep",
     "LatentSchedule",
+    "Lipschitz",
     "LookPlan",
     "Mechanism",
     "Reason",
+    "Shape",
+    "ShapedGaussian",
+    "SigmaGrid",
+    "SigmaSelection",
     "SmoothGenError",
     "Verification",
     "certify",
     "certify_universal",
     "load_certificate",
     "save_certificate",
+    "select_sigma",
     "universal_w1_bound",
     "verify",
 ]
@@ -66,6 +84,8 @@ _ROOMS = {
     "GaussianPerStep": "mechanisms",
     "LatentSchedule": "mechanisms",
     "Mechanism": "mechanisms",
+    "Shape": "mechanisms",
+    "ShapedGaussian": "mechanisms",
     "SmoothGenError": "errors",
 }
 

@@ -8,15 +8,19 @@ SmoothGenError
 │   ├── InvalidTolerance      a tolerance outside (0, diameter)
 │   ├── InvalidAlpha          a failure probability (or confidence) outside (0, 1)
 │   ├── InvalidDistances      distances that cannot be evidence
+│   ├── InvalidLipschitz      a Lipschitz constant that its factors do not prove
 │   ├── InvalidMetric         bounds or options of an output metric that contradict each other
 │   ├── InvalidSeed           a seed outside its range
 │   ├── InvalidPrompt         a prompt the model cannot take
 │   ├── InvalidParameters     generation parameters the model cannot take
+│   ├── InvalidPartition      synonym classes that are no partition of words, or not the published one
 │   ├── UnknownName           no such model, mechanism, metric …; the message lists the known ones
 │   └── InvalidCertificate    a document that is not a certificate of a version we read
 ├── NotFound                  no such job or certificate here (or no longer)
 ├── Conflict                  the request contradicts an earlier one
 ├── Overloaded                more work waits than the server takes; the message and `retry_after_s` say when to return
+├── NoWorker                  no worker serves the model a question is about
+├── NoAnswer                  a worker was asked and did not answer in time
 ├── GenerationFailed          the model gave nothing a certificate could be made from
 ├── QueueUnavailable          Redis cannot be reached
 ├── ServerUnreachable         no SmoothGen server answers at this address (raised by the client)
@@ -67,6 +71,10 @@ class InvalidDistances(InvalidInput):
     """Distances that cannot be evidence: empty, negative, or beyond their stated bound."""
 
 
+class InvalidLipschitz(InvalidInput):
+    """A Lipschitz constant that its factors do not prove."""
+
+
 class InvalidMetric(InvalidInput):
     """Bounds or options of an output metric that contradict each other."""
 
@@ -81,6 +89,10 @@ class InvalidPrompt(InvalidInput):
 
 class InvalidParameters(InvalidInput):
     """Generation parameters the model cannot take."""
+
+
+class InvalidPartition(InvalidInput):
+    """Synonym classes that are no partition of words, or not the published one."""
 
 
 class InvalidCertificate(InvalidInput):
@@ -110,6 +122,14 @@ class Overloaded(SmoothGenError):
     def __init__(self, message: str, *, retry_after_s: int) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+
+
+class NoWorker(SmoothGenError):
+    """No worker serves the model a question is about."""
+
+
+class NoAnswer(SmoothGenError):
+    """A worker was asked and did not answer in time."""
 
 
 class GenerationFailed(SmoothGenError):

@@ -42,6 +42,10 @@ class Stream(IntEnum):
     GENERATOR_SERVED = 5
     GENERATOR_COMMON = 6
     CALIBRATION = 7
+    SENSITIVITY = 8
+    TEXT_SELECTION = 9
+    TEXT_CERTIFICATION = 10
+    TEXT_SERVED = 11
 
 
 @dataclass(frozen=True)

@@ -21,11 +21,14 @@ from smoothgen.errors import SmoothGenError, UnknownName
 from smoothgen.mechanisms import Gaussian
 from smoothgen.noise import Seed, Stream
 from workers.batches import Batcher, Outputs
+from workers.calibrate_shape import calibrate_shape
 from workers.calibrations import save_calibrations
-from workers.distances import Centre, OutputMetric
-from workers.generators import Draw, Failure, Generator, Made, Smoothing, load_generator
+from workers.displacements import made_with, mean_displacement
+from workers.distances import OutputMetric
+from workers.generators import Draw, Generator, Smoothing, load_generator
 from workers.served import Encoders, ServedModel
 from workers.settings import Settings
+from workers.shapes import pairs_file, read_pairs, require_pictures, save_shape
 
 _FOLDER = Path(__file__).parent / "calibrations"
 PROMPTS = {"text": _FOLDER / "prompts.txt", "image": _FOLDER / "prompts-image.txt"}
@@ -52,7 +55,7 @@ def calibrate(
         unmoved, *moved = _outputs(generator, prompt, parameters, seed, sigmas, directions, batcher)
         for s in range(len(sigmas)):
             of_level = moved[s * probes : (s + 1) * probes]
-            displacements[:, p, s] = [_mean_displacement(metric, unmoved, of_level) for metric in metrics]
+            displacements[:, p, s] = [mean_displacement(metric, unmoved, of_level) for metric in metrics]
     return [
         Calibration(
             metric=metric.name,
@@ -85,21 +88,7 @@ def _outputs(
     unit = Gaussian(1.0).draw(seed, Stream.CALIBRATION, directions, condition.embedding.shape)
     noise = np.concatenate([np.zeros_like(unit[:1]), *(sigma * unit for sigma in sigmas)])
 
-    def generate(rows: Sequence[int]) -> Sequence[Made | Failure]:
-        return generator.generate(condition, noise[list(rows)], [draw] * len(rows), parameters)
-
-    return [output for _, batch in batcher.run(range(len(noise)), generate) for output in batch]
-
-
-def _mean_displacement(metric: OutputMetric, unmoved: Made | Failure, outputs: Outputs) -> float:
-    """Mean distance from the unmoved output; an output that failed counts as the diameter."""
-    if isinstance(unmoved, Failure):
-        return metric.diameter
-    origin: Centre = metric.choose_centre([unmoved.content])
-    contents = [o.content for o in outputs if not isinstance(o, Failure)]
-    whole = metric.distances(contents, origin) if contents else np.zeros(0)
-    failed = len(outputs) - int(np.isfinite(whole).sum())
-    return float((np.nansum(whole) + failed * metric.diameter) / len(outputs))
+    return made_with(generator, condition, noise, draw, parameters, batcher)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -113,6 +102,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--max-new-tokens", type=int, default=TextParameters().max_new_tokens)
     parser.add_argument("--seed", type=int, default=0, help="public: the probe directions depend on no prompt")
     parser.add_argument("--sigma", type=float, action="append", help="a noise level of the grid; repeat for more")
+    parser.add_argument("--shape", action="store_true", help="learn the noise shape of mechanism embedding-shaped")
+    parser.add_argument("--pairs", type=Path, help="with --shape: paraphrases, two tab-separated prompts a line")
     given = parser.parse_args(arguments)
     try:
         settings = Settings()
@@ -123,6 +114,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not prompts:
             raise ValueError(f"{source} holds no prompts; write one a line")
         metrics = [_metric(name, model) for name in given.metric or _calibratable(model)]
+        if given.shape:
+            return _shape(given, model, metrics[0], prompts, settings)
         calibrations = calibrate(
             generator,
             metrics,
@@ -142,6 +135,35 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for sigma, displacement in zip(calibration.sigmas, calibration.displacements, strict=True):
             print(f"  sigma {sigma:<9g} displacement {displacement:<8.4f} sensitivity {displacement / sigma:.4g}")
     print(f"\nwritten to {path}")
+    return 0
+
+
+def _shape(
+    given: argparse.Namespace, model: ServedModel, metric: OutputMetric, prompts: Sequence[str], settings: Settings
+) -> int:
+    """Write <output>/<model>.shape.json and print what the shape is."""
+    name = model.card.id
+    require_pictures(name, makes_pictures=model.card.modality == "image")
+    source: Path = given.pairs or pairs_file(name)
+    if given.pairs is None and not source.is_file():
+        raise ValueError(
+            f"no paraphrases are shipped for model {name!r}; give --pairs FILE, two tab-separated prompts a line"
+        )
+    stored = calibrate_shape(
+        model.generator,
+        metric,
+        read_pairs(source),
+        prompts,
+        parameters=_parameters(model, given.max_new_tokens),
+        seed=Seed.from_client(given.seed),
+        batch_size=settings.batch_size,
+    )
+    path = save_shape(name, stored, given.output)
+    shape = stored.noise_shape
+    shortest, longest = shape.half_axes
+    print(f"\n{shape.name}: half-axes from {shortest:.4g} to {longest:.4g}, {shape.dimension} dimensions")
+    print(f"sigma {stored.sigma:g} moves outputs by {stored.displacement:.4f} in {stored.metric},")
+    print(f"as far as round noise of sigma {stored.matched_sigma:g}\n\nwritten to {path}")
     return 0
 
 

@@ -10,7 +10,18 @@ from datetime import UTC, datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from smoothgen.certificates import Abstention, Certificate, LookPlan, Provenance, certify_universal, to_document
+from smoothgen.certificates import (
+    Abstention,
+    Certificate,
+    Lipschitz,
+    LookPlan,
+    Provenance,
+    SigmaSelection,
+    certify_universal,
+    remaining_alpha,
+    selection_alpha,
+    to_document,
+)
 from smoothgen.certificates.rounding import complement
 from smoothgen.certificates.stopping import LookResult, at_deadline, hopeless_from_the_start, take_look
 from smoothgen.contracts import AbstentionView, FleetView, JobResult, JobSpec, ModelRef, Opening, Usage, windows_of
@@ -24,10 +35,12 @@ NONE_DRAWN: NDArray[np.float64] = np.zeros(0)
 def plan_of(spec: JobSpec) -> LookPlan:
     """When the job looks at its samples: doubling where something may stop it early, once at the end where nothing may.
 
-    Fixed by the request alone, before any sample is drawn.
+    Fixed by the request alone, before any sample is drawn. A selection of σ has spent its share.
     """
     robustness = spec.request.robustness
     alpha = complement(robustness.confidence)
+    if robustness.adapt == "prompt":
+        alpha = remaining_alpha(alpha, selection_alpha(alpha))
     may_stop = (robustness.epsilon, robustness.radius_tolerance, robustness.deadline_s)
     if any(reason is not None for reason in may_stop):
         return LookPlan.doubling(robustness.samples, alpha)
@@ -37,6 +50,9 @@ def plan_of(spec: JobSpec) -> LookPlan:
 def at_the_opening(spec: JobSpec, opened: Opened) -> JobResult | None:
     """The result where certification samples cannot change it: tiers without any, and what is hopeless at once."""
     robustness, opening = spec.request.robustness, opened.opening
+    if opened.abstention is not None:
+        # Its output was drawn at the job's own level: shown, and never called certified.
+        return result_of(spec, opening, opened.abstention, NONE_DRAWN, opening.device_s)
     if robustness.tier != "request":
         outcome = _universal(spec, opening, opened.provenance)
         return result_of(spec, opening, outcome, NONE_DRAWN, opening.device_s)
@@ -51,6 +67,8 @@ def at_the_opening(spec: JobSpec, opened: Opened) -> JobResult | None:
         tolerance=spec.tolerance,
         epsilon=robustness.epsilon,
         band=opening.band,
+        sigma_selection=_selection(opening),
+        lipschitz=_lipschitz(opening),
     )
     return None if hopeless is None else result_of(spec, opening, hopeless, NONE_DRAWN, opening.device_s)
 
@@ -79,6 +97,8 @@ def look_at(spec: JobSpec, opening: Opening, distances: NDArray[np.float64], fai
         radius_tolerance=robustness.radius_tolerance,
         band=opening.band,
         provenance=Provenance.from_dict(opening.provenance),
+        sigma_selection=_selection(opening),
+        lipschitz=_lipschitz(opening),
     )
 
 
@@ -118,6 +138,7 @@ def result_of(
         notes=opening.notes,
         certificate=_document(outcome, spec) if isinstance(outcome, Certificate) else None,
         abstention=_abstention(outcome) if isinstance(outcome, Abstention) else None,
+        lipschitz_estimate=opening.lipschitz_estimate,
         fleet=None if spec.pool is None else FleetView(pool=spec.pool.id, windows=windows_of(spec.submitted_ms)),
         usage=Usage(
             samples=len(drawn),
@@ -129,7 +150,7 @@ def result_of(
 
 
 def _universal(spec: JobSpec, opening: Opening, provenance: Provenance) -> Certificate | Abstention:
-    """Theorem T1: what holds without a sample."""
+    """Theorem T1, and T4 where it is proven: what holds without a sample."""
     robustness = spec.request.robustness
     return certify_universal(
         diameter=opening.diameter,
@@ -138,7 +159,17 @@ def _universal(spec: JobSpec, opening: Opening, provenance: Provenance) -> Certi
         tolerance=spec.tolerance,
         epsilon=robustness.epsilon,
         provenance=provenance,
+        sigma_selection=_selection(opening),
+        lipschitz=_lipschitz(opening),
     )
+
+
+def _selection(opening: Opening) -> SigmaSelection | None:
+    return None if opening.sigma_selection is None else SigmaSelection.from_dict(opening.sigma_selection)
+
+
+def _lipschitz(opening: Opening) -> Lipschitz | None:
+    return None if opening.lipschitz is None else Lipschitz.from_dict(opening.lipschitz)
 
 
 def _document(certificate: Certificate, spec: JobSpec) -> dict[str, object]:

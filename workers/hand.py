@@ -5,6 +5,7 @@ Runs in the computing thread. No Redis: what comes out is delivered by `workers.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Hashable, Sequence
@@ -24,6 +25,7 @@ from workers.certifying import at_the_opening
 from workers.generators import Condition, Failure, Made
 from workers.opening import Opened, measure, open_job, opening_samples
 from workers.sampling import Row, Samples, condition_of, generate, rows_of
+from workers.sensitivity import NOTHING_SENSED, Sensed, sense
 from workers.served import ServedModel
 from workers.speed import Speed
 from workers.watch import HandWatch
@@ -60,12 +62,17 @@ Done = Opened | Ended | Measured | Refused | None
 """What came of a piece; None: not finished, to be handed back (or of a job that has ended, and nobody's any more)."""
 
 
+class _ToldToStop(Exception):
+    """Raised between the batches of an opening's probes: the piece is handed back, or nobody wants it any more."""
+
+
 @dataclass
 class _Piece:
     place: int
     claim: Claim
     condition: Condition
     samples: list[Samples]
+    sensed: Sensed = NOTHING_SENSED
     outputs: list[Made | Failure] = field(default_factory=list)
     seconds: float = 0.0
 
@@ -80,7 +87,7 @@ class HandRunner:
     def __init__(self, served: ServedModel, batch_size: int) -> None:
         self._served, self._batcher, self.speed = served, Batcher(batch_size), Speed()
         # A job's chunks come again and again; its prompt need not be embedded for each.
-        self._conditions: OrderedDict[str, Condition] = OrderedDict()
+        self._conditions: OrderedDict[tuple[str, float | None], Condition] = OrderedDict()
 
     @property
     def batch_size(self) -> int:
@@ -93,7 +100,7 @@ class HandRunner:
         done: list[Done] = [None] * len(watch.claims)
         groups: defaultdict[Hashable, list[_Piece]] = defaultdict(list)
         for place, claim in enumerate(watch.claims):
-            done[place] = self._guarded(claim, partial(self._prepare, place, claim, groups), noiseless=True)
+            done[place] = self._guarded(claim, partial(self._prepare, place, claim, watch, groups), noiseless=True)
         for pieces in groups.values():
             failed = self._draw(pieces, watch)
             for piece in pieces:
@@ -104,23 +111,53 @@ class HandRunner:
                     done[piece.place] = self._guarded(piece.claim, finish, noiseless=False)
         return done
 
-    def _prepare(self, place: int, claim: Claim, groups: defaultdict[Hashable, list[_Piece]]) -> None:
-        piece = self._piece(place, claim)
-        groups[piece.samples[0].mixes_with].append(piece)
+    def _prepare(
+        self, place: int, claim: Claim, watch: HandWatch, groups: defaultdict[Hashable, list[_Piece]]
+    ) -> None:
+        with contextlib.suppress(_ToldToStop):
+            piece = self._piece(place, claim, watch)
+            groups[piece.samples[0].mixes_with].append(piece)
 
-    def _piece(self, place: int, claim: Claim) -> _Piece:
-        condition = self._condition(claim.spec)
+    def _piece(self, place: int, claim: Claim, watch: HandWatch) -> _Piece:
+        spec, opening = claim.spec, claim.opening
         if claim.opens:
-            return _Piece(place, claim, condition, opening_samples(claim.spec, condition))
+            sensed = self._sensed(place, spec, watch)
+            condition = self._condition(spec, None if sensed.selection is None else sensed.selection.sigma)
+            return _Piece(place, claim, condition, opening_samples(spec, condition), sensed)
+        selected = None if opening is None or opening.sigma_selection is None else opening.sigma_selection["sigma"]
+        condition = self._condition(spec, selected)
         chunk = range(claim.first, claim.first + claim.count)
-        return _Piece(place, claim, condition, [Samples(claim.spec, condition, Stream.CERTIFICATION, chunk)])
+        return _Piece(place, claim, condition, [Samples(spec, condition, Stream.CERTIFICATION, chunk)])
 
-    def _condition(self, spec: JobSpec) -> Condition:
-        if spec.id not in self._conditions:
-            self._conditions[spec.id] = condition_of(spec, self._served.generator)
+    def _sensed(self, place: int, spec: JobSpec, watch: HandWatch) -> Sensed:
+        """What the opening learns of its prompt first. Raises _ToldToStop."""
+        if not spec.probe_samples:
+            return NOTHING_SENSED
+
+        def on_batch(samples: int, failed: int, seconds: float) -> None:
+            watch.drawn[place] += samples
+            self.speed.measured(samples, seconds)
+            watch.batch_done(samples, failed, seconds)
+            if watch.stop or spec.id in watch.ended:
+                raise _ToldToStop
+
+        return sense(
+            spec,
+            self._served.generator,
+            self._served.metric(spec.metric),
+            self._condition(spec),
+            batcher=self._batcher,
+            on_batch=on_batch,
+        )
+
+    def _condition(self, spec: JobSpec, sigma: float | None = None) -> Condition:
+        """The job's condition, at the level its opening selected where it did."""
+        key = (spec.id, sigma)
+        if key not in self._conditions:
+            self._conditions[key] = condition_of(spec, self._served.generator, sigma)
             if len(self._conditions) > _CONDITIONS_KEPT:
                 self._conditions.popitem(last=False)
-        return self._conditions[spec.id]
+        return self._conditions[key]
 
     def _draw(self, pieces: Sequence[_Piece], watch: HandWatch) -> Refused | None:
         """Fill the pieces' outputs batch by batch, until done or told to stop. A problem concerns all of them."""
@@ -167,6 +204,7 @@ class HandRunner:
             piece.outputs,
             device_s=piece.seconds,
             started=started,
+            sensed=piece.sensed,
         )
         result = at_the_opening(spec, opened)
         return opened if result is None else Ended(opened, result)

@@ -20,6 +20,7 @@ from workers.distances import OutputMetric
 from workers.generators import Failure, Generator, Made
 from workers.opening import measure, open_job, opening_samples
 from workers.sampling import Row, Samples, condition_of, generate, rows_of
+from workers.sensitivity import sense
 
 
 class Watch(Protocol):
@@ -42,9 +43,13 @@ def run_job(spec: JobSpec, generator: Generator, metric: OutputMetric, *, batche
     """
     started = time.time()
     condition = condition_of(spec, generator)
+    sensed = sense(spec, generator, metric, condition, batcher=batcher, on_batch=watch.batch_done)
+    if sensed.selection is not None:
+        condition = condition_of(spec, generator, sensed.selection.sigma)
     draw = _Drawing(generator, batcher, watch)
     outputs = [o for batch in draw(opening_samples(spec, condition)) for o in batch]
-    opened = open_job(spec, generator, metric, condition, outputs, device_s=draw.device_s, started=started)
+    spent_s = draw.device_s
+    opened = open_job(spec, generator, metric, condition, outputs, device_s=spent_s, started=started, sensed=sensed)
     opening = opened.opening
     watch.output_chosen(opening.output, opened.sheet)
     if (result := at_the_opening(spec, opened)) is not None:
@@ -58,7 +63,7 @@ def run_job(spec: JobSpec, generator: Generator, metric: OutputMetric, *, batche
         look = look_at(spec, opening, distances, draw.last_failure)
         if look.stop is not None:
             break
-    return result_of(spec, opening, look.outcome, distances, draw.device_s)
+    return result_of(spec, opening, look.outcome, distances, sensed.device_s + draw.device_s)
 
 
 class _Drawing:

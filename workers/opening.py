@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from smoothgen.certificates import (
+    Abstention,
     MetricIdentity,
     OutputIdentity,
     Provenance,
@@ -26,6 +28,7 @@ from smoothgen.noise import SCHEME, Stream
 from workers.distances import Centre, OutputMetric
 from workers.generators import Condition, Failure, Generator, Made, Picture
 from workers.sampling import Samples
+from workers.sensitivity import NOTHING_SENSED, Sensed
 from workers.sheets import contact_sheet
 
 Outputs = Sequence[Made | Failure]
@@ -35,12 +38,13 @@ _SHEET_PICTURES = 25
 @dataclass(frozen=True)
 class Opened:
     """What an opening came to. `provenance`: the opening's, not yet as a document; `sheet`: a picture of the noisy
-    samples, PNG; `fleet_bin`: where R falls on the public grid, for tier fleet."""
+    samples, PNG; `fleet_bin`: where R falls on the public grid, for tier fleet; `abstention`: why no σ was selected."""
 
     opening: Opening
     provenance: Provenance
     sheet: bytes | None
     fleet_bin: int | None = None
+    abstention: Abstention | None = None
 
 
 def opening_samples(spec: JobSpec, condition: Condition) -> list[Samples]:
@@ -68,8 +72,10 @@ def open_job(
     *,
     device_s: float,
     started: float,
+    sensed: Sensed = NOTHING_SENSED,
 ) -> Opened:
-    """Fix centre and output. `outputs`: one for each of `opening_samples`, in order; `started`: Unix seconds.
+    """Fix centre and output. `outputs`: one for each of `opening_samples`, in order; `started`: Unix seconds; `sensed`:
+    what was learnt of the prompt before, with `condition` at the level it selected.
 
     Raises GenerationFailed when nothing could be served.
     """
@@ -85,13 +91,17 @@ def open_job(
             mechanism=condition.mechanism.to_dict(),
             provenance=provenance.to_dict(),
             notes=list(condition.notes) or None,
-            generations=len(outputs),
-            device_s=device_s,
+            lipschitz_estimate=sensed.estimate,
+            lipschitz=_lipschitz(condition, metric),
+            sigma_selection=None if sensed.selection is None else sensed.selection.to_dict(),
+            generations=sensed.generations + len(outputs),
+            device_s=sensed.device_s + device_s,
             queued_s=round(max(0.0, started - spec.submitted_ms / 1000), 3),
         ),
         provenance,
         sheet=_sheet(drawn) if spec.request.robustness.tier == "request" else None,
         fleet_bin=None if centre is None or spec.pool is None else _fleet_bin(spec.pool, metric, centre, outputs[1]),
+        abstention=sensed.abstention,
     )
 
 
@@ -130,6 +140,13 @@ def _served(output: Made | Failure) -> Made:
 def _fleet_bin(pool: FleetPool, metric: OutputMetric, centre: Centre, other: Made | Failure) -> int:
     [distance] = measure([other], metric, centre)
     return fleet_bin(float(distance), pool.diameter)
+
+
+def _lipschitz(condition: Condition, metric: OutputMetric) -> dict[str, Any] | None:
+    """The proven constant, where it was proven for this metric. A cap keeps it: min(d, κ) is at most d."""
+    if condition.lipschitz is None or condition.lipschitz_metric != metric.name:
+        return None
+    return condition.lipschitz.to_dict()
 
 
 def _sheet(outputs: Sequence[Made]) -> bytes | None:
@@ -174,7 +191,7 @@ def _provenance(
             attack_on=condition.attack_on,
             dimension=dimension,
             embedding_norm=round(float(np.linalg.norm(condition.embedding.astype(np.float64))), 6),
-            noise_norm=condition.mechanism.effective_sigma * dimension**0.5,
+            noise_norm=condition.mechanism.noise_norm(dimension),
             held_fixed=condition.held_fixed,
         ),
     )

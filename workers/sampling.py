@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 import numpy as np
 
 from smoothgen.contracts import JobSpec
+from smoothgen.errors import InvalidInput
+from smoothgen.mechanisms import SynonymClasses
 from smoothgen.noise import Seed, Stream
+from smoothgen.synonyms import Partition
 from workers.generators import Condition, Draw, Failure, Generator, Made, Smoothing, joined
+from workers.variants import Variants
 
 _FRESH_DRAWS = {
     Stream.SELECTION: Stream.GENERATOR_SELECTION,
@@ -24,12 +29,40 @@ def seed_of(spec: JobSpec) -> Seed:
     return Seed(int(spec.seed, 16), spec.seed_origin)
 
 
-def condition_of(spec: JobSpec, generator: Generator) -> Condition:
-    """The job's prompt as the generator sees it. Raises InvalidPrompt, InvalidParameters and the like."""
-    smoothing = Smoothing(
-        spec.request.robustness.mechanism, spec.sigma, Draw(seed_of(spec), Stream.GENERATOR_COMMON, 0)
-    )
-    return generator.condition(spec.request.prompt, spec.parameters, smoothing)
+def condition_of(spec: JobSpec, generator: Generator, sigma: float | None = None) -> Condition:
+    """The job's prompt as the generator sees it. Raises InvalidPrompt, InvalidParameters and the like.
+
+    sigma: the level the job's opening selected; without one, the job's own.
+    """
+    level = spec.sigma if sigma is None else sigma
+    robustness = spec.request.robustness
+    common = Draw(seed_of(spec), Stream.GENERATOR_COMMON, 0)
+    smoothing = Smoothing(robustness.mechanism, level, common, words_drawn=robustness.synonyms)
+
+    def embed(text: str) -> Condition:
+        return generator.condition(text, spec.parameters, smoothing)
+
+    if not robustness.synonyms:
+        return embed(spec.request.prompt)
+    partition = _partition(spec)
+    # From here on the prompt is its canonical form: whatever read the words as given would be a way around the classes.
+    variants = Variants(spec.request.prompt, partition, seed_of(spec), embed)
+    plain = embed(variants.plain)
+    mechanism = SynonymClasses(partition.name, partition.version, partition.digest, plain.mechanism)
+    return replace(plain, mechanism=mechanism, of_sample=variants)
+
+
+def _partition(spec: JobSpec) -> Partition:
+    """The partition shipped here. Raises InvalidInput where the job was planned with another."""
+    partition = Partition.load()
+    if spec.partition not in (None, partition.digest):
+        raise InvalidInput(
+            f"the job was planned with the partition of words {spec.partition}, and this worker has version "
+            f"{partition.version!r} of {partition.name!r} ({partition.digest}); send it again when all workers of the "
+            "model are of one version",
+            field="robustness.synonyms",
+        )
+    return partition
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,18 +91,49 @@ def rows_of(samples: Sequence[Samples]) -> list[Row]:
 
 
 def generate(generator: Generator, rows: Sequence[Row]) -> Sequence[Made | Failure]:
-    """One batch: one output a row. The rows may be of several jobs whose samples mix."""
-    runs = [(samples, [index for _, index in run]) for samples, run in groupby(rows, key=lambda row: row[0])]
-    noise = [s.condition.mechanism.draw(seed_of(s.spec), s.stream, indices, s.condition.embedding.shape)
-             for s, indices in runs]  # fmt: skip
-    draws = [draw for s, indices in runs for draw in _draws(s, indices)]
-    condition = joined([(s.condition, len(indices)) for s, indices in runs])
-    return generator.generate(condition, np.concatenate(noise), draws, rows[0][0].spec.parameters)
+    """One batch: one output a row, in order. The rows may be of several jobs whose samples mix.
+
+    Where texts are drawn, the samples of one job can have conditions that do not mix (token counts differ): those that
+    do go through the generator together.
+    """
+    groups: defaultdict[Hashable, list[int]] = defaultdict(list)
+    conditions = [_condition_of_row(row) for row in rows]
+    for place, condition in enumerate(conditions):
+        groups[id(condition) if condition.mixes is None else condition.mixes].append(place)
+    if len(groups) == 1:
+        return _generate_together(generator, [(*row, c) for row, c in zip(rows, conditions, strict=True)])
+    outputs: dict[int, Made | Failure] = {}
+    for places in groups.values():
+        made = _generate_together(generator, [(*rows[place], conditions[place]) for place in places])
+        outputs.update(zip(places, made, strict=True))
+    return [outputs[place] for place in range(len(rows))]
 
 
-def _draws(samples: Samples, indices: Sequence[int]) -> Iterator[Draw]:
-    """The generator's own randomness of each sample."""
+def _generate_together(
+    generator: Generator, rows: Sequence[tuple[Samples, int, Condition]]
+) -> Sequence[Made | Failure]:
+    """Samples whose conditions mix. Neighbours of one job and one condition are joined as one part."""
+    noise, draws, parts = [], [], []
+    for (samples, _), run in groupby(rows, key=lambda row: (row[0], id(row[2]))):
+        ours = list(run)
+        condition, indices = ours[0][2], [index for _, index, _ in ours]
+        noise.append(
+            condition.mechanism.draw(seed_of(samples.spec), samples.stream, indices, condition.embedding.shape)
+        )
+        draws += [_draw(samples, index) for index in indices]
+        parts.append((condition, len(indices)))
+    return generator.generate(joined(parts), np.concatenate(noise), draws, rows[0][0].spec.parameters)
+
+
+def _condition_of_row(row: Row) -> Condition:
+    samples, index = row
+    of_sample = samples.condition.of_sample
+    return samples.condition if of_sample is None else of_sample(samples.stream, index)
+
+
+def _draw(samples: Samples, index: int) -> Draw:
+    """The generator's own randomness of one sample."""
     seed = seed_of(samples.spec)
     if samples.spec.request.robustness.randomness == "common":
-        return iter([Draw(seed, Stream.GENERATOR_COMMON, 0)] * len(indices))
-    return (Draw(seed, _FRESH_DRAWS[samples.stream], index) for index in indices)
+        return Draw(seed, Stream.GENERATOR_COMMON, 0)
+    return Draw(seed, _FRESH_DRAWS[samples.stream], index)

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from functools import cached_property
 from importlib.util import find_spec
 
-from smoothgen.contracts import Metric, ModelCard
+from smoothgen.contracts import Metric, ModelCard, PartitionCard
 from smoothgen.errors import UnknownName
+from smoothgen.synonyms import Partition
 from workers.calibrations import load_calibrations
 from workers.distances import OutputMetric, metric_cards, output_metric
 from workers.distances.chord import FEATURE_CHORD, SENTENCE_CHORD, VISION_CHORD
@@ -75,6 +76,7 @@ class ServedModel:
             image=generator.image,
             for_learning=isinstance(generator, ClosedForm),
             longest_prompt_tokens=generator.longest_prompt_tokens,
+            synonyms=None if isinstance(generator, ClosedForm) else _partition_card(Partition.load()),
         )
 
     @property
@@ -102,6 +104,16 @@ class ServedModel:
             missing |= {VISION_CHORD}
         kinds = TEXT_KINDS if self.generator.image is None else PICTURE_KINDS
         return [kind for kind in kinds if kind not in missing]
+
+
+def _partition_card(partition: Partition) -> PartitionCard:
+    return PartitionCard(
+        name=partition.name,
+        version=partition.version,
+        digest=partition.digest,
+        classes=len(partition.classes),
+        words=sum(map(len, partition.classes)),
+    )
 
 
 def load_models(settings: Settings) -> dict[str, ServedModel]:

@@ -9,10 +9,14 @@ from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 
+from app.body import read_contract
+from app.covers import compare
 from app.dependencies import GatewayDep, require_api_key
+from app.errors import problem_response
 from app.routes.jobs import PROBLEMS
 from smoothgen.certificates import Verification, verify
 from smoothgen.certificates.document import parse_json
+from smoothgen.contracts import Covers, CoversRequest, Problem
 from smoothgen.errors import InvalidCertificate
 
 router = APIRouter(prefix="/certificates", tags=["certificates"], dependencies=[Depends(require_api_key)])
@@ -57,3 +61,27 @@ def _verdict(body: bytes) -> Verification:
 async def read_certificate(certificate_id: str, gateway: GatewayDep) -> Response:
     """A stored certificate. Its id is its job's."""
     return JSONResponse(await gateway.store.certificate(certificate_id))
+
+
+@router.post(
+    "/{certificate_id}/covers",
+    response_model=Covers,
+    responses=PROBLEMS,
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "description": "The prompts, and the confidence of the answer.",
+            "content": {"application/json": {"schema": CoversRequest.model_json_schema()}},
+        }
+    },
+)
+async def covers(certificate_id: str, request: Request, gateway: GatewayDep) -> Response:
+    """What a certificate says of other prompts: how far they are, and how far their outputs can differ from its own.
+
+    A worker embeds the prompts between two batches of its work; nothing is generated. 503 where no worker serves the
+    model, 504 where none answers in time.
+    """
+    reply = await compare(gateway, certificate_id, await read_contract(request, CoversRequest))
+    if isinstance(reply, Problem):
+        return problem_response(reply)
+    return Response(reply.model_dump_json(exclude_none=True), media_type="application/json")

@@ -117,7 +117,7 @@ def _rank_alphas(count: int, alpha: float) -> NDArray[np.float64]:
     return alphas
 
 
-def _beta_upper_quantile(ranks: NDArray[np.int64], n: int, alphas: NDArray[np.float64]) -> NDArray[np.float64]:
+def clopper_pearson_upper(ranks: NDArray[np.int64], n: int, alphas: NDArray[np.float64]) -> NDArray[np.float64]:
     """Clopper & Pearson (1934): with m samples above, the survival is below this quantile except w.p. alpha."""
     quantile: NDArray[np.float64] = betainccinv(ranks + 1, n - ranks, alphas) * (1 + _INVERSION_SLACK)
     return np.minimum(1.0, quantile)
@@ -127,7 +127,7 @@ def _beta_upper_quantile(ranks: NDArray[np.int64], n: int, alphas: NDArray[np.fl
 def _grid(n: int, alpha: float) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """The grid of ranks and the level of each: they do not depend on the distances."""
     ranks = grid_ranks(n, alpha)
-    levels = _beta_upper_quantile(ranks, n, _rank_alphas(len(ranks), alpha))
+    levels = clopper_pearson_upper(ranks, n, _rank_alphas(len(ranks), alpha))
     for shared in (ranks, levels):
         shared.setflags(write=False)
     return ranks, levels
@@ -159,7 +159,7 @@ def _two_valued(ordered: NDArray[np.float64], bound: float, alpha: float) -> Sur
             "use band='order-statistics/v1'"
         )
     n = len(ordered)
-    level = 1.0 if exceeding == n else float(_beta_upper_quantile(np.array([exceeding]), n, np.array([alpha]))[0])
+    level = 1.0 if exceeding == n else float(clopper_pearson_upper(np.array([exceeding]), n, np.array([alpha]))[0])
     return SurvivalBand(edges=np.array([0.0, bound]), levels=np.array([level]))
 
 

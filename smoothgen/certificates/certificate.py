@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from functools import cached_property
 from typing import Final
 
@@ -14,14 +13,17 @@ from numpy.typing import NDArray
 from smoothgen.certificates.bands import SurvivalBand, band_by_name
 from smoothgen.certificates.bounds import attacked_probability, universal_w1_bound, universal_w1_bounds
 from smoothgen.certificates.evidence import Evidence
+from smoothgen.certificates.lipschitz import Lipschitz
 from smoothgen.certificates.looks import LookPlan
 from smoothgen.certificates.provenance import Provenance
 from smoothgen.certificates.rounding import RELATIVE_SLACK, complement, round_up
+from smoothgen.certificates.sigma_selection import SigmaSelection, remaining_alpha
 from smoothgen.errors import InvalidAlpha
 from smoothgen.mechanisms import Mechanism
 
 METHOD: Final = "spread/v1"
-"""min(T1, T2) over the named band. Another meaning gets another name."""
+"""min(T1, T2) over the named band, and T4 where the certificate holds a proven Lipschitz constant. Another meaning gets
+another name."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,8 @@ class Certificate:
 
     alpha: the total. looks: where the job could have stopped earlier, or went on after an earlier look; the claims are
     then made with the share of the look that was taken, and the confidence covers all looks together.
+    sigma_selection: where σ was chosen for this prompt: it spends its own share of alpha, and says nothing beyond its
+    radius. lipschitz: where the generator is proven to be Lipschitz (T4).
     """
 
     evidence: Evidence
@@ -76,6 +80,8 @@ class Certificate:
     id: str | None = None
     requested_at: str | None = None
     looks: LookPlan | None = None
+    sigma_selection: SigmaSelection | None = None
+    lipschitz: Lipschitz | None = None
 
     @property
     def radius(self) -> float:
@@ -93,8 +99,18 @@ class Certificate:
 
     @property
     def look_alpha(self) -> float:
-        """What the claims spend: alpha, or the share of the look taken. Raises InvalidDistances off the plan."""
-        return self.alpha if self.looks is None else self.looks.alphas[self.looks.look_at(self.evidence.samples)]
+        """What the claims spend: alpha less the selection's share, or the share of the look taken.
+
+        Raises InvalidDistances off the plan.
+        """
+        if self.looks is not None:
+            return self.looks.alphas[self.looks.look_at(self.evidence.samples)]
+        return self.alpha if self.sigma_selection is None else remaining_alpha(self.alpha, self.sigma_selection.alpha)
+
+    @property
+    def reach(self) -> float:
+        """The largest epsilon anything is claimed for: beyond it an attack may be served at another σ."""
+        return math.inf if self.sigma_selection is None else self.sigma_selection.radius
 
     @property
     def curve(self) -> tuple[tuple[float, float], ...]:
@@ -107,12 +123,19 @@ class Certificate:
         return band_by_name(self.band).build(self.evidence.ordered, self.evidence.bound, self.look_alpha)
 
     def w1_bound(self, epsilon: float) -> float:
-        """Upper bound on W₁ under any attack of norm ≤ epsilon: min(T1, T2), rounded up, metric units.
+        """Upper bound on W₁ under any attack of norm ≤ epsilon: min(T1, T2, T4), rounded up, metric units.
 
-        Raises InvalidEpsilon unless epsilon ≥ 0 and finite.
+        The diameter beyond `reach`. Raises InvalidEpsilon unless epsilon ≥ 0 and finite.
         """
-        diameter = self.evidence.diameter
-        return round_up(float(w1_bounds(diameter, self.survival, self.mechanism, np.array([epsilon]))[0]))
+        bounds = w1_bounds(
+            self.evidence.diameter,
+            self.survival,
+            self.mechanism,
+            np.array([epsilon]),
+            reach=self.reach,
+            lipschitz=self.lipschitz,
+        )
+        return round_up(float(bounds[0]))
 
     def deviation(self, epsilon: float, gamma: float) -> float:
         """T3: the distance t such that under any attack of norm ≤ epsilon, P(‖f(Y′) − c‖ > t) ≤ gamma.
@@ -122,50 +145,50 @@ class Certificate:
         """
         if not 0 < gamma < 1:
             raise InvalidAlpha(f"gamma must lie strictly between 0 and 1, got {gamma!r}", field="gamma")
-        return self.survival.attacked_quantile(gamma, self.mechanism.radius_in_sigmas(epsilon))
+        return self.survival.attacked_quantile(gamma, shift_in_sigmas(self.mechanism, epsilon, self.reach))
 
     def exceedance(self, epsilon: float, distance: float) -> float:
         """T3: upper bound on P(‖f(Y′) − c‖ > distance) under any attack of norm ≤ epsilon. Rounded up."""
-        r = self.mechanism.radius_in_sigmas(epsilon)
+        r = shift_in_sigmas(self.mechanism, epsilon, self.reach)
         survival = self.survival.survival_upper_bound(distance)
         return min(1.0, round_up(float(attacked_probability(survival, r))))
 
     def spread_w1_bound(self, epsilon: float) -> float:
-        """T2 alone: the bound from the spread of the samples, rounded up."""
+        """T2 alone: the bound from the spread of the samples at this σ, rounded up."""
         r = np.array([self.mechanism.radius_in_sigmas(epsilon)])
         return round_up(float(self.survival.integral_of_worst_shift(r)[0]) * (1 + RELATIVE_SLACK))
 
     def universal_w1_bound(self, epsilon: float) -> float:
-        """T1 alone: the bound that needs no samples, rounded up."""
+        """T1 alone: the bound that needs no samples, at this σ, rounded up."""
         return round_up(universal_w1_bound(self.evidence.diameter, self.mechanism.radius_in_sigmas(epsilon)))
 
 
-class Reason(StrEnum):
-    """Why no certificate was given."""
-
-    RADIUS_OUT_OF_REACH = "radius_out_of_reach"
-    TOO_FEW_SAMPLES = "too_few_samples"
-    DEADLINE = "deadline"
-
-
-@dataclass(frozen=True)
-class Abstention:
-    """A result, not an error: what was asked could not be proven. `curve` holds what was proven instead."""
-
-    reason: Reason
-    detail: str
-    curve: tuple[tuple[float, float], ...] = ()
-
-
 def w1_bounds(
-    diameter: float, survival: SurvivalBand, mechanism: Mechanism, epsilons: NDArray[np.float64]
+    diameter: float,
+    survival: SurvivalBand,
+    mechanism: Mechanism,
+    epsilons: NDArray[np.float64],
+    *,
+    reach: float = math.inf,
+    lipschitz: Lipschitz | None = None,
 ) -> NDArray[np.float64]:
-    """min(T1, T2) at every epsilon, shape (m,) → (m,), past the error of its own arithmetic but in full digits."""
+    """min(T1, T2, T4) at every epsilon, shape (m,) → (m,), past the error of its own arithmetic but in full digits.
+
+    Beyond `reach` an attack may be served at another σ, and no two laws are further apart than the diameter.
+    """
     r = np.array([mechanism.radius_in_sigmas(e) for e in epsilons.tolist()])
     smaller = np.minimum(universal_w1_bounds(diameter, r), survival.integral_of_worst_shift(r))
     # No two laws are further apart than the diameter, whatever the rounding adds.
     bounds: NDArray[np.float64] = np.minimum(smaller * (1 + RELATIVE_SLACK), diameter)
-    return bounds
+    if lipschitz is not None:
+        bounds = np.minimum(bounds, lipschitz.bounds(epsilons))
+    return bounds if reach == math.inf else np.where(epsilons > reach, diameter, bounds)
+
+
+def shift_in_sigmas(mechanism: Mechanism, epsilon: float, reach: float) -> float:
+    """r for T3: infinite beyond `reach`, where every event may have any probability. Raises InvalidEpsilon."""
+    r = mechanism.radius_in_sigmas(epsilon)
+    return math.inf if epsilon > reach else r
 
 
 def output_deviation(diameter: float, to_centre: float, output_to_centre: float) -> float:

@@ -6,12 +6,15 @@ import math
 
 from numpy.typing import ArrayLike
 
+from smoothgen.certificates.abstention import Abstention, Reason
 from smoothgen.certificates.bands import ORDER_STATISTICS, require_alpha
-from smoothgen.certificates.certificate import Abstention, Certificate, Reason
+from smoothgen.certificates.certificate import Certificate
 from smoothgen.certificates.claims import derive_claims
 from smoothgen.certificates.evidence import Evidence
+from smoothgen.certificates.lipschitz import Lipschitz, require_l2
 from smoothgen.certificates.looks import LookPlan
 from smoothgen.certificates.provenance import Provenance
+from smoothgen.certificates.sigma_selection import SigmaSelection, remaining_alpha, require_sound_selection
 from smoothgen.errors import InvalidDistances, InvalidEpsilon, InvalidTolerance
 from smoothgen.mechanisms import Mechanism
 
@@ -28,8 +31,10 @@ def certify(
     band: str = ORDER_STATISTICS.name,
     provenance: Provenance | None = None,
     plan: LookPlan | None = None,
+    sigma_selection: SigmaSelection | None = None,
+    lipschitz: Lipschitz | None = None,
 ) -> Certificate | Abstention:
-    """Certify a smoothed generator from the distances of independent outputs to a fixed centre (T1, T2, T3).
+    """Certify a smoothed generator from the distances of independent outputs to a fixed centre (T1, T2, T3, T4).
 
     With probability ≥ 1 − alpha over the samples, everything the certificate states holds, for every epsilon at once.
 
@@ -48,13 +53,19 @@ def certify(
         plan: fixed before any sample was drawn, where the job may stop early or look again. The distances are those of
             one of its looks, and the claims are made with that look's share of alpha; the confidence, 1 − alpha, covers
             whichever look is taken, however it was chosen. Without a plan: one look, all of alpha.
+        sigma_selection: how the mechanism's σ was chosen for this prompt, from draws independent of the distances. It
+            spends its own part of alpha, the looks share the rest (`remaining_alpha`), and beyond its radius nothing is
+            claimed. Without it σ must be one that does not depend on the prompt.
+        lipschitz: the generator's PROVEN constant for l2 attacks (T4).
 
     Returns:
         A Certificate, or an Abstention when the asked epsilon is out of reach or every sample failed.
 
     Raises:
-        InvalidDistances (also for a number of distances that is no look of the plan), InvalidMetric, InvalidAlpha (also
-        for looks that spend more than alpha), InvalidTolerance, InvalidEpsilon, UnknownName.
+        InvalidDistances (also for a number of distances that is no look of the plan), InvalidMetric (also for a
+        Lipschitz constant in another norm than the mechanism's), InvalidAlpha (also for looks and a selection that
+        spend more than alpha), InvalidTolerance, InvalidEpsilon, InvalidSigma (for a selection of another σ, or one
+        that its own draws do not prove), UnknownName.
     """
     evidence = Evidence.from_measurements(distances, bound=bound, diameter=diameter)
     # Plain floats: a numpy scalar or an int prints differently, and the certificate is read back as floats.
@@ -62,7 +73,8 @@ def certify(
     provenance = provenance or Provenance()
     require_sound_request(evidence, alpha, tolerance, epsilon)
     require_sound_output(provenance)
-    look_alpha = look_share(plan, evidence.samples, alpha)
+    looks_alpha = require_sound_extras(sigma_selection, lipschitz, mechanism, alpha)
+    look_alpha = look_share(plan, evidence.samples, looks_alpha)
     if evidence.failed == evidence.samples:
         return Abstention(Reason.TOO_FEW_SAMPLES, f"all {evidence.samples} samples failed")
     claims = derive_claims(
@@ -73,6 +85,8 @@ def certify(
         epsilon=epsilon,
         band=band,
         provenance=provenance,
+        reach=math.inf if sigma_selection is None else sigma_selection.radius,
+        lipschitz=lipschitz,
     )
     return conclude(
         Certificate(
@@ -84,7 +98,9 @@ def certify(
             claims=claims,
             band=band,
             provenance=provenance,
-            looks=None if plan is None or plan == LookPlan.single(evidence.samples, alpha) else plan,
+            looks=None if plan is None or plan == LookPlan.single(evidence.samples, looks_alpha) else plan,
+            sigma_selection=sigma_selection,
+            lipschitz=lipschitz,
         )
     )
 
@@ -95,12 +111,37 @@ def conclude(certificate: Certificate) -> Certificate | Abstention:
     if epsilon is None or claims.w1_bound <= tolerance:
         return certificate
     samples = certificate.evidence.samples
+    if epsilon > certificate.reach:
+        return Abstention(Reason.RADIUS_OUT_OF_REACH, beyond_reach(epsilon, certificate.reach), claims.curve)
     return Abstention(
         Reason.RADIUS_OUT_OF_REACH,
         f"the W1 bound at epsilon={epsilon!r} is {claims.w1_bound!r}, above the tolerance {tolerance!r}; "
         f"the radius proven {f'with {samples} samples' if samples else 'without samples'} is {claims.radius!r}",
         claims.curve,
     )
+
+
+def beyond_reach(epsilon: float, reach: float) -> str:
+    """Why nothing is said at an epsilon at which an attacked prompt may be served at another noise level."""
+    return (
+        f"epsilon={epsilon!r} is beyond {reach!r}, up to which the noise level selected for this prompt is proven to "
+        "stay the same; ask for a smaller epsilon, or adapt the noise to the model only"
+    )
+
+
+def require_sound_extras(
+    sigma_selection: SigmaSelection | None, lipschitz: Lipschitz | None, mechanism: Mechanism, alpha: float
+) -> float:
+    """The door for what not every certificate has. Returns the alpha that all looks together may spend.
+
+    Raises InvalidSigma, InvalidAlpha, or InvalidMetric where the mechanism measures attacks in another norm.
+    """
+    if lipschitz is not None:
+        require_l2(mechanism, "a Lipschitz constant")
+    if sigma_selection is None:
+        return alpha
+    require_sound_selection(sigma_selection, mechanism, alpha)
+    return remaining_alpha(alpha, sigma_selection.alpha)
 
 
 def require_sound_request(evidence: Evidence, alpha: float, tolerance: float, epsilon: float | None) -> None:

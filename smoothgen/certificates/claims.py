@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Final
 
 from smoothgen.certificates.bands import NO_SAMPLES, TWO_VALUED, SurvivalBand, band_by_name
 from smoothgen.certificates.bounds import attacked_probability
-from smoothgen.certificates.certificate import Claims, Deviation, output_deviation
+from smoothgen.certificates.certificate import Claims, Deviation, output_deviation, shift_in_sigmas
 from smoothgen.certificates.evidence import Evidence
+from smoothgen.certificates.lipschitz import Lipschitz
 from smoothgen.certificates.provenance import Provenance
-from smoothgen.certificates.radius import BoundCurve, safe_radius, universal_radius
+from smoothgen.certificates.radius import BoundCurve, certified_radius
 from smoothgen.certificates.rounding import round_down
 from smoothgen.mechanisms import Mechanism
 
@@ -27,15 +29,18 @@ def derive_claims(
     epsilon: float | None,
     band: str,
     provenance: Provenance,
+    reach: float = math.inf,
+    lipschitz: Lipschitz | None = None,
 ) -> Claims:
     """Everything a certificate states, from its evidence. `verify` calls this again and compares.
 
-    alpha: what the band may spend, the share of the look where there are several.
+    alpha: what the band may spend, the share of the look where there are several. reach: the largest epsilon anything
+    is claimed for. lipschitz: the constant of T4, if proven.
     """
     survival = band_by_name(band).build(evidence.ordered, evidence.bound, alpha)
-    bounds = BoundCurve(survival, evidence.diameter, mechanism)
+    bounds = BoundCurve(survival, evidence.diameter, mechanism, reach=reach, lipschitz=lipschitz)
     sampled = band != NO_SAMPLES.name
-    radius = safe_radius(bounds, tolerance) if sampled else universal_radius(bounds, tolerance)
+    radius = certified_radius(bounds, tolerance, sampled=sampled)
     stated = sorted({epsilon or radius, radius})
     curve_epsilons = sorted({*(round_down(2 * radius * k / (CURVE_POINTS - 1)) for k in range(CURVE_POINTS)), *stated})
     curve = tuple(zip(curve_epsilons, bounds.printed(curve_epsilons), strict=True))
@@ -43,8 +48,8 @@ def derive_claims(
         radius=radius,
         w1_bound=dict(curve)[epsilon or radius],
         curve=curve,
-        deviation=tuple(_deviations(evidence, survival, mechanism, stated, provenance)) if sampled else (),
-        stays=_stays(survival, mechanism, curve_epsilons) if band == TWO_VALUED.name else None,
+        deviation=tuple(_deviations(evidence, survival, mechanism, stated, provenance, reach)) if sampled else (),
+        stays=_stays(survival, mechanism, curve_epsilons, reach) if band == TWO_VALUED.name else None,
     )
 
 
@@ -54,10 +59,11 @@ def _deviations(
     mechanism: Mechanism,
     epsilons: Iterable[float],
     provenance: Provenance,
+    reach: float,
 ) -> Iterable[Deviation]:
     output = provenance.output
     for epsilon in epsilons:
-        r = mechanism.radius_in_sigmas(epsilon)
+        r = shift_in_sigmas(mechanism, epsilon, reach)
         for gamma, to_centre in zip(DEVIATION_GAMMAS, survival.attacked_quantiles(DEVIATION_GAMMAS, r), strict=True):
             to_output = None
             if output is not None and output.distance_to_centre is not None:
@@ -65,10 +71,12 @@ def _deviations(
             yield Deviation(epsilon, gamma, to_centre, to_output)
 
 
-def _stays(survival: SurvivalBand, mechanism: Mechanism, epsilons: Iterable[float]) -> tuple[tuple[float, float], ...]:
+def _stays(
+    survival: SurvivalBand, mechanism: Mechanism, epsilons: Iterable[float], reach: float
+) -> tuple[tuple[float, float], ...]:
     """For two-valued distances: the least probability that a fresh answer is the centre's, at every epsilon."""
     level = survival.levels[0]
     return tuple(
-        (e, round_down(max(0.0, 1 - float(attacked_probability(level, mechanism.radius_in_sigmas(e))))))
+        (e, round_down(max(0.0, 1 - float(attacked_probability(level, shift_in_sigmas(mechanism, e, reach))))))
         for e in epsilons
     )

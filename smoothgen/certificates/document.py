@@ -9,17 +9,20 @@ import math
 from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from smoothgen.certificates.bands import NO_SAMPLES, band_by_name
 from smoothgen.certificates.certificate import Certificate, Claims, Deviation
 from smoothgen.certificates.evidence import Evidence
+from smoothgen.certificates.lipschitz import Lipschitz
 from smoothgen.certificates.looks import LookPlan
 from smoothgen.certificates.provenance import Provenance
+from smoothgen.certificates.sigma_selection import SigmaSelection
 from smoothgen.certificates.statement import statement
 from smoothgen.errors import InvalidCertificate, InvalidInput
 from smoothgen.mechanisms import mechanism_from_dict
 
+Section = TypeVar("Section")
 _DEEPEST: Final = 32
 _LARGEST_INTEGER: Final = 2**63
 SCHEMA: Final = "smoothgen/certificate/v1"
@@ -27,7 +30,8 @@ _CLAIMS: Final = {"radius", "w1_bound", "curve", "deviation", "stays", "statemen
 _ASKED: Final = {"tolerance", "epsilon", "confidence", "alpha", "alpha_split", "method", "band"}
 _RESTS_ON: Final = {"mechanism", "bound", "diameter", "samples", "failed", "evidence"}
 _REQUIRED: Final = {"schema", "digest"} | _CLAIMS | _ASKED | _RESTS_ON
-_OPTIONAL: Final = {"id", "requested_at", "looks", "request", "model", "metric", "sampling", "output", "threat"}
+_SECTIONS: Final = {"request", "model", "metric", "sampling", "output", "threat"}
+_OPTIONAL: Final = {"id", "requested_at", "looks", "sigma_selection", "lipschitz"} | _SECTIONS
 _CANONICAL: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
@@ -49,6 +53,8 @@ def to_document(certificate: Certificate) -> dict[str, Any]:
         "alpha": certificate.alpha,
         "alpha_split": dict(band_by_name(certificate.band).split(evidence.samples, certificate.look_alpha)),
         "looks": None if certificate.looks is None else _looks_document(certificate.looks, evidence.samples),
+        "sigma_selection": None if certificate.sigma_selection is None else certificate.sigma_selection.to_dict(),
+        "lipschitz": None if certificate.lipschitz is None else certificate.lipschitz.to_dict(),
         "bound": evidence.bound,
         "diameter": evidence.diameter,
         "samples": evidence.samples,
@@ -134,6 +140,8 @@ def from_document(document: Any) -> Certificate:
         id=_string(document["id"], "id") if "id" in document else None,
         requested_at=_string(document["requested_at"], "requested_at") if "requested_at" in document else None,
         looks=_looks(document["looks"]) if "looks" in document else None,
+        sigma_selection=_optional(SigmaSelection.from_dict, document, "sigma_selection"),
+        lipschitz=_optional(Lipschitz.from_dict, document, "lipschitz"),
     )
 
 
@@ -248,12 +256,21 @@ def _looks(value: Any) -> LookPlan:
     taken = fields.pop("taken", None)
     if isinstance(taken, bool) or not isinstance(taken, int) or taken < 0:
         raise InvalidCertificate(f"looks.taken must be a whole number, got {taken!r:.80}", field="looks.taken")
+    return _sound(LookPlan.from_dict, fields, "looks")
+
+
+def _sound(read: Callable[[Any], Section], value: Any, name: str) -> Section:
+    """Read a section whose class refuses what is out of range, as a fault of the document."""
     try:
-        return LookPlan.from_dict(fields)
+        return read(value)
     except InvalidCertificate:
         raise
     except InvalidInput as error:
-        raise InvalidCertificate(f"looks: {error}", field=error.field) from error
+        raise InvalidCertificate(f"{name}: {error}", field=error.field) from error
+
+
+def _optional(read: Callable[[Any], Section], document: Mapping[str, Any], name: str) -> Section | None:
+    return _sound(read, document[name], name) if name in document else None
 
 
 def _pairs(value: Any, where: str) -> tuple[tuple[float, float], ...]:

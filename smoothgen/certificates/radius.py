@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Final
 
@@ -10,6 +11,7 @@ import numpy as np
 from smoothgen.certificates.bands import SurvivalBand
 from smoothgen.certificates.bounds import total_variation_radius
 from smoothgen.certificates.certificate import w1_bounds
+from smoothgen.certificates.lipschitz import Lipschitz
 from smoothgen.certificates.rounding import round_down, round_up
 from smoothgen.mechanisms import Mechanism
 
@@ -20,24 +22,55 @@ _DOUBLINGS_AT_ONCE: Final = 2
 
 
 class BoundCurve:
-    """ε ↦ min(T1, T2) for one band, diameter and mechanism. Values are computed many at a time and remembered: a call
-    for one epsilon costs nearly as much as one for ten."""
+    """ε ↦ min(T1, T2, T4) for one band, diameter and mechanism. Values are computed many at a time and remembered: a
+    call for one epsilon costs nearly as much as one for ten.
 
-    def __init__(self, survival: SurvivalBand, diameter: float, mechanism: Mechanism) -> None:
+    reach: beyond it the bound is the diameter (a σ selected per prompt). lipschitz: the constant of T4, if proven.
+    """
+
+    def __init__(
+        self,
+        survival: SurvivalBand,
+        diameter: float,
+        mechanism: Mechanism,
+        *,
+        reach: float = math.inf,
+        lipschitz: Lipschitz | None = None,
+    ) -> None:
         self.survival, self.diameter, self.mechanism = survival, diameter, mechanism
+        self.reach, self.lipschitz = reach, lipschitz
         self._known: dict[float, float] = {}
 
     def at(self, epsilons: Sequence[float]) -> list[float]:
         """The bound at every epsilon, past the error of its own arithmetic but in full digits."""
         unknown = [e for e in dict.fromkeys(epsilons) if e not in self._known]
         if unknown:
-            values = w1_bounds(self.diameter, self.survival, self.mechanism, np.array(unknown))
+            values = w1_bounds(
+                self.diameter,
+                self.survival,
+                self.mechanism,
+                np.array(unknown),
+                reach=self.reach,
+                lipschitz=self.lipschitz,
+            )
             self._known.update(zip(unknown, values.tolist(), strict=True))
         return [self._known[e] for e in epsilons]
 
     def printed(self, epsilons: Sequence[float]) -> list[float]:
         """The bound at every epsilon as it is printed: nine digits, rounded up."""
         return [round_up(value) for value in self.at(epsilons)]
+
+
+def certified_radius(curve: BoundCurve, tolerance: float, *, sampled: bool) -> float:
+    """ε_c: the largest epsilon found whose printed bound is at most the tolerance, within the curve's reach.
+
+    The bound is the smaller of increasing ones, so the radius is the largest of theirs: T4's stands beside the search,
+    which is for the bounds that the noise gives.
+    """
+    radius = safe_radius(curve, tolerance) if sampled else universal_radius(curve, tolerance)
+    if curve.lipschitz is not None:
+        radius = max(radius, min(curve.lipschitz.radius(tolerance), curve.reach))
+    return radius
 
 
 def safe_radius(curve: BoundCurve, tolerance: float) -> float:
@@ -48,9 +81,9 @@ def safe_radius(curve: BoundCurve, tolerance: float) -> float:
     def proven(epsilon: float) -> bool:
         return curve.printed([round_down(epsilon)])[0] <= tolerance
 
-    high = curve.mechanism.epsilon(LARGEST_RADIUS_IN_SIGMAS)
+    high = min(curve.mechanism.epsilon(LARGEST_RADIUS_IN_SIGMAS), curve.reach)
     # T1 alone gives the lower end of the bracket; a bound that has levelled off may print one unit above it.
-    low = curve.mechanism.epsilon(total_variation_radius(tolerance / curve.diameter) * (1 - 1e-7))
+    low = min(high, curve.mechanism.epsilon(total_variation_radius(tolerance / curve.diameter) * (1 - 1e-7)))
     # What the search below asks for first, at once.
     ends = [low * 2**k for k in range(_DOUBLINGS_AT_ONCE + 1)]
     curve.at([*ends, *map(round_down, [*ends, high])])
@@ -91,7 +124,7 @@ def universal_radius(curve: BoundCurve, tolerance: float) -> float:
     within = round_down(tolerance) * (1 - 1e-12)
     epsilon = curve.mechanism.epsilon(total_variation_radius(within / curve.diameter))
     for step in (0.0, 1e-12, 1e-9, 1e-6, 1e-3):
-        candidate = round_down(epsilon * (1 - step))
+        candidate = min(round_down(epsilon * (1 - step)), curve.reach)
         if curve.printed([candidate])[0] <= tolerance:
             return candidate
     return 0.0  # a tolerance below the smallest bound a double can hold

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from smoothgen.certificates.certificate import Certificate
+from smoothgen.certificates.lipschitz import Lipschitz
 from smoothgen.certificates.looks import LookPlan
+from smoothgen.certificates.sigma_selection import SigmaSelection
 
 
 def statement(certificate: Certificate) -> str:
@@ -13,16 +15,18 @@ def statement(certificate: Certificate) -> str:
     metric = f", measured by {provenance.metric.description}" if provenance.metric else ""
     epsilon = certificate.epsilon or claims.radius
     sentences = [
-        f"With confidence {certificate.confidence!r}, no attack on the {attacked} of l2 norm at most {epsilon!r} moves "
-        f"the distribution of outputs by more than {claims.w1_bound!r} in Wasserstein-1{metric}."
+        f"With confidence {certificate.confidence!r}, no attack on the {attacked} of {certificate.mechanism.norm} norm "
+        f"at most {epsilon!r} moves the distribution of outputs by more than {claims.w1_bound!r} in "
+        f"Wasserstein-1{metric}."
     ]
     if not certificate.evidence.samples:
-        sentences.append(
-            "Nothing was sampled: this follows from the noise and from the metric's diameter alone, and holds for any "
-            "generator whatsoever."
-        )
+        sentences.append(_without_samples(certificate.lipschitz))
     if certificate.looks is not None:
         sentences.append(_early_stop(certificate.looks, certificate.evidence.samples))
+    if certificate.sigma_selection is not None:
+        sentences.append(_selected(certificate.sigma_selection))
+    if certificate.lipschitz is not None:
+        sentences.append(_proven(certificate.lipschitz))
     if certificate.mechanism.remark is not None:
         sentences.append(certificate.mechanism.remark)
     if claims.stays is not None:
@@ -45,6 +49,38 @@ def statement(certificate: Certificate) -> str:
             "distance."
         )
     return " ".join(sentences)
+
+
+def _without_samples(lipschitz: Lipschitz | None) -> str:
+    if lipschitz is None:
+        return (
+            "Nothing was sampled: this follows from the noise and from the metric's diameter alone, and holds for any "
+            "generator whatsoever."
+        )
+    return (
+        "Nothing was sampled: this follows from the noise, from the metric's diameter and from the Lipschitz constant "
+        "alone."
+    )
+
+
+def _selected(selection: SigmaSelection) -> str:
+    return (
+        f"The noise level {selection.sigma!r} was selected for this prompt, from {len(selection.sensitivities)} draws "
+        f"of how sensitive the generator is around it (budget {selection.budget!r}, selection noise "
+        f"{selection.selection_sigma!r}): every prompt within {selection.radius!r} has its median sensitivity in the "
+        f"same cell of the public grid {selection.grid.base!r}·2^(k/2), k = {selection.grid.first} … "
+        f"{selection.grid.last}, so that whoever selects a level for it in the same way, at the same alpha of "
+        f"{selection.alpha!r}, serves it at this level or abstains, except with that probability over the draws made "
+        "for it. Beyond that distance nothing is claimed."
+    )
+
+
+def _proven(lipschitz: Lipschitz) -> str:
+    return (
+        f"The generator is proven to move by at most {lipschitz.constant!r} times the norm of an attack plus "
+        f"{lipschitz.offset!r}, from {len(lipschitz.factors)} factors whose product this certificate checks and whose "
+        "proof it does not contain; the bounds use this where it is smaller."
+    )
 
 
 def _early_stop(looks: LookPlan, samples: int) -> str:

@@ -15,14 +15,17 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from smoothgen.certificates.abstention import Abstention, Reason
 from smoothgen.certificates.bands import ORDER_STATISTICS, band_by_name
-from smoothgen.certificates.certificate import Abstention, Certificate, Reason
-from smoothgen.certificates.certify import certify, require_sound_request
+from smoothgen.certificates.certificate import Certificate
+from smoothgen.certificates.certify import beyond_reach, certify, require_sound_extras, require_sound_request
 from smoothgen.certificates.evidence import Evidence
 from smoothgen.certificates.hope import all_at_the_centre, favourable, repeated
+from smoothgen.certificates.lipschitz import Lipschitz
 from smoothgen.certificates.looks import LookPlan
 from smoothgen.certificates.provenance import Provenance
 from smoothgen.certificates.radius import LARGEST_RADIUS_IN_SIGMAS, BoundCurve
+from smoothgen.certificates.sigma_selection import SigmaSelection
 from smoothgen.certificates.universal import certify_universal
 from smoothgen.errors import InvalidTolerance
 from smoothgen.mechanisms import Mechanism
@@ -61,6 +64,8 @@ def take_look(
     radius_tolerance: float | None = None,
     band: str = ORDER_STATISTICS.name,
     provenance: Provenance | None = None,
+    sigma_selection: SigmaSelection | None = None,
+    lipschitz: Lipschitz | None = None,
 ) -> LookResult:
     """Certify what one look of the plan shows, and decide whether to draw on.
 
@@ -87,13 +92,16 @@ def take_look(
         band=band,
         provenance=provenance,
         plan=plan,
+        sigma_selection=sigma_selection,
+        lipschitz=lipschitz,
     )
     if epsilon is not None and isinstance(outcome, Certificate):
         return LookResult(outcome, Stop.PROVEN)
     evidence = Evidence.from_measurements(distances, bound=bound, diameter=diameter)
     if plan.next_size(evidence.samples) is None:
         return LookResult(outcome, Stop.SAMPLE_LIMIT)
-    later = _LaterLooks(evidence, mechanism, plan, band, float(tolerance))
+    reach = _reach(sigma_selection)
+    later = _LaterLooks(evidence, mechanism, plan, band, float(tolerance), reach, lipschitz)
     if epsilon is not None:
         hoped = later.best_bound(float(epsilon), favourable)
         if hoped is not None:
@@ -117,6 +125,8 @@ def hopeless_from_the_start(
     tolerance: float,
     epsilon: float,
     band: str = ORDER_STATISTICS.name,
+    sigma_selection: SigmaSelection | None = None,
+    lipschitz: Lipschitz | None = None,
 ) -> Abstention | None:
     """The abstention where no certification sample need be drawn: not even distances that are all 0 would be enough.
 
@@ -126,15 +136,25 @@ def hopeless_from_the_start(
     Evidence.from_measurements([0.0], bound=bound, diameter=diameter)
     nothing_seen = replace(Evidence.none(diameter), bound=float(bound))
     require_sound_request(nothing_seen, alpha, tolerance, epsilon)
-    plan.require_within(alpha)
-    later = _LaterLooks(nothing_seen, mechanism, plan, band, tolerance)
+    plan.require_within(require_sound_extras(sigma_selection, lipschitz, mechanism, alpha))
+    reach = _reach(sigma_selection)
+    later = _LaterLooks(nothing_seen, mechanism, plan, band, tolerance, reach, lipschitz)
     hoped = later.best_bound(epsilon, all_at_the_centre)
     if hoped is None:
         return None
-    # What T1 alone proves. It enters every bound, the one just computed too, so it abstains as well.
+    # What is proven without samples. It enters every bound, the one just computed too, so it abstains as well.
     universal = certify_universal(
-        diameter=diameter, mechanism=mechanism, alpha=alpha, tolerance=tolerance, epsilon=epsilon
+        diameter=diameter,
+        mechanism=mechanism,
+        alpha=alpha,
+        tolerance=tolerance,
+        epsilon=epsilon,
+        sigma_selection=sigma_selection,
+        lipschitz=lipschitz,
     )
+    if epsilon > reach:
+        detail = f"no certification sample was drawn: {beyond_reach(epsilon, reach)}"
+        return Abstention(Reason.RADIUS_OUT_OF_REACH, detail, universal.curve)
     unproven = universal.detail if isinstance(universal, Abstention) else ""
     return Abstention(
         Reason.RADIUS_OUT_OF_REACH,
@@ -161,6 +181,8 @@ class _LaterLooks:
     plan: LookPlan
     band: str
     tolerance: float
+    reach: float
+    lipschitz: Lipschitz | None
 
     def best_bound(self, epsilon: float, continuation: Continuation) -> float | None:
         """The least bound at epsilon that a later look would give if the samples continued like this.
@@ -212,4 +234,9 @@ class _LaterLooks:
     def _bound(self, look: int, epsilon: float, continuation: Continuation) -> float:
         ordered = continuation(self.evidence.ordered, self.plan.sizes[look])
         survival = band_by_name(self.band).build(ordered, self.evidence.bound, self.plan.alphas[look])
-        return BoundCurve(survival, self.evidence.diameter, self.mechanism).printed([epsilon])[0]
+        curve = BoundCurve(survival, self.evidence.diameter, self.mechanism, reach=self.reach, lipschitz=self.lipschitz)
+        return curve.printed([epsilon])[0]
+
+
+def _reach(sigma_selection: SigmaSelection | None) -> float:
+    return math.inf if sigma_selection is None else sigma_selection.radius

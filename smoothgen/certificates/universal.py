@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 
+from smoothgen.certificates.abstention import Abstention
 from smoothgen.certificates.bands import NO_SAMPLES
-from smoothgen.certificates.certificate import Abstention, Certificate, Claims
-from smoothgen.certificates.certify import conclude, require_sound_output, require_sound_request
+from smoothgen.certificates.certificate import Certificate, Claims
+from smoothgen.certificates.certify import (
+    conclude,
+    require_sound_extras,
+    require_sound_output,
+    require_sound_request,
+)
 from smoothgen.certificates.claims import derive_claims
 from smoothgen.certificates.evidence import Evidence
+from smoothgen.certificates.lipschitz import Lipschitz
 from smoothgen.certificates.provenance import Provenance
+from smoothgen.certificates.sigma_selection import SigmaSelection
 from smoothgen.mechanisms import Mechanism
 
 _NOTHING_KNOWN = Provenance()
@@ -23,31 +32,38 @@ def certify_universal(
     tolerance: float,
     epsilon: float | None = None,
     provenance: Provenance | None = None,
+    sigma_selection: SigmaSelection | None = None,
+    lipschitz: Lipschitz | None = None,
 ) -> Certificate | Abstention:
-    """Certify a smoothed generator without a sample: W₁ ≤ D·(2Φ(r/2) − 1), T1 of docs/theory.
+    """Certify a smoothed generator without a sample: W₁ ≤ D·(2Φ(r/2) − 1), T1 of docs/theory, and T4 where proven.
 
-    It holds surely, not only with probability 1 − alpha, and assumes nothing about the generator. It says nothing of
-    single outputs (T3): `deviation` is empty, and D where it is asked for.
+    It holds surely, not only with probability 1 − alpha, and assumes nothing about the generator but what `lipschitz`
+    says. It says nothing of single outputs (T3): `deviation` is empty, and D where it is asked for.
 
     Args:
         diameter: D, at least every possible distance between two outputs, in metric units.
         mechanism: the noise every output is drawn with; hashable, as all of `smoothgen.mechanisms` are.
-        alpha: the failure probability the certificate is asked for; nothing of it is spent.
+        alpha: the failure probability the certificate is asked for; only a selection of σ spends of it.
         tolerance: τ in (0, diameter).
         epsilon: an attack norm whose bound is asked to be at most τ.
         provenance: what the certificate is about.
+        sigma_selection, lipschitz: as in `certify`.
 
     Returns:
         A Certificate with no distances, or an Abstention when the asked epsilon needs samples.
 
     Raises:
-        InvalidMetric, InvalidAlpha, InvalidTolerance, InvalidEpsilon, InvalidDistances (for the output's distance).
+        InvalidMetric, InvalidAlpha, InvalidTolerance, InvalidEpsilon, InvalidSigma, InvalidDistances (for the output's
+        distance).
     """
     diameter, alpha, tolerance = float(diameter), float(alpha), float(tolerance)
     epsilon = None if epsilon is None else float(epsilon)
     provenance = provenance or _NOTHING_KNOWN
+    if sigma_selection is not None or lipschitz is not None:
+        require_sound_extras(sigma_selection, lipschitz, mechanism, alpha)
+    reach = math.inf if sigma_selection is None else sigma_selection.radius
     # A protocol cannot say that it is hashable.
-    evidence, claims = _derived(mechanism, diameter, alpha, tolerance, epsilon)  # type: ignore[arg-type]
+    evidence, claims = _derived(mechanism, diameter, alpha, tolerance, epsilon, reach, lipschitz)  # type: ignore[arg-type]
     require_sound_output(provenance)
     return conclude(
         Certificate(
@@ -59,13 +75,21 @@ def certify_universal(
             claims=claims,
             band=NO_SAMPLES.name,
             provenance=provenance,
+            sigma_selection=sigma_selection,
+            lipschitz=lipschitz,
         )
     )
 
 
 @lru_cache(maxsize=4096)  # a few hundred bytes to a few kilobytes each
 def _derived(
-    mechanism: Mechanism, diameter: float, alpha: float, tolerance: float, epsilon: float | None
+    mechanism: Mechanism,
+    diameter: float,
+    alpha: float,
+    tolerance: float,
+    epsilon: float | None,
+    reach: float,
+    lipschitz: Lipschitz | None,
 ) -> tuple[Evidence, Claims]:
     evidence = Evidence.none(diameter)
     require_sound_request(evidence, alpha, tolerance, epsilon)
@@ -77,5 +101,7 @@ def _derived(
         epsilon=epsilon,
         band=NO_SAMPLES.name,
         provenance=_NOTHING_KNOWN,
+        reach=reach,
+        lipschitz=lipschitz,
     )
     return evidence, claims

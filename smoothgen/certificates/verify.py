@@ -11,14 +11,16 @@ from typing import Any
 
 from smoothgen.certificates.bands import NO_SAMPLES
 from smoothgen.certificates.certificate import METHOD, Certificate, Claims
-from smoothgen.certificates.certify import look_share, require_sound_output, require_sound_request
+from smoothgen.certificates.certify import look_share, require_sound_extras, require_sound_output, require_sound_request
 from smoothgen.certificates.claims import derive_claims
 from smoothgen.certificates.document import content_digest, from_document, parse_json, to_document
 from smoothgen.certificates.evidence import Evidence
 from smoothgen.certificates.looks import LookPlan
+from smoothgen.certificates.provenance import Threat
 from smoothgen.certificates.rounding import SIGNIFICANT_DIGITS
 from smoothgen.certificates.statement import statement
 from smoothgen.errors import InvalidAlpha, InvalidDistances, InvalidInput
+from smoothgen.mechanisms import Mechanism, SynonymClasses
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,7 @@ def _evidence(document: Mapping[str, Any], stated: Certificate) -> Check:
 def _claims(stated: Certificate) -> Iterable[Check]:
     """Derive every claim again. Inputs out of range fail one check that says which."""
     try:
-        share = _require_sound_inputs(stated)
+        share, reach = _require_sound_inputs(stated)
         derived = derive_claims(
             stated.evidence,
             stated.mechanism,
@@ -117,6 +119,8 @@ def _claims(stated: Certificate) -> Iterable[Check]:
             epsilon=stated.epsilon,
             band=stated.band,
             provenance=stated.provenance,
+            reach=reach,
+            lipschitz=stated.lipschitz,
         )
     except InvalidInput as error:
         yield Check("inputs", False, str(error))
@@ -139,9 +143,9 @@ def _claims(stated: Certificate) -> Iterable[Check]:
     )
 
 
-def _require_sound_inputs(stated: Certificate) -> float:
-    """The same door as for fresh measurements: empty, negative, beyond the bound, contradictory bounds. Returns the
-    alpha that the claims may spend."""
+def _require_sound_inputs(stated: Certificate) -> tuple[float, float]:
+    """The same door as for fresh measurements: empty, negative, beyond the bound, contradictory bounds, a σ that its
+    draws do not prove. Returns the alpha that the claims may spend, and the epsilon up to which they may speak."""
     evidence = stated.evidence
     if stated.band == NO_SAMPLES.name:
         if evidence != Evidence.none(evidence.diameter) or stated.looks is not None:
@@ -152,9 +156,10 @@ def _require_sound_inputs(stated: Certificate) -> float:
         Evidence.from_measurements(evidence.distances, bound=evidence.bound, diameter=evidence.diameter)
     require_sound_request(evidence, stated.alpha, stated.tolerance, stated.epsilon)
     require_sound_output(stated.provenance)
-    if stated.looks is not None and stated.looks == LookPlan.single(evidence.samples, stated.alpha):
+    alpha = require_sound_extras(stated.sigma_selection, stated.lipschitz, stated.mechanism, stated.alpha)
+    if stated.looks is not None and stated.looks == LookPlan.single(evidence.samples, alpha):
         raise InvalidAlpha("a single look that spends all of alpha is no plan; leave looks out", field="looks")
-    return look_share(stated.looks, evidence.samples, stated.alpha)
+    return look_share(stated.looks, evidence.samples, alpha), stated.reach
 
 
 def _flatten(claims: Claims) -> dict[str, tuple[float | None, ...]]:
@@ -206,10 +211,37 @@ def _derived(document: Mapping[str, Any], stated: Certificate) -> Iterable[Check
             same,
             f"{rebuilt[name]!r}" if same else f"states {document[name]!r:.80}, is {rebuilt[name]!r}",
         )
+    if stated.sigma_selection is not None:
+        yield _selection(document["sigma_selection"], rebuilt["sigma_selection"])
     same = document["statement"] == statement(stated)
     yield Check("statement", same, "says what the numbers say" if same else f"should read: {statement(stated)}")
     if stated.provenance.threat is not None:
-        dimension = stated.provenance.threat.dimension
-        noise = stated.mechanism.effective_sigma * math.sqrt(max(0, dimension))
-        same = dimension >= 1 and math.isclose(stated.provenance.threat.noise_norm, noise, rel_tol=1e-6)
-        yield Check("noise_norm", same, f"sigma·√dimension is {noise:.6g}")
+        yield _noise_norm(stated.mechanism, stated.provenance.threat)
+    if isinstance(stated.mechanism, SynonymClasses):
+        yield _partition(stated.mechanism)
+
+
+def _noise_norm(mechanism: Mechanism, threat: Threat) -> Check:
+    """The length of the noise, and with it that the noise fits the dimension of what is attacked."""
+    try:
+        noise = mechanism.noise_norm(max(0, threat.dimension))
+    except InvalidInput as error:
+        return Check("noise_norm", False, str(error))
+    same = threat.dimension >= 1 and math.isclose(threat.noise_norm, noise, rel_tol=1e-6)
+    formula = "sigma·√dimension" if mechanism.norm == "l2" else "the root mean square length of the noise"
+    return Check("noise_norm", same, f"{formula} is {noise:.6g}")
+
+
+def _partition(mechanism: SynonymClasses) -> Check:
+    """The partition is named, not contained, and no number rests on it: whoever has the file compares its digest."""
+    named = f"partition {mechanism.partition!r} version {mechanism.version!r}"
+    return Check("partition", True, f"names {named}; not checked here: its file must have {mechanism.digest}")
+
+
+def _selection(stated: Mapping[str, Any], rebuilt: Mapping[str, Any]) -> Check:
+    """Level and radius of the selection of σ, stated beside the draws they follow from. The cell itself has been
+    checked at the door."""
+    if stated["sigma"] != rebuilt["sigma"]:
+        detail = f"states sigma {stated['sigma']!r}, cell {rebuilt['cell']} is {rebuilt['sigma']!r}"
+        return Check("sigma_selection", False, detail)
+    return _compare("sigma_selection", (stated["radius"],), (rebuilt["radius"],))

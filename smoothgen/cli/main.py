@@ -82,6 +82,12 @@ def calibrate(context: typer.Context) -> None:
     sys.exit(subprocess.call([sys.executable, "-m", "workers.calibrate", *context.args]))  # noqa: S603
 
 
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
+def coverage(context: typer.Context) -> None:
+    """Measure which rephrasings a model's certificates cover (options: smoothgen coverage --help)."""
+    sys.exit(subprocess.call([sys.executable, "-m", "workers.coverage", *context.args]))  # noqa: S603
+
+
 @app.command()
 def models(url: Url = _LOCAL, api_key: ApiKey = None) -> None:
     """List the models a server knows."""
@@ -100,6 +106,13 @@ def generate(
     model: Annotated[str | None, typer.Option(help="Default: the server's first.")] = None,
     sigma: Annotated[float | None, typer.Option(help="Noise level.")] = None,
     budget: Annotated[float | None, typer.Option(help="Output displacement you pay for robustness.")] = None,
+    adapt: Annotated[
+        str | None, typer.Option(help="model: one noise for all prompts; prompt: by this prompt's own sensitivity.")
+    ] = None,
+    lipschitz_estimate: Annotated[
+        str | None,
+        typer.Option(help="Report how steep the model is here, uncertified: finite-differences or autodiff."),
+    ] = None,
     tolerance: Annotated[float | None, typer.Option(help="The radius keeps W1 within this.")] = None,
     epsilon: Annotated[
         float | None, typer.Option(help="Ask for this radius, or an abstention; stops as soon as either is clear.")
@@ -132,6 +145,9 @@ def generate(
     ] = None,
     strength: Annotated[float | None, typer.Option(help="How far to leave the seed image.")] = None,
     mechanism: Annotated[str | None, typer.Option(help="Where the noise goes: smoothgen models lists them.")] = None,
+    synonyms: Annotated[
+        bool | None, typer.Option("--synonyms", help="Draw the prompt's words from their synonym classes.")
+    ] = None,
     randomness: Annotated[str | None, typer.Option(help="common or fresh.")] = None,
     chat: Annotated[bool | None, typer.Option("--chat", help="Use the model's chat template.")] = None,
     output: Annotated[str | None, typer.Option(help="representative or sample.")] = None,
@@ -154,6 +170,8 @@ def generate(
     given = {
         "sigma": sigma,
         "budget": budget,
+        "adapt": adapt,
+        "lipschitz_estimate": lipschitz_estimate,
         "tolerance": tolerance,
         "epsilon": epsilon,
         "samples": samples,
@@ -174,6 +192,7 @@ def generate(
         "image": None if image is None else base64.b64encode(image.read_bytes()).decode("ascii"),
         "strength": strength,
         "mechanism": mechanism,
+        "synonyms": synonyms,
         "randomness": randomness,
         "chat": chat,
         "output": output,
@@ -193,6 +212,29 @@ def generate(
         show_generation(generation, written[0] if written else None, given)
     if written:
         typer.echo(f"written: {', '.join(str(path) for path in written)}", err=True)
+
+
+@app.command()
+def covers(
+    certificate: Annotated[str, typer.Argument(help="A certificate's id, which is its job's.")],
+    prompts: Annotated[list[str], typer.Argument(help="Other prompts.")],
+    url: Url = _LOCAL,
+    api_key: ApiKey = None,
+    confidence: Annotated[
+        float | None, typer.Option(help="Of all prompt bounds together; default: the certificate's.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the server's answer as JSON.")] = False,
+) -> None:
+    """Show how far other prompts are from a certificate's, and how far their outputs can differ."""
+    from smoothgen.cli.show_covers import show_covers
+    from smoothgen.client import Client
+
+    with Client(url, api_key=api_key) as client:
+        answer = client.covers(certificate, prompts, confidence)
+    if as_json:
+        typer.echo(answer.model_dump_json(indent=2, exclude_none=True))
+    else:
+        show_covers(answer)
 
 
 @app.command()
@@ -230,6 +272,15 @@ def fleet(
 
         plot_fleet(readings, save)
         typer.echo(f"written: {save}", err=True)
+
+
+@app.command("synonyms")
+def synonym_classes(words: Annotated[list[str], typer.Argument(help="Words, or whole prompts.")]) -> None:
+    """Show the synonym classes of words: swaps inside them change nothing where a prompt asks for synonyms."""
+    from smoothgen.cli.show_synonyms import show_synonyms
+    from smoothgen.synonyms import Partition
+
+    show_synonyms(words, Partition.load())
 
 
 @app.command()

@@ -16,7 +16,7 @@ from smoothgen.certificates import Certificate, Stop, Verification, take_look, u
 from smoothgen.certificates.bounds import total_variation_radius
 from smoothgen.certificates.rounding import round_down, round_up
 from smoothgen.client import FleetReading, Generation
-from smoothgen.contracts import JobView, TextOutput
+from smoothgen.contracts import JobView, LipschitzEstimate, TextOutput
 from smoothgen.contracts.request import DEFAULT_SAMPLES
 from smoothgen.errors import ServerProblem
 from smoothgen.mechanisms.scale import printed
@@ -86,6 +86,8 @@ def show_generation(
         _out.print(Text(f"abstained: {generation.abstention.reason}", style="bold yellow"))
         _out.print(Text(generation.abstention.detail), soft_wrap=True)
         _out.print()
+    if generation.lipschitz_estimate is not None:
+        _out.print(Text(said_of(generation.lipschitz_estimate)), soft_wrap=True)
     if generation.fleet is not None:
         _out.print(Text(f"counted in fleet pool {generation.fleet.pool}: smoothgen fleet certifies the average"))
     usage = generation.usage
@@ -93,6 +95,13 @@ def show_generation(
         generations = f"{usage.overhead} generation{'' if usage.overhead == 1 else 's'}"
         spent = f"{_drawn(generation, asked)}{generations}, {usage.device_s} s of compute, {usage.queued_s} s queued"
         _out.print(Text(spent, style="dim"), soft_wrap=True)
+
+
+def said_of(estimate: LipschitzEstimate) -> str:
+    """An estimate, as what it is."""
+    value = "unknown, an output failed" if estimate.value is None else repr(estimate.value)
+    where = "at the prompt" if estimate.points == 1 else f"around {estimate.points} noisy prompts"
+    return f"Lipschitz estimate, NOT certified: {value} {estimate.unit} ({estimate.method} {where})"
 
 
 def why_it_stopped(certificate: Certificate, asked: Mapping[str, Any]) -> str:
@@ -116,6 +125,8 @@ def why_it_stopped(certificate: Certificate, asked: Mapping[str, Any]) -> str:
         tolerance=certificate.tolerance,
         radius_tolerance=asked.get("radius_tolerance"),
         band=certificate.band,
+        sigma_selection=certificate.sigma_selection,
+        lipschitz=certificate.lipschitz,
     )
     if look.stop is Stop.SETTLED:
         return f"more would hardly enlarge the radius (by {asked['radius_tolerance']!r} of it at most)"
@@ -147,13 +158,13 @@ def show_certificate(certificate: Certificate, stopped: str = "") -> None:
     of = "" if plan is None else f" of at most {plan.sizes[-1]}"
     samples = f"{evidence.samples}{of}, {evidence.failed} failed" if evidence.samples else "none drawn"
     rows = [
-        ("certified radius", f"{certificate.radius!r}  (l2, {unit}, at tolerance {certificate.tolerance!r})"),
+        ("certified radius", f"{certificate.radius!r}  ({certificate.mechanism.norm}, {unit}, at tolerance {certificate.tolerance!r})"),
         ("W1 bound", f"{certificate.claims.w1_bound!r}  at epsilon {certificate.epsilon or certificate.radius!r}"),
         ("confidence", repr(certificate.confidence)),
         ("samples", samples + (f"; {stopped}" if stopped else "")),
         ("mechanism", str(certificate.mechanism)),
     ]
-    if certificate.mechanism.remark is not None:  # not simply its sigma
+    if certificate.mechanism.remark is not None and certificate.mechanism.norm == "l2":  # not simply its sigma
         rows.append(("protects like", f"one draw of sigma {printed(certificate.mechanism.effective_sigma)}"))
     if threat is not None:
         rows.append(
@@ -267,3 +278,11 @@ def show_models(models: list[dict[str, Any]]) -> None:
             model["description"],
         )
     _out.print(table if models else "no worker has registered a model yet")
+    for named in sorted({_partition(model["synonyms"]) for model in models if model.get("synonyms")}):
+        _out.print(Text(named, style="dim"), soft_wrap=True)
+
+
+def _partition(card: Mapping[str, Any]) -> str:
+    """The partition that --synonyms draws from."""
+    size = f"{card['words']} words in {card['classes']} classes"
+    return f"--synonyms draws from partition {card['name']} version {card['version']} ({size}; {card['digest']})"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from types import TracebackType
 from typing import Any, Self
@@ -15,6 +15,7 @@ from smoothgen.client import conversation
 from smoothgen.client.conversation import NOTHING, Answer, Call, Conversation, OnBusy, OnProgress, Result, Step
 from smoothgen.client.results import FleetReading, Generation
 from smoothgen.client.transport import Retries, arguments, options
+from smoothgen.contracts import Covers
 
 
 class AsyncClient:
@@ -55,6 +56,10 @@ class AsyncClient:
     async def certificate(self, certificate_id: str) -> Certificate:
         """As `Client.certificate`."""
         return await self._run(conversation.certificate(certificate_id))
+
+    async def covers(self, certificate_id: str, prompts: Sequence[str], confidence: float | None = None) -> Covers:
+        """As `Client.covers`."""
+        return await self._run(conversation.covers(certificate_id, prompts, confidence))
 
     async def aclose(self) -> None:
         """Close the connections."""

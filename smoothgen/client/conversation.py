@@ -11,7 +11,7 @@ import json
 import math
 import time
 import uuid
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeVar
 from urllib.parse import quote, urlencode
@@ -23,6 +23,8 @@ from smoothgen.client.results import FleetReading, Generation
 from smoothgen.contracts import (
     FINISHED,
     MODALITIES,
+    Covers,
+    CoversRequest,
     GenerateRequest,
     JobView,
     Robustness,
@@ -238,6 +240,13 @@ def models() -> Conversation[list[dict[str, Any]]]:
 def certificate(certificate_id: str) -> Conversation[Certificate]:
     """GET /certificates/{id}."""
     return from_document(_json((yield Call("GET", f"/certificates/{quote(certificate_id, safe='')}"))))
+
+
+def covers(certificate_id: str, prompts: Sequence[str], confidence: float | None) -> Conversation[Covers]:
+    """POST /certificates/{id}/covers."""
+    asked = CoversRequest.model_validate({"prompts": list(prompts), "confidence": confidence})
+    path = f"/certificates/{quote(certificate_id, safe='')}/covers"
+    return Covers.model_validate(_json((yield Call("POST", path, asked.model_dump(exclude_none=True)))))
 
 
 def _json(answer: Answer) -> Any:

@@ -12,7 +12,16 @@ from pydantic import ValidationError
 
 from smoothgen.certificates import Certificate, Verification, from_document, verify
 from smoothgen.certificates.fleet import FleetCertificate, verify_fleet
-from smoothgen.contracts import AbstentionView, FleetPool, FleetView, JobView, Status, TextOutput, Usage
+from smoothgen.contracts import (
+    AbstentionView,
+    FleetPool,
+    FleetView,
+    JobView,
+    LipschitzEstimate,
+    Status,
+    TextOutput,
+    Usage,
+)
 from smoothgen.errors import InvalidCertificate, ServerUnreachable
 
 
@@ -56,6 +65,11 @@ class Generation:
     def fleet(self) -> FleetView | None:
         """For tier fleet: the pool and the windows that count this request."""
         return self.view.fleet
+
+    @property
+    def lipschitz_estimate(self) -> LipschitzEstimate | None:
+        """How steep the model was found to be around the prompt, where it was asked for. Not certified."""
+        return self.view.lipschitz_estimate
 
     @property
     def usage(self) -> Usage | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from types import TracebackType
 from typing import Any, Self
@@ -15,6 +15,7 @@ from smoothgen.client import conversation
 from smoothgen.client.conversation import NOTHING, Answer, Call, Conversation, OnBusy, OnProgress, Result, Step
 from smoothgen.client.results import FleetReading, Generation
 from smoothgen.client.transport import Retries, arguments, options
+from smoothgen.contracts import Covers
 
 
 class Client:
@@ -74,6 +75,16 @@ class Client:
     def certificate(self, certificate_id: str) -> Certificate:
         """A stored certificate. Its id is its job's."""
         return self._run(conversation.certificate(certificate_id))
+
+    def covers(self, certificate_id: str, prompts: Sequence[str], confidence: float | None = None) -> Covers:
+        """What a certificate says of other prompts: how far each is, and bounds on how far its outputs can differ.
+
+        confidence: with which all prompt bounds hold together, for prompts chosen without looking at the certificate's
+        noise. Default: the certificate's.
+        Raises ServerProblem (503 where no worker serves the model, 504 where none answers in time), ServerUnreachable,
+        ValueError for a value out of range.
+        """
+        return self._run(conversation.covers(certificate_id, prompts, confidence))
 
     def close(self) -> None:
         """Close the connections."""

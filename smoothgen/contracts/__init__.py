@@ -1,5 +1,15 @@
 """The wire contracts: the one place where client, gateway and workers agree on shapes."""
 
+from smoothgen.contracts.covers import MOST_PROMPTS, Covers, CoversCall, CoversReply, CoversRequest, PromptCover
+from smoothgen.contracts.adapting import (
+    GRID_REACH,
+    JACOBIAN_ROUNDS,
+    PROBE_STEP,
+    SELECTION_DRAWS,
+    SELECTION_PROBES,
+    LipschitzEstimate,
+    LipschitzMethod,
+)
 from smoothgen.contracts.fleet import WINDOWS, FleetPool, read_bins, window_span, windows_of, written_bin
 from smoothgen.contracts.job import (
     FINISHED,
@@ -30,7 +40,7 @@ from smoothgen.contracts.metrics import (
     VisionChord,
     metric_with_defaults,
 )
-from smoothgen.contracts.model_card import Calibration, ImageCard, MetricCard, ModelCard
+from smoothgen.contracts.model_card import Calibration, ImageCard, MetricCard, ModelCard, PartitionCard
 from smoothgen.contracts.parameters import (
     MODALITIES,
     ImageParameters,
@@ -45,14 +55,24 @@ from smoothgen.contracts.request import LEAST_SIGMA, MOST_SIGMA, PRIORITIES, Gen
 
 __all__ = [
     "FINISHED",
+    "GRID_REACH",
+    "JACOBIAN_ROUNDS",
     "LEAST_SIGMA",
     "MODALITIES",
+    "MOST_PROMPTS",
     "MOST_SIGMA",
     "PRIORITIES",
+    "PROBE_STEP",
+    "SELECTION_DRAWS",
+    "SELECTION_PROBES",
     "WINDOWS",
     "Absolute",
     "AbstentionView",
     "Calibration",
+    "Covers",
+    "CoversCall",
+    "CoversReply",
+    "CoversRequest",
     "Edit",
     "FeatureChord",
     "FieldError",
@@ -66,6 +86,8 @@ __all__ = [
     "JobSpec",
     "JobView",
     "Label",
+    "LipschitzEstimate",
+    "LipschitzMethod",
     "Metric",
     "MetricCard",
     "Modality",
@@ -75,10 +97,12 @@ __all__ = [
     "Opening",
     "Output",
     "Parameters",
+    "PartitionCard",
     "PixelRmse",
     "Priority",
     "Problem",
     "Progress",
+    "PromptCover",
     "Robustness",
     "SentenceChord",
     "Status",

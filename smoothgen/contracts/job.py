@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from smoothgen.contracts.adapting import JACOBIAN_ROUNDS, SELECTION_DRAWS, SELECTION_PROBES, LipschitzEstimate
 from smoothgen.contracts.base import Contract
 from smoothgen.contracts.fleet import FleetPool
 from smoothgen.contracts.metrics import Metric
@@ -33,6 +34,9 @@ class JobSpec(Contract):
     submitted_ms: int
     pool: FleetPool | None = None
     """For tier fleet: where the extra sample is counted."""
+    partition: str | None = None
+    """Digest of the partition of words the job is planned with: workers that know another refuse it, as samples drawn
+    from two partitions would have no one law."""
 
     @property
     def deadline_ms(self) -> int | None:
@@ -47,11 +51,22 @@ class JobSpec(Contract):
 
     @property
     def opening_samples(self) -> int:
-        """Generations that come before certification: selection, and the sample to be served where one is."""
+        """Generations that come before certification: probes, selection, and the sample to be served where one is."""
         robustness = self.request.robustness
         if robustness.tier == "request":
-            return robustness.selection_samples + (self.request.output == "sample")
-        return 1 + (robustness.tier == "fleet")
+            return self.probe_samples + robustness.selection_samples + (self.request.output == "sample")
+        return self.probe_samples + 1 + (robustness.tier == "fleet")
+
+    @property
+    def probe_samples(self) -> int:
+        """Generations that look at how sensitive the model is. A product with its Jacobian counts as one."""
+        robustness = self.request.robustness
+        differentiated = 2 * JACOBIAN_ROUNDS if robustness.lipschitz_estimate == "autodiff" else 0
+        if robustness.adapt == "prompt":
+            return differentiated + SELECTION_DRAWS * (1 + SELECTION_PROBES)
+        if robustness.lipschitz_estimate and not differentiated:
+            return 1 + SELECTION_PROBES
+        return differentiated
 
     @property
     def certification_samples(self) -> int:
@@ -158,6 +173,9 @@ class JobView(_View):
     )
     abstention: AbstentionView | None = None
     fleet: FleetView | None = Field(default=None, description="For tier fleet: the pool that certifies the traffic.")
+    lipschitz_estimate: LipschitzEstimate | None = Field(
+        default=None, description="Where asked for, and with adapt 'prompt'. Not certified."
+    )
     usage: Usage | None = None
     error: Problem | None = Field(default=None, description="Why the job failed.")
 
@@ -171,6 +189,7 @@ class JobResult(_View):
     certificate: dict[str, Any] | None = None
     abstention: AbstentionView | None = None
     fleet: FleetView | None = None
+    lipschitz_estimate: LipschitzEstimate | None = None
     usage: Usage
 
 
@@ -189,6 +208,9 @@ class Opening(_View):
     mechanism: dict[str, Any]
     provenance: dict[str, Any]
     notes: list[Note] | None
+    lipschitz_estimate: LipschitzEstimate | None = None
+    sigma_selection: dict[str, Any] | None = None
+    lipschitz: dict[str, Any] | None = None
     generations: int
     device_s: float
     queued_s: float

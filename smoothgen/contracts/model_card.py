@@ -82,6 +82,16 @@ class ImageCard(Contract):
     schedulers: list[str]
 
 
+class PartitionCard(Contract):
+    """A partition of words that prompts may be drawn from (`robustness.synonyms`), by the digest of its file."""
+
+    name: str
+    version: str
+    digest: str
+    classes: int
+    words: int
+
+
 class ModelCard(Contract):
     """One served model."""
 
@@ -95,11 +105,13 @@ class ModelCard(Contract):
     default_sigma: float
     """Noise on the embedding where a request names none."""
     default_betas: dict[str, float] = Field(default={})
-    """The same for mechanisms with a schedule, by the mechanism's name."""
+    """The same for mechanisms with a schedule, and for shaped noise, by the mechanism's name."""
     image: ImageCard | None = None
     for_learning: bool = False
     """A closed-form model: listed last, never anybody's default."""
     longest_prompt_tokens: int | None = None
+    synonyms: PartitionCard | None = None
+    """The partition `robustness.synonyms` draws words from; None where prompts are no texts."""
 
     def metric(self, name: str) -> MetricCard | None:
         """The card of a metric, None if the model does not offer it."""

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final, Literal, Self, get_args
 
 from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
+from smoothgen.contracts.adapting import LipschitzMethod
 from smoothgen.contracts.base import Contract
 from smoothgen.contracts.metrics import Metric
 from smoothgen.contracts.parameters import PARAMETERS_SCHEMA
@@ -41,6 +42,12 @@ class Robustness(Contract):
     budget: float | None = Field(
         default=None, gt=0, description="Output displacement, in the metric's units, the caller pays for robustness."
     )
+    adapt: Literal["model", "prompt"] = Field(
+        default="model",
+        description="How a budget becomes σ. model: one σ for all prompts, from the model's calibration; prompt: σ "
+        "from this prompt's own sensitivity on a public grid, its choice certified too: more samples, a radius that "
+        "also depends on how clear the choice was, and an abstention where it was not.",
+    )
     sigma: float | None = Field(
         default=None, ge=LEAST_SIGMA, le=MOST_SIGMA, description="Noise level: σ, or β of a schedule."
     )
@@ -59,8 +66,16 @@ class Robustness(Contract):
         default="embedding",
         max_length=100,
         description="Where the noise goes; GET /models lists what a model offers. embedding: one draw on the prompt "
-        "embedding, held through all steps; embedding-per-step: a fresh one at every denoising step; latent-schedule: "
-        "on the initial latent, or the seed image's; img2img: the pipeline's own forward noise on the seed image.",
+        "embedding, held through all steps; embedding-shaped: the same, longer in some directions than in others by a "
+        "published matrix A, with epsilon the l2 norm of A^-1·delta; embedding-per-step: a fresh one at every "
+        "denoising step; latent-schedule: on the initial latent, or the seed image's; img2img: the pipeline's own "
+        "forward noise on the seed image.",
+    )
+    synonyms: bool = Field(
+        default=False,
+        description="Draw every word of the prompt from its class of a public partition (GET /models names it) before "
+        "the prompt is embedded, anew for every sample: any number of swaps inside the classes changes nothing. With "
+        "mechanism embedding only.",
     )
     randomness: Literal["common", "fresh"] = Field(
         default="common",
@@ -87,10 +102,33 @@ class Robustness(Contract):
         description="Seconds from submission after which the job is certified with the samples it has.",
     )
 
+    lipschitz_estimate: bool | LipschitzMethod = Field(
+        default=False,
+        description="Report how steep the model is around this prompt, never certified. true: by finite-differences, "
+        "in the job's metric, any model; autodiff: the largest singular value of the Jacobian, for models torch can "
+        "differentiate.",
+    )
+
     @model_validator(mode="after")
     def _one_noise_level(self) -> Self:
         if self.budget is not None and self.sigma is not None:
             raise ValueError(f"budget={self.budget!r} and sigma={self.sigma!r} both set the noise; give one of them")
+        return self
+
+    @model_validator(mode="after")
+    def _what_adapts(self) -> Self:
+        if self.adapt == "model":
+            return self
+        if self.budget is None:
+            said = "no budget is given" if self.sigma is None else f"sigma={self.sigma!r} sets it already"
+            raise ValueError(
+                f"adapt='prompt' chooses the noise by a budget, and {said}; give a budget, or leave adapt out"
+            )
+        if self.tier != "request":
+            raise ValueError(
+                f"adapt='prompt' draws samples to choose the noise of one request, and tier {self.tier!r} has one "
+                "noise for all; ask for tier 'request', or leave adapt out"
+            )
         return self
 
     @model_validator(mode="after")

@@ -5,5 +5,17 @@ from smoothgen.mechanisms.gaussian import Gaussian
 from smoothgen.mechanisms.protocol import Mechanism
 from smoothgen.mechanisms.registry import mechanism_from_dict
 from smoothgen.mechanisms.schedules import GaussianPerStep, LatentSchedule
+from smoothgen.mechanisms.shaped import Shape, ShapedGaussian
+from smoothgen.mechanisms.synonyms import SynonymClasses
 
-__all__ = ["ForwardDiffusion", "Gaussian", "GaussianPerStep", "LatentSchedule", "Mechanism", "mechanism_from_dict"]
+__all__ = [
+    "ForwardDiffusion",
+    "Gaussian",
+    "GaussianPerStep",
+    "LatentSchedule",
+    "Mechanism",
+    "Shape",
+    "ShapedGaussian",
+    "SynonymClasses",
+    "mechanism_from_dict",
+]

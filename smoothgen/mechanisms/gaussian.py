@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from smoothgen.mechanisms.scale import OneNoiseLevel, read_fields, require_sigma
+from smoothgen.mechanisms.scale import OneNoiseLevel, direction, read_fields, require_sigma
 from smoothgen.noise import Seed, Stream, normals
 
 
@@ -36,6 +36,12 @@ class Gaussian(OneNoiseLevel):
         for row, index in enumerate(indices):
             noise[row] = self.sigma * normals(seed, stream, index, count)
         return noise.reshape(len(indices), *shape)
+
+    def project(self, noise: NDArray[np.float64], delta: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
+        """u = ⟨η, δ⟩/(σ‖δ‖), shape (n,), and r = ‖δ‖/σ. δ ≠ 0."""
+        norm, unit = direction(delta)
+        u: NDArray[np.float64] = noise.reshape(len(noise), -1) @ (unit / self.sigma)
+        return u, norm / self.sigma
 
     def to_dict(self) -> dict[str, Any]:
         """JSON form."""

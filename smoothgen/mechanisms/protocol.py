@@ -40,7 +40,27 @@ class Mechanism(Protocol):
         ...
 
     def radius_in_sigmas(self, epsilon: float) -> float:
-        """r for an attack of l2 norm epsilon, rounded up: the side on which bounds stay bounds."""
+        """r for an attack of norm epsilon (see `attack_norm`), rounded up: the side on which bounds stay bounds."""
+        ...
+
+    @property
+    def norm(self) -> str:
+        """Which norm `attack_norm` is, in words that fit before "norm" in a statement: "l2" for round noise."""
+        ...
+
+    def attack_norm(self, delta: NDArray[np.float64]) -> float:
+        """The norm epsilon is measured in, of an attack delta on x (shape of x), rounded up: l2 for round noise.
+
+        Raises InvalidEpsilon unless every component is finite.
+        """
+        ...
+
+    def noise_norm(self, dimension: int) -> float:
+        """How long the noise on an x of this many numbers is, √E‖η‖² in l2 units: σ_eff·√d for round noise, of
+        schedules that of the one draw that protects as well.
+
+        Raises InvalidParameters for a dimension the mechanism does not fit.
+        """
         ...
 
     def epsilon(self, radius_in_sigmas: float) -> float:
@@ -49,4 +69,14 @@ class Mechanism(Protocol):
 
     def to_dict(self) -> dict[str, Any]:
         """JSON form, read back by `mechanism_from_dict`."""
+        ...
+
+
+@runtime_checkable
+class Projecting(Mechanism, Protocol):
+    """A mechanism under which the likelihood ratio of a KNOWN shift δ of x can be told from a sample's noise."""
+
+    def project(self, noise: NDArray[np.float64], delta: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
+        """(u, r) with ρ_δ = e^{ru − r²/2}: u standard normal, shape (n,) for `noise` of n samples as `draw` gives it,
+        and r the shift in sigmas of all the noise together, to double precision and not rounded to a side. δ ≠ 0."""
         ...

@@ -10,12 +10,16 @@ from smoothgen.mechanisms.forward_diffusion import ForwardDiffusion
 from smoothgen.mechanisms.gaussian import Gaussian
 from smoothgen.mechanisms.protocol import Mechanism
 from smoothgen.mechanisms.schedules import GaussianPerStep, LatentSchedule
+from smoothgen.mechanisms.shaped import ShapedGaussian
+from smoothgen.mechanisms.synonyms import SynonymClasses
 
 _READERS: dict[str, Callable[[Mapping[str, Any]], Mechanism]] = {
     Gaussian.name: Gaussian.from_dict,
     GaussianPerStep.name: GaussianPerStep.from_dict,
     LatentSchedule.name: LatentSchedule.from_dict,
     ForwardDiffusion.name: ForwardDiffusion.from_dict,
+    ShapedGaussian.name: ShapedGaussian.from_dict,
+    SynonymClasses.name: lambda document: SynonymClasses.from_dict(document, mechanism_from_dict),
 }
 
 

@@ -7,12 +7,19 @@ from collections.abc import Mapping
 from decimal import ROUND_FLOOR, Context
 from typing import Any, Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from smoothgen.errors import InvalidCertificate, InvalidEpsilon, InvalidParameters, InvalidSigma
 
 LEAST_SIGMA: Final = 1e-30
 LARGEST_SIGMA: Final = 1e30
 """Far outside this range the noise would be all zero or infinite in the model's single precision."""
 MOST_STEPS: Final = 10_000
+
+
+_NORM_SLACK: Final = 1e-13
+"""Relative; above the error of x' − x in doubles and of numpy's pairwise sum of a billion squares."""
 
 
 class OneNoiseLevel:
@@ -28,15 +35,46 @@ class OneNoiseLevel:
         """A sentence for the certificate's statement, None where the noise is what everybody expects."""
         return None
 
+    @property
+    def norm(self) -> str:
+        """Which norm epsilon is measured in, as the certificate's statement names it."""
+        return "l2"
+
     def radius_in_sigmas(self, epsilon: float) -> float:
         """ε/σ rounded up one ulp. Raises InvalidEpsilon unless ε ≥ 0 and finite."""
         if not (math.isfinite(epsilon) and epsilon >= 0):
             raise InvalidEpsilon(f"epsilon must be a finite number of at least 0, got {epsilon!r}")
         return 0.0 if epsilon == 0 else math.nextafter(epsilon / self.effective_sigma, math.inf)
 
+    def attack_norm(self, delta: NDArray[np.float64]) -> float:
+        """‖δ‖₂, rounded up. Raises InvalidEpsilon unless every component is finite."""
+        return l2_norm(delta)
+
+    def noise_norm(self, dimension: int) -> float:
+        """σ_eff·√d."""
+        return self.effective_sigma * math.sqrt(dimension)
+
     def epsilon(self, radius_in_sigmas: float) -> float:
         """r·σ rounded down one ulp."""
         return max(0.0, math.nextafter(radius_in_sigmas * self.effective_sigma, 0.0))
+
+
+def l2_norm(delta: NDArray[np.float64]) -> float:
+    """‖δ‖₂ over all axes, rounded up. Raises InvalidEpsilon unless every component, and the norm, is finite."""
+    largest = norm = float(np.max(np.abs(delta), initial=0.0))
+    if math.isfinite(largest) and largest > 0:
+        # Scaled, so that neither tiny nor huge components vanish in their squares.
+        norm = largest * math.sqrt(float(np.sum(np.square(delta / largest)))) * (1 + _NORM_SLACK)
+    if not math.isfinite(norm):
+        raise InvalidEpsilon(f"an attack must have finite components and a finite norm, got one of norm {norm!r}")
+    return norm
+
+
+def direction(delta: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+    """‖δ‖₂ to double precision and δ/‖δ‖₂ as a flat vector, for δ ≠ 0."""
+    scaled = delta.reshape(-1) / np.max(np.abs(delta))
+    length = math.sqrt(float(np.sum(np.square(scaled))))
+    return float(np.max(np.abs(delta))) * length, scaled / length
 
 
 def require_sigma(name: str, value: object) -> None:

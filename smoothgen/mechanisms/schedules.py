@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from smoothgen.mechanisms.scale import OneNoiseLevel, printed, read_fields, require_sigma, require_steps
+from smoothgen.mechanisms.scale import OneNoiseLevel, direction, printed, read_fields, require_sigma, require_steps
 from smoothgen.noise import Seed, Stream, normals
 
 _SLACK = 1e-12  # relative, far above the error of a few thousand additions and three roundings
@@ -74,6 +74,15 @@ class GaussianPerStep(_Schedule):
         """β/√(T·H_T), H_T = 1 + 1/2 + … + 1/T, rounded down."""
         harmonic = math.fsum(1 / t for t in range(1, self.steps + 1))
         return self.beta / math.sqrt(self.steps * harmonic) * (1 - _SLACK)
+
+    def project(self, noise: NDArray[np.float64], delta: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
+        """The views' likelihood ratios multiplied: u = Σ_t ⟨η_t, δ⟩/(σ_t²·‖δ‖·s), s = √(Σ_t σ_t⁻²), and r = ‖δ‖·s."""
+        norm, unit = direction(delta)
+        along = noise.reshape(len(noise), self.steps, -1) @ unit
+        precisions = self.sigmas**-2.0
+        together = math.sqrt(float(np.sum(precisions)))
+        u: NDArray[np.float64] = along @ (precisions / together)
+        return u, norm * together
 
     @property
     def remark(self) -> str:

@@ -13,7 +13,7 @@ smoothgen:replies:{gateway}          stream  ended jobs a gateway waits for, sho
                                              REPLIES_KEPT, expires with WATCH_TTL_S
 smoothgen:certificate:{job}          string  certificate JSON; expires CERTIFICATE_TTL_S after issue
 smoothgen:asked:{job}                string  the request behind a certificate, seed image left out; lives as long as it
-smoothgen:covers:{model}             list    prompts to be compared; at most COVERS_WAITING, expires COVERS_TTL_S after the last
+smoothgen:covers:{model}             list    prompts to be compared; at most COVERS_WAITING; expires after COVERS_TTL_S
 smoothgen:covers-reply:{call}        string  what a worker answered; expires after COVERS_TTL_S
 smoothgen:samples:{job}              string  contact sheet of an image job, base64 PNG; goes RESULT_TTL_S after its end
 smoothgen:idempotency:{digest}       hash    job id and body digest; expires IDEMPOTENCY_TTL_S after submission

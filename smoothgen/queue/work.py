@@ -18,7 +18,18 @@ from pydantic_core import to_json
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
-from smoothgen.contracts import FINISHED, JobResult, JobSpec, JobView, ModelCard, ModelRef, Opening, Problem, Progress
+from smoothgen.contracts import (
+    FINISHED,
+    ImageParameters,
+    JobResult,
+    JobSpec,
+    JobView,
+    ModelCard,
+    ModelRef,
+    Opening,
+    Problem,
+    Progress,
+)
 from smoothgen.queue import keys
 from smoothgen.queue.coalesce import Coalescer
 from smoothgen.queue.connection import redis_errors
@@ -406,7 +417,7 @@ class WorkQueue:
 
 def _asked(spec: JobSpec) -> str:
     """What is kept of a request beside its certificate, where that is less than its spec: not the seed image."""
-    if getattr(spec.parameters, "image", None) is None:
+    if not isinstance(spec.parameters, ImageParameters) or spec.parameters.image is None:
         return ""
     parameters = spec.parameters.model_copy(update={"image": None, "strength": None})
     request = spec.request.model_copy(update={"parameters": {}})

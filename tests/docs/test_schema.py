@@ -15,7 +15,18 @@ SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "certificate-v1.schema
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 
 
-@pytest.mark.parametrize("example", [examples.plain, examples.full, examples.label, examples.early, examples.universal])
+@pytest.mark.parametrize(
+    "example",
+    [
+        examples.plain,
+        examples.full,
+        examples.label,
+        examples.early,
+        examples.universal,
+        examples.selected,
+        examples.proven,
+    ],
+)
 def test_issued_certificates_fit_the_schema(example):
     VALIDATOR.validate(to_document(example()))
 

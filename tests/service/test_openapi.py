@@ -29,6 +29,7 @@ OPERATIONS = [
     ("GET", "/jobs/{job_id}/samples"),
     ("GET", "/certificates/{certificate_id}"),
     ("POST", "/certificates/verify"),
+    ("POST", "/certificates/{certificate_id}/covers"),
     ("GET", "/models"),
     ("GET", "/livez"),
     ("GET", "/readyz"),

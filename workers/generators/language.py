@@ -24,9 +24,10 @@ from smoothgen.contracts import Parameters, TextParameters
 from smoothgen.errors import InvalidParameters, InvalidPrompt
 from smoothgen.mechanisms import Gaussian
 from smoothgen.noise import gumbels
-from workers.generators.protocol import Condition, Draw, Failure, Made, Smoothing, Text
+from workers.generators.protocol import Condition, Draw, Failure, Made, Smoothing, SmoothMap, Text
 
 _PLACEHOLDER = "@@smoothgen-prompt@@"
+LOG_PROBABILITY_UNIT = "nats of the next token's log-probabilities (l2) per l2 unit of the embedding"
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,16 @@ class LanguageModel:
     image = None
     classifier = None
 
+    @property
+    def network(self) -> PreTrainedModel:
+        """The model itself, for training around it."""
+        return self._model
+
+    @property
+    def tokenizer(self) -> PreTrainedTokenizerBase:
+        """Its tokenizer."""
+        return self._tokenizer
+
     def condition(self, prompt: str, parameters: Parameters, smoothing: Smoothing) -> Condition:
         """Embed the prompt's tokens. Raises InvalidPrompt if they do not fit, InvalidParameters for a missing chat
         template."""
@@ -85,7 +96,8 @@ class LanguageModel:
                 f"model {self.identity.name!r} takes at most {longest}: shorten the prompt or lower max_new_tokens",
                 field="prompt",
             )
-        held_fixed = [f"token count ({count})", "attention mask and positions"]
+        counted = "token count of each drawn text" if smoothing.words_drawn else f"token count ({count})"
+        held_fixed = [counted, "attention mask and positions"]
         if fixed:
             held_fixed.append(f"chat template ({fixed} tokens)")
         with torch.inference_mode():
@@ -108,18 +120,23 @@ class LanguageModel:
         parameters: Parameters,
     ) -> list[Made | Failure]:
         """One batched `generate` over noisy embeddings; all prompts have one length, so nothing is padded."""
-        parameters = _of_text(parameters)
-        template: _Template = condition.private
-        batch = len(noise)
         with torch.inference_mode():
-            # Added in double precision and rounded once: a function of the noisy embedding, which no bound minds.
-            noisy = torch.from_numpy(condition.embedding + noise).to(self._model.dtype).to(self._model.device)
-            parts = [
-                self._embed(template.before).expand(batch, -1, -1),
-                noisy,
-                self._embed(template.after).expand(batch, -1, -1),
-            ]
-            embeddings = torch.cat(parts, dim=1)
+            return self.continued(self.inputs(condition, noise), draws, parameters)
+
+    def inputs(self, condition: Condition, noise: NDArray[np.float64]) -> torch.Tensor:
+        """What the network is given for each row of noise: input embeddings (batch, tokens, width)."""
+        # Added in double precision and rounded once: a function of the noisy embedding, which no bound minds.
+        noisy = torch.from_numpy(condition.embedding + noise).to(self._model.dtype).to(self._model.device)
+        return self._framed(condition.private, noisy)
+
+    def continued(
+        self, embeddings: torch.Tensor, draws: Sequence[Draw], parameters: Parameters
+    ) -> list[Made | Failure]:
+        """What the model says after these input embeddings, (batch, tokens, width), each with its own ω."""
+        parameters = _of_text(parameters)
+        batch = len(embeddings)
+        with torch.inference_mode():
+            embeddings = embeddings.to(self._model.dtype).to(self._model.device)
             processors, health = _processors(parameters, draws)
             tokens = self._model.generate(
                 inputs_embeds=embeddings,
@@ -133,6 +150,30 @@ class LanguageModel:
             Text(text) if whole else Failure("the model's logits were not finite")
             for text, whole in zip(texts, finite, strict=True)
         ]
+
+    def smooth_map(self, condition: Condition, draw: Draw, parameters: Parameters) -> SmoothMap:
+        """The prompt's embeddings → log-probabilities of the next token.
+
+        Not the text: greedy decoding is constant almost everywhere and jumps elsewhere, so its gradient says nothing.
+        """
+        del draw, parameters
+
+        def call(x: torch.Tensor) -> torch.Tensor:
+            return self.next_token(self._framed(condition.private, x.to(self._model.dtype).to(self._model.device)))
+
+        return SmoothMap(call, 1.0, LOG_PROBABILITY_UNIT)
+
+    def next_token(self, embeddings: torch.Tensor) -> torch.Tensor:
+        """Log-probabilities of the token after these input embeddings, (batch, vocabulary), differentiable."""
+        embeddings = embeddings.to(self._model.dtype).to(self._model.device)
+        mask = torch.ones(embeddings.shape[:2], dtype=torch.long, device=embeddings.device)
+        logits = self._model(inputs_embeds=embeddings, attention_mask=mask, use_cache=False).logits[:, -1]
+        return torch.log_softmax(logits.float(), dim=-1).cpu()
+
+    def _framed(self, template: _Template, noisy: torch.Tensor) -> torch.Tensor:
+        """The template's embeddings around those of the prompts."""
+        before, after = (self._embed(ids).expand(len(noisy), -1, -1) for ids in (template.before, template.after))
+        return torch.cat([before, noisy, after], dim=1)
 
     def _generation_config(self, parameters: TextParameters) -> GenerationConfig:
         return GenerationConfig(

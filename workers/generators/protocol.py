@@ -5,22 +5,25 @@ from __future__ import annotations
 import base64
 import dataclasses
 import hashlib
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from smoothgen.certificates import ModelIdentity
+from smoothgen.certificates import Lipschitz, ModelIdentity
 from smoothgen.contracts import ImageCard, ImageOutput, Note, Output, Parameters, TextOutput
 from smoothgen.errors import InvalidSigma
 from smoothgen.images import encode_png
 from smoothgen.mechanisms import Mechanism
 from smoothgen.noise import Seed, Stream
 from workers.features import Classifier
+
+if TYPE_CHECKING:  # closed-form models run without it
+    import torch
 
 
 @dataclass(frozen=True)
@@ -93,12 +96,14 @@ class Draw:
 class Smoothing:
     """The noise a job asks for: a mechanism by its request name, its level, and the ω all samples of the job share.
 
-    sigma: σ, or β of a schedule; None for a mechanism that brings its own noise.
+    sigma: σ, or β of a schedule; None for a mechanism that brings its own noise. words_drawn: whether the text is drawn
+    anew for every sample, so that what is said of it once must not depend on which it is.
     """
 
     mechanism: str
     sigma: float | None
     common: Draw
+    words_drawn: bool = False
 
     @property
     def level(self) -> float:
@@ -117,8 +122,13 @@ class Condition:
     held_fixed: everything else the generator derives from the prompt, in words, for the certificate.
     random: whether the generator draws randomness ω of its own under the parameters it was given.
     notes: what the client should know about this prompt.
+    lipschitz: a PROVEN constant of the map from x to the law of the output, for every x and every ω (theory T4); None
+    where there is none, and never an estimate. lipschitz_metric: the name of the one metric it is proven in;
+    certificates in other metrics go without it.
     mixes: conditions with equal keys, under equal parameters, may share a batch (see `joined`); None for one that stays
     alone.
+    of_sample: where the text itself is drawn, the condition of a sample by the stream and index of its noise; this one is
+    then that of the plain text, for what is said once. None where all samples have this condition.
     private: whatever the generator needs to run, its own business.
     """
 
@@ -128,7 +138,10 @@ class Condition:
     held_fixed: tuple[str, ...]
     random: bool
     notes: tuple[Note, ...] = ()
+    lipschitz: Lipschitz | None = None
+    lipschitz_metric: str | None = None
     mixes: Hashable | None = None
+    of_sample: Callable[[Stream, int], Condition] | None = None
     private: Any = None
 
 
@@ -208,4 +221,25 @@ class Generator(Protocol):
         `condition` may be a joined one, whose embedding has a row for every row of the noise.
         May raise: the batch is then split until the sample that raises stands alone and counts as failed.
         """
+        ...
+
+
+@dataclass(frozen=True)
+class SmoothMap:
+    """A generator as torch differentiates it: noisy embeddings (rows, *x.shape) to real outputs, row by row.
+
+    scale: what the l2 norm of a change of the outputs is multiplied by to be in `unit`.
+    """
+
+    call: Callable[[torch.Tensor], torch.Tensor]
+    scale: float
+    unit: str
+
+
+@runtime_checkable
+class Differentiable(Protocol):
+    """A generator whose outputs, before they are rounded or decoded, are a smooth function of the noisy embedding."""
+
+    def smooth_map(self, condition: Condition, draw: Draw, parameters: Parameters) -> SmoothMap:
+        """The map for one prompt's condition and one ω, the same for every row."""
         ...

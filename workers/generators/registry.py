@@ -12,12 +12,19 @@ from workers.settings import Settings
 
 SHIPPED: Final = Path(__file__).parent.parent / "models"
 """Models that come with the package, a folder each."""
+LIPSCHITZ_CONFIG: Final = "lipschitz.json"
+"""A folder with this file holds a network with a proven Lipschitz constant."""
+BOTTLENECK_CONFIG: Final = "bottleneck.json"
+"""A folder with this file holds what stands between a prompt and a language model: a few noised numbers."""
 
 
 def load_generator(name: str, settings: Settings) -> Generator:
-    """Load "smollm2-135m", "fashion-32", a closed-form model, or "name=source" with a hub name, folder or GGUF file.
+    """Load "smollm2-135m", a folder of SHIPPED ("fashion-32"), a closed-form model, or "name=source" with a hub name,
+    folder or GGUF file.
 
-    A bare hub name or folder serves under that name. A source with a model_index.json is a picture model.
+    A bare hub name or folder serves under that name. A source with a model_index.json is a diffusers pipeline, one with
+    a lipschitz.json a picture network with a proven constant, one with a bottleneck.json a language model that reads
+    its prompt through a few noised numbers.
     """
     if name in SPECS:
         return ClosedForm(name)
@@ -31,6 +38,14 @@ def load_generator(name: str, settings: Settings) -> Generator:
     source = source or alias
     if "=" not in name and (SHIPPED / name).is_dir():
         source = str(SHIPPED / name)
+    if (Path(source) / LIPSCHITZ_CONFIG).is_file():
+        from workers.generators.lipschitz import load_lipschitz
+
+        return load_lipschitz(alias, source, settings)
+    if (Path(source) / BOTTLENECK_CONFIG).is_file():
+        from workers.generators.bottleneck import load_bottleneck
+
+        return load_bottleneck(alias, source, settings)
     if (Path(source) / "model_index.json").is_file() or not Path(source).exists():
         from workers.generators.diffusion import is_pipeline, load_diffusion
 

@@ -23,7 +23,7 @@ from workers.training.denoiser import train_denoiser
 from workers.training.head import train_head
 from workers.training.judge import accuracy, train_judge
 from workers.training.pictures import DATA, load_garments
-from workers.training.wordnet import WORDNET
+from workers.wordnet import WORDNET
 
 _UNPLACED_CAPTIONS = 16_000
 _SERVING: Final = {

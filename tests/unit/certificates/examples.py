@@ -10,9 +10,13 @@ from smoothgen import (
     Gaussian,
     GaussianPerStep,
     LatentSchedule,
+    Lipschitz,
     LookPlan,
+    SigmaGrid,
+    SigmaSelection,
     certify,
     certify_universal,
+    select_sigma,
 )
 from smoothgen.certificates import (
     Certificate,
@@ -23,7 +27,7 @@ from smoothgen.certificates import (
     Sampling,
     Threat,
 )
-from smoothgen.mechanisms import Mechanism
+from smoothgen.mechanisms import Mechanism, SynonymClasses
 
 SIGMA, DIMENSION = 0.5, 64
 
@@ -34,6 +38,7 @@ MECHANISMS = {
         GaussianPerStep(SIGMA, 20),
         LatentSchedule(SIGMA, 20),
         ForwardDiffusion(signal=0.6, noise=0.8),
+        SynonymClasses("words", "1", "sha256:" + "0" * 64, Gaussian(SIGMA)),
     )
 }
 
@@ -148,3 +153,54 @@ def universal() -> Certificate:
     )
     assert isinstance(made, Certificate)
     return made.identified("c-2", "2026-01-01T00:00:00Z")
+
+
+GRID = SigmaGrid(SIGMA, -4, 4)
+
+
+def selection(m: int = 64, alpha: float = 1e-4) -> SigmaSelection:
+    """σ = 0.5 for a budget of 0.1: median sensitivity 0.17, between 0.141 and 0.2; one draw failed."""
+    drawn = 0.17 * np.exp(0.1 * np.random.default_rng(3).standard_normal(m))
+    drawn[5] = math.inf
+    made = select_sigma(drawn, budget=0.1, grid=GRID, selection_sigma=SIGMA, alpha=alpha)
+    assert isinstance(made, SigmaSelection)
+    return made
+
+
+def selected() -> Certificate:
+    """σ chosen for the prompt, which limits the radius; looks that share what the selection left of alpha."""
+    chosen = selection()
+    made = certify(
+        distances(500)[:125],
+        bound=1.5,
+        diameter=1.25,
+        mechanism=Gaussian(chosen.sigma),
+        alpha=1e-3,
+        tolerance=0.35,
+        epsilon=SIGMA / 8,
+        provenance=PROVENANCE,
+        plan=LookPlan.doubling(500, 9e-4 * (1 - 1e-9)),
+        sigma_selection=chosen,
+    )
+    assert isinstance(made, Certificate)
+    return made
+
+
+PROVEN = Lipschitz(constant=0.125, offset=0.01, factors=(0.5, 0.25, 0.9))
+
+
+def proven() -> Certificate:
+    """A generator with a proven constant, which is what its radius comes from."""
+    made = certify(
+        distances(),
+        bound=1.5,
+        diameter=1.25,
+        mechanism=Gaussian(SIGMA),
+        alpha=1e-3,
+        tolerance=0.2,
+        epsilon=SIGMA / 2,
+        provenance=PROVENANCE,
+        lipschitz=PROVEN,
+    )
+    assert isinstance(made, Certificate)
+    return made

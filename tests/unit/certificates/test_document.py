@@ -13,7 +13,7 @@ from smoothgen import load_certificate, save_certificate
 from smoothgen.certificates import from_document, to_document, verify
 from smoothgen.certificates.document import content_digest, parse_json
 from smoothgen.errors import InvalidCertificate
-from tests.unit.certificates.examples import MECHANISMS, early, full, label, plain, universal
+from tests.unit.certificates.examples import MECHANISMS, early, full, label, plain, proven, selected, universal
 
 EXAMPLES = {
     "plain": plain(),
@@ -22,6 +22,8 @@ EXAMPLES = {
     "one sample": plain(1),
     "early": early(),
     "universal": universal(),
+    "selected": selected(),
+    "proven": proven(),
     **{name: full(mechanism) for name, mechanism in MECHANISMS.items() if name != "gaussian"},
 }
 DOCUMENTS = {name: to_document(example) for name, example in EXAMPLES.items()}

@@ -16,13 +16,25 @@ from smoothgen import Gaussian, certify, save_certificate, verify
 from smoothgen.certificates import Evidence, to_document
 from smoothgen.certificates.claims import derive_claims
 from smoothgen.certificates.document import content_digest
-from tests.unit.certificates.examples import MECHANISMS, distances, early, full, label, plain, universal
+from tests.unit.certificates.examples import (
+    MECHANISMS,
+    distances,
+    early,
+    full,
+    label,
+    plain,
+    proven,
+    selected,
+    universal,
+)
 
 DOCUMENTS = {
     "full": to_document(full()),
     "label": to_document(label()),
     "early": to_document(early()),
     "universal": to_document(universal()),
+    "selected": to_document(selected()),
+    "proven": to_document(proven()),
 }
 FULL = DOCUMENTS["full"]
 
@@ -44,7 +56,15 @@ DESCRIPTIVE = {
 SAID = {"metric.description", "sampling.seed_origin", "threat.attack_on", "threat.held_fixed"}
 # The label example's bound is T2 alone: a diameter a tenth of a percent smaller contradicts nothing that it states.
 # And a look that was not taken may have had a smaller share than it was given.
-FREE_INPUTS = {("label", "diameter"), *(("early", f"looks.alphas.{look}") for look in (0, 1, 3, 4))}
+# The selection limits that example's radius, not the tolerance. A sensitivity counts by the side of an edge it lies on
+# (test_sigma_selection moves them across), and a constant may be above the product of its factors.
+FREE_INPUTS = {
+    ("label", "diameter"),
+    ("selected", "tolerance"),
+    *((name, f"looks.alphas.{look}") for name in ("early", "selected") for look in (0, 1, 3, 4)),
+    *(("selected", f"sigma_selection.sensitivities.{draw}") for draw in range(64)),
+    *(("proven", f"lipschitz.factors.{factor}") for factor in range(3)),
+}
 
 
 def leaves(value, path=()):
@@ -219,7 +239,12 @@ def test_booleans_are_no_counts():
 
 
 OF_MECHANISM = {name: to_document(full(mechanism)) for name, mechanism in MECHANISMS.items()}
-PARTS = [(name, part) for name, document in OF_MECHANISM.items() for part in document["mechanism"] if part != "name"]
+PARTS = [
+    (name, part)
+    for name, document in OF_MECHANISM.items()
+    for part, stated in document["mechanism"].items()
+    if isinstance(stated, int | float)  # a mechanism's words and inner mechanisms have tests of their own
+]
 
 
 @pytest.mark.parametrize("name", MECHANISMS)

@@ -98,5 +98,5 @@ def test_a_foreign_document_is_refused(document):
 
 @pytest.mark.parametrize("document", [{}, {"name": "laplace"}, {"name": ["gaussian"]}])
 def test_an_unknown_mechanism_lists_the_known_ones(document):
-    with pytest.raises(UnknownName, match=r"known: forward-diffusion, gaussian, gaussian-per-step, latent-schedule$"):
+    with pytest.raises(UnknownName, match=r"known: forward-diffusion, gaussian, .*latent-schedule"):
         mechanism_from_dict(document)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar, Final
 
 import numpy as np
 import torch
@@ -16,13 +16,22 @@ from smoothgen.certificates import ModelIdentity
 from smoothgen.contracts import ImageCard, ImageParameters, Parameters
 from smoothgen.errors import InvalidParameters, UnknownName
 from smoothgen.images import decode_image
-from smoothgen.mechanisms import ForwardDiffusion, Gaussian, GaussianPerStep, LatentSchedule, Mechanism
+from smoothgen.mechanisms import (
+    ForwardDiffusion,
+    Gaussian,
+    GaussianPerStep,
+    LatentSchedule,
+    Mechanism,
+    Shape,
+    ShapedGaussian,
+)
 from workers.features.picture_classifier import PictureClassifier
 from workers.generators.diffusion.pipelines import FromLatents
 from workers.generators.diffusion.placement import (
     ForwardNoise,
     FreshEmbedding,
     HeldEmbedding,
+    Inputs,
     Placement,
     ScheduledLatent,
     Start,
@@ -31,7 +40,10 @@ from workers.generators.diffusion.placement import (
 from workers.generators.diffusion.prompts import PromptEncoder
 from workers.generators.diffusion.randomness import latent_noise, sampler_generators
 from workers.generators.diffusion.schedulers import new_scheduler, offered_schedulers
-from workers.generators.protocol import Condition, Draw, Failure, Made, Picture, Smoothing
+from workers.generators.protocol import Condition, Draw, Failure, Made, Picture, Smoothing, SmoothMap
+
+SHAPED: Final = "embedding-shaped"
+"""Offered where a shape was learnt for the model (`workers.shapes`)."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +62,7 @@ class DiffusionModel:
     network with another way in.
     """
 
-    mechanisms = ("embedding", "embedding-per-step", "latent-schedule", "img2img")
+    always_offered: ClassVar = ("embedding", "embedding-per-step", "latent-schedule", "img2img")
 
     def __init__(
         self,
@@ -63,6 +75,7 @@ class DiffusionModel:
         default_betas: dict[str, float],
         image: dict[str, Any],
         classifier: PictureClassifier | None = None,
+        shape: Shape | None = None,
     ) -> None:
         self._text_to_image, self._prompts = pipeline, prompts
         self._image_to_image = FromLatents(**pipeline.components, requires_safety_checker=False)
@@ -73,7 +86,8 @@ class DiffusionModel:
         self._schedule = pipeline.scheduler.config
         self.identity, self.description = identity, description
         self.default_sigma, self.default_betas = default_sigma, default_betas
-        self.classifier = classifier
+        self.classifier, self._shape = classifier, shape
+        self.mechanisms = self.always_offered if shape is None else ("embedding", SHAPED, *self.always_offered[1:])
         self.longest_prompt_tokens = prompts.longest_tokens
         side = pipeline.unet.config.sample_size * pipeline.vae_scale_factor
         self.image = ImageCard(
@@ -96,7 +110,7 @@ class DiffusionModel:
         asked = _of_image(parameters)
         prompted = self._prompts.encode(prompt, asked.negative_prompt)
         start, steps = self._start(asked)
-        mechanism, placement = _place(smoothing, prompted.embedding, start, steps)
+        mechanism, placement = _place(smoothing, prompted.embedding, start, steps, self._shape)
         unconditional = f"unconditional embedding ({'negative prompt' if asked.negative_prompt else 'empty prompt'})"
         if isinstance(placement, HeldEmbedding | FreshEmbedding):
             attack_on = self._prompts.attack_on
@@ -121,28 +135,65 @@ class DiffusionModel:
         """One pipeline call for the whole batch."""
         asked, prepared = _of_image(parameters), condition.private
         inputs = prepared.placement.inputs(condition.embedding, noise, draws)
-        batch = len(noise)
-        unconditional = np.broadcast_to(prepared.unconditional, (batch, *prepared.unconditional.shape))
-        pipeline = self._pipeline_for(asked)
         with torch.inference_mode():
-            pictures = pipeline(
-                **{"latents" if asked.image is None else "image": self._tensor(inputs.latents)},
-                **({} if asked.image is None else {"strength": asked.strength}),
-                **({} if asked.image is not None else {"height": asked.height, "width": asked.width}),
-                prompt_embeds=self._tensor(inputs.embeddings),
-                negative_prompt_embeds=self._tensor(unconditional),
-                num_inference_steps=asked.num_inference_steps,
-                guidance_scale=asked.guidance_scale,
-                generator=sampler_generators(draws),
-                output_type="pt",
-                **step_end(inputs, prepared.steps),
-            ).images
+            pictures = self._pictures(asked, prepared, inputs, self._tensor(inputs.embeddings), draws)
         finite = torch.isfinite(pictures).flatten(1).all(dim=1).tolist()
         pixels = (pictures * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
         return [
             Picture(np.ascontiguousarray(row)) if whole else Failure("the picture's pixels were not finite")
             for row, whole in zip(pixels, finite, strict=True)
         ]
+
+    def smooth_map(self, condition: Condition, draw: Draw, parameters: Parameters) -> SmoothMap:
+        """The prompt embedding → pixels in [0, 1], before they are rounded to 8 bits. Raises InvalidParameters for
+        noise that enters elsewhere."""
+        asked, prepared = _of_image(parameters), condition.private
+        if not isinstance(prepared.placement, HeldEmbedding):
+            raise InvalidParameters(
+                "a picture model is differentiated by its prompt embedding; use mechanism 'embedding'",
+                field="robustness.lipschitz_estimate",
+            )
+        def call(x: torch.Tensor) -> torch.Tensor:
+            draws = [draw] * len(x)
+            zeros = np.zeros((len(x), *condition.embedding.shape))
+            inputs = prepared.placement.inputs(condition.embedding, zeros, draws)
+            unet = self._text_to_image.unet
+            embeddings = x.to(unet.dtype).to(unet.device)
+            return self._pictures(asked, prepared, inputs, embeddings, draws, gradients=True).cpu()
+
+        values = 3 * int(asked.width or 0) * int(asked.height or 0)
+        return SmoothMap(call, values**-0.5, "pixel RMSE per l2 unit of the embedding")
+
+    def _pictures(
+        self,
+        asked: ImageParameters,
+        prepared: _Prepared,
+        inputs: Inputs,
+        embeddings: torch.Tensor,
+        draws: Sequence[Draw],
+        *,
+        gradients: bool = False,
+    ) -> torch.Tensor:
+        """Pixels in [0, 1], (batch, 3, height, width)."""
+        pipeline = self._pipeline_for(asked)
+        run: Any = type(pipeline).__call__
+        if gradients:
+            run = run.__wrapped__  # as diffusers decorates it, it switches them off
+        unconditional = np.broadcast_to(prepared.unconditional, (len(embeddings), *prepared.unconditional.shape))
+        pictures: torch.Tensor = run(
+            pipeline,
+            **{"latents" if asked.image is None else "image": self._tensor(inputs.latents)},
+            **({} if asked.image is None else {"strength": asked.strength}),
+            **({} if asked.image is not None else {"height": asked.height, "width": asked.width}),
+            prompt_embeds=embeddings,
+            negative_prompt_embeds=self._tensor(unconditional),
+            num_inference_steps=asked.num_inference_steps,
+            guidance_scale=asked.guidance_scale,
+            generator=sampler_generators(draws),
+            output_type="pt",
+            **step_end(inputs, prepared.steps),
+        ).images
+        return pictures
 
     def _pipeline_for(self, asked: ImageParameters) -> Any:
         """The pipeline with a scheduler that remembers nothing of the last batch."""
@@ -197,18 +248,20 @@ class DiffusionModel:
 
 
 def _place(
-    smoothing: Smoothing, embedding: NDArray[np.float32], start: Start, steps: int
+    smoothing: Smoothing, embedding: NDArray[np.float32], start: Start, steps: int, shape: Shape | None
 ) -> tuple[Mechanism, Placement]:
     """The mechanism a job asks for, and its way into the pipeline. Raises UnknownName, InvalidParameters."""
     if smoothing.mechanism == "embedding":
         return Gaussian(smoothing.level), HeldEmbedding(embedding, start)
+    if smoothing.mechanism == SHAPED and shape is not None:
+        return ShapedGaussian(smoothing.level, shape), HeldEmbedding(embedding, start)
     if smoothing.mechanism == "embedding-per-step":
         return GaussianPerStep(smoothing.level, steps), FreshEmbedding(embedding, start)
     if smoothing.mechanism == "latent-schedule":
         latent = latent_noise([smoothing.common], start.shape)[0] if start.seed is None else start.seed
         return LatentSchedule(smoothing.level, steps), ScheduledLatent(latent.astype(np.float32), embedding, start)
     if smoothing.mechanism != "img2img":
-        raise UnknownName("mechanism", smoothing.mechanism, DiffusionModel.mechanisms, field="robustness.mechanism")
+        raise UnknownName("mechanism", smoothing.mechanism, DiffusionModel.always_offered, field="robustness.mechanism")
     if start.seed is None:
         raise InvalidParameters(
             "mechanism 'img2img' protects a seed image and none is given; send parameters.image",

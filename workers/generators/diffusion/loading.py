@@ -15,12 +15,13 @@ from smoothgen.errors import SmoothGenError
 from workers.device import torch_device
 from workers.features.picture_classifier import ClassifierNetwork, PictureClassifier
 from workers.features.sentence_encoder import SentenceEncoder
-from workers.generators.diffusion.adapter import DiffusionModel
+from workers.generators.diffusion.adapter import SHAPED, DiffusionModel
 from workers.generators.diffusion.pipelines import require_family, require_known_paths
 from workers.generators.diffusion.prompts import HeadPrompts, PipelinePrompts, PromptEncoder
 from workers.generators.diffusion.text_head import TextHead
 from workers.generators.weights import weights_digest
 from workers.settings import Settings
+from workers.shapes import StoredShape, load_shape
 
 _INDEX: Final = "model_index.json"
 SERVING: Final = "smoothgen.json"
@@ -69,16 +70,31 @@ def load_diffusion(name: str, source: str | Path, settings: Settings) -> Diffusi
     device = torch_device(settings.device)
     pipeline.to(device)
     classifier = PictureClassifier(judge, _judge_name(judge), device) if judge is not None else None
+    prompts = _prompts(name, pipeline, head, device)
+    stored = load_shape(name, settings.calibrations)
+    if stored is not None:
+        _require_fit(name, stored, prompts)
     return DiffusionModel(
         pipeline,
-        _prompts(name, pipeline, head, device),
+        prompts,
         identity=ModelIdentity(name, _revision(index, serving), _digest(pipeline, head)),
         description=serving.get("description", f"Stable Diffusion pipeline {source}"),
         default_sigma=serving.get("default_sigma", DEFAULT_SIGMA),
-        default_betas=serving.get("default_betas", {}),
+        default_betas=serving.get("default_betas", {}) | ({} if stored is None else {SHAPED: stored.sigma}),
         image=serving.get("image", {}),
         classifier=classifier,
+        shape=None if stored is None else stored.noise_shape,
     )
+
+
+def _require_fit(name: str, stored: StoredShape, prompts: PromptEncoder) -> None:
+    """Raises OSError for a shape of another dimension than the model's x: it was learnt for another model."""
+    dimension = prompts.encode("", None).embedding.size
+    if stored.noise_shape.dimension != dimension:
+        raise OSError(
+            f"the noise shape stored for model {name!r} is one of {stored.noise_shape.dimension} numbers and its "
+            f"prompts are {dimension}; learn it again with `smoothgen calibrate --model {name} --shape`, or remove it"
+        )
 
 
 def _absent(index: dict[str, Any]) -> dict[str, None]:

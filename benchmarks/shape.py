@@ -1,0 +1,197 @@
+"""Round noise against shaped noise at equal output displacement: python -m benchmarks.shape --folder FOLDER
+
+For prompts of every garment: certificates of n = 500 samples, alpha = 0.001, tolerance 0.1 RMSE, under round noise of
+the default sigma and under shapes whose sigma moves the outputs of the public prompts just as far; then how many
+the default sigma and under shapes whose sigma moves the outputs of the public prompts as far; then how many
+a run that finds some goes on from there; --jobs limits how many it makes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from benchmarks.fashion import MEANINGS, MODEL, Silent, certificate_of, spec
+from smoothgen.certificates import Certificate, from_document, to_document
+from smoothgen.noise import Seed, Stream
+from workers.batches import Batcher
+from workers.calibrate import PROMPTS
+from workers.calibrate_shape import Bench
+from workers.generators import Draw, Smoothing, load_generator
+from workers.job import run_job
+from workers.served import Encoders, ServedModel
+from workers.settings import Settings
+from workers.shapes import StoredShape, load_shape, pairs_file, read_pairs, save_shape, second_moment, shape_of, shrunk
+from workers.training.captions import held_out_captions
+
+TOLERANCE, SAMPLES = 0.1, 500
+PICTURE = Path(__file__).parent.parent / "docs" / "pictures" / "shape.png"
+ROUND, ALONE, SHIPPED = "round", "paraphrases alone", "shipped"
+TOLERANCES = np.linspace(0.01, 0.3, 30)
+
+
+@dataclass(frozen=True)
+class Counted:
+    """Of one prompt's certificate: norms of held-out captions in certified radii, and the bound proven at each."""
+
+    radius: float
+    spread: float
+    same: NDArray[np.float64]
+    other: NDArray[np.float64]
+    same_bounds: NDArray[np.float64]
+    other_bounds: NDArray[np.float64]
+
+
+@cache
+def served(calibrations: Path | None) -> ServedModel:
+    """The model with the shape of a folder, or with the shipped one."""
+    settings = Settings(calibrations=calibrations)
+    return ServedModel(load_generator(MODEL, settings), Encoders(settings), settings)
+
+
+def covariance_alone(folder: Path) -> Path:
+    """A folder with the shape of the shrunk covariance of differences alone, its level matched: learnt on first use."""
+    place = folder / "alone"
+    stored = load_shape(MODEL, None)
+    if stored is None:
+        raise SystemExit("the shipped shape is missing: smoothgen calibrate --model fashion-32 --shape")
+    if load_shape(MODEL, place) == stored:  # falls back on the shipped one
+        model = served(None)
+        bench = Bench(model.generator, spec("a bag", seed=0).parameters, Seed.from_client(0), Batcher(64))
+        prompts = PROMPTS["image"].read_text(encoding="utf-8").splitlines()
+        moment = second_moment(bench.differences(read_pairs(pairs_file(MODEL))))
+        shape = shape_of("covariance of paraphrases", shrunk(moment))
+        metric = model.metric(spec("a bag", seed=0).metric)
+        sensitivity = bench.sensitivity(prompts, step=stored.step)
+        level, moved = bench.matched_level(shape, sensitivity, metric, prompts, sigma=stored.matched_sigma)
+        changed = {"shape": shape.to_dict(), "sigma": level, "displacement": moved}
+        save_shape(MODEL, StoredShape.model_validate(stored.model_dump() | changed), place)
+    return place
+
+
+def certificates(folder: Path, kind: str, prompts: int, jobs: list[None]) -> list[Certificate]:
+    """One a prompt: what stands in the folder, and new ones as long as there are `jobs` left."""
+    made = []
+    for k in tqdm(range(prompts), desc=kind):
+        path = folder / f"{kind.replace(' ', '-')}-{k}.json"
+        if not path.is_file():
+            if not jobs:
+                break
+            jobs.pop()
+            model = served(covariance_alone(folder) if kind == ALONE else None)
+            mechanism = "embedding" if kind == ROUND else "embedding-shaped"
+            asked = {"samples": SAMPLES, "confidence": 0.999, "tolerance": TOLERANCE, "mechanism": mechanism}
+            job = spec(chosen(k).prompt, seed=k, **asked)
+            job = job.model_copy(update={"sigma": model.card.default_betas.get(mechanism, model.card.default_sigma)})
+            result = run_job(job, model.generator, model.metric(job.metric), batcher=Batcher(64), watch=Silent())
+            path.write_text(json.dumps(to_document(certificate_of(result))), encoding="utf-8")
+        made.append(from_document(json.loads(path.read_text(encoding="utf-8"))))
+    return made
+
+
+def chosen(k: int):
+    """Every second meaning in turn: all garments, all colours."""
+    return MEANINGS[(k * 17) % len(MEANINGS)]
+
+
+def embed(text: str) -> NDArray[np.float64]:
+    """x of a prompt."""
+    smoothing = Smoothing("embedding", 1.0, Draw(Seed(0, "server"), Stream.GENERATOR_COMMON, 0))
+    condition = served(None).generator.condition(text, spec(text, seed=0).parameters, smoothing)
+    return condition.embedding.astype(np.float64)
+
+
+def counted(k: int, certificate: Certificate, points: dict) -> Counted:
+    """Norms are those the certificate is about; bounds are read at the next point of a fine grid, never below."""
+    centre, meaning = embed(chosen(k).prompt), (chosen(k).garment, chosen(k).colour)
+    norms: dict[bool, list[float]] = {True: [], False: []}
+    for caption, point in points.items():
+        norms[(caption.garment, caption.colour) == meaning].append(certificate.mechanism.attack_norm(point - centre))
+    grid = np.geomspace(1e-3, 20, 120)
+    bounds = np.append([certificate.w1_bound(float(epsilon)) for epsilon in grid], 1.0)
+    same, other = np.array(norms[True]), np.array(norms[False])
+    return Counted(
+        certificate.radius,
+        float(np.mean(certificate.evidence.distances)),
+        same / certificate.radius,
+        other / certificate.radius,
+        bounds[np.searchsorted(grid, same)],
+        bounds[np.searchsorted(grid, other)],
+    )
+
+
+def table(found: dict[str, list[Counted]], made: dict[str, list[Certificate]]) -> None:
+    """Print what docs/models.md quotes."""
+    for kind, counts in found.items():
+        mechanism = made[kind][0].mechanism
+        least, most = mechanism.shape.half_axes if hasattr(mechanism, "shape") else (1.0, 1.0)
+        radius = float(np.mean([c.radius for c in counts]))
+        same, other = np.concatenate([c.same for c in counts]), np.concatenate([c.other for c in counts])
+        print(f"\n{kind}: {mechanism}, {len(counts)} prompts, n = {SAMPLES}, alpha = 0.001, tolerance {TOLERANCE} RMSE")
+        print(f"  mean distance of the samples from the centre {np.mean([c.spread for c in counts]):.4f}")
+        radii = [c.radius for c in counts]
+        print(
+            f"  radius: mean {radius:.4f} ({radius / mechanism.sigma:.3f} sigma), {min(radii):.4f} to {max(radii):.4f}"
+        )
+        print(f"  half-axes of the mean ball in l2 units: {radius * least:.4f} to {radius * most:.4f}")
+        print(f"  same meaning inside: {(same <= 1).sum()} of {same.size} ({(same <= 1).mean():.1%})")
+        print(f"  other meaning inside: {(other <= 1).sum()} of {other.size}; nearest at {other.min():.2f} radii")
+        at = ", ".join(f"{q:.0%}: {np.quantile(same, q):.3f}" for q in (0.9, 0.95, 0.97, 0.99))
+        print(f"  same meaning, quantiles in radii: {at}")
+        for tolerance in (0.03, 0.05, 0.2):
+            shares = [np.mean(np.concatenate(b) <= tolerance) for b in _bounds(counts)]
+            print(f"  proven within {tolerance}: same {shares[0]:.1%}, other {shares[1]:.4%}")
+
+
+def picture(found: dict[str, list[Counted]], path: Path) -> None:
+    """Share of held-out phrasings proven to move outputs by at most τ, by τ."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 3.8), layout="constrained")
+    axes = figure.subplots(1, 2)
+    titles = ("held-out phrasings, same garment and colour", "phrasings of other meanings")
+    for axis, title, part in zip(axes, titles, (0, 1), strict=True):
+        for (kind, counts), style in zip(found.items(), ("-", ":", "--"), strict=False):
+            bounds = np.concatenate(_bounds(counts)[part])
+            axis.plot(TOLERANCES, [100 * np.mean(bounds <= t) for t in TOLERANCES], style, label=kind, linewidth=2)
+        axis.axvline(TOLERANCE, color="0.7", linewidth=1, zorder=0)
+        axis.set(title=title, xlabel="tolerance τ, pixel RMSE", ylabel="proven within τ, %")
+        axis.spines[["top", "right"]].set_visible(False)
+    axes[0].legend(frameon=False, title="noise, at equal displacement")
+    figure.savefig(path, dpi=130)
+
+
+def _bounds(counts: list[Counted]) -> tuple[list[NDArray[np.float64]], list[NDArray[np.float64]]]:
+    return [c.same_bounds for c in counts], [c.other_bounds for c in counts]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--prompts", type=int, default=30)
+    parser.add_argument("--folder", type=Path, required=True, help="where certificates are kept")
+    parser.add_argument("--jobs", type=int, default=10_000, help="how many new certificates this run may make")
+    parser.add_argument("--alone", action="store_true", help="the covariance of paraphrases alone as a third shape")
+    parser.add_argument("--picture", type=Path, default=PICTURE)
+    given = parser.parse_args()
+    given.folder.mkdir(parents=True, exist_ok=True)
+    jobs: list[None] = [None] * given.jobs
+    kinds = (ROUND, SHIPPED, ALONE) if given.alone else (ROUND, SHIPPED)
+    made = {kind: certificates(given.folder, kind, given.prompts, jobs) for kind in kinds}
+    if any(len(of_kind) < given.prompts for of_kind in made.values()):
+        print({kind: len(of_kind) for kind, of_kind in made.items()})
+        return
+    points = {caption: embed(caption.text) for caption in tqdm(held_out_captions(), desc="phrasings")}
+    found = {kind: [counted(k, c, points) for k, c in enumerate(of_kind)] for kind, of_kind in made.items()}
+    table(found, made)
+    picture(found, given.picture)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,238 @@
+"""What synonym classes cover, and what they cost: python -m benchmarks.synonyms [--part swaps|texts|pictures]
+
+swaps: every single word that WordNet lists beside a prompt's word, put in its place with its article; the share that
+lies in one class with the prompt, so that the law does not change at all. Prompts are the shipped calibration sets and
+WordNet's own usage examples.
+texts: perplexity a word under the default language model, of the text as given and of texts drawn from its classes.
+pictures: how often the shipped judge, which never saw the generator, reads garment and colour of a noisy picture as the
+prompt has them; and the certified radius; both with and without classes, from the same noise.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.fashion import MEANINGS, Silent, served, spec
+from smoothgen.certificates import Certificate, from_document
+from smoothgen.noise import Seed, Stream
+from smoothgen.synonyms import Partition
+from smoothgen.synonyms.inflection import Inflection, indefinite_article
+from smoothgen.synonyms.meanings import FUNCTION_WORDS
+from smoothgen.synonyms.wordnet import PARTS_OF_SPEECH, WORDNET, WordNet
+
+PROMPTS = Path("workers/calibrations")
+SEED = Seed.from_client(0)
+VARIANTS = 8
+_TOKEN = re.compile(r"[a-z]+(?:-[a-z]+)*")
+
+
+@dataclass(frozen=True)
+class Swap:
+    """One word of a prompt replaced. `first`: by a word of the sense it has most often."""
+
+    prompt: str
+    word: str
+    other: str
+    swapped: str
+    first: bool
+
+
+class Swaps:
+    """Natural swaps, by WordNet alone: the rules of the partition have no say in them."""
+
+    def __init__(self, wordnet: WordNet) -> None:
+        self._wordnet, self._inflection = wordnet, Inflection(wordnet)
+
+    def of(self, prompt: str) -> Iterator[Swap]:
+        for match in _TOKEN.finditer(prompt):
+            start, end = match.span()
+            word = match.group()
+            if word in FUNCTION_WORDS or (start and prompt[start - 1].isalnum()) or prompt[end : end + 1].isalnum():
+                continue
+            for other, first in self._others(word):
+                article = re.search(r"\b(a|an)(\s+)$", prompt[:start])
+                before = prompt[:start]
+                if article is not None:
+                    before = before[: article.start(1)] + indefinite_article(other) + article.group(2)
+                yield Swap(prompt, word, other, before + other + prompt[end:], first)
+
+    def _others(self, word: str) -> list[tuple[str, bool]]:
+        found: dict[str, bool] = {}
+        senses = [
+            (sense, lemma, part, tag)
+            for lemma, part, tag in sorted(self._inflection.analyses(word))
+            for sense in self._wordnet.senses(lemma, part)
+        ]
+        most = max((sense.tagged for sense, *_ in senses), default=0)
+        for sense, lemma, part, tag in senses:
+            for other in self._wordnet.synsets[sense.synset].words:
+                if other != lemma and _TOKEN.fullmatch(other):
+                    form = self._form(other, part, tag)
+                    if form is not None and form != word:
+                        found[form] = found.get(form, False) or sense.tagged == most
+        return sorted(found.items())
+
+    def _form(self, lemma: str, part: str, tag: str) -> str | None:
+        if part == "n":
+            return self._inflection.plural(lemma) if tag == "pl" else lemma
+        return self._inflection.verb_forms(lemma).get(tag) if part == "v" else lemma
+
+
+def usage_examples(folder: Path, count: int) -> list[str]:
+    """Sentences from WordNet's glosses, of six words and more, spread evenly over the files."""
+    found = []
+    for name in PARTS_OF_SPEECH.values():
+        for line in (folder / f"data.{name}").read_text(encoding="utf-8").splitlines():
+            if not line.startswith(" "):
+                found += [e for e in re.findall(r'"([^"]+)"', line.partition(" | ")[2]) if len(e.split()) >= 6]
+    return found[:: len(found) // count][:count]
+
+
+def lines_of(name: str) -> list[str]:
+    return [line.strip() for line in (PROMPTS / name).read_text(encoding="utf-8").splitlines() if line.strip()]
+
+
+def swaps(partition: Partition, folder: Path) -> None:
+    sets = {
+        "image prompts": lines_of("prompts-image.txt"),
+        "text prompts": lines_of("prompts.txt") + lines_of("held_out.txt"),
+        "WordNet's usage examples": usage_examples(folder, 1000),
+    }
+    natural = Swaps(WordNet(folder))
+    print(f"partition {partition.name} version {partition.version}: {len(partition.classes)} classes, ", end="")
+    print(f"{sum(map(len, partition.classes))} words, {partition.digest}\n")
+    print("| prompts | prompts with a word in a class | natural swaps, first sense | covered | any sense | covered |")
+    print("|---|---|---|---|---|---|")
+    for name, prompts in sets.items():
+        found = [swap for prompt in prompts for swap in natural.of(prompt)]
+        first = [s for s in found if s.first]
+        covered = [partition.same_class(s.prompt, s.swapped) for s in found]
+        in_first = [c for s, c in zip(found, covered, strict=True) if s.first]
+        drawn = sum(bool(partition.canonical(prompt).slots) for prompt in prompts)
+        print(
+            f"| {name} ({len(prompts)}) | {drawn / len(prompts):.0%} | {len(first)} | {np.mean(in_first):.1%} | "
+            f"{len(found)} | {np.mean(covered):.1%} |"
+        )
+    beyond = sorted({f"{s.word} → {s.other}" for s in natural.of("a white sandal on a big brown sofa") if s.first})
+    print(f"\nnatural swaps of 'a white sandal on a big brown sofa': {', '.join(beyond)}")
+
+
+def texts(partition: Partition, folder: Path, count: int) -> None:
+    import torch
+
+    model = served("smollm2-135m").generator
+    network, tokenizer = model._model, model._tokenizer
+
+    def nats(text: str) -> float:
+        ids = torch.tensor([[tokenizer.bos_token_id, *tokenizer(text)["input_ids"]]])
+        with torch.inference_mode():
+            logits = network(ids).logits[0, :-1].double()
+        return float(-torch.log_softmax(logits, -1).gather(1, ids[0, 1:, None]).sum())
+
+    sets = {
+        "text prompts": lines_of("prompts.txt") + lines_of("held_out.txt"),
+        "WordNet's usage examples": usage_examples(folder, count),
+    }
+    print(
+        "\n| texts | with a class | words drawn | perplexity a word, given | drawn | ratio | where words were drawn |"
+    )
+    print("|---|---|---|---|---|---|---|")
+    for name, prompts in sets.items():
+        given, drawn, words, of_drawn = [], [], [], []
+        for prompt in prompts:
+            form = partition.canonical(prompt)
+            given.append(nats(prompt))
+            words.append(len(prompt.split()))
+            of_drawn.append(len(form.slots))
+            texts_drawn = [partition.variant(form, SEED, Stream.TEXT_CERTIFICATION, k) for k in range(VARIANTS)]
+            known = {text: nats(text) for text in set(texts_drawn)} if form.slots else {prompt: given[-1]}
+            drawn.append(np.mean([known[text] for text in texts_drawn]) if form.slots else given[-1])
+        touched = np.array(of_drawn) > 0
+        ratio = _perplexity(drawn, words) / _perplexity(given, words)
+        here = _perplexity(np.array(drawn)[touched], np.array(words)[touched])
+        here /= _perplexity(np.array(given)[touched], np.array(words)[touched])
+        print(
+            f"| {name} ({len(prompts)}) | {touched.mean():.0%} | {sum(of_drawn) / sum(words):.1%} | "
+            f"{_perplexity(given, words):.1f} | {_perplexity(drawn, words):.1f} | {ratio:.3f} | {here:.3f} |"
+        )
+    print("\nTo read: texts as given, and as drawn")
+    shown = [p for name in sets for p in sets[name] if partition.canonical(p).slots]
+    for prompt in shown[:: max(1, len(shown) // 24)]:
+        print(f"- {prompt}")
+        for text in sorted(
+            {partition.variant(prompt, SEED, Stream.TEXT_CERTIFICATION, k) for k in range(3)} - {prompt}
+        ):
+            print(f"    {text}")
+
+
+def _perplexity(nats: Sequence[float], words: Sequence[int]) -> float:
+    return float(np.exp(np.sum(nats) / np.sum(words)))
+
+
+def pictures(partition: Partition, draws: int, certified: int, samples: int) -> None:
+    from workers.batches import Batcher
+    from workers.distances import output_metric
+    from workers.generators import Picture
+    from workers.job import run_job
+    from workers.sampling import Samples, condition_of, generate, rows_of
+
+    model = served()
+    judge = model.classifier
+    assert judge is not None
+    named = [m for m in MEANINGS if partition.canonical(m.prompt).slots]
+    print(f"\n{len(named)} of {len(MEANINGS)} plain prompts have a word in a class; {draws} pictures each")
+    print("\n| sigma | right garment and colour, as given | drawn from classes |")
+    print("|---|---|---|")
+    for sigma in (0.05, model.card.default_sigma):
+        right = []
+        for synonyms in (False, True):
+            hits = []
+            for number, meaning in enumerate(named):
+                job = spec(meaning.prompt, seed=number, sigma=sigma, synonyms=synonyms)
+                rows = rows_of([Samples(job, condition_of(job, model.generator), Stream.CERTIFICATION, range(draws))])
+                made = [o.pixels for o in generate(model.generator, rows) if isinstance(o, Picture)]
+                hits += [verdict == meaning.verdict for verdict in judge.verdicts(made)]
+            right.append(float(np.mean(hits)))
+        print(f"| {sigma:g} | {right[0]:.1%} | {right[1]:.1%} |")
+    print(f"\n| prompt (n = {samples}, tolerance 0.1) | radius as given | drawn from classes |")
+    print("|---|---|---|")
+    for number, meaning in enumerate(named[:: max(1, len(named) // certified)][:certified]):
+        radii = []
+        for synonyms in (False, True):
+            job = spec(meaning.prompt, seed=number, samples=samples, tolerance=0.1, synonyms=synonyms)
+            metric = output_metric(job.metric, model)
+            result = run_job(job, model.generator, metric, batcher=Batcher(64), watch=Silent())
+            radii.append(_certificate(result.certificate).radius)
+        print(f"| {meaning.prompt} | {radii[0]:.4f} | {radii[1]:.4f} |")
+
+
+def _certificate(document: object) -> Certificate:
+    return from_document(document)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.synonyms", description=__doc__)
+    parser.add_argument("--part", action="append", choices=("swaps", "texts", "pictures"), help="default: all")
+    parser.add_argument("--wordnet", type=Path, default=WORDNET)
+    parser.add_argument("--texts", type=int, default=200, help="usage examples whose perplexity is measured")
+    parser.add_argument("--draws", type=int, default=8, help="pictures a prompt")
+    parser.add_argument("--certified", type=int, default=4, help="prompts whose radius is compared")
+    parser.add_argument("--samples", type=int, default=200, help="n of those")
+    given = parser.parse_args()
+    partition, parts = Partition.load(), given.part or ("swaps", "texts", "pictures")
+    if "swaps" in parts:
+        swaps(partition, given.wordnet)
+    if "texts" in parts:
+        texts(partition, given.wordnet, given.texts)
+    if "pictures" in parts:
+        pictures(partition, given.draws, given.certified, given.samples)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,24 @@
+"""The other outcome: what was asked could not be proven. A result, not an error."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Why no certificate was given."""
+
+    RADIUS_OUT_OF_REACH = "radius_out_of_reach"
+    TOO_FEW_SAMPLES = "too_few_samples"
+    DEADLINE = "deadline"
+    SIGMA_NOT_PLACED = "sigma_not_placed"
+
+
+@dataclass(frozen=True)
+class Abstention:
+    """A result, not an error: what was asked could not be proven. `curve` holds what was proven instead."""
+
+    reason: Reason
+    detail: str
+    curve: tuple[tuple[float, float], ...] = ()

@@ -1,0 +1,53 @@
+"""What `smoothgen covers` prints."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from smoothgen.certificates.rounding import round_up
+from smoothgen.contracts import Covers, PromptCover
+
+_DIGITS = 4
+_out = Console(highlight=False)
+
+
+def show_covers(covers: Covers) -> None:
+    """A row a prompt, and below what the numbers mean."""
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    table.add_column("prompt", overflow="fold")
+    for name in ("distance", "inside", "ball", "prompt", "any", "W1 at most"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for answer in covers.answers:
+        table.add_row(*_row(answer))
+    _out.print(table)
+    for answer in covers.answers:
+        if answer.reason is not None:
+            _out.print(Text(f"{answer.prompt!r:.60} is not compared: {answer.reason}", style="yellow"), soft_wrap=True)
+    _out.print()
+    _out.print(
+        Text(
+            f"distance: {covers.norm}; inside: within the radius {covers.radius!r}. W1 bounds: ball, of every prompt "
+            f"so far away; prompt, of this very one, from {covers.samples} samples; any, for any generator.",
+            style="dim",
+        ),
+        soft_wrap=True,
+    )
+    _out.print(Text(covers.statement, style="dim"), soft_wrap=True)
+
+
+def _row(answer: PromptCover) -> list[Text]:
+    inside = {None: "", True: "yes", False: "no"}[answer.inside]
+    bounds = (answer.ball_bound, answer.prompt_bound, answer.universal_bound, answer.w1_bound)
+    return [
+        Text(answer.prompt),
+        Text(_printed(answer.distance)),
+        Text(inside),
+        *(Text(_printed(bound)) for bound in bounds),
+    ]
+
+
+def _printed(value: float | None) -> str:
+    """Few digits, rounded up."""
+    return "-" if value is None else repr(round_up(value, _DIGITS))

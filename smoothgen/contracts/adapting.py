@@ -1,0 +1,45 @@
+"""What adapting the noise to the prompt costs, and what an estimate of a Lipschitz constant says."""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+SELECTION_DRAWS: Final = 256
+"""m, noisy prompts whose sensitivity decides on σ."""
+SELECTION_PROBES: Final = 2
+"""P, directions each of them is moved along."""
+PROBE_STEP: Final = 0.25
+"""Of σ_s, how far it is moved: short, so that s varies little between noisy prompts and σ can be placed."""
+GRID_REACH: Final = 4
+"""Levels below and above the model's own: σ₀·2^(k/2), k = −4 … 4, a quarter to four times σ₀."""
+JACOBIAN_ROUNDS: Final = 4
+"""Rounds of power iteration, one product with the Jacobian and one with its transpose each."""
+
+LipschitzMethod = Literal["finite-differences", "autodiff"]
+
+
+class LipschitzEstimate(BaseModel):
+    """How steep the model was found to be around this prompt. An ESTIMATE, of no global constant: nothing certified
+    rests on it (theorem T4 needs a proven one)."""
+
+    model_config = ConfigDict(frozen=True)
+
+    value: float | None = Field(
+        description="finite-differences: the steepest secant seen; autodiff: the Jacobian's largest singular value at "
+        "the prompt. Both from below. null where an output failed."
+    )
+    unit: str
+    method: LipschitzMethod
+    step: float | None = Field(
+        default=None, description="finite-differences: the level of the moves, as a sigma; a move is step·√d long."
+    )
+    probes: int = Field(description="Directions a point was moved along; of autodiff, rounds of power iteration.")
+    points: int = Field(default=1, description="1: the prompt's own embedding; more: noisy ones around it.")
+    sensitivity: float | None = Field(
+        default=None,
+        description="finite-differences: the mean distance moved over the step, metric units per unit of sigma; the "
+        "median over the points.",
+    )
+    certified: Literal[False] = False

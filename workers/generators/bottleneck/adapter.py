@@ -1,0 +1,114 @@
+"""A causal language model that reads its prompt through a bottleneck: noise on k numbers that carry the meaning."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar, Final, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from smoothgen.certificates import ModelIdentity
+from smoothgen.contracts import Note, Parameters, TextParameters
+from smoothgen.errors import InvalidParameters, UnknownName
+from smoothgen.mechanisms import Gaussian
+from workers.features import FeatureMap
+from workers.generators.bottleneck.soft_prompt import SoftPrompt
+from workers.generators.language import LOG_PROBABILITY_UNIT, LanguageModel
+from workers.generators.protocol import Condition, Draw, Failure, Made, Smoothing, SmoothMap
+
+_NOTED: Final = 0.5
+"""A prompt is noted as foreign where the model's own reading of its noiseless x gives the domain less than this."""
+
+
+class Places(Protocol):
+    """Anything that turns sentence embeddings into x."""
+
+    def place(self, sentences: NDArray[np.float64]) -> NDArray[np.float64]:
+        """x of each sentence, shape (n, k)."""
+        ...
+
+
+class BottleneckModel:
+    """sentence encoder → head → x, k numbers → noise here → soft prompt → frozen language model.
+
+    Whatever of the prompt reaches the text goes through x: the number of virtual tokens, and so mask and positions, is
+    the same for every prompt, and no template or token of the prompt is read. Nothing is held fixed.
+    """
+
+    mechanisms = ("embedding",)
+    default_betas: ClassVar[dict[str, float]] = {}
+    image = None
+    classifier = None
+    longest_prompt_tokens = None
+
+    def __init__(
+        self,
+        encoder: FeatureMap,
+        head: Places,
+        soft_prompt: SoftPrompt,
+        language: LanguageModel,
+        *,
+        identity: ModelIdentity,
+        description: str,
+        default_sigma: float,
+    ) -> None:
+        self._encoder, self._head, self._soft_prompt = encoder, head, soft_prompt.eval()
+        self._language = language
+        self.identity, self.description, self.default_sigma = identity, description, default_sigma
+
+    def condition(self, prompt: str, parameters: Parameters, smoothing: Smoothing) -> Condition:
+        """Embed the prompt. Raises InvalidParameters for a chat template, UnknownName."""
+        if not isinstance(parameters, TextParameters):
+            raise InvalidParameters(
+                f"a language model takes text parameters, got {type(parameters).__name__}", field="parameters"
+            )
+        if parameters.chat:
+            raise InvalidParameters(
+                f"model {self.identity.name!r} reads its prompt through {self._soft_prompt.table.shape[1]} virtual "
+                "tokens and has no use for a chat template; send chat=false",
+                field="parameters.chat",
+            )
+        if smoothing.mechanism not in self.mechanisms:
+            raise UnknownName("mechanism", smoothing.mechanism, self.mechanisms, field="robustness.mechanism")
+        x = self._head.place(self._encoder.features([prompt]))[0].astype(np.float32)
+        return Condition(
+            x,
+            attack_on=f"sentence condition ({x.size} numbers)",
+            mechanism=Gaussian(smoothing.level),
+            held_fixed=(),
+            random=parameters.temperature > 0,
+            notes=self._notes(x),
+            mixes=(),
+        )
+
+    def generate(
+        self, condition: Condition, noise: NDArray[np.float64], draws: Sequence[Draw], parameters: Parameters
+    ) -> list[Made | Failure]:
+        """One batched `generate` after the soft prompts of noisy x; all have one length, so nothing is padded."""
+        with torch.inference_mode():
+            return self._language.continued(self.inputs(condition, noise), draws, parameters)
+
+    def inputs(self, condition: Condition, noise: NDArray[np.float64]) -> torch.Tensor:
+        """What the language model is given for each row of noise: virtual tokens (batch, tokens, width)."""
+        virtual: torch.Tensor = self._soft_prompt(torch.from_numpy(condition.embedding + noise).float())
+        return virtual
+
+    def smooth_map(self, condition: Condition, draw: Draw, parameters: Parameters) -> SmoothMap:
+        """x → log-probabilities of the first token."""
+        del condition, draw, parameters
+        return SmoothMap(lambda x: self._language.next_token(self._soft_prompt(x.float())), 1.0, LOG_PROBABILITY_UNIT)
+
+    def _notes(self, x: NDArray[np.float32]) -> tuple[Note, ...]:
+        with torch.inference_mode():
+            elsewhere = float(torch.softmax(self._soft_prompt.logits(torch.from_numpy(x)[None]), dim=-1)[0, -1])
+        if elsewhere <= 1 - _NOTED:
+            return ()
+        return (
+            Note(
+                code="out_of_vocabulary",
+                detail="the prompt lies outside the small closed domain this model was trained on (docs/bottleneck.md "
+                "lists its questions). The text and its certificate stand, but need not answer the prompt.",
+            ),
+        )

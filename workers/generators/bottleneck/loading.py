@@ -1,0 +1,127 @@
+"""A bottleneck model is a folder, bottleneck.json and model.safetensors; language model and encoder are packages."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from smoothgen.certificates import ModelIdentity
+from smoothgen.errors import SmoothGenError
+from workers.device import torch_device
+from workers.features.sentence_encoder import SentenceEncoder
+from workers.generators.bottleneck.adapter import BottleneckModel
+from workers.generators.bottleneck.head import Head
+from workers.generators.bottleneck.soft_prompt import SoftPrompt
+from workers.generators.language import LanguageModel
+from workers.generators.registry import BOTTLENECK_CONFIG
+from workers.generators.weights import weights_digest
+from workers.settings import Settings
+
+_WEIGHTS: Final = "model.safetensors"
+_HEAD, _SOFT_PROMPT = "head.", "soft_prompt."
+
+
+@dataclass(frozen=True)
+class BottleneckConfig:
+    """Sizes, and what the weights were trained with: `encoder` by its name, `language_model` by name and digest."""
+
+    description: str
+    revision: str
+    default_sigma: float
+    encoder: str
+    language_model: str
+    language_model_digest: str
+    encoder_width: int
+    head_hidden: int
+    intents: int
+    soft_prompt_hidden: int
+    tokens: int
+    width: int
+
+
+def save_bottleneck(folder: Path, config: BottleneckConfig, head: Head, soft_prompt: SoftPrompt) -> None:
+    """Write config and weights."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / BOTTLENECK_CONFIG).write_text(
+        json.dumps(asdict(config), indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
+    save_file({k: t.contiguous() for k, t in _tensors(head, soft_prompt).items()}, folder / _WEIGHTS)
+
+
+def read_bottleneck(folder: Path) -> tuple[BottleneckConfig, Head, SoftPrompt]:
+    """Read what `save_bottleneck` wrote."""
+    config = BottleneckConfig(**json.loads((folder / BOTTLENECK_CONFIG).read_text(encoding="utf-8")))
+    head = Head(config.encoder_width, config.head_hidden, config.intents)
+    table = torch.zeros((config.intents + 1, config.tokens, config.width))
+    soft_prompt = SoftPrompt(head.width, config.soft_prompt_hidden, table)
+    tensors = load_file(folder / _WEIGHTS)
+    for module, prefix in ((head, _HEAD), (soft_prompt, _SOFT_PROMPT)):
+        module.load_state_dict({k.removeprefix(prefix): t for k, t in tensors.items() if k.startswith(prefix)})
+    return config, head.eval(), soft_prompt.eval()
+
+
+def load_bottleneck(name: str, source: str | Path, settings: Settings) -> BottleneckModel:
+    """Read a folder, and load the language model and encoder it was trained with. Raises OSError."""
+    try:
+        config, head, soft_prompt = read_bottleneck(Path(source))
+    except Exception as error:  # whatever a broken file raises deep inside, an operator reads one line
+        reason = " ".join(str(error).split())
+        raise OSError(
+            f"model {name!r} cannot be loaded from {str(source)!r} ({type(error).__name__}: {reason}); give a folder "
+            "that `python -m workers.training.bottleneck` wrote"
+        ) from error
+    return assemble(name, config, head, soft_prompt, _language_model(config.language_model, settings), settings)
+
+
+def assemble(
+    name: str,
+    config: BottleneckConfig,
+    head: Head,
+    soft_prompt: SoftPrompt,
+    language: LanguageModel,
+    settings: Settings,
+) -> BottleneckModel:
+    """The parts as one model. Raises OSError where language model or encoder are not those of the training."""
+    encoder = SentenceEncoder.packaged(torch_device(settings.device))
+    if encoder.name != config.encoder:
+        raise OSError(f"model {name!r} was trained on {config.encoder}, and installed is {encoder.name}")
+    if language.identity.digest != config.language_model_digest and settings.dtype == "float32":
+        raise OSError(
+            f"model {name!r} was trained on {config.language_model} with weights {config.language_model_digest}, and "
+            f"loaded are {language.identity.digest}: install the version it was trained on"
+        )
+    digest = weights_digest({**_tensors(head, soft_prompt), "language_model": _bytes_of(language.identity.digest)})
+    return BottleneckModel(
+        encoder,
+        head,
+        soft_prompt,
+        language,
+        identity=ModelIdentity(name, config.revision, digest),
+        description=config.description,
+        default_sigma=config.default_sigma,
+    )
+
+
+def _language_model(name: str, settings: Settings) -> LanguageModel:
+    from workers.generators import sources
+
+    if name != "smollm2-135m":
+        raise SmoothGenError(f"a bottleneck model speaks through 'smollm2-135m', not {name!r}")
+    return sources.load_smollm2(name, settings)
+
+
+def _tensors(head: Head, soft_prompt: SoftPrompt) -> dict[str, Any]:
+    return {
+        **{_HEAD + key: tensor for key, tensor in head.state_dict().items()},
+        **{_SOFT_PROMPT + key: tensor for key, tensor in soft_prompt.state_dict().items()},
+    }
+
+
+def _bytes_of(text: str) -> torch.Tensor:
+    """So that one digest stands for the small weights and the large ones."""
+    return torch.tensor(list(text.encode()), dtype=torch.uint8)

@@ -1,0 +1,64 @@
+"""A Lipschitz picture model is a folder: lipschitz.json, network.safetensors, and where its head and judge are."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Final
+
+from safetensors.torch import load_file
+
+from smoothgen.certificates import ModelIdentity
+from smoothgen.errors import SmoothGenError
+from workers.device import torch_device
+from workers.features.picture_classifier import ClassifierNetwork, PictureClassifier
+from workers.features.sentence_encoder import SentenceEncoder
+from workers.generators.diffusion.prompts import HeadPrompts
+from workers.generators.diffusion.text_head import TextHead
+from workers.generators.lipschitz.adapter import LipschitzModel
+from workers.generators.lipschitz.network import network_of
+from workers.generators.registry import LIPSCHITZ_CONFIG
+from workers.generators.weights import weights_digest
+from workers.settings import Settings
+
+WEIGHTS: Final = "network.safetensors"
+
+
+def load_lipschitz(name: str, source: str | Path, settings: Settings) -> LipschitzModel:
+    """Read a folder and prove its constant. `text_head` and `judge` are paths from the folder. Raises OSError."""
+    folder = Path(source)
+    try:
+        config = json.loads((folder / LIPSCHITZ_CONFIG).read_text(encoding="utf-8"))
+        tensors = load_file(folder / WEIGHTS)
+        network = network_of({key: tensor.numpy() for key, tensor in tensors.items()}, config["side"])
+        head = TextHead.load(folder / config["text_head"])
+        judge = ClassifierNetwork.load(folder / config["judge"]) if "judge" in config else None
+        if head.width != network.width:
+            raise ValueError(f"the text head gives {head.width} numbers and the network takes {network.width}")
+    except SmoothGenError:
+        raise
+    except Exception as error:  # whatever a broken file raises deep inside, an operator reads one line
+        reason = " ".join(str(error).split())
+        raise OSError(
+            f"model {name!r} cannot be loaded from {str(source)!r} ({type(error).__name__}: {reason}); give a folder "
+            f"that `python -m workers.training.lipschitz` wrote, with the text head and judge it names"
+        ) from error
+    device = torch_device(settings.device)
+    encoder = SentenceEncoder.packaged(device)
+    if encoder.name != head.config.encoder:
+        raise OSError(
+            f"the text head of model {name!r} was trained on {head.config.encoder}, and installed is {encoder.name}: "
+            "install that version"
+        )
+    digest = weights_digest({**tensors, **{f"text_head.{key}": t for key, t in head.state_dict().items()}})
+    classifier = None
+    if judge is not None:
+        classifier = PictureClassifier(judge, f"picture classifier {weights_digest(judge.state_dict())[:19]}", device)
+    return LipschitzModel(
+        network,
+        HeadPrompts(encoder, head),
+        identity=ModelIdentity(name, config.get("revision", "local"), digest),
+        description=config.get("description", f"Lipschitz picture network {source}"),
+        default_sigma=config["default_sigma"],
+        classifier=classifier,
+    )

@@ -1,0 +1,106 @@
+"""How far outputs move along fixed public directions: the sensitivity s(x) of theory §5, by finite differences.
+
+s is a function of the noisy embedding and of public constants only: the directions, the step and the generator's own
+randomness are the same for every prompt, job and server. That is what lets the level of the noise be chosen by it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smoothgen.contracts import Parameters
+from smoothgen.errors import GenerationFailed
+from smoothgen.mechanisms import Gaussian
+from smoothgen.noise import Seed, Stream
+from workers.batches import Batcher
+from workers.distances import OutputMetric
+from workers.generators import Condition, Draw, Failure, Generator, Made
+
+PUBLIC_SEED: Final = Seed(0x5E2517117, "client")
+"""Known to everybody, attackers included: s needs no secret."""
+PUBLIC_DRAW: Final = Draw(PUBLIC_SEED, Stream.GENERATOR_COMMON, 0)
+"""The generator's own randomness ω₀ of every probe."""
+
+OnBatch = Callable[[int, int, float], None]
+"""Told of a batch: samples, failed ones, seconds. May raise to stop here."""
+
+
+@dataclass(frozen=True)
+class Probed:
+    """What probing some points came to, both of shape (points,), inf where an output failed.
+
+    sensitivities: s, the mean distance moved over the directions, over the step: metric units per unit of sigma.
+    slopes: the steepest secant, the largest distance moved over the l2 length of the move.
+    """
+
+    sensitivities: NDArray[np.float64]
+    slopes: NDArray[np.float64]
+
+
+@lru_cache(maxsize=16)
+def public_directions(probes: int, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """The probe directions u_p, standard normal, shape (probes, *shape). Public: of no prompt and no job."""
+    return Gaussian(1.0).draw(PUBLIC_SEED, Stream.CALIBRATION, range(probes), shape)
+
+
+def probe(
+    generator: Generator,
+    metric: OutputMetric,
+    condition: Condition,
+    parameters: Parameters,
+    offsets: NDArray[np.float64],
+    *,
+    step: float,
+    probes: int,
+    batcher: Batcher,
+    on_batch: OnBatch,
+) -> Probed:
+    """Probe the points x + offsets, shape (points, *x.shape): 1 + probes generations each, many points to a batch.
+
+    s(x) = mean over p of d(G(x + step·u_p, ω₀), G(x, ω₀)) / step. Raises GenerationFailed where not even one sample
+    fits the device.
+    """
+    directions = public_directions(probes, condition.embedding.shape)
+    moves = step * np.concatenate([np.zeros_like(directions[:1]), directions])
+    lengths = np.linalg.norm(moves[1:].reshape(probes, -1), axis=1)
+    rows = [(point, move) for point in range(len(offsets)) for move in range(1 + probes)]
+
+    def one_batch(batch: Sequence[tuple[int, int]]) -> Sequence[Made | Failure]:
+        noise = np.stack([offsets[point] + moves[move] for point, move in batch])
+        return generator.generate(condition, noise, [PUBLIC_DRAW] * len(batch), parameters)
+
+    displacements: list[NDArray[np.float64]] = []
+    unmeasured: list[Made | Failure] = []
+    started = time.perf_counter()
+    for batch, outputs in batcher.run(rows, one_batch):
+        unmeasured += outputs
+        while len(unmeasured) > probes:  # a point's outputs are let go of as soon as they are measured
+            displacements.append(_displacements(metric, unmeasured[: 1 + probes]))
+            del unmeasured[: 1 + probes]
+        seconds, started = time.perf_counter() - started, time.perf_counter()
+        on_batch(len(batch), sum(isinstance(o, Failure) for o in outputs), seconds)
+    moved = np.array(displacements).reshape(len(offsets), probes)
+    return Probed(moved.mean(axis=1) / step, (moved / lengths).max(axis=1))
+
+
+def _displacements(metric: OutputMetric, outputs: Sequence[Made | Failure]) -> NDArray[np.float64]:
+    """Distances of the moved outputs from the first; inf for all of them where one failed or cannot be measured.
+
+    Counting a failure as the diameter would make s finite where the generator is at its worst.
+    """
+    contents = [output.content for output in outputs if not isinstance(output, Failure)]
+    failed = np.full(len(outputs) - 1, np.inf)
+    if len(contents) < len(outputs):
+        return failed
+    try:
+        distances = metric.distances(contents[1:], metric.choose_centre(contents[:1]))
+    except GenerationFailed:
+        return failed
+    return distances if np.isfinite(distances).all() else failed

@@ -1,0 +1,1 @@
+"""Training of the language model whose prompt passes through a bottleneck of a few numbers."""
