@@ -1,13 +1,14 @@
 """Where noise on a prompt covers paraphrases: python -m benchmarks.bottleneck
 
-Every design is run at the noise level that raises the perplexity of its own clean answers by the same share. Then, for every
-fifth question: the certified radius (n samples, alpha = 0.001, tolerance 0.2), the share of held-out paraphrases inside the
-ball, and the share of prompts of other meaning inside.
+Every design is run at the noise level that raises the perplexity of its own clean answers by the same share. Then, for
+every fifth question: the certified radius (n samples, alpha = 0.001, tolerance 0.2), the share of held-out paraphrases
+inside the ball, and the share of prompts of other meaning inside.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import math
 from pathlib import Path
@@ -32,14 +33,26 @@ METRICS = ("sentence chord", "same answer")
 PICTURE = Path("docs/pictures/bottleneck.png")
 
 
-def level(design: Design, increase: float, losses: dict[float, float]) -> float | None:
+def level(increase: float, losses: dict[float, float]) -> float | None:
     """The σ at which the mean loss has risen by ln(1 + increase), between grid points by a straight line."""
     aim = losses[0.0] + math.log1p(increase)
     grid = sorted(losses)
-    for low, high in zip(grid, grid[1:], strict=False):
+    for low, high in itertools.pairwise(grid):
         if losses[low] <= aim < losses[high]:
             return low + (high - low) * (aim - losses[low]) / (losses[high] - losses[low])
     return None
+
+
+def perplexities(design: Design, given: argparse.Namespace, kept: dict[str, Any]) -> dict[float, float]:
+    """Mean loss by σ, for every second question; 0 is no noise."""
+    losses = {}
+    for sigma in tqdm((0.0, *design.sigmas), desc=f"{design.name}: perplexity", leave=False):
+        key = f"loss|{design.name}|{given.draws}|{sigma}"
+        if key not in kept:
+            kept[key] = design.loss(sigma, range(0, len(intents()), 2), given.draws if sigma else 1)
+            given.keep.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+        losses[sigma] = kept[key]
+    return losses
 
 
 def radii(design: Design, prompt: str, sigma: float, samples: int, encoder: SentenceEncoder) -> list[float]:
@@ -136,17 +149,20 @@ def main() -> None:
     given.keep.parent.mkdir(parents=True, exist_ok=True)
     rows = []
     for design in (d for d in designs(given.model) if d.name.startswith(given.only)):
-        key = f"losses|{design.name}|{given.draws}"
-        if key not in kept:
-            which = range(0, len(intents()), 2)
-            grid = tqdm((0.0, *design.sigmas), desc=f"{design.name}: perplexity", leave=False)
-            kept[key] = [[s, design.loss(s, which, given.draws if s else 1)] for s in grid]
-            given.keep.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
-        losses = dict(map(tuple, kept[key]))
+        losses = perplexities(design, given, kept)
         print(f"{design.name}: clean perplexity {math.exp(losses[0.0]):.3f}; at sigma " + ", ".join(
             f"{s:g}: {math.exp(v - losses[0.0]) - 1:+.0%}" for s, v in losses.items() if s))  # fmt: skip
+        key = f"same|{design.name}"
+        if key not in kept:
+            kept[key] = design.same()
+            given.keep.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+        print(
+            "held-out phrasings with the canonical prompt's answer, to the letter, without noise: {} of {}".format(
+                *kept[key]
+            )
+        )
         for increase in INCREASES:
-            sigma = level(design, increase, losses)
+            sigma = level(increase, losses)
             if sigma is None:
                 raise SystemExit(f"{design.name}: no level of its grid raises the perplexity by {increase:.0%}")
             measure(design, increase, sigma, given, kept)

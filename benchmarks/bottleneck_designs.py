@@ -67,16 +67,22 @@ class Design:
             said += ["" if isinstance(m, Failure) else m.text for m in made]
         return said
 
+    def say_still(self, text: str) -> str:
+        """What it says when there is no noise."""
+        condition = self.condition(text)
+        still = np.zeros((1, *condition.embedding.shape))
+        [made] = self.generator.generate(condition, still, [Draw(SEED, Stream.GENERATOR_COMMON, 0)], self.parameters)
+        return made.text
+
     @cached_property
     def answers(self) -> list[str]:
         """What it says to the canonical prompts when there is no noise."""
-        said = []
-        for intent in intents():
-            condition = self.condition(intent.canonical)
-            still = np.zeros((1, *condition.embedding.shape))
-            draw = Draw(SEED, Stream.GENERATOR_COMMON, 0)
-            said.append(self.generator.generate(condition, still, [draw], self.parameters)[0].text)
-        return said
+        return [self.say_still(intent.canonical) for intent in intents()]
+
+    def same(self) -> list[int]:
+        """Of the held-out phrasings: how many get the canonical prompt's answer to the letter, no noise; and all."""
+        said = [(self.say_still(text), self.answers[k]) for k, i in enumerate(intents()) for text in i.held_out]
+        return [sum(a == b for a, b in said), len(said)]
 
     def loss(self, sigma: float, which: Sequence[int], draws: int) -> float:
         """Mean negative log-likelihood a token of its own clean answers, when σ noise lies on the canonical prompt."""

@@ -26,7 +26,7 @@ from workers.batches import Batcher
 from workers.generators import Draw, Failure
 from workers.sampling import condition_of, seed_of
 
-BUDGETS: Final = (0.01, 0.02, 0.04)
+BUDGETS: Final = (0.005, 0.01, 0.02)
 PROMPTS: Final = 30
 FORMS: Final = {"model": "(a) one σ for all prompts", "prompt": "(b) σ by the prompt"}
 PICTURE = Path("docs/pictures/budget.png")
@@ -136,7 +136,7 @@ def draw(rows: list[Row], path: Path) -> None:
     axes.set(xscale="log", yscale="log", xlabel="budget asked (pixel RMSE)", ylabel="mean displacement measured")
     axes.set_xticks(BUDGETS, [str(budget) for budget in BUDGETS])
     axes.set_xticks([], minor=True)
-    axes.set_yticks(ticks := [0.005, 0.01, 0.02, 0.04, 0.08], [str(tick) for tick in ticks])
+    axes.set_yticks(ticks := [0.0025, 0.005, 0.01, 0.02, 0.04], [str(tick) for tick in ticks])
     axes.set_yticks([], minor=True)
     axes.grid(alpha=0.3)
     axes.legend(frameon=False, loc="upper left")

@@ -51,7 +51,7 @@ def job(prompt: str, *, seed: int, samples: int, sigma: float) -> tuple[Certific
         bound=evidence.bound,
         diameter=evidence.diameter,
         mechanism=found.mechanism,
-        alpha=evidence.alpha,
+        alpha=found.alpha,
         tolerance=TOLERANCE,
     )
     return found, without

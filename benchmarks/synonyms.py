@@ -25,6 +25,7 @@ from smoothgen.synonyms import Partition
 from smoothgen.synonyms.inflection import Inflection, indefinite_article
 from smoothgen.synonyms.meanings import FUNCTION_WORDS
 from smoothgen.synonyms.wordnet import PARTS_OF_SPEECH, WORDNET, WordNet
+from workers.training.vocabulary import COLOUR_WORDS, GARMENT_WORDS
 
 PROMPTS = Path("workers/calibrations")
 SEED = Seed.from_client(0)
@@ -185,31 +186,54 @@ def pictures(partition: Partition, draws: int, certified: int, samples: int) -> 
     model = served()
     judge = model.classifier
     assert judge is not None
-    named = [m for m in MEANINGS if partition.canonical(m.prompt).slots]
-    print(f"\n{len(named)} of {len(MEANINGS)} plain prompts have a word in a class; {draws} pictures each")
-    print("\n| sigma | right garment and colour, as given | drawn from classes |")
-    print("|---|---|---|")
-    for sigma in (0.05, model.card.default_sigma):
-        right = []
-        for synonyms in (False, True):
-            hits = []
-            for number, meaning in enumerate(named):
-                job = spec(meaning.prompt, seed=number, sigma=sigma, synonyms=synonyms)
-                rows = rows_of([Samples(job, condition_of(job, model.generator), Stream.CERTIFICATION, range(draws))])
-                made = [o.pixels for o in generate(model.generator, rows) if isinstance(o, Picture)]
-                hits += [verdict == meaning.verdict for verdict in judge.verdicts(made)]
-            right.append(float(np.mean(hits)))
-        print(f"| {sigma:g} | {right[0]:.1%} | {right[1]:.1%} |")
-    print(f"\n| prompt (n = {samples}, tolerance 0.1) | radius as given | drawn from classes |")
-    print("|---|---|---|")
-    for number, meaning in enumerate(named[:: max(1, len(named) // certified)][:certified]):
-        radii = []
-        for synonyms in (False, True):
-            job = spec(meaning.prompt, seed=number, samples=samples, tolerance=0.1, synonyms=synonyms)
-            metric = output_metric(job.metric, model)
-            result = run_job(job, model.generator, metric, batcher=Batcher(64), watch=Silent())
-            radii.append(_certificate(result.certificate).radius)
-        print(f"| {meaning.prompt} | {radii[0]:.4f} | {radii[1]:.4f} |")
+    known = {word for m in (*GARMENT_WORDS, *COLOUR_WORDS) for name in m.known for word in name.split()}
+    chosen = Stream.CERTIFICATION
+    print(
+        "\nThe head was trained on many names of its colours and garments, so on the plain prompts classes have little"
+    )
+    print("left to merge. The longer prompts draw words as well that no caption of its training held.")
+    for template in ("a {} {}", "a huge {} {} near the couch"):
+        named = [(template.format(*m.verdict.split(" ", 1)), m.verdict) for m in MEANINGS]
+        named = [(prompt, verdict) for prompt, verdict in named if partition.canonical(prompt).slots]
+        members = {w for prompt, _ in named for slot in partition.canonical(prompt).slots for w in slot.members}
+        print(
+            f"\n{template!r}: {len(named)} of {len(MEANINGS)} prompts have a word in a class; {draws} pictures each; ",
+            end="",
+        )
+        print(f"{len(members & known)} of the {len(members)} words drawn are the head's training words")
+        print("\n| sigma | right, as given | right, drawn | pictures that differ | furthest text, in sigmas |")
+        print("|---|---|---|---|---|")
+        for sigma in (0.05, model.card.default_sigma):
+            right: dict[bool, list[bool]] = {False: [], True: []}
+            differ, furthest = [], 0.0
+            for number, (prompt, verdict) in enumerate(named):
+                made: dict[bool, list[Picture]] = {}
+                as_given = condition_of(spec(prompt, seed=number, sigma=sigma), model.generator).embedding.astype(float)
+                for synonyms in (False, True):
+                    job = spec(prompt, seed=number, sigma=sigma, synonyms=synonyms)
+                    condition = condition_of(job, model.generator)
+                    rows = rows_of([Samples(job, condition, chosen, range(draws))])
+                    made[synonyms] = [o for o in generate(model.generator, rows) if isinstance(o, Picture)]
+                    judged = judge.verdicts([o.pixels for o in made[synonyms]])
+                    right[synonyms] += [said == verdict for said in judged]
+                    if synonyms:
+                        assert condition.of_sample is not None
+                        each = [condition.of_sample(chosen, i).embedding - as_given for i in range(draws)]
+                        furthest = max(furthest, *(float(np.linalg.norm(x)) / sigma for x in each))
+                pairs = zip(made[False], made[True], strict=True)
+                differ += [not np.array_equal(one.pixels, other.pixels) for one, other in pairs]
+            shares = f"{np.mean(right[False]):.1%} | {np.mean(right[True]):.1%} | {np.mean(differ):.1%}"
+            print(f"| {sigma:g} | {shares} | {furthest:.2g} |")
+        print(f"\n| prompt (n = {samples}, tolerance 0.1) | radius as given | drawn from classes |")
+        print("|---|---|---|")
+        for number, (prompt, _) in enumerate(named[:: max(1, len(named) // certified)][:certified]):
+            radii = []
+            for synonyms in (False, True):
+                job = spec(prompt, seed=number, samples=samples, tolerance=0.1, synonyms=synonyms)
+                metric = output_metric(job.metric, model)
+                result = run_job(job, model.generator, metric, batcher=Batcher(64), watch=Silent())
+                radii.append(_certificate(result.certificate).radius)
+            print(f"| {prompt} | {radii[0]:.6f} | {radii[1]:.6f} |")
 
 
 def _certificate(document: object) -> Certificate:

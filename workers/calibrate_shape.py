@@ -1,7 +1,7 @@
 """Learn a model's noise shape: what `smoothgen calibrate --shape` does.
 
-From pairs of paraphrases their differences, from the public prompts how far outputs move along every axis of x, from
-both the shape; then the level at which it moves outputs as far as the model's default round noise does.
+From pairs of paraphrases their differences, from these the shape; then, on the public prompts, the level at which it
+moves outputs as far as the model's default round noise does.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from smoothgen.contracts import Parameters
-from smoothgen.errors import GenerationFailed, InvalidParameters
+from smoothgen.errors import InvalidParameters
 from smoothgen.mechanisms import Gaussian, Mechanism, Shape, ShapedGaussian
 from smoothgen.noise import Seed, Stream
 from workers.batches import Batcher
 from workers.displacements import made_with, mean_displacement
 from workers.distances import OutputMetric
-from workers.generators import Condition, Draw, Failure, Generator, Picture, Smoothing
+from workers.generators import Condition, Draw, Generator, Smoothing
 from workers.shapes import SHRINKAGE, StoredShape, learn_shape, require_learnable, require_pictures
 
-_LEVELS: Final = (0.7, 0.85, 1.0, 1.2, 1.45, 1.75)
-"""Of the level at which both noises are equally long on average along the sensitivity: where a match is looked for."""
+_LEVELS: Final = (0.75, 0.9, 1.0, 1.1, 1.25)
+"""Of the level at which both noises are equally long: where a match is looked for."""
 PROBES: Final = 15
 
 
@@ -40,15 +40,13 @@ def calibrate_shape(
     batch_size: int,
     probes: int = PROBES,
 ) -> StoredShape:
-    """The shape of a picture model with its level. Raises InvalidInput where the model cannot have one,
-    GenerationFailed where an output it needs fails."""
+    """The shape of a picture model with its level. Raises InvalidInput where the model cannot have one."""
     model, sigma = generator.identity.name, generator.default_sigma
     require_pictures(model, makes_pictures=generator.image is not None)
     bench = Bench(generator, parameters, seed, Batcher(batch_size))
     differences = bench.differences(pairs)
-    sensitivity = bench.sensitivity(prompts, step=sigma)
-    shape = learn_shape(f"{model} paraphrases {_digest(pairs)}", differences, sensitivity)
-    level, displacement = bench.matched_level(shape, sensitivity, metric, prompts, sigma=sigma, probes=probes)
+    shape = learn_shape(f"{model[:150]} paraphrases {_digest(pairs)}", differences)
+    level, displacement = bench.matched_level(shape, metric, prompts, sigma=sigma, probes=probes)
     return StoredShape(
         shape=shape.to_dict(),
         sigma=level,
@@ -56,7 +54,6 @@ def calibrate_shape(
         metric=metric.name,
         displacement=float(f"{displacement:.6g}"),
         shrinkage=SHRINKAGE,
-        step=sigma,
         pairs=len(pairs),
         prompts=len(prompts),
         probes=probes,
@@ -79,25 +76,9 @@ class Bench:
         require_learnable(self._generator.identity.name, [point.size for pair in points for point in pair])
         return np.array([a - b for a, b in points])
 
-    def sensitivity(self, prompts: Sequence[str], *, step: float) -> NDArray[np.float64]:
-        """M: the mean over prompts of JᵀJ, shape (d, d), J the Jacobian of the pixels over √(their number), by central
-        differences of the given step along every axis of x."""
-        moments = []
-        for place, prompt in enumerate(tqdm(prompts, desc="sensitivity", unit="prompt")):
-            condition, draw = self._condition(prompt, place)
-            axes = step * np.eye(condition.embedding.size)
-            noise = np.concatenate([axes, -axes]).reshape(-1, *condition.embedding.shape)
-            made = made_with(self._generator, condition, noise, draw, self._parameters, self._batcher)
-            pixels = np.stack([_pixels(output) for output in made])
-            jacobian = (pixels[: len(axes)] - pixels[len(axes) :]) / (2 * step)  # a row an axis: Jᵀ
-            moments.append(jacobian @ jacobian.T / jacobian.shape[1])
-        mean: NDArray[np.float64] = np.mean(moments, axis=0)
-        return mean
-
     def matched_level(
         self,
         shape: Shape,
-        sensitivity: NDArray[np.float64],
         metric: OutputMetric,
         prompts: Sequence[str],
         *,
@@ -106,8 +87,8 @@ class Bench:
     ) -> tuple[float, float]:
         """The level at which shaped noise moves outputs as far as round noise of level `sigma`, four digits, and how
         far that is: the mean over prompts and draws. Raises InvalidParameters where no level tried comes near."""
-        spread = float(np.trace(sensitivity @ shape.matrix @ shape.matrix.T) / np.trace(sensitivity))
-        levels = [sigma / spread**0.5 * level for level in _LEVELS]
+        length = ShapedGaussian(1.0, shape).noise_norm(shape.dimension) / shape.dimension**0.5
+        levels = [sigma / length * level for level in _LEVELS]
         noises: list[Mechanism] = [Gaussian(sigma), *(ShapedGaussian(level, shape) for level in levels)]
         target, *reached = np.mean(
             [
@@ -141,13 +122,6 @@ class Bench:
     def _condition(self, prompt: str, place: int) -> tuple[Condition, Draw]:
         draw = Draw(self._seed, Stream.GENERATOR_COMMON, place)
         return self._generator.condition(prompt, self._parameters, Smoothing("embedding", 1.0, draw)), draw
-
-
-def _pixels(output: object) -> NDArray[np.float64]:
-    if isinstance(output, Picture):
-        return output.pixels.reshape(-1) / 255
-    reason = output.reason if isinstance(output, Failure) else f"it is a {type(output).__name__}"
-    raise GenerationFailed(f"a shape is learnt from pictures, and one did not come: {reason}")
 
 
 def _digest(pairs: Sequence[tuple[str, str]]) -> str:

@@ -1,4 +1,4 @@
-"""Shapes of noise learnt for a model: long where paraphrases differ, short where its outputs are sensitive.
+"""Shapes of noise learnt for a model: long where paraphrases differ, short where they do not.
 
 Learnt once from public prompts and stored, so no request's prompt has a say in it. Any shape is sound; which one is
 useful is a matter of measurement (benchmarks/shape.py, docs/models.md).
@@ -23,8 +23,8 @@ from workers.calibrations import file_name
 
 _SHIPPED: Final = Path(__file__).parent / "calibrations"
 SHRINKAGE: Final = 0.5
-"""Share of the identity in every matrix a shape is made of: half. A round number, fitted to nothing. With it the
-half-axes of any shape in d dimensions are at most √(d + 1) times one another, however few the pairs."""
+"""Share of the identity in the matrix a shape is made of: half. A round number, fitted to nothing. With it the
+half-axes of any shape in d dimensions are at most (d + 1)^(1/4) times one another, however few the pairs."""
 
 
 class StoredShape(Contract):
@@ -37,7 +37,6 @@ class StoredShape(Contract):
     metric: str
     displacement: float
     shrinkage: float
-    step: float
     pairs: int
     prompts: int
     probes: int
@@ -121,27 +120,19 @@ def shrunk(moment: NDArray[np.float64], shrinkage: float = SHRINKAGE) -> NDArray
     return towards
 
 
-def covariance(scatter: NDArray[np.float64], sensitivity: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Σ = M⁻¹ # S, M^(−1/2)·(M^(1/2)·S·M^(1/2))^(1/2)·M^(−1/2), of two positive definite matrices.
+def learn_shape(name: str, differences: NDArray[np.float64]) -> Shape:
+    """A of det 1 with AAᵀ ∝ S^(1/2), S the shrunk second moment of `differences`, x − x' of paraphrases, (n, d).
 
-    Of all Σ with one tr(ΣM), the mean square displacement of outputs by N(0, Σ) to first order, a multiple of this one
-    has the least tr(Σ⁻¹S), the mean square norm of a paraphrase's difference.
+    Of all Σ with one trace, the mean square length of the noise, a multiple of S^(1/2) has the least tr(Σ⁻¹S), the mean
+    square norm of a paraphrase's difference. Raises InvalidParameters where the differences say nothing.
     """
-    root = _root(sensitivity)
-    inverse = np.linalg.inv(root)
-    mean: NDArray[np.float64] = inverse @ _root(root @ scatter @ root) @ inverse
-    return mean
-
-
-def learn_shape(name: str, differences: NDArray[np.float64], sensitivity: NDArray[np.float64]) -> Shape:
-    """A of det 1 with AAᵀ ∝ `covariance` of both moments, shrunk. differences: x − x' of paraphrases, (n, d);
-    sensitivity: M, (d, d). Raises InvalidParameters."""
-    return shape_of(name, covariance(shrunk(second_moment(differences)), shrunk(sensitivity)))
+    return shape_of(name, _root(shrunk(second_moment(differences))))
 
 
 def shape_of(name: str, covariance: NDArray[np.float64]) -> Shape:
     """The shape of a covariance, scaled to determinant 1."""
-    return Shape.of(name, np.linalg.cholesky(covariance))
+    factor: NDArray[np.float64] = np.linalg.cholesky(covariance)
+    return Shape.of(name, factor)
 
 
 def require_learnable(model: str, sizes: Sequence[int]) -> int:

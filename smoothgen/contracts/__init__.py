@@ -4,7 +4,6 @@ from smoothgen.contracts.covers import MOST_PROMPTS, Covers, CoversCall, CoversR
 from smoothgen.contracts.adapting import (
     GRID_REACH,
     JACOBIAN_ROUNDS,
-    PROBE_STEP,
     SELECTION_DRAWS,
     SELECTION_PROBES,
     LipschitzEstimate,
@@ -62,7 +61,6 @@ __all__ = [
     "MOST_PROMPTS",
     "MOST_SIGMA",
     "PRIORITIES",
-    "PROBE_STEP",
     "SELECTION_DRAWS",
     "SELECTION_PROBES",
     "WINDOWS",

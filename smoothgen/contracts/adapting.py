@@ -10,8 +10,6 @@ SELECTION_DRAWS: Final = 256
 """m, noisy prompts whose sensitivity decides on σ."""
 SELECTION_PROBES: Final = 2
 """P, directions each of them is moved along."""
-PROBE_STEP: Final = 0.25
-"""Of σ_s, how far it is moved: short, so that s varies little between noisy prompts and σ can be placed."""
 GRID_REACH: Final = 4
 """Levels below and above the model's own: σ₀·2^(k/2), k = −4 … 4, a quarter to four times σ₀."""
 JACOBIAN_ROUNDS: Final = 4

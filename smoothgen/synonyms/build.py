@@ -78,7 +78,7 @@ def write(wordnet: WordNet) -> bytes:
 
 
 def _by_familiarity(forms: Sequence[str], found: dict[str, Meaning], meanings: Meanings) -> dict[bool, list[str]]:
-    """Everyday words and rare ones apart, so that nobody who writes "often" is given "ofttimes". A spelling of an
+    """Everyday words and rare ones apart, so that nobody who writes "ant" is given "pismire". A spelling of an
     everyday word is one."""
     everyday = {_spelling(form) for form in forms if meanings.familiar(found[form].lemma)}
     groups: dict[bool, list[str]] = {True: [], False: []}

@@ -54,7 +54,8 @@ def replaceable(text: str, in_a_class: Callable[[str], bool]) -> Iterator[Word]:
     """The words of a text that belong to a class, in order."""
     shouted = not any(character.islower() for character in text)
     left_alone = [m.span() for m in _CHUNK.finditer(text) if _NOT_PROSE.search(m.group())]
-    following, end_before, before = 0, 0, None
+    following, end_before = 0, 0
+    before: tuple[int, int] | None = None
     first = len(text) - len(text.lstrip())
     for match in _WORD.finditer(text):
         start, end = match.span()

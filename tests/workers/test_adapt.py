@@ -12,7 +12,6 @@ import pytest
 from smoothgen.certificates import SigmaSelection, from_document, selection_alpha, verify
 from smoothgen.certificates.rounding import complement
 from smoothgen.contracts import (
-    PROBE_STEP,
     SELECTION_DRAWS,
     SELECTION_PROBES,
     GenerateRequest,
@@ -58,7 +57,7 @@ def adaptive(prompt: str = STEEP, *, budget: float = 0.1, seed: str = SEED, **as
 
 def sensitivities(prompt: str) -> np.ndarray:
     """s at every noisy prompt, written out from the law, the job's seed and the public directions."""
-    law, step = SPECS["closed-form-tanh"].law, PROBE_STEP * OWN_SIGMA
+    law, step = SPECS["closed-form-tanh"].law, OWN_SIGMA
     seed = Seed(int(SEED, 16), "server")
     noise = [normals(seed, Stream.SENSITIVITY, i, 1)[0] for i in range(SELECTION_DRAWS)]
     x = float(prompt) + OWN_SIGMA * np.array(noise)

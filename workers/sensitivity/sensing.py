@@ -12,7 +12,6 @@ from smoothgen.certificates.rounding import complement, round_down, round_up
 from smoothgen.contracts import (
     GRID_REACH,
     JACOBIAN_ROUNDS,
-    PROBE_STEP,
     SELECTION_DRAWS,
     SELECTION_PROBES,
     JobSpec,
@@ -81,10 +80,11 @@ def sense(
 
 
 def _step(spec: JobSpec) -> float:
-    """How far probes move: a share of the job's own sigma, which no prompt decides."""
+    """How far probes move: the job's own sigma, which no prompt decides. Shorter moves would not see what noise of that
+    level does to an output."""
     if spec.sigma is None:
         raise InvalidBudget("sensitivity is probed by moves of a noise level, and this mechanism brings its own noise")
-    return PROBE_STEP * spec.sigma
+    return spec.sigma
 
 
 def _probed(

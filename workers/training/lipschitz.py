@@ -63,7 +63,7 @@ class Decoder(nn.Module):
         for k, (weight, style, bias) in enumerate(zip(self.weights, self.styles, self.biases, strict=True)):
             x = x @ weight.T * (self.scale if k == last else 1.0) + omega @ style.T + bias
             if k < last:
-                pairs = x.unflatten(1, (-1, 2))
+                pairs = x.reshape(len(x), -1, 2)
                 x = torch.stack([pairs.amax(-1), pairs.amin(-1)], dim=-1).flatten(1)
         return x
 
@@ -102,7 +102,7 @@ def train_lipschitz(data: Garments, *, count: int, seed: int, threads: int) -> D
         drawn = decoder(x + sigma * torch.randn(x.shape, generator=generator), styles[rows])
         wanted = (tint(data.grey[rows], colours).permute(0, 2, 3, 1).flatten(1) + 1) / 2
         loss = (drawn - wanted).square().mean()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         optimiser.step()
         optimiser.zero_grad(set_to_none=True)
         decoder.project()

@@ -27,7 +27,7 @@ from smoothgen.certificates import (
     Sampling,
     Threat,
 )
-from smoothgen.mechanisms import Mechanism, SynonymClasses
+from smoothgen.mechanisms import Mechanism, Shape, ShapedGaussian, SynonymClasses
 
 SIGMA, DIMENSION = 0.5, 64
 
@@ -38,6 +38,7 @@ MECHANISMS = {
         GaussianPerStep(SIGMA, 20),
         LatentSchedule(SIGMA, 20),
         ForwardDiffusion(signal=0.6, noise=0.8),
+        ShapedGaussian(SIGMA, Shape.of("wide", np.tri(DIMENSION) * 0.01 + np.diag(np.linspace(1, 2, DIMENSION)))),
         SynonymClasses("words", "1", "sha256:" + "0" * 64, Gaussian(SIGMA)),
     )
 }
@@ -87,7 +88,7 @@ def plain(n: int = 200, **asked) -> Certificate:
 def full(mechanism: Mechanism = MECHANISMS["gaussian"]) -> Certificate:
     """Every field filled in, a failed sample, and an asked epsilon of half a sigma."""
     sigma = mechanism.effective_sigma
-    threat = replace(PROVENANCE.threat, noise_norm=sigma * math.sqrt(DIMENSION))
+    threat = replace(PROVENANCE.threat, noise_norm=mechanism.noise_norm(DIMENSION))
     measured = distances()
     measured[17] = math.nan
     made = certify(

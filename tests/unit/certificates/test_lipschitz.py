@@ -1,7 +1,6 @@
 """T4 as data: the constant, its factors, and what a certificate makes of them."""
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -19,7 +18,7 @@ from smoothgen.certificates import from_document, hopeless_from_the_start, take_
 from smoothgen.certificates.document import content_digest
 from smoothgen.errors import InvalidCertificate, InvalidLipschitz, InvalidMetric
 from smoothgen.mechanisms import SynonymClasses
-from tests.unit.certificates.examples import PROVEN, SIGMA, distances, plain, proven, selection
+from tests.unit.certificates.examples import MECHANISMS, PROVEN, SIGMA, distances, full, plain, proven, selection
 
 DOCUMENT = to_document(proven())
 SETTING = {"bound": 1.0, "diameter": 1.0, "mechanism": Gaussian(SIGMA), "alpha": 1e-3, "tolerance": 0.1}
@@ -94,30 +93,28 @@ def test_together_with_a_selected_sigma_it_ends_where_the_selection_does():
     assert made.w1_bound(1.001 * chosen.radius) == 1.0
 
 
-@dataclass(frozen=True)
-class Ellipsoid(Gaussian):
-    """Noise whose certificates speak of another norm."""
-
-    @property
-    def norm(self) -> str:
-        return "shape's"
+SHAPED = MECHANISMS["shaped-gaussian"]
+ROUND_WORDS, SHAPED_WORDS = (SynonymClasses("words", "1", "sha256:" + "0" * 64, m) for m in (Gaussian(SIGMA), SHAPED))
 
 
-def test_a_constant_in_another_norm_is_refused():
-    for make in (lambda m: certify(distances(), **{**SETTING, "mechanism": m}, lipschitz=SMALL),):
-        with pytest.raises(InvalidMetric, match="l2 norm"):
-            make(Ellipsoid(SIGMA))
-        with pytest.raises(InvalidMetric, match="l2 norm"):
-            make(SynonymClasses("words", "1", "sha256:" + "0" * 64, Ellipsoid(SIGMA)))
-        round_noise = SynonymClasses("words", "1", "sha256:" + "0" * 64, Gaussian(SIGMA))
-        assert isinstance(make(round_noise), Certificate)
-    with pytest.raises(InvalidMetric, match="l2 norm"):
-        certify_universal(diameter=1.0, mechanism=Ellipsoid(SIGMA), alpha=1e-3, tolerance=0.1, lipschitz=SMALL)
+@pytest.mark.parametrize("mechanism", [SHAPED, SHAPED_WORDS], ids=lambda m: m.name)
+def test_a_constant_in_another_norm_is_refused(mechanism):
+    with pytest.raises(InvalidMetric, match="l2 norm of an attack"):
+        certify(distances(), **{**SETTING, "mechanism": mechanism}, lipschitz=SMALL)
+    with pytest.raises(InvalidMetric, match="l2 norm of an attack"):
+        certify_universal(diameter=1.0, mechanism=mechanism, alpha=1e-3, tolerance=0.1, lipschitz=SMALL)
+    assert "inputs" in failed({**to_document(full(mechanism)), "lipschitz": PROVEN.to_dict()})
+
+
+def test_words_drawn_before_round_noise_keep_the_norm():
+    made = certify(distances(), **{**SETTING, "mechanism": ROUND_WORDS}, lipschitz=SMALL)
+    assert isinstance(made, Certificate)
+    assert made.radius == pytest.approx(2.5, rel=1e-7)
 
 
 def test_the_statement_names_the_norm_of_the_mechanism():
-    made = certify(distances(), **{**SETTING, "mechanism": Ellipsoid(SIGMA)})
-    assert "no attack on the embedding of shape's norm at most" in to_document(made)["statement"]
+    made = certify(distances(), **{**SETTING, "mechanism": SHAPED})
+    assert "no attack on the embedding of ellipsoid norm at most" in to_document(made)["statement"]
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from workers.settings import Settings
 from workers.training.bottleneck.domain import ELSEWHERE_ANSWER, elsewhere, intents
 from workers.training.bottleneck.heads import Sentences, train_head
 from workers.training.bottleneck.reading import train_reading
-from workers.training.bottleneck.table import train_table
+from workers.training.bottleneck.table import mend_table, train_table
 
 TOKENS: Final = 6
 HEAD_HIDDEN: Final = 128
@@ -49,6 +49,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1, help="part of what makes a run repeatable")
     parser.add_argument("--table-steps", type=int, default=340)
+    parser.add_argument("--mending-steps", type=int, default=120)
     parser.add_argument("--head-steps", type=int, default=800)
     parser.add_argument("--reading-steps", type=int, default=1500)
     given = parser.parse_args()
@@ -85,12 +86,11 @@ def main() -> int:
 def _table(given: argparse.Namespace, model: Any, tokenizer: Any) -> torch.Tensor:
     if given.table is not None and given.table.is_file():
         return load_file(given.table)["table"]
-    canonical = [*(intent.canonical for intent in intents()), "What is this?"]
+    phrasings = [*(intent.phrasings for intent in intents()), ("What is this?", "Tell me something else.")]
     answers = [*(intent.answer for intent in intents()), ELSEWHERE_ANSWER]
-    table = train_table(
-        model, tokenizer, canonical, answers,
-        tokens=TOKENS, count=given.table_steps, seed=given.seed, threads=given.threads,
-    )  # fmt: skip
+    common = {"seed": given.seed, "threads": given.threads}
+    table = train_table(model, tokenizer, phrasings, answers, tokens=TOKENS, count=given.table_steps, **common)
+    table = mend_table(model, tokenizer, table, phrasings, answers, count=given.mending_steps, **common)
     if given.table is not None:
         save_file({"table": table}, given.table)
     return table

@@ -16,7 +16,7 @@ from workers.training.stage import begin, steps
 _BATCH = 256
 _JITTER = 0.03
 """Noise a coordinate on the unit-norm sentence embeddings: words never seen lie between those that were."""
-_ELSEWHERE_SHARE = 4  # of a batch, one in so many
+_ELSEWHERE_SHARE = 4  # of a batch, one in so many: prompts outside the domain are of many kinds
 
 Array = NDArray[np.float64]
 
@@ -57,7 +57,7 @@ def train_head(sentences: Sentences, *, count: int, hidden: int, seed: int, thre
     targets[inside] = F.one_hot(labels[inside], intents).float()
     optimiser = torch.optim.AdamW(head.parameters(), lr=3e-3, weight_decay=5e-2)
     for step, bar in steps("head", count, optimiser):
-        rows = draw_rows(labels, _BATCH, generator)
+        rows = draw_rows(labels, _BATCH, _BATCH // _ELSEWHERE_SHARE, generator)
         noisy = features[rows] + _JITTER * torch.randn((_BATCH, features.shape[1]), generator=generator)
         loss = F.cross_entropy(head(F.normalize(noisy, dim=-1)), targets[rows])
         loss.backward()  # type: ignore[no-untyped-call]
@@ -68,10 +68,9 @@ def train_head(sentences: Sentences, *, count: int, hidden: int, seed: int, thre
     return head.eval()
 
 
-def draw_rows(labels: torch.Tensor, count: int, generator: torch.Generator) -> torch.Tensor:
-    """Random rows, a quarter of them outside the domain."""
+def draw_rows(labels: torch.Tensor, count: int, foreign: int, generator: torch.Generator) -> torch.Tensor:
+    """Random rows, so many of them outside the domain."""
     inside, outside = (labels >= 0).nonzero()[:, 0], (labels < 0).nonzero()[:, 0]
-    foreign = count // _ELSEWHERE_SHARE
     return torch.cat([
         inside[torch.randint(len(inside), (count - foreign,), generator=generator)],
         outside[torch.randint(len(outside), (foreign,), generator=generator)],

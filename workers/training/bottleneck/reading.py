@@ -23,10 +23,12 @@ def train_reading(
     generator = begin(seed, threads)
     x, labels = torch.from_numpy(points.features).float(), torch.from_numpy(points.intents)
     targets = torch.where(labels < 0, len(table) - 1, labels)
+    # As likely as any one question: a greater share would take noisy questions for none of them.
+    foreign = round(_BATCH / len(table))
     soft_prompt = SoftPrompt(x.shape[1], hidden, table)
     optimiser = torch.optim.AdamW(soft_prompt.layers.parameters(), lr=3e-3, weight_decay=1e-3)
     for step, bar in steps("reading", count, optimiser):
-        rows = draw_rows(labels, _BATCH, generator)
+        rows = draw_rows(labels, _BATCH, foreign, generator)
         sigma = LARGEST_SIGMA * torch.rand((_BATCH, 1), generator=generator)
         noisy = x[rows] + sigma * torch.randn((_BATCH, x.shape[1]), generator=generator)
         loss = F.cross_entropy(soft_prompt.logits(noisy), targets[rows])

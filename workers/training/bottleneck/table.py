@@ -13,30 +13,60 @@ from workers.training.stage import begin, steps
 _BATCH = 20
 _LARGEST_MIX = 0.4
 """Noise makes the condition ambiguous, and the soft prompt a mixture: answers are trained to survive mixtures."""
+_ASTRAY = 0.05
+"""Nats a token: an entry that gives its answer less than this surely, unmixed, has not learned it."""
 
 
 def train_table(
-    model: Any, tokenizer: Any, canonical: Sequence[str], answers: Sequence[str], *, tokens: int, count: int, seed: int,
-    threads: int,
+    model: Any, tokenizer: Any, phrasings: Sequence[Sequence[str]], answers: Sequence[str], *, tokens: int, count: int,
+    seed: int, threads: int,
 ) -> torch.Tensor:  # fmt: skip
     """Soft prompts, shape (len(answers), tokens, width), after which the greedy continuation is the answer and its end.
 
-    They begin as the embeddings of the canonical prompts. The model's own weights stay as they are.
+    They begin as the embeddings of each intent's first phrasing. The model's own weights stay as they are.
     """
-    generator = begin(seed, threads)
+    begin(seed, threads)
     model.requires_grad_(False)
     targets = [answer_tokens(tokenizer, answer) for answer in answers]
-    table = torch.nn.Parameter(torch.stack([_first_guess(model, tokenizer, text, tokens) for text in canonical]))
+    table = torch.stack([_first_guess(model, tokenizer, texts[0], tokens) for texts in phrasings])
+    return _descend(model, table, targets, range(len(targets)), count=count, seed=seed)
+
+
+def mend_table(
+    model: Any, tokenizer: Any, table: torch.Tensor, phrasings: Sequence[Sequence[str]], answers: Sequence[str], *,
+    count: int, seed: int, threads: int,
+) -> torch.Tensor:  # fmt: skip
+    """Entries that went astray start again, from another phrasing, and are trained alone; the others stay."""
+    begin(seed, threads)
+    model.requires_grad_(False)
+    targets = [answer_tokens(tokenizer, answer) for answer in answers]
+    with torch.inference_mode():
+        losses = answer_losses(model, table, targets)
+    astray = [row for row, loss in enumerate(losses.tolist()) if loss > _ASTRAY]
+    table = table.clone()
+    for row in astray:
+        table[row] = _first_guess(model, tokenizer, phrasings[row][-1], table.shape[1])
+    return _descend(model, table, targets, astray, count=count, seed=seed) if astray else table
+
+
+def _descend(
+    model: Any, start: torch.Tensor, targets: Sequence[torch.Tensor], trained: Sequence[int], *, count: int, seed: int
+) -> torch.Tensor:
+    """Adam on these rows. Each batch takes them in turn, and every second one at random."""
+    generator = torch.Generator().manual_seed(seed)
+    choice = torch.tensor(list(trained))
+    table = torch.nn.Parameter(start.clone())
     optimiser = torch.optim.Adam([table], lr=1e-2)
     for step, bar in steps("soft prompts", count, optimiser):
-        rows = torch.randint(len(targets), (_BATCH,), generator=generator)
+        places = torch.randint(len(choice), (_BATCH,), generator=generator)
         if step % 2 == 0:  # every intent within a few steps
-            rows = (torch.arange(_BATCH) + step // 2 * _BATCH) % len(targets)
+            places = (torch.arange(_BATCH) + step // 2 * _BATCH) % len(choice)
+        rows = choice[places]
         others = torch.randint(len(targets), (_BATCH,), generator=generator)
         share = _LARGEST_MIX * torch.rand((_BATCH, 1, 1), generator=generator) ** 2
         mixed = (1 - share) * table[rows] + share * table[others].detach()
         loss = answer_losses(model, mixed, [targets[int(r)] for r in rows]).mean()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
         optimiser.zero_grad(set_to_none=True)
         bar.set_postfix(loss=f"{loss.item():.4f}")
