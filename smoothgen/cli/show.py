@@ -109,7 +109,10 @@ def why_it_stopped(certificate: Certificate, asked: Mapping[str, Any]) -> str:
     evidence, plan = certificate.evidence, certificate.looks
     if plan is None:
         no_look = "the deadline came before the first look; " if asked.get("deadline_s") is not None else ""
-        return "" if evidence.samples else f"{no_look}this holds for any generator"
+        if evidence.samples:
+            return ""
+        proven = "any generator" if certificate.lipschitz is None else "any generator with this proven constant"
+        return f"{no_look}this holds for {proven}"
     if evidence.samples == plan.sizes[-1]:
         return "the limit"
     if certificate.epsilon is not None:

@@ -243,10 +243,13 @@ def test_the_discriminant_is_deaf_to_what_paraphrases_differ_in():
 
 def test_head_and_reading_learn_what_is_meant_and_what_is_not():
     inside = clusters(loud=0.0)
-    random = np.random.default_rng(2)
-    foreign = random.normal(size=(60, 6)) * 0.05 - np.array([0, 1, 1, 1, 0, 0]) * 0.6
-    sentences = Sentences(np.concatenate([inside.features, foreign]), np.concatenate([inside.intents, np.full(60, -1)]))
-    head = train_head(sentences, count=150, hidden=16, seed=0, threads=1)
+    foreign = np.random.default_rng(2).normal(size=(60, 6)) * 0.05 - np.array([0, 1, 1, 1, 0, 0])
+    features = np.concatenate([inside.features, foreign])
+    sentences = Sentences(
+        features / np.linalg.norm(features, axis=1, keepdims=True),  # as sentence embeddings are
+        np.concatenate([inside.intents, np.full(60, -1)]),
+    )
+    head = train_head(sentences, count=300, hidden=16, seed=0, threads=1)
     points = sentences.points(head)
     corners = cross_polytope(3)
     known = sentences.intents >= 0

@@ -88,7 +88,7 @@ def test_an_irregular_past_is_neither_read_nor_written(wordnet: Wordnet):
 
 
 def test_articles_follow_the_word_after_them():
-    assert with_articles("A orange, an red and a hour of an one-off") == "An orange, a red and a hour of a one-off"
+    assert with_articles("A orange, an red and a hour of an one-off") == "An orange, a red and an hour of a one-off"
 
 
 def test_numbers_change_and_decimals_stay_whole(wordnet: Wordnet):

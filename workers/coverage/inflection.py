@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
+from smoothgen.synonyms.inflection import indefinite_article
 from workers.wordnet import Pos, Wordnet
 
 Ending = Literal["", "s", "ed", "ing"]
@@ -93,8 +94,6 @@ def with_articles(text: str) -> str:
     words = text.split(" ")
     for k, word in enumerate(words[:-1]):
         if word.lower() in ("a", "an"):
-            vowel = words[k + 1][:1].lower() in _VOWELS
-            # By letter, but for the commonest words whose first sound is another.
-            vowel = vowel and not words[k + 1].lower().startswith(("uni", "use", "usu", "eu", "one", "once"))
-            words[k] = word[0] + ("n" if vowel else "")
+            following = words[k + 1].lower()
+            words[k] = word[0] + (indefinite_article(following)[1:] if following else "")
     return " ".join(words)
