@@ -172,7 +172,8 @@ def _require_probed_embedding(robustness: Robustness) -> None:
         if asked:
             raise InvalidInput(
                 f"{name}={getattr(robustness, name)!r} probes the prompt embedding with equal noise on all of it, and "
-                f"mechanism {robustness.mechanism!r} noises otherwise; use mechanism {EMBEDDING!r}, or leave {name} out",
+                f"mechanism {robustness.mechanism!r} noises otherwise; use mechanism {EMBEDDING!r}, or leave {name} "
+                "out",
                 field=f"robustness.{name}",
             )
 

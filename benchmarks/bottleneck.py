@@ -107,33 +107,34 @@ def row(
 
 
 def picture(rows: list[dict[str, Any]]) -> None:
-    """Coverage by design and level, radius beside it."""
+    """Coverage by design: a line of panels a level, a column a metric."""
     import matplotlib as mpl
 
     mpl.use("Agg")
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(1, 2, figsize=(11, 4), sharey=True, layout="constrained")
-    for axis, increase in zip(axes, INCREASES, strict=True):
+    figure, axes = plt.subplots(len(INCREASES), len(METRICS), figsize=(12, 7.5), layout="constrained", sharex=True)
+    groups = (
+        (-0.27, "held-out paraphrases", "#2b8a3e"),
+        (0.0, "other questions of the domain", "#c92a2a"),
+        (0.27, "near misses outside the domain", "#f08c00"),
+    )
+    for panels, increase in zip(axes, INCREASES, strict=True):
         here = [r for r in rows if r["increase"] == increase]
         y = np.arange(len(here))
-        shares = [[r["sentence chord"]["counts"][g] for r in here] for g in range(3)]
-        for offset, group, label, colour in zip(
-            (-0.27, 0, 0.27),
-            shares,
-            ("held-out paraphrases", "other questions of the domain", "near misses outside the domain"),
-            ("#2b8a3e", "#c92a2a", "#f08c00"),
-            strict=True,
-        ):
-            values = [100 * a / n for a, n in group]
-            bars = axis.barh(y + offset, values, 0.25, label=label, color=colour)
-            axis.bar_label(bars, [f"{v:.1f} %" if v else "0" for v in values], padding=2, fontsize=8)
-        axis.set_yticks(y, [f"{r['design']}\nσ {r['sigma']:.3g}, ε {r['sentence chord']['radius']:.2g}" for r in here])
-        axis.set(title=f"perplexity +{increase:.0%}", xlim=(0, 112), xlabel="prompts inside the certified ball, %")
-        axis.tick_params(labelleft=True)
-    axes[0].invert_yaxis()
-    axes[1].legend(loc="lower right", fontsize=8)
-    figure.savefig(PICTURE, dpi=110)
+        for axis, metric in zip(panels, METRICS, strict=True):
+            for g, (offset, label, colour) in enumerate(groups):
+                values = [100 * r[metric]["counts"][g][0] / r[metric]["counts"][g][1] for r in here]
+                bars = axis.barh(y + offset, values, 0.25, label=label, color=colour)
+                axis.bar_label(bars, [f"{v:.1f} %" if v else "0" for v in values], padding=2, fontsize=8)
+            axis.set_yticks(y, [f"{r['design']}\nσ {r['sigma']:.2g}, radius {r[metric]['radius']:.2g}" for r in here])
+            axis.set_title(f"{metric}, perplexity +{increase:.0%}", fontsize=10)
+            axis.set_xlim(0, 112)
+            axis.invert_yaxis()
+    for axis in axes[-1]:
+        axis.set_xlabel("prompts inside the certified ball, %")
+    axes[0, 0].legend(loc="lower right", fontsize=8)
+    figure.savefig(PICTURE, dpi=100)
 
 
 def main() -> None:

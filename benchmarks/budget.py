@@ -91,7 +91,7 @@ def table(rows: list[Row]) -> str:
     """Budget by budget, form by form."""
     lines = [
         "| budget | form | prompts | served | displacement: median (range) | log₂ of it over the budget, spread "
-        "| σ: median (range) | radius: median | of it lost to ε_sel | generations |",
+        "| σ: median (range) | radius: median | radius is ε_sel | generations |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for budget in BUDGETS:
@@ -136,7 +136,7 @@ def draw(rows: list[Row], path: Path) -> None:
     axes.set(xscale="log", yscale="log", xlabel="budget asked (pixel RMSE)", ylabel="mean displacement measured")
     axes.set_xticks(BUDGETS, [str(budget) for budget in BUDGETS])
     axes.set_xticks([], minor=True)
-    axes.set_yticks(ticks := [0.0025, 0.005, 0.01, 0.02, 0.04], [str(tick) for tick in ticks])
+    axes.set_yticks(ticks := [0.0025, 0.005, 0.01, 0.02, 0.04, 0.08], [str(tick) for tick in ticks])
     axes.set_yticks([], minor=True)
     axes.grid(alpha=0.3)
     axes.legend(frameon=False, loc="upper left")

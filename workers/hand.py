@@ -111,9 +111,7 @@ class HandRunner:
                     done[piece.place] = self._guarded(piece.claim, finish, noiseless=False)
         return done
 
-    def _prepare(
-        self, place: int, claim: Claim, watch: HandWatch, groups: defaultdict[Hashable, list[_Piece]]
-    ) -> None:
+    def _prepare(self, place: int, claim: Claim, watch: HandWatch, groups: defaultdict[Hashable, list[_Piece]]) -> None:
         with contextlib.suppress(_ToldToStop):
             piece = self._piece(place, claim, watch)
             groups[piece.samples[0].mixes_with].append(piece)

@@ -131,8 +131,7 @@ def learn_shape(name: str, differences: NDArray[np.float64]) -> Shape:
 
 def shape_of(name: str, covariance: NDArray[np.float64]) -> Shape:
     """The shape of a covariance, scaled to determinant 1."""
-    factor: NDArray[np.float64] = np.linalg.cholesky(covariance)
-    return Shape.of(name, factor)
+    return Shape.of(name, np.linalg.cholesky(covariance).astype(np.float64))
 
 
 def require_learnable(model: str, sizes: Sequence[int]) -> int:

@@ -13,7 +13,7 @@ from benchmarks.soak.traffic import Ended, Kind
 from benchmarks.stack import MIB, Stack
 from smoothgen.queue import keys
 
-EXPIRING = ("job", "certificate", "idempotency", "samples")
+EXPIRING = ("job", "certificate", "asked", "idempotency", "samples")
 """Kinds of keys that stay after a job until their time is up."""
 _WEIGHED = 100
 """Jobs of each kind whose keys are weighed at each point: enough for a mean, and quickly done."""
@@ -91,7 +91,7 @@ def weigh(client: redis.Redis, ended: Iterable[tuple[Kind, Ended]]) -> dict[str,
 
 
 def _kept(client: redis.Redis, job: str) -> Kept:
-    return Kept(_weight(client, [keys.job(job)]), _weight(client, [keys.certificate(job)]))
+    return Kept(_weight(client, [keys.job(job)]), _weight(client, [keys.certificate(job), keys.asked(job)]))
 
 
 def _used(client: redis.Redis) -> int:

@@ -161,7 +161,10 @@ def show_certificate(certificate: Certificate, stopped: str = "") -> None:
     of = "" if plan is None else f" of at most {plan.sizes[-1]}"
     samples = f"{evidence.samples}{of}, {evidence.failed} failed" if evidence.samples else "none drawn"
     rows = [
-        ("certified radius", f"{certificate.radius!r}  ({certificate.mechanism.norm}, {unit}, at tolerance {certificate.tolerance!r})"),
+        (
+            "certified radius",
+            f"{certificate.radius!r}  ({certificate.mechanism.norm}, {unit}, at tolerance {certificate.tolerance!r})",
+        ),
         ("W1 bound", f"{certificate.claims.w1_bound!r}  at epsilon {certificate.epsilon or certificate.radius!r}"),
         ("confidence", repr(certificate.confidence)),
         ("samples", samples + (f"; {stopped}" if stopped else "")),

@@ -1,6 +1,5 @@
 """The wire contracts: the one place where client, gateway and workers agree on shapes."""
 
-from smoothgen.contracts.covers import MOST_PROMPTS, Covers, CoversCall, CoversReply, CoversRequest, PromptCover
 from smoothgen.contracts.adapting import (
     GRID_REACH,
     JACOBIAN_ROUNDS,
@@ -9,6 +8,7 @@ from smoothgen.contracts.adapting import (
     LipschitzEstimate,
     LipschitzMethod,
 )
+from smoothgen.contracts.covers import MOST_PROMPTS, Covers, CoversCall, CoversReply, CoversRequest, PromptCover
 from smoothgen.contracts.fleet import WINDOWS, FleetPool, read_bins, window_span, windows_of, written_bin
 from smoothgen.contracts.job import (
     FINISHED,

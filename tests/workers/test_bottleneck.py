@@ -265,10 +265,8 @@ def test_head_and_reading_learn_what_is_meant_and_what_is_not():
 
 
 @pytest.fixture(scope="module")
-def shipped(smollm2: LanguageModel, sentence_encoder: FeatureMap) -> Generator:
-    del sentence_encoder
-    folder = SHIPPED / "smollm2-135m-bottleneck"
-    return assemble("smollm2-135m-bottleneck", *read_bottleneck(folder), smollm2, CPU)
+def shipped() -> Generator:
+    return load_generator("smollm2-135m-bottleneck", CPU)
 
 
 @pytest.mark.parametrize(

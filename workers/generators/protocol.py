@@ -127,8 +127,8 @@ class Condition:
     certificates in other metrics go without it.
     mixes: conditions with equal keys, under equal parameters, may share a batch (see `joined`); None for one that stays
     alone.
-    of_sample: where the text itself is drawn, the condition of a sample by the stream and index of its noise; this one is
-    then that of the plain text, for what is said once. None where all samples have this condition.
+    of_sample: where the text itself is drawn, the condition of a sample by the stream and index of its noise; this one
+    is then that of the plain text, for what is said once. None where all samples have this condition.
     private: whatever the generator needs to run, its own business.
     """
 

@@ -153,6 +153,7 @@ class DiffusionModel:
                 "a picture model is differentiated by its prompt embedding; use mechanism 'embedding'",
                 field="robustness.lipschitz_estimate",
             )
+
         def call(x: torch.Tensor) -> torch.Tensor:
             draws = [draw] * len(x)
             zeros = np.zeros((len(x), *condition.embedding.shape))

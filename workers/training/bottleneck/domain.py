@@ -30,16 +30,20 @@ class Intent:
 @cache
 def intents() -> tuple[Intent, ...]:
     """The domain, in the order of intents.txt."""
-    read: list[tuple[str, list[str], list[str]]] = []
+    answers: list[str] = []
+    phrasings: list[list[str]] = []
+    held_out: list[list[str]] = []
     for line in _INTENTS.read_text(encoding="utf-8").splitlines():
         mark, text = line[:2], line[2:]
         if mark == "= ":
-            read.append((text, [], []))
+            answers.append(text)
+            phrasings.append([])
+            held_out.append([])
         elif mark in ("+ ", "- "):
-            read[-1][1 if mark == "+ " else 2].append(text)
+            (phrasings if mark == "+ " else held_out)[-1].append(text)
         elif mark.strip() not in ("", "#"):
             raise ValueError(f"intents.txt: a line starts with '=', '+', '-' or '#', got {line!r}")
-    return tuple(Intent(answer, tuple(train), tuple(held_out)) for answer, train, held_out in read)
+    return tuple(Intent(a, tuple(p), tuple(h)) for a, p, h in zip(answers, phrasings, held_out, strict=True))
 
 
 _NEAR: Final[tuple[tuple[tuple[str, ...], str], ...]] = (
