@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -35,11 +36,15 @@ def submit(http: httpx2.Client, body: dict[str, Any]) -> str:
     return str(response.json()["id"])
 
 
-def finished(http: httpx2.Client, job: str, wait_s: int = 60) -> dict[str, Any]:
-    """The job when it has ended."""
-    view = http.get(f"/jobs/{job}", headers={"prefer": f"wait={wait_s}"}).json()
-    assert view["status"] in ("succeeded", "failed"), view
-    return dict(view)
+def finished(http: httpx2.Client, job: str, wait_s: int = 300) -> dict[str, Any]:
+    """The job when it has ended. A picture takes seconds, and minutes on a machine that others keep busy."""
+    deadline = time.monotonic() + wait_s
+    while True:
+        left = max(1, min(30, round(deadline - time.monotonic())))
+        view = http.get(f"/jobs/{job}", headers={"prefer": f"wait={left}"}).json()
+        if view["status"] in ("succeeded", "failed") or time.monotonic() > deadline:
+            assert view["status"] in ("succeeded", "failed"), view
+            return dict(view)
 
 
 def substance(certificate: dict[str, Any]) -> dict[str, Any]:
