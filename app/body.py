@@ -31,20 +31,28 @@ class BodyGuard:
         if scope["type"] != "http" or scope["method"] in ("GET", "HEAD", "OPTIONS", "DELETE"):
             await self._app(scope, receive, send)
             return
-        limit = self._limit(scope["path"])
-        body, total = await _read(receive, limit)
+        body = await guarded_body(receive, self._limit(scope["path"]))
         if body is None:
             return  # the client went away
-        problem = _too_large(limit, total) if total > limit else _not_utf8(bytes(body))
-        if problem is not None:
-            await problem_response(problem)(scope, receive, send)
+        if isinstance(body, Problem):
+            await problem_response(body)(scope, receive, send)
             return
-        unread: list[Message] = [{"type": "http.request", "body": bytes(body), "more_body": False}]
+        unread: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
         async def replay() -> Message:
             return unread.pop() if unread else await receive()
 
         await self._app(scope, replay, send)
+
+
+async def guarded_body(receive: Receive, limit: int) -> bytes | Problem | None:
+    """The whole body, or why it is not taken: 413 beyond the limit, 400 for what is not UTF-8. None: the client went
+    away."""
+    body, total = await _read(receive, limit)
+    if body is None:
+        return None
+    whole = bytes(body)
+    return (_too_large(limit, total) if total > limit else _not_utf8(whole)) or whole
 
 
 async def _read(receive: Receive, limit: int) -> tuple[bytearray | None, int]:
@@ -84,20 +92,28 @@ def _not_utf8(body: bytes) -> Problem | None:
 
 
 async def read_json(request: Request) -> Any:
-    """The body's JSON, read strictly, None where there is no body.
+    """The body's JSON, read strictly, None where there is no body. Raises HTTPException as `json_of`."""
+    return json_of(request.headers.get("content-type", ""), await request.body())
+
+
+async def read_contract(request: Request, contract: type[Kind]) -> Kind:
+    """The body as one of the wire contracts. Raises as `contract_of`."""
+    return contract_of(request.headers.get("content-type", ""), await request.body(), contract)
+
+
+def json_of(content_type: str, body: bytes) -> Any:
+    """A body's JSON, read strictly, None where there is no body.
 
     Raises HTTPException: 415 for another content type, 400 for what is not JSON; endless numbers and nesting beyond the
     stack are refused like other non-JSON.
     """
-    declared = request.headers.get("content-type", "")
-    if declared.partition(";")[0].strip().lower() != "application/json":
-        raise HTTPException(415, f"content type {declared!r:.100} is not taken; send application/json")
-    body = await request.body()
+    if content_type.partition(";")[0].strip().lower() != "application/json":
+        raise HTTPException(415, f"content type {content_type!r:.100} is not taken; send application/json")
     if not body:
         return None
     text = body.decode("utf-8")  # decoded here, or json would take UTF-16 too
     try:
-        value = json.loads(text, object_pairs_hook=_unique)
+        value = _STRICT.decode(text)
         if "\\u" in text:
             _require_whole_characters(value)
         return value
@@ -105,16 +121,16 @@ async def read_json(request: Request) -> Any:
         raise HTTPException(400, f"the body is not JSON: {error}; send one JSON object") from error
 
 
-async def read_contract(request: Request, contract: type[Kind]) -> Kind:
-    """The body as one of the wire contracts. Raises HTTPException as `read_json`, RequestValidationError."""
-    body = await read_json(request)
-    if body is None:
+def contract_of(content_type: str, body: bytes, contract: type[Kind]) -> Kind:
+    """A body as one of the wire contracts. Raises HTTPException as `json_of`, RequestValidationError."""
+    value = json_of(content_type, body)
+    if value is None:
         raise RequestValidationError([{"type": "missing", "loc": ("body",), "msg": "", "input": None}])
     try:
-        return contract.model_validate(body)
+        return contract.model_validate(value)
     except ValidationError as error:
         found = [{**e, "loc": ("body", *e["loc"])} for e in error.errors(include_url=False)]
-        raise RequestValidationError(found, body=body) from error
+        raise RequestValidationError(found, body=value) from error
 
 
 def _require_whole_characters(value: Any) -> None:
@@ -132,3 +148,6 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         [(twice, _)] = Counter(name for name, _ in pairs).most_common(1)
         raise ValueError(f"{twice!r:.80} is stated more than once in one object")
     return read
+
+
+_STRICT = json.JSONDecoder(object_pairs_hook=_unique)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -57,10 +57,14 @@ def problem_response(problem: Problem, headers: Mapping[str, str] | None = None)
 
 def install(app: FastAPI) -> None:
     """Answer every error with a problem document: ours, FastAPI's, and the unforeseen."""
-    app.add_exception_handler(SmoothGenError, _known)
-    app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(Exception, _unforeseen)
+    for kind, handler in _HANDLERS:
+        app.add_exception_handler(kind, handler)
+
+
+async def answer_to(request: Request, error: Exception) -> Response:
+    """The same, for a route that FastAPI does not call."""
+    handler = next(handler for kind, handler in _HANDLERS if isinstance(error, kind))
+    return await handler(request, error)
 
 
 async def _known(request: Request, error: Exception) -> Response:
@@ -139,3 +143,11 @@ async def _unforeseen(request: Request, error: Exception) -> Response:
     return problem_response(
         Problem.of("internal-error", "Internal error", 500, "the gateway failed; the cause is in its log. Try again.")
     )
+
+
+_HANDLERS: tuple[tuple[type[Exception], Callable[[Request, Exception], Awaitable[Response]]], ...] = (
+    (SmoothGenError, _known),
+    (RequestValidationError, _invalid),
+    (HTTPException, _http),
+    (Exception, _unforeseen),
+)

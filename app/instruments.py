@@ -36,5 +36,4 @@ class Instruments:
             route = getattr(scope.get("route"), "path", "unmatched")
             # A stranger may make up methods as well as paths: each would be a new series.
             method = scope["method"] if route != "unmatched" and scope["method"] in _METHODS else "any"
-            self._metrics.requests.labels(method, route, status).inc()
-            self._metrics.request_seconds.labels(method, route).observe(time.perf_counter() - started)
+            self._metrics.answered(method, route, status, time.perf_counter() - started)

@@ -6,12 +6,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
+from starlette.types import Receive, Scope, Send
 
 from app import errors
 from app.body import BodyGuard
 from app.cards import Cards
 from app.dependencies import Gateway
 from app.instruments import Instruments
+from app.lean import LeanGenerate, is_generate
 from app.metrics import Metrics
 from app.routes import certificates, events, fleet, generate, health, jobs, models
 from app.settings import Settings
@@ -25,6 +27,19 @@ Certified generation: every output comes with a proof of how far an attack on th
 A **certificate** states: no attack on the embedding of l2 norm at most ε moves the distribution of outputs by more than
 w in Wasserstein-1, with confidence 1 − α. Anyone can check one with `smoothgen verify` or POST /certificates/verify.
 """
+
+
+class _Gateway(FastAPI):
+    """An application with one endpoint past FastAPI's own layers."""
+
+    generate: LeanGenerate
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if is_generate(scope):
+            scope["app"] = self
+            await self.generate(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -42,7 +57,8 @@ def create_app(settings: Settings) -> FastAPI:
         await waiting.stop()
         await redis.aclose()
 
-    app = FastAPI(title="SmoothGen", version=__version__, description=_DESCRIPTION, lifespan=lifespan)
+    app = _Gateway(title="SmoothGen", version=__version__, description=_DESCRIPTION, lifespan=lifespan)
+    app.generate = LeanGenerate(settings, metrics)
     errors.install(app)
     for room in (generate, jobs, events, certificates, fleet, models, health):
         app.include_router(room.router)

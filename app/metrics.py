@@ -61,3 +61,14 @@ class Metrics:
             registry=self.registry,
         )
         self.ready = Gauge("smoothgen_gateway_ready", "1 when the gateway can serve", registry=self.registry)
+        self._answered: dict[tuple[str, str, str], tuple[Counter, Histogram]] = {}
+
+    def answered(self, method: str, route: str, status: str, seconds: float) -> None:
+        """Count and time one HTTP request. Of each argument there must be few: every combination is a series."""
+        series = self._answered.get((method, route, status))
+        if series is None:  # looked up once: that takes longer than counting
+            series = self.requests.labels(method, route, status), self.request_seconds.labels(method, route)
+            self._answered[method, route, status] = series
+        count, timed = series
+        count.inc()
+        timed.observe(seconds)

@@ -1,19 +1,16 @@
-"""POST /generate."""
+"""POST /generate: its declaration, and what it does. `app/lean.py` reads the request and calls it."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Depends, Header, Request, Response
+from fastapi import APIRouter, Body, Depends, Header, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
-from fastapi.routing import APIRoute
 from pydantic import ValidationError
 
-from app.body import read_json
-from app.dependencies import Gateway, GatewayDep, PreferHeader, check_api_key, require_api_key, wait_seconds
+from app.dependencies import Gateway, GatewayDep, PreferHeader, require_api_key, wait_seconds
 from app.examples import GENERATE
 from app.planning import plan
 from app.routes.jobs import PROBLEMS, job_response
@@ -21,41 +18,10 @@ from smoothgen.contracts import GenerateRequest, JobSpec, JobView, ModelCard, Mo
 from smoothgen.errors import Overloaded, QueueUnavailable, UnknownName
 from smoothgen.queue import JobState
 
-_LONGEST_KEY = 256
+LONGEST_KEY = 256
 
 
-class _LeanRoute(APIRoute):
-    """Declared as any other route, and so described in OpenAPI, but answered without FastAPI's machinery for
-    parameters: that took half of the gateway's time for a request (docs/decisions/0010)."""
-
-    def get_route_handler(self) -> Callable[[Request], Awaitable[Response]]:  # type: ignore[override]
-        """Read headers and body here, then call the endpoint."""
-        return _read_and_generate
-
-
-async def _read_and_generate(request: Request) -> Response:
-    gateway: Gateway = request.app.state.gateway
-    headers = request.headers
-    check_api_key(gateway, headers.get("authorization"))
-    body = await read_json(request)
-    if body is None:
-        raise RequestValidationError([{"type": "missing", "loc": ("body",), "msg": "", "input": None}])
-    key = headers.get("idempotency-key")
-    if key is not None and len(key) > _LONGEST_KEY:
-        message = (
-            f"an idempotency key has at most {_LONGEST_KEY} characters, this one has {len(key)}; send a shorter one"
-        )
-        where = ("header", "idempotency-key")
-        raise RequestValidationError([{"type": "string_too_long", "loc": where, "msg": message, "input": key}])
-    try:
-        asked = GenerateRequest.model_validate(body)
-    except ValidationError as error:
-        found = [{**e, "loc": ("body", *e["loc"])} for e in error.errors(include_url=False)]
-        raise RequestValidationError(found, body=body) from error
-    return await generate(asked, gateway, ",".join(headers.getlist("prefer")), key)
-
-
-router = APIRouter(tags=["generate"], dependencies=[Depends(require_api_key)], route_class=_LeanRoute)
+router = APIRouter(tags=["generate"], dependencies=[Depends(require_api_key)])
 
 _RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {"description": "The output with its certificate or abstention."},
@@ -70,7 +36,7 @@ async def generate(
     gateway: GatewayDep,
     prefer: PreferHeader,
     idempotency_key: Annotated[
-        str | None, Header(max_length=_LONGEST_KEY, description="The same key and body give the same job.")
+        str | None, Header(max_length=LONGEST_KEY, description="The same key and body give the same job.")
     ] = None,
 ) -> Response:
     """Generate one output and certify how far attacks on the prompt's embedding can move it."""

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from hiredis import pack_command
 from redis.asyncio import Redis
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -95,7 +96,8 @@ class Coalescer:
         connection = await self._redis.connection_pool.get_connection()
         try:
             async with asyncio.timeout(ANSWER_TIMEOUT_S):
-                await connection.send_packed_command(connection.pack_commands(commands))
+                # Packed by hiredis and sent as one piece: the client's own packing is Python, argument by argument.
+                await connection.send_packed_command(b"".join(map(pack_command, commands)))
                 return [await _answer(connection) for _ in commands]
         except TimeoutError as error:
             await connection.disconnect(nowait=True)  # its late answers would be taken for others

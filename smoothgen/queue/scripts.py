@@ -171,12 +171,25 @@ for s = 1, tonumber(ARGV[8]) do
       take(s, found[1], f[2], f[4], f[6], silent[4] + 1)
     end
   end
+  local after
   while wanted(s) do
-    local answer = redis.call('XREADGROUP', 'GROUP', group, worker, 'COUNT', 1, 'STREAMS', KEYS[s], '>')
+    local fitting = 1
+    if after then  -- what follows the entry just read is new, too: look how much of it fits, and read it at once
+      fitting = 0
+      local left = room
+      for _, found in ipairs(redis.call('XRANGE', KEYS[s], '(' .. after, '+', 'COUNT', pieces)) do
+        if left <= 0 then break end
+        left, fitting = left - tonumber(found[2][6]), fitting + 1
+      end
+      if fitting == 0 then break end
+    end
+    local answer = redis.call('XREADGROUP', 'GROUP', group, worker, 'COUNT', fitting, 'STREAMS', KEYS[s], '>')
     if not answer then break end
-    local found = answer[1][2][1]
-    local f = found[2]
-    take(s, found[1], f[2], f[4], f[6], 1)
+    for _, found in ipairs(answer[1][2]) do
+      local f = found[2]
+      after = found[1]
+      take(s, after, f[2], f[4], f[6], 1)
+    end
   end
 end
 return taken
@@ -260,19 +273,17 @@ return 1
 
 FINISH: Final = Script(
     _EVEN_WHEN_FULL
-    + _LIVE
     + _ACKNOWLEDGE
-    + _PAY
     + """
 -- KEYS: job, certificate, samples, distances, backlog, deadlines, asked
 -- ARGV: group, stream ('' if no piece is held), entry, job id, result ttl, certificate ttl, status, view JSON,
 --       certificate JSON ('' if none), contact sheet ('' if none), fleet bin ('' if none),
 --       prefix of reply streams, replies kept, watch ttl, most characters a reply carries,
 --       the request to be kept with the certificate ('' for the job's own spec)
-local first = live(KEYS[1])
+local job = redis.call('HMGET', KEYS[1], 'watchers', 'fleet', 'spec', 'status', 'owed')
+local first = job[4] == 'queued' or job[4] == 'running'
 if first then
-  local job = redis.call('HMGET', KEYS[1], 'watchers', 'fleet', 'spec')
-  pay(KEYS[1], KEYS[5], math.huge)
+  if tonumber(job[5] or 0) > 0 then redis.call('DECRBY', KEYS[5], job[5]) end
   redis.call('DEL', KEYS[1], KEYS[4])
   redis.call('ZREM', KEYS[6], ARGV[4])
   redis.call('HSET', KEYS[1], 'status', ARGV[7], 'view', ARGV[8])
@@ -298,7 +309,8 @@ if first then
     else
       redis.call('XADD', replies, 'MAXLEN', '~', ARGV[13], '*', 'job', ARGV[4])
     end
-    redis.call('EXPIRE', replies, ARGV[14])
+    -- Not at every reply: each would be one more line of the append-only file.
+    if redis.call('TTL', replies) < ARGV[14] / 2 then redis.call('EXPIRE', replies, ARGV[14]) end
   end
 end
 acknowledge(ARGV[2], ARGV[1], ARGV[3])

@@ -9,7 +9,7 @@ import math
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import structlog
@@ -38,6 +38,7 @@ from smoothgen.queue.ending import end
 from smoothgen.queue.scripts import READ, SUBMIT
 
 _OUTPUT: TypeAdapter[Output] = TypeAdapter(Output)
+_written_model = lru_cache(256)(ModelRef.model_dump_json)
 _RETRY_WITHOUT_WORKERS_S = 30
 _TRIMMED_AT = 256
 
@@ -108,7 +109,7 @@ class JobStore:
             body = hashlib.sha256(written.encode()).hexdigest()
         record = {
             "spec": spec.model_dump_json(),
-            "model": model.model_dump_json(),
+            "model": _written_model(model),
             "status": "queued",
             "done": 0,
             "total": spec.total_samples,
