@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from smoothgen.certificates.bands import SurvivalBand, band_by_name
 from smoothgen.certificates.bounds import attacked_probability, universal_w1_bound, universal_w1_bounds
+from smoothgen.certificates.canonical import canonical
 from smoothgen.certificates.evidence import Evidence
 from smoothgen.certificates.lipschitz import Lipschitz
 from smoothgen.certificates.looks import LookPlan
@@ -52,6 +53,19 @@ class Claims:
     curve: tuple[tuple[float, float], ...]
     deviation: tuple[Deviation, ...]
     stays: tuple[tuple[float, float], ...] | None
+
+    def lists(self) -> dict[str, Any]:
+        """The claims that are lists, as JSON-ready data."""
+        return {
+            "curve": [*map(list, self.curve)],
+            "deviation": [dict(vars(d)) for d in self.deviation],
+            "stays": None if self.stays is None else [*map(list, self.stays)],
+        }
+
+    @cached_property
+    def canonical(self) -> dict[str, str]:
+        """The canonical text of `lists`, written once: a server states the same claims in many certificates."""
+        return {name: canonical(value) for name, value in self.lists().items()}
 
 
 @dataclass(frozen=True)

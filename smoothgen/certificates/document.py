@@ -9,9 +9,11 @@ import math
 from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
 from smoothgen.certificates.bands import NO_SAMPLES, band_by_name
+from smoothgen.certificates.canonical import canonical_object
 from smoothgen.certificates.certificate import Certificate, Claims, Deviation
 from smoothgen.certificates.evidence import Evidence
 from smoothgen.certificates.lipschitz import Lipschitz
@@ -25,6 +27,7 @@ from smoothgen.mechanisms import mechanism_from_dict
 Section = TypeVar("Section")
 _DEEPEST: Final = 32
 _LARGEST_INTEGER: Final = 2**63
+_NOTHING_WRITTEN: Final[Mapping[str, str]] = MappingProxyType({})
 SCHEMA: Final = "smoothgen/certificate/v1"
 _CLAIMS: Final = {"radius", "w1_bound", "curve", "deviation", "stays", "statement"}
 _ASKED: Final = {"tolerance", "epsilon", "confidence", "alpha", "alpha_split", "method", "band"}
@@ -32,7 +35,6 @@ _RESTS_ON: Final = {"mechanism", "bound", "diameter", "samples", "failed", "evid
 _REQUIRED: Final = {"schema", "digest"} | _CLAIMS | _ASKED | _RESTS_ON
 _SECTIONS: Final = {"request", "model", "metric", "sampling", "output", "threat"}
 _OPTIONAL: Final = {"id", "requested_at", "looks", "sigma_selection", "lipschitz"} | _SECTIONS
-_CANONICAL: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def to_document(certificate: Certificate) -> dict[str, Any]:
@@ -60,33 +62,28 @@ def to_document(certificate: Certificate) -> dict[str, Any]:
         "samples": evidence.samples,
         "failed": evidence.failed,
         "mechanism": certificate.mechanism.to_dict(),
-        "curve": [list(point) for point in claims.curve],
-        "deviation": [dict(vars(d)) for d in claims.deviation],
-        "stays": None if claims.stays is None else [list(point) for point in claims.stays],
+        **claims.lists(),
         **certificate.provenance.to_dict(),
         "evidence": evidence.to_dict(),
     }
     document = {k: v for k, v in document.items() if v is not None or k not in _OPTIONAL}
-    return {**document, "digest": content_digest(document)}
+    document["digest"] = content_digest(document, claims.canonical)
+    return document
 
 
-def content_digest(document: Mapping[str, Any]) -> str:
-    """sha256 over the document in canonical JSON, without `digest` itself.
+def content_digest(document: Mapping[str, Any], written: Mapping[str, str] = _NOTHING_WRITTEN) -> str:
+    """sha256 over the document in canonical JSON (`canonical`), without `digest` itself.
 
-    The distances enter through evidence.sha256, so the digest covers them at constant cost. Canonical: sorted keys, no
-    spaces, ASCII, whole numbers as integers and others as Python writes them (shortest digits that read back to the
-    same double), so that a reader who writes 1.0 as 1, as JavaScript does, keeps the digest.
+    The distances enter through evidence.sha256, so the digest covers them at constant cost. `written`: the canonical
+    text of sections, where whoever made the document from objects has it already.
 
     Raises InvalidCertificate for what JSON cannot hold.
     """
     covered = {k: v for k, v in document.items() if k != "digest"}
     if isinstance(covered.get("evidence"), Mapping):
         covered["evidence"] = {k: v for k, v in covered["evidence"].items() if k != "distances"}
-    try:
-        canonical = _CANONICAL.encode(_whole_numbers(covered))
-    except (TypeError, ValueError, RecursionError) as error:
-        raise InvalidCertificate(f"a certificate holds JSON and finite numbers only: {error}") from error
-    return f"sha256:{hashlib.sha256(canonical.encode('ascii')).hexdigest()}"
+    text = canonical_object(covered, written)
+    return f"sha256:{hashlib.sha256(text.encode('ascii')).hexdigest()}"
 
 
 def from_document(document: Any) -> Certificate:
@@ -196,26 +193,6 @@ def _require_plain(document: Mapping[str, Any]) -> None:
                 raise InvalidCertificate(f"{where} must be a finite number that fits in 64 bits", field=where)
         elif not isinstance(value, str | bool | None):
             raise InvalidCertificate(f"{where} must be JSON data, got {type(value).__name__}", field=where)
-
-
-def _whole_numbers(value: Any) -> Any:
-    """The same data with every whole float of exact integer range as an int."""
-    kind = type(value)
-    # By exact type first: asking an abstract class about every number takes longer than all the rest of the digest.
-    if kind is float:
-        return int(value) if abs(value) < 2**53 and value.is_integer() else value
-    if kind is str or kind is int or kind is bool or value is None:
-        return value
-    if kind is list:
-        # Most of a document are the curve's numbers, and few of them are whole: those are passed over without a call.
-        return [inner if type(inner) is float and inner % 1 else _whole_numbers(inner) for inner in value]
-    if isinstance(value, Mapping):
-        return {key: _whole_numbers(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_whole_numbers(inner) for inner in value]
-    if isinstance(value, float) and abs(value) < 2**53 and value.is_integer():
-        return int(value)
-    return value
 
 
 def _reader(document: Mapping[str, Any], read: Callable[[Any, str], float]) -> Callable[[str], float]:

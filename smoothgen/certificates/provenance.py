@@ -11,11 +11,12 @@ import types
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 from smoothgen.errors import InvalidCertificate
 
 Section = TypeVar("Section")
+_LEAVES: Final = frozenset({str, int, float, bool, type(None)})
 
 
 @dataclass(frozen=True)
@@ -118,14 +119,14 @@ class Provenance:
 
 
 def _plain(section: Any) -> dict[str, Any]:
-    return {k: list(v) if isinstance(v, tuple) else _copied(v) for k, v in vars(section).items()}
+    return {k: v if type(v) in _LEAVES else _copied(v) for k, v in vars(section).items()}
 
 
 def _copied(value: Any) -> Any:
     """A copy of JSON data: whoever changes a document does not change the certificate it was made from."""
     if isinstance(value, dict):
-        return {key: _copied(inner) for key, inner in value.items()}
-    return type(value)(map(_copied, value)) if isinstance(value, list | tuple) else value
+        return {k: v if type(v) in _LEAVES else _copied(v) for k, v in value.items()}
+    return [*map(_copied, value)] if isinstance(value, list | tuple) else value
 
 
 _type_hints = functools.cache(typing.get_type_hints)  # a server reads thousands a second

@@ -1,6 +1,7 @@
 """Noise belongs to (seed, stream, index, step): checked against a Philox written from the paper."""
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -69,6 +70,24 @@ def test_samples_do_not_depend_on_the_order_in_which_they_are_drawn():
     forward = [normals(SEED, Stream.SELECTION, i, 8) for i in range(20)]
     backward = [normals(SEED, Stream.SELECTION, i, 8) for i in reversed(range(20))][::-1]
     assert np.array_equal(forward, backward)
+
+
+def test_a_draw_leaves_nothing_behind_for_the_next_in_its_thread_or_another():
+    """One generator a thread is moved from draw to draw: each draw is that of a new generator put there."""
+    places = [
+        (seed, stream, i, count) for seed in (0, 2**128 - 1) for stream in Stream for i in (0, 7) for count in (1, 3, 9)
+    ]
+
+    def drawn(order):
+        return {place: uniforms(Seed(place[0], "server"), *place[1:]).tolist() for place in order}
+
+    anew = {}
+    for seed, stream, i, count in places:
+        words = np.random.Philox(key=seed, counter=(int(stream) << 192) | (i << 128)).random_raw(count)
+        anew[seed, stream, i, count] = [((int(word) >> 12) + 0.5) / 2**52 for word in words]
+    with ThreadPoolExecutor(4) as threads:
+        for found in threads.map(drawn, [places, places[::-1]] * 4):
+            assert found == anew
 
 
 def test_a_numpy_index_draws_the_same_noise_as_a_python_one():

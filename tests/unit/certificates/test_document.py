@@ -2,8 +2,11 @@
 
 import contextlib
 import copy
+import hashlib
 import json
 import math
+import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -11,6 +14,7 @@ from hypothesis import strategies as st
 
 from smoothgen import load_certificate, save_certificate
 from smoothgen.certificates import from_document, to_document, verify
+from smoothgen.certificates.certificate import Claims, Deviation
 from smoothgen.certificates.document import content_digest, parse_json
 from smoothgen.errors import InvalidCertificate
 from tests.unit.certificates.examples import MECHANISMS, early, full, label, plain, proven, selected, universal
@@ -50,6 +54,46 @@ def test_the_digest_does_not_depend_on_how_a_reader_writes_whole_numbers():
     rewritten = json.loads(json.dumps(DOCUMENTS["full"]).replace('"cap": 1.0', '"cap": 1').replace("0.0,", "0,"))
     assert content_digest(rewritten) == DOCUMENTS["full"]["digest"]
     assert verify(rewritten)
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_a_certificate_digests_to_what_a_reader_of_its_document_computes(name):
+    """Whoever makes a document has the text of its claims already, and may have written it for another certificate."""
+    example, document = EXAMPLES[name], DOCUMENTS[name]
+    covered = {key: value for key, value in parse_json(json.dumps(document)).items() if key != "digest"}
+    del covered["evidence"]["distances"]
+    plainly = json.dumps(covered, sort_keys=True, separators=(",", ":"))
+    # The examples' whole numbers: written 1.0 by Python, and 1 in the canonical text.
+    plainly = re.sub(r"(?<=[:\[,])(-?[0-9]+)\.0(?=[,\]}])", r"\1", plainly)
+    digest = f"sha256:{hashlib.sha256(plainly.encode()).hexdigest()}"
+    assert content_digest(document) == document["digest"] == digest
+    other = to_document(replace(example, id="another", claims=example.claims))
+    assert other["digest"] != digest
+    assert content_digest(parse_json(json.dumps(other))) == other["digest"]
+
+
+def test_claims_of_whole_numbers_keep_their_digest():
+    claims = Claims(1.0, 0.5, ((0.0, 0.0), (1.0, 0.25), (2.0, 1.0)), (Deviation(1.0, 0.5, 1.0, None),), ((1.0, 1.0),))
+    document = to_document(replace(EXAMPLES["full"], claims=claims))
+    rewritten = parse_json(json.dumps(document).replace(".0,", ",").replace(".0]", "]").replace(".0}", "}"))
+    assert rewritten["curve"] == [[0, 0], [1, 0.25], [2, 1]]
+    assert content_digest(rewritten) == document["digest"]
+
+
+def test_claims_that_json_cannot_hold_have_no_document():
+    claims = replace(EXAMPLES["full"].claims, curve=((0.0, math.inf),))
+    with pytest.raises(InvalidCertificate):
+        to_document(replace(EXAMPLES["full"], claims=claims))
+
+
+def test_a_document_shares_nothing_with_the_certificate_it_was_made_from():
+    example, plainly = EXAMPLES["full"], json.dumps(DOCUMENTS["full"])
+    document = to_document(example)
+    for inner in (document["curve"], document["curve"][0], document["deviation"][0], document["metric"]["options"]):
+        inner.clear()
+    document["threat"]["held_fixed"].append("nothing")
+    document["metric"]["centre"]["vector"][0] = 7.0
+    assert json.dumps(to_document(example)) == plainly
 
 
 def test_the_digest_does_not_depend_on_the_order_of_keys():
