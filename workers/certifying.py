@@ -26,7 +26,7 @@ from smoothgen.certificates.rounding import complement
 from smoothgen.certificates.stopping import LookResult, at_deadline, hopeless_from_the_start, take_look
 from smoothgen.contracts import AbstentionView, FleetView, JobResult, JobSpec, ModelRef, Opening, Usage, windows_of
 from smoothgen.errors import GenerationFailed
-from smoothgen.mechanisms import mechanism_from_dict
+from smoothgen.mechanisms import Mechanism, mechanism_from_dict
 from workers.opening import Opened
 
 NONE_DRAWN: NDArray[np.float64] = np.zeros(0)
@@ -49,28 +49,30 @@ def plan_of(spec: JobSpec) -> LookPlan:
 
 def at_the_opening(spec: JobSpec, opened: Opened) -> JobResult | None:
     """The result where certification samples cannot change it: tiers without any, and what is hopeless at once."""
-    robustness, opening = spec.request.robustness, opened.opening
-    if opened.abstention is not None:
+    robustness, sensed = spec.request.robustness, opened.sensed
+    if sensed.abstention is not None:
         # Its output was drawn at the job's own level: shown, and never called certified.
-        return result_of(spec, opening, opened.abstention, NONE_DRAWN, opening.device_s)
+        return result_of(spec, opened, sensed.abstention, NONE_DRAWN, opened.device_s)
+    mechanism = opened.condition.mechanism
     if robustness.tier != "request":
-        outcome = _universal(spec, opening, opened.provenance)
-        return result_of(spec, opening, outcome, NONE_DRAWN, opening.device_s)
+        diameter, lipschitz = opened.metric.diameter, opened.lipschitz
+        outcome = _universal(spec, diameter, mechanism, opened.provenance, sensed.selection, lipschitz)
+        return result_of(spec, opened, outcome, NONE_DRAWN, opened.device_s)
     if robustness.epsilon is None:
         return None
     hopeless = hopeless_from_the_start(
-        bound=opening.bound,
-        diameter=opening.diameter,
-        mechanism=mechanism_from_dict(opening.mechanism),
+        bound=opened.bound,
+        diameter=opened.metric.diameter,
+        mechanism=mechanism,
         plan=plan_of(spec),
         alpha=complement(robustness.confidence),
         tolerance=spec.tolerance,
         epsilon=robustness.epsilon,
-        band=opening.band,
-        sigma_selection=_selection(opening),
-        lipschitz=_lipschitz(opening),
+        band=opened.metric.band,
+        sigma_selection=sensed.selection,
+        lipschitz=opened.lipschitz,
     )
-    return None if hopeless is None else result_of(spec, opening, hopeless, NONE_DRAWN, opening.device_s)
+    return None if hopeless is None else result_of(spec, opened, hopeless, NONE_DRAWN, opened.device_s)
 
 
 def look_at(spec: JobSpec, opening: Opening, distances: NDArray[np.float64], failure: str) -> LookResult:
@@ -109,7 +111,9 @@ def at_the_deadline(
     looks = [size for size in plan_of(spec).sizes if size <= len(distances)]
     outcome = look_at(spec, opening, distances[: looks[-1]], failure).outcome if looks else None
     if outcome is None:
-        outcome = _universal(spec, opening, Provenance.from_dict(opening.provenance))
+        mechanism, provenance = mechanism_from_dict(opening.mechanism), Provenance.from_dict(opening.provenance)
+        selection, lipschitz = _selection(opening), _lipschitz(opening)
+        outcome = _universal(spec, opening.diameter, mechanism, provenance, selection, lipschitz)
     return result_of(spec, opening, at_deadline(outcome), distances, device_s)
 
 
@@ -124,16 +128,15 @@ def proven_so_far(spec: JobSpec, outcome: Certificate | Abstention) -> tuple[flo
 
 def result_of(
     spec: JobSpec,
-    opening: Opening,
+    opening: Opening | Opened,
     outcome: Certificate | Abstention,
     drawn: NDArray[np.float64],
     device_s: float,
 ) -> JobResult:
     """What is stored and answered. `drawn`: all certification distances that were paid for."""
     certified = isinstance(outcome, Certificate)
-    model = opening.provenance["model"]
     return JobResult(
-        model=ModelRef(name=model["name"], revision=model["revision"], digest=model["digest"]),
+        model=_model_of(opening),
         output=opening.output.model_copy(update={"certified": certified}),
         notes=opening.notes,
         certificate=_document(outcome, spec) if isinstance(outcome, Certificate) else None,
@@ -149,19 +152,32 @@ def result_of(
     )
 
 
-def _universal(spec: JobSpec, opening: Opening, provenance: Provenance) -> Certificate | Abstention:
+def _universal(
+    spec: JobSpec,
+    diameter: float,
+    mechanism: Mechanism,
+    provenance: Provenance,
+    selection: SigmaSelection | None,
+    lipschitz: Lipschitz | None,
+) -> Certificate | Abstention:
     """Theorem T1, and T4 where it is proven: what holds without a sample."""
     robustness = spec.request.robustness
     return certify_universal(
-        diameter=opening.diameter,
-        mechanism=mechanism_from_dict(opening.mechanism),
+        diameter=diameter,
+        mechanism=mechanism,
         alpha=complement(robustness.confidence),
         tolerance=spec.tolerance,
         epsilon=robustness.epsilon,
         provenance=provenance,
-        sigma_selection=_selection(opening),
-        lipschitz=_lipschitz(opening),
+        sigma_selection=selection,
+        lipschitz=lipschitz,
     )
+
+
+def _model_of(opening: Opening | Opened) -> ModelRef:
+    if isinstance(opening, Opened):
+        return ModelRef(name=opening.model.name, revision=opening.model.revision, digest=opening.model.digest)
+    return ModelRef(**opening.provenance["model"])
 
 
 def _selection(opening: Opening) -> SigmaSelection | None:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from smoothgen.certificates import (
-    Abstention,
+    Lipschitz,
     MetricIdentity,
+    ModelIdentity,
     OutputIdentity,
     Provenance,
     RequestIdentity,
@@ -21,7 +22,7 @@ from smoothgen.certificates import (
 )
 from smoothgen.certificates.fleet import fleet_bin
 from smoothgen.certificates.rounding import round_up
-from smoothgen.contracts import FleetPool, JobSpec, Opening
+from smoothgen.contracts import FleetPool, JobSpec, LipschitzEstimate, Note, Opening, Output
 from smoothgen.errors import GenerationFailed
 from smoothgen.images import encode_png
 from smoothgen.noise import SCHEME, Stream
@@ -37,14 +38,66 @@ _SHEET_PICTURES = 25
 
 @dataclass(frozen=True)
 class Opened:
-    """What an opening came to. `provenance`: the opening's, not yet as a document; `sheet`: a picture of the noisy
-    samples, PNG; `fleet_bin`: where R falls on the public grid, for tier fleet; `abstention`: why no σ was selected."""
+    """What an opening came to, as objects. `opening` is what any other worker goes on from.
 
-    opening: Opening
+    centre: None where nothing is measured. sensed: what was learnt of the prompt before, with `condition` at the level
+    it selected. provenance: the certificate's. sheet: a picture of the noisy samples, PNG. fleet_bin: where R falls on
+    the public grid, for tier fleet.
+    """
+
+    output: Output
+    model: ModelIdentity
+    metric: OutputMetric
+    condition: Condition
+    centre: Centre | None
+    sensed: Sensed
     provenance: Provenance
+    generations: int
+    device_s: float
+    queued_s: float
     sheet: bytes | None
-    fleet_bin: int | None = None
-    abstention: Abstention | None = None
+    fleet_bin: int | None
+
+    @property
+    def notes(self) -> list[Note] | None:
+        """What the client should know about the prompt."""
+        return list(self.condition.notes) or None
+
+    @property
+    def lipschitz_estimate(self) -> LipschitzEstimate | None:
+        """How steep the model is around the prompt, not certified."""
+        return self.sensed.estimate
+
+    @property
+    def lipschitz(self) -> Lipschitz | None:
+        """The proven constant, where it was proven for this metric. A cap keeps it: min(d, κ) is at most d."""
+        return self.condition.lipschitz if self.condition.lipschitz_metric == self.metric.name else None
+
+    @property
+    def bound(self) -> float:
+        """D_c."""
+        return self.metric.diameter if self.centre is None else self.centre.bound
+
+    @cached_property
+    def opening(self) -> Opening:
+        """As it is stored. A job that ends here needs none."""
+        selection = self.sensed.selection
+        return Opening(
+            output=self.output,
+            centre={} if self.centre is None else self.centre.document,
+            bound=self.bound,
+            diameter=self.metric.diameter,
+            band=self.metric.band,
+            mechanism=self.condition.mechanism.to_dict(),
+            provenance=self.provenance.to_dict(),
+            notes=self.notes,
+            lipschitz_estimate=self.lipschitz_estimate,
+            lipschitz=None if self.lipschitz is None else self.lipschitz.to_dict(),
+            sigma_selection=None if selection is None else selection.to_dict(),
+            generations=self.generations,
+            device_s=self.device_s,
+            queued_s=self.queued_s,
+        )
 
 
 def opening_samples(spec: JobSpec, condition: Condition) -> list[Samples]:
@@ -80,28 +133,20 @@ def open_job(
     Raises GenerationFailed when nothing could be served.
     """
     served, centre, drawn = _chosen(spec, metric, outputs)
-    provenance = _provenance(spec, generator, metric, condition, centre, served)
+    output = served.output(certified=False)
     return Opened(
-        Opening(
-            output=served.output(certified=False),
-            centre={} if centre is None else centre.document,
-            bound=metric.diameter if centre is None else centre.bound,
-            diameter=metric.diameter,
-            band=metric.band,
-            mechanism=condition.mechanism.to_dict(),
-            provenance=provenance.to_dict(),
-            notes=list(condition.notes) or None,
-            lipschitz_estimate=sensed.estimate,
-            lipschitz=_lipschitz(condition, metric),
-            sigma_selection=None if sensed.selection is None else sensed.selection.to_dict(),
-            generations=sensed.generations + len(outputs),
-            device_s=sensed.device_s + device_s,
-            queued_s=round(max(0.0, started - spec.submitted_ms / 1000), 3),
-        ),
-        provenance,
+        output=output,
+        model=generator.identity,
+        metric=metric,
+        condition=condition,
+        centre=centre,
+        sensed=sensed,
+        provenance=_provenance(spec, generator, metric, condition, centre, served, output),
+        generations=sensed.generations + len(outputs),
+        device_s=sensed.device_s + device_s,
+        queued_s=round(max(0.0, started - spec.submitted_ms / 1000), 3),
         sheet=_sheet(drawn) if spec.request.robustness.tier == "request" else None,
         fleet_bin=None if centre is None or spec.pool is None else _fleet_bin(spec.pool, metric, centre, outputs[1]),
-        abstention=sensed.abstention,
     )
 
 
@@ -142,13 +187,6 @@ def _fleet_bin(pool: FleetPool, metric: OutputMetric, centre: Centre, other: Mad
     return fleet_bin(float(distance), pool.diameter)
 
 
-def _lipschitz(condition: Condition, metric: OutputMetric) -> dict[str, Any] | None:
-    """The proven constant, where it was proven for this metric. A cap keeps it: min(d, κ) is at most d."""
-    if condition.lipschitz is None or condition.lipschitz_metric != metric.name:
-        return None
-    return condition.lipschitz.to_dict()
-
-
 def _sheet(outputs: Sequence[Made]) -> bytes | None:
     """The noisy samples of a picture model side by side; None for texts."""
     pictures = [o.pixels for o in outputs if isinstance(o, Picture)]
@@ -156,11 +194,16 @@ def _sheet(outputs: Sequence[Made]) -> bytes | None:
 
 
 def _provenance(
-    spec: JobSpec, generator: Generator, metric: OutputMetric, condition: Condition, centre: Centre | None, served: Made
+    spec: JobSpec,
+    generator: Generator,
+    metric: OutputMetric,
+    condition: Condition,
+    centre: Centre | None,
+    served: Made,
+    output: Output,
 ) -> Provenance:
     robustness = spec.request.robustness
     dimension = condition.embedding.size
-    output = served.output(certified=True)
     return Provenance(
         request=RequestIdentity(
             prompt_digest=f"sha256:{hashlib.sha256(spec.request.prompt.encode()).hexdigest()}",

@@ -38,6 +38,9 @@ from smoothgen.queue.ending import end
 from smoothgen.queue.scripts import ADVANCE, OPEN, PULSE, STORE, TAKE
 
 _OVERDUE_AT_ONCE = 64
+_VIEWED = tuple(
+    name for name in JobView.model_fields if name in JobResult.model_fields and name not in ("model", "certificate")
+)
 SUSPECT_FROM = 3
 """From this delivery on a piece is taken alone: whatever its workers died of, no other piece is to be blamed for it."""
 
@@ -337,19 +340,22 @@ class WorkQueue:
     ) -> bool:
         """Store the result and acknowledge the piece that led to it; False if the job had ended before."""
         drawn = result.usage.overhead
-        # Its parts were validated when they were made.
-        view = JobView.model_construct(
-            id=spec.id,
-            status="succeeded",
-            progress=Progress(done=drawn, total=drawn),
-            **{name: getattr(result, name) for name in JobResult.model_fields if name != "certificate"},
-        )
+        # A JobView field by field: its parts were validated when they were made.
+        view = {
+            "id": spec.id,
+            "status": "succeeded",
+            "model": result.model,
+            "progress": Progress(done=drawn, total=drawn),
+        }
+        for name in _VIEWED:
+            if (part := getattr(result, name)) is not None:
+                view[name] = part
         return await end(
             self._scripts,
             spec.id,
             spec.request.model,
             "succeeded",
-            view.model_dump_json(exclude_none=True),
+            to_json(view, exclude_none=True).decode(),
             certificate="" if result.certificate is None else to_json(result.certificate).decode(),
             sheet=_base64(sheet),
             fleet_bin=fleet_bin,
