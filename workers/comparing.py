@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -154,12 +155,20 @@ def _norm(certificate: Certificate) -> str:
     return f"{certificate.mechanism.norm} norm of the {threat.attack_on if threat is not None else 'embedding'}"
 
 
+def _both(one: float, other: float) -> float:
+    """With which confidence two statements hold together that hold with these: 1 − (1 − one) − (1 − other)."""
+    return max(0.0, float(Decimal(repr(one)) + Decimal(repr(other)) - 1))
+
+
 def _statement(certificate: Certificate, confidence: float, found: Sequence[Cover]) -> str:
     said = [
         f"ball_bound and universal_bound hold with the certificate's confidence, {certificate.confidence!r}.",
-        f"All prompt_bounds hold together with confidence {confidence!r} of their own, over the noise the certificate "
-        "was made with: for prompts chosen without looking at that noise, whose seed the certificate publishes. Every "
-        "further question has a failure probability of its own.",
+        f"All prompt_bounds hold together with confidence {confidence!r} of their own, over the samples the "
+        "certificate was made with: for prompts chosen without looking at those samples, neither at their noise, whose "
+        "seed the certificate publishes, nor at their distances, its radius or its curve. Every further question has "
+        "a failure probability of its own.",
+        f"w1_bound, the least of them, holds with confidence {_both(certificate.confidence, confidence)!r}: it fails "
+        "where either of them does.",
         "Like the certificate, they are about prompts that change nothing else than what is attacked.",
     ]
     if any(one.selected_sigma_may_differ for one in found):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import statistics
 from typing import Any
 
@@ -28,7 +29,8 @@ def candidate(peer: str, trial: dict[str, Any]) -> str:
 def table(results: dict[str, Any], compared: tuple[str, ...]) -> str:
     """Medians over the rounds, and for the `compared` sides the ratios to each peer, round by round."""
     rows = {(row["side"], row["connections"]): row for row in results["rows"]}
-    peers = list(results["peers"])
+    peers = [side for side, _ in rows if any(side.startswith(name) for name in results["peers"])]
+    peers = list(dict.fromkeys(peers))
     width = max(len(side) for side, _ in rows)
     lines = [f"{results['rounds']} rounds of {results['seconds']} s in turns; medians", f"body {results['body']}"]
     for name, peer in results["peers"].items():
@@ -42,16 +44,13 @@ def table(results: dict[str, Any], compared: tuple[str, ...]) -> str:
             f"{median['p99_ms']:6.2f}   {median['server_cpu_us']:16.0f}   {median['client_cpu_us']:9.0f}"
         )
     lines += ["", "ratios round by round: median (least to largest)"]
-    lines.append(f"{'':{width}}    c" + "".join(f"   {f'requests/s : {p}':>25}   {f'CPU : {p}':>25}" for p in peers))
-    for side in compared:
+    lines.append(f"{'':{width}}   {'to':{width}}    c   {'requests/s':>22}   {'CPU':>22}")
+    for side, peer in itertools.product(compared, peers):
         for connections in sorted({c for _, c in rows}):
-            ours, cells = rows[side, connections], []
-            for peer in peers:
-                theirs = rows[peer, connections]
-                for figure in ("per_second", "server_cpu_us"):
-                    middle, least, largest = ratios(ours[figure], theirs[figure])
-                    cells.append(f"   {f'{middle:.2f} ({least:.2f} to {largest:.2f})':>25}")
-            lines.append(f"{side:{width}}   {connections:2}" + "".join(cells))
+            ours, theirs = rows[side, connections], rows[peer, connections]
+            found = [ratios(ours[figure], theirs[figure]) for figure in ("per_second", "server_cpu_us")]
+            cells = "".join(f"   {f'{m:.2f} ({least:.2f} to {most:.2f})':>22}" for m, least, most in found)
+            lines.append(f"{side:{width}}   {peer:{width}}   {connections:2}{cells}")
     foreign = [cores for row in results["rows"] for cores in row["foreign_cores"]]
     busy = sum(cores > BUSY_CORES for cores in foreign)
     lines += [

@@ -71,8 +71,9 @@ def covers(certificate: Certificate, deltas: Sequence[NDArray[np.float64]], *, a
     """What a certificate says of other prompts, given the shifts δ = x' − x that lead to them, each of the shape of x.
 
     alpha: what EACH prompt's own bound may spend, apart from the certificate's alpha: for k bounds to hold together
-    with probability 1 − α, α/k. It is a probability over the noise of the certificate, so the prompts must have been
-    chosen without looking at that noise; its seed stands in the certificate.
+    with probability 1 − α, α/k. It is a probability over the certificate's samples, so the prompts must have been
+    chosen without looking at those: neither at their noise, whose seed stands in the certificate, nor at their
+    distances or anything computed from them, as radius and curve are.
     Raises InvalidEpsilon for a shift that is not finite, InvalidAlpha.
     """
     require_alpha(alpha)
@@ -147,7 +148,7 @@ def prompt_bound(
     Args:
         evidence: the distances R, in sample order; failed samples count as D_c.
         along: u of the first m samples, shape (m,), with m ≤ evidence.samples. Each u must be a standard normal known
-            for its own sample, and δ chosen without looking at any of them.
+            for its own sample, and δ chosen without looking at any of them, or at the distances.
         radius_in_sigmas: r = ‖δ‖/σ, > 0.
         sizes: the numbers of samples that might have been taken, fixed before the first. They tune the bets; that the
             number taken was chosen by looking costs nothing (Ville's inequality).
@@ -249,4 +250,4 @@ def _exceeded_with_probability(p: float, r: float) -> float:
         lower = ndtr(math.log1p(-kappa) / r + r / 2) if kappa < 1 else 0.0
         return float(upper + lower - p)
 
-    return float(brentq(missing, 0.0, 1.0, xtol=1e-300, rtol=1e-12))
+    return float(brentq(missing, 0.0, 1.0, xtol=1e-300, rtol=1e-12, maxiter=2000))

@@ -80,7 +80,7 @@ class Client:
         """What a certificate says of other prompts: how far each is, and bounds on how far its outputs can differ.
 
         confidence: with which all prompt bounds hold together, for prompts chosen without looking at the certificate's
-        noise. Default: the certificate's.
+        samples: at their noise, their distances, or what is computed from them. Default: the certificate's.
         Raises ServerProblem (503 where no worker serves the model, 504 where none answers in time), ServerUnreachable,
         ValueError for a value out of range.
         """

@@ -10,6 +10,7 @@ import pytest
 from scipy.integrate import quad
 from scipy.optimize import brentq
 from scipy.special import ndtr
+from scipy.stats import norm
 
 from smoothgen import Certificate, Gaussian, certify
 from smoothgen.certificates import Evidence, LookPlan, Provenance, Sampling
@@ -228,6 +229,35 @@ def test_the_harness_notices_a_bound_that_is_wrong(mutant: Bound) -> None:
     repeats = 100
     false = false_bounds(LABELS["label, rarely lost"], 2.0, sizes=(500,), repeats=repeats, seed=14, bound=mutant)
     assert false > most_false_claims(repeats, ALPHA)
+
+
+DIRECTIONS, LOST_SHARE, LONG = 20, 0.0008, 4000
+
+
+def test_a_prompt_chosen_by_the_distances_has_no_such_bound() -> None:
+    """Why covers speaks of prompts chosen without looking at the samples, and not at the seed alone. Each of many
+    directions rarely loses the output, and the distance of a lost one tells which: whoever asks for the direction seen
+    least often has looked, though he never saw the noise."""
+    rng, r, repeats = np.random.default_rng(19), 2.0, 500
+    threshold = float(norm.isf(LOST_SHARE))
+    others = 1 - (1 - LOST_SHARE) ** (DIRECTIONS - 1)  # lost by another direction, whatever this one does
+    own = float(norm.sf(threshold - r)) - LOST_SHARE
+    smallest = 1 - DIRECTIONS * 1e-6
+    truth = (own * (1 - others) + others * 2 * total_variation(r)) * smallest
+    fixed = searched = 0
+    for _ in range(repeats):
+        u = rng.normal(size=(LONG, DIRECTIONS))
+        lost = u > threshold
+        first = lost.argmax(axis=1)
+        evidence = Evidence.from_measurements(
+            np.where(lost.any(axis=1), 1 - first * 1e-6, 0.0), bound=1.0, diameter=1.0
+        )
+        seen = np.bincount(first[lost.any(axis=1)], minlength=DIRECTIONS)
+        for direction, looked in ((0, False), (int(seen.argmin()), True)):
+            false = prompt_bound(evidence, u[:, direction], r, alpha=ALPHA, sizes=(LONG,)) < truth
+            fixed, searched = fixed + (false and not looked), searched + (false and looked)
+    assert fixed <= most_false_claims(repeats, ALPHA)
+    assert searched > most_false_claims(repeats, ALPHA)
 
 
 # Tightness

@@ -117,11 +117,45 @@ def test_the_bound_covers_an_attack_that_depends_on_the_text_drawn():
         assert float(np.abs(moved).mean()) <= made.w1_bound(epsilon)
 
 
-def test_the_price_of_unpaid_texts_is_noticed():
-    """Certifying from one text alone what holds for the mixture would be false: the count sees it."""
-    flat = [min(POINTS) - 2.0]
-    false, _ = false_claims(flat)
-    assert false > most_false_claims(REPEATS, ALPHA)
+LOST, DRAWN = 1.2, 200
+PLAIN = value("old red car")
+"""The first member of every class: a text whose output is rarely lost, while "aged red auto" often loses it."""
+
+
+def lost(shift: float) -> float:
+    """P(x + shift + η > LOST) over texts and noise."""
+    return float(norm.sf((LOST - shift - np.array(POINTS)) / SIGMA).mean())
+
+
+def false_labels(points: list[float]) -> int:
+    """The same with a label that is lost beyond LOST. One exact binomial carries all claims, so that they are false
+    nearly as often as they may be."""
+    random, false = np.random.default_rng(20_260_202), 0
+    truth = {e: (lost(e), lost(e) - lost(0.0)) for e in (0.0, *EPSILONS)}
+    for _ in range(REPEATS):
+        x = random.choice(points, DRAWN) + SIGMA * random.standard_normal(DRAWN)
+        made = certify(
+            (x > LOST).astype(float),
+            bound=1.0,
+            diameter=1.0,
+            mechanism=MECHANISM,
+            alpha=ALPHA,
+            tolerance=0.3,
+            band="two-valued/v1",
+        )
+        assert isinstance(made, Certificate)
+        false += any(
+            made.exceedance(e, 0.0) < chance or made.w1_bound(e) < shifted for e, (chance, shifted) in truth.items()
+        )
+    return false
+
+
+def test_a_label_of_the_mixture_is_lost_no_more_often_than_certified():
+    assert REPEATS * ALPHA / 5 < false_labels(POINTS) <= most_false_claims(REPEATS, ALPHA)
+
+
+def test_certifying_the_mixture_from_its_plain_text_alone_is_caught():
+    assert false_labels([PLAIN]) > most_false_claims(REPEATS, ALPHA)
 
 
 @pytest.mark.parametrize("prompt", PROMPTS[::5])

@@ -15,6 +15,7 @@ from smoothgen.errors import InvalidAlpha, InvalidParameters
 from smoothgen.mechanisms import Gaussian, SynonymClasses
 from smoothgen.synonyms import Partition
 from tests.workers.jobs import run, spec
+from tests.workers.test_adapt import adaptive
 from workers.comparing import Embedding, by_class, compared
 from workers.generators import Generator
 from workers.generators.closed_form import ClosedForm
@@ -107,6 +108,22 @@ def test_the_confidence_is_split_over_the_prompts_asked() -> None:
     assert (alone.answers[0].prompt_bound or 9) < (among.answers[0].prompt_bound or 0)
     with pytest.raises(InvalidAlpha):
         answered(job, tanh, "0.5", "1", "2", confidence=1 - 1e-12)
+
+
+def test_the_statement_says_with_which_confidence_the_least_bound_holds() -> None:
+    tanh, job = ClosedForm("closed-form-tanh"), spec("0", sigma=1.0, metric="absolute", samples=200)
+    assert "w1_bound, the least of them, holds with confidence 0.998:" in answered(job, tanh, "0.5").statement
+    assert "holds with confidence 0.899:" in answered(job, tanh, "0.5", confidence=0.9).statement
+
+
+def test_a_certificate_whose_sigma_was_selected_is_compared_under_that_sigma() -> None:
+    tanh, job = ClosedForm("closed-form-tanh"), adaptive()
+    selection = certificate_of(job, tanh).sigma_selection
+    assert selection is not None
+    near, far = answered(job, tanh, repr(selection.radius / 2), repr(selection.radius * 2)).answers
+    assert near.w1_bound == min(near.ball_bound or 9, near.prompt_bound or 9) < 1
+    assert (far.ball_bound, far.universal_bound, far.w1_bound) == (1.0, 1.0, 1.0)
+    assert far.prompt_bound is not None
 
 
 def test_swaps_inside_classes_change_nothing_and_other_texts_are_not_compared() -> None:

@@ -12,9 +12,10 @@ from smoothgen.contracts import TextParameters
 from smoothgen.errors import InvalidInput
 from smoothgen.noise import Seed, Stream, normals
 from tests.workers import tiny_diffusion
-from tests.workers.jobs import ON_EMBEDDING, Recorded, metric_of, spec
+from tests.workers.jobs import ON_EMBEDDING, Recorded, metric_of, run, spec
 from workers.batches import Batcher
 from workers.distances.pixels import PixelRmse
+from workers.generators import Condition, Draw, SmoothMap
 from workers.generators.closed_form import SPECS, ClosedForm
 from workers.generators.diffusion import DiffusionModel
 from workers.generators.language import LanguageModel
@@ -214,6 +215,21 @@ def test_what_cannot_be_differentiated_says_so():
     generator = ClosedForm("closed-form-tanh")
     with pytest.raises(InvalidInput, match="cannot be differentiated; ask for lipschitz_estimate 'finite-differences'"):
         spectral_norms(generator, [generator.condition("0", TEXT, ON_EMBEDDING)], TEXT)
+
+
+class _Exhausted(ClosedForm):
+    """A generator torch could differentiate, on a device that is too small for it."""
+
+    def smooth_map(self, condition: Condition, draw: Draw, parameters: TextParameters) -> SmoothMap:
+        raise RuntimeError("CUDA out of memory")
+
+
+def test_an_estimate_that_does_not_fit_the_device_costs_nobody_the_job():
+    job = spec("0.25", sigma=0.5, metric="absolute", samples=20, selection_samples=4, lipschitz_estimate="autodiff")
+    result = run(job, _Exhausted("closed-form-tanh"))
+    assert result.certificate is not None
+    assert result.lipschitz_estimate is not None
+    assert (result.lipschitz_estimate.value, result.lipschitz_estimate.certified) == (None, False)
 
 
 @TINY_PICTURES

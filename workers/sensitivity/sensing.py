@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 
 import numpy as np
+import structlog
 
 from smoothgen.certificates import Abstention, SigmaGrid, SigmaSelection, select_sigma, selection_alpha
 from smoothgen.certificates.rounding import complement, round_down, round_up
@@ -17,7 +18,7 @@ from smoothgen.contracts import (
     JobSpec,
     LipschitzEstimate,
 )
-from smoothgen.errors import InvalidBudget
+from smoothgen.errors import InvalidBudget, InvalidInput
 from smoothgen.noise import Seed, Stream
 from workers.batches import Batcher
 from workers.distances import OutputMetric
@@ -54,6 +55,7 @@ def sense(
     """Probe the prompt as its job asks; `condition` is of the job's own sigma, σ_s of a job that adapts.
 
     The noise of the probes belongs to (seed, Stream.SENSITIVITY, index), so whoever opens the job finds the same level.
+    `on_batch` hears of samples only: products with a Jacobian say nothing about how fast samples are drawn.
     Raises InvalidInput for an estimate this generator cannot give, GenerationFailed, and whatever `on_batch` raises.
     """
     if not spec.probe_samples:
@@ -69,7 +71,6 @@ def sense(
             chosen = _selected(spec, probed)
     if robustness.lipschitz_estimate == "autodiff":
         estimate = _of_jacobian(spec, generator, condition)
-        on_batch(2 * JACOBIAN_ROUNDS, 0, time.perf_counter() - started)
     return Sensed(
         selection=chosen if isinstance(chosen, SigmaSelection) else None,
         abstention=chosen if isinstance(chosen, Abstention) else None,
@@ -145,7 +146,19 @@ def _of_differences(probed: Probed, spec: JobSpec) -> LipschitzEstimate:
 def _of_jacobian(spec: JobSpec, generator: Generator, condition: Condition) -> LipschitzEstimate:
     from workers.sensitivity.autodiff import spectral_norms  # torch, which closed-form models do without
 
-    [value], unit = spectral_norms(generator, [condition], spec.parameters)
+    value: float | None = None
+    unit = "none: it could not be computed"
+    try:
+        [value], unit = spectral_norms(generator, [condition], spec.parameters)
+    except InvalidInput:
+        raise
+    except Exception as error:
+        # It certifies nothing, so it costs nobody the job; and going back through every denoising step takes more
+        # memory than anything else a job does.
+        structlog.get_logger().warning("estimate_failed", job=spec.id, exc_info=error)
     return LipschitzEstimate(
-        value=round_down(value) if np.isfinite(value) else None, unit=unit, method="autodiff", probes=JACOBIAN_ROUNDS
+        value=round_down(value) if value is not None and np.isfinite(value) else None,
+        unit=unit,
+        method="autodiff",
+        probes=JACOBIAN_ROUNDS,
     )

@@ -74,6 +74,8 @@ class Kind:
     name: str
     start: Callable[[Settings, Path], Server]
     candidates: list[Settings]
+    as_installed: Settings
+    """What it does where nobody sets anything."""
 
 
 def _litserve(workers: int, api_servers: int, *, fast_queue: bool, batch_size: int = 1, wait_s: float = 0) -> Settings:
@@ -104,6 +106,7 @@ def kinds(cores: int) -> list[Kind]:
                 _litserve(cores, cores, fast_queue=False),
                 _litserve(1, 1, fast_queue=False),
             ],
+            as_installed=_litserve(1, 1, fast_queue=False),
         ),
         Kind(
             "BentoML",
@@ -114,5 +117,6 @@ def kinds(cores: int) -> list[Kind]:
                 {"workers": cores, "batching": True},
                 {"workers": 1, "batching": True},
             ],
+            as_installed={"workers": 1, "batching": False},
         ),
     ]

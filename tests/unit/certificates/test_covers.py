@@ -131,7 +131,7 @@ def test_failed_samples_count_as_the_worst_distance() -> None:
 def test_one_sample_and_absurd_shifts_give_the_bound_that_needs_none() -> None:
     evidence = Evidence.from_measurements([0.3], bound=1.0, diameter=1.0)
     assert 0 < prompt_bound(evidence, np.array([0.2]), 1e-12, alpha=0.01, sizes=(1,)) < 1e-11
-    for r in (0.5, 30.0, 1e6, 1e200):
+    for r in (1e-300, 1e-30, 0.5, 30.0, 1e6, 1e200):
         assert 0 < prompt_bound(evidence, np.array([0.2]), r, alpha=0.01, sizes=(1,)) <= 1.0
 
 
