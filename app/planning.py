@@ -9,6 +9,7 @@ from app.planning_images import EMBEDDING, EMBEDDING_SHAPED, IMG2IMG, plan_image
 from app.planning_synonyms import plan_partition, pooled_mechanism
 from smoothgen.certificates.bands import LEAST_ALPHA
 from smoothgen.certificates.rounding import complement
+from smoothgen.certificates.sigma_selection import require_selectable
 from smoothgen.contracts import (
     LEAST_SIGMA,
     MOST_SIGMA,
@@ -61,6 +62,7 @@ def plan(request: GenerateRequest, card: ModelCard, *, max_samples: int) -> JobS
             "from both, such as 0.999",
             field="robustness.confidence",
         )
+    _require_confidence_to_adapt(robustness)
     parameters = read_parameters(card.modality, request.parameters)
     if isinstance(parameters, ImageParameters):
         parameters = plan_image(parameters, robustness, card)
@@ -82,6 +84,20 @@ def plan(request: GenerateRequest, card: ModelCard, *, max_samples: int) -> JobS
         pool=_pool(request, card, metric, metric_card, sigma, partition) if robustness.tier == "fleet" else None,
         partition=None if partition is None else partition.digest,
     )
+
+
+def _require_confidence_to_adapt(robustness: Robustness) -> None:
+    """Raises InvalidAlpha here, before hundreds of draws, where no selection of σ could have so much confidence."""
+    if robustness.adapt != "prompt":
+        return
+    try:
+        require_selectable(complement(robustness.confidence))
+    except InvalidAlpha as error:
+        raise InvalidAlpha(
+            f"confidence={robustness.confidence!r} is too close to 1 for adapt='prompt', which splits what is left "
+            "of it once more; ask for a confidence such as 0.999, or leave adapt out",
+            field="robustness.confidence",
+        ) from error
 
 
 def _pool(

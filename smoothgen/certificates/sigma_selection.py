@@ -212,6 +212,12 @@ def selection_alpha(alpha: float) -> float:
     return alpha * SELECTION_SHARE
 
 
+def require_selectable(alpha: float) -> None:
+    """Raises InvalidAlpha where a job's alpha is too small for the selection's share of it to be split over what can go
+    wrong."""
+    require_alpha(selection_alpha(alpha) / _EVENTS)
+
+
 def remaining_alpha(alpha: float, spent: float) -> float:
     """What is left of alpha: never more than alpha − spent. Raises InvalidAlpha where that is no alpha."""
     if spent == 0:

@@ -95,6 +95,14 @@ def test_what_contradicts_adapting_is_refused(
     assert [error["pointer"] for error in problem["errors"]] == ["/robustness"]
 
 
+def test_a_confidence_no_selection_could_have_is_refused_before_anything_is_drawn(
+    api: TestClient, redis: Redis
+) -> None:
+    problem = refused(api, redis, asked(confidence=1 - 1e-11))
+    assert "too close to 1 for adapt='prompt'" in problem["detail"]
+    assert [error["pointer"] for error in problem["errors"]] == ["/robustness/confidence"]
+
+
 def test_a_level_chosen_at_one_text_is_not_served_to_others(api: TestClient, redis: Redis) -> None:
     problem = refused(api, redis, asked(synonyms=True))
     assert "synonyms=true with adapt='prompt'" in problem["detail"]
