@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -210,13 +210,7 @@ def _provenance(
             parameters=spec.parameters.for_certificate(),
         ),
         model=generator.identity,
-        metric=MetricIdentity(
-            name=metric.name,
-            description=metric.description,
-            cap=getattr(spec.metric, "cap", None),
-            options=metric.options,
-            centre={} if centre is None else centre.document,
-        ),
+        metric=_metric_identity(metric, getattr(spec.metric, "cap", None), centre),
         sampling=Sampling(
             seed=spec.seed,
             seed_origin=spec.seed_origin,
@@ -238,6 +232,19 @@ def _provenance(
             held_fixed=condition.held_fixed,
         ),
     )
+
+
+def _metric_identity(metric: OutputMetric, cap: float | None, centre: Centre | None) -> MetricIdentity:
+    if centre is None and not metric.options:
+        return _nothing_measured(metric.name, metric.description, cap)
+    document = {} if centre is None else centre.document
+    return MetricIdentity(metric.name, metric.description, cap, options=metric.options, centre=document)
+
+
+@lru_cache(maxsize=64)
+def _nothing_measured(name: str, description: str, cap: float | None) -> MetricIdentity:
+    """Shared by all jobs that measure nothing in the metric: what is written of it is then written once."""
+    return MetricIdentity(name, description, cap, options={}, centre={})
 
 
 def _to_centre(served: Made, metric: OutputMetric, centre: Centre) -> float:

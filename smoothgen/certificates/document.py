@@ -9,11 +9,10 @@ import math
 from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
 from smoothgen.certificates.bands import NO_SAMPLES, band_by_name
-from smoothgen.certificates.canonical import canonical_object
+from smoothgen.certificates.canonical import canonical, canonical_object
 from smoothgen.certificates.certificate import Certificate, Claims, Deviation
 from smoothgen.certificates.evidence import Evidence
 from smoothgen.certificates.lipschitz import Lipschitz
@@ -27,7 +26,6 @@ from smoothgen.mechanisms import mechanism_from_dict
 Section = TypeVar("Section")
 _DEEPEST: Final = 32
 _LARGEST_INTEGER: Final = 2**63
-_NOTHING_WRITTEN: Final[Mapping[str, str]] = MappingProxyType({})
 SCHEMA: Final = "smoothgen/certificate/v1"
 _CLAIMS: Final = {"radius", "w1_bound", "curve", "deviation", "stays", "statement"}
 _ASKED: Final = {"tolerance", "epsilon", "confidence", "alpha", "alpha_split", "method", "band"}
@@ -67,22 +65,25 @@ def to_document(certificate: Certificate) -> dict[str, Any]:
         "evidence": evidence.to_dict(),
     }
     document = {k: v for k, v in document.items() if v is not None or k not in _OPTIONAL}
-    document["digest"] = content_digest(document, claims.canonical)
+    written = {**claims.canonical, **certificate.provenance.canonical(), "evidence": evidence.canonical}
+    document["digest"] = _sha256(canonical_object(document, written))
     return document
 
 
-def content_digest(document: Mapping[str, Any], written: Mapping[str, str] = _NOTHING_WRITTEN) -> str:
+def content_digest(document: Mapping[str, Any]) -> str:
     """sha256 over the document in canonical JSON (`canonical`), without `digest` itself.
 
-    The distances enter through evidence.sha256, so the digest covers them at constant cost. `written`: the canonical
-    text of sections, where whoever made the document from objects has it already.
+    The distances enter through evidence.sha256, so the digest covers them at constant cost.
 
     Raises InvalidCertificate for what JSON cannot hold.
     """
     covered = {k: v for k, v in document.items() if k != "digest"}
     if isinstance(covered.get("evidence"), Mapping):
         covered["evidence"] = {k: v for k, v in covered["evidence"].items() if k != "distances"}
-    text = canonical_object(covered, written)
+    return _sha256(canonical(covered))
+
+
+def _sha256(text: str) -> str:
     return f"sha256:{hashlib.sha256(text.encode('ascii')).hexdigest()}"
 
 

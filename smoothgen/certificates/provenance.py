@@ -11,16 +11,32 @@ import types
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final, Literal, TypeVar
 
+from smoothgen.certificates.canonical import Fields
 from smoothgen.errors import InvalidCertificate
 
 Section = TypeVar("Section")
 _LEAVES: Final = frozenset({str, int, float, bool, type(None)})
 
 
+class _Section:
+    """A frozen dataclass of JSON data."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON form, in the order of its fields."""
+        # vars, not dataclasses.asdict, which copies more and takes four times as long: servers do this per request.
+        return {k: v if type(v) in _LEAVES else _copied(v) for k, v in vars(self).items() if k != "canonical"}
+
+    @cached_property
+    def canonical(self) -> str:
+        """The canonical text, written once: a model's identity stands in all its certificates."""
+        return _fields(type(self)).canonical(self)  # type: ignore[arg-type]  # mypy doubts that a class is hashable
+
+
 @dataclass(frozen=True)
-class ModelIdentity:
+class ModelIdentity(_Section):
     """Which generator. `digest`: sha256 over its weights, "sha256:<hex>"."""
 
     name: str
@@ -29,7 +45,7 @@ class ModelIdentity:
 
 
 @dataclass(frozen=True)
-class MetricIdentity:
+class MetricIdentity(_Section):
     """Which distance between outputs, and the centre c it was measured from.
 
     `options` are the request's (an extraction rule, a cap); `centre` is what recomputing the distances needs.
@@ -43,7 +59,7 @@ class MetricIdentity:
 
 
 @dataclass(frozen=True)
-class Sampling:
+class Sampling(_Section):
     """Where the random numbers came from (`smoothgen.noise`). The seed is a 128-bit hexadecimal number."""
 
     seed: str
@@ -54,7 +70,7 @@ class Sampling:
 
 
 @dataclass(frozen=True)
-class OutputIdentity:
+class OutputIdentity(_Section):
     """The output handed to the client. `digest` is over its exact bytes.
 
     `distance_to_centre` is rounded up; None where no centre was chosen (a certificate without samples).
@@ -67,7 +83,7 @@ class OutputIdentity:
 
 
 @dataclass(frozen=True)
-class Threat:
+class Threat(_Section):
     """What is attacked, in which units, and what is outside the threat because it is held fixed."""
 
     attack_on: str
@@ -78,7 +94,7 @@ class Threat:
 
 
 @dataclass(frozen=True)
-class RequestIdentity:
+class RequestIdentity(_Section):
     """What was asked, without the prompt's text: its sha256 ("sha256:<hex>"), and the generation parameters.
 
     Whoever holds the prompt can run the job again from this, the seed and σ, and compare the distances.
@@ -101,8 +117,14 @@ class Provenance:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON form, empty sections left out."""
-        # vars, not dataclasses.asdict, which copies more and takes four times as long: servers do this per request.
-        return {name: _plain(section) for name, section in vars(self).items() if section is not None}
+        return {name: section.to_dict() for name, section in self._known()}
+
+    def canonical(self) -> dict[str, str]:
+        """The canonical text of every section of `to_dict`."""
+        return {name: section.canonical for name, section in self._known()}
+
+    def _known(self) -> list[tuple[str, _Section]]:
+        return [(name, section) for name, section in vars(self).items() if section is not None]
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> Provenance:
@@ -118,10 +140,6 @@ class Provenance:
         return cls(**{name: _read(kind, document[name], name) for name, kind in classes.items() if name in document})
 
 
-def _plain(section: Any) -> dict[str, Any]:
-    return {k: v if type(v) in _LEAVES else _copied(v) for k, v in vars(section).items()}
-
-
 def _copied(value: Any) -> Any:
     """A copy of JSON data: whoever changes a document does not change the certificate it was made from."""
     if isinstance(value, dict):
@@ -129,6 +147,7 @@ def _copied(value: Any) -> Any:
     return [*map(_copied, value)] if isinstance(value, list | tuple) else value
 
 
+_fields = functools.cache(Fields)
 _type_hints = functools.cache(typing.get_type_hints)  # a server reads thousands a second
 
 

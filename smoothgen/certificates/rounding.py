@@ -34,6 +34,7 @@ def _context(digits: int, rounding: str) -> Context:
     return Context(prec=digits, rounding=rounding)
 
 
+@lru_cache(maxsize=1024)
 def complement(probability: float) -> float:
     """1 − probability in decimal, so that 0.999 gives 0.001 and not the double just above it."""
     return float(Decimal(1) - Decimal(repr(probability)))

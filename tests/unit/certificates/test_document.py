@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from smoothgen import load_certificate, save_certificate
 from smoothgen.certificates import from_document, to_document, verify
+from smoothgen.certificates.canonical import canonical
 from smoothgen.certificates.certificate import Claims, Deviation
 from smoothgen.certificates.document import content_digest, parse_json
 from smoothgen.errors import InvalidCertificate
@@ -248,3 +249,42 @@ def test_a_certificate_read_back_equals_the_one_that_was_written():
     assert from_document(DOCUMENTS["full"]) == EXAMPLES["full"]
     assert hash(from_document(DOCUMENTS["full"]).evidence) == hash(EXAMPLES["full"].evidence)
     assert from_document(DOCUMENTS["label"]) != EXAMPLES["full"]
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+        max_leaves=20,
+    )
+)
+def test_the_canonical_text_is_that_of_one_encoder(value):
+    """What stands alone is written without the encoder, and reads the same."""
+
+    def whole(value):
+        if isinstance(value, dict):
+            return {key: whole(inner) for key, inner in value.items()}
+        if isinstance(value, list):
+            return [whole(inner) for inner in value]
+        small = isinstance(value, float) and abs(value) < 2**53
+        return int(value) if small and value.is_integer() else value
+
+    try:
+        text = json.dumps(whole(value), sort_keys=True, separators=(",", ":"), allow_nan=False)
+    except ValueError:
+        with pytest.raises(InvalidCertificate):
+            canonical(value)
+    else:
+        assert canonical(value) == text
+        assert canonical((value,)) == f"[{text}]"
+
+
+def test_sections_write_what_their_documents_read():
+    """Every section's own text, and that of the claims and the evidence, is the canonical text of its JSON form."""
+    for name, example in EXAMPLES.items():
+        document = DOCUMENTS[name]
+        evidence = {key: value for key, value in document["evidence"].items() if key != "distances"}
+        written = {**example.claims.canonical, **example.provenance.canonical(), "evidence": example.evidence.canonical}
+        for section, text in written.items():
+            assert text == canonical(evidence if section == "evidence" else document[section]), (name, section)
+        assert to_document(example) == document, "and writing it changed nothing"
