@@ -20,7 +20,7 @@ from smoothgen.certificates.fleet import NOT_SERVED, OUTSTANDING
 from smoothgen.certificates.stopping import LookResult
 from smoothgen.contracts import JobResult, JobSpec, ModelRef, Problem, written_bin
 from smoothgen.errors import GenerationFailed, QueueUnavailable
-from smoothgen.mechanisms import mechanism_from_dict
+from smoothgen.mechanisms import Mechanism, mechanism_from_dict
 from smoothgen.queue import Claim, CompleteLook, Pace, WorkQueue, keys
 from workers.certifying import NONE_DRAWN, at_the_deadline, look_at, plan_of, proven_so_far, result_of
 from workers.covers import Comparing
@@ -133,7 +133,7 @@ class Worker:
         sound = []
         for claim in claims:
             if claim.deliveries > 1:
-                self._metrics.retries.labels(claim.model).inc()
+                self._metrics.models[claim.model].retries.inc()
             if claim.deliveries <= keys.MAX_DELIVERIES:
                 sound.append(claim)
                 continue
@@ -221,7 +221,7 @@ class Worker:
         )
         if first:
             self._ended[spec.id] = "abstention" if result.certificate is None else "certificate"
-            self._count(spec, result)
+            self._count(spec, result, None if opened is None else opened.condition.mechanism)
 
     def _tell_ended(self) -> None:
         """One line for all jobs of a hand: a line each would take a tenth of a small job's time."""
@@ -256,19 +256,19 @@ class Worker:
         card = self._models[model].card
         return ModelRef(name=card.id, revision=card.revision, digest=card.digest)
 
-    def _count(self, spec: JobSpec, result: JobResult) -> None:
-        model = spec.request.model
-        self._metrics.job_seconds.labels(model).observe(max(0.0, time.time() - spec.submitted_ms / 1000))
-        self._metrics.job_samples.labels(model).observe(result.usage.overhead)
-        self._metrics.finished.labels(model, self._ended[spec.id]).inc()
+    def _count(self, spec: JobSpec, result: JobResult, mechanism: Mechanism | None) -> None:
+        """`mechanism`: the certificate's, where it is at hand."""
+        series = self._metrics.models[spec.request.model]
+        series.job_seconds.observe(max(0.0, time.time() - spec.submitted_ms / 1000))
+        series.job_samples.observe(result.usage.overhead)
+        series.ended[self._ended[spec.id]].inc()
         if result.certificate is not None:
-            mechanism = mechanism_from_dict(result.certificate["mechanism"])
-            radius = result.certificate["radius"] / mechanism.effective_sigma
-            self._metrics.radius.labels(model, spec.metric.name).observe(radius)
+            mechanism = mechanism or mechanism_from_dict(result.certificate["mechanism"])
+            series.radius(spec.metric.name).observe(result.certificate["radius"] / mechanism.effective_sigma)
 
     def _count_failure(self, spec: JobSpec, problem: Problem) -> None:
         self._log.warning("job_failed", job=spec.id, detail=problem.detail)
-        self._metrics.finished.labels(spec.request.model, "failed").inc()
+        self._metrics.models[spec.request.model].ended["failed"].inc()
 
     async def _keep_until(self, delivered: asyncio.Event, watch: HandWatch) -> None:
         """Publish progress, notice cancelled jobs and keep the lease while a hand is computed and delivered."""

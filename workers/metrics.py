@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache, partial
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
@@ -58,9 +59,16 @@ class Metrics:
             ["model"],
             registry=self.registry,
         )
-        for model in models:
-            for outcome in ("certificate", "abstention", "failed"):
-                self.finished.labels(model, outcome)
-            for result in ("whole", "failed"):
-                self.samples.labels(model, result)
-            self.retries.labels(model)
+        self.models = {model: ModelMetrics(self, model) for model in models}
+
+
+class ModelMetrics:
+    """The series of one model. Looked up once: a lookup takes longer than what it is for."""
+
+    def __init__(self, metrics: Metrics, model: str) -> None:
+        self.ended = {o: metrics.finished.labels(model, o) for o in ("certificate", "abstention", "failed")}
+        self.whole, self.failed = (metrics.samples.labels(model, result) for result in ("whole", "failed"))
+        self.batch_seconds, self.job_seconds = metrics.batch_seconds.labels(model), metrics.job_seconds.labels(model)
+        self.job_samples, self.retries = metrics.job_samples.labels(model), metrics.retries.labels(model)
+        # By metric, as they come.
+        self.radius = cache(partial(metrics.radius.labels, model))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import groupby
 
 import numpy as np
@@ -74,6 +75,11 @@ class Samples:
     stream: Stream
     indices: range
 
+    @cached_property
+    def seed(self) -> Seed:
+        """The job's."""
+        return seed_of(self.spec)
+
     @property
     def mixes_with(self) -> Hashable:
         """Samples with equal keys, of one model, may share a batch."""
@@ -117,9 +123,7 @@ def _generate_together(
     for (samples, _), run in groupby(rows, key=lambda row: (row[0], id(row[2]))):
         ours = list(run)
         condition, indices = ours[0][2], [index for _, index, _ in ours]
-        noise.append(
-            condition.mechanism.draw(seed_of(samples.spec), samples.stream, indices, condition.embedding.shape)
-        )
+        noise.append(condition.mechanism.draw(samples.seed, samples.stream, indices, condition.embedding.shape))
         draws += [_draw(samples, index) for index in indices]
         parts.append((condition, len(indices)))
     return generator.generate(joined(parts), np.concatenate(noise), draws, rows[0][0].spec.parameters)
@@ -133,7 +137,6 @@ def _condition_of_row(row: Row) -> Condition:
 
 def _draw(samples: Samples, index: int) -> Draw:
     """The generator's own randomness of one sample."""
-    seed = seed_of(samples.spec)
     if samples.spec.request.robustness.randomness == "common":
-        return Draw(seed, Stream.GENERATOR_COMMON, 0)
-    return Draw(seed, _FRESH_DRAWS[samples.stream], index)
+        return Draw(samples.seed, Stream.GENERATOR_COMMON, 0)
+    return Draw(samples.seed, _FRESH_DRAWS[samples.stream], index)

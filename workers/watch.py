@@ -28,9 +28,10 @@ class HandWatch:
 
     def batch_done(self, samples: int, failed: int, seconds: float) -> None:
         """Count a batch."""
-        self.metrics.samples.labels(self.model, "whole").inc(samples - failed)
-        self.metrics.samples.labels(self.model, "failed").inc(failed)
-        self.metrics.batch_seconds.labels(self.model).observe(seconds)
+        series = self.metrics.models[self.model]
+        series.whole.inc(samples - failed)
+        series.failed.inc(failed)
+        series.batch_seconds.observe(seconds)
 
     def openings(self) -> dict[str, int]:
         """The jobs in hand, each with the samples drawn of its opening, −1 where the piece is none."""

@@ -154,8 +154,8 @@ def joined(parts: Sequence[tuple[Condition, int]]) -> Condition:
     first = parts[0][0]
     if len(parts) == 1:
         return first
-    rows = [np.broadcast_to(c.embedding, (count, *c.embedding.shape)) for c, count in parts]
-    return dataclasses.replace(first, embedding=np.concatenate(rows))
+    rows = np.repeat(np.stack([c.embedding for c, _ in parts]), [count for _, count in parts], axis=0)
+    return dataclasses.replace(first, embedding=rows)
 
 
 class Generator(Protocol):
