@@ -71,7 +71,8 @@ class Opened:
     @property
     def lipschitz(self) -> Lipschitz | None:
         """The proven constant, where it was proven for this metric. A cap keeps it: min(d, κ) is at most d."""
-        return self.condition.lipschitz if self.condition.lipschitz_metric == self.metric.name else None
+        proven = self.condition.lipschitz
+        return proven if proven is not None and proven.metric == self.metric.name else None
 
     @property
     def bound(self) -> float:

@@ -11,7 +11,7 @@ from smoothgen.certificates.bands import ORDER_STATISTICS, require_alpha
 from smoothgen.certificates.certificate import Certificate
 from smoothgen.certificates.claims import derive_claims
 from smoothgen.certificates.evidence import Evidence
-from smoothgen.certificates.lipschitz import Lipschitz, require_l2
+from smoothgen.certificates.lipschitz import Lipschitz, require_l2, require_proven_in
 from smoothgen.certificates.looks import LookPlan
 from smoothgen.certificates.provenance import Provenance
 from smoothgen.certificates.sigma_selection import SigmaSelection, remaining_alpha, require_sound_selection
@@ -63,9 +63,9 @@ def certify(
 
     Raises:
         InvalidDistances (also for a number of distances that is no look of the plan), InvalidMetric (also for a
-        Lipschitz constant in another norm than the mechanism's), InvalidAlpha (also for looks and a selection that
-        spend more than alpha), InvalidTolerance, InvalidEpsilon, InvalidSigma (for a selection of another σ, or one
-        that its own draws do not prove), UnknownName.
+        Lipschitz constant in another norm than the mechanism's, or another metric than the provenance's), InvalidAlpha
+        (also for looks and a selection that spend more than alpha), InvalidTolerance, InvalidEpsilon, InvalidSigma (for
+        a selection of another σ, or one that its own draws do not prove), UnknownName.
     """
     evidence = Evidence.from_measurements(distances, bound=bound, diameter=diameter)
     # Plain floats: a numpy scalar or an int prints differently, and the certificate is read back as floats.
@@ -73,7 +73,7 @@ def certify(
     provenance = provenance or Provenance()
     require_sound_request(evidence, alpha, tolerance, epsilon)
     require_sound_output(provenance)
-    looks_alpha = require_sound_extras(sigma_selection, lipschitz, mechanism, alpha)
+    looks_alpha = require_sound_extras(sigma_selection, lipschitz, mechanism, alpha, provenance)
     look_alpha = look_share(plan, evidence.samples, looks_alpha)
     if evidence.failed == evidence.samples:
         return Abstention(Reason.TOO_FEW_SAMPLES, f"all {evidence.samples} samples failed")
@@ -130,14 +130,21 @@ def beyond_reach(epsilon: float, reach: float) -> str:
 
 
 def require_sound_extras(
-    sigma_selection: SigmaSelection | None, lipschitz: Lipschitz | None, mechanism: Mechanism, alpha: float
+    sigma_selection: SigmaSelection | None,
+    lipschitz: Lipschitz | None,
+    mechanism: Mechanism,
+    alpha: float,
+    provenance: Provenance | None = None,
 ) -> float:
     """The door for what not every certificate has. Returns the alpha that all looks together may spend.
 
-    Raises InvalidSigma, InvalidAlpha, or InvalidMetric where the mechanism measures attacks in another norm.
+    Raises InvalidSigma, InvalidAlpha, or InvalidMetric where the mechanism measures attacks in another norm, or the
+    certificate distances in another metric, than the Lipschitz constant is proven for.
     """
     if lipschitz is not None:
         require_l2(mechanism, "a Lipschitz constant")
+        if provenance is not None and provenance.metric is not None:
+            require_proven_in(lipschitz, provenance.metric.name)
     if sigma_selection is None:
         return alpha
     require_sound_selection(sigma_selection, mechanism, alpha)

@@ -21,7 +21,7 @@ from smoothgen.mechanisms import Mechanism
 
 _MOST_FACTORS: Final = 4096
 _LARGEST: Final = 1e30
-_FIELDS: Final = ("constant", "offset", "factors")
+_FIELDS: Final = ("constant", "offset", "factors", "metric")
 
 
 @dataclass(frozen=True)
@@ -30,15 +30,16 @@ class Lipschitz:
 
     constant: metric units per unit of the attacked vector, at least the product of the factors. factors: a proven upper
     bound of each layer's operator norm, the metric's feature map included. offset: metric units, what the outputs'
-    rounding and the generator's floating point may add.
+    rounding and the generator's floating point may add. metric: the name of the one metric all this is proven in.
 
-    Raises InvalidLipschitz for numbers that are negative or beyond 1e30, a constant below 1e-30, and one below the
-    product of its factors.
+    Raises InvalidLipschitz for numbers that are negative or beyond 1e30, a constant below 1e-30, one below the product
+    of its factors, and a metric without a name.
     """
 
     constant: float
     offset: float
     factors: tuple[float, ...]
+    metric: str
 
     def __post_init__(self) -> None:
         _require_number("constant", self.constant, 1 / _LARGEST)
@@ -50,6 +51,11 @@ class Lipschitz:
                 f"factors must list 1 to {_MOST_FACTORS} layer norms, got {len(self.factors)}; "
                 "a constant without them cannot be checked",
                 field="lipschitz.factors",
+            )
+        if not (isinstance(self.metric, str) and self.metric):
+            raise InvalidLipschitz(
+                f"metric must name the metric the constant is proven in, got {self.metric!r:.80}",
+                field="lipschitz.metric",
             )
         # In exact arithmetic: a product of doubles rounds, and may round below.
         product = math.prod(map(Fraction, self.factors), start=Fraction(1))
@@ -78,7 +84,12 @@ class Lipschitz:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON form."""
-        return {"constant": self.constant, "offset": self.offset, "factors": list(self.factors)}
+        return {
+            "constant": self.constant,
+            "offset": self.offset,
+            "factors": list(self.factors),
+            "metric": self.metric,
+        }
 
     @classmethod
     def from_dict(cls, document: Any) -> Lipschitz:
@@ -92,7 +103,19 @@ class Lipschitz:
             raise InvalidCertificate(
                 f"lipschitz.factors must be a list, got {factors!r:.80}", field="lipschitz.factors"
             )
-        return cls(_plain(document["constant"]), _plain(document["offset"]), tuple(map(_plain, factors)))
+        return cls(
+            _plain(document["constant"]), _plain(document["offset"]), tuple(map(_plain, factors)), document["metric"]
+        )
+
+
+def require_proven_in(lipschitz: Lipschitz, metric: str) -> None:
+    """Raises InvalidMetric where the distances are in another metric than the one the constant is proven in."""
+    if lipschitz.metric != metric:
+        raise InvalidMetric(
+            f"the Lipschitz constant is proven in metric {lipschitz.metric!r}, and the distances are in {metric!r}; "
+            "leave it out",
+            field="lipschitz.metric",
+        )
 
 
 def require_l2(mechanism: Mechanism, what: str) -> None:

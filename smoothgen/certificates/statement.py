@@ -20,7 +20,7 @@ def statement(certificate: Certificate) -> str:
         f"Wasserstein-1{metric}."
     ]
     if not certificate.evidence.samples:
-        sentences.append(_without_samples(certificate.lipschitz))
+        sentences.append(_without_samples(certificate))
     if certificate.looks is not None:
         sentences.append(_early_stop(certificate.looks, certificate.evidence.samples))
     if certificate.sigma_selection is not None:
@@ -51,8 +51,13 @@ def statement(certificate: Certificate) -> str:
     return " ".join(sentences)
 
 
-def _without_samples(lipschitz: Lipschitz | None) -> str:
-    if lipschitz is None:
+def _without_samples(certificate: Certificate) -> str:
+    if certificate.sigma_selection is not None:
+        return (
+            "No output was measured: this follows from the noise, from the metric's diameter and from the selection of "
+            "the noise level alone."
+        )
+    if certificate.lipschitz is None:
         return (
             "Nothing was sampled: this follows from the noise and from the metric's diameter alone, and holds for any "
             "generator whatsoever."
@@ -78,8 +83,8 @@ def _selected(selection: SigmaSelection) -> str:
 def _proven(lipschitz: Lipschitz) -> str:
     return (
         f"The generator is proven to move by at most {lipschitz.constant!r} times the norm of an attack plus "
-        f"{lipschitz.offset!r}, from {len(lipschitz.factors)} factors whose product this certificate checks and whose "
-        "proof it does not contain; the bounds use this where it is smaller."
+        f"{lipschitz.offset!r} in {lipschitz.metric}, from {len(lipschitz.factors)} factors whose product this "
+        "certificate checks and whose proof it does not contain; the bounds use this where it is smaller."
     )
 
 

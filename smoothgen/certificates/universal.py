@@ -38,7 +38,8 @@ def certify_universal(
     """Certify a smoothed generator without a sample: W₁ ≤ D·(2Φ(r/2) − 1), T1 of docs/theory, and T4 where proven.
 
     It holds surely, not only with probability 1 − alpha, and assumes nothing about the generator but what `lipschitz`
-    says. It says nothing of single outputs (T3): `deviation` is empty, and D where it is asked for.
+    says; with a `sigma_selection` it holds as that does, with probability 1 − its alpha. It says nothing of single
+    outputs (T3): `deviation` is empty, and D where it is asked for.
 
     Args:
         diameter: D, at least every possible distance between two outputs, in metric units.
@@ -60,7 +61,7 @@ def certify_universal(
     epsilon = None if epsilon is None else float(epsilon)
     provenance = provenance or _NOTHING_KNOWN
     if sigma_selection is not None or lipschitz is not None:
-        require_sound_extras(sigma_selection, lipschitz, mechanism, alpha)
+        require_sound_extras(sigma_selection, lipschitz, mechanism, alpha, provenance)
     reach = math.inf if sigma_selection is None else sigma_selection.radius
     # A protocol cannot say that it is hashable.
     evidence, claims = _derived(mechanism, diameter, alpha, tolerance, epsilon, reach, lipschitz)  # type: ignore[arg-type]

@@ -15,6 +15,7 @@ from smoothgen.certificates.certify import look_share, require_sound_extras, req
 from smoothgen.certificates.claims import derive_claims
 from smoothgen.certificates.document import content_digest, from_document, parse_json, to_document
 from smoothgen.certificates.evidence import Evidence
+from smoothgen.certificates.lipschitz import Lipschitz
 from smoothgen.certificates.looks import LookPlan
 from smoothgen.certificates.provenance import Threat
 from smoothgen.certificates.rounding import SIGNIFICANT_DIGITS
@@ -156,7 +157,9 @@ def _require_sound_inputs(stated: Certificate) -> tuple[float, float]:
         Evidence.from_measurements(evidence.distances, bound=evidence.bound, diameter=evidence.diameter)
     require_sound_request(evidence, stated.alpha, stated.tolerance, stated.epsilon)
     require_sound_output(stated.provenance)
-    alpha = require_sound_extras(stated.sigma_selection, stated.lipschitz, stated.mechanism, stated.alpha)
+    alpha = require_sound_extras(
+        stated.sigma_selection, stated.lipschitz, stated.mechanism, stated.alpha, stated.provenance
+    )
     if stated.looks is not None and stated.looks == LookPlan.single(evidence.samples, alpha):
         raise InvalidAlpha("a single look that spends all of alpha is no plan; leave looks out", field="looks")
     return look_share(stated.looks, evidence.samples, alpha), stated.reach
@@ -219,6 +222,8 @@ def _derived(document: Mapping[str, Any], stated: Certificate) -> Iterable[Check
         yield _noise_norm(stated.mechanism, stated.provenance.threat)
     if isinstance(stated.mechanism, SynonymClasses):
         yield _partition(stated.mechanism)
+    if stated.lipschitz is not None:
+        yield _lipschitz(stated.lipschitz)
 
 
 def _noise_norm(mechanism: Mechanism, threat: Threat) -> Check:
@@ -236,6 +241,16 @@ def _partition(mechanism: SynonymClasses) -> Check:
     """The partition is named, not contained, and no number rests on it: whoever has the file compares its digest."""
     named = f"partition {mechanism.partition!r} version {mechanism.version!r}"
     return Check("partition", True, f"names {named}; not checked here: its file must have {mechanism.digest}")
+
+
+def _lipschitz(lipschitz: Lipschitz) -> Check:
+    """Product and metric have been checked at the door; the proof is about weights that a certificate does not hold."""
+    return Check(
+        "lipschitz",
+        True,
+        f"{lipschitz.constant!r} is at least the product of {len(lipschitz.factors)} factors, in {lipschitz.metric!r}; "
+        "not checked here: that each bounds its layer of the model named",
+    )
 
 
 def _selection(stated: Mapping[str, Any], rebuilt: Mapping[str, Any]) -> Check:

@@ -7,6 +7,7 @@ from scipy.stats import wasserstein_distance
 from smoothgen import Certificate, Gaussian, Lipschitz, certify, certify_universal
 from tests.statistics.closed_form import NARROW, TANH, ClosedForm
 from tests.statistics.validity import most_false_claims
+from tests.unit.certificates.examples import METRIC
 
 ALPHA, SIGMA = 0.05, 0.5
 # Both generators are functions of u = z/σ with a known steepest slope, read in the middle of cells 12/498 wide: off by
@@ -18,7 +19,7 @@ SHIFTS = np.concatenate((np.geomspace(1e-3, 0.1, 5), np.linspace(0.15, 2.0, 12))
 def proven(slope_of_u: float) -> Lipschitz:
     """L in embedding units, in two factors, rounded up."""
     factors = (slope_of_u, np.nextafter(1 / SIGMA, 9).item())
-    return Lipschitz(factors[0] * factors[1] * (1 + 1e-15), slope_of_u * CELL * 1.01, factors)
+    return Lipschitz(factors[0] * factors[1] * (1 + 1e-15), slope_of_u * CELL * 1.01, factors, METRIC)
 
 
 GENERATORS = {"narrow": (NARROW, proven(0.02)), "tanh": (TANH, proven(1.0))}
@@ -60,7 +61,7 @@ def test_it_agrees_with_distances_between_samples_of_the_same_noise():
     for shift in SHIFTS:
         for slope, function in ((0.02, lambda u: 0.5 + 0.02 * u), (1.0, lambda u: 0.5 + 0.5 * np.tanh(2 * u))):
             measured = wasserstein_distance(function(noise), function(noise + shift / SIGMA))
-            assert measured <= Lipschitz(2.0001 * slope, 0.0, (slope, 2.0)).bounds(np.array([shift]))[0]
+            assert measured <= Lipschitz(2.0001 * slope, 0.0, (slope, 2.0), METRIC).bounds(np.array([shift]))[0]
 
 
 @pytest.mark.parametrize("name", GENERATORS)
@@ -79,7 +80,7 @@ def test_no_bound_of_a_certificate_with_it_is_false_too_often(name):
 
 def test_a_constant_that_is_too_small_is_caught():
     """What would happen with an estimate: a slope measured where the generator is flat."""
-    flat = Lipschitz(0.1, 0.0, (0.1,))
+    flat = Lipschitz(0.1, 0.0, (0.1,), METRIC)
     made = sampled(TANH, np.random.default_rng(4), 50, lipschitz=flat)
     assert any(TANH.worst_w1(shift / SIGMA) > made.w1_bound(shift) for shift in SHIFTS)
 

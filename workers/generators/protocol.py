@@ -123,8 +123,7 @@ class Condition:
     random: whether the generator draws randomness ω of its own under the parameters it was given.
     notes: what the client should know about this prompt.
     lipschitz: a PROVEN constant of the map from x to the law of the output, for every x and every ω (theory T4); None
-    where there is none, and never an estimate. lipschitz_metric: the name of the one metric it is proven in;
-    certificates in other metrics go without it.
+    where there is none, and never an estimate. Certificates in other metrics than its own go without it.
     mixes: conditions with equal keys, under equal parameters, may share a batch (see `joined`); None for one that stays
     alone.
     of_sample: where the text itself is drawn, the condition of a sample by the stream and index of its noise; this one
@@ -139,7 +138,6 @@ class Condition:
     random: bool
     notes: tuple[Note, ...] = ()
     lipschitz: Lipschitz | None = None
-    lipschitz_metric: str | None = None
     mixes: Hashable | None = None
     of_sample: Callable[[Stream, int], Condition] | None = None
     private: Any = None

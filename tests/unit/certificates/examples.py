@@ -43,10 +43,11 @@ MECHANISMS = {
     )
 }
 
+METRIC = "chord"
 PROVENANCE = Provenance(
     model=ModelIdentity(name="toy", revision="r1", digest="sha256:" + "0" * 64),
     metric=MetricIdentity(
-        name="chord",
+        name=METRIC,
         description="sentence-encoder chord",
         cap=1.0,
         options={"pooling": "mean", "layers": [1, 2]},
@@ -187,7 +188,7 @@ def selected() -> Certificate:
     return made
 
 
-PROVEN = Lipschitz(constant=0.125, offset=0.01, factors=(0.5, 0.25, 0.9))
+PROVEN = Lipschitz(constant=0.125, offset=0.01, factors=(0.5, 0.25, 0.9), metric=METRIC)
 
 
 def proven() -> Certificate:

@@ -1,6 +1,7 @@
 """T4 as data: the constant, its factors, and what a certificate makes of them."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -18,11 +19,23 @@ from smoothgen.certificates import from_document, hopeless_from_the_start, take_
 from smoothgen.certificates.document import content_digest
 from smoothgen.errors import InvalidCertificate, InvalidLipschitz, InvalidMetric
 from smoothgen.mechanisms import SynonymClasses
-from tests.unit.certificates.examples import MECHANISMS, PROVEN, SIGMA, distances, full, plain, proven, selection
+from tests.unit.certificates.examples import (
+    MECHANISMS,
+    METRIC,
+    PROVEN,
+    PROVENANCE,
+    SIGMA,
+    distances,
+    full,
+    plain,
+    proven,
+    selection,
+    universal,
+)
 
 DOCUMENT = to_document(proven())
 SETTING = {"bound": 1.0, "diameter": 1.0, "mechanism": Gaussian(SIGMA), "alpha": 1e-3, "tolerance": 0.1}
-SMALL = Lipschitz(0.04, 0.0, (0.2, 0.19))
+SMALL = Lipschitz(0.04, 0.0, (0.2, 0.19), METRIC)
 
 
 def failed(document) -> set[str]:
@@ -44,7 +57,7 @@ def test_the_bound_is_the_smaller_of_the_three():
 
 
 def test_bounds_round_up_and_radii_down():
-    third = Lipschitz(1 / 3, 0.0, (1 / 3,))
+    third = Lipschitz(1 / 3, 0.0, (1 / 3,), METRIC)
     made = certify(distances(), **SETTING, lipschitz=third)
     assert made.w1_bound(0.001) == 0.000333333334
     assert SMALL.radius(0.1 / 75) == 0.0333333332  # 0.00133333333, the tolerance as it prints, less the slack
@@ -58,12 +71,12 @@ def test_bounds_round_up_and_radii_down():
 def test_the_radius_is_the_larger_of_both_ways():
     assert proven().radius == pytest.approx((0.2 - 0.01) / 0.125, rel=1e-7)
     # A constant too large to help, and an offset above the tolerance: what the noise gives.
-    for useless in (Lipschitz(50.0, 0.0, (50.0,)), Lipschitz(0.01, 0.2, (0.01,))):
+    for useless in (Lipschitz(50.0, 0.0, (50.0,), METRIC), Lipschitz(0.01, 0.2, (0.01,), METRIC)):
         assert certify(distances(), **SETTING, lipschitz=useless).radius == plain().radius
 
 
 def test_a_small_constant_reaches_beyond_what_noise_can():
-    made = certify(distances(), **SETTING, lipschitz=Lipschitz(1e-6, 0.0, (1e-6,)))
+    made = certify(distances(), **SETTING, lipschitz=Lipschitz(1e-6, 0.0, (1e-6,), METRIC))
     assert made.radius == pytest.approx(1e5, rel=1e-7)
     assert made.w1_bound(made.radius) <= 0.1
     assert verify(made)
@@ -91,6 +104,35 @@ def test_together_with_a_selected_sigma_it_ends_where_the_selection_does():
     assert made.radius == chosen.radius
     assert made.w1_bound(chosen.radius) == pytest.approx(0.04 * chosen.radius, rel=1e-7)
     assert made.w1_bound(1.001 * chosen.radius) == 1.0
+
+
+def test_a_constant_in_another_metric_is_refused():
+    pixels = Lipschitz(0.04, 0.0, (0.2, 0.19), "pixel-rmse")
+    with pytest.raises(InvalidMetric, match="proven in metric 'pixel-rmse', and the distances are in 'chord'"):
+        certify(distances(), **SETTING, lipschitz=pixels, provenance=PROVENANCE)
+    with pytest.raises(InvalidMetric, match="leave it out"):
+        certify_universal(
+            diameter=1.0,
+            mechanism=Gaussian(SIGMA),
+            alpha=1e-3,
+            tolerance=0.1,
+            lipschitz=pixels,
+            provenance=PROVENANCE,
+        )
+    assert "inputs" in tampered(metric="pixel-rmse")
+    assert "document" in tampered(metric="")
+
+
+def test_verifying_says_what_it_takes_on_trust():
+    [check] = [c for c in verify(proven()).checks if c.name == "lipschitz"]
+    assert check.passed
+    assert "not checked here: that each bounds its layer" in check.detail
+
+
+def test_a_selected_sigma_without_samples_is_said():
+    statement = to_document(replace(universal(), sigma_selection=selection()))["statement"]
+    assert "from the selection of the noise level alone" in statement
+    assert "any generator whatsoever" not in statement
 
 
 SHAPED = MECHANISMS["shaped-gaussian"]
@@ -137,16 +179,16 @@ def test_the_statement_names_the_norm_of_the_mechanism():
 )
 def test_numbers_that_prove_nothing_are_refused(numbers):
     with pytest.raises(InvalidLipschitz):
-        Lipschitz(*numbers)
+        Lipschitz(*numbers, METRIC)
 
 
 def test_the_product_is_compared_exactly():
     # 0.1·0.1 rounds to a double above the product of the doubles, 0.7·0.1 to one below.
-    assert Lipschitz(0.1 * 0.1, 0.0, (0.1, 0.1))
+    assert Lipschitz(0.1 * 0.1, 0.0, (0.1, 0.1), METRIC)
     below = next((a, b) for a in np.linspace(0.1, 1, 50).tolist() for b in (0.1, 0.3, 0.7) if not _covers(a * b, a, b))
     with pytest.raises(InvalidLipschitz, match="round it up"):
-        Lipschitz(below[0] * below[1], 0.0, below)
-    assert Lipschitz(math.nextafter(below[0] * below[1], 1), 0.0, below)
+        Lipschitz(below[0] * below[1], 0.0, below, METRIC)
+    assert Lipschitz(math.nextafter(below[0] * below[1], 1), 0.0, below, METRIC)
 
 
 def _covers(product: float, a: float, b: float) -> bool:

@@ -47,7 +47,7 @@ class LipschitzModel:
         self.network, self._prompts = network, prompts
         self.identity, self.default_sigma, self.classifier = identity, default_sigma, classifier
         # Proven here, from the very weights that will run, never read from a file.
-        self.lipschitz = Lipschitz(network.constant, network.offset, network.factors)
+        self.lipschitz = Lipschitz(network.constant, network.offset, network.factors, PixelRmse.name)
         self.description = f"{description}: at most {network.constant:.4g} in pixel RMSE per unit of the condition"
         self.image = ImageCard(
             width=network.side,
@@ -76,7 +76,6 @@ class LipschitzModel:
             notes=prompted.notes,
             mixes=(),
             lipschitz=self.lipschitz,
-            lipschitz_metric=PixelRmse.name,
         )
 
     def generate(
