@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import structlog
 
@@ -118,16 +118,28 @@ class Worker:
             return
         watch = self._watch = HandWatch(claims[0].model, self._metrics, claims)
         delivered = asyncio.Event()
-        keeping = asyncio.create_task(self._keep_until(delivered, watch))
+        keeping: list[asyncio.Task[None]] = []
+
+        def keep() -> None:
+            keeping.append(asyncio.create_task(self._keep_until(delivered, watch)))
+
+        # Most hands are done before they need keeping, and are spared the task.
+        first_pulse = asyncio.get_running_loop().call_later(self._pulse_s, keep)
         try:
             done = await self._in_thread(self._runners[watch.model].run, watch)
             await self._deliver(claims, done)
         finally:
+            first_pulse.cancel()
             # Not cancelled: a command cut off half-way could arrive after the outcome is stored, and the Redis client
             # has been seen to swallow a cancellation.
             delivered.set()
-            await keeping
+            for task in keeping:
+                await task
             self._watch = None
+
+    @property
+    def _pulse_s(self) -> float:
+        return min(_PULSE_S, self._settings.lease_s / 6)
 
     async def _without_poison(self, claims: list[Claim]) -> list[Claim]:
         sound = []
@@ -156,15 +168,13 @@ class Worker:
 
     async def _deliver(self, claims: Sequence[Claim], done: Sequence[Done]) -> None:
         """Store what came of every piece; take the looks that are complete with it."""
-        looks = await asyncio.gather(*(self._store(*each) for each in zip(claims, done, strict=True)))
+        looks = await _together([self._store(*each) for each in zip(claims, done, strict=True)])
         self._tell_ended()
         complete = [(claim, look) for claim, look in zip(claims, looks, strict=True) if look is not None]
         if not complete:
             return
         decisions = await self._in_thread(lambda: [_decide(claim, look) for claim, look in complete])
-        await asyncio.gather(
-            *(self._follow(claim, look, d) for (claim, look), d in zip(complete, decisions, strict=True))
-        )
+        await _together([self._follow(claim, look, d) for (claim, look), d in zip(complete, decisions, strict=True)])
         self._tell_ended()
 
     async def _store(self, claim: Claim, done: Done) -> CompleteLook | None:
@@ -271,14 +281,15 @@ class Worker:
         self._metrics.models[spec.request.model].ended["failed"].inc()
 
     async def _keep_until(self, delivered: asyncio.Event, watch: HandWatch) -> None:
-        """Publish progress, notice cancelled jobs and keep the lease while a hand is computed and delivered."""
-        beat = time.monotonic()
-        while not await _set_within(delivered, min(_PULSE_S, self._settings.lease_s / 6)):
+        """Publish progress, notice cancelled jobs and keep the lease of a hand that takes longer than a pulse."""
+        beat = time.monotonic() - self._pulse_s
+        while not delivered.is_set():
             with contextlib.suppress(QueueUnavailable):  # try again at the next tick
                 watch.ended |= await self._queue.pulse(watch.openings())
                 if time.monotonic() - beat > self._settings.lease_s / 3:
                     await self._queue.heartbeat(watch.claims)
                     beat = time.monotonic()
+            await _set_within(delivered, self._pulse_s)
 
     async def _repeat_until(self, left: asyncio.Event, every_s: float, step: Callable[[], Awaitable[None]]) -> None:
         while not await _set_within(left, every_s):
@@ -323,6 +334,11 @@ def _decide(claim: Claim, look: CompleteLook) -> LookResult | JobResult | Refuse
         return Refused(problem, noiseless=False)
     except Exception as error:  # the job fails, the worker lives
         return crashed(spec.id, error)
+
+
+async def _together(steps: Sequence[Coroutine[Any, Any, Answer]]) -> list[Answer]:
+    """What all of them give. One alone needs no task of its own."""
+    return [await steps[0]] if len(steps) == 1 else list(await asyncio.gather(*steps))
 
 
 async def _set_within(event: asyncio.Event, seconds: float) -> bool:

@@ -32,7 +32,7 @@ def ask(model: str = TANH, prompt: str = "0.0", seed: int | None = None, **robus
 def submit(http: httpx2.Client, body: dict[str, Any]) -> str:
     """The id of a job accepted and not waited for."""
     response = http.post("/generate", json=body, headers={"prefer": "respond-async"})
-    assert response.status_code == 202, response.text
+    assert response.status_code in (200, 202), response.text  # 200 where it has ended meanwhile
     return str(response.json()["id"])
 
 
