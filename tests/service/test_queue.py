@@ -8,16 +8,23 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pydantic_core import to_json
 
 from app.planning import plan
 from smoothgen.certificates.fleet import NOT_SERVED, OUTSTANDING
 from smoothgen.contracts import (
+    AbstentionView,
+    FleetView,
     GenerateRequest,
     JobResult,
     JobSpec,
+    JobView,
+    LipschitzEstimate,
     ModelRef,
+    Note,
     Opening,
     Problem,
+    Progress,
     TextOutput,
     Usage,
     windows_of,
@@ -525,5 +532,38 @@ def test_everything_but_models_groups_and_backlogs_expires(lab: Lab) -> None:
         per_model = {f(model) for f in (keys.workers, keys.rates, keys.backlog) for model in ("a", "b")}
         streams = {stream for model in ("a", "b") for stream in keys.streams(model)}
         assert for_ever <= per_model | streams | {keys.MODELS}
+
+    on(lab, story)
+
+
+RESULTS = {
+    "a certificate": RESULT.model_copy(update={"certificate": {"schema": "é", "radius": 1.0, "curve": [[0.0, 1e-05]]}}),
+    "an abstention": RESULT.model_copy(
+        update={"abstention": AbstentionView(reason="out of reach", detail="…", curve=[(0.0, 0.0), (1.0, 0.25)])}
+    ),
+    "all that can be said": RESULT.model_copy(
+        update={
+            "notes": [Note(code="out_of_vocabulary", detail="‘blorp’")],
+            "fleet": FleetView(pool="p", windows=["hour:2026-11-28T15"]),
+            "lipschitz_estimate": LipschitzEstimate(value=None, unit="u", method="finite-differences", probes=4),
+        }
+    ),
+}
+
+
+@pytest.mark.parametrize("said", RESULTS)
+def test_what_a_worker_stores_of_an_ended_job_is_its_view(said: str, lab: Lab) -> None:
+    """The worker writes the view without building one: the same text, to the last character."""
+    result, job = RESULTS[said], spec()
+    fields = {name: getattr(result, name) for name in JobResult.model_fields if name != "certificate"}
+    view = JobView(id=job.id, status="succeeded", progress=Progress(done=1, total=1), **fields)
+
+    async def story(store: JobStore, worker: Workers) -> None:
+        one = worker("one")
+        await store.submit(job, REF)
+        assert await one.succeed(job, result, claim=await take_one(one))
+        text = (await store.read(job.id)).text
+        certificate = "" if result.certificate is None else f',"certificate":{to_json(result.certificate).decode()}'
+        assert text == f"{view.model_dump_json(exclude_none=True)[:-1]}{certificate}}}"
 
     on(lab, story)
