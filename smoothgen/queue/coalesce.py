@@ -41,7 +41,7 @@ class Coalescer:
         self._waiting.append(_Call(("EVALSHA", script.sha, len(keys), *keys, *arguments), answer))
         if self._sending is None:
             self._sending = asyncio.create_task(self._send(), name="redis pipeline")
-        async with redis_errors():
+        with redis_errors():
             return await answer
 
     async def _send(self) -> None:
@@ -94,6 +94,7 @@ class Coalescer:
         # A connection of its own, not redis-py's pipeline: that sets a timer for every answer, a tenth of all the time
         # a small request takes. Here one timer watches over all of them.
         connection = await self._redis.connection_pool.get_connection()
+        timeout, connection.socket_timeout = connection.socket_timeout, None  # or sending starts a task to time itself
         try:
             async with asyncio.timeout(ANSWER_TIMEOUT_S):
                 # Packed by hiredis and sent as one piece: the client's own packing is Python, argument by argument.
@@ -103,6 +104,7 @@ class Coalescer:
             await connection.disconnect(nowait=True)  # its late answers would be taken for others
             raise RedisTimeoutError(f"no answer within {ANSWER_TIMEOUT_S} s") from error
         finally:
+            connection.socket_timeout = timeout
             await self._redis.connection_pool.release(connection)
 
 

@@ -33,7 +33,7 @@ class CoversQueue:
         Raises NoWorker where no worker serves the model, Overloaded where too many calls wait.
         """
         waiting, text = keys.covers_calls(call.model), call.model_dump_json()
-        async with redis_errors():
+        with redis_errors():
             if not await self._redis.zcount(keys.workers(call.model), time.time(), "+inf"):
                 raise NoWorker(
                     f"no worker serves model {call.model!r} now, and comparing prompts needs one to embed them; ask "
@@ -53,27 +53,28 @@ class CoversQueue:
 
     async def reply(self, call_id: str) -> CoversReply | None:
         """The reply to a call, None where there is none yet."""
-        async with redis_errors():
+        with redis_errors():
             found = await self._redis.get(keys.covers_reply(call_id))
         return None if found is None else _REPLY.validate_json(found)
 
     async def take(self, models: Sequence[str], *, block_s: float) -> CoversCall | None:
         """The next call for one of these models, waiting so long for it."""
-        async with redis_errors():
+        with redis_errors():
             found = await self._redis.blpop([keys.covers_calls(model) for model in models], timeout=block_s)
         return None if found is None else CoversCall.model_validate_json(found[1])
 
     async def material(self, certificate_id: str) -> tuple[str, JobSpec] | None:
         """A certificate's JSON and the request it answers; None where one of them is not kept here."""
-        async with redis_errors():
+        with redis_errors():
             document, asked = await self._redis.mget(keys.certificate(certificate_id), keys.asked(certificate_id))
         return None if document is None or asked is None else (document, JobSpec.model_validate_json(asked))
 
     async def answer(self, call: CoversCall, reply: CoversReply) -> None:
         """Store the reply for a short while and tell the gateway that asked."""
         replies = keys.replies(call.gateway)
-        async with redis_errors(), self._redis.pipeline() as pipeline:
-            pipeline.set(keys.covers_reply(call.id), reply.model_dump_json(exclude_none=True), ex=keys.COVERS_TTL_S)
-            pipeline.xadd(replies, {"job": call.id}, maxlen=keys.REPLIES_KEPT, approximate=True)
-            pipeline.expire(replies, keys.WATCH_TTL_S)
-            await pipeline.execute()
+        with redis_errors():
+            async with self._redis.pipeline() as pipeline:
+                pipeline.set(keys.covers_reply(call.id), reply.model_dump_json(exclude_none=True), ex=keys.COVERS_TTL_S)
+                pipeline.xadd(replies, {"job": call.id}, maxlen=keys.REPLIES_KEPT, approximate=True)
+                pipeline.expire(replies, keys.WATCH_TTL_S)
+                await pipeline.execute()

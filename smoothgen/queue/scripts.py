@@ -154,8 +154,15 @@ local function take(s, entry, id, first, count, deliveries)
   if deliveries >= alone then pieces = 0 end
   taken[#taken + 1] = {s, entry, id, tonumber(first), tonumber(count), deliveries, job[2], job[3] or ''}
 end
+-- Whoever waits on many streams may be given a piece of each. A hand is of one model, the first: what is of another is
+-- let go, for any worker to take at once.
 for i = 9 + tonumber(ARGV[8]), #ARGV, 5 do
-  take(tonumber(ARGV[i]), ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4], 1)
+  local s = tonumber(ARGV[i])
+  if model == nil or model == ARGV[8 + s] then
+    take(s, ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4], 1)
+  else
+    redis.call('XCLAIM', KEYS[s], group, worker, 0, ARGV[i + 1], 'IDLE', lease + 1, 'RETRYCOUNT', 0, 'JUSTID')
+  end
 end
 local function wanted(s)
   return room > 0 and pieces > 0 and (model == nil or model == ARGV[8 + s])

@@ -162,11 +162,12 @@ class JobStore:
 
     async def rates(self, models: list[str]) -> dict[str, float]:
         """Samples a second the live workers of each model were last measured at, together; 0 where none was."""
-        async with redis_errors(), self._redis.pipeline(transaction=False) as pipeline:
-            for model in models:
-                pipeline.hgetall(keys.rates(model))
-                pipeline.zrangebyscore(keys.workers(model), time.time(), "+inf")
-            answers = await pipeline.execute()
+        with redis_errors():
+            async with self._redis.pipeline(transaction=False) as pipeline:
+                for model in models:
+                    pipeline.hgetall(keys.rates(model))
+                    pipeline.zrangebyscore(keys.workers(model), time.time(), "+inf")
+                answers = await pipeline.execute()
         return {
             model: sum(float(rate) for worker, rate in answers[2 * i].items() if worker in set(answers[2 * i + 1]))
             for i, model in enumerate(models)
@@ -215,7 +216,7 @@ class JobStore:
 
     async def samples(self, job_id: str) -> bytes:
         """The contact sheet of a job's noisy samples, PNG. Raises NotFound."""
-        async with redis_errors():
+        with redis_errors():
             sheet = await self._redis.get(keys.samples(job_id))
         if sheet is None:
             raise NotFound(
@@ -226,7 +227,7 @@ class JobStore:
 
     async def certificate(self, certificate_id: str) -> dict[str, Any]:
         """A stored certificate document. Raises NotFound."""
-        async with redis_errors():
+        with redis_errors():
             document = await self._redis.get(keys.certificate(certificate_id))
         if document is None:
             raise NotFound(
@@ -236,7 +237,7 @@ class JobStore:
 
     async def models(self) -> list[ServedModel]:
         """Every model a worker ever registered, and how many workers serve each now."""
-        async with redis_errors():
+        with redis_errors():
             cards = await self._redis.hgetall(keys.MODELS)
             parsed = (read for card in cards.values() if (read := _card(card)) is not None)
             # The first of the list is what a client takes when it names none: a text model before one of pictures, and
@@ -250,18 +251,19 @@ class JobStore:
 
     async def model(self, model_id: str) -> ModelCard | None:
         """The card of one model, None if no worker ever registered it."""
-        async with redis_errors():
+        with redis_errors():
             card = await self._redis.hget(keys.MODELS, model_id)
         return None if card is None else _card(card)
 
     async def backlogs(self, models: list[str]) -> dict[str, tuple[int, int]]:
         """Of each model: pieces of work waiting or running, and noisy samples promised and not yet drawn."""
-        async with redis_errors(), self._redis.pipeline(transaction=False) as pipeline:
-            for model in models:
-                pipeline.get(keys.backlog(model))
-                for stream in keys.streams(model):
-                    pipeline.xlen(stream)
-            answers = await pipeline.execute()
+        with redis_errors():
+            async with self._redis.pipeline(transaction=False) as pipeline:
+                for model in models:
+                    pipeline.get(keys.backlog(model))
+                    for stream in keys.streams(model):
+                        pipeline.xlen(stream)
+                answers = await pipeline.execute()
         width = 1 + len(PRIORITIES)
         return {
             model: (sum(answers[i * width + 1 : (i + 1) * width]), int(answers[i * width] or 0))
@@ -270,19 +272,19 @@ class JobStore:
 
     async def fleet_pools(self, window: str) -> dict[str, FleetPool]:
         """The pools of a window, by id."""
-        async with redis_errors():
+        with redis_errors():
             found = await self._redis.hgetall(keys.fleet_window(window))
         return {pool: FleetPool.model_validate_json(about) for pool, about in found.items()}
 
     async def fleet_bins(self, window: str, pool: str) -> bytes:
         """The bins of a pool's requests in a window, in order of submission."""
-        async with redis_errors():
+        with redis_errors():
             written = await self._redis.get(keys.fleet_bins(window, pool))
         return read_bins(written or "")
 
     async def ping(self) -> None:
         """Ask Redis for a sign of life."""
-        async with redis_errors():
+        with redis_errors():
             await self._redis.ping()
 
     async def replies(self, gateway_id: str, block_ms: int = 2000) -> AsyncIterator[Reply | None]:
@@ -294,7 +296,7 @@ class JobStore:
         stream, last, kept = keys.replies(gateway_id), "0", 0
         block: int | None = None  # the first read only asks whether Redis is there
         while True:
-            async with redis_errors():
+            with redis_errors():
                 answer = await self._redis.xread({stream: last}, block=block, count=1000)
                 if kept and (not answer or kept >= _TRIMMED_AT):  # what was read is not needed again
                     await self._redis.xtrim(stream, minid=last, approximate=False)

@@ -102,7 +102,7 @@ class WorkQueue:
     async def register(self, cards: Iterable[ModelCard]) -> None:
         """Publish the models this worker serves and make sure their streams and groups exist."""
         cards = self._cards = list(cards)
-        async with redis_errors():
+        with redis_errors():
             await self._redis.hset(keys.MODELS, mapping={c.id: c.model_dump_json() for c in cards})
             for card in cards:
                 for stream in keys.streams(card.id):
@@ -115,7 +115,7 @@ class WorkQueue:
         serve each model now.
         """
         now = time.time()
-        async with redis_errors():
+        with redis_errors():
             for model in rates:
                 for gone in await self._redis.zrangebyscore(keys.workers(model), "-inf", now - keys.WORKER_TTL_S):
                     await self._forget(model, gone)
@@ -131,7 +131,7 @@ class WorkQueue:
 
     async def leave(self, models: Iterable[str]) -> None:
         """Say goodbye, leaving no empty consumer behind."""
-        async with redis_errors():
+        with redis_errors():
             for model in models:
                 await self._forget(model, self.worker_id)
 
@@ -155,7 +155,7 @@ class WorkQueue:
         try:
             taken = await self._take(streams, samples, pieces, [])
             if not taken:
-                async with redis_errors():
+                with redis_errors():
                     answer = await self._redis.xreadgroup(
                         keys.GROUP, self.worker_id, {s: ">" for s, _ in streams}, count=1, block=block_ms
                     )
@@ -227,15 +227,16 @@ class WorkQueue:
 
     async def heartbeat(self, claims: Iterable[Claim]) -> None:
         """Keep pieces: reset their idle time without counting a delivery."""
-        async with redis_errors(), self._redis.pipeline(transaction=False) as pipeline:
-            for stream, held in groupby(sorted(claims, key=lambda c: c.stream), key=lambda c: c.stream):
-                pipeline.xclaim(stream, keys.GROUP, self.worker_id, 0, [c.entry for c in held], idle=0, justid=True)
-            with _no_group_is_fine():
-                await pipeline.execute()
+        with redis_errors():
+            async with self._redis.pipeline(transaction=False) as pipeline:
+                for stream, held in groupby(sorted(claims, key=lambda c: c.stream), key=lambda c: c.stream):
+                    pipeline.xclaim(stream, keys.GROUP, self.worker_id, 0, [c.entry for c in held], idle=0, justid=True)
+                with _no_group_is_fine():
+                    await pipeline.execute()
 
     async def hand_back(self, claims: Iterable[Claim]) -> None:
         """Let go of pieces undone: any worker may take them at once, and this delivery does not count."""
-        async with redis_errors():
+        with redis_errors():
             for claim in claims:
                 with _no_group_is_fine():
                     await self._redis.xclaim(
@@ -384,7 +385,7 @@ class WorkQueue:
         return await self._bury(claim.spec.id, model, _piece(claim), problem)
 
     async def _bury(self, job_id: str, model: ModelRef, piece: tuple[str, str], problem: Problem) -> bool:
-        async with redis_errors():
+        with redis_errors():
             await self._redis.xadd(
                 keys.dead(model.name),
                 {"job": job_id, "detail": problem.detail},
@@ -396,7 +397,7 @@ class WorkQueue:
     async def overdue(self, models: Iterable[str]) -> list[tuple[JobSpec, Opening | None, CompleteLook | None]]:
         """Jobs of these models whose deadline has passed, each with the distances it has."""
         now_ms, found = time.time() * 1000, []
-        async with redis_errors():
+        with redis_errors():
             for model in models:
                 late = await self._redis.zrangebyscore(
                     keys.deadlines(model), "-inf", now_ms, start=0, num=_OVERDUE_AT_ONCE

@@ -102,6 +102,43 @@ async def silence() -> None:
     await asyncio.sleep(1.25 * LEASE_S)
 
 
+class _Overtaken(WorkQueue):
+    """A worker that finds nothing, and before it begins to wait, two jobs of different models have come."""
+
+    def between(self, submit: Callable[[], Awaitable[None]]) -> _Overtaken:
+        self._submit: Callable[[], Awaitable[None]] | None = submit
+        return self
+
+    async def _take(self, *arguments: Any) -> list[list[Any]]:
+        taken = await super()._take(*arguments)
+        if self._submit is not None:
+            submit, self._submit = self._submit, None
+            await submit()
+        return taken
+
+
+def test_jobs_of_two_models_that_come_between_looking_and_waiting_are_two_hands(lab: Lab) -> None:
+    async def story(store: JobStore, worker: Workers) -> None:
+        jobs: set[str] = set()
+
+        async def submit() -> None:
+            jobs.update([await store.submit(spec(model), REF) for model in ("a", "b", "a", "b")])
+
+        redis = connect(lab.redis.url)
+        overtaken = _Overtaken(redis, "one", lease_s=LEASE_S).between(submit)
+        first = await take(overtaken, "a", "b", samples=1000, pieces=10)
+        second = await take(worker("two"), "a", "b", samples=1000, pieces=10)  # at once, not after a lease
+        third = await take(worker("two"), "a", "b", samples=1000, pieces=10)
+        assert {len({c.model for c in hand}) for hand in (first, second)} == {1}
+        hands = [*first, *second, *third]
+        assert {c.spec.id for c in hands} == jobs
+        assert len(hands) == 4
+        assert {c.deliveries for c in hands} == {1}
+        await redis.aclose()
+
+    on(lab, story)
+
+
 def test_a_hand_is_of_one_model(lab: Lab) -> None:
     async def story(store: JobStore, worker: Workers) -> None:
         jobs = {await store.submit(spec(model), REF) for model in ("a", "b", "a", "b")}
