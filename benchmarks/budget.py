@@ -151,6 +151,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=20, help="denoising steps")
     parser.add_argument("--samples", type=int, default=500, help="certification samples a job")
     parser.add_argument("--draws", type=int, default=32, help="noisy outputs a displacement is the mean of")
+    parser.add_argument("--forms", nargs="+", choices=FORMS, default=list(FORMS), help="model is (a), prompt is (b)")
     parser.add_argument("--seconds", type=float, default=float("inf"), help="stop after these, to go on another time")
     parser.add_argument("--picture", type=Path, default=PICTURE)
     given = parser.parse_args()
@@ -160,7 +161,7 @@ def main() -> None:
     for prompt, budget, form, job in jobs(given.steps, given.samples):
         if time.monotonic() - started > given.seconds:
             break
-        if (prompt, budget, form) not in known:
+        if form in given.forms and (prompt, budget, form) not in known:
             rows.append(measured(prompt, budget, form, job, given.draws))
             with given.keep.open("a", encoding="utf-8") as kept:
                 kept.write(json.dumps(rows[-1]) + "\n")
