@@ -2,7 +2,8 @@
 
 Default models, n = 500, alpha = 0.001, tolerance a tenth of the metric's diameter.
   pictures  fashion-32: held-out phrasings (names and templates no training caption uses) against phrasings of another
-            colour or garment, and what `smoothgen coverage` makes from WordNet and its templates.
+            colour or garment, denials in forms the head was trained on and in others, and what `smoothgen coverage`
+            makes from WordNet and its templates. benchmarks.negations has all 80 meanings, without certificates.
   raw       the same encoder, head and U-Net with the noise on the encoder's 12 raw token states, at several sigmas.
   text      smollm2-135m: noise on the raw token embeddings; and synonym classes alone, which need no model.
 """
@@ -10,8 +11,9 @@ Default models, n = 500, alpha = 0.001, tolerance a tenth of the metric's diamet
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -24,15 +26,29 @@ from smoothgen.noise import Stream
 from smoothgen.synonyms import Partition
 from workers.batches import Batcher
 from workers.calibrate import PROMPTS
-from workers.coverage import CHANGED, SAME, Asked, Edit, Measured, edits_of, job_of, measure_prompt, shipped_templates
+from workers.coverage import (
+    CHANGED,
+    SAME,
+    Asked,
+    Edit,
+    Measured,
+    Place,
+    edits_of,
+    job_of,
+    measure_prompt,
+    shipped_templates,
+)
+from workers.coverage.edits import Kind
+from workers.coverage.measure import placed
 from workers.coverage.picture import draw_coverage
 from workers.coverage.report import table
 from workers.generators import Picture
 from workers.sampling import Samples, condition_of, generate, rows_of
 from workers.served import Encoders, ServedModel
 from workers.settings import Settings
-from workers.training.captions import Caption, held_out_captions
-from workers.training.vocabulary import COLOUR_WORDS, GARMENT_WORDS
+from workers.training.captions import BLIND_TEMPLATES, Caption, held_out_captions, phrase
+from workers.training.negations import BLIND_FORMS, HELD_OUT_FORMS, KNOWN_FORMS
+from workers.training.vocabulary import COLOUR_WORDS, COLOURS, GARMENT_WORDS, GARMENTS
 from workers.wordnet import Wordnet
 
 SAMPLES = 500
@@ -74,8 +90,29 @@ def held_out_edits(meaning: Meaning, captions: Sequence[Caption], others: int) -
     return edits
 
 
+def reworded(meaning: Meaning) -> dict[str, list[Edit]]:
+    """By what they are: denials of the colour, the garment or both, and phrasings written when all was trained."""
+    names = GARMENTS[meaning.garment], COLOURS[meaning.colour]
+    new = list(product(GARMENT_WORDS[meaning.garment].held_out, COLOUR_WORDS[meaning.colour].held_out))
+
+    def filled(templates: Iterable[str], words: Iterable[tuple[str, str]], kind: Kind) -> list[Edit]:
+        pairs = product(templates, words)
+        return [Edit(kind, phrase(template, garment=garment, colour=colour)) for template, (garment, colour) in pairs]
+
+    edits = {"blind phrasings, held-out names": filled(BLIND_TEMPLATES, new, "given paraphrase")}
+    for said, forms in (("trained on", KNOWN_FORMS), ("held out", HELD_OUT_FORMS), ("blind", BLIND_FORMS)):
+        for part, some in (("both", forms.both), ("colour", forms.colour), ("garment", forms.garment)):
+            edits[f"denials {said}: {part}"] = filled(some, [names], "given change")
+            if said != "trained on":
+                edits[f"  the same, held-out names: {part}"] = filled(some, new, "given change")
+    return edits
+
+
 def count(measured: Sequence[Measured], wanted: Callable[[Edit], bool]) -> str:
-    places = [p for m in measured for p in m.places if wanted(p.edit)]
+    return counted([p for m in measured for p in m.places if wanted(p.edit)])
+
+
+def counted(places: Sequence[Place]) -> str:
     covered = sum(p.covered for p in places)
     radii = [p.radii for p in places if p.radii is not None]
     distance = f"median distance {np.median(radii):.2f} radii, nearest {min(radii):.2f}" if radii else ""
@@ -86,6 +123,7 @@ def pictures(prompts: int, others: int) -> list[Measured]:
     model, captions = served(), held_out_captions()
     labels: dict[tuple[str, str], str] = {}
     measured = []
+    others_said: dict[str, list[Place]] = {}
     for place, meaning in enumerate(tqdm(chosen_meanings(prompts), desc="pictures", leave=False)):
         held_out = held_out_edits(meaning, captions, others)
         labels |= {(meaning.prompt, e.text): which for which, edits in held_out.items() for e in edits}
@@ -93,6 +131,8 @@ def pictures(prompts: int, others: int) -> list[Measured]:
         edits = edits_of(meaning.prompt, wordnet(), shipped_templates("image"), given, most=6)
         job = job_of(model, meaning.prompt, Asked(samples=SAMPLES), place)
         measured.append(measure_prompt(model, job, edits, batcher=Batcher(BATCH)))
+        for which, said in reworded(meaning).items():
+            others_said.setdefault(which, []).extend(placed(model, job, measured[-1].certificate, said))
     print(f"\nfashion-32, {measured[0].certificate.mechanism}")
     print(table(measured))
     print("\nheld-out phrasings inside the ball")
@@ -104,6 +144,10 @@ def pictures(prompts: int, others: int) -> list[Measured]:
             f"  {which:<16} {covered:>5} of {len(places):<6} {covered / len(places):>7.1%}   distance in radii: "
             f"median {np.median(radii):.2f}, least {min(radii):.2f}, largest {max(radii):.2f}"
         )
+    for which, found in others_said.items():
+        print(f"  {which:<36} {counted(found)}")
+        inside = [p.edit.text for p in found if p.covered != p.edit.same]
+        print("".join(f"      {text!r}\n" for text in inside[:6]), end="")
     known = {name.lower() for words in (GARMENT_WORDS, COLOUR_WORDS) for m in words for name in (*m.known, *m.held_out)}
     for kind in ("synonym", "coordinate"):
         swaps = {trained: {e for m in measured for e in swapped(m, kind) if (put_in(e) in known) == trained}

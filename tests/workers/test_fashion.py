@@ -10,12 +10,15 @@ from smoothgen.certificates import verify
 from smoothgen.contracts import GenerateRequest
 from smoothgen.noise import Seed, Stream
 from workers.batches import Batcher
+from workers.features.sentence_encoder import SentenceEncoder
 from workers.generators import Draw, Smoothing, load_generator
+from workers.generators.diffusion.text_head import TextHead
 from workers.generators.registry import SHIPPED
 from workers.job import run_job
 from workers.served import Encoders, ServedModel
 from workers.settings import Settings
 from workers.training.captions import phrase
+from workers.training.negations import HELD_OUT_FORMS, KNOWN_FORMS
 from workers.training.vocabulary import COLOURS, GARMENTS
 
 MODEL = "fashion-32"
@@ -62,6 +65,56 @@ def test_paraphrases_lie_together_and_other_meanings_apart(served):
         assert np.linalg.norm(sneaker - x(same)) < 0.2, same
     for other in ("a blue sneaker", "a red bag", "a green dress", "a sneaker", "something red"):
         assert np.linalg.norm(sneaker - x(other)) > 0.8, other
+
+
+LEAST_RADIUS = 0.125
+"""The least radius that benchmarks.image_radius found with n = 500 at the default sigma; docs/models.md."""
+
+
+@pytest.fixture(scope="module")
+def placed():
+    """Prompts to points, many at a time: the encoder and the head of the shipped model, and nothing else."""
+    encoder, head = SentenceEncoder.packaged(), TextHead.load(SHIPPED / MODEL / "text_head")
+    return lambda texts: head.place(head.probabilities(encoder.features(texts)))
+
+
+def inside(placed, edits):
+    """Of (garment, colour, text): the texts whose point lies within a radius of the garment in the colour."""
+    plain = list(itertools.product(GARMENTS, COLOURS))
+    centres = dict(zip(plain, placed([phrase("a {c} {g}", c=c, g=g) for g, c in plain]), strict=True))
+    points = placed([text for _, _, text in edits])
+    return [t for (g, c, t), x in zip(edits, points, strict=True) if np.linalg.norm(x - centres[g, c]) <= LEAST_RADIUS]
+
+
+@pytest.mark.parametrize("forms", [KNOWN_FORMS, HELD_OUT_FORMS], ids=["trained on", "held out"])
+def test_no_garment_in_no_colour_is_where_its_denial_is(placed, forms):
+    """Of forms trained on every fifth for each garment and colour, another fifth for the next; of the others all."""
+    every = 5 if forms is KNOWN_FORMS else 1
+    edits = [
+        (garment, colour, phrase(form, garment=garment, colour=colour))
+        for k, (garment, colour) in enumerate(itertools.product(GARMENTS, COLOURS))
+        for form, _, _ in list(forms)[k % every :: every]
+    ]
+    assert inside(placed, edits) == []
+
+
+def test_things_that_are_worn_but_unknown_are_none_of_the_garments(placed):
+    names = ("hat", "clog", "glove", "sock", "scarf", "belt", "skirt", "bikini", "helmet", "necktie", "baby shoe")
+    edits = [
+        (garment, colour, phrase("a {c} {n}", c=colour, n=name))
+        for name, garment, colour in itertools.product(names, GARMENTS, COLOURS)
+    ]
+    assert inside(placed, edits) == []
+
+
+def test_what_is_asked_for_beside_a_denial_is_still_drawn(served):
+    colour_denied = condition(served, "a sneaker that is not red")
+    garment_denied = condition(served, "something red that is not a sneaker")
+    assert [note.code for note in colour_denied.notes] == ["underspecified"]
+    assert [note.code for note in garment_denied.notes] == ["out_of_vocabulary"]
+    denied = condition(served, "not a red sneaker")
+    assert {note.code for note in denied.notes} == {"out_of_vocabulary", "underspecified"}
+    assert np.linalg.norm(denied.embedding) < 0.2
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,9 @@
 """The training script: every stage runs, is a function of its seed, and what it writes is served."""
 
 import gzip
+import itertools
 import json
+import re
 import struct
 
 import numpy as np
@@ -17,6 +19,8 @@ from workers.settings import Settings
 from workers.training.__main__ import assemble
 from workers.training.autoencoder import train_autoencoder
 from workers.training.captions import (
+    BLIND_TEMPLATES,
+    HELD_OUT_TEMPLATES,
     UNPLACED,
     Caption,
     held_out_captions,
@@ -25,11 +29,13 @@ from workers.training.captions import (
     unplaced_captions,
 )
 from workers.training.denoiser import train_denoiser
+from workers.training.foreign import foreign_captions, garment_names
 from workers.training.head import train_head
 from workers.training.judge import accuracy, train_judge
+from workers.training.negations import BLIND_FORMS, HELD_OUT_FORMS, denied_captions
 from workers.training.pictures import PALETTE, load_garments, tint
-from workers.training.vocabulary import COLOURS, GARMENTS
-from workers.training.wordnet import foreign_nouns
+from workers.training.vocabulary import COLOUR_WORDS, COLOURS, GARMENT_WORDS, GARMENTS
+from workers.training.wordnet import foreign_colours, foreign_containers, foreign_garments, foreign_nouns
 
 THREADS = 2
 
@@ -59,16 +65,26 @@ def dataset(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def wordnet(tmp_path_factory):
-    """Six synsets in WordNet's file format: two of them are worn."""
+    """Synsets in WordNet's file format: clothing, containers and colours of the vocabulary and of other kinds."""
     folder = tmp_path_factory.mktemp("wordnet")
     lines = [
         "  1 a line of the licence",
         "00000001 03 n 01 entity 0 000 | that which is",
-        "00000002 06 n 01 clothing 0 001 @ 00000001 n 0000 | a covering worn on the body",
+        "00000002 06 n 01 clothing 0 004 @ 00000001 n 0000 ~ 00000003 n 0000 ~ 00000007 n 0000 ~ 00000009 n 0000 | w",
         "00000003 06 n 01 cloak 0 001 @ 00000002 n 0000 | a loose outer garment",
         "00000004 05 n 02 giraffe 0 Giraffa 0 001 @ 00000001 n 0000 | a tall animal",
         "00000005 06 n 01 steam_engine 0 001 @ 00000001 n 0000 | an engine",
         "00000006 05 n 01 Ada 0 001 @ 00000001 n 0000 | a name",
+        "00000007 06 n 01 shoe 0 003 @ 00000002 n 0000 ~ 00000008 n 0000 ~ 0000000a n 0000 | for a foot",
+        "00000008 06 n 02 sneaker 0 gym_shoe 0 002 @ 00000007 n 0000 ~ 0000000b n 0000 | for sports",
+        "00000009 06 n 02 hat 0 Stetson 0 001 @ 00000002 n 0000 | for a head",
+        "0000000a 06 n 03 clog 0 morning_coat 0 work_shoe 0 001 @ 00000007 n 0000 | of wood",
+        "0000000b 06 n 01 plimsoll 0 001 @ 00000008 n 0000 | a kind of sneaker",
+        "0000000c 06 n 01 container 0 002 @ 00000001 n 0000 ~ 0000000d n 0000 | holds something",
+        "0000000d 06 n 01 basket 0 001 @ 0000000c n 0000 | of wicker",
+        "0000000e 07 n 01 color 0 003 @ 00000001 n 0000 ~ 0000000f n 0000 ~ 00000010 n 0000 | seen",
+        "0000000f 07 n 01 red 0 001 @ 0000000e n 0000 | of blood",
+        "00000010 07 n 02 brown 0 brownness 0 001 @ 0000000e n 0000 | of wood",
     ]
     (folder / "data.noun").write_text("\n".join(lines) + "\n", encoding="utf-8")
     return folder
@@ -104,6 +120,60 @@ def test_missing_data_says_where_to_get_it(tmp_path):
 
 def test_nouns_that_are_worn_are_no_foreign_nouns(wordnet):
     assert foreign_nouns(wordnet) == ["giraffe", "steam engine"]
+
+
+def test_foreign_names_are_neither_the_vocabularys_nor_kinds_of_them_nor_what_they_are_kinds_of(wordnet):
+    assert foreign_garments(wordnet, ["sneaker", "coat"]) == ["cloak", "clog", "hat", "work shoe"]
+    assert foreign_containers(wordnet, ["sneaker"]) == ["basket", "container"]
+    assert foreign_colours(wordnet, ["red"]) == ["brown", "brownness"]
+    others = ["cloak", "clog", "gym shoe", "morning coat", "plimsoll", "shoe", "sneaker", "work shoe"]
+    assert foreign_garments(wordnet, ["hats"]) == others
+
+
+def test_foreign_captions_place_only_what_is_known_and_keep_every_fifth_name_out(wordnet):
+    captions = foreign_captions(wordnet, count=40, seed=0)
+    assert captions == foreign_captions(wordnet, count=40, seed=0) != foreign_captions(wordnet, count=40, seed=1)
+    names = garment_names(wordnet)
+    assert (names.held_out, set(names.known)) == (["cloak"], {"clog", "hat", "work shoe"})
+    assert not any("cloak" in caption.text for caption in captions)
+    for caption in captions:
+        worn = re.search(r"\b(clog|hat|work shoe|basket|container)", caption.text)
+        assert (caption.garment if worn else caption.colour) == UNPLACED
+
+
+def test_denied_captions_place_what_is_asked_for_and_nothing_that_is_denied():
+    captions = denied_captions(seed=0)
+    assert captions == denied_captions(seed=0) != denied_captions(seed=1)
+    found = {caption.text: (caption.garment, caption.colour) for caption in captions}
+    sneaker, red = GARMENTS.index("sneaker"), COLOURS.index("red")
+    for caption in captions:
+        if caption.text.startswith("no "):
+            assert (caption.garment, caption.colour) == (UNPLACED, UNPLACED)
+    assert found["not red"] == found["no sneaker"] == (UNPLACED, UNPLACED)
+    placed = {(c.garment != UNPLACED, c.colour != UNPLACED) for c in captions if "that is not" in c.text}
+    assert placed == {(True, False), (False, True), (False, False)}
+    both = {(c.garment, c.colour) for c in captions if UNPLACED not in (c.garment, c.colour)}
+    assert (sneaker, red) in both
+    assert len(both) == 80
+
+
+def test_no_caption_that_is_trained_on_says_what_is_held_out(wordnet):
+    trained = {
+        caption.text
+        for caption in (
+            *known_captions(),
+            *unplaced_captions(wordnet, count=200, seed=0),
+            *foreign_captions(wordnet, count=200, seed=0),
+            *denied_captions(seed=0),
+        )
+    }
+    held_out = {word for meaning in (*GARMENT_WORDS, *COLOUR_WORDS) for word in meaning.held_out}
+    named = re.compile(rf"\b({'|'.join(map(re.escape, held_out))})\b")
+    assert not [text for text in trained if named.search(text)]
+    unseen = (*HELD_OUT_TEMPLATES, *BLIND_TEMPLATES, *(form for f in (HELD_OUT_FORMS, BLIND_FORMS) for form, _, _ in f))
+    for garment, colour in itertools.product(GARMENT_WORDS, COLOUR_WORDS):
+        for one, other in itertools.product(garment.known, colour.known):
+            assert not trained & {phrase(form, garment=one, colour=other) for form in unseen}
 
 
 def test_captions_cover_every_garment_in_every_colour_and_keep_the_held_out_ones_apart(wordnet):

@@ -20,15 +20,18 @@ from workers.generators.diffusion.loading import SERVING
 from workers.training.autoencoder import train_autoencoder
 from workers.training.captions import known_captions, unplaced_captions
 from workers.training.denoiser import train_denoiser
+from workers.training.foreign import foreign_captions
 from workers.training.head import train_head
 from workers.training.judge import accuracy, train_judge
+from workers.training.negations import denied_captions
 from workers.training.pictures import DATA, load_garments
 from workers.wordnet import WORDNET
 
 _UNPLACED_CAPTIONS = 16_000
+_FOREIGN_CAPTIONS = 10_000
 _SERVING: Final = {
     "description": "Fashion-MNIST garments in eight colours, 32×32; trained with noise on its 16-dimensional condition",
-    "revision": "1",
+    "revision": "2",
     "default_sigma": 0.2,
     "default_betas": {"embedding-per-step": 0.4, "latent-schedule": 0.3},
     "image": {"num_inference_steps": 20, "guidance_scale": 4.0, "smallest_side": 32, "largest_side": 32},
@@ -66,7 +69,12 @@ def _train(given: argparse.Namespace) -> None:
     if not (output / "vae").is_dir():
         train_autoencoder(data, count=given.autoencoder_steps, **common).save_pretrained(output / "vae")
     if not (output / "text_head").is_dir():
-        captions = [*known_captions(), *unplaced_captions(given.wordnet, count=_UNPLACED_CAPTIONS, seed=given.seed)]
+        captions = [
+            *known_captions(),
+            *unplaced_captions(given.wordnet, count=_UNPLACED_CAPTIONS, seed=given.seed),
+            *foreign_captions(given.wordnet, count=_FOREIGN_CAPTIONS, seed=given.seed),
+            *denied_captions(seed=given.seed),
+        ]
         head = train_head(SentenceEncoder.packaged(), captions, count=given.head_steps, **common)
         head.save(output / "text_head")
     if not (output / "judge").is_dir():

@@ -39,8 +39,17 @@ HELD_OUT_TEMPLATES: Final = (
     "could you paint a {colour} {garment}?",
     "a catalogue picture: {garment}, {colour}",
 )
-_NO_COLOUR: Final = ("a {garment}", "{garment}", "a photo of a {garment}", "please draw a {garment}", "some {garment}")
-_NO_GARMENT: Final = ("something {colour}", "{colour}", "the colour {colour}", "a {colour} thing", "all in {colour}")
+BLIND_TEMPLATES: Final = (
+    "an illustration of a {colour} {garment}",
+    "do you mind drawing a {colour} {garment}?",
+    "the {garment} I bought is {colour}",
+    "a close-up of a {colour} {garment}",
+    "let us see a {garment} in {colour}",
+    "would love a {colour} {garment}",
+)
+"""Held out as well, and written when the captions were final: nothing was changed after a look at these."""
+NO_COLOUR: Final = ("a {garment}", "{garment}", "a photo of a {garment}", "please draw a {garment}", "some {garment}")
+NO_GARMENT: Final = ("something {colour}", "{colour}", "the colour {colour}", "a {colour} thing", "all in {colour}")
 _FOREIGN: Final = ("a {noun}", "a photo of a {noun}", "{noun}", "the {noun} in the garden", "tell me about the {noun}")
 
 
@@ -58,9 +67,9 @@ def known_captions() -> list[Caption]:
     return list(_placed(TEMPLATES, lambda meaning: meaning.known))
 
 
-def held_out_captions() -> list[Caption]:
+def held_out_captions(templates: Sequence[str] = HELD_OUT_TEMPLATES) -> list[Caption]:
     """Held-out names in held-out templates: no word-template pair of them was trained on."""
-    return list(_placed(HELD_OUT_TEMPLATES, lambda meaning: meaning.held_out))
+    return list(_placed(templates, lambda meaning: meaning.held_out))
 
 
 def unplaced_captions(wordnet: Path, *, count: int, seed: int) -> list[Caption]:
@@ -69,12 +78,12 @@ def unplaced_captions(wordnet: Path, *, count: int, seed: int) -> list[Caption]:
         *(
             Caption(phrase(template, garment=word), garment, UNPLACED)
             for garment, meaning in enumerate(GARMENT_WORDS)
-            for word, template in itertools.product(meaning.known, _NO_COLOUR)
+            for word, template in itertools.product(meaning.known, NO_COLOUR)
         ),
         *(
             Caption(phrase(template, colour=word), UNPLACED, colour)
             for colour, meaning in enumerate(COLOUR_WORDS)
-            for word, template in itertools.product(meaning.known, _NO_GARMENT)
+            for word, template in itertools.product(meaning.known, NO_GARMENT)
         ),
     ]
     random = np.random.default_rng(seed)
@@ -83,11 +92,11 @@ def unplaced_captions(wordnet: Path, *, count: int, seed: int) -> list[Caption]:
         noun = nouns[random.integers(len(nouns))]
         if k % 2:
             colour = int(random.integers(len(COLOUR_WORDS)))
-            word = _pick(random, COLOUR_WORDS[colour].known)
-            template = _pick(random, TEMPLATES)
+            word = pick(random, COLOUR_WORDS[colour].known)
+            template = pick(random, TEMPLATES)
             captions.append(Caption(phrase(template, garment=noun, colour=word), UNPLACED, colour))
         else:
-            captions.append(Caption(phrase(_pick(random, _FOREIGN), noun=noun), UNPLACED, UNPLACED))
+            captions.append(Caption(phrase(pick(random, _FOREIGN), noun=noun), UNPLACED, UNPLACED))
     return captions
 
 
@@ -106,5 +115,6 @@ def _placed(templates: Sequence[str], names: Callable[[Meaning], Sequence[str]])
             yield Caption(phrase(template, garment=one, colour=other), g, c)
 
 
-def _pick(random: np.random.Generator, options: Sequence[str]) -> str:
+def pick(random: np.random.Generator, options: Sequence[str]) -> str:
+    """One of them."""
     return options[int(random.integers(len(options)))]

@@ -16,19 +16,19 @@ from workers.training.stage import begin, steps
 from workers.training.vocabulary import COLOURS, GARMENTS
 
 _BATCH = 512
-_JITTER = 0.03
+_JITTER = 0.025
 """Noise a coordinate on the unit-norm sentence embeddings: words never seen lie between those that were."""
 
 
 def train_head(encoder: FeatureMap, captions: Sequence[Caption], *, count: int, seed: int, threads: int) -> TextHead:
-    """Cross-entropy to the named corner; to the uniform distribution, the simplex's centre, where none is named."""
+    """Cross-entropy to the named corner, or to the class of a part that says nothing."""
     generator = begin(seed, threads)
     sentences = _embed(encoder, [caption.text for caption in captions])
     head = TextHead(
         TextHeadConfig(
             encoder=encoder.name,
             encoder_width=sentences.shape[1],
-            hidden_width=256,
+            hidden_width=512,
             parts={"garment": list(GARMENTS), "colour": list(COLOURS)},
         )
     )
@@ -63,8 +63,4 @@ def _embed(encoder: FeatureMap, texts: Sequence[str]) -> torch.Tensor:
 
 
 def _targets(classes: Sequence[int], count: int) -> torch.Tensor:
-    targets = torch.full((len(classes), count), 1 / count)
-    for row, index in enumerate(classes):
-        if index != UNPLACED:
-            targets[row] = F.one_hot(torch.tensor(index), count)
-    return targets
+    return torch.tensor([count if index == UNPLACED else index for index in classes])

@@ -2,7 +2,9 @@
 
 Nine numbers say which garment, seven which colour: each part is the probability-weighted mean of the corners of a
 regular simplex with edge √2, so two prompts of different meaning lie √2 apart (2 where both parts differ), two of one
-meaning nearly together, and 0 says nothing at all. Noise put here is noise on the meaning.
+meaning nearly together, and 0 says nothing at all. That a part says nothing ("not a red sneaker") is a class of its
+own, whose corner is 0: a network learns to name it more surely than to balance ten others. Noise put here is noise on
+the meaning.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 _CONFIG, _WEIGHTS = "config.json", "model.safetensors"
+_DROPOUT = 0.2
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,7 @@ class TextHeadConfig:
 
 
 class TextHead(nn.Module):
-    """Sentence embeddings (n, encoder_width) → logits, one tensor (n, corners) a part."""
+    """Sentence embeddings (n, encoder_width) → logits, one tensor (n, corners + 1) a part, "says nothing" the last."""
 
     def __init__(self, config: TextHeadConfig) -> None:
         super().__init__()
@@ -41,23 +44,23 @@ class TextHead(nn.Module):
         self.layers = nn.Sequential(
             nn.Linear(config.encoder_width, config.hidden_width),
             nn.GELU(),
-            nn.Dropout(0.1),
+            nn.Dropout(_DROPOUT),
             nn.Linear(config.hidden_width, config.hidden_width),
             nn.GELU(),
-            nn.Dropout(0.1),
-            nn.Linear(config.hidden_width, sum(self.sizes)),
+            nn.Dropout(_DROPOUT),
+            nn.Linear(config.hidden_width, sum(size + 1 for size in self.sizes)),
         )
 
     def forward(self, sentences: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Logits by part."""
         logits: torch.Tensor = self.layers(sentences)
-        return torch.split(logits, self.sizes, dim=-1)
+        return torch.split(logits, [size + 1 for size in self.sizes], dim=-1)
 
     def probabilities(self, sentences: NDArray[np.float64]) -> list[NDArray[np.float64]]:
-        """Softmax of the logits, one array (n, corners) a part."""
+        """Of every corner, one array (n, corners) a part; what is missing from 1 is that the part says nothing."""
         with torch.inference_mode():
             logits = self(torch.from_numpy(sentences).float())
-        return [torch.softmax(part.double(), dim=-1).numpy() for part in logits]
+        return [torch.softmax(part.double(), dim=-1)[:, :-1].numpy() for part in logits]
 
     @property
     def width(self) -> int:
