@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from transformers import AutoImageProcessor, AutoModel
 
+from workers.broken_files import told_in_one_line
+
 _BATCH: Final = 32
 
 
@@ -23,15 +25,12 @@ class VisionEncoder:
     @classmethod
     def load(cls, source: str, device: str = "cpu") -> VisionEncoder:
         """From a hub name or folder, safetensors only. Raises OSError naming the remedy."""
-        try:
+        with told_in_one_line(
+            f"vision model {source!r} cannot be loaded",
+            "give the name of a hub model this machine can reach, or a folder with safetensors and an image processor",
+        ):
             processor = AutoImageProcessor.from_pretrained(source, trust_remote_code=False, backend="pil")
             model = AutoModel.from_pretrained(source, use_safetensors=True, trust_remote_code=False)
-        except Exception as error:  # whatever a broken file raises deep inside, an operator reads one line
-            reason = " ".join(str(error).split())
-            raise OSError(
-                f"vision model {source!r} cannot be loaded ({type(error).__name__}: {reason}); give the name of a hub "
-                "model this machine can reach, or a folder with safetensors and an image processor"
-            ) from error
         revision = getattr(model.config, "_commit_hash", None) or "local"
         return cls(model.to(device), processor, f"{source} ({revision})")
 

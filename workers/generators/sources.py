@@ -18,6 +18,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 from smoothgen.certificates import ModelIdentity
 from smoothgen.errors import InvalidParameters, UnknownName
+from workers.broken_files import told_in_one_line
 from workers.device import torch_device
 from workers.generators.language import LanguageModel
 from workers.generators.weights import weights_digest
@@ -67,7 +68,11 @@ def _load(
     revision: str | None = None,
     **options: Any,
 ) -> LanguageModel:
-    try:
+    with told_in_one_line(
+        f"model {name!r} cannot be loaded from {str(source)!r}",
+        "give the name of a hub model this machine can reach, a folder with safetensors and a tokenizer, or a "
+        ".gguf file",
+    ):
         if not options:
             AutoConfig.from_pretrained(source)  # small and first: an unreachable hub is waited for once, not per file
         tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False, **options)
@@ -78,12 +83,6 @@ def _load(
             trust_remote_code=False,
             **options,
         )
-    except Exception as error:  # whatever a broken file raises deep inside, an operator reads one line
-        reason = " ".join(str(error).split())
-        raise OSError(
-            f"model {name!r} cannot be loaded from {str(source)!r} ({type(error).__name__}: {reason}); give the "
-            "name of a hub model this machine can reach, a folder with safetensors and a tokenizer, or a .gguf file"
-        ) from error
     _require_embeddings_in(name, model)
     if revision is None:
         revision = getattr(model.config, "_commit_hash", None) or "local"

@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from smoothgen.certificates import ModelIdentity
 from smoothgen.errors import SmoothGenError
+from workers.broken_files import told_in_one_line
 from workers.device import torch_device
 from workers.features.sentence_encoder import SentenceEncoder
 from workers.generators.bottleneck.adapter import BottleneckModel
@@ -67,14 +68,11 @@ def read_bottleneck(folder: Path) -> tuple[BottleneckConfig, Head, SoftPrompt]:
 
 def load_bottleneck(name: str, source: str | Path, settings: Settings) -> BottleneckModel:
     """Read a folder, and load the language model and encoder it was trained with. Raises OSError."""
-    try:
+    with told_in_one_line(
+        f"model {name!r} cannot be loaded from {str(source)!r}",
+        "give a folder that `python -m workers.training.bottleneck` wrote",
+    ):
         config, head, soft_prompt = read_bottleneck(Path(source))
-    except Exception as error:  # whatever a broken file raises deep inside, an operator reads one line
-        reason = " ".join(str(error).split())
-        raise OSError(
-            f"model {name!r} cannot be loaded from {str(source)!r} ({type(error).__name__}: {reason}); give a folder "
-            "that `python -m workers.training.bottleneck` wrote"
-        ) from error
     return assemble(name, config, head, soft_prompt, _language_model(config.language_model, settings), settings)
 
 

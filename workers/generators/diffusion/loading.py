@@ -11,7 +11,7 @@ from diffusers import StableDiffusionPipeline
 from huggingface_hub import hf_hub_download, try_to_load_from_cache
 
 from smoothgen.certificates import ModelIdentity
-from smoothgen.errors import SmoothGenError
+from workers.broken_files import told_in_one_line
 from workers.device import torch_device
 from workers.features.picture_classifier import ClassifierNetwork, PictureClassifier
 from workers.features.sentence_encoder import SentenceEncoder
@@ -44,7 +44,10 @@ def is_pipeline(source: str) -> bool:
 
 def load_diffusion(name: str, source: str | Path, settings: Settings) -> DiffusionModel:
     """A Stable Diffusion pipeline, safetensors only. Raises InvalidParameters for another kind, OSError."""
-    try:
+    with told_in_one_line(
+        f"model {name!r} cannot be loaded from {str(source)!r}",
+        "give the name of a hub model this machine can reach, or a folder in diffusers' layout with safetensors",
+    ):
         index = StableDiffusionPipeline.load_config(str(source))
         require_family(name, index)
         pipeline = StableDiffusionPipeline.from_pretrained(
@@ -58,14 +61,6 @@ def load_diffusion(name: str, source: str | Path, settings: Settings) -> Diffusi
         head = TextHead.load(folder / "text_head") if (folder / "text_head").is_dir() else None
         serving = json.loads((folder / SERVING).read_text(encoding="utf-8")) if (folder / SERVING).is_file() else {}
         judge = ClassifierNetwork.load(folder / "judge") if (folder / "judge").is_dir() else None
-    except SmoothGenError:
-        raise
-    except Exception as error:  # whatever a broken file raises deep inside, an operator reads one line
-        reason = " ".join(str(error).split())
-        raise OSError(
-            f"model {name!r} cannot be loaded from {str(source)!r} ({type(error).__name__}: {reason}); give the name "
-            "of a hub model this machine can reach, or a folder in diffusers' layout with safetensors"
-        ) from error
     require_known_paths(name, pipeline.unet)
     device = torch_device(settings.device)
     pipeline.to(device)

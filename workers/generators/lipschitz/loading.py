@@ -9,7 +9,7 @@ from typing import Final
 from safetensors.torch import load_file
 
 from smoothgen.certificates import ModelIdentity
-from smoothgen.errors import SmoothGenError
+from workers.broken_files import told_in_one_line
 from workers.device import torch_device
 from workers.features.picture_classifier import ClassifierNetwork, PictureClassifier
 from workers.features.sentence_encoder import SentenceEncoder
@@ -27,7 +27,10 @@ WEIGHTS: Final = "network.safetensors"
 def load_lipschitz(name: str, source: str | Path, settings: Settings) -> LipschitzModel:
     """Read a folder and prove its constant. `text_head` and `judge` are paths from the folder. Raises OSError."""
     folder = Path(source)
-    try:
+    with told_in_one_line(
+        f"model {name!r} cannot be loaded from {str(source)!r}",
+        "give a folder that `python -m workers.training.lipschitz` wrote, with the text head and judge it names",
+    ):
         config = json.loads((folder / LIPSCHITZ_CONFIG).read_text(encoding="utf-8"))
         tensors = load_file(folder / WEIGHTS)
         network = network_of({key: tensor.numpy() for key, tensor in tensors.items()}, config["side"])
@@ -35,14 +38,6 @@ def load_lipschitz(name: str, source: str | Path, settings: Settings) -> Lipschi
         judge = ClassifierNetwork.load(folder / config["judge"]) if "judge" in config else None
         if head.width != network.width:
             raise ValueError(f"the text head gives {head.width} numbers and the network takes {network.width}")
-    except SmoothGenError:
-        raise
-    except Exception as error:  # whatever a broken file raises deep inside, an operator reads one line
-        reason = " ".join(str(error).split())
-        raise OSError(
-            f"model {name!r} cannot be loaded from {str(source)!r} ({type(error).__name__}: {reason}); give a folder "
-            f"that `python -m workers.training.lipschitz` wrote, with the text head and judge it names"
-        ) from error
     device = torch_device(settings.device)
     encoder = SentenceEncoder.packaged(device)
     if encoder.name != head.config.encoder:
