@@ -104,7 +104,7 @@ def reworded(meaning: Meaning) -> dict[str, list[Edit]]:
         for part, some in (("both", forms.both), ("colour", forms.colour), ("garment", forms.garment)):
             edits[f"denials {said}: {part}"] = filled(some, [names], "given change")
             if said != "trained on":
-                edits[f"  the same, held-out names: {part}"] = filled(some, new, "given change")
+                edits[f"denials {said}, held-out names: {part}"] = filled(some, new, "given change")
     return edits
 
 
