@@ -51,6 +51,7 @@ bench: install ## speed and memory, as ratios against a baseline of the same run
 	$(BIN)/python -m benchmarks.image_radius
 	$(BIN)/python -m benchmarks.lipschitz
 	$(BIN)/python -m benchmarks.coverage
+	$(BIN)/python -m benchmarks.negations
 	$(BIN)/python -m benchmarks.savings
 	$(BIN)/python -m benchmarks.fleet
 	$(BIN)/python -m benchmarks.scaling

@@ -145,7 +145,7 @@ def pictures(prompts: int, others: int) -> list[Measured]:
             f"median {np.median(radii):.2f}, least {min(radii):.2f}, largest {max(radii):.2f}"
         )
     for which, found in others_said.items():
-        print(f"  {which:<36} {counted(found)}")
+        print(f"  {which:<44} {counted(found)}")
         inside = [p.edit.text for p in found if p.covered != p.edit.same]
         print("".join(f"      {text!r}\n" for text in inside[:6]), end="")
     known = {name.lower() for words in (GARMENT_WORDS, COLOUR_WORDS) for m in words for name in (*m.known, *m.held_out)}
