@@ -98,6 +98,8 @@ def table(rows: list[Row]) -> str:
         for form, name in FORMS.items():
             of_form = [row for row in rows if (row["budget"], row["form"]) == (budget, form)]
             kept = [row for row in of_form if "sigma" in row]
+            if not of_form:
+                continue
             if not kept:
                 lines.append(f"| {budget} | {name} | {len(of_form)} | 0 | | | | | | |")
                 continue
@@ -124,6 +126,8 @@ def draw(rows: list[Row], path: Path) -> None:
         jitter = np.random.default_rng(0).uniform(0.97, 1.03, len(kept))
         places = np.array([row["budget"] for row in kept]) * side * jitter
         total = sum(row["form"] == form for row in rows)
+        if not total:
+            continue
         label = f"{name}: {len(kept)} of {total} jobs served"
         axes.scatter(places, [row["displacement"] for row in kept], s=16, alpha=0.7, color=colour, label=label)
         for budget in BUDGETS:
