@@ -36,9 +36,7 @@ def points(texts: Iterable[str]) -> NDArray[np.float64]:
     prompts = served().generator._prompts
     whole = list(texts)
     parts = [whole[start : start + BATCH] for start in range(0, len(whole), BATCH)]
-    return np.concatenate(
-        [prompts._head.place(prompts._head.probabilities(prompts._encoder.features(part))) for part in parts]
-    )
+    return np.concatenate([prompts._head.points(prompts._encoder.features(part)) for part in parts])
 
 
 def plain(meaning: Meaning) -> list[tuple[str, str]]:

@@ -49,7 +49,7 @@ class RawTokenStates:
     ) -> Sequence[Made | Failure]:
         pooled = (condition.embedding + noise).sum(axis=1)
         sentences = pooled / np.linalg.norm(pooled, axis=1, keepdims=True)
-        placed = self._head.place(self._head.probabilities(sentences)).astype(np.float32)
+        placed = self._head.points(sentences).astype(np.float32)
         x = placed.reshape(-1, *condition.private.embedding.shape)
         inner = dataclasses.replace(condition.private, embedding=x)
         return self._inner.generate(inner, np.zeros(x.shape), draws, parameters)

@@ -28,12 +28,19 @@ class Script:
 # Work that was accepted must also be finished by a full Redis: ending jobs is how it empties. Only SUBMIT is refused.
 _EVEN_WHEN_FULL: Final = "#!lua flags=allow-oom\n"
 
-_LIVE: Final = """
-local function live(job)
-  local status = redis.call('HGET', job, 'status')
+_LIVES: Final = """
+local function lives(status)
   return status == 'queued' or status == 'running'
 end
 """
+_LIVE: Final = (
+    _LIVES
+    + """
+local function live(job)
+  return lives(redis.call('HGET', job, 'status'))
+end
+"""
+)
 
 _ACKNOWLEDGE: Final = """
 local function acknowledge(stream, group, entry)
@@ -113,6 +120,7 @@ return {'new', ARGV[1], ARGV[2]}
 
 READ: Final = Script(
     _EVEN_WHEN_FULL
+    + _LIVES
     + """
 -- KEYS: job, certificate
 -- ARGV: gateway that wants to be told of the end ('' if none)
@@ -120,7 +128,7 @@ local job = redis.call(
   'HMGET', KEYS[1], 'status', 'view', 'model', 'done', 'total', 'output', 'radius', 'w1_bound', 'watchers')
 local status = job[1]
 if not status then return false end
-if status ~= 'queued' and status ~= 'running' then return {status, job[2], redis.call('GET', KEYS[2]) or ''} end
+if not lives(status) then return {status, job[2], redis.call('GET', KEYS[2]) or ''} end
 if ARGV[1] ~= '' then
   local watchers = job[9] or ''
   if not string.find(watchers, ARGV[1], 1, true) then
@@ -134,6 +142,7 @@ return {status, job[3], job[4], job[5], job[6] or '', job[7] or '', job[8] or ''
 
 TAKE: Final = Script(
     _EVEN_WHEN_FULL
+    + _LIVES
     + _ACKNOWLEDGE
     + """
 -- KEYS: streams, in the order they are to be served
@@ -145,7 +154,7 @@ local room, pieces, alone = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[
 local taken, model = {}, nil
 local function take(s, entry, id, first, count, deliveries)
   local job = redis.call('HMGET', ARGV[7] .. id, 'status', 'spec', 'opening')
-  if job[1] ~= 'queued' and job[1] ~= 'running' then  -- ended, or gone: nobody waits for this piece
+  if not lives(job[1]) then  -- ended, or gone: nobody waits for this piece
     acknowledge(KEYS[s], group, entry)
     return
   end
@@ -280,6 +289,7 @@ return 1
 
 FINISH: Final = Script(
     _EVEN_WHEN_FULL
+    + _LIVES
     + _ACKNOWLEDGE
     + """
 -- KEYS: job, certificate, samples, distances, backlog, deadlines, asked
@@ -288,8 +298,9 @@ FINISH: Final = Script(
 --       prefix of reply streams, replies kept, watch ttl, most characters a reply carries,
 --       the request to be kept with the certificate ('' for the job's own spec)
 local job = redis.call('HMGET', KEYS[1], 'watchers', 'fleet', 'spec', 'status', 'owed')
-local first = job[4] == 'queued' or job[4] == 'running'
+local first = lives(job[4])
 if first then
+  -- The job's own account goes with its record: only the model's backlog is settled.
   if tonumber(job[5] or 0) > 0 then redis.call('DECRBY', KEYS[5], job[5]) end
   redis.call('DEL', KEYS[1], KEYS[4])
   redis.call('ZREM', KEYS[6], ARGV[4])

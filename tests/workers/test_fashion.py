@@ -75,7 +75,7 @@ LEAST_RADIUS = 0.125
 def placed():
     """Prompts to points, many at a time: the encoder and the head of the shipped model, and nothing else."""
     encoder, head = SentenceEncoder.packaged(), TextHead.load(SHIPPED / MODEL / "text_head")
-    return lambda texts: head.place(head.probabilities(encoder.features(texts)))
+    return lambda texts: head.points(encoder.features(texts))
 
 
 def inside(placed, edits):

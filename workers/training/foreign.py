@@ -15,6 +15,9 @@ from workers.training.captions import NO_COLOUR, NO_GARMENT, TEMPLATES, UNPLACED
 from workers.training.vocabulary import COLOUR_WORDS, GARMENT_WORDS
 from workers.training.wordnet import foreign_colours, foreign_containers, foreign_garments
 
+_PLURALS = 0.3
+"""Share of singular names that are put into the plural."""
+
 
 @dataclass(frozen=True)
 class ForeignNames:
@@ -65,9 +68,6 @@ def foreign_captions(wordnet: Path, *, count: int, seed: int) -> list[Caption]:
             Caption(phrase(pick(random, NO_GARMENT), colour=brown), UNPLACED, UNPLACED),
         ]
     return captions
-
-
-_PLURALS = 0.3
 
 
 def _parted(names: Sequence[str]) -> ForeignNames:

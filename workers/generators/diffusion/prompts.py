@@ -90,9 +90,7 @@ class HeadPrompts:
         embedding = self._head.place(probabilities).astype(np.float32)
         unconditional = np.zeros_like(embedding)
         if negative is not None and negative.strip():
-            unconditional = self._head.place(self._head.probabilities(self._encoder.features([negative]))).astype(
-                np.float32
-            )
+            unconditional = self._head.points(self._encoder.features([negative])).astype(np.float32)
         notes = tuple(
             self._note(part, names, first=k == 0)
             for k, ((part, names), p) in enumerate(zip(self._head.config.parts.items(), probabilities, strict=True))

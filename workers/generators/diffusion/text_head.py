@@ -72,6 +72,10 @@ class TextHead(nn.Module):
         parts = zip(probabilities, self.sizes, strict=True)
         return np.concatenate([p @ simplex_corners(size) for p, size in parts], axis=-1)
 
+    def points(self, sentences: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Where sentence embeddings lie, shape (n, width)."""
+        return self.place(self.probabilities(sentences))
+
     def save(self, folder: Path) -> None:
         """Write config and weights."""
         folder.mkdir(parents=True, exist_ok=True)
