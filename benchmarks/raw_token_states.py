@@ -47,7 +47,7 @@ class RawTokenStates:
     def generate(
         self, condition: Condition, noise: NDArray[np.float64], draws: Sequence[Draw], parameters: Parameters
     ) -> Sequence[Made | Failure]:
-        pooled = (condition.embedding + noise).sum(axis=1)
+        pooled = condition.mechanism.noisy(condition.embedding, noise).sum(axis=1)
         sentences = pooled / np.linalg.norm(pooled, axis=1, keepdims=True)
         placed = self._head.points(sentences).astype(np.float32)
         x = placed.reshape(-1, *condition.private.embedding.shape)

@@ -78,7 +78,7 @@ def _noisy_batches(model: LanguageModel, spec: JobSpec, batch_size: int) -> list
         for start in range(0, count, batch_size):
             indices = range(start, min(start + batch_size, count))
             noise = condition.mechanism.draw(seed, stream, indices, condition.embedding.shape)
-            batches.append(torch.from_numpy(condition.embedding + noise).float())
+            batches.append(torch.from_numpy(condition.mechanism.noisy(condition.embedding, noise)).float())
     return batches
 
 

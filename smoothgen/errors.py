@@ -10,6 +10,7 @@ SmoothGenError
 │   ├── InvalidDistances      distances that cannot be evidence
 │   ├── InvalidLipschitz      a Lipschitz constant that its factors do not prove
 │   ├── InvalidMetric         bounds or options of an output metric that contradict each other
+│   ├── InvalidSlack          a rounding slack that is no total variation
 │   ├── InvalidSeed           a seed outside its range
 │   ├── InvalidPrompt         a prompt the model cannot take
 │   ├── InvalidParameters     generation parameters the model cannot take
@@ -77,6 +78,10 @@ class InvalidLipschitz(InvalidInput):
 
 class InvalidMetric(InvalidInput):
     """Bounds or options of an output metric that contradict each other."""
+
+
+class InvalidSlack(InvalidInput):
+    """A rounding slack that is no total variation."""
 
 
 class InvalidSeed(InvalidInput):

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import betainccinv
 
-from smoothgen.certificates.bounds import Probabilities, attacked_probability
+from smoothgen.certificates.bounds import Probabilities, upward_shift
 from smoothgen.certificates.rounding import RELATIVE_SLACK, round_up
 from smoothgen.errors import InvalidAlpha, InvalidDistances, UnknownName
 
@@ -46,6 +46,46 @@ class SurvivalBand:
         integrals: NDArray[np.float64] = (shifts * self._lengths).sum(axis=1) * (1 + RELATIVE_SLACK)
         return integrals
 
+    def bound_by_oscillation(self, diameter: float, radius_in_sigmas: NDArray[np.float64]) -> NDArray[np.float64]:
+        """T2′: max over 0 ≤ s ≤ D/2 of ∫₀ˢ W_r(S) dt + ∫ₛ^{D−s} W⁺_r(S) dt, S(t) the levels, for every r, rounded up.
+
+        diameter: D > 0, metric units. r of shape (m,) → (m,). Never above T1 or T2 by more than the rounding
+        (docs/theory/bounds.md). The maximand is concave and piecewise linear in s, so it is read at all its kinks.
+        """
+        starts, ends = self._kinks(diameter)
+        lost_or_gained = self._cumulated(self._probabilities.worst_shifts(radius_in_sigmas))
+        gained = self._cumulated(upward_shift(self.levels[None, :], radius_in_sigmas[:, None]))
+        values = self._read(lost_or_gained, starts) + (self._read(gained, ends) - self._read(gained, starts))
+        # A running sum of K terms is off by at most K units of 2⁻⁵³ of itself, and three of them are read.
+        slack = RELATIVE_SLACK + 4 * len(self.levels) * 2.0**-53
+        largest: NDArray[np.float64] = values.max(axis=1) * (1 + slack)
+        return largest
+
+    def raised(self, slack: float) -> SurvivalBand:
+        """This band with `slack` added to every level, at most 1: of a law that may be so far off in total variation."""
+        return SurvivalBand(self.edges, np.minimum(1.0, self.levels + slack)) if slack else self
+
+    def _kinks(self, diameter: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The s at which T2′'s maximand may turn, and D − s for each: 0, D/2, every edge t and every D − t between."""
+        candidates = np.concatenate((self.edges, diameter - self.edges, [0.0, diameter / 2]))
+        starts = np.unique(np.clip(candidates, 0.0, diameter / 2))
+        return starts, np.maximum(diameter - starts, starts)
+
+    def _cumulated(self, heights: NDArray[np.float64]) -> NDArray[np.float64]:
+        """∫₀^edge of step functions with these heights, (m, K) → (m, K + 1)."""
+        sums = np.zeros((len(heights), len(self.edges)))
+        np.cumsum(heights * self._lengths, axis=1, out=sums[:, 1:])
+        return sums
+
+    def _read(self, cumulated: NDArray[np.float64], at: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The integrals up to `at`, (m, K + 1) → (m, len(at)): linear between edges, constant beyond the last."""
+        step = np.clip(np.searchsorted(self.edges, at, side="right") - 1, 0, len(self.levels) - 1)
+        lengths = self._lengths[step]
+        inside = np.clip(at - self.edges[step], 0.0, lengths)
+        share = np.divide(inside, lengths, out=np.ones_like(lengths), where=lengths > 0)
+        below: NDArray[np.float64] = cumulated[:, step]
+        return below + share * (cumulated[:, step + 1] - below)
+
     @cached_property
     def _probabilities(self) -> Probabilities:
         return Probabilities(self.levels[None, :])
@@ -63,16 +103,12 @@ class SurvivalBand:
         step = int(np.searchsorted(self.edges, distance, side="right")) - 1
         return float(self.levels[max(step, 0)])
 
-    def attacked_quantile(self, gamma: float, radius_in_sigmas: float) -> float:
-        """T3: the smallest t for which this band proves P(R′ > t) ≤ gamma under a shift of r sigmas, rounded up.
+    def quantiles(self, gammas: Sequence[float], attacked: NDArray[np.float64]) -> list[float]:
+        """T3: for every gamma the smallest t for which P(R′ > t) ≤ gamma is proven under an attack, rounded up.
 
-        Always an edge of the band (an order statistic); D_c where no level is small enough.
+        attacked: the most each of `levels` can become under the attack, shape (K,). Every t is an edge of the band (an
+        order statistic), the last edge where no level is small enough.
         """
-        return self.attacked_quantiles((gamma,), radius_in_sigmas)[0]
-
-    def attacked_quantiles(self, gammas: Sequence[float], radius_in_sigmas: float) -> list[float]:
-        """`attacked_quantile` for several gammas."""
-        attacked = attacked_probability(self.levels, radius_in_sigmas)
         bound = float(self.edges[-1])
         proven = [np.flatnonzero(attacked <= gamma) for gamma in gammas]
         return [min(round_up(float(self.edges[p[0]])), bound) if p.size else bound for p in proven]

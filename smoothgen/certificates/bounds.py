@@ -125,8 +125,23 @@ def _two_tailed(
     return best
 
 
+def upward_shift(probability: ArrayLike, radius_in_sigmas: ArrayLike) -> NDArray[np.float64]:
+    """W⁺_r(p) = max { Φ(Φ⁻¹(q) + r) − q : q ≤ p }: the most an event of probability ≤ p can gain, rounded up (T2′).
+
+    Both arguments broadcast; probabilities lie in [0, 1], r ≥ 0. Increasing in p and r, at most W_r(p), and constant,
+    the total variation, from p = Φ(−r/2) on.
+    """
+    p, r = np.broadcast_arrays(
+        np.asarray(probability, dtype=np.float64), np.asarray(radius_in_sigmas, dtype=np.float64)
+    )
+    with np.errstate(divide="ignore"):
+        quantile = np.minimum(ndtri(p), -r / 2)
+    gain = (ndtr(quantile + r) - ndtr(quantile)) * (1 + RELATIVE_SLACK) + _ABSOLUTE_SLACK
+    return np.where((p <= 0) | (r <= 0), 0.0, np.minimum(gain, _total_variation(r)))
+
+
 def universal_w1_bound(diameter: float, radius_in_sigmas: float) -> float:
-    """T1: W₁(P, Q) ≤ D·(2Φ(r/2) − 1) for any generator whatsoever. Units of the output metric."""
+    """T1: W₁(P, Q) ≤ D·(2Φ(r/2) − 1) for any generator that receives ideal noise. Units of the output metric."""
     return diameter * total_variation(radius_in_sigmas)
 
 

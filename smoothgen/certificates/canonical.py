@@ -6,9 +6,7 @@ back to the same double), so that a reader who writes 1.0 as 1, as JavaScript do
 
 from __future__ import annotations
 
-import dataclasses
 import json
-import operator
 from collections.abc import Mapping
 from json.encoder import encode_basestring_ascii
 from typing import Any, Final
@@ -45,19 +43,6 @@ def canonical_object(values: Mapping[str, Any], written: Mapping[str, str]) -> s
     texts."""
     parts = [f'"{name}":{written.get(name) or canonical(values[name])}' for name in sorted(values)]
     return "{" + ",".join(parts) + "}"
-
-
-class Fields:
-    """The fields of a dataclass of JSON data, looked up once for all its instances."""
-
-    def __init__(self, kind: type[Any]) -> None:
-        names = sorted(field.name for field in dataclasses.fields(kind))
-        self._values = operator.attrgetter(*names)
-        self._form = "{" + ",".join(f'"{name}":%s' for name in names) + "}"
-
-    def canonical(self, instance: Any) -> str:
-        """`canonical` of an instance as an object of its fields, two or more."""
-        return self._form % tuple(map(canonical, self._values(instance)))
 
 
 def _whole_numbers(value: Any) -> Any:

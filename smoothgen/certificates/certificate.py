@@ -8,24 +8,19 @@ from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from smoothgen.certificates.bands import SurvivalBand, band_by_name
-from smoothgen.certificates.bounds import attacked_probability, universal_w1_bound, universal_w1_bounds
+from smoothgen.certificates.bounds import universal_w1_bound
 from smoothgen.certificates.canonical import canonical
 from smoothgen.certificates.evidence import Evidence
 from smoothgen.certificates.lipschitz import Lipschitz
 from smoothgen.certificates.looks import LookPlan
 from smoothgen.certificates.provenance import Provenance
 from smoothgen.certificates.rounding import RELATIVE_SLACK, complement, round_up
+from smoothgen.certificates.shift_bounds import SPREAD_V2, ShiftBounds, method_by_name
 from smoothgen.certificates.sigma_selection import SigmaSelection, remaining_alpha
 from smoothgen.errors import InvalidAlpha
 from smoothgen.mechanisms import Mechanism
-
-METHOD: Final = "spread/v1"
-"""min(T1, T2) over the named band, and T4 where the certificate holds a proven Lipschitz constant. Another meaning gets
-another name."""
-
 
 @dataclass(frozen=True)
 class Deviation:
@@ -74,9 +69,10 @@ class Certificate:
 
     With probability at least `confidence` over the server's noise, for EVERY epsilon at once: no attack on the
     embedding of l2 norm ≤ epsilon moves the output distribution by more than `w1_bound(epsilon)` in Wasserstein-1.
-    (T1 and T2 of docs/theory; `deviation` and `stays` are T3, under the same confidence.)
+    (T1 and T2′ of docs/theory; `deviation` and `stays` are T3, under the same confidence.)
 
-    alpha: the total. looks: where the job could have stopped earlier, or went on after an earlier look; the claims are
+    method: the name of how the bounds follow from the distances. rounding_slack: total variation between the noise as
+    it was computed and ideal noise, in every bound; 0 takes the noise to be ideal. alpha: the total. looks: where the job could have stopped earlier, or went on after an earlier look; the claims are
     then made with the share of the look that was taken, and the confidence covers all looks together.
     sigma_selection: where σ was chosen for this prompt: it spends its own share of alpha, and says nothing beyond its
     radius. lipschitz: where the generator is proven to be Lipschitz (T4).
@@ -89,13 +85,14 @@ class Certificate:
     epsilon: float | None
     claims: Claims
     band: str
-    method: str = METHOD
+    method: str = SPREAD_V2.name
     provenance: Provenance = field(default_factory=Provenance)
     id: str | None = None
     requested_at: str | None = None
     looks: LookPlan | None = None
     sigma_selection: SigmaSelection | None = None
     lipschitz: Lipschitz | None = None
+    rounding_slack: float = 0.0
 
     @property
     def radius(self) -> float:
@@ -132,77 +129,55 @@ class Certificate:
         return self.claims.curve
 
     @cached_property
-    def survival(self) -> SurvivalBand:
-        """Upper bounds on P(R > t), simultaneous over t with probability ≥ 1 − alpha."""
-        return band_by_name(self.band).build(self.evidence.ordered, self.evidence.bound, self.look_alpha)
-
-    def w1_bound(self, epsilon: float) -> float:
-        """Upper bound on W₁ under any attack of norm ≤ epsilon: min(T1, T2, T4), rounded up, metric units.
-
-        The diameter beyond `reach`. Raises InvalidEpsilon unless epsilon ≥ 0 and finite.
-        """
-        bounds = w1_bounds(
-            self.evidence.diameter,
-            self.survival,
-            self.mechanism,
-            np.array([epsilon]),
+    def bounds(self) -> ShiftBounds:
+        """How bounds follow from the band: diameter, mechanism, method, rounding slack, reach and Lipschitz constant."""
+        return ShiftBounds(
+            diameter=self.evidence.diameter,
+            mechanism=self.mechanism,
+            method=method_by_name(self.method),
+            rounding_slack=self.rounding_slack,
             reach=self.reach,
             lipschitz=self.lipschitz,
         )
-        return round_up(float(bounds[0]))
+
+    @cached_property
+    def survival(self) -> SurvivalBand:
+        """Upper bounds on P(R > t) under ideal noise, simultaneous over t with probability ≥ 1 − alpha."""
+        worst = self.bounds.worst_distance(self.evidence)
+        return self.bounds.survival(band_by_name(self.band), self.evidence.ordered(worst), worst, self.look_alpha)
+
+    def w1_bound(self, epsilon: float) -> float:
+        """Upper bound on W₁ under any attack of norm ≤ epsilon, rounded up, metric units.
+
+        The diameter beyond `reach`. Raises InvalidEpsilon unless epsilon ≥ 0 and finite.
+        """
+        return round_up(float(self.bounds.w1(self.survival, np.array([epsilon]))[0]))
 
     def deviation(self, epsilon: float, gamma: float) -> float:
         """T3: the distance t such that under any attack of norm ≤ epsilon, P(‖f(Y′) − c‖ > t) ≤ gamma.
 
-        Order statistics, never interpolated. Returns D_c where nothing smaller is proven. Raises InvalidAlpha
-        unless 0 < gamma < 1, InvalidEpsilon for a negative or infinite epsilon.
+        Order statistics, never interpolated. Returns the worst distance, max(D_c, D), where nothing smaller is proven.
+        Raises InvalidAlpha unless 0 < gamma < 1, InvalidEpsilon for a negative or infinite epsilon.
         """
         if not 0 < gamma < 1:
             raise InvalidAlpha(f"gamma must lie strictly between 0 and 1, got {gamma!r}", field="gamma")
-        return self.survival.attacked_quantile(gamma, shift_in_sigmas(self.mechanism, epsilon, self.reach))
+        return self.survival.quantiles((gamma,), self.bounds.attacked(self.survival.levels, epsilon))[0]
 
     def exceedance(self, epsilon: float, distance: float) -> float:
         """T3: upper bound on P(‖f(Y′) − c‖ > distance) under any attack of norm ≤ epsilon. Rounded up."""
-        r = shift_in_sigmas(self.mechanism, epsilon, self.reach)
         survival = self.survival.survival_upper_bound(distance)
-        return min(1.0, round_up(float(attacked_probability(survival, r))))
+        return min(1.0, round_up(float(self.bounds.attacked(survival, epsilon))))
 
     def spread_w1_bound(self, epsilon: float) -> float:
-        """T2 alone: the bound from the spread of the samples at this σ, rounded up."""
+        """T2, or T2′ where the method uses it, alone and for ideal noise: the bound from the spread of the samples at
+        this σ, rounded up."""
         r = np.array([self.mechanism.radius_in_sigmas(epsilon)])
-        return round_up(float(self.survival.integral_of_worst_shift(r)[0]) * (1 + RELATIVE_SLACK))
+        return round_up(float(self.bounds.spread(self.survival, r)[0]) * (1 + RELATIVE_SLACK))
 
     def universal_w1_bound(self, epsilon: float) -> float:
-        """T1 alone: the bound that needs no samples, at this σ, rounded up."""
-        return round_up(universal_w1_bound(self.evidence.diameter, self.mechanism.radius_in_sigmas(epsilon)))
-
-
-def w1_bounds(
-    diameter: float,
-    survival: SurvivalBand,
-    mechanism: Mechanism,
-    epsilons: NDArray[np.float64],
-    *,
-    reach: float = math.inf,
-    lipschitz: Lipschitz | None = None,
-) -> NDArray[np.float64]:
-    """min(T1, T2, T4) at every epsilon, shape (m,) → (m,), past the error of its own arithmetic but in full digits.
-
-    Beyond `reach` an attack may be served at another σ, and no two laws are further apart than the diameter.
-    """
-    r = np.array([mechanism.radius_in_sigmas(e) for e in epsilons.tolist()])
-    smaller = np.minimum(universal_w1_bounds(diameter, r), survival.integral_of_worst_shift(r))
-    # No two laws are further apart than the diameter, whatever the rounding adds.
-    bounds: NDArray[np.float64] = np.minimum(smaller * (1 + RELATIVE_SLACK), diameter)
-    if lipschitz is not None:
-        bounds = np.minimum(bounds, lipschitz.bounds(epsilons))
-    return bounds if reach == math.inf else np.where(epsilons > reach, diameter, bounds)
-
-
-def shift_in_sigmas(mechanism: Mechanism, epsilon: float, reach: float) -> float:
-    """r for T3: infinite beyond `reach`, where every event may have any probability. Raises InvalidEpsilon."""
-    r = mechanism.radius_in_sigmas(epsilon)
-    return math.inf if epsilon > reach else r
+        """T1 alone: the bound that needs no samples, at this σ, the rounding slack included, rounded up."""
+        universal = universal_w1_bound(self.evidence.diameter, self.mechanism.radius_in_sigmas(epsilon))
+        return round_up((universal + 2 * self.rounding_slack * self.evidence.diameter) * (1 + RELATIVE_SLACK))
 
 
 def output_deviation(diameter: float, to_centre: float, output_to_centre: float) -> float:

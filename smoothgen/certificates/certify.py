@@ -1,4 +1,4 @@
-"""From distances to a certificate or an abstention: one function, and its door."""
+"""Certifies distances, after checking that everything they are certified with is in range."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from smoothgen.certificates.evidence import Evidence
 from smoothgen.certificates.lipschitz import Lipschitz, require_l2, require_proven_in
 from smoothgen.certificates.looks import LookPlan
 from smoothgen.certificates.provenance import Provenance
+from smoothgen.certificates.shift_bounds import ShiftBounds
 from smoothgen.certificates.sigma_selection import SigmaSelection, remaining_alpha, require_sound_selection
 from smoothgen.errors import InvalidDistances, InvalidEpsilon, InvalidTolerance
 from smoothgen.mechanisms import Mechanism
@@ -33,15 +34,17 @@ def certify(
     plan: LookPlan | None = None,
     sigma_selection: SigmaSelection | None = None,
     lipschitz: Lipschitz | None = None,
+    rounding_slack: float = 0.0,
 ) -> Certificate | Abstention:
-    """Certify a smoothed generator from the distances of independent outputs to a fixed centre (T1, T2, T3, T4).
+    """Certify a smoothed generator from the distances of independent outputs to a fixed centre (T1, T2′, T3, T4).
 
     With probability ≥ 1 − alpha over the samples, everything the certificate states holds, for every epsilon at once.
 
     Args:
         distances: shape (n,), distances of the certification outputs to a centre chosen without them, in metric
-            units. NaN or +inf is a failed sample and counts as `bound`.
-        bound: D_c, at least every possible distance to the centre.
+            units. NaN or +inf is a failed sample. A failure lies at `diameter` from every output, and so at
+            max(`bound`, `diameter`) at most from the centre.
+        bound: D_c, at least every possible distance of a whole output to the centre.
         diameter: D, at least every possible distance between two outputs.
         mechanism: the noise the outputs were drawn with, e.g. `Gaussian(sigma=0.5)`.
         alpha: failure probability, 1 − confidence.
@@ -57,6 +60,9 @@ def certify(
             spends its own part of alpha, the looks share the rest (`remaining_alpha`), and beyond its radius nothing is
             claimed. Without it σ must be one that does not depend on the prompt.
         lipschitz: the generator's PROVEN constant for l2 attacks (T4).
+        rounding_slack: total variation between the noise as it was computed and ideal noise, in [0, 1). For samples of
+            x + noise as `mechanism.noisy` gives it: mechanism.rounding_slack(numbers of x). 0, the default, takes the
+            noise to be ideal; the certificate says which.
 
     Returns:
         A Certificate, or an Abstention when the asked epsilon is out of reach or every sample failed.
@@ -65,7 +71,7 @@ def certify(
         InvalidDistances (also for a number of distances that is no look of the plan), InvalidMetric (also for a
         Lipschitz constant in another norm than the mechanism's, or another metric than the provenance's), InvalidAlpha
         (also for looks and a selection that spend more than alpha), InvalidTolerance, InvalidEpsilon, InvalidSigma (for
-        a selection of another σ, or one that its own draws do not prove), UnknownName.
+        a selection of another σ, or one that its own draws do not prove), InvalidSlack, UnknownName.
     """
     evidence = Evidence.from_measurements(distances, bound=bound, diameter=diameter)
     # Plain floats: a numpy scalar or an int prints differently, and the certificate is read back as floats.
@@ -77,16 +83,21 @@ def certify(
     look_alpha = look_share(plan, evidence.samples, looks_alpha)
     if evidence.failed == evidence.samples:
         return Abstention(Reason.TOO_FEW_SAMPLES, f"all {evidence.samples} samples failed")
+    bounds = ShiftBounds(
+        diameter=evidence.diameter,
+        mechanism=mechanism,
+        rounding_slack=float(rounding_slack),
+        reach=math.inf if sigma_selection is None else sigma_selection.radius,
+        lipschitz=lipschitz,
+    )
     claims = derive_claims(
         evidence,
-        mechanism,
+        bounds,
         alpha=look_alpha,
         tolerance=tolerance,
         epsilon=epsilon,
         band=band,
         provenance=provenance,
-        reach=math.inf if sigma_selection is None else sigma_selection.radius,
-        lipschitz=lipschitz,
     )
     return conclude(
         Certificate(
@@ -101,6 +112,7 @@ def certify(
             looks=None if plan is None or plan == LookPlan.single(evidence.samples, looks_alpha) else plan,
             sigma_selection=sigma_selection,
             lipschitz=lipschitz,
+            rounding_slack=bounds.rounding_slack,
         )
     )
 

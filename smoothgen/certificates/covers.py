@@ -19,7 +19,7 @@ from scipy.optimize import brentq
 from scipy.special import ndtr, ndtri
 
 from smoothgen.certificates.bands import require_alpha
-from smoothgen.certificates.bounds import total_variation
+from smoothgen.certificates.bounds import total_variation, worst_event_shift
 from smoothgen.certificates.certificate import Certificate
 from smoothgen.certificates.evidence import Evidence
 from smoothgen.certificates.rounding import RELATIVE_SLACK, round_up
@@ -93,7 +93,14 @@ def _cover(
         bound = 0.0
     elif own is not None:
         sizes = (evidence.samples,) if certificate.looks is None else certificate.looks.sizes
-        bound = prompt_bound(evidence, *own, alpha=alpha, sizes=sizes)
+        bound = prompt_bound(
+            evidence,
+            *own,
+            alpha=alpha,
+            sizes=sizes,
+            worst=certificate.bounds.worst_distance(evidence),
+            rounding_slack=certificate.rounding_slack,
+        )
     beyond = distance > certificate.reach
     return Cover(
         distance=distance,
@@ -141,17 +148,27 @@ def _seed_of(certificate: Certificate) -> Seed | None:
 
 
 def prompt_bound(
-    evidence: Evidence, along: NDArray[np.float64], radius_in_sigmas: float, *, alpha: float, sizes: Sequence[int]
+    evidence: Evidence,
+    along: NDArray[np.float64],
+    radius_in_sigmas: float,
+    *,
+    alpha: float,
+    sizes: Sequence[int],
+    worst: float,
+    rounding_slack: float = 0.0,
 ) -> float:
     """Upper bound on W₁ to the one prompt at the shift δ, rounded up. P(it is too low) ≤ alpha over the noise.
 
     Args:
-        evidence: the distances R, in sample order; failed samples count as D_c.
+        evidence: the distances R, in sample order; failed samples count as `worst`.
         along: u of the first m samples, shape (m,), with m ≤ evidence.samples. Each u must be a standard normal known
             for its own sample, and δ chosen without looking at any of them, or at the distances.
         radius_in_sigmas: r = ‖δ‖/σ, > 0.
         sizes: the numbers of samples that might have been taken, fixed before the first. They tune the bets; that the
             number taken was chosen by looking costs nothing (Ville's inequality).
+        worst: the furthest that an output, or a failure, may lie from the centre.
+        rounding_slack: as in `certify`. E[R·|ρ − 1|] under the noise as computed and under ideal noise differ by what an
+            event of that probability can weigh, worst·W_r(slack), and the two prompts' laws by 2·slack·D.
 
     Raises InvalidAlpha, InvalidEpsilon, InvalidDistances.
     """
@@ -161,9 +178,9 @@ def prompt_bound(
         raise InvalidEpsilon(f"radius_in_sigmas must be a positive finite number, got {r!r}")
     if not 0 < len(along) <= evidence.samples:
         raise InvalidDistances(f"{len(along)} projections for {evidence.samples} distances; give 1 to that many")
-    worst = evidence.bound
     weight = 2 * total_variation(r)  # E|ρ − 1|, rounded up
-    distances = np.minimum(evidence.distances[: len(along)].astype(np.float64), worst)
+    drawn = evidence.distances[: len(along)].astype(np.float64)
+    distances = np.where(np.isinf(drawn), worst, np.minimum(drawn, evidence.bound))
     with np.errstate(under="ignore"):
         weights = np.abs(np.expm1(r * along - r * r / 2))
     bets = [_Bets.placed(distances, weights, r, worst, alpha, size) for size in sorted(set(sizes))[::-2]]
@@ -173,7 +190,8 @@ def prompt_bound(
         for _ in range(_BISECTIONS):
             middle = (low + high) / 2
             low, high = (low, middle) if _capital(bets, middle) >= enough else (middle, high)
-    bound = high * (1 + _RESULT_SLACK) + _ABSOLUTE_SLACK * worst
+    carried = worst * float(worst_event_shift(rounding_slack, r)) + 2 * rounding_slack * evidence.diameter
+    bound = high * (1 + _RESULT_SLACK) + _ABSOLUTE_SLACK * worst + carried
     return min(round_up(bound), evidence.diameter)
 
 

@@ -1,4 +1,4 @@
-"""Certificates as JSON: schema "smoothgen/certificate/v1", its digest, and reading it back."""
+"""Certificates as JSON: schema "smoothgen/certificate/v2", its digest, and reading it and v1 back."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from smoothgen.certificates.evidence import Evidence
 from smoothgen.certificates.lipschitz import Lipschitz
 from smoothgen.certificates.looks import LookPlan
 from smoothgen.certificates.provenance import Provenance
+from smoothgen.certificates.shift_bounds import METHODS, SPREAD_V1, method_by_name
 from smoothgen.certificates.sigma_selection import SigmaSelection
 from smoothgen.certificates.statement import statement
 from smoothgen.errors import InvalidCertificate, InvalidInput
@@ -26,20 +27,26 @@ from smoothgen.mechanisms import mechanism_from_dict
 Section = TypeVar("Section")
 _DEEPEST: Final = 32
 _LARGEST_INTEGER: Final = 2**63
-SCHEMA: Final = "smoothgen/certificate/v1"
 _CLAIMS: Final = {"radius", "w1_bound", "curve", "deviation", "stays", "statement"}
 _ASKED: Final = {"tolerance", "epsilon", "confidence", "alpha", "alpha_split", "method", "band"}
 _RESTS_ON: Final = {"mechanism", "bound", "diameter", "samples", "failed", "evidence"}
 _REQUIRED: Final = {"schema", "digest"} | _CLAIMS | _ASKED | _RESTS_ON
 _SECTIONS: Final = {"request", "model", "metric", "sampling", "output", "threat"}
 _OPTIONAL: Final = {"id", "requested_at", "looks", "sigma_selection", "lipschitz"} | _SECTIONS
+_SINCE_V2: Final = {
+    "rounding_slack": None,
+    "request": {"template"},
+    "sampling": {"precision", "batch_size", "batch_sensitivity"},
+    "sigma_selection": {"rounding_slack"},
+}
+"""What v1 does not know: a field, or fields of a section."""
 
 
 def to_document(certificate: Certificate) -> dict[str, Any]:
     """The certificate as JSON-ready data, `digest` included."""
     evidence, claims = certificate.evidence, certificate.claims
     document: dict[str, Any] = {
-        "schema": SCHEMA,
+        "schema": method_by_name(certificate.method).schema,
         "id": certificate.id,
         "requested_at": certificate.requested_at,
         "statement": statement(certificate),
@@ -59,12 +66,13 @@ def to_document(certificate: Certificate) -> dict[str, Any]:
         "diameter": evidence.diameter,
         "samples": evidence.samples,
         "failed": evidence.failed,
+        "rounding_slack": None if certificate.method == SPREAD_V1.name else certificate.rounding_slack,
         "mechanism": certificate.mechanism.to_dict(),
         **claims.lists(),
         **certificate.provenance.to_dict(),
         "evidence": evidence.to_dict(),
     }
-    document = {k: v for k, v in document.items() if v is not None or k not in _OPTIONAL}
+    document = {k: v for k, v in document.items() if v is not None or k not in _OPTIONAL | {"rounding_slack"}}
     written = {**claims.canonical, **certificate.provenance.canonical(), "evidence": evidence.canonical}
     document["digest"] = _sha256(canonical_object(document, written))
     return document
@@ -95,9 +103,14 @@ def from_document(document: Any) -> Certificate:
     if not isinstance(document, Mapping):
         raise InvalidCertificate(f"a certificate is a JSON object, got {type(document).__name__}")
     _require_plain(document)
-    if document.get("schema") != SCHEMA:
-        raise InvalidCertificate(f"schema must be {SCHEMA!r}, got {document.get('schema')!r:.80}", field="schema")
-    missing, foreign = _REQUIRED - set(document), set(document) - _REQUIRED - _OPTIONAL
+    schema, schemas = document.get("schema"), [m.schema for m in METHODS.values()]
+    if schema not in schemas:
+        raise InvalidCertificate(f"schema must be one of {schemas}, got {schema!r:.80}", field="schema")
+    first = schema == SPREAD_V1.schema
+    if first:
+        _require_v1(document)
+    required = _REQUIRED if first else _REQUIRED | {"rounding_slack"}
+    missing, foreign = required - set(document), set(document) - required - _OPTIONAL
     if missing or foreign:
         raise InvalidCertificate(f"fields missing: {sorted(missing)}; unknown fields: {sorted(foreign)}")
     number = _reader(document, _number)
@@ -140,6 +153,7 @@ def from_document(document: Any) -> Certificate:
         looks=_looks(document["looks"]) if "looks" in document else None,
         sigma_selection=_optional(SigmaSelection.from_dict, document, "sigma_selection"),
         lipschitz=_optional(Lipschitz.from_dict, document, "lipschitz"),
+        rounding_slack=0.0 if first else number("rounding_slack"),
     )
 
 
@@ -173,6 +187,15 @@ def load_certificate(source: str | Path) -> Certificate:
 def save_certificate(certificate: Certificate, path: str | Path) -> None:
     """Write a certificate as indented JSON."""
     Path(path).write_text(json.dumps(to_document(certificate), indent=2) + "\n", encoding="utf-8")
+
+
+def _require_v1(document: Mapping[str, Any]) -> None:
+    """Raises InvalidCertificate for a v1 document that states what only v2 knows."""
+    for section, fields in _SINCE_V2.items():
+        inside = document.get(section)
+        later = {section} if fields is None else fields & set(inside) if isinstance(inside, Mapping) else set()
+        if section in document and later:
+            raise InvalidCertificate(f"{section} states {sorted(later)}, which certificate/v1 does not know")
 
 
 def _require_plain(document: Mapping[str, Any]) -> None:

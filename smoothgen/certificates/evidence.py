@@ -28,8 +28,8 @@ class Evidence:
     """Distances R₁ … R_n of the certification outputs to a centre chosen without them, in sample order.
 
     distances: float32, shape (n,), each rounded UP from the measured double; +inf marks a sample that failed or
-    measured NaN, and counts as `bound`.
-    bound: D_c, at least every possible distance to the centre. diameter: D, at least every possible distance
+    measured NaN, and counts as the worst distance there is (`ShiftBounds.worst_distance`).
+    bound: D_c, at least every possible distance of a whole output to the centre. diameter: D, at least every possible distance
     between two outputs. Both in the output metric's units.
     """
 
@@ -105,10 +105,10 @@ class Evidence:
         """How many samples failed or measured NaN."""
         return int(np.count_nonzero(np.isinf(self.distances)))
 
-    @cached_property
-    def ordered(self) -> NDArray[np.float64]:
-        """The distances in increasing order, failed samples at `bound`, shape (n,)."""
-        return np.minimum(np.sort(self.distances).astype(np.float64), self.bound)
+    def ordered(self, worst: float) -> NDArray[np.float64]:
+        """The distances in increasing order, failed samples at `worst`, shape (n,). worst ≥ `bound`, metric units."""
+        increasing = np.sort(self.distances).astype(np.float64)
+        return np.where(np.isinf(increasing), worst, np.minimum(increasing, self.bound))
 
     @cached_property
     def _packed(self) -> bytes:

@@ -6,6 +6,7 @@ the counts are differently distributed: Clopper & Pearson (1934) for Poisson-bin
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,6 +20,7 @@ from scipy.special import betainccinv
 from smoothgen.certificates.bands import SurvivalBand, require_alpha
 from smoothgen.certificates.fleet_grid import GRID, THRESHOLDS, fleet_thresholds, require_diameter
 from smoothgen.certificates.radius import BoundCurve, safe_radius
+from smoothgen.certificates.shift_bounds import Method, ShiftBounds
 from smoothgen.certificates.rounding import RELATIVE_SLACK, complement, round_down
 from smoothgen.errors import InvalidCertificate, InvalidInput, InvalidTolerance
 from smoothgen.mechanisms import Mechanism, mechanism_from_dict
@@ -31,6 +33,8 @@ CURVE_POINTS: Final = 33
 SCHEMA: Final = "smoothgen/fleet/v1"
 METHOD: Final = "fleet/v1"
 """min(T1, T5) over the named grid. Another meaning gets another name."""
+FLEET_V1: Final = Method(METHOD, SCHEMA, oscillation=False, failures_at_diameter=True, furthest=math.inf)
+"""T2, not T2′: the largest over s is no concave function of the survival, so it cannot be averaged over requests."""
 _LEVEL_SLACK: Final = 1e-9  # relative; far above the error of the inverse incomplete beta function
 
 
@@ -234,7 +238,7 @@ class FleetCertificate:
     @cached_property
     def _bound(self) -> BoundCurve:
         """ε ↦ min(T1, T5, D): T5 is T2's integral over the pooled survival."""
-        return BoundCurve(self.survival, self.diameter, self.mechanism)
+        return BoundCurve(self.survival, ShiftBounds(self.diameter, self.mechanism, FLEET_V1))
 
 
 def look_size(look: int | None) -> int:

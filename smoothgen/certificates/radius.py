@@ -10,49 +10,29 @@ import numpy as np
 
 from smoothgen.certificates.bands import SurvivalBand
 from smoothgen.certificates.bounds import total_variation_radius
-from smoothgen.certificates.certificate import w1_bounds
-from smoothgen.certificates.lipschitz import Lipschitz
 from smoothgen.certificates.rounding import round_down, round_up
-from smoothgen.mechanisms import Mechanism
+from smoothgen.certificates.shift_bounds import ShiftBounds
+from smoothgen.mechanisms.scale import LARGEST_SHIFT_IN_SIGMAS
 
-LARGEST_RADIUS_IN_SIGMAS: Final = 64.0
+LARGEST_RADIUS_IN_SIGMAS: Final = LARGEST_SHIFT_IN_SIGMAS / 2
 """Where the radius search ends: TV is 1 to the last bit from 17σ on, so a bound still below the tolerance here stays
 below it for ever, and the radius is stated as 64σ."""
 _DOUBLINGS_AT_ONCE: Final = 2
 
 
 class BoundCurve:
-    """ε ↦ min(T1, T2, T4) for one band, diameter and mechanism. Values are computed many at a time and remembered: a
-    call for one epsilon costs nearly as much as one for ten.
+    """ε ↦ the W₁ bound of one band by one method. Values are computed many at a time and remembered: a call for one
+    epsilon costs nearly as much as one for ten."""
 
-    reach: beyond it the bound is the diameter (a σ selected per prompt). lipschitz: the constant of T4, if proven.
-    """
-
-    def __init__(
-        self,
-        survival: SurvivalBand,
-        diameter: float,
-        mechanism: Mechanism,
-        *,
-        reach: float = math.inf,
-        lipschitz: Lipschitz | None = None,
-    ) -> None:
-        self.survival, self.diameter, self.mechanism = survival, diameter, mechanism
-        self.reach, self.lipschitz = reach, lipschitz
+    def __init__(self, survival: SurvivalBand, bounds: ShiftBounds) -> None:
+        self.survival, self.bounds = survival, bounds
         self._known: dict[float, float] = {}
 
     def at(self, epsilons: Sequence[float]) -> list[float]:
         """The bound at every epsilon, past the error of its own arithmetic but in full digits."""
         unknown = [e for e in dict.fromkeys(epsilons) if e not in self._known]
         if unknown:
-            values = w1_bounds(
-                self.diameter,
-                self.survival,
-                self.mechanism,
-                np.array(unknown),
-                reach=self.reach,
-                lipschitz=self.lipschitz,
-            )
+            values = self.bounds.w1(self.survival, np.array(unknown))
             self._known.update(zip(unknown, values.tolist(), strict=True))
         return [self._known[e] for e in epsilons]
 
@@ -68,8 +48,8 @@ def certified_radius(curve: BoundCurve, tolerance: float, *, sampled: bool) -> f
     which is for the bounds that the noise gives.
     """
     radius = safe_radius(curve, tolerance) if sampled else universal_radius(curve, tolerance)
-    if curve.lipschitz is not None:
-        radius = max(radius, min(curve.lipschitz.radius(tolerance), curve.reach))
+    if curve.bounds.lipschitz is not None:
+        radius = max(radius, min(curve.bounds.lipschitz.radius(tolerance), curve.bounds.reach))
     return radius
 
 
@@ -81,9 +61,10 @@ def safe_radius(curve: BoundCurve, tolerance: float) -> float:
     def proven(epsilon: float) -> bool:
         return curve.printed([round_down(epsilon)])[0] <= tolerance
 
-    high = min(curve.mechanism.epsilon(LARGEST_RADIUS_IN_SIGMAS), curve.reach)
+    high = min(curve.bounds.mechanism.epsilon(LARGEST_RADIUS_IN_SIGMAS), curve.bounds.reach)
     # T1 alone gives the lower end of the bracket; a bound that has levelled off may print one unit above it.
-    low = min(high, curve.mechanism.epsilon(total_variation_radius(tolerance / curve.diameter) * (1 - 1e-7)))
+    ideal = curve.bounds.ideal_share(tolerance) / curve.bounds.diameter
+    low = min(high, curve.bounds.mechanism.epsilon(total_variation_radius(ideal) * (1 - 1e-7)))
     # What the search below asks for first, at once.
     ends = [low * 2**k for k in range(_DOUBLINGS_AT_ONCE + 1)]
     curve.at([*ends, *map(round_down, [*ends, high])])
@@ -119,12 +100,12 @@ def safe_radius(curve: BoundCurve, tolerance: float) -> float:
 
 
 def universal_radius(curve: BoundCurve, tolerance: float) -> float:
-    """The same where T1 is the whole bound: solved in closed form, then checked against the bound that is printed."""
+    """The radius where T1 is the whole bound: solved in closed form, then checked against the bound that is printed."""
     # The tolerance as it can be printed, less what the bound's own slack and its last roundings may add.
-    within = round_down(tolerance) * (1 - 1e-12)
-    epsilon = curve.mechanism.epsilon(total_variation_radius(within / curve.diameter))
+    within = curve.bounds.ideal_share(round_down(tolerance)) * (1 - 1e-12)
+    epsilon = curve.bounds.mechanism.epsilon(total_variation_radius(within / curve.bounds.diameter))
     for step in (0.0, 1e-12, 1e-9, 1e-6, 1e-3):
-        candidate = min(round_down(epsilon * (1 - step)), curve.reach)
+        candidate = min(round_down(epsilon * (1 - step)), curve.bounds.reach)
         if curve.printed([candidate])[0] <= tolerance:
             return candidate
     return 0.0  # a tolerance below the smallest bound a double can hold

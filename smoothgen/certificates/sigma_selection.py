@@ -21,6 +21,7 @@ from scipy.special import ndtri
 from smoothgen.certificates.abstention import Abstention, Reason
 from smoothgen.certificates.bands import clopper_pearson_upper, require_alpha
 from smoothgen.certificates.rounding import RELATIVE_SLACK, round_down
+from smoothgen.certificates.shift_bounds import require_slack
 from smoothgen.errors import InvalidAlpha, InvalidBudget, InvalidCertificate, InvalidSigma
 from smoothgen.mechanisms import Gaussian, Mechanism
 
@@ -80,6 +81,7 @@ class SigmaSelection:
     s(x + δ + η′), η′ ~ N(0, selection_sigma²·I), lies in `cell`. So an attacked request that selects its own level in
     the same way is served at `sigma`, or not at all, except with probability ≤ ITS alpha over ITS draws.
 
+    rounding_slack: total variation between the noise η′ as it was computed and ideal noise, 0 for ideal noise.
     budget: output displacement in metric units. sensitivities: s of the m draws in draw order, metric units per unit of
     x; inf for a draw that failed. cell: k where budget/σ_{k+1} < median ≤ budget/σ_k, open to 0 for the last.
 
@@ -93,8 +95,10 @@ class SigmaSelection:
     sensitivities: tuple[float, ...]
     alpha: float
     cell: int
+    rounding_slack: float = 0.0
 
     def __post_init__(self) -> None:
+        require_slack(self.rounding_slack)
         _require_inputs(self.sensitivities, self.budget, self.selection_sigma, self.alpha)
         whole = isinstance(self.cell, int) and not isinstance(self.cell, bool)
         if not (whole and self.grid.first <= self.cell <= self.grid.last):
@@ -112,7 +116,13 @@ class SigmaSelection:
     def radius(self) -> float:
         """ε_sel, rounded down: no attack of l2 norm up to it moves the median out of the cell. 0: nothing is proven."""
         return _radius(
-            np.array(self.sensitivities), self.budget, self.grid, self.cell, self.selection_sigma, self.alpha
+            np.array(self.sensitivities),
+            self.budget,
+            self.grid,
+            self.cell,
+            self.selection_sigma,
+            self.alpha,
+            self.rounding_slack,
         )
 
     def require_placed(self) -> None:
@@ -135,6 +145,7 @@ class SigmaSelection:
             "cell": self.cell,
             "sigma": self.sigma,
             "radius": self.radius,
+            **({"rounding_slack": self.rounding_slack} if self.rounding_slack else {}),
         }
 
     @classmethod
@@ -143,7 +154,8 @@ class SigmaSelection:
 
         Raises InvalidCertificate for what has another shape, and as the class does.
         """
-        block = _object(document, _FIELDS, "sigma_selection")
+        slack = {"rounding_slack"} & set(document) if isinstance(document, Mapping) else set()
+        block = _object(document, _FIELDS | slack, "sigma_selection")
         grid = _object(block["grid"], {"base", "first", "last"}, "sigma_selection.grid")
         drawn = block["sensitivities"]
         if not isinstance(drawn, list):
@@ -160,6 +172,7 @@ class SigmaSelection:
             sensitivities=tuple(math.inf if s is None else _number(s, "sensitivities") for s in drawn),
             alpha=_number(block["alpha"], "alpha"),
             cell=block["cell"],
+            rounding_slack=_number(block["rounding_slack"], "rounding_slack") if slack else 0.0,
         )
 
 
@@ -170,6 +183,7 @@ def select_sigma(
     grid: SigmaGrid,
     selection_sigma: float,
     alpha: float,
+    rounding_slack: float = 0.0,
 ) -> SigmaSelection | Abstention:
     """The grid level for a prompt from the sensitivities of its noisy copies, or Abstention(SIGMA_NOT_PLACED).
 
@@ -180,8 +194,9 @@ def select_sigma(
             inf for a draw that failed. Metric units per unit of x.
         budget: output displacement σ·s, metric units.
         grid, selection_sigma, alpha: fixed before the prompt was seen.
+        rounding_slack: as in `certify`, of the noise η′.
 
-    Raises InvalidBudget, InvalidSigma, InvalidAlpha.
+    Raises InvalidBudget, InvalidSigma, InvalidAlpha, InvalidSlack.
     """
     drawn = np.asarray(sensitivities, dtype=np.float64)
     budget, selection_sigma, alpha = float(budget), float(selection_sigma), float(alpha)
@@ -196,7 +211,9 @@ def select_sigma(
             "ask for a larger budget",
         )
     # At most one cell can be proven, and it holds the sample's median (docs/theory/adaptive.md).
-    selection = SigmaSelection(budget, grid, selection_sigma, tuple(drawn.tolist()), alpha, reached[-1])
+    selection = SigmaSelection(
+        budget, grid, selection_sigma, tuple(drawn.tolist()), alpha, reached[-1], float(rounding_slack)
+    )
     if selection.radius > 0:
         return selection
     return Abstention(
@@ -248,15 +265,25 @@ def require_sound_selection(selection: SigmaSelection, mechanism: Mechanism, alp
 
 
 def _radius(
-    drawn: NDArray[np.float64], budget: float, grid: SigmaGrid, cell: int, selection_sigma: float, alpha: float
+    drawn: NDArray[np.float64],
+    budget: float,
+    grid: SigmaGrid,
+    cell: int,
+    selection_sigma: float,
+    alpha: float,
+    slack: float,
 ) -> float:
-    """The largest ε with both tails of the cell provably at most Φ(−ε/σ_s), rounded down; 0 where there is none."""
+    """The largest ε with both tails of the cell provably below ½ under any attack within ε: Φ(Φ⁻¹(tail + slack) + ε/σ_s)
+    + slack ≤ ½. Rounded down; 0 where there is none."""
     m, share = len(drawn), alpha / _EVENTS
     above = _upper(int(np.count_nonzero(drawn > budget / grid.level(cell))), m, share)
     # The last cell has no lower edge: a smaller sensitivity would have the same largest level.
     below = _upper(int(np.count_nonzero(drawn <= budget / grid.level(cell + 1))), m, share) if cell < grid.last else 0.0
-    tail = max(above, below)
-    return round_down(selection_sigma * -float(ndtri(tail)) * (1 - RELATIVE_SLACK)) if tail < 0.5 else 0.0
+    tail = max(above, below) + slack
+    if not tail < 0.5 - slack:
+        return 0.0
+    r = float(ndtri(0.5 - slack) - ndtri(tail)) if slack else -float(ndtri(tail))
+    return round_down(selection_sigma * r * (1 - RELATIVE_SLACK))
 
 
 def _upper(count: int, m: int, alpha: float) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from smoothgen.certificates.certificate import Certificate
 from smoothgen.certificates.lipschitz import Lipschitz
 from smoothgen.certificates.looks import LookPlan
+from smoothgen.certificates.shift_bounds import SPREAD_V1
 from smoothgen.certificates.sigma_selection import SigmaSelection
 
 
@@ -48,7 +49,18 @@ def statement(certificate: Certificate) -> str:
             f"{certificate.evidence.failed} of {certificate.evidence.samples} samples failed and count as the worst "
             "distance."
         )
+    if certificate.method != SPREAD_V1.name:
+        sentences.append(_noise_as_computed(certificate.rounding_slack))
     return " ".join(sentences)
+
+
+def _noise_as_computed(rounding_slack: float) -> str:
+    if not rounding_slack:
+        return "The noise is taken to be exactly the ideal noise: nothing is added for how it was computed."
+    return (
+        "The generator received the noisy numbers rounded to a public grid; the bounds include what is left between "
+        f"this noise and ideal noise, a total variation of at most {rounding_slack!r}."
+    )
 
 
 def _without_samples(certificate: Certificate) -> str:
@@ -60,7 +72,7 @@ def _without_samples(certificate: Certificate) -> str:
     if certificate.lipschitz is None:
         return (
             "Nothing was sampled: this follows from the noise and from the metric's diameter alone, and holds for any "
-            "generator whatsoever."
+            + ("generator whatsoever." if certificate.method == SPREAD_V1.name else "generator that receives this noise.")
         )
     return (
         "Nothing was sampled: this follows from the noise, from the metric's diameter and from the Lipschitz constant "

@@ -25,6 +25,7 @@ from smoothgen.certificates.lipschitz import Lipschitz
 from smoothgen.certificates.looks import LookPlan
 from smoothgen.certificates.provenance import Provenance
 from smoothgen.certificates.radius import LARGEST_RADIUS_IN_SIGMAS, BoundCurve
+from smoothgen.certificates.shift_bounds import ShiftBounds
 from smoothgen.certificates.sigma_selection import SigmaSelection
 from smoothgen.certificates.universal import certify_universal
 from smoothgen.errors import InvalidTolerance
@@ -66,6 +67,7 @@ def take_look(
     provenance: Provenance | None = None,
     sigma_selection: SigmaSelection | None = None,
     lipschitz: Lipschitz | None = None,
+    rounding_slack: float = 0.0,
 ) -> LookResult:
     """Certify what one look of the plan shows, and decide whether to draw on.
 
@@ -94,14 +96,21 @@ def take_look(
         plan=plan,
         sigma_selection=sigma_selection,
         lipschitz=lipschitz,
+        rounding_slack=rounding_slack,
     )
     if epsilon is not None and isinstance(outcome, Certificate):
         return LookResult(outcome, Stop.PROVEN)
     evidence = Evidence.from_measurements(distances, bound=bound, diameter=diameter)
     if plan.next_size(evidence.samples) is None:
         return LookResult(outcome, Stop.SAMPLE_LIMIT)
-    reach = _reach(sigma_selection)
-    later = _LaterLooks(evidence, mechanism, plan, band, float(tolerance), reach, lipschitz)
+    bounds = ShiftBounds(
+        diameter=evidence.diameter,
+        mechanism=mechanism,
+        rounding_slack=float(rounding_slack),
+        reach=_reach(sigma_selection),
+        lipschitz=lipschitz,
+    )
+    later = _LaterLooks(evidence, bounds, plan, band, float(tolerance))
     if epsilon is not None:
         hoped = later.best_bound(float(epsilon), favourable)
         if hoped is not None:
@@ -127,6 +136,7 @@ def hopeless_from_the_start(
     band: str = ORDER_STATISTICS.name,
     sigma_selection: SigmaSelection | None = None,
     lipschitz: Lipschitz | None = None,
+    rounding_slack: float = 0.0,
 ) -> Abstention | None:
     """The abstention where no certification sample need be drawn: not even distances that are all 0 would be enough.
 
@@ -138,7 +148,14 @@ def hopeless_from_the_start(
     require_sound_request(nothing_seen, alpha, tolerance, epsilon)
     plan.require_within(require_sound_extras(sigma_selection, lipschitz, mechanism, alpha))
     reach = _reach(sigma_selection)
-    later = _LaterLooks(nothing_seen, mechanism, plan, band, tolerance, reach, lipschitz)
+    bounds = ShiftBounds(
+        diameter=nothing_seen.diameter,
+        mechanism=mechanism,
+        rounding_slack=float(rounding_slack),
+        reach=reach,
+        lipschitz=lipschitz,
+    )
+    later = _LaterLooks(nothing_seen, bounds, plan, band, tolerance)
     hoped = later.best_bound(epsilon, all_at_the_centre)
     if hoped is None:
         return None
@@ -151,6 +168,7 @@ def hopeless_from_the_start(
         epsilon=epsilon,
         sigma_selection=sigma_selection,
         lipschitz=lipschitz,
+        rounding_slack=rounding_slack,
     )
     if epsilon > reach:
         detail = f"no certification sample was drawn: {beyond_reach(epsilon, reach)}"
@@ -177,12 +195,10 @@ class _LaterLooks:
     """The looks still to come after those samples, and what they could say."""
 
     evidence: Evidence
-    mechanism: Mechanism
+    bounds: ShiftBounds
     plan: LookPlan
     band: str
     tolerance: float
-    reach: float
-    lipschitz: Lipschitz | None
 
     def best_bound(self, epsilon: float, continuation: Continuation) -> float | None:
         """The least bound at epsilon that a later look would give if the samples continued like this.
@@ -206,7 +222,7 @@ class _LaterLooks:
         All later looks, not only the next: while few samples are seen T1 alone gives the radius, and the first doubling
         or two gain nothing before the spread shows.
         """
-        largest = self.mechanism.epsilon(LARGEST_RADIUS_IN_SIGMAS)
+        largest = self.bounds.mechanism.epsilon(LARGEST_RADIUS_IN_SIGMAS)
         now = self.plan.look_at(self.evidence.samples)
         for look in range(now + 1, len(self.plan.sizes)):
             further = radius * (1 + fraction) ** (look - now)
@@ -232,9 +248,10 @@ class _LaterLooks:
         )
 
     def _bound(self, look: int, epsilon: float, continuation: Continuation) -> float:
-        ordered = continuation(self.evidence.ordered, self.plan.sizes[look])
-        survival = band_by_name(self.band).build(ordered, self.evidence.bound, self.plan.alphas[look])
-        curve = BoundCurve(survival, self.evidence.diameter, self.mechanism, reach=self.reach, lipschitz=self.lipschitz)
+        worst = self.bounds.worst_distance(self.evidence)
+        ordered = continuation(self.evidence.ordered(worst), self.plan.sizes[look])
+        survival = self.bounds.survival(band_by_name(self.band), ordered, worst, self.plan.alphas[look])
+        curve = BoundCurve(survival, self.bounds)
         return curve.printed([epsilon])[0]
 
 

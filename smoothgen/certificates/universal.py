@@ -18,6 +18,7 @@ from smoothgen.certificates.claims import derive_claims
 from smoothgen.certificates.evidence import Evidence
 from smoothgen.certificates.lipschitz import Lipschitz
 from smoothgen.certificates.provenance import Provenance
+from smoothgen.certificates.shift_bounds import ShiftBounds
 from smoothgen.certificates.sigma_selection import SigmaSelection
 from smoothgen.mechanisms import Mechanism
 
@@ -34,6 +35,7 @@ def certify_universal(
     provenance: Provenance | None = None,
     sigma_selection: SigmaSelection | None = None,
     lipschitz: Lipschitz | None = None,
+    rounding_slack: float = 0.0,
 ) -> Certificate | Abstention:
     """Certify a smoothed generator without a sample: W₁ ≤ D·(2Φ(r/2) − 1), T1 of docs/theory, and T4 where proven.
 
@@ -48,23 +50,28 @@ def certify_universal(
         tolerance: τ in (0, diameter).
         epsilon: an attack norm whose bound is asked to be at most τ.
         provenance: what the certificate is about.
-        sigma_selection, lipschitz: as in `certify`.
+        sigma_selection, lipschitz, rounding_slack: as in `certify`.
 
     Returns:
         A Certificate with no distances, or an Abstention when the asked epsilon needs samples.
 
     Raises:
-        InvalidMetric, InvalidAlpha, InvalidTolerance, InvalidEpsilon, InvalidSigma, InvalidDistances (for the output's
-        distance).
+        InvalidMetric, InvalidAlpha, InvalidTolerance, InvalidEpsilon, InvalidSigma, InvalidSlack, InvalidDistances (for
+        the output's distance).
     """
     diameter, alpha, tolerance = float(diameter), float(alpha), float(tolerance)
     epsilon = None if epsilon is None else float(epsilon)
     provenance = provenance or _NOTHING_KNOWN
     if sigma_selection is not None or lipschitz is not None:
         require_sound_extras(sigma_selection, lipschitz, mechanism, alpha, provenance)
-    reach = math.inf if sigma_selection is None else sigma_selection.radius
-    # A protocol cannot say that it is hashable.
-    evidence, claims = _derived(mechanism, diameter, alpha, tolerance, epsilon, reach, lipschitz)  # type: ignore[arg-type]
+    bounds = ShiftBounds(
+        diameter=diameter,
+        mechanism=mechanism,
+        rounding_slack=float(rounding_slack),
+        reach=math.inf if sigma_selection is None else sigma_selection.radius,
+        lipschitz=lipschitz,
+    )
+    evidence, claims = _derived(bounds, alpha, tolerance, epsilon)
     require_sound_output(provenance)
     return conclude(
         Certificate(
@@ -78,31 +85,22 @@ def certify_universal(
             provenance=provenance,
             sigma_selection=sigma_selection,
             lipschitz=lipschitz,
+            rounding_slack=bounds.rounding_slack,
         )
     )
 
 
 @lru_cache(maxsize=4096)  # a few hundred bytes to a few kilobytes each
-def _derived(
-    mechanism: Mechanism,
-    diameter: float,
-    alpha: float,
-    tolerance: float,
-    epsilon: float | None,
-    reach: float,
-    lipschitz: Lipschitz | None,
-) -> tuple[Evidence, Claims]:
-    evidence = Evidence.none(diameter)
+def _derived(bounds: ShiftBounds, alpha: float, tolerance: float, epsilon: float | None) -> tuple[Evidence, Claims]:
+    evidence = Evidence.none(bounds.diameter)
     require_sound_request(evidence, alpha, tolerance, epsilon)
     claims = derive_claims(
         evidence,
-        mechanism,
+        bounds,
         alpha=alpha,
         tolerance=tolerance,
         epsilon=epsilon,
         band=NO_SAMPLES.name,
         provenance=_NOTHING_KNOWN,
-        reach=reach,
-        lipschitz=lipschitz,
     )
     return evidence, claims

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from smoothgen.certificates.bands import NO_SAMPLES
-from smoothgen.certificates.certificate import METHOD, Certificate, Claims
+from smoothgen.certificates.certificate import Certificate, Claims
 from smoothgen.certificates.certify import look_share, require_sound_extras, require_sound_output, require_sound_request
 from smoothgen.certificates.claims import derive_claims
 from smoothgen.certificates.document import content_digest, from_document, parse_json, to_document
@@ -19,6 +19,7 @@ from smoothgen.certificates.lipschitz import Lipschitz
 from smoothgen.certificates.looks import LookPlan
 from smoothgen.certificates.provenance import Threat
 from smoothgen.certificates.rounding import SIGNIFICANT_DIGITS
+from smoothgen.certificates.shift_bounds import METHODS
 from smoothgen.certificates.statement import statement
 from smoothgen.errors import InvalidAlpha, InvalidDistances, InvalidInput
 from smoothgen.mechanisms import Mechanism, SynonymClasses
@@ -66,7 +67,7 @@ def verify(certificate: Certificate | Mapping[str, Any] | str | bytes | Path) ->
         stated = from_document(document)
     except InvalidInput as error:
         return Verification((Check("document", False, str(error)),))
-    checks = [Check("document", True, f"reads as {document['schema']}"), _method(stated)]
+    checks = [Check("document", True, f"reads as {document['schema']}"), _method(document["schema"], stated.method)]
     if checks[-1].passed:
         checks += [_digest(document), _evidence(document, stated), *_claims(stated), *_derived(document, stated)]
     return Verification(tuple(checks))
@@ -82,9 +83,11 @@ def _document(certificate: Certificate | Mapping[str, Any] | str | bytes | Path)
     return certificate
 
 
-def _method(stated: Certificate) -> Check:
-    known = stated.method == METHOD
-    return Check("method", known, f"{stated.method!r}" + ("" if known else f"; this library verifies {METHOD!r}"))
+def _method(schema: str, name: str) -> Check:
+    """The method is one that this library knows, and the one whose documents have this schema."""
+    known = [m.name for m in METHODS.values() if m.schema == schema]
+    found = name in known
+    return Check("method", found, f"{name!r:.80}" + ("" if found else f"; documents of {schema} are of {known}"))
 
 
 def _digest(document: Mapping[str, Any]) -> Check:
@@ -111,17 +114,15 @@ def _evidence(document: Mapping[str, Any], stated: Certificate) -> Check:
 def _claims(stated: Certificate) -> Iterable[Check]:
     """Derive every claim again. Inputs out of range fail one check that says which."""
     try:
-        share, reach = _require_sound_inputs(stated)
+        share = _require_sound_inputs(stated)
         derived = derive_claims(
             stated.evidence,
-            stated.mechanism,
+            stated.bounds,
             alpha=share,
             tolerance=stated.tolerance,
             epsilon=stated.epsilon,
             band=stated.band,
             provenance=stated.provenance,
-            reach=reach,
-            lipschitz=stated.lipschitz,
         )
     except InvalidInput as error:
         yield Check("inputs", False, str(error))
@@ -144,9 +145,9 @@ def _claims(stated: Certificate) -> Iterable[Check]:
     )
 
 
-def _require_sound_inputs(stated: Certificate) -> tuple[float, float]:
-    """The same door as for fresh measurements: empty, negative, beyond the bound, contradictory bounds, a σ that its
-    draws do not prove. Returns the alpha that the claims may spend, and the epsilon up to which they may speak."""
+def _require_sound_inputs(stated: Certificate) -> float:
+    """Refuses what `certify` refuses: distances that are empty, negative or beyond the bound, contradictory bounds, a σ
+    that its draws do not prove. Returns the alpha that the claims may spend."""
     evidence = stated.evidence
     if stated.band == NO_SAMPLES.name:
         if evidence != Evidence.none(evidence.diameter) or stated.looks is not None:
@@ -162,7 +163,7 @@ def _require_sound_inputs(stated: Certificate) -> tuple[float, float]:
     )
     if stated.looks is not None and stated.looks == LookPlan.single(evidence.samples, alpha):
         raise InvalidAlpha("a single look that spends all of alpha is no plan; leave looks out", field="looks")
-    return look_share(stated.looks, evidence.samples, alpha), stated.reach
+    return look_share(stated.looks, evidence.samples, alpha)
 
 
 def _flatten(claims: Claims) -> dict[str, tuple[float | None, ...]]:

@@ -38,6 +38,11 @@ class ForwardDiffusion(OneNoiseLevel):
         return math.nextafter(self.noise / self.signal, 0.0)
 
     @property
+    def drawn_sigma(self) -> float:
+        """b/a as it is drawn, in units of the seed image's latent."""
+        return self.noise / self.signal
+
+    @property
     def remark(self) -> str:
         """Whose noise it is."""
         sigma = printed(self.effective_sigma)
@@ -45,7 +50,7 @@ class ForwardDiffusion(OneNoiseLevel):
 
     def draw(self, seed: Seed, stream: Stream, indices: Sequence[int], shape: tuple[int, ...]) -> NDArray[np.float64]:
         """Noise on x of the samples `indices`, shape (len(indices), *shape); whoever adds it multiplies by a."""
-        return Gaussian(self.noise / self.signal).draw(seed, stream, indices, shape)
+        return Gaussian(self.drawn_sigma).draw(seed, stream, indices, shape)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON form."""

@@ -34,8 +34,28 @@ class Mechanism(Protocol):
         """The noise of the samples `indices` on an x of this shape: (len(indices), *shape), or, from mechanisms that
         draw at every denoising step, (len(indices), steps, *shape).
 
-        In double precision: whoever adds it rounds the SUM to the model's precision, once. A rounded sum is a function
-        of the noisy embedding, so every bound survives it; noise rounded before the sum would not be Gaussian.
+        In double precision, to be added by `noisy` and by nothing else: the bare sum of two doubles reveals x.
+        """
+        ...
+
+    def noisy(self, x: NDArray[Any], noise: NDArray[np.float64], step: int = 0) -> NDArray[np.float64]:
+        """What the generator receives instead of x: x + noise rounded to a public grid that does not depend on x
+        (smoothgen.mechanisms.grid), in double precision, (n, *x.shape).
+
+        Args:
+            x: the condition, or one for every row of the noise, (n, *x.shape).
+            noise: the noise of n samples as `draw` gives it.
+            step: for mechanisms that draw at every denoising step, which of them.
+
+        Any function of the result, a cast to 16 bits too, is post-processing and costs no bound anything.
+        """
+        ...
+
+    def rounding_slack(self, dimension: int) -> float:
+        """How far, in total variation, everything that a generator receives of an x of `dimension` numbers may be from
+        ideal Gaussian noise rounded to the same grid, whatever x is; an upper bound (docs/theory/numerics.md).
+
+        Raises InvalidParameters for a dimension the mechanism does not fit.
         """
         ...
 

@@ -11,11 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smoothgen.errors import InvalidCertificate, InvalidEpsilon, InvalidParameters, InvalidSigma
+from smoothgen.mechanisms.grid import on_grid, slack_per_number
 
 LEAST_SIGMA: Final = 1e-30
 LARGEST_SIGMA: Final = 1e30
 """Far outside this range the noise would be all zero or infinite in the model's single precision."""
 MOST_STEPS: Final = 10_000
+LARGEST_SHIFT_IN_SIGMAS: Final = 128.0
+"""Beyond an attack of so many sigmas nothing but the diameter is claimed: the radius search ends at half of it."""
 
 
 _NORM_SLACK: Final = 1e-13
@@ -57,6 +60,20 @@ class OneNoiseLevel:
     def epsilon(self, radius_in_sigmas: float) -> float:
         """r·σ rounded down one ulp."""
         return max(0.0, math.nextafter(radius_in_sigmas * self.effective_sigma, 0.0))
+
+    @property
+    def drawn_sigma(self) -> float:
+        """The level of the noise that is added to x: σ itself, not a lower bound of it."""
+        return self.effective_sigma
+
+    def noisy(self, x: NDArray[Any], noise: NDArray[np.float64], step: int = 0) -> NDArray[np.float64]:
+        """x + noise on the public grid, shape of `noise` (see `Mechanism.noisy`)."""
+        del step
+        return on_grid(x, noise, self.drawn_sigma)
+
+    def rounding_slack(self, dimension: int) -> float:
+        """d·β₀ (see `Mechanism.rounding_slack`)."""
+        return dimension * slack_per_number(self.drawn_sigma)
 
 
 def l2_norm(delta: NDArray[np.float64]) -> float:

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from smoothgen.mechanisms.grid import on_grid, slack_per_number
 from smoothgen.mechanisms.scale import OneNoiseLevel, direction, printed, read_fields, require_sigma, require_steps
 from smoothgen.noise import Seed, Stream, normals
 
@@ -48,6 +49,10 @@ class _Schedule(OneNoiseLevel):
                 noise[row, step] = sigma * normals(seed, stream, index, count, step=step)
         return noise.reshape(len(indices), self.steps, *shape)
 
+    def noisy(self, x: NDArray[Any], noise: NDArray[np.float64], step: int = 0) -> NDArray[np.float64]:
+        """x + η_t on the grid of σ_t, t = T − step: shape (n, *x.shape) from noise of shape (n, T, *x.shape)."""
+        return on_grid(x, noise[:, step], float(self.sigmas[step]))
+
     def to_dict(self) -> dict[str, Any]:
         """JSON form."""
         return {"name": self.name, "beta": self.beta, "steps": self.steps}
@@ -74,6 +79,10 @@ class GaussianPerStep(_Schedule):
         """β/√(T·H_T), H_T = 1 + 1/2 + … + 1/T, rounded down."""
         harmonic = math.fsum(1 / t for t in range(1, self.steps + 1))
         return self.beta / math.sqrt(self.steps * harmonic) * (1 - _SLACK)
+
+    def rounding_slack(self, dimension: int) -> float:
+        """d·Σ_t β₀(σ_t): the network receives every number of x once a step."""
+        return dimension * math.fsum(map(slack_per_number, self.sigmas.tolist())) * (1 + _SLACK)
 
     def project(self, noise: NDArray[np.float64], delta: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
         """The views' likelihood ratios multiplied: u = Σ_t ⟨η_t, δ⟩/(σ_t²·‖δ‖·s), s = √(Σ_t σ_t⁻²), and r = ‖δ‖·s."""

@@ -19,9 +19,18 @@ from typing import Any, ClassVar, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from smoothgen.errors import InvalidCertificate, InvalidEpsilon, InvalidParameters
-from smoothgen.mechanisms.scale import OneNoiseLevel, direction, printed, read_fields, require_sigma
-from smoothgen.noise import Seed, Stream, normals
+from smoothgen.errors import InvalidCertificate, InvalidEpsilon, InvalidParameters, InvalidSigma
+from smoothgen.mechanisms.gaussian import Gaussian
+from smoothgen.mechanisms.grid import on_grid
+from smoothgen.mechanisms.scale import (
+    LARGEST_SHIFT_IN_SIGMAS,
+    OneNoiseLevel,
+    direction,
+    printed,
+    read_fields,
+    require_sigma,
+)
+from smoothgen.noise import Seed, Stream
 
 MOST_DIMENSIONS: Final = 64
 """2,080 numbers of A: what a certificate may carry."""
@@ -31,6 +40,8 @@ _DETERMINANT_SLACK: Final = 1e-9  # of ln det A: nothing rests on it but that le
 _UNIT: Final = 2.0**-53
 _SPECTRUM_SLACK: Final = 1e-12  # of the largest singular value; LAPACK's error is a few hundred units of 2⁻⁵³
 _LONGEST_NAME: Final = 200
+_FURTHEST: Final = 1024.0
+"""Sigmas from the origin, ‖A⁻¹x‖/σ: what an embedding may be for the error of A⁻¹x to stay negligible."""
 _FIELDS: Final = ("name", "dimension", "sha256", "cholesky")
 
 
@@ -200,14 +211,36 @@ class ShapedGaussian(OneNoiseLevel):
         return self.sigma * float(np.linalg.norm(self.shape.matrix))
 
     def draw(self, seed: Seed, stream: Stream, indices: Sequence[int], shape: tuple[int, ...]) -> NDArray[np.float64]:
-        """Noise of the samples `indices`, shape (len(indices), *shape). Raises InvalidParameters for another d."""
-        count = math.prod(shape)
-        self._require_dimension(count)
-        noise = np.empty((len(indices), count), dtype=np.float64)
-        for row, index in enumerate(indices):
-            # A product a row, not one for the batch: matrix products of another size round differently.
-            noise[row] = self.sigma * (self.shape.matrix @ normals(seed, stream, index, count))
-        return noise.reshape(len(indices), *shape)
+        """The noise before it is given its shape, σ·z, (len(indices), *shape): `noisy` multiplies by A.
+
+        Raises InvalidParameters for an x of another dimension than the shape's.
+        """
+        self._require_dimension(math.prod(shape))
+        return Gaussian(self.sigma).draw(seed, stream, indices, shape)
+
+    def noisy(self, x: NDArray[Any], noise: NDArray[np.float64], step: int = 0) -> NDArray[np.float64]:
+        """A·(A⁻¹x + σz, on the grid of σ), (n, *x.shape): round noise where the shape is a ball, then the map back.
+
+        Raises InvalidSigma for an x further than 1024σ from the origin in the ellipsoid norm.
+        """
+        del step
+        count = self.shape.dimension
+        centres = self.shape.whitened(np.asarray(x, dtype=np.float64).reshape(-1, count).T).T
+        furthest = float(np.sqrt(np.square(centres).sum(axis=1)).max())
+        if not furthest <= _FURTHEST * self.sigma:
+            raise InvalidSigma(
+                f"the embedding's ellipsoid norm {furthest:.6g} is more than {_FURTHEST:g} times sigma={self.sigma!r}; "
+                "use a larger sigma, or mechanism 'embedding'"
+            )
+        whitened = on_grid(centres, noise.reshape(-1, count), self.sigma)
+        # A product a row, not one for the batch: matrix products of another size round differently.
+        return np.stack([self.shape.matrix @ row for row in whitened]).reshape(noise.shape)
+
+    def rounding_slack(self, dimension: int) -> float:
+        """d·β₀, and what the error of A⁻¹x can add: it moves the centre of the noise by at most slack·(‖A⁻¹x‖ +
+        ‖A⁻¹(x + δ)‖)/2, and a move of m sigmas is at most 0.4·m in total variation."""
+        self._require_dimension(dimension)
+        return super().rounding_slack(dimension) + 0.4 * self.shape.slack * (_FURTHEST + LARGEST_SHIFT_IN_SIGMAS)
 
     def attack_norm(self, delta: NDArray[np.float64]) -> float:
         """‖A⁻¹δ‖₂, rounded up past the error of solving. Raises InvalidEpsilon unless δ has the shape's dimension and
@@ -226,10 +259,9 @@ class ShapedGaussian(OneNoiseLevel):
         return norm
 
     def project(self, noise: NDArray[np.float64], delta: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
-        """u = ⟨A⁻¹η, A⁻¹δ⟩/(σ‖A⁻¹δ‖), shape (n,), and r = ‖A⁻¹δ‖/σ. δ ≠ 0."""
+        """u = ⟨z, A⁻¹δ⟩/‖A⁻¹δ‖, shape (n,), and r = ‖A⁻¹δ‖/σ. δ ≠ 0."""
         norm, unit = direction(self.shape.whitened(delta.reshape(-1)))
-        whitened = self.shape.whitened(np.ascontiguousarray(noise.reshape(len(noise), -1).T))
-        u: NDArray[np.float64] = (unit / self.sigma) @ whitened
+        u: NDArray[np.float64] = noise.reshape(len(noise), -1) @ (unit / self.sigma)
         return u, norm / self.sigma
 
     def to_dict(self) -> dict[str, Any]:

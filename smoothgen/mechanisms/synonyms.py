@@ -71,6 +71,14 @@ class SynonymClasses:
         """The noise on the embedding."""
         return self.then.draw(seed, stream, indices, shape)
 
+    def noisy(self, x: NDArray[Any], noise: NDArray[np.float64], step: int = 0) -> NDArray[np.float64]:
+        """As the noise on the embedding is added."""
+        return self.then.noisy(x, noise, step)
+
+    def rounding_slack(self, dimension: int) -> float:
+        """That of the noise on the embedding."""
+        return self.then.rounding_slack(dimension)
+
     def radius_in_sigmas(self, epsilon: float) -> float:
         """That of the noise on the embedding, rounded up."""
         return self.then.radius_in_sigmas(epsilon)

@@ -125,9 +125,8 @@ class LanguageModel:
 
     def inputs(self, condition: Condition, noise: NDArray[np.float64]) -> torch.Tensor:
         """What the network is given for each row of noise: input embeddings (batch, tokens, width)."""
-        # Added in double precision and rounded once: a function of the noisy embedding, which no bound minds.
-        noisy = torch.from_numpy(condition.embedding + noise).to(self._model.dtype).to(self._model.device)
-        return self._framed(condition.private, noisy)
+        noisy = torch.from_numpy(condition.mechanism.noisy(condition.embedding, noise))
+        return self._framed(condition.private, noisy.to(self._model.dtype).to(self._model.device))
 
     def continued(
         self, embeddings: torch.Tensor, draws: Sequence[Draw], parameters: Parameters

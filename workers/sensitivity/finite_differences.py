@@ -6,6 +6,7 @@ randomness are the same for every prompt, job and server. That is what lets the 
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -64,17 +65,20 @@ def probe(
 ) -> Probed:
     """Probe the points x + offsets, shape (points, *x.shape): 1 + probes generations each, many points to a batch.
 
-    s(x) = mean over p of d(G(x + step·u_p, ω₀), G(x, ω₀)) / step. Raises GenerationFailed where not even one sample
-    fits the device.
+    s(x) = mean over p of d(G(x + step·u_p, ω₀), G(x, ω₀)) / step. Every point is on the mechanism's grid before it is
+    moved, so s is a function of what the grid shows of x + offset, as the selection of σ needs it to be. Raises
+    GenerationFailed where not even one sample fits the device.
     """
+    points = condition.mechanism.noisy(condition.embedding, offsets)
+    still = np.zeros(condition.embedding.shape)
     directions = public_directions(probes, condition.embedding.shape)
     moves = step * np.concatenate([np.zeros_like(directions[:1]), directions])
     lengths = np.linalg.norm(moves[1:].reshape(probes, -1), axis=1)
     rows = [(point, move) for point in range(len(offsets)) for move in range(1 + probes)]
 
     def one_batch(batch: Sequence[tuple[int, int]]) -> Sequence[Made | Failure]:
-        noise = np.stack([offsets[point] + moves[move] for point, move in batch])
-        return generator.generate(condition, noise, [PUBLIC_DRAW] * len(batch), parameters)
+        moved = dataclasses.replace(condition, embedding=np.stack([points[p] + moves[m] for p, m in batch]))
+        return generator.generate(moved, np.stack([still] * len(batch)), [PUBLIC_DRAW] * len(batch), parameters)
 
     displacements: list[NDArray[np.float64]] = []
     unmeasured: list[Made | Failure] = []

@@ -92,7 +92,8 @@ class BottleneckModel:
 
     def inputs(self, condition: Condition, noise: NDArray[np.float64]) -> torch.Tensor:
         """What the language model is given for each row of noise: virtual tokens (batch, tokens, width)."""
-        virtual: torch.Tensor = self._soft_prompt(torch.from_numpy(condition.embedding + noise).float())
+        noisy = torch.from_numpy(condition.mechanism.noisy(condition.embedding, noise))
+        virtual: torch.Tensor = self._soft_prompt(noisy.float())
         return virtual
 
     def smooth_map(self, condition: Condition, draw: Draw, parameters: Parameters) -> SmoothMap:

@@ -134,7 +134,7 @@ class DiffusionModel:
     ) -> list[Made | Failure]:
         """One pipeline call for the whole batch."""
         asked, prepared = _of_image(parameters), condition.private
-        inputs = prepared.placement.inputs(condition.embedding, noise, draws)
+        inputs = prepared.placement.inputs(condition.mechanism, condition.embedding, noise, draws)
         with torch.inference_mode():
             pictures = self._pictures(asked, prepared, inputs, self._tensor(inputs.embeddings), draws)
         finite = torch.isfinite(pictures).flatten(1).all(dim=1).tolist()
@@ -157,7 +157,7 @@ class DiffusionModel:
         def call(x: torch.Tensor) -> torch.Tensor:
             draws = [draw] * len(x)
             zeros = np.zeros((len(x), *condition.embedding.shape))
-            inputs = prepared.placement.inputs(condition.embedding, zeros, draws)
+            inputs = prepared.placement.inputs(condition.mechanism, condition.embedding, zeros, draws)
             unet = self._text_to_image.unet
             embeddings = x.to(unet.dtype).to(unet.device)
             return self._pictures(asked, prepared, inputs, embeddings, draws, gradients=True).cpu()

@@ -1,7 +1,7 @@
 """Where a mechanism's noise enters the pipeline (theory §4; derivations in docs/theory/mechanisms).
 
-A placement knows its x and turns a batch of noise into what the pipeline is called with. Sums are formed in double
-precision and rounded once, to the model's own: a function of the noisy x, which no bound minds.
+A placement knows its x and turns a batch of noise into what the pipeline is called with. The mechanism adds its noise
+to x on its public grid; whatever is done with the noisy x after that, a cast to 16 bits too, costs no bound anything.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from smoothgen.mechanisms import Mechanism
 from workers.generators.diffusion.randomness import latent_noise
 from workers.generators.protocol import Draw
 
@@ -67,7 +68,7 @@ class Placement(Protocol):
         """Placements of equal name take rows of several prompts in one batch; None for one that holds its prompt."""
         ...
 
-    def inputs(self, x: NDArray[np.float32], noise: Array, draws: Sequence[Draw]) -> Inputs:
+    def inputs(self, mechanism: Mechanism, x: NDArray[np.float32], noise: Array, draws: Sequence[Draw]) -> Inputs:
         """A batch's inputs from the mechanism's noise on x, which may have a row for each of the batch."""
         ...
 
@@ -81,9 +82,9 @@ class HeldEmbedding:
 
     mixes: ClassVar[str | None] = "held"
 
-    def inputs(self, x: NDArray[np.float32], noise: Array, draws: Sequence[Draw]) -> Inputs:
+    def inputs(self, mechanism: Mechanism, x: NDArray[np.float32], noise: Array, draws: Sequence[Draw]) -> Inputs:
         """x + η."""
-        return Inputs(x + noise, self.start.latents(draws))
+        return Inputs(mechanism.noisy(x, noise), self.start.latents(draws))
 
 
 @dataclass(frozen=True)
@@ -95,16 +96,16 @@ class FreshEmbedding:
 
     mixes: ClassVar[str | None] = "fresh"
 
-    def inputs(self, x: NDArray[np.float32], noise: Array, draws: Sequence[Draw]) -> Inputs:
+    def inputs(self, mechanism: Mechanism, x: NDArray[np.float32], noise: Array, draws: Sequence[Draw]) -> Inputs:
         """x + η_T first; x + η_t before step t."""
 
         def next_step(step: int, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
             held = tensors["prompt_embeds"]
-            fresh = _like(x + noise[:, step], held)
+            fresh = _like(mechanism.noisy(x, noise, step), held)
             # With guidance the pipeline keeps the unconditional half in front.
             return {"prompt_embeds": torch.cat([held[: len(held) - len(fresh)], fresh])}
 
-        return Inputs(x + noise[:, 0], self.start.latents(draws), ("prompt_embeds",), next_step)
+        return Inputs(mechanism.noisy(x, noise), self.start.latents(draws), ("prompt_embeds",), next_step)
 
 
 @dataclass(frozen=True)
@@ -117,9 +118,9 @@ class ScheduledLatent:
 
     mixes: ClassVar[str | None] = None
 
-    def inputs(self, x: NDArray[np.float32], noise: Array, draws: Sequence[Draw]) -> Inputs:
+    def inputs(self, mechanism: Mechanism, x: NDArray[np.float32], noise: Array, draws: Sequence[Draw]) -> Inputs:
         """x + η_T before the network sees anything; η_t added to the latent before step t."""
-        noisy = x + noise[:, 0]
+        noisy = mechanism.noisy(x, noise)
 
         def next_step(step: int, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
             latents = tensors["latents"]
@@ -139,10 +140,10 @@ class ForwardNoise:
 
     mixes: ClassVar[str | None] = None
 
-    def inputs(self, x: NDArray[np.float32], noise: Array, draws: Sequence[Draw]) -> Inputs:
+    def inputs(self, mechanism: Mechanism, x: NDArray[np.float32], noise: Array, draws: Sequence[Draw]) -> Inputs:
         """The latent of the first step."""
         del draws
-        return Inputs(_repeated(self.embedding, len(noise)), self.signal * (x + noise))
+        return Inputs(_repeated(self.embedding, len(noise)), self.signal * mechanism.noisy(x, noise))
 
 
 def _repeated(embedding: NDArray[np.float32], count: int) -> Array:

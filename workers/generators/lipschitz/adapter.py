@@ -83,7 +83,7 @@ class LipschitzModel:
     ) -> list[Made]:
         """One pass for the whole batch."""
         del parameters
-        x = (condition.embedding + noise).reshape(len(noise), -1)
+        x = condition.mechanism.noisy(condition.embedding, noise).reshape(len(noise), -1)
         return [Picture(pixels) for pixels in self.network.pictures(x, self._styles(draws))]
 
     def _styles(self, draws: Sequence[Draw]) -> NDArray[np.float64]:
