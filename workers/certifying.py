@@ -55,8 +55,15 @@ def at_the_opening(spec: JobSpec, opened: Opened) -> JobResult | None:
         return result_of(spec, opened, sensed.abstention, NONE_DRAWN, opened.device_s)
     mechanism = opened.condition.mechanism
     if robustness.tier != "request":
-        diameter, lipschitz = opened.metric.diameter, opened.lipschitz
-        outcome = _universal(spec, diameter, mechanism, opened.provenance, sensed.selection, lipschitz)
+        outcome = _universal(
+            spec,
+            opened.metric.diameter,
+            mechanism,
+            opened.provenance,
+            sensed.selection,
+            opened.lipschitz,
+            opened.condition.rounding_slack,
+        )
         return result_of(spec, opened, outcome, NONE_DRAWN, opened.device_s)
     if robustness.epsilon is None:
         return None
@@ -71,6 +78,7 @@ def at_the_opening(spec: JobSpec, opened: Opened) -> JobResult | None:
         band=opened.metric.band,
         sigma_selection=sensed.selection,
         lipschitz=opened.lipschitz,
+        rounding_slack=opened.condition.rounding_slack,
     )
     return None if hopeless is None else result_of(spec, opened, hopeless, NONE_DRAWN, opened.device_s)
 
@@ -101,6 +109,7 @@ def look_at(spec: JobSpec, opening: Opening, distances: NDArray[np.float64], fai
         provenance=Provenance.from_dict(opening.provenance),
         sigma_selection=_selection(opening),
         lipschitz=_lipschitz(opening),
+        rounding_slack=opening.rounding_slack,
     )
 
 
@@ -113,7 +122,9 @@ def at_the_deadline(
     if outcome is None:
         mechanism, provenance = mechanism_from_dict(opening.mechanism), Provenance.from_dict(opening.provenance)
         selection, lipschitz = _selection(opening), _lipschitz(opening)
-        outcome = _universal(spec, opening.diameter, mechanism, provenance, selection, lipschitz)
+        outcome = _universal(
+            spec, opening.diameter, mechanism, provenance, selection, lipschitz, opening.rounding_slack
+        )
     return result_of(spec, opening, at_deadline(outcome), distances, device_s)
 
 
@@ -159,6 +170,7 @@ def _universal(
     provenance: Provenance,
     selection: SigmaSelection | None,
     lipschitz: Lipschitz | None,
+    rounding_slack: float,
 ) -> Certificate | Abstention:
     """Theorem T1, and T4 where it is proven: what holds without a sample."""
     robustness = spec.request.robustness
@@ -171,6 +183,7 @@ def _universal(
         provenance=provenance,
         sigma_selection=selection,
         lipschitz=lipschitz,
+        rounding_slack=rounding_slack,
     )
 
 

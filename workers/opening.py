@@ -94,6 +94,7 @@ class Opened:
             notes=self.notes,
             lipschitz_estimate=self.lipschitz_estimate,
             lipschitz=None if self.lipschitz is None else self.lipschitz.to_dict(),
+            rounding_slack=self.condition.rounding_slack,
             sigma_selection=None if selection is None else selection.to_dict(),
             generations=self.generations,
             device_s=self.device_s,

@@ -50,7 +50,10 @@ def condition_of(spec: JobSpec, generator: Generator, sigma: float | None = None
     variants = Variants(spec.request.prompt, partition, seed_of(spec), embed)
     plain = embed(variants.plain)
     mechanism = SynonymClasses(partition.name, partition.version, partition.digest, plain.mechanism)
-    return replace(plain, mechanism=mechanism, of_sample=variants)
+    width = plain.numbers_per_token
+    # A tokenizer makes at most one token a byte, and one for the start.
+    largest = None if width is None else width * (variants.longest_bytes + 1)
+    return replace(plain, mechanism=mechanism, of_sample=variants, largest_dimension=largest)
 
 
 def _partition(spec: JobSpec) -> Partition:

@@ -76,6 +76,7 @@ class ServedModel:
             image=generator.image,
             for_learning=isinstance(generator, ClosedForm),
             longest_prompt_tokens=generator.longest_prompt_tokens,
+            largest_dimension=generator.largest_dimension,
             synonyms=None if isinstance(generator, ClosedForm) else _partition_card(Partition.load()),
         )
 

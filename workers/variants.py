@@ -35,6 +35,11 @@ class Variants:
         """The text of which a job says what it says once: notes, the embedding's norm, what is held fixed."""
         return self._partition.plain(self._form)
 
+    @property
+    def longest_bytes(self) -> int:
+        """At least the UTF-8 length of every text that can be drawn."""
+        return self._partition.longest_bytes(self._form)
+
     def text(self, stream: Stream, index: int) -> str:
         """The text of one sample; `stream` is that of its noise."""
         return self._partition.variant(self._form, self._seed, TEXT_STREAMS[stream], index)

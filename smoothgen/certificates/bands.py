@@ -62,7 +62,7 @@ class SurvivalBand:
         return largest
 
     def raised(self, slack: float) -> SurvivalBand:
-        """This band with `slack` added to every level, at most 1: of a law that may be so far off in total variation."""
+        """This band with `slack` added to every level, at most 1: for a law that far off in total variation."""
         return SurvivalBand(self.edges, np.minimum(1.0, self.levels + slack)) if slack else self
 
     def _kinks(self, diameter: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

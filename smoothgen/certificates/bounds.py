@@ -20,6 +20,7 @@ from smoothgen.certificates.rounding import RELATIVE_SLACK
 _ABSOLUTE_SLACK: Final = 4e-15  # sums of six normal CDFs, each exact to about one ulp of 1
 _NEWTON_STEPS: Final = 4  # three reach 1e-13 or the last bits for r in [1e-6, 60]; the dual is a bound after any number
 _TINY: Final = 1e-300
+_FURTHEST: Final = 1e6  # sigmas, where a total variation has long been 1 to the last bit
 _SQRT_2PI: Final = math.sqrt(2 * math.pi)
 
 
@@ -134,6 +135,7 @@ def upward_shift(probability: ArrayLike, radius_in_sigmas: ArrayLike) -> NDArray
     p, r = np.broadcast_arrays(
         np.asarray(probability, dtype=np.float64), np.asarray(radius_in_sigmas, dtype=np.float64)
     )
+    r = np.minimum(r, _FURTHEST)
     with np.errstate(divide="ignore"):
         quantile = np.minimum(ndtri(p), -r / 2)
     gain = (ndtr(quantile + r) - ndtr(quantile)) * (1 + RELATIVE_SLACK) + _ABSOLUTE_SLACK

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from smoothgen.certificates.shift_bounds import SPREAD_V2, ShiftBounds, method_b
 from smoothgen.certificates.sigma_selection import SigmaSelection, remaining_alpha
 from smoothgen.errors import InvalidAlpha
 from smoothgen.mechanisms import Mechanism
+
 
 @dataclass(frozen=True)
 class Deviation:
@@ -72,8 +73,9 @@ class Certificate:
     (T1 and T2′ of docs/theory; `deviation` and `stays` are T3, under the same confidence.)
 
     method: the name of how the bounds follow from the distances. rounding_slack: total variation between the noise as
-    it was computed and ideal noise, in every bound; 0 takes the noise to be ideal. alpha: the total. looks: where the job could have stopped earlier, or went on after an earlier look; the claims are
-    then made with the share of the look that was taken, and the confidence covers all looks together.
+    it was computed and ideal noise, in every bound; 0 takes the noise to be ideal. alpha: the total. looks: where the
+    job could have stopped earlier, or went on after an earlier look; the claims are then made with the share of the
+    look that was taken, and the confidence covers all looks together.
     sigma_selection: where σ was chosen for this prompt: it spends its own share of alpha, and says nothing beyond its
     radius. lipschitz: where the generator is proven to be Lipschitz (T4).
     """
@@ -130,7 +132,7 @@ class Certificate:
 
     @cached_property
     def bounds(self) -> ShiftBounds:
-        """How bounds follow from the band: diameter, mechanism, method, rounding slack, reach and Lipschitz constant."""
+        """How bounds follow from the band, by the method and everything else that enters them."""
         return ShiftBounds(
             diameter=self.evidence.diameter,
             mechanism=self.mechanism,
@@ -176,8 +178,10 @@ class Certificate:
 
     def universal_w1_bound(self, epsilon: float) -> float:
         """T1 alone: the bound that needs no samples, at this σ, the rounding slack included, rounded up."""
-        universal = universal_w1_bound(self.evidence.diameter, self.mechanism.radius_in_sigmas(epsilon))
-        return round_up((universal + 2 * self.rounding_slack * self.evidence.diameter) * (1 + RELATIVE_SLACK))
+        diameter = self.evidence.diameter
+        universal = universal_w1_bound(diameter, self.mechanism.radius_in_sigmas(epsilon))
+        slack = 2 * self.rounding_slack * diameter
+        return round_up(min((universal + slack) * (1 + RELATIVE_SLACK) if slack else universal, diameter))
 
 
 def output_deviation(diameter: float, to_centre: float, output_to_centre: float) -> float:

@@ -154,7 +154,7 @@ def prompt_bound(
     *,
     alpha: float,
     sizes: Sequence[int],
-    worst: float,
+    worst: float | None = None,
     rounding_slack: float = 0.0,
 ) -> float:
     """Upper bound on W₁ to the one prompt at the shift δ, rounded up. P(it is too low) ≤ alpha over the noise.
@@ -166,9 +166,9 @@ def prompt_bound(
         radius_in_sigmas: r = ‖δ‖/σ, > 0.
         sizes: the numbers of samples that might have been taken, fixed before the first. They tune the bets; that the
             number taken was chosen by looking costs nothing (Ville's inequality).
-        worst: the furthest that an output, or a failure, may lie from the centre.
-        rounding_slack: as in `certify`. E[R·|ρ − 1|] under the noise as computed and under ideal noise differ by what an
-            event of that probability can weigh, worst·W_r(slack), and the two prompts' laws by 2·slack·D.
+        worst: the furthest that an output, or a failure, may lie from the centre; by default the larger of D_c and D.
+        rounding_slack: as in `certify`. E[R·|ρ − 1|] under the noise as computed and under ideal noise differ by what
+            an event of that probability can weigh, worst·W_r(slack), and the two prompts' laws by 2·slack·D.
 
     Raises InvalidAlpha, InvalidEpsilon, InvalidDistances.
     """
@@ -178,6 +178,7 @@ def prompt_bound(
         raise InvalidEpsilon(f"radius_in_sigmas must be a positive finite number, got {r!r}")
     if not 0 < len(along) <= evidence.samples:
         raise InvalidDistances(f"{len(along)} projections for {evidence.samples} distances; give 1 to that many")
+    worst = max(evidence.bound, evidence.diameter) if worst is None else worst
     weight = 2 * total_variation(r)  # E|ρ − 1|, rounded up
     drawn = evidence.distances[: len(along)].astype(np.float64)
     distances = np.where(np.isinf(drawn), worst, np.minimum(drawn, evidence.bound))

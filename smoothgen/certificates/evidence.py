@@ -29,8 +29,8 @@ class Evidence:
 
     distances: float32, shape (n,), each rounded UP from the measured double; +inf marks a sample that failed or
     measured NaN, and counts as the worst distance there is (`ShiftBounds.worst_distance`).
-    bound: D_c, at least every possible distance of a whole output to the centre. diameter: D, at least every possible distance
-    between two outputs. Both in the output metric's units.
+    bound: D_c, at least every possible distance of a whole output to the centre. diameter: D, at least every possible
+    distance between two outputs. Both in the output metric's units.
     """
 
     distances: NDArray[np.float32]

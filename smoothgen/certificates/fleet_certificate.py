@@ -20,8 +20,8 @@ from scipy.special import betainccinv
 from smoothgen.certificates.bands import SurvivalBand, require_alpha
 from smoothgen.certificates.fleet_grid import GRID, THRESHOLDS, fleet_thresholds, require_diameter
 from smoothgen.certificates.radius import BoundCurve, safe_radius
-from smoothgen.certificates.shift_bounds import Method, ShiftBounds
 from smoothgen.certificates.rounding import RELATIVE_SLACK, complement, round_down
+from smoothgen.certificates.shift_bounds import Method, ShiftBounds
 from smoothgen.errors import InvalidCertificate, InvalidInput, InvalidTolerance
 from smoothgen.mechanisms import Mechanism, mechanism_from_dict
 

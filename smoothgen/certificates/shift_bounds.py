@@ -101,7 +101,7 @@ class ShiftBounds:
         return survival.integral_of_worst_shift(r)
 
     def ideal_share(self, tolerance: float) -> float:
-        """Returns what of a tolerance is left for the noise-driven bounds once the rounding slack has been paid; ≥ 0."""
+        """Returns what of a tolerance is left for the bounds on ideal noise once the slack has been paid; ≥ 0."""
         return max(0.0, tolerance - 2 * self.rounding_slack * self.diameter * (1 + 1e-9))
 
     def attacked(self, probability: ArrayLike, epsilon: float) -> NDArray[np.float64]:
@@ -121,7 +121,7 @@ def require_slack(rounding_slack: float) -> None:
     """Raises InvalidSlack unless the slack is a total variation below 1."""
     if not 0 <= rounding_slack < 1:  # refuses NaN too
         raise InvalidSlack(
-            f"rounding_slack must lie in [0, 1), got {rounding_slack!r}; it is the total variation between the noise as "
-            "computed and ideal noise, mechanism.rounding_slack(numbers of x) for samples drawn with mechanism.noisy",
+            f"rounding_slack must lie in [0, 1), got {rounding_slack!r}; it is the total variation between the noise "
+            "as computed and ideal noise, mechanism.rounding_slack(numbers of x) for samples of mechanism.noisy",
             field="rounding_slack",
         )

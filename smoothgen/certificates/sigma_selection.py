@@ -273,8 +273,8 @@ def _radius(
     alpha: float,
     slack: float,
 ) -> float:
-    """The largest ε with both tails of the cell provably below ½ under any attack within ε: Φ(Φ⁻¹(tail + slack) + ε/σ_s)
-    + slack ≤ ½. Rounded down; 0 where there is none."""
+    """The largest ε with both tails of the cell provably at most ½ under any attack within ε, that is with
+    Φ(Φ⁻¹(tail + slack) + ε/σ_s) + slack ≤ ½. Rounded down; 0 where there is none."""
     m, share = len(drawn), alpha / _EVENTS
     above = _upper(int(np.count_nonzero(drawn > budget / grid.level(cell))), m, share)
     # The last cell has no lower edge: a smaller sensitivity would have the same largest level.

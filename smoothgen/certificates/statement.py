@@ -72,7 +72,11 @@ def _without_samples(certificate: Certificate) -> str:
     if certificate.lipschitz is None:
         return (
             "Nothing was sampled: this follows from the noise and from the metric's diameter alone, and holds for any "
-            + ("generator whatsoever." if certificate.method == SPREAD_V1.name else "generator that receives this noise.")
+            + (
+                "generator whatsoever."
+                if certificate.method == SPREAD_V1.name
+                else "generator that receives this noise."
+            )
         )
     return (
         "Nothing was sampled: this follows from the noise, from the metric's diameter and from the Lipschitz constant "

@@ -196,6 +196,7 @@ class JobResult(_View):
 class Opening(_View):
     """What a job's opening fixed before certification: one worker writes it, any other goes on from it.
 
+    rounding_slack: total variation between the noise as the model receives it and ideal noise.
     centre, bound, diameter: the point distances are measured from, as its metric writes it, D_c and D. mechanism and
     provenance: as in the certificate to come.
     """
@@ -211,6 +212,7 @@ class Opening(_View):
     lipschitz_estimate: LipschitzEstimate | None = None
     sigma_selection: dict[str, Any] | None = None
     lipschitz: dict[str, Any] | None = None
+    rounding_slack: float = 0.0
     generations: int
     device_s: float
     queued_s: float

@@ -29,8 +29,8 @@ def grid_step(sigma: float) -> float:
 def on_grid(x: NDArray[Any], noise: NDArray[np.float64], sigma: float) -> NDArray[np.float64]:
     """Returns x + noise rounded to the nearest point of the grid of `sigma`, in double precision.
 
-    x: float32 or double, of the noise's shape or one that broadcasts to it. x is split into a grid point and a rest, and
-    only the rest meets the noise: both parts are exact, so the rounding error does not grow with x.
+    x: float32 or double, of the noise's shape or one that broadcasts to it. x is split into a grid point and a rest,
+    and only the rest meets the noise: both parts are exact, so the rounding error does not grow with x.
     """
     step = grid_step(sigma)
     steps = np.asarray(x, dtype=np.float64) / step  # exact: the step is a power of two

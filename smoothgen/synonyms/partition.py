@@ -117,6 +117,16 @@ class Partition:
         pieces.append(prompt[done:])
         return Canonical(tuple(pieces))
 
+    def longest_bytes(self, form: Canonical) -> int:
+        """At least the UTF-8 length of every text of this form: the longest word in every slot, and "an " before it."""
+
+        def longest(piece: str | Slot) -> int:
+            if isinstance(piece, str):
+                return len(piece.encode())
+            return max(map(len, piece.members)) + len("an ") + len(piece.between.encode())
+
+        return sum(map(longest, form.pieces))
+
     def variant(self, prompt: str | Canonical, seed: Seed, stream: Stream, index: int) -> str:
         """The text of one sample: every word drawn uniformly from its class by the numbers of (seed, stream, index).
 

@@ -102,5 +102,5 @@ def false_choices(
 
 def _shown(generator: ClosedForm, distances: Array, alpha: float, band: str) -> Shown:
     evidence = Evidence.from_measurements(distances, bound=generator.bound, diameter=1.0)
-    built = band_by_name(band).build(evidence.ordered, generator.bound, alpha)
+    built = band_by_name(band).build(evidence.ordered(generator.bound), generator.bound, alpha)
     return Shown(distances, built, not covers(generator, built))

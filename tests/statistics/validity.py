@@ -55,7 +55,7 @@ def false_certificates(
 
 def _band(generator: ClosedForm, build: Build, drawn: NDArray[np.float64], alpha: float) -> SurvivalBand:
     evidence = Evidence.from_measurements(drawn, bound=generator.bound, diameter=1.0)
-    return build(evidence.ordered, generator.bound, alpha)
+    return build(evidence.ordered(generator.bound), generator.bound, alpha)
 
 
 def covers(generator: ClosedForm, band: SurvivalBand) -> bool:
@@ -84,7 +84,7 @@ class _Truth:
         )
 
     def _bounds_hold(self, certificate: Certificate) -> bool:
-        stated = certificate.survival.integral_of_worst_shift(self.norms)
+        stated = certificate.bounds.spread(certificate.survival, self.norms)
         printed = np.array([certificate.w1_bound(0.5 * r) for r in self.norms[::8]])
         return bool((self.worst <= stated + 1e-12).all() and (self.worst[::8] <= printed + 1e-12).all())
 

@@ -83,6 +83,7 @@ class ClosedForm:
 
     default_sigma = 1.0
     longest_prompt_tokens = None
+    largest_dimension = 1
     mechanisms = ("embedding",)
     default_betas: ClassVar[dict[str, float]] = {}
     image = None

@@ -70,6 +70,12 @@ class LanguageModel:
     classifier = None
 
     @property
+    def largest_dimension(self) -> int | None:
+        """Tokens of the longest prompt times the width of an embedding."""
+        longest = self.longest_prompt_tokens
+        return None if longest is None else longest * int(self._model.get_input_embeddings().weight.shape[1])
+
+    @property
     def network(self) -> PreTrainedModel:
         """The model itself, for training around it."""
         return self._model
@@ -109,6 +115,7 @@ class LanguageModel:
             held_fixed=tuple(held_fixed),
             random=parameters.temperature > 0,
             mixes=embedding.shape,  # of one length, so nothing need be padded
+            numbers_per_token=embedding.shape[1],
             private=template,
         )
 

@@ -117,7 +117,7 @@ class Smoothing:
 class Condition:
     """A prompt as the generator sees it.
 
-    embedding: x, the part that is noised and attacked, float32 of any shape.
+    embedding: x, the part that is noised and attacked, float32 of any shape (double where a probe has moved it).
     mechanism: the noise on x.
     held_fixed: everything else the generator derives from the prompt, in words, for the certificate.
     random: whether the generator draws randomness ω of its own under the parameters it was given.
@@ -128,10 +128,12 @@ class Condition:
     alone.
     of_sample: where the text itself is drawn, the condition of a sample by the stream and index of its noise; this one
     is then that of the plain text, for what is said once. None where all samples have this condition.
+    numbers_per_token: the width of an x that has one row a token; None where x has as many numbers for any prompt.
+    largest_dimension: the most numbers x has in any sample of the job; None for those of `embedding`.
     private: whatever the generator needs to run, its own business.
     """
 
-    embedding: NDArray[np.float32]
+    embedding: NDArray[np.float32] | NDArray[np.float64]
     attack_on: str
     mechanism: Mechanism
     held_fixed: tuple[str, ...]
@@ -140,7 +142,14 @@ class Condition:
     lipschitz: Lipschitz | None = None
     mixes: Hashable | None = None
     of_sample: Callable[[Stream, int], Condition] | None = None
+    numbers_per_token: int | None = None
+    largest_dimension: int | None = None
     private: Any = None
+
+    @property
+    def rounding_slack(self) -> float:
+        """Total variation between the noise as the generator receives it and ideal noise (docs/theory/numerics.md)."""
+        return self.mechanism.rounding_slack(self.largest_dimension or self.embedding.size)
 
 
 def joined(parts: Sequence[tuple[Condition, int]]) -> Condition:
@@ -201,6 +210,11 @@ class Generator(Protocol):
     @property
     def longest_prompt_tokens(self) -> int | None:
         """The longest prompt, None where there is no such limit."""
+        ...
+
+    @property
+    def largest_dimension(self) -> int | None:
+        """The most numbers that an x under noise on the embedding can have, None where there is no such limit."""
         ...
 
     def condition(self, prompt: str, parameters: Parameters, smoothing: Smoothing) -> Condition:

@@ -68,7 +68,7 @@ def sense(
         probed = _probed(spec, generator, metric, condition, batcher, on_batch)
         estimate = _of_differences(probed, spec)
         if robustness.adapt == "prompt":
-            chosen = _selected(spec, probed)
+            chosen = _selected(spec, probed, condition.rounding_slack)
     if robustness.lipschitz_estimate == "autodiff":
         estimate = _of_jacobian(spec, generator, condition)
     return Sensed(
@@ -116,7 +116,7 @@ def _probed(
     )
 
 
-def _selected(spec: JobSpec, probed: Probed) -> SigmaSelection | Abstention:
+def _selected(spec: JobSpec, probed: Probed, rounding_slack: float) -> SigmaSelection | Abstention:
     robustness = spec.request.robustness
     if robustness.budget is None or spec.sigma is None:
         raise InvalidBudget("adapt='prompt' chooses the noise by a budget, and none is given")
@@ -126,6 +126,7 @@ def _selected(spec: JobSpec, probed: Probed) -> SigmaSelection | Abstention:
         grid=SigmaGrid(spec.sigma, -GRID_REACH, GRID_REACH),
         selection_sigma=spec.sigma,
         alpha=selection_alpha(complement(robustness.confidence)),
+        rounding_slack=rounding_slack,
     )
 
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from smoothgen.certificates import attacked_probability
 from smoothgen.certificates.bands import BANDS, ORDER_STATISTICS, TWO_VALUED, band_by_name
 from smoothgen.errors import InvalidAlpha, InvalidDistances, UnknownName
 
@@ -70,11 +71,11 @@ def test_survival_is_right_continuous_and_ends_at_the_bound():
 def test_the_attacked_quantile_is_an_order_statistic_or_the_bound():
     ordered = np.sort(np.random.default_rng(0).random(500)) * 0.5
     band = ORDER_STATISTICS.build(ordered, 1.0, 1e-3)
-    quantiles = [band.attacked_quantile(gamma, 0.5) for gamma in (0.9, 0.5, 0.2)]
+    quantiles = band.quantiles((0.9, 0.5, 0.2), attacked_probability(band.levels, 0.5))
     assert quantiles == sorted(quantiles)
     assert all(np.isclose(ordered, q, rtol=1e-8).any() for q in quantiles)
-    assert band.attacked_quantile(1e-6, 0.5) == 1.0
-    assert band.attacked_quantile(0.5, 60.0) == 1.0
+    assert band.quantiles((1e-6,), attacked_probability(band.levels, 0.5)) == [1.0]
+    assert band.quantiles((0.5,), attacked_probability(band.levels, 60.0)) == [1.0]
 
 
 def test_two_values_make_one_clopper_pearson_bound():

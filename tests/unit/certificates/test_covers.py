@@ -123,7 +123,7 @@ def test_failed_samples_count_as_the_worst_distance() -> None:
     u = np.random.default_rng(3).normal(size=300)
     distances = np.where(np.arange(300) % 10, 0.1, np.nan)
     failed = Evidence.from_measurements(distances, bound=1.0, diameter=2.0)
-    worst = Evidence.from_measurements(np.where(np.isnan(distances), 1.0, distances), bound=1.0, diameter=2.0)
+    worst = Evidence.from_measurements(np.where(np.isnan(distances), 2.0, distances), bound=2.0, diameter=2.0)
     one, other = (prompt_bound(e, u, 0.5, alpha=0.01, sizes=(300,)) for e in (failed, worst))
     assert one == other
 

@@ -32,11 +32,12 @@ def test_single_precision_is_kept_as_it_is(values):
     assert measured(values).distances.tolist() == values
 
 
-def test_nan_and_infinity_are_failed_samples_at_the_bound():
+def test_nan_and_infinity_are_failed_samples_at_the_worst_distance():
     evidence = measured([0.25, math.nan, math.inf, 0.0], bound=0.75)
     assert evidence.samples == 4
     assert evidence.failed == 2
-    assert evidence.ordered.tolist() == [0.0, 0.25, 0.75, 0.75]
+    assert evidence.ordered(0.75).tolist() == [0.0, 0.25, 0.75, 0.75]
+    assert evidence.ordered(1.5).tolist() == [0.0, 0.25, 1.5, 1.5]
 
 
 def test_distances_keep_the_order_of_the_samples():
@@ -47,21 +48,21 @@ def test_distances_keep_the_order_of_the_samples():
 def test_one_sample_ties_zeros_and_all_failed_are_evidence(values):
     evidence = measured(values)
     assert evidence.samples == len(values)
-    assert (evidence.ordered <= 1).all()
+    assert (evidence.ordered(1.0) <= 1).all()
 
 
 def test_rounding_up_never_leaves_the_bound():
     # The float32 above 0.1 is larger than 0.1.
     evidence = measured([0.1], bound=0.1, diameter=0.1)
     assert float(evidence.distances[0]) > 0.1
-    assert evidence.ordered.tolist() == [0.1]
+    assert evidence.ordered(0.2).tolist() == [0.1]
 
 
 def test_a_distance_in_single_precision_at_the_bound_is_accepted():
     bound = 0.3
     single = np.float32(0.3)
     assert float(single) > bound == 0.3
-    assert measured([single], bound=bound, diameter=0.5).ordered.tolist() == [bound]
+    assert measured([single], bound=bound, diameter=0.5).ordered(0.5).tolist() == [bound]
 
 
 @pytest.mark.parametrize(

@@ -4,20 +4,21 @@ import numpy as np
 import pytest
 
 from smoothgen import Gaussian
-from smoothgen.certificates.bands import NO_SAMPLES, ORDER_STATISTICS
-from smoothgen.certificates.radius import BoundCurve, safe_radius, universal_radius
+from smoothgen.certificates.bands import NO_SAMPLES, ORDER_STATISTICS, SurvivalBand
+from smoothgen.certificates.radius import LARGEST_RADIUS_IN_SIGMAS, BoundCurve, safe_radius, universal_radius
 from smoothgen.certificates.rounding import round_up
+from smoothgen.certificates.shift_bounds import ShiftBounds
 from tests.unit.certificates.examples import distances
 
 
 def curve(diameter: float = 1.0, sigma: float = 0.5) -> BoundCurve:
     band = ORDER_STATISTICS.build(np.sort(distances()), 1.0, 1e-3)
-    return BoundCurve(band, diameter, Gaussian(sigma))
+    return BoundCurve(band, ShiftBounds(diameter, Gaussian(sigma)))
 
 
 def without_samples(diameter: float = 1.0, sigma: float = 0.5) -> BoundCurve:
     band = NO_SAMPLES.build(np.empty(0), diameter, 1e-3)
-    return BoundCurve(band, diameter, Gaussian(sigma))
+    return BoundCurve(band, ShiftBounds(diameter, Gaussian(sigma)))
 
 
 def test_a_value_does_not_depend_on_what_was_asked_before_or_with_it():
@@ -40,6 +41,13 @@ def test_both_searches_agree_where_t1_is_the_whole_bound(tolerance, sigma):
     assert without_samples(sigma=sigma).printed([exact])[0] <= tolerance
     # Near the diameter the ninth digit of the bound is worth more than that of the radius.
     assert exact == pytest.approx(searched, rel=3e-8 if tolerance < 0.99 else 1e-3)
+
+
+def test_where_no_attack_can_reach_the_tolerance_the_radius_is_64_sigmas():
+    """A generator that never leaves its centre: no attack moves it, and the search ends at its limit."""
+    still = BoundCurve(SurvivalBand(np.array([0.0, 1.0]), np.array([0.0])), ShiftBounds(1.0, Gaussian(2.0)))
+    assert safe_radius(still, 0.1) == pytest.approx(2.0 * LARGEST_RADIUS_IN_SIGMAS, rel=1e-6)
+    assert safe_radius(still, 0.1) <= 2.0 * LARGEST_RADIUS_IN_SIGMAS
 
 
 @pytest.mark.parametrize("tolerance", [5e-324, 1e-320, 1e-300])

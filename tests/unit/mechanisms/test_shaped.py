@@ -17,6 +17,7 @@ from smoothgen.certificates.document import content_digest, from_document, to_do
 from smoothgen.certificates.provenance import Provenance, Threat
 from smoothgen.errors import InvalidCertificate, InvalidEpsilon, InvalidParameters, InvalidSigma
 from smoothgen.mechanisms import Gaussian, Mechanism, Shape, ShapedGaussian, mechanism_from_dict
+from smoothgen.mechanisms.grid import grid_step
 from smoothgen.mechanisms.protocol import Projecting
 from smoothgen.noise import Seed, Stream
 
@@ -80,7 +81,8 @@ def test_a_shape_is_scaled_to_determinant_one_and_keeps_its_form():
 def test_the_noise_has_the_covariance_and_the_length_it_says():
     shape, count = Shape.of("some", lower(6, 3)), 20_000
     mechanism = ShapedGaussian(0.7, shape)
-    noise = mechanism.draw(SEED, Stream.CERTIFICATION, range(count), (2, 3)).reshape(count, 6)
+    drawn = mechanism.draw(SEED, Stream.CERTIFICATION, range(count), (2, 3))
+    noise = mechanism.noisy(np.zeros((2, 3)), drawn).reshape(count, 6)
     covariance = 0.49 * shape.matrix @ shape.matrix.T
     scale = np.sqrt(np.outer(np.diag(covariance), np.diag(covariance)))
     # An entry of a sample covariance is off by at most √2·scale/√n standard deviations; 5 of them, 21 entries.
@@ -88,11 +90,15 @@ def test_the_noise_has_the_covariance_and_the_length_it_says():
     assert mechanism.noise_norm(6) ** 2 == pytest.approx(np.trace(covariance), rel=1e-12)
 
 
-def test_whitened_noise_is_the_round_noise_of_the_same_seed():
-    shape = Shape.of("some", lower(6, 3))
-    shaped = ShapedGaussian(0.7, shape).draw(SEED, Stream.SELECTION, range(5), (6,))
+def test_whitened_noise_is_the_round_noise_of_the_same_seed_on_its_grid():
+    shape, x = Shape.of("some", lower(6, 3)), np.linspace(-1, 1, 6)
+    mechanism = ShapedGaussian(0.7, shape)
+    noisy = mechanism.noisy(x, mechanism.draw(SEED, Stream.SELECTION, range(5), (6,)))
     round_ = Gaussian(0.7).draw(SEED, Stream.SELECTION, range(5), (6,))
-    assert np.allclose(np.linalg.solve(shape.matrix, shaped.T).T, round_, rtol=0, atol=1e-13)
+    whitened = np.linalg.solve(shape.matrix, (noisy - x).T).T
+    assert np.allclose(whitened, round_, rtol=0, atol=0.51 * grid_step(0.7))
+    points = np.linalg.solve(shape.matrix, noisy.T).T / grid_step(0.7)
+    assert np.allclose(points, np.rint(points), rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("batch", [1, 3, 20])
@@ -156,7 +162,7 @@ def test_project_gives_the_likelihood_ratio_of_the_shaped_densities():
     noise = mechanism.draw(SEED, Stream.CERTIFICATION, range(50), (2, 2))
     u, r = mechanism.project(noise, delta.reshape(2, 2))
     precision = np.linalg.inv(sigma**2 * shape.matrix @ shape.matrix.T)
-    flat = noise.reshape(50, 4)
+    flat = noise.reshape(50, 4) @ shape.matrix.T
     exact = flat @ precision @ delta - delta @ precision @ delta / 2
     assert np.allclose(r * u - r * r / 2, exact, rtol=1e-9)
     assert r * sigma == pytest.approx(mechanism.attack_norm(delta.reshape(2, 2)), rel=1e-9)

@@ -25,6 +25,11 @@ _NOTED: Final = 0.5
 class Places(Protocol):
     """Anything that turns sentence embeddings into x."""
 
+    @property
+    def width(self) -> int:
+        """k."""
+        ...
+
     def place(self, sentences: NDArray[np.float64]) -> NDArray[np.float64]:
         """x of each sentence, shape (n, k)."""
         ...
@@ -57,6 +62,11 @@ class BottleneckModel:
         self._encoder, self._head, self._soft_prompt = encoder, head, soft_prompt.eval()
         self._language = language
         self.identity, self.description, self.default_sigma = identity, description, default_sigma
+
+    @property
+    def largest_dimension(self) -> int:
+        """k."""
+        return self._head.width
 
     def condition(self, prompt: str, parameters: Parameters, smoothing: Smoothing) -> Condition:
         """Embed the prompt. Raises InvalidParameters for a chat template, UnknownName."""

@@ -88,7 +88,7 @@ class DiffusionModel:
         self.default_sigma, self.default_betas = default_sigma, default_betas
         self.classifier, self._shape = classifier, shape
         self.mechanisms = self.always_offered if shape is None else ("embedding", SHAPED, *self.always_offered[1:])
-        self.longest_prompt_tokens = prompts.longest_tokens
+        self.longest_prompt_tokens, self.largest_dimension = prompts.longest_tokens, prompts.dimension
         side = pipeline.unet.config.sample_size * pipeline.vae_scale_factor
         self.image = ImageCard(
             **{

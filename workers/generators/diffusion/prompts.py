@@ -40,6 +40,11 @@ class PromptEncoder(Protocol):
         """The longest prompt, None where there is no limit."""
         ...
 
+    @property
+    def dimension(self) -> int | None:
+        """The numbers of x, None where the encoder has no longest prompt."""
+        ...
+
     def encode(self, prompt: str, negative: str | None) -> Prompted:
         """Embed a prompt and its negative. Raises InvalidPrompt."""
         ...
@@ -58,6 +63,7 @@ class PipelinePrompts:
         )
         self.longest_tokens: int | None = min(pipeline.tokenizer.model_max_length, positions)
         pipeline.tokenizer.model_max_length = self.longest_tokens
+        self.dimension: int | None = self.longest_tokens * pipeline.text_encoder.config.hidden_size
 
     def encode(self, prompt: str, negative: str | None) -> Prompted:
         """Raises InvalidPrompt for a text the encoder would cut off."""
@@ -83,6 +89,7 @@ class HeadPrompts:
     def __init__(self, encoder: FeatureMap, head: TextHead) -> None:
         self._encoder, self._head = encoder, head
         self.attack_on = f"prompt's point in the {head.width}-dimensional conditioning space"
+        self.dimension = head.width
 
     def encode(self, prompt: str, negative: str | None) -> Prompted:
         """Every text has a point; one that names nothing the head knows lies near 0, and is noted."""

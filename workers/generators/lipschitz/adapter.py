@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import math
 from collections.abc import Sequence
 from typing import ClassVar, Final
 
@@ -12,6 +14,7 @@ from smoothgen.certificates import Lipschitz, ModelIdentity
 from smoothgen.contracts import ImageCard, ImageParameters, Parameters
 from smoothgen.errors import InvalidParameters, UnknownName
 from smoothgen.mechanisms import Gaussian
+from smoothgen.mechanisms.grid import grid_step
 from smoothgen.noise import normals
 from workers.distances.pixels import PixelRmse
 from workers.features.picture_classifier import PictureClassifier
@@ -75,7 +78,7 @@ class LipschitzModel:
             random=True,
             notes=prompted.notes,
             mixes=(),
-            lipschitz=self.lipschitz,
+            lipschitz=self._on_grid(smoothing.level),
         )
 
     def generate(
@@ -85,6 +88,17 @@ class LipschitzModel:
         del parameters
         x = condition.mechanism.noisy(condition.embedding, noise).reshape(len(noise), -1)
         return [Picture(pixels) for pixels in self.network.pictures(x, self._styles(draws))]
+
+    @property
+    def largest_dimension(self) -> int:
+        """The network's inputs."""
+        return self.network.width
+
+    def _on_grid(self, sigma: float) -> Lipschitz:
+        """The constant for a network that receives x on the grid of the noise: x and x + δ, under the same noise, are
+        rounded by at most half a step a number each, so the inputs differ by at most ‖δ‖ + step·√d."""
+        rounded = self.lipschitz.constant * grid_step(sigma) * math.sqrt(self.network.width) * (1 + 1e-8)
+        return dataclasses.replace(self.lipschitz, offset=math.nextafter(self.lipschitz.offset + rounded, math.inf))
 
     def _styles(self, draws: Sequence[Draw]) -> NDArray[np.float64]:
         """ω of every row, (n, styles). Equal draws share one row's numbers."""
