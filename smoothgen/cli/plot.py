@@ -17,7 +17,7 @@ _MOST_PANELS: Final = 12
 
 
 def plot_curve(certificate: Certificate, path: Path) -> None:
-    """W₁ bound against attack norm: the certified curve, T1 and T2 it is the smaller of, the tolerance, the radius.
+    """W₁ bound against attack norm: the certified curve, the bounds it is the smaller of, the tolerance, the radius.
 
     Raises SmoothGenError where matplotlib is not installed.
     """
@@ -25,12 +25,13 @@ def plot_curve(certificate: Certificate, path: Path) -> None:
     axes = figure.subplots()
     epsilons = [epsilon for epsilon, _ in certificate.curve]
     sampled = certificate.evidence.samples > 0
+    spread = "T2′" if certificate.bounds.method.oscillation else "T2"
     axes.plot(
         epsilons,
         [b for _, b in certificate.curve],
         color=_BLUE,
         lw=2.2,
-        label="certified: the smaller of T1 and T2" if sampled else "certified: T1, any generator, no samples",
+        label=f"certified: the smaller of T1 and {spread}" if sampled else "certified: T1, any generator, no samples",
     )
     if sampled:
         axes.plot(
@@ -39,7 +40,7 @@ def plot_curve(certificate: Certificate, path: Path) -> None:
             color=_ORANGE,
             ls=":",
             lw=2.2,
-            label="T2: from the spread of the samples",
+            label=f"{spread}: from the spread of the samples",
         )
         axes.plot(
             epsilons,
