@@ -93,10 +93,16 @@ UNFOLLOWED = {
     "escapes": (one("Q: {{ m['content'] | e }}\n"), "is 3 < 4?"),
     "changes case": (one("Q: {{ m['content'] | upper }}\n"), "HELLO"),
     "replaces": (one("Q: {{ m['content'] | replace('cat', 'dog') }}\n"), "a cat"),
-    "branches on a word": (one("{% if 'cat' in m['content'] %}About cats. {% endif %}Q: {{ m['content'] }}\n"), "a cat"),
-    "branches on the first letter": (one("{{ 'An' if m['content'][0] in 'aeiou' else 'A' }}\n{{ m['content'] }}\n"), "ox"),
+    "branches on a word": (
+        one("{% if 'cat' in m['content'] %}About cats. {% endif %}Q: {{ m['content'] }}\n"),
+        "a cat",
+    ),
+    "branches on the first letter": (
+        one("{{ 'An' if m['content'][0] in 'aeiou' else 'A' }}\n{{ m['content'] }}\n"),
+        "ox",
+    ),
     "takes a prefix for a command": (
-        one("{% if m['content'].startswith('/think') %}Think.\n{{ m['content'][6:] }}{% else %}{{ m['content'] }}{% endif %}"),
+        one("{% set c = m['content'] %}{{ 'Think.\n' + c[6:] if c.startswith('/think') else c }}"),
         "/think of a cat",
     ),
     "repeats": (one("{{ m['content'] }} again: {{ m['content'] }}"), "a cat"),
@@ -127,7 +133,7 @@ def test_a_prompt_that_shares_a_token_with_the_template_is_refused(prompt: str):
     # Trained so that two line breaks are one token, as with most published vocabularies.
     tokenizer = byte_level(ZEPHYR.replace("</s>", "<|im_end|>"))
     tokenizer.add_tokens(["\n\n"])
-    with pytest.raises(InvalidInput, match="leave out white space|leave it out"):
+    with pytest.raises(InvalidInput, match=r"leave out white space|leave it out"):
         served(tokenizer).condition(prompt, CHAT, ON_EMBEDDING)
 
 

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
+from tokenizers import decoders
 
-from smoothgen.certificates import certify_universal
+from smoothgen.certificates import Certificate, certify_universal, from_document
 from smoothgen.cli.show import show_generation
 from smoothgen.cli.show_covers import show_covers
 from smoothgen.client import Generation
-from smoothgen.contracts import Covers, JobResult, JobView, Note, Progress, PromptCover
+from smoothgen.contracts import Covers, JobResult, JobView, Note, Progress, PromptCover, TextParameters
 from smoothgen.mechanisms import Gaussian
-from tests.workers.jobs import run, spec
+from tests.workers.jobs import ON_EMBEDDING, run, spec
 from tests.workers.test_comparing import call, certificate_of
+from tests.workers.test_fashion import planned
 from tests.workers.test_hand import opening_of, runner, watch_of
 from tests.workers.test_rows import END, LINE, WORDS, saying, scripted, tokenizer
-from workers.comparing import compared
-from workers.generators import Condition, load_generator
+from workers.comparing import Embedding, compared
+from workers.generators import load_generator
 from workers.generators.closed_form import ClosedForm
 from workers.opening import Opened
-from tests.workers.settings import CPU
+from workers.served import Encoders, ServedModel
+from workers.settings import Settings
 
 LABEL: Any = {"name": "label", "extract": {"kind": "first_line"}}
 
@@ -32,7 +37,7 @@ def notes(result: JobResult) -> dict[str, str]:
 def asked(metric: Any = "edit", *, samples: int = 40, **others: Any) -> Any:
     parameters = {"max_new_tokens": others.pop("max_new_tokens", 6)}
     sigma = others.pop("sigma", 1.0)
-    return spec("a b", sigma=sigma, metric=metric, samples=samples, selection_samples=16, parameters=parameters, **others)
+    return spec("a b", sigma=sigma, metric=metric, samples=samples, parameters=parameters, **others)
 
 
 def test_a_model_that_ends_at_once_says_nothing_and_the_job_says_so():
@@ -45,14 +50,14 @@ def test_a_model_that_ends_at_once_says_nothing_and_the_job_says_so():
 
 def test_white_space_is_nothing_too():
     blank = tokenizer(eos_token="<end>")
-    blank.backend_tokenizer.decoder = __import__("tokenizers").decoders.Replace("b", "\n ")
+    blank.backend_tokenizer.decoder = decoders.Replace("b", "\n ")
     result = run(asked(), scripted(lambda number, step: saying(LINE if step < 3 else END), blank))
     assert result.output.text
     assert "empty_output" in notes(result)
 
 
 def test_the_share_is_of_the_samples_it_is_true_of():
-    job = asked(selection_samples=16)
+    job = asked()
     model = scripted(lambda number, step: saying(END if number < 0 or step > 1 else LINE))
     [opened] = runner(model).run(watch_of([opening_of(job)]))
     assert isinstance(opened, Opened)
@@ -104,7 +109,8 @@ def test_samples_that_prove_no_more_than_none_are_noted():
         result = run(job, tanh)
         assert result.certificate is not None
         without = certify_universal(diameter=1.0, mechanism=Gaussian(0.2), alpha=1e-3, tolerance=0.1)
-        nothing = result.certificate["radius"] <= without.radius  # type: ignore[union-attr]
+        assert isinstance(without, Certificate)
+        nothing = result.certificate["radius"] <= without.radius
         assert ("samples_added_nothing" in notes(result)) == nothing
     assert "samples_added_nothing" not in notes(run(narrow, tanh))
     coin = spec("2.5", sigma=0.5, metric="absolute", samples=50)  # 0 or 1, each half of the time
@@ -122,7 +128,7 @@ def test_the_command_line_shows_notes_before_the_radius_and_beside_it(capsys: py
     result = run(job, scripted(lambda number, step: saying(END)))
     fields = {name: getattr(result, name) for name in JobResult.model_fields}
     view = JobView(id=job.id, status="succeeded", progress=Progress(done=1, total=1), **fields)
-    show_generation(Generation(view, b""))
+    show_generation(Generation(view))
     shown = capsys.readouterr().out
     radius = next(line for line in shown.splitlines() if "certified radius" in line)
     assert shown.index("note empty_output:") < shown.index("certified radius")
@@ -131,9 +137,35 @@ def test_the_command_line_shows_notes_before_the_radius_and_beside_it(capsys: py
 
 
 def test_covers_repeats_the_notes_of_the_other_prompt():
-    fashion = load_generator("fashion-32", CPU)
-    from workers.sampling import condition_of
-    from tests.workers.test_fashion import SPEC  # noqa: F401
+    settings = Settings()
+    served = ServedModel(load_generator("fashion-32", settings), Encoders(settings), settings)
+    job = planned(
+        served, "a giraffe reading a contract", metric="pixel-rmse", sigma=0.5, samples=4, selection_samples=2
+    )
+    parameters = job.parameters.model_copy(update={"num_inference_steps": 1})
+    job = job.model_copy(update={"parameters": parameters})
+    result = run(job, served.generator)
+    assert result.certificate is not None
+    assert {"out_of_vocabulary", "underspecified"} <= notes(result).keys()
+    prompts = ("an elephant", "a red sneaker", "a sneaker")
+    conditions = Embedding(job, served.generator)(prompts)
+    elephant, sneaker, colourless = compared(from_document(result.certificate), call(*prompts), conditions).answers
+    assert elephant.inside
+    assert [note.code for note in elephant.notes or []] == ["out_of_vocabulary", "underspecified"]
+    assert sneaker.notes is None
+    assert [note.code for note in colourless.notes or []] == ["underspecified"]
+    assert '"notes":[{"code":"out_of_vocabulary"' in elephant.model_dump_json(exclude_none=True)
+
+
+def test_covers_repeats_notes_where_the_prompts_cannot_be_compared():
+    note = Note(code="out_of_vocabulary", detail="it names nothing the model knows")
+    original = ClosedForm("closed-form-tanh").condition("0", TextParameters(), ON_EMBEDDING)
+    other = replace(original, embedding=np.zeros(2, np.float32), notes=(note,))
+    job = spec("0", sigma=1.0, metric="absolute", samples=20)
+    certificate = certificate_of(job, ClosedForm("closed-form-tanh"))
+    [answer] = compared(certificate, call("1"), (original, [other])).answers
+    assert not answer.comparable
+    assert answer.notes == [note]
 
 
 def test_the_command_line_shows_the_notes_of_covers(capsys: pytest.CaptureFixture[str]):

@@ -84,7 +84,9 @@ def test_the_certificate_counts_the_tokens_that_were_encoded():
     words = with_added(MARKERS)
     model = served(words)
     ids = ids_of(model, "a<|im_end|>", PLAIN)
-    certificate = run(spec("a<|im_end|>", sigma=0.05, metric="edit", samples=8, parameters={"max_new_tokens": 2}), model)
+    certificate = run(
+        spec("a<|im_end|>", sigma=0.05, metric="edit", samples=8, parameters={"max_new_tokens": 2}), model
+    )
     assert certificate.certificate is not None
     assert certificate.certificate["threat"]["held_fixed"][0] == f"token count ({len(ids)})"
     assert certificate.certificate["threat"]["dimension"] == 32 * len(ids)
