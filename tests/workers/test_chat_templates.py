@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 from transformers import PreTrainedTokenizerBase
 
-from smoothgen.contracts import JobSpec, Parameters, Template, TextParameters
+from smoothgen.contracts import JobSpec, Opening, Parameters, Template, TextParameters
 from smoothgen.errors import InvalidInput, InvalidParameters
 from tests.workers import tiny
 from tests.workers.jobs import ON_EMBEDDING, Recorded, run, spec
@@ -222,7 +223,9 @@ def clocked_job(**asked: Any) -> JobSpec:
 
 
 def measured(generator: Generator, job: JobSpec, opened: Opened) -> np.ndarray:
-    [chunk] = runner(generator).run(watch_of([chunk_of(job, opened, 0, 12)]))
+    claim = chunk_of(job, opened, 0, 12)
+    as_stored = Opening.model_validate_json(opened.opening.model_dump_json(exclude_none=True))
+    [chunk] = runner(generator).run(watch_of([dataclasses.replace(claim, opening=as_stored)]))
     assert isinstance(chunk, Measured)
     return chunk.distances
 
