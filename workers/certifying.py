@@ -24,9 +24,20 @@ from smoothgen.certificates import (
 )
 from smoothgen.certificates.rounding import complement
 from smoothgen.certificates.stopping import LookResult, at_deadline, hopeless_from_the_start, take_look
-from smoothgen.contracts import AbstentionView, FleetView, JobResult, JobSpec, ModelRef, Opening, Usage, windows_of
+from smoothgen.contracts import (
+    AbstentionView,
+    FleetView,
+    JobResult,
+    JobSpec,
+    ModelRef,
+    Note,
+    Opening,
+    Usage,
+    windows_of,
+)
 from smoothgen.errors import GenerationFailed
 from smoothgen.mechanisms import Mechanism, mechanism_from_dict
+from workers.notes import note_on_certificate
 from workers.opening import Opened
 
 NONE_DRAWN: NDArray[np.float64] = np.zeros(0)
@@ -146,10 +157,11 @@ def result_of(
 ) -> JobResult:
     """What is stored and answered. `drawn`: all certification distances that were paid for."""
     certified = isinstance(outcome, Certificate)
+    notes = [*(opening.notes or []), *_note_on(spec, outcome)]
     return JobResult(
         model=_model_of(opening),
         output=opening.output.model_copy(update={"certified": certified}),
-        notes=opening.notes,
+        notes=notes or None,
         certificate=_document(outcome, spec) if isinstance(outcome, Certificate) else None,
         abstention=_abstention(outcome) if isinstance(outcome, Abstention) else None,
         lipschitz_estimate=opening.lipschitz_estimate,
@@ -185,6 +197,15 @@ def _universal(
         lipschitz=lipschitz,
         rounding_slack=rounding_slack,
     )
+
+
+def _note_on(spec: JobSpec, outcome: Certificate | Abstention) -> list[Note]:
+    if not isinstance(outcome, Certificate) or not outcome.evidence.samples:
+        return []
+    provenance, selection, lipschitz = outcome.provenance, outcome.sigma_selection, outcome.lipschitz
+    diameter, slack = outcome.evidence.diameter, outcome.rounding_slack
+    without = _universal(spec, diameter, outcome.mechanism, provenance, selection, lipschitz, slack)
+    return note_on_certificate(outcome, without)
 
 
 def _model_of(opening: Opening | Opened) -> ModelRef:

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from smoothgen.certificates import Certificate
 from smoothgen.certificates.covers import Cover, covers
 from smoothgen.certificates.rounding import complement
-from smoothgen.contracts import Covers, CoversCall, JobSpec, PromptCover
+from smoothgen.contracts import Covers, CoversCall, JobSpec, Note, PromptCover
 from smoothgen.errors import InvalidInput, InvalidParameters
 from smoothgen.mechanisms import SynonymClasses
 from smoothgen.synonyms import Partition
-from workers.generators import Condition, Generator
+from workers.generators import Condition, Generator, Templated
 from workers.sampling import condition_of
 
 _NOTHING_MOVES = {"ball_bound": 0.0, "prompt_bound": 0.0, "universal_bound": 0.0, "w1_bound": 0.0}
@@ -33,12 +33,17 @@ class Embedding:
     def __call__(self, prompts: Sequence[str]) -> tuple[Condition, list[Embedded]]:
         """The original and the others, in order. Raises InvalidInput where the original cannot be embedded any more."""
         original = condition_of(self._asked, self._generator)
-        return original, [self._other(prompt) for prompt in prompts]
+        return original, [self._other(prompt, original) for prompt in prompts]
 
-    def _other(self, prompt: str) -> Embedded:
+    def _other(self, prompt: str, original: Condition) -> Embedded:
         request = self._asked.request.model_copy(update={"prompt": prompt})
+        asked = self._asked.model_copy(update={"request": request})
         try:
-            return condition_of(self._asked.model_copy(update={"request": request}), self._generator)
+            if original.template is not None and isinstance(self._generator, Templated):
+                # Whether the chat template can be followed for this prompt too. One that can reads around it as around
+                # any other, a clock apart: so it is compared in the original's.
+                self._generator.rendered(prompt, asked.parameters)
+            return condition_of(asked, self._generator, template=original.template)
         except InvalidInput as error:
             return str(error)
 
@@ -53,7 +58,7 @@ def compared(certificate: Certificate, call: CoversCall, conditions: tuple[Condi
     # By the number asked, comparable or not: the split is fixed before any prompt is embedded.
     found = covers(certificate, deltas, alpha=alpha / len(call.prompts))
     for k, one in zip(left, found, strict=True):
-        answers[k] = _answer(call.prompts[k], one)
+        answers[k] = _answer(call.prompts[k], one, others[k])
     whole = [answer for answer in answers if answer is not None]
     return _said(certificate, call, whole, _statement(certificate, complement(alpha), found), found)
 
@@ -128,7 +133,12 @@ def _incomparable(prompt: str, original: Condition, other: Embedded) -> PromptCo
         )
     else:
         return None
-    return PromptCover(prompt=prompt, comparable=False, reason=reason)
+    return PromptCover(prompt=prompt, comparable=False, reason=reason, notes=_notes(other))
+
+
+def _notes(other: Embedded) -> list[Note] | None:
+    """What an answer to this prompt would carry: it may lie inside the ball for want of a word the model knows."""
+    return None if isinstance(other, str) else list(other.notes) or None
 
 
 def _shift(original: Condition, other: Embedded) -> NDArray[np.float64]:
@@ -137,7 +147,7 @@ def _shift(original: Condition, other: Embedded) -> NDArray[np.float64]:
     return other.embedding.astype(np.float64) - original.embedding
 
 
-def _answer(prompt: str, found: Cover) -> PromptCover:
+def _answer(prompt: str, found: Cover, other: Embedded) -> PromptCover:
     return PromptCover(
         prompt=prompt,
         comparable=True,
@@ -147,6 +157,7 @@ def _answer(prompt: str, found: Cover) -> PromptCover:
         prompt_bound=found.prompt_bound,
         universal_bound=found.universal_bound,
         w1_bound=found.w1_bound,
+        notes=_notes(other),
     )
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
-from smoothgen.contracts import JobResult, JobSpec, Problem
+from smoothgen.contracts import FieldError, JobResult, JobSpec, Problem, Template
 from smoothgen.errors import GenerationFailed, InvalidInput
 from smoothgen.noise import Stream
 from smoothgen.queue import Claim
@@ -87,7 +87,7 @@ class HandRunner:
     def __init__(self, served: ServedModel, batch_size: int) -> None:
         self._served, self._batcher, self.speed = served, Batcher(batch_size), Speed()
         # A job's chunks come again and again; its prompt need not be embedded for each.
-        self._conditions: OrderedDict[tuple[str, float | None], Condition] = OrderedDict()
+        self._conditions: OrderedDict[tuple[str, float | None, Template | None], Condition] = OrderedDict()
 
     @property
     def batch_size(self) -> int:
@@ -120,10 +120,12 @@ class HandRunner:
         spec, opening = claim.spec, claim.opening
         if claim.opens:
             sensed = self._sensed(place, spec, watch)
-            condition = self._condition(spec, None if sensed.selection is None else sensed.selection.sigma)
+            condition = self._condition(spec)
+            if sensed.selection is not None:
+                condition = self._condition(spec, sensed.selection.sigma, condition.template)
             return _Piece(place, claim, condition, opening_samples(spec, condition), sensed)
         selected = None if opening is None or opening.sigma_selection is None else opening.sigma_selection["sigma"]
-        condition = self._condition(spec, selected)
+        condition = self._condition(spec, selected, None if opening is None else opening.template)
         chunk = range(claim.first, claim.first + claim.count)
         return _Piece(place, claim, condition, [Samples(spec, condition, Stream.CERTIFICATION, chunk)])
 
@@ -148,11 +150,11 @@ class HandRunner:
             on_batch=on_batch,
         )
 
-    def _condition(self, spec: JobSpec, sigma: float | None = None) -> Condition:
-        """The job's condition, at the level its opening selected where it did."""
-        key = (spec.id, sigma)
+    def _condition(self, spec: JobSpec, sigma: float | None = None, template: Template | None = None) -> Condition:
+        """The job's condition, at the level and in the chat template its opening chose where it did."""
+        key = (spec.id, sigma, template)
         if key not in self._conditions:
-            self._conditions[key] = condition_of(spec, self._served.generator, sigma)
+            self._conditions[key] = condition_of(spec, self._served.generator, sigma, template)
             if len(self._conditions) > _CONDITIONS_KEPT:
                 self._conditions.popitem(last=False)
         return self._conditions[key]
@@ -212,8 +214,10 @@ class HandRunner:
         try:
             return step()
         except InvalidInput as error:
-            problem = Problem.of("invalid-request", "The request cannot be served as written", 422, str(error))
-            return Refused(problem, noiseless)
+            pointed = f"/{error.field.replace('.', '/')}" if error.field else None
+            errors = [FieldError(pointer=pointed, detail=str(error))] if pointed else None
+            title = "The request cannot be served as written"
+            return Refused(Problem.of("invalid-request", title, 422, str(error), errors=errors), noiseless)
         except GenerationFailed as error:
             return _nothing_to_certify(error)
         except Exception as error:

@@ -45,7 +45,7 @@ def run_job(spec: JobSpec, generator: Generator, metric: OutputMetric, *, batche
     condition = condition_of(spec, generator)
     sensed = sense(spec, generator, metric, condition, batcher=batcher, on_batch=watch.batch_done)
     if sensed.selection is not None:
-        condition = condition_of(spec, generator, sensed.selection.sigma)
+        condition = condition_of(spec, generator, sensed.selection.sigma, condition.template)
     draw = _Drawing(generator, batcher, watch)
     outputs = [o for batch in draw(opening_samples(spec, condition)) for o in batch]
     spent_s = draw.device_s

@@ -28,6 +28,7 @@ from smoothgen.images import encode_png
 from smoothgen.noise import SCHEME, Stream
 from workers.distances import Centre, OutputMetric
 from workers.generators import Condition, Failure, Generator, Made, Picture
+from workers.notes import notes_of
 from workers.sampling import Samples
 from workers.sensitivity import NOTHING_SENSED, Sensed
 from workers.sheets import contact_sheet
@@ -41,8 +42,8 @@ class Opened:
     """What an opening came to, as objects. `opening` is what any other worker goes on from.
 
     centre: None where nothing is measured. sensed: what was learnt of the prompt before, with `condition` at the level
-    it selected. provenance: the certificate's. sheet: a picture of the noisy samples, PNG. fleet_bin: where R falls on
-    the public grid, for tier fleet.
+    it selected. provenance: the certificate's. notes: what the client should know of prompt and samples. sheet: a
+    picture of the noisy samples, PNG. fleet_bin: where R falls on the public grid, for tier fleet.
     """
 
     output: Output
@@ -52,16 +53,12 @@ class Opened:
     centre: Centre | None
     sensed: Sensed
     provenance: Provenance
+    notes: list[Note] | None
     generations: int
     device_s: float
     queued_s: float
     sheet: bytes | None
     fleet_bin: int | None
-
-    @property
-    def notes(self) -> list[Note] | None:
-        """What the client should know about the prompt."""
-        return list(self.condition.notes) or None
 
     @property
     def lipschitz_estimate(self) -> LipschitzEstimate | None:
@@ -96,6 +93,7 @@ class Opened:
             lipschitz=None if self.lipschitz is None else self.lipschitz.to_dict(),
             rounding_slack=self.condition.rounding_slack,
             sigma_selection=None if selection is None else selection.to_dict(),
+            template=self.condition.template,
             generations=self.generations,
             device_s=self.device_s,
             queued_s=self.queued_s,
@@ -144,6 +142,7 @@ def open_job(
         centre=centre,
         sensed=sensed,
         provenance=_provenance(spec, generator, metric, condition, centre, served, output),
+        notes=[*condition.notes, *notes_of(spec, metric, outputs, served)] or None,
         generations=sensed.generations + len(outputs),
         device_s=sensed.device_s + device_s,
         queued_s=round(max(0.0, started - spec.submitted_ms / 1000), 3),
@@ -210,6 +209,7 @@ def _provenance(
         request=RequestIdentity(
             prompt_digest=f"sha256:{hashlib.sha256(spec.request.prompt.encode()).hexdigest()}",
             parameters=spec.parameters.for_certificate(),
+            template=None if condition.template is None else condition.template.digest,
         ),
         model=generator.identity,
         metric=_metric_identity(metric, getattr(spec.metric, "cap", None), centre),

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import groupby
 
 import numpy as np
 
-from smoothgen.contracts import JobSpec
+from smoothgen.contracts import JobSpec, Template
 from smoothgen.errors import InvalidInput
 from smoothgen.mechanisms import SynonymClasses
 from smoothgen.noise import Seed, Stream
 from smoothgen.synonyms import Partition
-from workers.generators import Condition, Draw, Failure, Generator, Made, Smoothing, joined
+from workers.generators import Condition, Draw, Failure, Generator, Made, Smoothing, Templated, joined
 from workers.variants import Variants
 
 _FRESH_DRAWS = {
@@ -30,25 +30,32 @@ def seed_of(spec: JobSpec) -> Seed:
     return Seed(int(spec.seed, 16), spec.seed_origin)
 
 
-def condition_of(spec: JobSpec, generator: Generator, sigma: float | None = None) -> Condition:
+def condition_of(
+    spec: JobSpec, generator: Generator, sigma: float | None = None, template: Template | None = None
+) -> Condition:
     """The job's prompt as the generator sees it. Raises InvalidPrompt, InvalidParameters and the like.
 
-    sigma: the level the job's opening selected; without one, the job's own.
+    sigma: the level the job's opening selected; without one, the job's own. template: the chat template as the opening
+    rendered it; without one, it is rendered now.
     """
     level = spec.sigma if sigma is None else sigma
     robustness = spec.request.robustness
     common = Draw(seed_of(spec), Stream.GENERATOR_COMMON, 0)
     smoothing = Smoothing(robustness.mechanism, level, common, words_drawn=robustness.synonyms)
 
-    def embed(text: str) -> Condition:
+    def embed_within(rendered: Template | None, text: str) -> Condition:
+        if isinstance(generator, Templated):
+            return generator.condition(text, spec.parameters, smoothing, rendered)
         return generator.condition(text, spec.parameters, smoothing)
 
     if not robustness.synonyms:
-        return embed(spec.request.prompt)
+        return embed_within(template, spec.request.prompt)
     partition = _partition(spec)
     # From here on the prompt is its canonical form: whatever read the words as given would be a way around the classes.
+    plain = embed_within(template, partition.plain(partition.canonical(spec.request.prompt)))
+    # All texts of the class stand in the template as it was rendered once, around the plain one.
+    embed = partial(embed_within, plain.template)
     variants = Variants(spec.request.prompt, partition, seed_of(spec), embed)
-    plain = embed(variants.plain)
     mechanism = SynonymClasses(partition.name, partition.version, partition.digest, plain.mechanism)
     width = plain.numbers_per_token
     # A tokenizer makes at most one token a byte, and one for the start.

@@ -76,12 +76,13 @@ def show_generation(
     _out.print(Text("output", style="bold"))
     shown = generation.text.strip() if isinstance(generation.view.output, TextOutput) else _picture(generation, saved)
     _out.print(Text(shown or "(empty)"), soft_wrap=True)
-    for note in generation.view.notes or []:
-        _out.print(Text(f"note: {note.detail}", style="yellow"), soft_wrap=True)
+    notes = generation.view.notes or []
+    for note in notes:
+        _out.print(Text.assemble((f"note {note.code}: ", "bold yellow"), (note.detail, "yellow")), soft_wrap=True)
     _out.print()
     certificate = generation.certificate
     if certificate is not None:
-        show_certificate(certificate, why_it_stopped(certificate, asked))
+        show_certificate(certificate, why_it_stopped(certificate, asked), [note.code for note in notes])
     elif generation.abstention is not None:
         _out.print(Text(f"abstained: {generation.abstention.reason}", style="bold yellow"))
         _out.print(Text(generation.abstention.detail), soft_wrap=True)
@@ -151,8 +152,9 @@ def _picture(generation: Generation, saved: Path | None) -> str:
     return f"a picture, {len(generation.content)} bytes of PNG; {where}"
 
 
-def show_certificate(certificate: Certificate, stopped: str = "") -> None:
-    """The certificate's numbers and its sentence. `stopped`: why it rests on so many samples."""
+def show_certificate(certificate: Certificate, stopped: str = "", noted: Sequence[str] = ()) -> None:
+    """The certificate's numbers and its sentence. `stopped`: why it rests on so many samples; `noted`: codes of the
+    notes on the answer, named beside the radius: one that says nothing has the largest there is."""
     from smoothgen.certificates.statement import statement
 
     threat = certificate.provenance.threat
@@ -163,7 +165,8 @@ def show_certificate(certificate: Certificate, stopped: str = "") -> None:
     rows = [
         (
             "certified radius",
-            f"{certificate.radius!r}  ({certificate.mechanism.norm}, {unit}, at tolerance {certificate.tolerance!r})",
+            f"{certificate.radius!r}  ({certificate.mechanism.norm}, {unit}, at tolerance {certificate.tolerance!r})"
+            + (f"  see note {', '.join(noted)}" if noted else ""),
         ),
         ("W1 bound", f"{certificate.claims.w1_bound!r}  at epsilon {certificate.epsilon or certificate.radius!r}"),
         ("confidence", repr(certificate.confidence)),

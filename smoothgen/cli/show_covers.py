@@ -25,6 +25,9 @@ def show_covers(covers: Covers) -> None:
     for answer in covers.answers:
         if answer.reason is not None:
             _out.print(Text(f"{answer.prompt!r:.60} is not compared: {answer.reason}", style="yellow"), soft_wrap=True)
+        for note in answer.notes or []:
+            said = Text.assemble((f"{answer.prompt!r:.60}: note {note.code}: ", "bold yellow"), (note.detail, "yellow"))
+            _out.print(said, soft_wrap=True)
     _out.print()
     _out.print(
         Text(

@@ -7,6 +7,7 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict, Field
 
 from smoothgen.contracts.base import Contract
+from smoothgen.contracts.job import Note
 from smoothgen.contracts.problem import Problem
 from smoothgen.contracts.request import Prompt
 
@@ -46,6 +47,11 @@ class PromptCover(_View):
     prompt_bound: float | None = Field(default=None, description="A bound of this very prompt.")
     universal_bound: float | None = Field(default=None, description="What holds at this distance for any generator.")
     w1_bound: float | None = Field(default=None, description="The least of them that applies to the prompt as served.")
+    notes: list[Note] | None = Field(
+        default=None,
+        description="What an answer to this prompt would carry: a prompt inside the ball whose meaning the model does "
+        "not know is no paraphrase.",
+    )
 
 
 class Covers(_View):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from smoothgen.certificates.canonical import canonical
 from smoothgen.contracts.adapting import JACOBIAN_ROUNDS, SELECTION_DRAWS, SELECTION_PROBES, LipschitzEstimate
 from smoothgen.contracts.base import Contract
 from smoothgen.contracts.fleet import FleetPool
@@ -16,6 +18,16 @@ from smoothgen.contracts.problem import Problem
 from smoothgen.contracts.request import GenerateRequest
 
 Status = Literal["queued", "running", "succeeded", "failed", "cancelled"]
+NoteCode = Literal[
+    "out_of_vocabulary",
+    "underspecified",
+    "empty_output",
+    "no_answer",
+    "truncated",
+    "safety_checker",
+    "samples_added_nothing",
+]
+"""The first two are of the prompt, the next four of the samples, with the share affected, the last of the proof."""
 FINISHED: frozenset[str] = frozenset({"succeeded", "failed", "cancelled"})
 
 
@@ -122,7 +134,7 @@ Output = Annotated[TextOutput | ImageOutput, Field(discriminator="type")]
 class Note(_View):
     """Something the caller should know about the answer. `code` is stable, `detail` is for people."""
 
-    code: Literal["out_of_vocabulary", "underspecified"]
+    code: NoteCode
     detail: str
 
 
@@ -193,12 +205,32 @@ class JobResult(_View):
     usage: Usage
 
 
+class Template(_View):
+    """A chat template as it was rendered around a job's prompt: token ids before and after the prompt's.
+
+    encoded_after: the text the prompt is encoded behind, so that its ids are those it has in the template: nothing; a
+    line break, whose own ids are left out again; or a space, which becomes part of the prompt's first token. trims:
+    whether the template takes white space off the prompt's ends.
+    """
+
+    before: tuple[int, ...]
+    after: tuple[int, ...]
+    encoded_after: Literal["", "\n", " "] = ""
+    trims: bool = False
+
+    @property
+    def digest(self) -> str:
+        """sha256 over the ids as canonical JSON, "sha256:<hex>"."""
+        ids = canonical({"before": self.before, "after": self.after})
+        return f"sha256:{hashlib.sha256(ids.encode()).hexdigest()}"
+
+
 class Opening(_View):
     """What a job's opening fixed before certification: one worker writes it, any other goes on from it.
 
     rounding_slack: total variation between the noise as the model receives it and ideal noise.
     centre, bound, diameter: the point distances are measured from, as its metric writes it, D_c and D. mechanism and
-    provenance: as in the certificate to come.
+    provenance: as in the certificate to come. template: the chat template every sample's prompt stands in.
     """
 
     output: Output
@@ -213,6 +245,7 @@ class Opening(_View):
     sigma_selection: dict[str, Any] | None = None
     lipschitz: dict[str, Any] | None = None
     rounding_slack: float = 0.0
+    template: Template | None = None
     generations: int
     device_s: float
     queued_s: float

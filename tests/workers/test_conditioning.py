@@ -144,8 +144,9 @@ def test_a_prompt_that_spells_a_special_token_means_its_characters(special: str,
 
 
 def test_the_chat_templates_own_special_tokens_stay_special(llama: LanguageModel):
-    before = llama.condition("a", CHAT, ON_EMBEDDING).private.before
-    assert before[0, 0] == tiny.SPECIAL.index("<|im_start|>")
+    template = llama.condition("a", CHAT, ON_EMBEDDING).template
+    assert template is not None
+    assert template.before[0] == tiny.SPECIAL.index("<|im_start|>")
 
 
 def test_a_prompt_that_is_too_long_is_refused_with_its_counts(llama: LanguageModel):

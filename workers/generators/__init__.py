@@ -10,6 +10,7 @@ from workers.generators.protocol import (
     Picture,
     Smoothing,
     SmoothMap,
+    Templated,
     Text,
     joined,
 )
@@ -25,6 +26,7 @@ __all__ = [
     "Picture",
     "SmoothMap",
     "Smoothing",
+    "Templated",
     "Text",
     "joined",
     "load_generator",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -20,22 +19,16 @@ from transformers import (
 )
 
 from smoothgen.certificates import ModelIdentity
-from smoothgen.contracts import Parameters, TextParameters
+from smoothgen.contracts import Parameters, Template, TextParameters
 from smoothgen.errors import InvalidParameters, InvalidPrompt
 from smoothgen.mechanisms import Gaussian
 from smoothgen.noise import gumbels
-from workers.generators.protocol import Condition, Draw, Failure, Made, Smoothing, SmoothMap, Text
+from workers.generators.chat_template import ChatTemplates
+from workers.generators.decoding import Decoder, Health, end_tokens
+from workers.generators.prompt_tokens import PromptTokens
+from workers.generators.protocol import Condition, Draw, Failure, Made, Smoothing, SmoothMap
 
-_PLACEHOLDER = "@@smoothgen-prompt@@"
 LOG_PROBABILITY_UNIT = "nats of the next token's log-probabilities (l2) per l2 unit of the embedding"
-
-
-@dataclass(frozen=True)
-class _Template:
-    """Token ids around the prompt: the chat template's, or none."""
-
-    before: torch.Tensor
-    after: torch.Tensor
 
 
 class LanguageModel:
@@ -57,7 +50,9 @@ class LanguageModel:
         default_sigma: float,
     ) -> None:
         self._model, self._tokenizer = model.eval(), tokenizer
-        self._ends_with = _first(model.generation_config.eos_token_id, tokenizer.eos_token_id)
+        self._ends = end_tokens(model.generation_config.eos_token_id, tokenizer.eos_token_id)
+        self._decoder, self._tokens = Decoder(tokenizer, self._ends), PromptTokens(tokenizer)
+        self._templates = ChatTemplates(identity.name, tokenizer, self._tokens)
         # transformers fills whatever a request's configuration leaves open from here. A checkpoint's own defaults
         # (penalties, beams, forced tokens) would change what is served without the certificate naming them.
         model.generation_config = GenerationConfig()
@@ -85,14 +80,28 @@ class LanguageModel:
         """Its tokenizer."""
         return self._tokenizer
 
-    def condition(self, prompt: str, parameters: Parameters, smoothing: Smoothing) -> Condition:
-        """Embed the prompt's tokens. Raises InvalidPrompt if they do not fit, InvalidParameters for a missing chat
-        template."""
+    def rendered(self, prompt: str, parameters: Parameters) -> Template | None:
+        """The chat template around this prompt as it reads now, None without chat. Raises InvalidParameters,
+        InvalidPrompt."""
+        return self._templates.around(prompt) if _of_text(parameters).chat else None
+
+    def condition(
+        self, prompt: str, parameters: Parameters, smoothing: Smoothing, template: Template | None = None
+    ) -> Condition:
+        """Embed the prompt's tokens. `template`: with chat, as it was rendered for the job; rendered now where none is
+        given.
+
+        Raises InvalidPrompt if the tokens do not fit or spell a marker, InvalidParameters for a chat template that is
+        missing or cannot be followed.
+        """
         parameters = _of_text(parameters)
-        template = self._template(parameters.chat)
-        # A prompt that spells "<|im_end|>" means these characters, not the end of its turn.
-        tokens = self._tokenize(prompt, add_special_tokens=not parameters.chat, split_special_tokens=True)
-        count, fixed = tokens.shape[1], template.before.shape[1] + template.after.shape[1]
+        if parameters.chat:
+            template = template or self._templates.around(prompt)
+            ids = self._tokens.within(prompt.strip() if template.trims else prompt, template.encoded_after)
+        else:
+            template, ids = None, self._tokens.completion(prompt)
+        tokens = torch.tensor([ids], dtype=torch.long)
+        count, fixed = len(ids), 0 if template is None else len(template.before) + len(template.after)
         longest = self.longest_prompt_tokens
         if count == 0:
             raise InvalidPrompt(f"the prompt {prompt!r:.80} has no tokens in this model's vocabulary", field="prompt")
@@ -114,9 +123,9 @@ class LanguageModel:
             mechanism=Gaussian(smoothing.level),
             held_fixed=tuple(held_fixed),
             random=parameters.temperature > 0,
-            mixes=embedding.shape,  # of one length, so nothing need be padded
+            mixes=(embedding.shape, template),  # of one length, so nothing need be padded, and in one template
             numbers_per_token=embedding.shape[1],
-            private=template,
+            template=template,
         )
 
     def generate(
@@ -133,14 +142,13 @@ class LanguageModel:
     def inputs(self, condition: Condition, noise: NDArray[np.float64]) -> torch.Tensor:
         """What the network is given for each row of noise: input embeddings (batch, tokens, width)."""
         noisy = torch.from_numpy(condition.mechanism.noisy(condition.embedding, noise))
-        return self._framed(condition.private, noisy.to(self._model.dtype).to(self._model.device))
+        return self._framed(condition.template, noisy.to(self._model.dtype).to(self._model.device))
 
     def continued(
         self, embeddings: torch.Tensor, draws: Sequence[Draw], parameters: Parameters
     ) -> list[Made | Failure]:
         """What the model says after these input embeddings, (batch, tokens, width), each with its own ω."""
         parameters = _of_text(parameters)
-        batch = len(embeddings)
         with torch.inference_mode():
             embeddings = embeddings.to(self._model.dtype).to(self._model.device)
             processors, health = _processors(parameters, draws)
@@ -150,12 +158,7 @@ class LanguageModel:
                 generation_config=self._generation_config(parameters),
                 logits_processor=processors,
             )
-        texts = self._tokenizer.batch_decode(tokens, skip_special_tokens=True)
-        finite = health.finite_rows(batch)
-        return [
-            Text(text) if whole else Failure("the model's logits were not finite")
-            for text, whole in zip(texts, finite, strict=True)
-        ]
+        return self._decoder.made(tokens, health)
 
     def smooth_map(self, condition: Condition, draw: Draw, parameters: Parameters) -> SmoothMap:
         """The prompt's embeddings → log-probabilities of the next token.
@@ -165,7 +168,7 @@ class LanguageModel:
         del draw, parameters
 
         def call(x: torch.Tensor) -> torch.Tensor:
-            return self.next_token(self._framed(condition.private, x.to(self._model.dtype).to(self._model.device)))
+            return self.next_token(self._framed(condition.template, x.to(self._model.dtype).to(self._model.device)))
 
         return SmoothMap(call, 1.0, LOG_PROBABILITY_UNIT)
 
@@ -176,43 +179,23 @@ class LanguageModel:
         logits = self._model(inputs_embeds=embeddings, attention_mask=mask, use_cache=False).logits[:, -1]
         return torch.log_softmax(logits.float(), dim=-1).cpu()
 
-    def _framed(self, template: _Template, noisy: torch.Tensor) -> torch.Tensor:
+    def _framed(self, template: Template | None, noisy: torch.Tensor) -> torch.Tensor:
         """The template's embeddings around those of the prompts."""
-        before, after = (self._embed(ids).expand(len(noisy), -1, -1) for ids in (template.before, template.after))
+        if template is None:
+            return noisy
+        before, after = (
+            self._embed(torch.tensor([ids], dtype=torch.long)).expand(len(noisy), -1, -1)
+            for ids in (template.before, template.after)
+        )
         return torch.cat([before, noisy, after], dim=1)
 
     def _generation_config(self, parameters: TextParameters) -> GenerationConfig:
         return GenerationConfig(
             max_new_tokens=parameters.max_new_tokens,
             do_sample=False,  # the draw, where there is one, is _GumbelMax's
-            eos_token_id=self._ends_with,
+            eos_token_id=list(self._ends) or None,
             pad_token_id=_first(self._tokenizer.pad_token_id, self._tokenizer.eos_token_id, 0),
         )
-
-    def _template(self, chat: bool) -> _Template:
-        if not chat:
-            none = torch.zeros((1, 0), dtype=torch.long)
-            return _Template(none, none)
-        if not self._tokenizer.chat_template:
-            raise InvalidParameters(
-                f"chat=true, but model {self.identity.name!r} has no chat template; send chat=false",
-                field="parameters.chat",
-            )
-        text = self._tokenizer.apply_chat_template(
-            [{"role": "user", "content": _PLACEHOLDER}], tokenize=False, add_generation_prompt=True
-        )
-        before, found, after = str(text).partition(_PLACEHOLDER)
-        if not found or _PLACEHOLDER in after:
-            raise InvalidParameters(
-                f"the chat template of model {self.identity.name!r} uses the prompt other than once, so noise on it "
-                "would not cover every path; send chat=false",
-                field="parameters.chat",
-            )
-        return _Template(self._tokenize(before), self._tokenize(after))
-
-    def _tokenize(self, text: str, **options: Any) -> torch.Tensor:
-        ids = self._tokenizer(text, **{"add_special_tokens": False, **options})["input_ids"]
-        return torch.tensor([ids], dtype=torch.long)
 
     def _embed(self, tokens: torch.Tensor) -> torch.Tensor:
         embedded: torch.Tensor = self._model.get_input_embeddings()(tokens.to(self._model.device))
@@ -229,9 +212,9 @@ def _first(*ids: Any) -> Any:
     return next((i for i in ids if i is not None), None)
 
 
-def _processors(parameters: TextParameters, draws: Sequence[Draw]) -> tuple[LogitsProcessorList, _Health]:
+def _processors(parameters: TextParameters, draws: Sequence[Draw]) -> tuple[LogitsProcessorList, Health]:
     """Checks and, with a temperature, exact sampling as an argmax: softmax(logits/T) by Gumbel-max."""
-    health = _Health()
+    health = Health()
     processors = LogitsProcessorList([health])
     if parameters.temperature > 0:
         processors.append(_Temperature(parameters.temperature))
@@ -241,22 +224,6 @@ def _processors(parameters: TextParameters, draws: Sequence[Draw]) -> tuple[Logi
             processors.append(TopPLogitsWarper(parameters.top_p))
         processors.append(_GumbelMax(draws))
     return processors, health
-
-
-class _Health(LogitsProcessor):  # type: ignore[misc]  # transformers ships no types
-    """Notes the rows with a NaN, a +∞ or nothing but −∞ among their logits: argmax would quietly pick some token."""
-
-    def __init__(self) -> None:
-        self._finite: torch.Tensor | None = None
-
-    def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:
-        del input_ids
-        finite = torch.isfinite(scores.amax(dim=-1))
-        self._finite = finite if self._finite is None else self._finite & finite
-        return scores
-
-    def finite_rows(self, batch: int) -> list[bool]:
-        return [True] * batch if self._finite is None else [bool(f) for f in self._finite]
 
 
 class _Temperature(LogitsProcessor):  # type: ignore[misc]  # transformers ships no types

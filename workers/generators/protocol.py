@@ -6,7 +6,7 @@ import base64
 import dataclasses
 import hashlib
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from smoothgen.certificates import Lipschitz, ModelIdentity
-from smoothgen.contracts import ImageCard, ImageOutput, Note, Output, Parameters, TextOutput
+from smoothgen.contracts import ImageCard, ImageOutput, Note, Output, Parameters, Template, TextOutput
 from smoothgen.errors import InvalidSigma
 from smoothgen.images import encode_png
 from smoothgen.mechanisms import Mechanism
@@ -28,10 +28,12 @@ if TYPE_CHECKING:  # closed-form models run without it
 
 @dataclass(frozen=True)
 class Text:
-    """A generated text."""
+    """A generated text. `ended`: whether the model ended it itself; False where max_new_tokens cut it. Two texts are
+    equal where they read the same."""
 
     text: str
     media_type: str = "text/plain; charset=utf-8"
+    ended: bool = field(default=True, compare=False)
 
     @property
     def content(self) -> str:
@@ -130,6 +132,7 @@ class Condition:
     is then that of the plain text, for what is said once. None where all samples have this condition.
     numbers_per_token: the width of an x that has one row a token; None where x has as many numbers for any prompt.
     largest_dimension: the most numbers x has in any sample of the job; None for those of `embedding`.
+    template: the chat template the prompt stands in, which the job carries; None where there is none.
     private: whatever the generator needs to run, its own business.
     """
 
@@ -144,6 +147,7 @@ class Condition:
     of_sample: Callable[[Stream, int], Condition] | None = None
     numbers_per_token: int | None = None
     largest_dimension: int | None = None
+    template: Template | None = None
     private: Any = None
 
     @property
@@ -233,6 +237,23 @@ class Generator(Protocol):
         `condition` may be a joined one, whose embedding has a row for every row of the noise.
         May raise: the batch is then split until the sample that raises stands alone and counts as failed.
         """
+        ...
+
+
+@runtime_checkable
+class Templated(Protocol):
+    """A generator that can set a prompt in a chat template. A template is rendered once for a job and carried with it:
+    one with a clock would read otherwise on the next worker."""
+
+    def rendered(self, prompt: str, parameters: Parameters) -> Template | None:
+        """The template around this prompt as it reads now, None where the parameters ask for none. Raises
+        InvalidParameters, InvalidPrompt."""
+        ...
+
+    def condition(
+        self, prompt: str, parameters: Parameters, smoothing: Smoothing, template: Template | None = None
+    ) -> Condition:
+        """`Generator.condition`, in a template rendered before."""
         ...
 
 

@@ -1,0 +1,84 @@
+"""From the token ids of a batch to outputs: every row is cut at its own first end and judged by its own tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from typing import Any
+
+import torch
+from transformers import LogitsProcessor, PreTrainedTokenizerBase
+
+from workers.generators.protocol import Failure, Made, Text
+
+
+def end_tokens(*given: Any) -> tuple[int, ...]:
+    """The union of several sources of end tokens, each an id, a list of ids or None, in ascending order.
+
+    A chat model often names one end in its generation config and another in its tokenizer; its answer stops at either.
+    """
+    ids: set[int] = set()
+    for source in given:
+        ids |= set(source if isinstance(source, Iterable) else () if source is None else (source,))
+    return tuple(sorted(ids))
+
+
+class Health(LogitsProcessor):  # type: ignore[misc]  # transformers ships no types
+    """Notes, step by step, the rows with a NaN, a +∞ or nothing but −∞ among their logits: argmax would quietly pick
+    some token."""
+
+    def __init__(self) -> None:
+        self._steps: list[torch.Tensor] = []
+
+    def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:
+        """The scores as they are."""
+        del input_ids
+        self._steps.append(torch.isfinite(scores.amax(dim=-1)))
+        return scores
+
+    def rows(self, batch: int) -> list[list[bool]]:
+        """For each row of the batch, whether the logits of each step were finite."""
+        if not self._steps:
+            return [[] for _ in range(batch)]
+        found: list[list[bool]] = torch.stack(self._steps, dim=1).tolist()
+        return found
+
+
+class Decoder:
+    """Token ids → outputs, with the tokenizer's own spelling.
+
+    Special tokens that a model says inside its answer stay in the text: left out, two different answers would be one
+    to every metric. The end token itself is no part of the answer, and nothing behind it is: there a row waits for the
+    others of its batch, and what is computed for it meanwhile belongs to nobody.
+    """
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, ends: Sequence[int]) -> None:
+        self._tokenizer, self._ends = tokenizer, frozenset(ends)
+        self._known = frozenset(tokenizer.get_vocab().values())
+
+    def made(self, tokens: torch.Tensor, health: Health) -> list[Made | Failure]:
+        """One output a row of new tokens, (batch, steps)."""
+        rows: list[list[int]] = tokens.tolist()
+        return [self._row(row, finite) for row, finite in zip(rows, health.rows(len(rows)), strict=True)]
+
+    def _row(self, row: list[int], finite: list[bool]) -> Made | Failure:
+        end = next((step for step, token in enumerate(row) if token in self._ends), None)
+        used = len(row) if end is None else end + 1
+        # The logits that chose the row's own tokens, its end included, and no later ones: a failure must depend on
+        # nothing but the row.
+        if not all(finite[:used]):
+            return Failure("the model's logits were not finite")
+        return Text(self._text(row[:end]), ended=end is not None)
+
+    def _text(self, tokens: Sequence[int]) -> str:
+        """The tokenizer's text. A network can have more outputs than its tokenizer has tokens: a tokenizer leaves such
+        ids out, so they are spelt by their numbers."""
+        return "".join(
+            self._decoded(list(run)) if known else "".join(f"<unknown token {token}>" for token in run)
+            for known, run in groupby(tokens, key=self._known.__contains__)
+        )
+
+    def _decoded(self, tokens: list[int]) -> str:
+        # No clean-up: it would take "do n't" and "don't" for one.
+        text: str = self._tokenizer.decode(tokens, skip_special_tokens=False, clean_up_tokenization_spaces=False)
+        return text

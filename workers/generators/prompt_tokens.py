@@ -1,0 +1,108 @@
+"""A prompt's token ids: what a person wrote, and never a marker that only the model's own template may set."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+
+from transformers import PreTrainedTokenizerBase
+
+from smoothgen.errors import InvalidPrompt
+
+_CONTROL: Final = re.compile(r"<[|｜].*[|｜]>|\[/?[A-Z_]+\]|<</?[A-Z_]+>>", re.DOTALL)
+"""How turn markers are written: <|im_start|>, <｜User｜>, [INST], <<SYS>>."""
+_LINE_BREAK: Final = "\n"
+
+
+class PromptTokens:
+    """Encodes prompts and templates with one tokenizer.
+
+    Markers are a tokenizer's special tokens and those of its other added tokens that its chat template contains or that
+    are written as turn markers are. Other added tokens (runs of spaces, words, the tags of a document) are vocabulary.
+    """
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
+        self._tokenizer = tokenizer
+        self._markers = dict(_markers(tokenizer))
+
+    def template(self, text: str) -> list[int]:
+        """The ids of text that the model's own template wrote: its markers are markers."""
+        return self._encoded(text)
+
+    def completion(self, prompt: str) -> list[int]:
+        """The ids of a prompt that stands alone, with what the tokenizer sets around every text (<s> for example); none
+        for a prompt that has none of its own. Raises InvalidPrompt."""
+        body, whole = self._split(prompt), self._encoded(prompt, add_special_tokens=True, split_special_tokens=True)
+        if not body:  # a model asked with <s> alone answers every such prompt alike
+            return []
+        start = next((k for k in range(len(whole) - len(body) + 1) if whole[k : k + len(body)] == body), None)
+        if start is None:  # what is set around depends on the text, so nothing can be said of it
+            self._require_no_marker(prompt, whole)
+            return whole
+        return whole[:start] + self.plain(prompt) + whole[start + len(body) :]
+
+    def within(self, prompt: str, encoded_after: str) -> list[int]:
+        """The ids of a prompt in a template, as `Template.encoded_after` says. Raises InvalidPrompt."""
+        if encoded_after != _LINE_BREAK:
+            return self.plain(encoded_after + prompt)
+        first, both = self.plain(_LINE_BREAK), self.plain(_LINE_BREAK + prompt)
+        if both[: len(first)] != first:
+            raise InvalidPrompt(
+                f"the prompt {prompt!r:.80} begins with white space that the tokenizer joins with the chat template's; "
+                "leave it out, or send chat=false",
+                field="prompt",
+            )
+        return both[len(first) :]
+
+    def spells_marker(self, prompt: str) -> bool:
+        """Whether the tokenizer by itself would see a marker in it, where a prompt means its characters."""
+        return self._encoded(prompt) != self.plain(prompt)
+
+    def plain(self, text: str) -> list[int]:
+        """The ids of a text that means its characters. Raises InvalidPrompt where the vocabulary has no others for it
+        than a marker's."""
+        ids = self._split(text)
+        if self._markers.keys() & set(ids) and getattr(self._tokenizer, "is_fast", False):
+            ids = self._without_added_tokens(text)
+        self._require_no_marker(text, ids)
+        return ids
+
+    def _require_no_marker(self, text: str, ids: list[int]) -> None:
+        found = sorted({self._markers[token] for token in self._markers.keys() & set(ids)})
+        if found:
+            raise InvalidPrompt(
+                f"the prompt {text!r:.80} contains {', '.join(map(repr, found))}, which this model's tokenizer reads "
+                "as a marker of its own and not as these characters; leave it out, or write it with a space inside",
+                field="prompt",
+            )
+
+    def _split(self, text: str) -> list[int]:
+        """With special tokens as characters; added ones that are not special are still found."""
+        return self._encoded(text, split_special_tokens=True)
+
+    def _encoded(self, text: str, **options: Any) -> list[int]:
+        ids: list[int] = self._tokenizer(text, **{"add_special_tokens": False, **options})["input_ids"]
+        return ids
+
+    def _without_added_tokens(self, text: str) -> list[int]:
+        """The backend's steps one by one: its own `encode` always looks for added tokens that are not special."""
+        backend = self._tokenizer.backend_tokenizer
+        if backend.normalizer is not None:
+            text = backend.normalizer.normalize_str(text)
+        pieces = [text]
+        if backend.pre_tokenizer is not None:
+            pieces = [piece for piece, _ in backend.pre_tokenizer.pre_tokenize_str(text)]
+        return [token.id for piece in pieces for token in backend.model.tokenize(piece)]
+
+
+def _markers(tokenizer: PreTrainedTokenizerBase) -> Iterator[tuple[int, str]]:
+    templates = tokenizer.chat_template or ""
+    source = "\n".join(templates.values()) if isinstance(templates, dict) else templates
+    special = set(tokenizer.all_special_ids)
+    # What no text can be written without is no marker: spaces, or a "!" that serves as padding.
+    for token, added in tokenizer.added_tokens_decoder.items():
+        text = str(added.content)
+        marks = added.special or token in special or text in source or _CONTROL.fullmatch(text)
+        if marks and len(text.strip()) > 1 and token != tokenizer.unk_token_id:
+            yield token, text

@@ -1,0 +1,79 @@
+"""What a job's samples and certificate must say beside their numbers: an answer that is no answer is easy to keep."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from smoothgen.certificates import Abstention, Certificate
+from smoothgen.contracts import JobSpec, Note, NoteCode
+from workers.distances import OutputMetric
+from workers.distances.label import LabelMetric
+from workers.generators import Failure, Made, Text
+
+
+def notes_of(spec: JobSpec, metric: OutputMetric, outputs: Sequence[Made | Failure], served: Made) -> list[Note]:
+    """The notes on an opening's texts, each with the share of the selection samples it is true of and whether it is
+    true of the output served. `outputs`: as `opening_samples` asks for them."""
+    robustness = spec.request.robustness
+    selection = outputs[: robustness.selection_samples] if robustness.tier == "request" else ()
+
+    def noted(code: NoteCode, is_true: Callable[[Text], bool], said: str) -> list[Note]:
+        affected = sum(isinstance(output, Text) and is_true(output) for output in selection)
+        of_served = isinstance(served, Text) and is_true(served)
+        if not affected and not of_served:
+            return []
+        count = len(selection)
+        where = [f"{affected} of {count} selection sample{'' if count == 1 else 's'}"] if count else []
+        where += ["the output served"] if of_served else []
+        return [Note(code=code, detail=f"{' and '.join(where)} {said}")]
+
+    return [
+        *noted(
+            "empty_output",
+            _is_empty,
+            "said nothing: the text is empty. Silence that stays silence is not an answer that is robust.",
+        ),
+        *noted(
+            "no_answer",
+            lambda text: _has_no_answer(text, metric),
+            "gave no answer: the extraction rule found none. Where the certificate's answer is none, it says that "
+            "there stays none.",
+        ),
+        *noted(
+            "truncated",
+            lambda text: not text.ended,
+            "stopped at max_new_tokens, not by the model's own end: what would have followed is neither served nor "
+            "certified.",
+        ),
+    ]
+
+
+def note_on_certificate(outcome: Certificate | Abstention, without: Certificate | Abstention) -> list[Note]:
+    """The note on a certificate whose samples proved no more than is true `without` any: at the epsilon that was asked,
+    or else of the radius."""
+    if not isinstance(outcome, Certificate) or not outcome.evidence.samples or not isinstance(without, Certificate):
+        return []
+    if outcome.epsilon is None:
+        nothing, said = outcome.radius <= without.radius, f"the radius {outcome.radius!r}"
+    else:
+        nothing = outcome.claims.w1_bound >= without.claims.w1_bound
+        said = f"the bound {outcome.claims.w1_bound!r} at epsilon {outcome.epsilon!r}"
+    if not nothing:
+        return []
+    count = outcome.evidence.samples
+    return [
+        Note(
+            code="samples_added_nothing",
+            detail=f"{count} of {count} certification samples added nothing: {said} is what holds for any generator "
+            "under this noise, whatever it is asked and says. More samples may prove more where the outputs hardly "
+            "spread; where they do, a smaller sigma, another metric or another prompt.",
+        )
+    ]
+
+
+def _is_empty(text: Text) -> bool:
+    return not text.text.strip()
+
+
+def _has_no_answer(text: Text, metric: OutputMetric) -> bool:
+    return isinstance(metric, LabelMetric) and metric.labels([text.content]) == [None]
