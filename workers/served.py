@@ -57,6 +57,10 @@ class ServedModel:
 
     def __init__(self, generator: Generator, encoders: Encoders, settings: Settings) -> None:
         self.generator, self._encoders = generator, encoders
+        self.precision = None if isinstance(generator, ClosedForm) else settings.dtype
+        """What it computes in; None for closed forms, which know double precision only."""
+        self.fixes_batches = settings.dtype != "float32" and getattr(generator, "batch_sensitivity", None) is not None
+        """Whether a job keeps to batches of one size, since outputs may change with it."""
         self.classifier: Classifier | None = generator.classifier
         identity = generator.identity
         self.card = ModelCard(

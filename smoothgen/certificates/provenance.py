@@ -6,6 +6,7 @@ The arithmetic of a certificate needs none of this; a person who reads one needs
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import types
 import typing
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final, Literal, TypeVar
 
-from smoothgen.certificates.canonical import Fields
+from smoothgen.certificates.canonical import canonical
 from smoothgen.errors import InvalidCertificate
 
 Section = TypeVar("Section")
@@ -25,14 +26,15 @@ class _Section:
     """A frozen dataclass of JSON data."""
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON form, in the order of its fields."""
+        """JSON form, in the order of its fields; an optional field that is None is left out."""
+        left_out = {"canonical"} | {name for name in _optional_fields(type(self)) if getattr(self, name) is None}
         # vars, not dataclasses.asdict, which copies more and takes four times as long: servers do this per request.
-        return {k: v if type(v) in _LEAVES else _copied(v) for k, v in vars(self).items() if k != "canonical"}
+        return {k: v if type(v) in _LEAVES else _copied(v) for k, v in vars(self).items() if k not in left_out}
 
     @cached_property
     def canonical(self) -> str:
-        """The canonical text, written once: a model's identity stands in all its certificates."""
-        return _fields(type(self)).canonical(self)  # type: ignore[arg-type]  # mypy doubts that a class is hashable
+        """The canonical text of `to_dict`, written once: a model's identity stands in all its certificates."""
+        return canonical(self.to_dict())
 
 
 @dataclass(frozen=True)
@@ -60,13 +62,21 @@ class MetricIdentity(_Section):
 
 @dataclass(frozen=True)
 class Sampling(_Section):
-    """Where the random numbers came from (`smoothgen.noise`). The seed is a 128-bit hexadecimal number."""
+    """Where the random numbers came from (`smoothgen.noise`). The seed is a 128-bit hexadecimal number.
+
+    precision: what the model computed in, "float32", "bfloat16" or "float16". batch_size: the fixed batch of a model
+    whose outputs depend on it; None where samples were drawn in batches of any size. batch_sensitivity: the share of
+    probe rows whose output changed with the batch size when the model was loaded; None where it was not measured.
+    """
 
     seed: str
     seed_origin: Literal["server", "client"]
     noise_scheme: str
     randomness: str
     selection_samples: int
+    precision: str | None = None
+    batch_size: int | None = None
+    batch_sensitivity: float | None = None
 
 
 @dataclass(frozen=True)
@@ -98,10 +108,12 @@ class RequestIdentity(_Section):
     """What was asked, without the prompt's text: its sha256 ("sha256:<hex>"), and the generation parameters.
 
     Whoever holds the prompt can run the job again from this, the seed and σ, and compare the distances.
+    template: sha256 ("sha256:<hex>") of the rendered chat template around the prompt; None where there is none.
     """
 
     prompt_digest: str
     parameters: dict[str, Any]
+    template: str | None = None
 
 
 @dataclass(frozen=True)
@@ -147,15 +159,22 @@ def _copied(value: Any) -> Any:
     return [*map(_copied, value)] if isinstance(value, list | tuple) else value
 
 
-_fields = functools.cache(Fields)
 _type_hints = functools.cache(typing.get_type_hints)  # a server reads thousands a second
+
+
+@functools.cache
+def _optional_fields(kind: type[_Section]) -> frozenset[str]:
+    """The fields that came with certificate/v2, and are left out of a document where nothing is known of them."""
+    return frozenset(f.name for f in dataclasses.fields(kind) if f.default is None)  # type: ignore[arg-type]
 
 
 def _read(kind: type[Section], document: Any, where: str) -> Section:
     fields = _type_hints(kind)  # type: ignore[arg-type]  # mypy doubts that a class is hashable
-    if not isinstance(document, Mapping) or set(document) != set(fields):
-        raise InvalidCertificate(f"{where} must be an object with exactly {sorted(fields)}, got {document!r:.200}")
-    return kind(**{name: _convert(document[name], hint, f"{where}.{name}") for name, hint in fields.items()})
+    required = set(fields) - _optional_fields(kind)  # type: ignore[arg-type]
+    if not isinstance(document, Mapping) or not required <= set(document) <= set(fields):
+        raise InvalidCertificate(f"{where} must be an object with exactly {sorted(required)}, got {document!r:.200}")
+    stated = {name: hint for name, hint in fields.items() if name in document}
+    return kind(**{name: _convert(document[name], hint, f"{where}.{name}") for name, hint in stated.items()})
 
 
 def _convert(value: Any, hint: Any, where: str) -> Any:

@@ -135,7 +135,10 @@ class AbstentionView(_View):
 
 
 class FleetView(_View):
-    """Where a fleet request's extra sample went: GET /fleet certifies the pool."""
+    """Where a fleet request's extra sample went: GET /fleet certifies the pool in the windows that count it.
+
+    A window that held its most pools when the request came counts it in none; GET /fleet says how many there were.
+    """
 
     pool: str
     windows: list[str]
@@ -197,7 +200,8 @@ class Opening(_View):
     """What a job's opening fixed before certification: one worker writes it, any other goes on from it.
 
     centre, bound, diameter: the point distances are measured from, as its metric writes it, D_c and D. mechanism and
-    provenance: as in the certificate to come.
+    provenance: as in the certificate to come. batch_size: the samples of every batch of the job, where outputs may
+    depend on it.
     """
 
     output: Output
@@ -214,3 +218,4 @@ class Opening(_View):
     generations: int
     device_s: float
     queued_s: float
+    batch_size: int | None = None
