@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping
 
 import structlog
 
-from smoothgen.certificates.fleet import NOT_SERVED
-from smoothgen.contracts import ModelRef, Problem, written_bin
+from smoothgen.contracts import ModelRef, Problem
 from smoothgen.queue import MOST_RESTARTS, Claim, WorkQueue
 
 OnFailure = Callable[[Claim, Problem], None]
@@ -53,9 +52,8 @@ class Restarting:
                 await self._fail(claim, _changed(claim, self._after_s, outcome))
 
     async def _fail(self, claim: Claim, problem: Problem) -> None:
-        # Who serves what decides this, and no noise: a fleet request that was never drawn is no part of its pool.
-        fleet_bin = "" if claim.spec.pool is None else written_bin(NOT_SERVED)
-        if await self._queue.fail(claim, self._refs[claim.model], problem, fleet_bin=fleet_bin):
+        # A fleet request stays outstanding: its sample may have been drawn, and may be what its workers died of.
+        if await self._queue.fail(claim, self._refs[claim.model], problem):
             self._on_failure(claim, problem)
 
 

@@ -135,13 +135,15 @@ class AbstentionView(_View):
 
 
 class FleetView(_View):
-    """Where a fleet request's extra sample went: GET /fleet certifies the pool in the windows that count it.
-
-    A window that held its most pools when the request came counts it in none; GET /fleet says how many there were.
-    """
+    """Where a fleet request's extra sample went: GET /fleet certifies the pool in the windows that count it."""
 
     pool: str
     windows: list[str]
+    uncounted: list[str] | None = Field(
+        default=None,
+        description="Windows that held their most pools when the request came: no certificate of theirs speaks of it. "
+        "GET /fleet says how many such requests there were.",
+    )
 
 
 class Usage(_View):

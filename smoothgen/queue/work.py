@@ -347,6 +347,8 @@ class WorkQueue:
             "look_end": look_end,
             "chunk": pace.chunk,
         }
+        if model := opening.provenance.get("model"):  # the one named at the submission may have been replaced since
+            fields["model"] = ModelRef(**model).model_dump_json()
         if opening.batch_size is not None:
             fields["batch_size"] = opening.batch_size
         await self._scripts.call(
@@ -495,8 +497,10 @@ class WorkQueue:
             if (part := getattr(result, name)) is not None:
                 view[name] = part
         if result.fleet is not None and spec.pool is not None and claim is not None:
-            # Where it is counted: a window that was full when it came has no place for it.
-            view["fleet"] = result.fleet.model_copy(update={"windows": list(claim.windows)})
+            windows = result.fleet.windows
+            counted = {"windows": [w for w in windows if w in claim.windows]}
+            missed = {"uncounted": [w for w in windows if w not in claim.windows] or None}
+            view["fleet"] = result.fleet.model_copy(update=counted | missed)
         return await end(
             self._scripts,
             spec.id,
