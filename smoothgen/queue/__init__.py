@@ -3,8 +3,9 @@
 
 from smoothgen.queue.builds import build_of
 from smoothgen.queue.connection import connect
+from smoothgen.queue.pieces import Claim, CompleteLook, Overdue, Pace
 from smoothgen.queue.store import JobState, JobStore, ServedModel
-from smoothgen.queue.work import MOST_RESTARTS, Claim, CompleteLook, Overdue, Pace, WorkQueue
+from smoothgen.queue.work import MOST_RESTARTS, WorkQueue
 
 __all__ = [
     "MOST_RESTARTS",

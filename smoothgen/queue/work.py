@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import base64
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import lru_cache
 from itertools import groupby
 from typing import Any, Final
 
@@ -20,7 +18,6 @@ from redis.exceptions import ResponseError
 
 from smoothgen.contracts import (
     FINISHED,
-    ImageParameters,
     JobResult,
     JobSpec,
     JobView,
@@ -36,6 +33,17 @@ from smoothgen.queue.coalesce import Coalescer
 from smoothgen.queue.connection import redis_errors
 from smoothgen.queue.covers import CoversQueue
 from smoothgen.queue.ending import end
+from smoothgen.queue.pieces import (
+    Claim,
+    CompleteLook,
+    Overdue,
+    Pace,
+    asked_of,
+    joined_chunks,
+    read_opening,
+    read_spec,
+    windows_of_bins,
+)
 from smoothgen.queue.restart_scripts import RESTART
 from smoothgen.queue.scripts import ADVANCE, OPEN, PULSE, STORE, TAKE
 
@@ -48,72 +56,8 @@ SUSPECT_FROM = 3
 MOST_RESTARTS: Final = 2
 """How often a job starts over because no worker has its build any more. Then it fails."""
 
-_read_spec = lru_cache(256)(JobSpec.model_validate_json)  # a job's chunks come again and again
-_read_opening = lru_cache(256)(Opening.model_validate_json)
-
-
-@dataclass(frozen=True)
-class Claim:
-    """A piece of a job this worker holds: its opening, or the chunk of certification samples first … first+count−1.
-
-    `deliveries` counts how often a worker took the piece, this time included; `build` is this worker's of the model;
-    `attempt` counts how often the job has started over. `batch_limit`: what a fixed batch of the job may hold at most,
-    where memory was too short for more; `windows`: those of the fleet it is counted in.
-    """
-
-    model: str
-    stream: str
-    entry: str
-    spec: JobSpec
-    opening: Opening | None
-    first: int
-    count: int
-    deliveries: int
-    build: str = ""
-    attempt: int = 0
-    batch_limit: int | None = None
-    windows: tuple[str, ...] = ()
-
-    @property
-    def chunks(self) -> str:
-        """The stream of the chunks of its job."""
-        return keys.work(self.model, self.spec.request.priority, self.build)
-
-    @property
-    def opens(self) -> bool:
-        """Whether this piece is the job's opening."""
-        return self.first < 0
-
-
 _Place = tuple[str, str, str]
 """A stream, its model, and the stream of the model's openings of its priority."""
-
-
-@dataclass(frozen=True)
-class Pace:
-    """How a look is cut up. `chunk`: samples a chunk; `window`: how many of them wait or run at once."""
-
-    chunk: int
-    window: int
-
-
-@dataclass(frozen=True)
-class CompleteLook:
-    """All distances of a look, by sample index (NaN: failed), their cost so far, and why the last failed one did."""
-
-    distances: NDArray[np.float64]
-    device_s: float
-    failure: str
-
-
-@dataclass(frozen=True)
-class Overdue:
-    """A job whose deadline has passed: its opening and the distances it has, where it has got so far."""
-
-    spec: JobSpec
-    opening: Opening | None
-    look: CompleteLook | None
-    attempt: int
 
 
 class WorkQueue:
@@ -282,15 +226,15 @@ class WorkQueue:
                 model,
                 stream,
                 entry,
-                _read_spec(spec),
-                _read_opening(opening) if opening else None,
+                read_spec(spec),
+                read_opening(opening) if opening else None,
                 first,
                 count,
                 deliveries,
                 builds[model],
                 int(attempt),
                 int(batch_limit) if batch_limit else None,
-                _windows(fleet),
+                windows_of_bins(fleet),
             )
         except ValidationError as error:
             await self._bury(job_id, ModelRef(name=model, revision="", digest=""), (stream, entry), _unreadable(error))
@@ -402,7 +346,7 @@ class WorkQueue:
         if answer[0] != "look":
             return None
         _, samples, spent_s, last_failure, flat = answer
-        return CompleteLook(_joined(flat, samples), float(spent_s), last_failure)
+        return CompleteLook(joined_chunks(flat, samples), float(spent_s), last_failure)
 
     async def advance(
         self, claim: Claim, look: int, following: int, pace: Pace, radius: float, w1_bound: float
@@ -464,7 +408,7 @@ class WorkQueue:
                 return None
         place = (orphan.model, orphan.stream, orphan.entry)
         try:
-            asked = _read_spec(spec)
+            asked = read_spec(spec)
         except ValidationError as error:
             model = ModelRef(name=orphan.model, revision="", digest="")
             await self._bury(orphan.job_id, model, (orphan.stream, orphan.entry), _unreadable(error))
@@ -511,7 +455,7 @@ class WorkQueue:
             sheet=_base64(sheet),
             fleet_bin=fleet_bin,
             piece=_piece(claim),
-            asked=_asked(spec),
+            asked=asked_of(spec),
             attempt=_attempt(claim, attempt),
         )
 
@@ -575,9 +519,9 @@ class WorkQueue:
                         await self._redis.zrem(keys.deadlines(model), job_id)
                         continue
                     flat = [x for item in distances.items() for x in item]
-                    look = CompleteLook(_joined(flat), float(spent_s or 0), failure or "") if flat else None
-                    opened = _read_opening(opening) if opening else None
-                    found.append(Overdue(_read_spec(spec), opened, look, int(attempt or 0)))
+                    look = CompleteLook(joined_chunks(flat), float(spent_s or 0), failure or "") if flat else None
+                    opened = read_opening(opening) if opening else None
+                    found.append(Overdue(read_spec(spec), opened, look, int(attempt or 0)))
         return found
 
     async def _create_group(self, stream: str) -> None:
@@ -586,15 +530,6 @@ class WorkQueue:
         except ResponseError as error:
             if "BUSYGROUP" not in str(error):
                 raise
-
-
-def _asked(spec: JobSpec) -> str:
-    """What is kept of a request beside its certificate, where that is less than its spec: not the seed image."""
-    if not isinstance(spec.parameters, ImageParameters) or spec.parameters.image is None:
-        return ""
-    parameters = spec.parameters.model_copy(update={"image": None, "strength": None})
-    request = spec.request.model_copy(update={"parameters": {}})
-    return spec.model_copy(update={"parameters": parameters, "request": request}).model_dump_json()
 
 
 def _piece(claim: Claim | None) -> tuple[str, str]:
@@ -608,24 +543,8 @@ def _attempt(claim: Claim | None, attempt: int | None = None) -> str:
     return "" if attempt is None else str(attempt)
 
 
-def _windows(fleet: str) -> tuple[str, ...]:
-    """The windows of the bins a job has a place in, as SUBMIT wrote them: "key place key place …"."""
-    return tuple(keys.window_of_bins(bins) for bins in fleet.split()[::2])
-
-
 def _base64(content: bytes | None) -> str:
     return "" if content is None else base64.b64encode(content).decode("ascii")
-
-
-def _joined(flat: Sequence[str], samples: int | None = None) -> NDArray[np.float64]:
-    """Distances of the chunks that follow one another from index 0 on, at most `samples`: a hole ends them."""
-    chunks = {int(first): base64.b64decode(packed) for first, packed in zip(flat[::2], flat[1::2], strict=True)}
-    whole, reached = [], 0
-    while reached in chunks:
-        whole.append(np.frombuffer(chunks[reached], dtype="<f8"))
-        reached += len(whole[-1])
-    distances: NDArray[np.float64] = np.concatenate(whole) if whole else np.zeros(0)
-    return distances[:samples]
 
 
 @contextmanager
