@@ -21,7 +21,7 @@ from smoothgen.certificates.stopping import LookResult
 from smoothgen.contracts import JobResult, JobSpec, ModelRef, Problem, written_bin
 from smoothgen.errors import GenerationFailed, QueueUnavailable
 from smoothgen.mechanisms import Mechanism, mechanism_from_dict
-from smoothgen.queue import Claim, CompleteLook, Pace, WorkQueue, build_of, keys
+from smoothgen.queue import Claim, CompleteLook, Pace, WorkQueue, keys
 from workers.certifying import NONE_DRAWN, at_the_deadline, look_at, plan_of, proven_so_far, result_of
 from workers.covers import Comparing
 from workers.hand import Done, Ended, HandRunner, Measured, NoRoom, Refused, crashed
@@ -57,7 +57,7 @@ class Worker:
         """`compute`: the one thread that loaded the models and runs them; shut down when the worker ends."""
         self._queue, self._models, self._settings, self._metrics = queue, models, settings, metrics
         self._runners = {name: HandRunner(served, settings.batch_size) for name, served in models.items()}
-        self._builds = {name: build_of(m.card.digest, settings.dtype) for name, m in models.items()}
+        self._builds = {name: model.build for name, model in models.items()}
         self._workers = dict.fromkeys(models, 1)
         self._compute = compute
         self._stopping = asyncio.Event()

@@ -27,7 +27,11 @@ class _Section:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON form, in the order of its fields; an optional field that is None is left out."""
-        left_out = {"canonical"} | {name for name in _optional_fields(type(self)) if getattr(self, name) is None}
+        left_out = {"canonical"} | {
+            name
+            for name in _optional_fields(type(self))  # type: ignore[arg-type]  # mypy doubts that a class is hashable
+            if getattr(self, name) is None
+        }
         # vars, not dataclasses.asdict, which copies more and takes four times as long: servers do this per request.
         return {k: v if type(v) in _LEAVES else _copied(v) for k, v in vars(self).items() if k not in left_out}
 

@@ -31,7 +31,7 @@ from workers.sampling import Samples, blocks_of, condition_of, fixed_size
 from workers.served import Encoders, ServedModel
 from workers.settings import Settings
 
-HALF = Settings(models=[], dtype="bfloat16")
+PLAIN = Settings(models=[])
 
 
 class ShapeSensitive(ClosedForm):
@@ -41,7 +41,7 @@ class ShapeSensitive(ClosedForm):
     fits: rows there is room for; broken: outputs (before the shift) it cannot compute, and takes the batch with them.
     """
 
-    batch_sensitivity = 1.0
+    precision, batch_sensitivity = "bfloat16", 1.0
 
     def __init__(self, fits: int = 10_000, broken: Callable[[float], bool] = lambda y: False) -> None:
         super().__init__("closed-form-tanh")
@@ -62,8 +62,14 @@ class ShapeSensitive(ClosedForm):
         return [Text(repr(0.5 * y + shift * row)) for row, y in enumerate(values)]
 
 
+class AsTheyCome(ShapeSensitive):
+    """The same, served as a model in float32 is."""
+
+    precision = "float32"
+
+
 def runner(generator: ClosedForm, batch_size: int = 16) -> HandRunner:
-    return HandRunner(ServedModel(generator, Encoders(HALF), HALF), batch_size)
+    return HandRunner(ServedModel(generator, Encoders(PLAIN), PLAIN), batch_size)
 
 
 def in_order(job: JobSpec, generator: ClosedForm, batch_size: int) -> NDArray[np.float32]:
@@ -125,8 +131,7 @@ def test_openings_are_the_same_beside_other_jobs_and_alone():
 def test_without_it_they_do_depend_on_both():
     """The generator is one that needs it: in batches as they come, the same job has other distances."""
     job, other = number_job(1, samples=100), number_job(2, selection_samples=10)
-    plain = Settings(models=[])
-    run = HandRunner(ServedModel(ShapeSensitive(), Encoders(plain), plain), 16)
+    run = runner(AsTheyCome())
     opened = opened_by(run, job)
     assert opened.opening.batch_size is None
     assert not np.array_equal(chunks(run, job, opened, [0, 100]), chunks(run, job, opened, [0, 7, 100]))
@@ -137,7 +142,7 @@ def test_the_certificate_says_in_which_batches_and_precision_samples_were_drawn(
     job = number_job(1, samples=100)
     sampling = opened_by(runner(ShapeSensitive()), job).provenance.sampling
     assert sampling is not None
-    assert (sampling.batch_size, sampling.batch_sensitivity) == (16, 1.0)
+    assert (sampling.precision, sampling.batch_size, sampling.batch_sensitivity) == ("bfloat16", 16, 1.0)
     assert opened_by(runner(ShapeSensitive()), job).opening.batch_size == 16
     few = opened_by(runner(ShapeSensitive(), 64), number_job(1, samples=20)).provenance.sampling
     assert few is not None
@@ -263,7 +268,7 @@ class FillingUp(ShapeSensitive):
 
 def served(lab: Lab, generator: ClosedForm, job: JobSpec) -> JobView:
     """The job's end, served by a worker of this process on a real Redis."""
-    settings = Settings(models=[], dtype="bfloat16", batch_size=16)
+    settings = Settings(models=[], batch_size=16)
     name = generator.identity.name
 
     async def tell() -> JobView:
