@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from smoothgen.contracts import JobSpec
 from smoothgen.queue import MOST_RESTARTS, keys
 from tests.processes import Lab, Worker, eventually
 from tests.service.conftest import finished, submit
+from tests.service.test_events import events
 from tests.workers import tiny
 from tests.workers.jobs import run
 from tests.workers.settings import CPU
@@ -98,17 +100,23 @@ def test_a_job_whose_model_is_gone_ends_under_the_one_that_is_left(
     lab: Lab, weights: dict[str, tuple[Path, Generator]]
 ) -> None:
     workers, gateway = workers_of(lab, weights, 2, restart_after_s=3), lab.gateway()
-    job = submit(gateway.http, body(2000, seed=7))
+    job = submit(gateway.http, body(1000, seed=7))
     eventually(lambda: opener_of(lab, job) and lab.redis.client.exists(keys.distances(job)))
     first = opener_of(lab, job)
-    workers[first].kill()
     [left] = set(workers) - {first}
-    other = submit(gateway.http, body(100, seed=8))  # what is left serves others meanwhile
-    assert finished(gateway.http, other)["certificate"]["model"]["digest"] == left
-    view = finished(gateway.http, job)
+    with ThreadPoolExecutor() as pool:
+        told = pool.submit(lambda: list(events(gateway, job)))
+        eventually(lambda: gateway.http.get(f"/jobs/{job}").json()["model"]["digest"] == first)
+        workers[first].kill()
+        other = submit(gateway.http, body(100, seed=8))  # what is left serves others meanwhile
+        assert finished(gateway.http, other)["certificate"]["model"]["digest"] == left
+        view = finished(gateway.http, job)
+        outputs = [data["digest"] for name, data in told.result() if name == "output"]
     assert view["status"] == "succeeded", view
     assert view["certificate"]["model"]["digest"] == left
     agrees_with_its_model(lab, view, weights)
+    # Whoever follows the job is told that the first answer is not the one that was certified.
+    assert outputs[-1] == view["output"]["digest"]
     assert workers[left].log.count("job_restarted") == 1
     assert lab.redis.client.get(keys.backlog(MINE)) == "0"
     assert set(lab.redis.stream_lengths().values()) == {0}

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,11 +18,13 @@ from smoothgen.errors import GenerationFailed
 from smoothgen.noise import Stream
 from smoothgen.queue import JobStore, WorkQueue, connect, keys
 from tests.processes import Lab
-from tests.workers.jobs import Silent, metric_of
-from tests.workers.test_hand import chunk_of, number_job, opening_of, watch_of
+from tests.workers.jobs import Silent, metric_of, spec
+from tests.workers.test_hand import chunk_of, number_job, numbered, opening_of, watch_of
 from workers.batches import FixedBatcher, TooLarge
 from workers.generators import Condition, Draw, Failure, Made, Text
 from workers.generators.closed_form import ClosedForm
+from workers.generators.language import LanguageModel
+from workers.generators.sources import load_language_model
 from workers.hand import Ended, HandRunner, Measured, NoRoom
 from workers.job import run_job
 from workers.loop import Worker
@@ -32,6 +35,7 @@ from workers.served import Encoders, ServedModel
 from workers.settings import Settings
 
 PLAIN = Settings(models=[])
+IN_HALF = Settings(models=[], device="cpu", dtype="bfloat16")
 
 
 class ShapeSensitive(ClosedForm):
@@ -305,3 +309,26 @@ def test_memory_that_runs_short_in_the_middle_starts_the_job_over_with_smaller_b
     assert np.array_equal(claimed, in_order(job, ShapeSensitive(), 4))
     assert lab.redis.client.get(keys.backlog("closed-form-tanh")) == "0"
     assert set(lab.redis.stream_lengths().values()) == {0}
+
+
+@pytest.fixture(scope="module")
+def half(llama_folder: Path) -> LanguageModel:
+    """The tiny Llama in 16 bits."""
+    model = load_language_model("half", str(llama_folder), IN_HALF)
+    vars(model)["batch_sensitivity"] = 0.2  # of so small a model the probe at load may see nothing
+    return model
+
+
+def test_a_language_model_in_16_bits_gives_the_same_distances_however_its_job_is_cut(half: LanguageModel):
+    asked = {"max_new_tokens": 8, "temperature": 0.8}
+    job, other = (
+        numbered(spec(prompt, sigma=0.05, metric="edit", samples=60, parameters=asked), n)
+        for n, prompt in enumerate(["A triangle has", "A square has"])
+    )
+    served = ServedModel(half, Encoders(IN_HALF), IN_HALF)
+    assert served.fixes_batches
+    opened = opened_by(HandRunner(served, 16), job)
+    alone = chunks(HandRunner(served, 16), job, opened, [0, 60])
+    assert np.array_equal(chunks(HandRunner(served, 16), job, opened, [0, 1, 7, 33, 60], other), alone)
+    assert np.array_equal(chunks(HandRunner(served, 64), job, opened, [0, 20, 40, 60]), alone)
+    assert opened_by(HandRunner(served, 16), job).output == opened.output
