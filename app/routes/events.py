@@ -20,8 +20,8 @@ _PROGRESS_S = 0.5
 _KEEPALIVE_S = 15.0
 _DESCRIPTION = (
     "queued once; output when it is chosen, still uncertified, and again if the job had to start over; progress as "
-    "samples are drawn and looks taken; at the end, with the whole job as data, one of certificate, abstention, failed, "
-    "cancelled."
+    "samples are drawn and looks taken; at the end, with the whole job as data, one of certificate, abstention, "
+    "failed, cancelled."
 )
 
 
