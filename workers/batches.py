@@ -1,4 +1,8 @@
-"""Batches that survive: out of memory splits them, and a sample that raises stands alone and counts as failed."""
+"""Batches that survive: out of memory makes them smaller, and a sample that raises stands alone and counts as failed.
+
+Two kinds. Where a sample's output is the same in any batch, out of memory splits the batch at hand. Where it is not, as
+in 16 bits, a job keeps to batches of one size, and out of memory ends with `TooLarge`: the job starts over.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +19,14 @@ Outputs = list[Made | Failure]
 Generate = Callable[[Sequence[Item]], Sequence[Made | Failure]]
 
 _MEMORY_WORDS = ("out of memory", "not enough memory", "can't allocate memory")
+
+
+class TooLarge(Exception):
+    """A batch of fixed size does not fit the device's memory. `batch_size`: the size to try next."""
+
+    def __init__(self, batch_size: int) -> None:
+        super().__init__(f"a fixed batch does not fit the device's memory; try {batch_size}")
+        self.batch_size = batch_size
 
 
 class Batcher:
@@ -37,33 +49,65 @@ class Batcher:
         parts: list[Sequence[Item]] = [batch]
         while parts:
             part = parts.pop()
-            whole = self._attempt(part, generate) if len(part) <= self.batch_size else None
-            if whole is None:
+            made = _attempt(part, generate) if len(part) <= self.batch_size else None
+            if isinstance(made, list):
+                outputs += made
+            elif isinstance(made, Failure) and len(part) == 1:
+                outputs.append(made)
+            else:
+                if made is None and len(part) <= self.batch_size:
+                    self._shrink(len(part))
                 half = len(part) // 2
                 parts += [part[half:], part[:half]]
-            else:
-                outputs += whole
         return outputs
 
-    def _attempt(self, batch: Sequence[Item], generate: Generate[Item]) -> Outputs | None:
-        """The outputs of a batch, None if it must be split.
+    def _shrink(self, failed: int) -> None:
+        """This size does not fit here, so no later batch tries it again."""
+        self.batch_size = failed // 2
+        structlog.get_logger().warning("batch_size_halved", batch_size=self.batch_size)
 
-        Returning lets go of the exception, its frames and their tensors: the halves need that memory.
-        """
-        try:
-            outputs = generate(batch)
-        except Exception as error:
-            if _is_memory(error):
-                if len(batch) == 1:
-                    raise GenerationFailed(f"one sample alone does not fit the device's memory: {error}") from error
-                # This size does not fit here, so no later batch tries it again.
-                self.batch_size = len(batch) // 2
-                structlog.get_logger().warning("batch_size_halved", batch_size=self.batch_size)
-                return None
-            return None if len(batch) > 1 else [Failure(f"{type(error).__name__}: {error}")]
-        if len(outputs) != len(batch):
-            raise GenerationFailed(f"the generator gave {len(outputs)} outputs for {len(batch)} samples")
-        return list(outputs)
+
+class FixedBatcher(Batcher):
+    """Runs every batch at exactly its size: no sample meets another one, whatever else goes wrong.
+
+    A batch that is short, and one in which a sample raised, is filled up with copies, so that a sample keeps its row.
+    """
+
+    def survive(self, batch: Sequence[Item], generate: Generate[Item]) -> Outputs:
+        """The outputs of every sample of a batch, in order. Raises TooLarge where memory is too short for the size."""
+        outputs: dict[int, Made | Failure] = {}
+        parts = [range(len(batch))]
+        while parts:
+            part = parts.pop()
+            made = _attempt([batch[row if row in part else part[0]] for row in range(self.batch_size)], generate)
+            if made is None:
+                raise TooLarge(self.batch_size // 2)
+            if isinstance(made, list):
+                outputs.update((row, made[row]) for row in part)
+            elif len(part) == 1:
+                outputs[part[0]] = made
+            else:
+                half = len(part) // 2
+                parts += [part[half:], part[:half]]
+        return [outputs[row] for row in range(len(batch))]
+
+
+def _attempt(batch: Sequence[Item], generate: Generate[Item]) -> Outputs | Failure | None:
+    """The outputs of a batch; a failure where it raised, None where memory was too short for it.
+
+    Returning lets go of the exception, its frames and their tensors: the next attempt needs that memory.
+    """
+    try:
+        outputs = generate(batch)
+    except Exception as error:
+        if not _is_memory(error):
+            return Failure(f"{type(error).__name__}: {error}")
+        if len(batch) == 1:
+            raise GenerationFailed(f"one sample alone does not fit the device's memory: {error}") from error
+        return None
+    if len(outputs) != len(batch):
+        raise GenerationFailed(f"the generator gave {len(outputs)} outputs for {len(batch)} samples")
+    return list(outputs)
 
 
 def _is_memory(error: Exception) -> bool:

@@ -20,11 +20,11 @@ from smoothgen.contracts import FieldError, JobResult, JobSpec, Problem, Templat
 from smoothgen.errors import GenerationFailed, InvalidInput
 from smoothgen.noise import Stream
 from smoothgen.queue import Claim
-from workers.batches import Batcher
+from workers.batches import Batcher, FixedBatcher, TooLarge
 from workers.certifying import at_the_opening
 from workers.generators import Condition, Failure, Made
 from workers.opening import Opened, measure, open_job, opening_samples
-from workers.sampling import Row, Samples, condition_of, generate, rows_of
+from workers.sampling import Row, Samples, blocks_of, condition_of, fixed_size, generate, rows_of
 from workers.sensitivity import NOTHING_SENSED, Sensed, sense
 from workers.served import ServedModel
 from workers.speed import Speed
@@ -58,7 +58,14 @@ class Refused:
     noiseless: bool
 
 
-Done = Opened | Ended | Measured | Refused | None
+@dataclass(frozen=True)
+class NoRoom:
+    """The job's fixed batches do not fit this worker's memory: it starts over with ones of at most `batch_limit`."""
+
+    batch_limit: int
+
+
+Done = Opened | Ended | Measured | Refused | NoRoom | None
 """What came of a piece; None: not finished, to be handed back (or of a job that has ended, and nobody's any more)."""
 
 
@@ -73,6 +80,7 @@ class _Piece:
     condition: Condition
     samples: list[Samples]
     sensed: Sensed = NOTHING_SENSED
+    batch_size: int | None = None
     outputs: list[Made | Failure] = field(default_factory=list)
     seconds: float = 0.0
 
@@ -100,6 +108,9 @@ class HandRunner:
         done: list[Done] = [None] * len(watch.claims)
         groups: defaultdict[Hashable, list[_Piece]] = defaultdict(list)
         for place, claim in enumerate(watch.claims):
+            if self._keeps_to_itself(claim):
+                done[place] = self._run_alone(place, claim, watch, started)
+                continue
             done[place] = self._guarded(claim, partial(self._prepare, place, claim, watch, groups), noiseless=True)
         for pieces in groups.values():
             failed = self._draw(pieces, watch)
@@ -116,20 +127,76 @@ class HandRunner:
             piece = self._piece(place, claim, watch)
             groups[piece.samples[0].mixes_with].append(piece)
 
-    def _piece(self, place: int, claim: Claim, watch: HandWatch) -> _Piece:
+    def _keeps_to_itself(self, claim: Claim) -> bool:
+        """Whether the piece's batches are of one size and hold no other job's samples: as its opening fixed."""
+        return self._served.fixes_batches if claim.opening is None else claim.opening.batch_size is not None
+
+    def _run_alone(self, place: int, claim: Claim, watch: HandWatch, started: float) -> Done:
+        """What came of a piece of fixed batches. An opening that does not fit is run again with smaller ones, all of
+        it; beside a chunk there are distances of the larger size, so the job starts over."""
+        limit = min(self.batch_size, claim.batch_limit or self.batch_size)
+        size = fixed_size(claim.spec, limit) if claim.opening is None else claim.opening.batch_size
+        while size is not None:
+            try:
+                return self._run_blocks(place, claim, watch, started, FixedBatcher(size))
+            except TooLarge as error:
+                size = error.batch_size
+            structlog.get_logger().warning("fixed_batch_too_large", job=claim.spec.id, batch_size=size)
+            self._batcher.batch_size = min(self._batcher.batch_size, size)  # so that no later job begins with more
+            watch.drawn[place] = 0
+            if not claim.opens:
+                return NoRoom(size)
+        return None
+
+    def _run_blocks(self, place: int, claim: Claim, watch: HandWatch, started: float, batcher: FixedBatcher) -> Done:
+        pieces: list[_Piece] = []
+
+        def prepare() -> None:
+            with contextlib.suppress(_ToldToStop):
+                pieces.append(self._piece(place, claim, watch, batcher))
+
+        refused = self._guarded(claim, prepare, noiseless=True)
+        if not pieces:
+            return refused
+        [piece] = pieces
+
+        def compute() -> Done:
+            self._draw_blocks(piece, watch, batcher)
+            return self._finish(piece, started) if piece.whole else None
+
+        return self._guarded(claim, compute, noiseless=False)
+
+    def _draw_blocks(self, piece: _Piece, watch: HandWatch, batcher: FixedBatcher) -> None:
+        """Fill the piece's outputs block by block, until done or told to stop. Raises TooLarge, GenerationFailed."""
+        for samples in piece.samples:
+            for rows, ours in blocks_of(samples, batcher.batch_size):
+                if watch.stop or piece.claim.spec.id in watch.ended:
+                    return
+                begun = time.perf_counter()
+                made = batcher.survive(rows, partial(generate, self._served.generator))[ours.start : ours.stop]
+                seconds = time.perf_counter() - begun
+                piece.outputs += made
+                piece.seconds += seconds
+                watch.drawn[piece.place] += len(made)
+                self.speed.measured(len(made), seconds)
+                watch.batch_done(len(made), sum(isinstance(o, Failure) for o in made), seconds)
+
+    def _piece(self, place: int, claim: Claim, watch: HandWatch, fixed: FixedBatcher | None = None) -> _Piece:
+        """`fixed`: what draws it, where its batches are of one size."""
         spec, opening = claim.spec, claim.opening
+        batch_size = None if fixed is None else fixed.batch_size
         if claim.opens:
-            sensed = self._sensed(place, spec, watch)
+            sensed = self._sensed(place, spec, watch, fixed or self._batcher)
             condition = self._condition(spec)
             if sensed.selection is not None:
                 condition = self._condition(spec, sensed.selection.sigma, condition.template)
-            return _Piece(place, claim, condition, opening_samples(spec, condition), sensed)
+            return _Piece(place, claim, condition, opening_samples(spec, condition), sensed, batch_size)
         selected = None if opening is None or opening.sigma_selection is None else opening.sigma_selection["sigma"]
         condition = self._condition(spec, selected, None if opening is None else opening.template)
         chunk = range(claim.first, claim.first + claim.count)
         return _Piece(place, claim, condition, [Samples(spec, condition, Stream.CERTIFICATION, chunk)])
 
-    def _sensed(self, place: int, spec: JobSpec, watch: HandWatch) -> Sensed:
+    def _sensed(self, place: int, spec: JobSpec, watch: HandWatch, batcher: Batcher) -> Sensed:
         """What the opening learns of its prompt first. Raises _ToldToStop."""
         if not spec.probe_samples:
             return NOTHING_SENSED
@@ -146,7 +213,7 @@ class HandRunner:
             self._served.generator,
             self._served.metric(spec.metric),
             self._condition(spec),
-            batcher=self._batcher,
+            batcher=batcher,
             on_batch=on_batch,
         )
 
@@ -205,6 +272,8 @@ class HandRunner:
             device_s=piece.seconds,
             started=started,
             sensed=piece.sensed,
+            precision=self._served.precision,
+            batch_size=piece.batch_size,
         )
         result = at_the_opening(spec, opened)
         return opened if result is None else Ended(opened, result)
@@ -213,6 +282,8 @@ class HandRunner:
         """The step's outcome. Whatever it raises fails this job and no other; the worker lives."""
         try:
             return step()
+        except TooLarge:
+            raise
         except InvalidInput as error:
             pointed = f"/{error.field.replace('.', '/')}" if error.field else None
             errors = [FieldError(pointer=pointed, detail=str(error))] if pointed else None

@@ -14,12 +14,12 @@ import numpy as np
 
 from smoothgen.contracts import JobResult, JobSpec, Output
 from smoothgen.noise import Stream
-from workers.batches import Batcher
+from workers.batches import Batcher, FixedBatcher, Generate, Outputs
 from workers.certifying import NONE_DRAWN, at_the_opening, look_at, plan_of, result_of
 from workers.distances import OutputMetric
 from workers.generators import Failure, Generator, Made
 from workers.opening import measure, open_job, opening_samples
-from workers.sampling import Row, Samples, condition_of, generate, rows_of
+from workers.sampling import Row, Samples, blocks_of, condition_of, generate, rows_of
 from workers.sensitivity import sense
 
 
@@ -35,11 +35,20 @@ class Watch(Protocol):
         ...
 
 
-def run_job(spec: JobSpec, generator: Generator, metric: OutputMetric, *, batcher: Batcher, watch: Watch) -> JobResult:
-    """Run a job to its certificate or abstention.
+def run_job(
+    spec: JobSpec,
+    generator: Generator,
+    metric: OutputMetric,
+    *,
+    batcher: Batcher,
+    watch: Watch,
+    precision: str | None = None,
+) -> JobResult:
+    """Run a job to its certificate or abstention. `precision`: what the generator computes in, for the certificate.
 
-    Raises InvalidInput for a prompt or parameters the model cannot take, GenerationFailed when the model gives nothing
-    to certify, and whatever `watch` raises.
+    With a FixedBatcher every sample stands at its row of a batch of that size. Raises TooLarge where that does not fit,
+    InvalidInput for a prompt or parameters the model cannot take, GenerationFailed when the model gives nothing to
+    certify, and whatever `watch` raises.
     """
     started = time.time()
     condition = condition_of(spec, generator)
@@ -49,7 +58,18 @@ def run_job(spec: JobSpec, generator: Generator, metric: OutputMetric, *, batche
     draw = _Drawing(generator, batcher, watch)
     outputs = [o for batch in draw(opening_samples(spec, condition)) for o in batch]
     spent_s = draw.device_s
-    opened = open_job(spec, generator, metric, condition, outputs, device_s=spent_s, started=started, sensed=sensed)
+    opened = open_job(
+        spec,
+        generator,
+        metric,
+        condition,
+        outputs,
+        device_s=spent_s,
+        started=started,
+        sensed=sensed,
+        precision=precision,
+        batch_size=batcher.batch_size if isinstance(batcher, FixedBatcher) else None,
+    )
     opening = opened.opening
     watch.output_chosen(opening.output, opened.sheet)
     if (result := at_the_opening(spec, opened)) is not None:
@@ -79,7 +99,7 @@ class _Drawing:
         def one_batch(rows: Sequence[Row]) -> Sequence[Made | Failure]:
             return generate(self._generator, rows)
 
-        for rows, outputs in self._batcher.run(rows_of(samples), one_batch):
+        for rows, outputs in self._batches(samples, one_batch):
             yield keep(outputs)
             failures = [o for o in outputs if isinstance(o, Failure)]
             if failures:
@@ -87,3 +107,13 @@ class _Drawing:
             seconds, started = time.perf_counter() - started, time.perf_counter()
             self.device_s += seconds
             self._watch.batch_done(len(rows), len(failures), seconds)
+
+    def _batches(self, samples: Sequence[Samples], one_batch: Generate[Row]) -> Iterator[tuple[Sequence[Row], Outputs]]:
+        """(rows, outputs), batch by batch: what is asked for of each."""
+        if not isinstance(self._batcher, FixedBatcher):
+            yield from self._batcher.run(rows_of(samples), one_batch)
+            return
+        for each in samples:
+            for rows, ours in blocks_of(each, self._batcher.batch_size):
+                made = self._batcher.survive(rows, one_batch)
+                yield rows[ours.start : ours.stop], made[ours.start : ours.stop]

@@ -24,9 +24,10 @@ from smoothgen.mechanisms import Mechanism, mechanism_from_dict
 from smoothgen.queue import Claim, CompleteLook, Pace, WorkQueue, keys
 from workers.certifying import NONE_DRAWN, at_the_deadline, look_at, plan_of, proven_so_far, result_of
 from workers.covers import Comparing
-from workers.hand import Done, Ended, HandRunner, Measured, Refused, crashed
+from workers.hand import Done, Ended, HandRunner, Measured, NoRoom, Refused, crashed
 from workers.metrics import Metrics
 from workers.opening import Opened
+from workers.restarting import Restarting
 from workers.served import ServedModel
 from workers.settings import Settings
 from workers.speed import pace_of
@@ -56,6 +57,7 @@ class Worker:
         """`compute`: the one thread that loaded the models and runs them; shut down when the worker ends."""
         self._queue, self._models, self._settings, self._metrics = queue, models, settings, metrics
         self._runners = {name: HandRunner(served, settings.batch_size) for name, served in models.items()}
+        self._builds = {name: model.build for name, model in models.items()}
         self._workers = dict.fromkeys(models, 1)
         self._compute = compute
         self._stopping = asyncio.Event()
@@ -80,9 +82,18 @@ class Worker:
         await self._until_redis(self._announce)
         self._log.info("ready", models=names)
         left = asyncio.Event()
+        restarting = Restarting(
+            self._queue,
+            {name: self._ref(name) for name in names},
+            self._builds,
+            after_s=self._settings.restart_after_s,
+            on_failure=lambda claim, problem: self._count_failure(claim.spec, problem),
+        )
+        announce_s = min(_ANNOUNCE_S, restarting.every_s)
         beside = [
-            asyncio.create_task(self._repeat_until(left, _ANNOUNCE_S, self._announce)),
+            asyncio.create_task(self._repeat_until(left, announce_s, self._announce)),
             asyncio.create_task(self._repeat_until(left, _DEADLINES_S, self._settle_overdue)),
+            asyncio.create_task(self._repeat_until(left, restarting.every_s, restarting.settle)),
             asyncio.create_task(Comparing(self._queue.covers, self._models, self._compute).serve(self._stopping)),
         ]
         try:
@@ -90,7 +101,9 @@ class Worker:
                 # The largest capacity of its models: a hand is of one model, and the queue does not know which it is.
                 samples = max(runner.speed.capacity(runner.batch_size) for runner in self._runners.values())
                 pieces = max(runner.batch_size for runner in self._runners.values())
-                claim = partial(self._queue.claim, names, samples=samples, pieces=pieces, block_ms=_CLAIM_BLOCK_MS)
+                claim = partial(
+                    self._queue.claim, self._builds, samples=samples, pieces=pieces, block_ms=_CLAIM_BLOCK_MS
+                )
                 claims = await self._until_redis(claim)
                 if claims:
                     await self._serve(claims)
@@ -104,9 +117,9 @@ class Worker:
 
     async def _announce(self) -> None:
         # Cards too: a Redis that came back empty must learn the models again.
-        await self._queue.register(m.card for m in self._models.values())
+        await self._queue.register([m.card for m in self._models.values()], self._builds)
         self._workers = await self._queue.announce(
-            {name: runner.speed.samples_a_second for name, runner in self._runners.items()}
+            {name: runner.speed.samples_a_second for name, runner in self._runners.items()}, self._builds
         )
 
     async def _serve(self, claims: list[Claim]) -> None:
@@ -182,15 +195,17 @@ class Worker:
             await self._until_redis(lambda: self._queue.hand_back([claim]), owed=True)
         elif isinstance(done, Refused):
             await self._fail(claim, done)
+        elif isinstance(done, NoRoom):
+            await self._restart_smaller(claim, done.batch_limit)
         elif isinstance(done, Ended):
-            await self._succeed(claim.spec, claim, done.result, done.opened)
+            await self._succeed(claim.spec, claim, done.result, opened=done.opened)
         elif isinstance(done, Measured):
             return await self._until_redis(
                 lambda: self._queue.store(claim, done.distances, done.device_s, done.failure), owed=True
             )
         else:
             opening, first = done.opening, plan_of(claim.spec).sizes[0]
-            pace = self._pace(claim, first, opening.device_s / opening.generations)
+            pace = self._pace(claim, first, opening.device_s / opening.generations, opening.batch_size)
             await self._until_redis(
                 lambda: self._queue.open(claim, opening, look_end=first, pace=pace, sheet=done.sheet), owed=True
             )
@@ -207,27 +222,47 @@ class Worker:
             following = plan_of(claim.spec).next_size(taken)
             if following is None:
                 raise GenerationFailed(f"job {claim.spec.id} goes on after its last look")
-            pace = self._pace(claim, following - taken, look.device_s / taken)
+            fixed = None if claim.opening is None else claim.opening.batch_size
+            pace = self._pace(claim, following - taken, look.device_s / taken, fixed)
             radius, bound = proven_so_far(claim.spec, decision.outcome)
             await self._until_redis(
                 lambda: self._queue.advance(claim, taken, following, pace, radius, bound), owed=True
             )
 
-    def _pace(self, claim: Claim, samples: int, seconds_a_sample: float) -> Pace:
+    async def _restart_smaller(self, claim: Claim, batch_limit: int) -> None:
+        """Start a job of fixed batches over with smaller ones: what it has was computed in batches of the larger size.
+
+        No more often than the size can be halved.
+        """
+        restart = partial(self._queue.restart, claim, claim.spec, batch_limit=batch_limit)
+        if await self._until_redis(restart, owed=True) == "restarted":
+            reason = "a batch does not fit the memory"
+            self._log.warning("job_restarted", job=claim.spec.id, reason=reason, batch_limit=batch_limit)
+
+    def _pace(self, claim: Claim, samples: int, seconds_a_sample: float, fixed: int | None) -> Pace:
+        """`fixed`: the size of the job's batches, where it is."""
         return pace_of(
             samples,
             samples_a_second=1 / max(seconds_a_sample, 1e-9),
-            batch_size=self._runners[claim.model].batch_size,
+            batch_size=fixed or self._runners[claim.model].batch_size,
             workers=self._workers[claim.model],
         )
 
     async def _succeed(
-        self, spec: JobSpec, claim: Claim | None, result: JobResult, opened: Opened | None = None
+        self,
+        spec: JobSpec,
+        claim: Claim | None,
+        result: JobResult,
+        *,
+        opened: Opened | None = None,
+        attempt: int | None = None,
     ) -> None:
+        """`attempt`: the job's that the result is of, where no piece is held."""
         fleet_bin = "" if opened is None or opened.fleet_bin is None else written_bin(opened.fleet_bin)
         sheet = None if opened is None else opened.sheet
         first = await self._until_redis(
-            lambda: self._queue.succeed(spec, result, claim=claim, sheet=sheet, fleet_bin=fleet_bin), owed=True
+            lambda: self._queue.succeed(spec, result, claim=claim, attempt=attempt, sheet=sheet, fleet_bin=fleet_bin),
+            owed=True,
         )
         if first:
             self._ended[spec.id] = "abstention" if result.certificate is None else "certificate"
@@ -249,7 +284,8 @@ class Worker:
 
     async def _settle_overdue(self) -> None:
         """Certify jobs whose deadline has passed with the samples they have, whoever works on them."""
-        for spec, opening, look in await self._queue.overdue(self._models):
+        for overdue in await self._queue.overdue(self._models):
+            spec, opening, look = overdue.spec, overdue.opening, overdue.look
             distances = NONE_DRAWN if look is None else look.distances
             if opening is None:
                 if await self._queue.expire(spec, self._ref(spec.request.model), _no_output(spec)):
@@ -259,7 +295,7 @@ class Worker:
             failure = "" if look is None else look.failure
             # Not in the computing thread, which may be busy for longer than the deadline allows.
             result = await asyncio.to_thread(at_the_deadline, spec, opening, distances, failure, device_s)
-            await self._succeed(spec, None, result)
+            await self._succeed(spec, None, result, attempt=overdue.attempt)
         self._tell_ended()
 
     def _ref(self, model: str) -> ModelRef:

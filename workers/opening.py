@@ -43,7 +43,8 @@ class Opened:
 
     centre: None where nothing is measured. sensed: what was learnt of the prompt before, with `condition` at the level
     it selected. provenance: the certificate's. notes: what the client should know of prompt and samples. sheet: a
-    picture of the noisy samples, PNG. fleet_bin: where R falls on the public grid, for tier fleet.
+    picture of the noisy samples, PNG. fleet_bin: where R falls on the public grid, for tier fleet. batch_size: of all
+    batches of the job, where it is fixed.
     """
 
     output: Output
@@ -59,6 +60,7 @@ class Opened:
     queued_s: float
     sheet: bytes | None
     fleet_bin: int | None
+    batch_size: int | None
 
     @property
     def lipschitz_estimate(self) -> LipschitzEstimate | None:
@@ -97,6 +99,7 @@ class Opened:
             generations=self.generations,
             device_s=self.device_s,
             queued_s=self.queued_s,
+            batch_size=self.batch_size,
         )
 
 
@@ -126,13 +129,17 @@ def open_job(
     device_s: float,
     started: float,
     sensed: Sensed = NOTHING_SENSED,
+    precision: str | None = None,
+    batch_size: int | None = None,
 ) -> Opened:
     """Fix centre and output. `outputs`: one for each of `opening_samples`, in order; `started`: Unix seconds; `sensed`:
-    what was learnt of the prompt before, with `condition` at the level it selected.
+    what was learnt of the prompt before, with `condition` at the level it selected; `precision`: what the model
+    computes in, where that is known; `batch_size`: of all batches of the job, where it is fixed.
 
     Raises GenerationFailed when nothing could be served.
     """
     served, centre, drawn = _chosen(spec, metric, outputs)
+    sampling = _sampling(spec, generator, condition, precision, batch_size)
     output = served.output(certified=False)
     return Opened(
         output=output,
@@ -141,13 +148,14 @@ def open_job(
         condition=condition,
         centre=centre,
         sensed=sensed,
-        provenance=_provenance(spec, generator, metric, condition, centre, served, output),
+        provenance=_provenance(spec, generator, metric, condition, centre, served, output, sampling),
         notes=[*condition.notes, *notes_of(spec, metric, outputs, served)] or None,
         generations=sensed.generations + len(outputs),
         device_s=sensed.device_s + device_s,
         queued_s=round(max(0.0, started - spec.submitted_ms / 1000), 3),
         sheet=_sheet(drawn) if spec.request.robustness.tier == "request" else None,
         fleet_bin=None if centre is None or spec.pool is None else _fleet_bin(spec.pool, metric, centre, outputs[1]),
+        batch_size=batch_size,
     )
 
 
@@ -202,6 +210,7 @@ def _provenance(
     centre: Centre | None,
     served: Made,
     output: Output,
+    sampling: Sampling,
 ) -> Provenance:
     robustness = spec.request.robustness
     dimension = condition.embedding.size
@@ -213,13 +222,7 @@ def _provenance(
         ),
         model=generator.identity,
         metric=_metric_identity(metric, getattr(spec.metric, "cap", None), centre),
-        sampling=Sampling(
-            seed=spec.seed,
-            seed_origin=spec.seed_origin,
-            noise_scheme=SCHEME,
-            randomness=robustness.randomness if condition.random else "none",
-            selection_samples=robustness.selection_samples if robustness.tier == "request" else 0,
-        ),
+        sampling=sampling,
         output=OutputIdentity(
             kind=spec.request.output if robustness.tier == "request" else "sample",
             media_type=output.media_type,
@@ -233,6 +236,22 @@ def _provenance(
             noise_norm=condition.mechanism.noise_norm(dimension),
             held_fixed=condition.held_fixed,
         ),
+    )
+
+
+def _sampling(
+    spec: JobSpec, generator: Generator, condition: Condition, precision: str | None, batch_size: int | None
+) -> Sampling:
+    robustness = spec.request.robustness
+    return Sampling(
+        seed=spec.seed,
+        seed_origin=spec.seed_origin,
+        noise_scheme=SCHEME,
+        randomness=robustness.randomness if condition.random else "none",
+        selection_samples=robustness.selection_samples if robustness.tier == "request" else 0,
+        precision=precision,
+        batch_size=batch_size,
+        batch_sensitivity=getattr(generator, "batch_sensitivity", None),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from itertools import groupby
@@ -104,6 +104,24 @@ Row = tuple[Samples, int]
 def rows_of(samples: Sequence[Samples]) -> list[Row]:
     """Every sample of these, in order."""
     return [(s, index) for s in samples for index in s.indices]
+
+
+def fixed_size(spec: JobSpec, batch_size: int) -> int:
+    """How many samples every batch of a job has where it keeps to one size: a function of the job and of what a worker
+    takes at most. One where no certification samples are drawn, as batches of a job alone would be nearly empty."""
+    return max(1, min(batch_size, spec.certification_samples))
+
+
+def blocks_of(samples: Samples, size: int) -> Iterator[tuple[list[Row], range]]:
+    """The batches these samples stand in where batches are fixed, each with the rows that are theirs.
+
+    Sample i stands at row i mod `size`, beside the others of its job's block i // size, whether they are asked for or
+    not: what its batch holds is a function of (job, i) alone.
+    """
+    first, stop = samples.indices[0], samples.indices[-1] + 1
+    for start in range(first - first % size, stop, size):
+        block = replace(samples, indices=range(start, start + size))
+        yield rows_of([block]), range(max(first, start) - start, min(stop, start + size) - start)
 
 
 def generate(generator: Generator, rows: Sequence[Row]) -> Sequence[Made | Failure]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 from importlib.util import find_spec
+from typing import Final
 
 from smoothgen.contracts import Metric, ModelCard, PartitionCard
 from smoothgen.errors import UnknownName
+from smoothgen.queue import build_of
 from smoothgen.synonyms import Partition
 from workers.calibrations import load_calibrations
 from workers.distances import OutputMetric, metric_cards, output_metric
@@ -18,6 +20,8 @@ from workers.features import Classifier, FeatureMap
 from workers.generators import Generator, load_generator
 from workers.generators.closed_form import ClosedForm
 from workers.settings import Settings
+
+_SIXTEEN_BITS: Final = ("bfloat16", "float16")
 
 
 class Encoders:
@@ -57,6 +61,13 @@ class ServedModel:
 
     def __init__(self, generator: Generator, encoders: Encoders, settings: Settings) -> None:
         self.generator, self._encoders = generator, encoders
+        stated = getattr(generator, "precision", "float64" if isinstance(generator, ClosedForm) else settings.dtype)
+        self.precision: str | None = None if stated == "float64" else stated
+        """What its network computes in, as certificates say it; None for closed forms, which have none."""
+        self.fixes_batches = stated in _SIXTEEN_BITS and getattr(generator, "batch_sensitivity", None) is not None
+        """Whether a job keeps to batches of one size, since outputs may change with it."""
+        self.build = build_of(generator.identity.digest, stated)
+        """What all samples of a job must have in common."""
         self.classifier: Classifier | None = generator.classifier
         identity = generator.identity
         self.card = ModelCard(

@@ -37,4 +37,6 @@ class Settings(BaseSettings):
     drain_timeout_s: float = Field(default=30.0, ge=0)
     """After SIGTERM, how long the work in hand may take before it is handed back at the next batch boundary."""
     lease_s: float = Field(default=keys.LEASE_S, gt=0)
+    restart_after_s: float = Field(default=60.0, gt=0)
+    """How long no worker may have a job's build of the model before the job starts over under another."""
     log_format: Literal["json", "console"] = "json"

@@ -33,6 +33,8 @@ class HandWatch:
         series.failed.inc(failed)
         series.batch_seconds.observe(seconds)
 
-    def openings(self) -> dict[str, int]:
-        """The jobs in hand, each with the samples drawn of its opening, −1 where the piece is none."""
-        return {claim.spec.id: self.drawn[i] if claim.opens else -1 for i, claim in enumerate(self.claims)}
+    def openings(self) -> dict[str, tuple[int, int]]:
+        """The jobs in hand, each with its attempt and the samples drawn of its opening, −1 where the piece is none."""
+        return {
+            claim.spec.id: (claim.attempt, self.drawn[i] if claim.opens else -1) for i, claim in enumerate(self.claims)
+        }

@@ -19,8 +19,9 @@ router = APIRouter(prefix="/jobs", tags=["jobs"], dependencies=[Depends(require_
 _PROGRESS_S = 0.5
 _KEEPALIVE_S = 15.0
 _DESCRIPTION = (
-    "queued once; output when it is chosen, still uncertified; progress as samples are drawn and looks taken; at the "
-    "end, with the whole job as data, one of certificate, abstention, failed, cancelled."
+    "queued once; output when it is chosen, still uncertified, and again if the job had to start over; progress as "
+    "samples are drawn and looks taken; at the end, with the whole job as data, one of certificate, abstention, "
+    "failed, cancelled."
 )
 
 
@@ -65,8 +66,8 @@ class _Told:
     """What a follower knows, so that it is told what is new."""
 
     def __init__(self) -> None:
-        self._queued = self._output = False
-        self._progress = ""
+        self._queued = False
+        self._output = self._progress = ""
 
     def news(self, state: JobState) -> Iterator[bytes]:
         """The events that bring a follower from there to here."""
@@ -75,8 +76,8 @@ class _Told:
         if not self._queued:
             self._queued = True
             yield _event("queued", f'{{"id":"{state.id}","status":"{state.status}"}}')
-        if view.output is not None and not self._output:
-            self._output = True
+        if view.output is not None and view.output.digest != self._output:  # a job that started over has another
+            self._output = view.output.digest
             yield _event("output", view.output.model_copy(update={"certified": False}).model_dump_json())
         if progress != self._progress and view.status != "failed":
             self._progress = progress

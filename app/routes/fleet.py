@@ -23,10 +23,12 @@ async def fleet(
         str | None,
         Query(description='One window, such as "hour:2026-11-23T22" (UTC). Default: this hour and day, and the last.'),
     ] = None,
-) -> dict[str, list[dict[str, Any]]]:
+) -> dict[str, Any]:
     """The certified average shift of the fleet tier's traffic, per pool (model, noise, metric) and window of time.
 
     An average over the requests of the window, not a promise to each of them (theorem T5, docs/theory/fleet.md).
+    `uncounted`: requests of all models that were served and are in no certificate, by window, because it held its most
+    pools when they came.
     """
     windows = recent_windows() if window is None else [_known(window)]
     data = []
@@ -41,7 +43,7 @@ async def fleet(
                 "certificate": reading.certificate.to_dict(),
             }
         )
-    return {"data": data}
+    return {"data": data, "uncounted": await gateway.store.fleet_uncounted(windows)}
 
 
 def _known(window: str) -> str:

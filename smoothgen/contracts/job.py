@@ -147,10 +147,15 @@ class AbstentionView(_View):
 
 
 class FleetView(_View):
-    """Where a fleet request's extra sample went: GET /fleet certifies the pool."""
+    """Where a fleet request's extra sample went: GET /fleet certifies the pool in the windows that count it."""
 
     pool: str
     windows: list[str]
+    uncounted: list[str] | None = Field(
+        default=None,
+        description="Windows that held their most pools when the request came: no certificate of theirs speaks of it. "
+        "GET /fleet says how many such requests there were.",
+    )
 
 
 class Usage(_View):
@@ -230,7 +235,8 @@ class Opening(_View):
 
     rounding_slack: total variation between the noise as the model receives it and ideal noise.
     centre, bound, diameter: the point distances are measured from, as its metric writes it, D_c and D. mechanism and
-    provenance: as in the certificate to come. template: the chat template every sample's prompt stands in.
+    provenance: as in the certificate to come. template: the chat template every sample's prompt stands in. batch_size:
+    the samples of every batch of the job, where outputs may depend on it.
     """
 
     output: Output
@@ -249,3 +255,4 @@ class Opening(_View):
     generations: int
     device_s: float
     queued_s: float
+    batch_size: int | None = None

@@ -16,7 +16,8 @@ from redis.exceptions import NoScriptError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from smoothgen.queue.connection import ANSWER_TIMEOUT_S, redis_errors
-from smoothgen.queue.scripts import SCRIPTS, Script
+from smoothgen.queue.lua import Script
+from smoothgen.queue.scripts import SCRIPTS
 
 _MOST_AT_ONCE = 512
 

@@ -19,10 +19,12 @@ async def end(
     fleet_bin: str = "",
     piece: tuple[str, str] = ("", ""),
     asked: str = "",
+    attempt: str = "",
 ) -> bool:
     """Store a job's outcome, once; False if it had ended before. `piece`: stream and entry to acknowledge with it.
 
-    `asked`: what to keep of the request for as long as the certificate, where that is not all of it.
+    `asked`: what to keep of the request for as long as the certificate, where that is not all of it. `attempt`: the one
+    the outcome is of, which is dropped where the job has started over since; '' for whichever it is on.
     """
     stream, entry = piece
     first = await scripts.call(
@@ -53,6 +55,7 @@ async def end(
             keys.WATCH_TTL_S,
             keys.LONGEST_REPLY,
             asked,
+            attempt,
         ],
     )
     return bool(first)

@@ -3,7 +3,12 @@
 smoothgen:models                     hash    model id → ModelCard JSON; kept for ever, one entry a model
 smoothgen:workers:{model}            zset    live workers by the time (Unix seconds) they count as gone
 smoothgen:rates:{model}              hash    worker → samples a second it was measured at; goes with the worker
-smoothgen:work:{model}:{priority}    stream  one entry a piece of work waiting or running; consumer group GROUP
+smoothgen:served:{model}             hash    worker → build of the model it serves; goes with the worker
+smoothgen:builds:{model}             set     builds that have streams of their own; one goes when nobody serves it and
+                                             nothing waits in them
+smoothgen:work:{model}:{priority}    stream  one entry a job that waits to be opened; consumer group GROUP
+smoothgen:work:{model}:{priority}:{build}
+                                     stream  one entry a piece that only workers of this build may compute; likewise
 smoothgen:backlog:{model}            string  noisy samples promised to jobs and not yet drawn
 smoothgen:deadlines:{model}          zset    jobs with a deadline by it (Unix ms); a job leaves it when it ends
 smoothgen:dead:{model}               stream  work given up after MAX_DELIVERIES; capped at DEAD_LETTERS
@@ -19,6 +24,10 @@ smoothgen:samples:{job}              string  contact sheet of an image job, base
 smoothgen:idempotency:{digest}       hash    job id and body digest; expires IDEMPOTENCY_TTL_S after submission
 smoothgen:fleet:{window}             hash    pool → its description, at most POOLS_A_WINDOW; expires with its bins
 smoothgen:fleet:{window}:{pool}      string  one character a request, by order of submission; expires after FLEET_TTL_S
+smoothgen:fleet:{window}:uncounted   string  how many requests found the window full of pools; expires with its bins
+
+The build of a model is its digest and the precision it computes in, "sha256:…@float32": all samples of a job come from
+one.
 """
 
 from __future__ import annotations
@@ -62,14 +71,24 @@ def rates(model: str) -> str:
     return f"smoothgen:rates:{model}"
 
 
-def work(model: str, priority: str) -> str:
-    """The stream of a model's work of one priority."""
-    return f"smoothgen:work:{model}:{priority}"
+def served(model: str) -> str:
+    """Which build of a model each worker serves."""
+    return f"smoothgen:served:{model}"
 
 
-def streams(model: str) -> list[str]:
-    """All streams of a model's work, the most urgent first."""
-    return [work(model, priority) for priority in PRIORITIES]
+def builds(model: str) -> str:
+    """The builds of a model that have streams."""
+    return f"smoothgen:builds:{model}"
+
+
+def work(model: str, priority: str, build: str | None = None) -> str:
+    """The stream of a model's work of one priority: of openings, which any worker may take, or of one build's."""
+    return f"smoothgen:work:{model}:{priority}" + ("" if build is None else f":{build}")
+
+
+def streams(model: str, build: str | None = None) -> list[str]:
+    """All streams of a model's openings, or of one build's work, the most urgent first."""
+    return [work(model, priority, build) for priority in PRIORITIES]
 
 
 def backlog(model: str) -> str:
@@ -137,6 +156,16 @@ def fleet_window(window: str) -> str:
     return f"smoothgen:fleet:{window}"
 
 
+def fleet_uncounted(window: str) -> str:
+    """How many requests of a window are in no pool, because it held its most pools. No pool's id is this word."""
+    return f"smoothgen:fleet:{window}:uncounted"
+
+
 def fleet_bins(window: str, pool: str) -> str:
     """The distances of a pool's requests in a window."""
     return f"smoothgen:fleet:{window}:{pool}"
+
+
+def window_of_bins(key: str) -> str:
+    """The window a key of `fleet_bins` is of."""
+    return key.removeprefix(fleet_window("")).rpartition(":")[0]

@@ -1,87 +1,22 @@
 """The steps that must happen whole or not at all, as Lua. docs/decisions/0009 draws a job's way through them.
 
-SUBMIT → TAKE → OPEN → (TAKE → STORE)* → ADVANCE → … → FINISH. Every script may be sent twice: an answer can be lost on
-its way, and a worker that was taken for dead can come back. A second arrival finds the job further on and changes
-nothing.
+SUBMIT → TAKE → OPEN → (TAKE → STORE)* → ADVANCE → … → FINISH, and RESTART where a job must start over. Every script may
+be sent twice: an answer can be lost on its way, and a worker that was taken for dead can come back. A second arrival
+finds the job further on, or on its next attempt, and changes nothing.
 """
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass
-from functools import cached_property
 from typing import Final
 
-
-@dataclass(frozen=True)
-class Script:
-    """A Lua script and the name Redis keeps it under."""
-
-    text: str
-
-    @cached_property
-    def sha(self) -> str:
-        """SHA-1, as EVALSHA wants it."""
-        return hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
-
-
-# Work that was accepted must also be finished by a full Redis: ending jobs is how it empties. Only SUBMIT is refused.
-_EVEN_WHEN_FULL: Final = "#!lua flags=allow-oom\n"
-
-_LIVES: Final = """
-local function lives(status)
-  return status == 'queued' or status == 'running'
-end
-"""
-_LIVE: Final = (
-    _LIVES
-    + """
-local function live(job)
-  return lives(redis.call('HGET', job, 'status'))
-end
-"""
-)
-
-_ACKNOWLEDGE: Final = """
-local function acknowledge(stream, group, entry)
-  if stream ~= '' then
-    redis.call('XACK', stream, group, entry)
-    redis.call('XDEL', stream, entry)
-  end
-end
-"""
-
-# Samples that are done, or will never be, are no longer owed: neither by the job nor by the model's backlog.
-_PAY: Final = """
-local function pay(job, backlog, count)
-  local owed = tonumber(redis.call('HGET', job, 'owed') or 0)
-  local paid = math.min(owed, count)
-  if paid > 0 then
-    redis.call('HINCRBY', job, 'owed', -paid)
-    redis.call('DECRBY', backlog, paid)
-  end
-end
-"""
-
-# A job has at most `window` chunks in the stream, so that a large one shares the workers with those that come after it.
-_POST: Final = """
-local function post(job, stream, id, chunks)
-  local plan = redis.call('HMGET', job, 'posted', 'look_end', 'chunk')
-  local posted, look_end, chunk = tonumber(plan[1]), tonumber(plan[2]), tonumber(plan[3])
-  while chunks > 0 and posted < look_end do
-    local count = math.min(chunk, look_end - posted)
-    redis.call('XADD', stream, '*', 'job', id, 'first', posted, 'count', count)
-    posted, chunks = posted + count, chunks - 1
-  end
-  redis.call('HSET', job, 'posted', posted)
-end
-"""
+from smoothgen.queue.lua import ACKNOWLEDGE, CURRENT, EVEN_WHEN_FULL, LIVES, PAY, POST, Script
+from smoothgen.queue.restart_scripts import FORGET, RESTART
 
 SUBMIT: Final = Script("""
 -- KEYS: idempotency key ('' if none), job, stream, backlog, deadlines
 -- ARGV: job id, body digest, idempotency ttl, samples, most samples in the backlog, deadline in Unix ms ('' if none),
 --       samples of the opening, pools a window, number of fleet windows, for each: window key, bins key, pool,
---       its description, ttl; then the job's fields and values
+--       its description, ttl, key of the requests in no pool; then the job's fields and values
 if KEYS[1] ~= '' then
   local seen = redis.call('HMGET', KEYS[1], 'job', 'body')
   if seen[1] then return {'seen', seen[1], seen[2]} end
@@ -97,8 +32,8 @@ if KEYS[1] ~= '' then
 end
 local next, places = 10, {}
 for _ = 1, tonumber(ARGV[9]) do
-  local window, bins, pool, about, ttl = unpack(ARGV, next, next + 4)
-  next = next + 5
+  local window, bins, pool, about, ttl, uncounted = unpack(ARGV, next, next + 5)
+  next = next + 6
   local known = redis.call('HEXISTS', window, pool) == 1
   if known or redis.call('HLEN', window) < tonumber(ARGV[8]) then
     if not known then
@@ -108,6 +43,8 @@ for _ = 1, tonumber(ARGV[9]) do
     local place = redis.call('APPEND', bins, '~') - 1
     if place == 0 then redis.call('EXPIRE', bins, ttl) end
     places[#places + 1] = bins .. ' ' .. place
+  elseif redis.call('INCR', uncounted) == 1 then  -- served, and in the statement of no pool
+    redis.call('EXPIRE', uncounted, ttl)
   end
 end
 redis.call('HSET', KEYS[2], 'owed', ARGV[4], 'fleet', table.concat(places, ' '), unpack(ARGV, next))
@@ -119,8 +56,8 @@ return {'new', ARGV[1], ARGV[2]}
 """Queue a job once: an idempotency key seen before gives back the job it made; a full backlog takes nothing."""
 
 READ: Final = Script(
-    _EVEN_WHEN_FULL
-    + _LIVES
+    EVEN_WHEN_FULL
+    + LIVES
     + """
 -- KEYS: job, certificate
 -- ARGV: gateway that wants to be told of the end ('' if none)
@@ -141,40 +78,73 @@ return {status, job[3], job[4], job[5], job[6] or '', job[7] or '', job[8] or ''
 """Read a job, and register a gateway for its end in the same step: no end can fall between the two."""
 
 TAKE: Final = Script(
-    _EVEN_WHEN_FULL
-    + _LIVES
-    + _ACKNOWLEDGE
+    EVEN_WHEN_FULL
+    + LIVES
+    + ACKNOWLEDGE
     + """
 -- KEYS: streams, in the order they are to be served
 -- ARGV: group, worker, samples wanted, pieces wanted, lease in ms, deliveries from which work is taken alone, prefix of
---       job keys, number of streams, the model of each (a number), then pieces the worker already holds: stream (a
---       number), entry, job, first, count
+--       job keys, number of streams, for each: its model (a number), this worker's build of it, prefix of the streams
+--       of one build, key of the known builds; then pieces the worker already holds: stream (a number), entry, job,
+--       first, count, attempt
 local group, worker, lease = ARGV[1], ARGV[2], ARGV[5]
 local room, pieces, alone = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[6])
 local taken, model = {}, nil
-local function take(s, entry, id, first, count, deliveries)
-  local job = redis.call('HMGET', ARGV[7] .. id, 'status', 'spec', 'opening')
-  if not lives(job[1]) then  -- ended, or gone: nobody waits for this piece
+local function about(s, what)
+  return ARGV[4 + 4 * s + what]
+end
+-- The build a job is bound to: its opening's, or one named at its submission. A job opened by a version that did not
+-- write it beside the opening has it inside.
+local function bound_to(build, opening)
+  if build or not opening then return build end
+  local readable, read = pcall(cjson.decode, opening)
+  local model = readable and type(read.provenance) == 'table' and read.provenance.model
+  return type(model) == 'table' and model.digest or nil
+end
+-- What is bound to a digest only, as fleet requests are, may be computed in any precision.
+local function serves(build, bound)
+  return build == bound or string.sub(build, 1, #bound + 1) == bound .. '@'
+end
+-- Into the stream of its build's workers, as a new entry: no delivery is counted, and nobody else meets it again.
+local function send_on(s, entry, bound, id, first, count, attempt)
+  local builds, goal = about(s, 4), bound
+  for _, build in ipairs(redis.call('SMEMBERS', builds)) do
+    if serves(build, bound) then goal = build end
+  end
+  redis.call('SADD', builds, goal)
+  redis.call('XADD', about(s, 3) .. goal, '*', 'job', id, 'first', first, 'count', count, 'attempt', attempt)
+  acknowledge(KEYS[s], group, entry)
+end
+local function take(s, entry, id, first, count, attempt, deliveries)
+  local job = redis.call(
+    'HMGET', ARGV[7] .. id, 'status', 'spec', 'opening', 'attempt', 'build', 'batch_limit', 'fleet')
+  if not lives(job[1]) or (job[4] or '0') ~= attempt then  -- ended, gone, or started over: nobody waits for this piece
     acknowledge(KEYS[s], group, entry)
     return
   end
-  model = ARGV[8 + s]
+  local bound = bound_to(job[5], job[3])
+  if bound and not serves(about(s, 2), bound) then
+    send_on(s, entry, bound, id, first, count, attempt)
+    return
+  end
+  model = about(s, 1)
   room, pieces = room - count, pieces - 1
   if deliveries >= alone then pieces = 0 end
-  taken[#taken + 1] = {s, entry, id, tonumber(first), tonumber(count), deliveries, job[2], job[3] or ''}
+  taken[#taken + 1] = {s, entry, id, tonumber(first), tonumber(count), deliveries, job[2], job[3] or '', attempt,
+    job[6] or '', job[7] or ''}
 end
 -- Whoever waits on many streams may be given a piece of each. A hand is of one model, the first: what is of another is
 -- let go, for any worker to take at once.
-for i = 9 + tonumber(ARGV[8]), #ARGV, 5 do
+for i = 9 + 4 * tonumber(ARGV[8]), #ARGV, 6 do
   local s = tonumber(ARGV[i])
-  if model == nil or model == ARGV[8 + s] then
-    take(s, ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4], 1)
+  if model == nil or model == about(s, 1) then
+    take(s, ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4], ARGV[i + 5], 1)
   else
     redis.call('XCLAIM', KEYS[s], group, worker, 0, ARGV[i + 1], 'IDLE', lease + 1, 'RETRYCOUNT', 0, 'JUSTID')
   end
 end
 local function wanted(s)
-  return room > 0 and pieces > 0 and (model == nil or model == ARGV[8 + s])
+  return room > 0 and pieces > 0 and (model == nil or model == about(s, 1))
 end
 for s = 1, tonumber(ARGV[8]) do
   while wanted(s) do  -- whose worker fell silent
@@ -184,7 +154,7 @@ for s = 1, tonumber(ARGV[8]) do
     if not silent or (#taken > 0 and silent[4] + 1 >= alone) then break end
     for _, found in ipairs(redis.call('XCLAIM', KEYS[s], group, worker, lease, silent[1])) do
       local f = found[2]
-      take(s, found[1], f[2], f[4], f[6], silent[4] + 1)
+      take(s, found[1], f[2], f[4], f[6], f[8] or '0', silent[4] + 1)
     end
   end
   local after
@@ -204,30 +174,33 @@ for s = 1, tonumber(ARGV[8]) do
     for _, found in ipairs(answer[1][2]) do
       local f = found[2]
       after = found[1]
-      take(s, after, f[2], f[4], f[6], 1)
+      take(s, after, f[2], f[4], f[6], f[8] or '0', 1)
     end
   end
 end
 return taken
 """
 )
-"""Take work of one model: first what was abandoned, then what is new, until samples or pieces wanted are reached."""
+"""Take work of one model: first what was abandoned, then what is new, until samples or pieces wanted are reached.
+
+What another build of the model must compute is sent on to its workers.
+"""
 
 OPEN: Final = Script(
-    _EVEN_WHEN_FULL
-    + _LIVE
-    + _ACKNOWLEDGE
-    + _PAY
-    + _POST
+    EVEN_WHEN_FULL
+    + CURRENT
+    + ACKNOWLEDGE
+    + PAY
+    + POST
     + """
--- KEYS: job, stream, backlog, samples
--- ARGV: group, entry, job id, samples drawn, window, contact sheet ('' if none), its ttl, then the job's fields and
---       values
-if live(KEYS[1]) and redis.call('HEXISTS', KEYS[1], 'opening') == 0 then
-  redis.call('HSET', KEYS[1], unpack(ARGV, 8))
+-- KEYS: job, stream, backlog, samples, stream of the chunks
+-- ARGV: group, entry, job id, samples drawn, window, contact sheet ('' if none), its ttl, attempt, then the job's
+--       fields and values
+if current(KEYS[1], ARGV[8]) and redis.call('HEXISTS', KEYS[1], 'opening') == 0 then
+  redis.call('HSET', KEYS[1], unpack(ARGV, 9))
   pay(KEYS[1], KEYS[3], tonumber(ARGV[4]))
   if ARGV[6] ~= '' then redis.call('SET', KEYS[4], ARGV[6], 'EX', ARGV[7]) end
-  post(KEYS[1], KEYS[2], ARGV[3], tonumber(ARGV[5]))
+  post(KEYS[1], KEYS[5], ARGV[3], tonumber(ARGV[5]))
 end
 -- Acknowledge in the step that stores the outcome: a crash before it repeats work, never loses it.
 acknowledge(KEYS[2], ARGV[1], ARGV[2])
@@ -237,15 +210,16 @@ return 1
 """Store centre and output, and post the first chunks."""
 
 STORE: Final = Script(
-    _EVEN_WHEN_FULL
-    + _LIVE
-    + _ACKNOWLEDGE
-    + _PAY
-    + _POST
+    EVEN_WHEN_FULL
+    + CURRENT
+    + ACKNOWLEDGE
+    + PAY
+    + POST
     + """
--- KEYS: job, stream, backlog, distances
--- ARGV: group, entry, job id, first, count, distances, seconds of compute, reason of the last failure ('' if none)
-if not live(KEYS[1]) then
+-- KEYS: job, stream, backlog, distances, stream of the chunks
+-- ARGV: group, entry, job id, first, count, distances, seconds of compute, reason of the last failure ('' if none),
+--       attempt
+if not current(KEYS[1], ARGV[9]) then
   acknowledge(KEYS[2], ARGV[1], ARGV[2])
   return {'ended'}
 end
@@ -255,7 +229,7 @@ if redis.call('HSETNX', KEYS[4], ARGV[4], ARGV[6]) == 1 then
   redis.call('HINCRBYFLOAT', KEYS[1], 'device_s', ARGV[7])
   if ARGV[8] ~= '' then redis.call('HSET', KEYS[1], 'failure', ARGV[8]) end
   pay(KEYS[1], KEYS[3], tonumber(ARGV[5]))
-  post(KEYS[1], KEYS[2], ARGV[3], 1)
+  post(KEYS[1], KEYS[5], ARGV[3], 1)
 end
 local job = redis.call('HMGET', KEYS[1], 'stored', 'look_end', 'device_s', 'failure')
 if tonumber(job[1]) < tonumber(job[2]) then
@@ -270,16 +244,16 @@ return {'look', tonumber(job[2]), job[3], job[4] or '', redis.call('HGETALL', KE
 """Store a chunk's distances once under its first index; whoever completes the look is given all of them."""
 
 ADVANCE: Final = Script(
-    _EVEN_WHEN_FULL
-    + _LIVE
-    + _ACKNOWLEDGE
-    + _POST
+    EVEN_WHEN_FULL
+    + CURRENT
+    + ACKNOWLEDGE
+    + POST
     + """
--- KEYS: job, stream
--- ARGV: group, entry, job id, samples of the look taken, samples of the next, chunk, window, radius, bound
-if live(KEYS[1]) and redis.call('HGET', KEYS[1], 'look_end') == ARGV[4] then
+-- KEYS: job, stream, stream of the chunks
+-- ARGV: group, entry, job id, samples of the look taken, samples of the next, chunk, window, radius, bound, attempt
+if current(KEYS[1], ARGV[10]) and redis.call('HGET', KEYS[1], 'look_end') == ARGV[4] then
   redis.call('HSET', KEYS[1], 'look_end', ARGV[5], 'chunk', ARGV[6], 'radius', ARGV[8], 'w1_bound', ARGV[9])
-  post(KEYS[1], KEYS[2], ARGV[3], tonumber(ARGV[7]))
+  post(KEYS[1], KEYS[3], ARGV[3], tonumber(ARGV[7]))
 end
 acknowledge(KEYS[2], ARGV[1], ARGV[2])
 return 1
@@ -288,17 +262,18 @@ return 1
 """Go on to the next look: post its first chunks."""
 
 FINISH: Final = Script(
-    _EVEN_WHEN_FULL
-    + _LIVES
-    + _ACKNOWLEDGE
+    EVEN_WHEN_FULL
+    + LIVES
+    + ACKNOWLEDGE
     + """
 -- KEYS: job, certificate, samples, distances, backlog, deadlines, asked
 -- ARGV: group, stream ('' if no piece is held), entry, job id, result ttl, certificate ttl, status, view JSON,
 --       certificate JSON ('' if none), contact sheet ('' if none), fleet bin ('' if none),
 --       prefix of reply streams, replies kept, watch ttl, most characters a reply carries,
---       the request to be kept with the certificate ('' for the job's own spec)
-local job = redis.call('HMGET', KEYS[1], 'watchers', 'fleet', 'spec', 'status', 'owed')
-local first = lives(job[4])
+--       the request to be kept with the certificate ('' for the job's own spec), attempt the outcome is of ('' for
+--       whichever the job is on)
+local job = redis.call('HMGET', KEYS[1], 'watchers', 'fleet', 'spec', 'status', 'owed', 'attempt')
+local first = lives(job[4]) and (ARGV[17] == '' or ARGV[17] == (job[6] or '0'))
 if first then
   -- The job's own account goes with its record: only the model's backlog is settled.
   if tonumber(job[5] or 0) > 0 then redis.call('DECRBY', KEYS[5], job[5]) end
@@ -338,25 +313,26 @@ return first and 1 or 0
 """Store an outcome once, forget what led to it, tell the gateways that wait, and acknowledge."""
 
 PULSE: Final = Script(
-    _EVEN_WHEN_FULL
-    + _LIVE
+    EVEN_WHEN_FULL
+    + CURRENT
     + """
 -- KEYS: jobs in hand
--- ARGV: for each, samples drawn of its opening so far, or -1
+-- ARGV: for each, its attempt, and samples drawn of its opening so far, or -1
 local ended = {}
 for i, job in ipairs(KEYS) do
-  if not live(job) then
+  local attempt, drawn = ARGV[2 * i - 1], ARGV[2 * i]
+  if not current(job, attempt) then
     ended[#ended + 1] = i
   else
     redis.call('HSET', job, 'status', 'running')
-    if tonumber(ARGV[i]) >= 0 and redis.call('HEXISTS', job, 'opening') == 0 then
-      redis.call('HSET', job, 'done', ARGV[i])
+    if tonumber(drawn) >= 0 and redis.call('HEXISTS', job, 'opening') == 0 then
+      redis.call('HSET', job, 'done', drawn)
     end
   end
 end
 return ended
 """
 )
-"""Say that jobs run and how far their openings are; answers which of them were cancelled meanwhile."""
+"""Say that jobs run and how far their openings are; answers which of them ended, or started over, meanwhile."""
 
-SCRIPTS: Final = (SUBMIT, READ, TAKE, OPEN, STORE, ADVANCE, FINISH, PULSE)
+SCRIPTS: Final = (SUBMIT, READ, TAKE, OPEN, STORE, ADVANCE, FINISH, PULSE, RESTART, FORGET)

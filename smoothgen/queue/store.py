@@ -18,7 +18,6 @@ from redis.asyncio import Redis
 
 from smoothgen.contracts import (
     FINISHED,
-    PRIORITIES,
     FleetPool,
     JobSpec,
     JobView,
@@ -115,6 +114,8 @@ class JobStore:
             "total": spec.total_samples,
             "watchers": f"{gateway_id} " if gateway_id else "",
         }
+        if spec.pool is not None:
+            record["build"] = spec.pool.digest  # its distance is counted among that model's, so no other may draw it
         fleet = [] if spec.pool is None else _fleet_places(spec.pool, spec.submitted_ms)
         outcome, job_id, first_body = await self._scripts.call(
             SUBMIT,
@@ -134,7 +135,7 @@ class JobStore:
                 "" if spec.deadline_ms is None else spec.deadline_ms,
                 spec.opening_samples,
                 keys.POOLS_A_WINDOW,
-                len(fleet) // 5,
+                len(fleet) // 6,
                 *fleet,
                 *(x for item in record.items() for x in item),
             ],
@@ -261,20 +262,33 @@ class JobStore:
             async with self._redis.pipeline(transaction=False) as pipeline:
                 for model in models:
                     pipeline.get(keys.backlog(model))
-                    for stream in keys.streams(model):
-                        pipeline.xlen(stream)
+                    pipeline.smembers(keys.builds(model))
                 answers = await pipeline.execute()
-        width = 1 + len(PRIORITIES)
-        return {
-            model: (sum(answers[i * width + 1 : (i + 1) * width]), int(answers[i * width] or 0))
-            for i, model in enumerate(models)
-        }
+            promised = {model: int(answers[2 * i] or 0) for i, model in enumerate(models)}
+            builds: dict[str, list[str | None]] = {model: [None, *answers[2 * i + 1]] for i, model in enumerate(models)}
+            async with self._redis.pipeline(transaction=False) as pipeline:
+                waiting = [model for model in models for b in builds[model] for _ in keys.streams(model, b)]
+                for model in models:
+                    for build in builds[model]:
+                        for stream in keys.streams(model, build):
+                            pipeline.xlen(stream)
+                lengths = await pipeline.execute()
+        pieces = dict.fromkeys(models, 0)
+        for model, length in zip(waiting, lengths, strict=True):
+            pieces[model] += length
+        return {model: (pieces[model], promised[model]) for model in models}
 
     async def fleet_pools(self, window: str) -> dict[str, FleetPool]:
         """The pools of a window, by id."""
         with redis_errors():
             found = await self._redis.hgetall(keys.fleet_window(window))
         return {pool: FleetPool.model_validate_json(about) for pool, about in found.items()}
+
+    async def fleet_uncounted(self, windows: list[str]) -> dict[str, int]:
+        """Of each window: requests of tier fleet that are in no pool, because the window held its most pools."""
+        with redis_errors():
+            found = await self._redis.mget([keys.fleet_uncounted(window) for window in windows])
+        return {window: int(count or 0) for window, count in zip(windows, found, strict=True)}
 
     async def fleet_bins(self, window: str, pool: str) -> bytes:
         """The bins of a pool's requests in a window, in order of submission."""
@@ -331,6 +345,7 @@ def _fleet_places(pool: FleetPool, submitted_ms: int) -> list[str | int]:
             pool.id,
             about,
             keys.FLEET_TTL_S[window.partition(":")[0]],
+            keys.fleet_uncounted(window),
         )
     ]
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import base64
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import lru_cache
 from itertools import groupby
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +18,6 @@ from redis.exceptions import ResponseError
 
 from smoothgen.contracts import (
     FINISHED,
-    ImageParameters,
     JobResult,
     JobSpec,
     JobView,
@@ -31,10 +28,23 @@ from smoothgen.contracts import (
     Progress,
 )
 from smoothgen.queue import keys
+from smoothgen.queue.builds import Builds, Orphan
 from smoothgen.queue.coalesce import Coalescer
 from smoothgen.queue.connection import redis_errors
 from smoothgen.queue.covers import CoversQueue
 from smoothgen.queue.ending import end
+from smoothgen.queue.pieces import (
+    Claim,
+    CompleteLook,
+    Overdue,
+    Pace,
+    asked_of,
+    joined_chunks,
+    read_opening,
+    read_spec,
+    windows_of_bins,
+)
+from smoothgen.queue.restart_scripts import RESTART
 from smoothgen.queue.scripts import ADVANCE, OPEN, PULSE, STORE, TAKE
 
 _OVERDUE_AT_ONCE = 64
@@ -43,48 +53,11 @@ _VIEWED = tuple(
 )
 SUSPECT_FROM = 3
 """From this delivery on a piece is taken alone: whatever its workers died of, no other piece is to be blamed for it."""
+MOST_RESTARTS: Final = 2
+"""How often a job starts over because no worker has its build any more. Then it fails."""
 
-_read_spec = lru_cache(256)(JobSpec.model_validate_json)  # a job's chunks come again and again
-_read_opening = lru_cache(256)(Opening.model_validate_json)
-
-
-@dataclass(frozen=True)
-class Claim:
-    """A piece of a job this worker holds: its opening, or the chunk of certification samples first … first+count−1.
-
-    `deliveries` counts how often a worker took the piece, this time included.
-    """
-
-    model: str
-    stream: str
-    entry: str
-    spec: JobSpec
-    opening: Opening | None
-    first: int
-    count: int
-    deliveries: int
-
-    @property
-    def opens(self) -> bool:
-        """Whether this piece is the job's opening."""
-        return self.first < 0
-
-
-@dataclass(frozen=True)
-class Pace:
-    """How a look is cut up. `chunk`: samples a chunk; `window`: how many of them wait or run at once."""
-
-    chunk: int
-    window: int
-
-
-@dataclass(frozen=True)
-class CompleteLook:
-    """All distances of a look, by sample index (NaN: failed), their cost so far, and why the last failed one did."""
-
-    distances: NDArray[np.float64]
-    device_s: float
-    failure: str
+_Place = tuple[str, str, str]
+"""A stream, its model, and the stream of the model's openings of its priority."""
 
 
 class WorkQueue:
@@ -94,22 +67,25 @@ class WorkQueue:
         self._redis = redis
         self._scripts = Coalescer(redis)
         self.covers = CoversQueue(redis)
+        self.builds = Builds(redis, self._scripts)
         self.worker_id = worker_id
         self.lease_s = lease_s
         self._cards: list[ModelCard] = []
         self._turn = 0
 
-    async def register(self, cards: Iterable[ModelCard]) -> None:
-        """Publish the models this worker serves and make sure their streams and groups exist."""
+    async def register(self, cards: Iterable[ModelCard], builds: Mapping[str, str]) -> None:
+        """Publish the models this worker serves and make sure that streams and groups of its builds of them exist."""
         cards = self._cards = list(cards)
         with redis_errors():
             await self._redis.hset(keys.MODELS, mapping={c.id: c.model_dump_json() for c in cards})
-            for card in cards:
-                for stream in keys.streams(card.id):
+            for model, build in builds.items():
+                await self._redis.sadd(keys.builds(model), build)
+                for stream in (*keys.streams(model), *keys.streams(model, build)):
                     await self._create_group(stream)
 
-    async def announce(self, rates: dict[str, float]) -> dict[str, int]:
-        """Say that this worker is alive and how many samples a second it was measured at, per model (0: not yet).
+    async def announce(self, rates: Mapping[str, float], builds: Mapping[str, str]) -> dict[str, int]:
+        """Say that this worker is alive, how many samples a second it was measured at, per model (0: not yet), and
+        which build of each it serves.
 
         Forgets workers that have not said so for long, with the empty consumers they left. Returns how many workers
         serve each model now.
@@ -121,6 +97,7 @@ class WorkQueue:
                     await self._forget(model, gone)
             async with self._redis.pipeline(transaction=False) as pipeline:
                 for model, rate in rates.items():
+                    pipeline.hset(keys.served(model), self.worker_id, builds[model])
                     pipeline.zadd(keys.workers(model), {self.worker_id: now + keys.WORKER_TTL_S})
                     if rate > 0:
                         pipeline.hset(keys.rates(model), self.worker_id, repr(rate))
@@ -138,7 +115,9 @@ class WorkQueue:
     async def _forget(self, model: str, worker: str) -> None:
         await self._redis.zrem(keys.workers(model), worker)
         await self._redis.hdel(keys.rates(model), worker)
-        for stream in keys.streams(model):
+        build = await self._redis.hget(keys.served(model), worker)
+        await self._redis.hdel(keys.served(model), worker)
+        for stream in (*keys.streams(model), *([] if build is None else keys.streams(model, build))):
             with _no_group_is_fine():
                 held = await self._redis.xpending_range(
                     stream, keys.GROUP, min="-", max="+", count=1, consumername=worker
@@ -146,51 +125,63 @@ class WorkQueue:
                 if not held:  # deleting a consumer would forget what it holds
                     await self._redis.xgroup_delconsumer(stream, keys.GROUP, worker)
 
-    async def claim(self, models: Sequence[str], *, samples: int, pieces: int, block_ms: int) -> list[Claim]:
+    async def claim(self, builds: Mapping[str, str], *, samples: int, pieces: int, block_ms: int) -> list[Claim]:
         """Take pieces of one model until `samples` or `pieces` are reached, waiting `block_ms` for the first.
 
-        What a worker fell silent about for the lease comes first. The empty list: nothing came.
+        `builds`: what this worker serves, by model; what another build must compute is sent on to its workers. What a
+        worker fell silent about for the lease comes first. The empty list: nothing came.
         """
-        streams = self._in_turn(models)
+        streams = self._in_turn(builds)
         try:
-            taken = await self._take(streams, samples, pieces, [])
+            taken = await self._take(builds, streams, samples, pieces, [])
             if not taken:
                 with redis_errors():
                     answer = await self._redis.xreadgroup(
-                        keys.GROUP, self.worker_id, {s: ">" for s, _ in streams}, count=1, block=block_ms
+                        keys.GROUP, self.worker_id, {s: ">" for s, _, _ in streams}, count=1, block=block_ms
                     )
                 held = [(stream, entry, fields) for stream, entries in answer or [] for entry, fields in entries]
-                taken = await self._take(streams, samples, pieces, held) if held else []
+                taken = await self._take(builds, streams, samples, pieces, held) if held else []
         except ResponseError as error:
             if "NOGROUP" not in str(error):
                 raise
-            await self.register(self._cards)  # Redis came back without its data
+            await self.register(self._cards, builds)  # Redis came back without its data
             return []
-        claims = [await self._read(streams[number - 1], *rest) for number, *rest in taken]
+        claims = [await self._read(builds, streams[number - 1], *rest) for number, *rest in taken]
         return [claim for claim in claims if claim is not None]
 
-    def _in_turn(self, models: Sequence[str]) -> list[tuple[str, str]]:
-        """(stream, model) in the order of this turn: every model leads in its turn, and so does every priority.
+    def _in_turn(self, builds: Mapping[str, str]) -> list[_Place]:
+        """The streams in the order of this turn: every model leads in its turn, and so does every priority.
 
         Of eight turns high priority leads five, normal two and low one: urgent work comes first, and no other starves.
+        Of two turns chunks of jobs that run lead one, and openings of jobs that wait the other.
         """
         self._turn += 1
+        models, turn = list(builds), self._turn // len(builds)
         shift = self._turn % len(models)
-        lead = (0, 0, 1, 0, 0, 1, 0, 2)[self._turn // len(models) % 8]
+        lead = (0, 0, 1, 0, 0, 1, 0, 2)[turn % 8]
+        # Not every other turn: the one turn in eight that low priority leads would always be of one kind.
+        chunks_first = (turn + turn // 8) % 2 == 0
         ordered = []
         for model in (*models[shift:], *models[:shift]):
-            streams = keys.streams(model)
-            ordered += [(stream, model) for stream in (streams[lead], *streams[:lead], *streams[lead + 1 :])]
+            openings, chunks = keys.streams(model), keys.streams(model, builds[model])
+            for priority in (lead, *(p for p in range(len(openings)) if p != lead)):
+                pair = ((openings[priority], openings[priority]), (chunks[priority], openings[priority]))
+                ordered += [(stream, model, prefix) for stream, prefix in (pair[::-1] if chunks_first else pair)]
         return ordered
 
     async def _take(
-        self, streams: list[tuple[str, str]], samples: int, pieces: int, held: list[tuple[str, str, dict[str, str]]]
+        self,
+        builds: Mapping[str, str],
+        streams: list[_Place],
+        samples: int,
+        pieces: int,
+        held: list[tuple[str, str, dict[str, str]]],
     ) -> list[list[Any]]:
-        number = {stream: i for i, (stream, _) in enumerate(streams, start=1)}
-        models = [model for _, model in streams]
+        number = {stream: i for i, (stream, _, _) in enumerate(streams, start=1)}
+        models = list(builds)
         answer: list[list[Any]] = await self._scripts.call(
             TAKE,
-            [stream for stream, _ in streams],
+            [stream for stream, _, _ in streams],
             [
                 keys.GROUP,
                 self.worker_id,
@@ -200,15 +191,24 @@ class WorkQueue:
                 SUSPECT_FROM,
                 keys.job(""),
                 len(streams),
-                *(models.index(model) for model in models),
-                *(x for s, entry, f in held for x in (number[s], entry, f["job"], f["first"], f["count"])),
+                *(
+                    x
+                    for _, model, openings in streams
+                    for x in (models.index(model), builds[model], f"{openings}:", keys.builds(model))
+                ),
+                *(
+                    x
+                    for s, entry, f in held
+                    for x in (number[s], entry, f["job"], f["first"], f["count"], f.get("attempt", 0))
+                ),
             ],
         )
         return answer
 
     async def _read(
         self,
-        place: tuple[str, str],
+        builds: Mapping[str, str],
+        place: _Place,
         entry: str,
         job_id: str,
         first: int,
@@ -216,11 +216,26 @@ class WorkQueue:
         deliveries: int,
         spec: str,
         opening: str,
+        attempt: str,
+        batch_limit: str,
+        fleet: str,
     ) -> Claim | None:
-        stream, model = place
+        stream, model, _ = place
         try:
-            opened = _read_opening(opening) if opening else None
-            return Claim(model, stream, entry, _read_spec(spec), opened, first, count, deliveries)
+            return Claim(
+                model,
+                stream,
+                entry,
+                read_spec(spec),
+                read_opening(opening) if opening else None,
+                first,
+                count,
+                deliveries,
+                builds[model],
+                int(attempt),
+                int(batch_limit) if batch_limit else None,
+                windows_of_bins(fleet),
+            )
         except ValidationError as error:
             await self._bury(job_id, ModelRef(name=model, revision="", digest=""), (stream, entry), _unreadable(error))
             return None
@@ -250,19 +265,23 @@ class WorkQueue:
                         justid=True,
                     )
 
-    async def pulse(self, opened: dict[str, int]) -> set[str]:
-        """Say that jobs run, and how many samples of their opening are drawn (−1: not an opening).
+    async def pulse(self, opened: Mapping[str, tuple[int, int]]) -> set[str]:
+        """Say that jobs run: by job, the attempt in hand, and how many samples of its opening are drawn (−1: not an
+        opening).
 
-        Returns the jobs that have ended meanwhile: cancelled, or certified at their deadline.
+        Returns the jobs that have ended meanwhile: cancelled, or certified at their deadline. One that started over
+        counts as ended for the attempt in hand.
         """
         jobs = list(opened)
-        ended = await self._scripts.call(PULSE, [keys.job(job) for job in jobs], list(opened.values()))
+        said = [number for pair in opened.values() for number in pair]
+        ended = await self._scripts.call(PULSE, [keys.job(job) for job in jobs], said)
         return {jobs[i - 1] for i in ended}
 
     async def open(self, claim: Claim, opening: Opening, *, look_end: int, pace: Pace, sheet: bytes | None) -> None:
         """Store what the opening fixed, post the first look's chunks, and acknowledge."""
         fields: dict[str, str | int | float] = {
             "status": "running",
+            "build": claim.build,
             "opening": opening.model_dump_json(),
             "output": opening.output.model_dump_json(),
             "done": opening.generations,
@@ -272,9 +291,19 @@ class WorkQueue:
             "look_end": look_end,
             "chunk": pace.chunk,
         }
+        if model := opening.provenance.get("model"):  # the one named at the submission may have been replaced since
+            fields["model"] = ModelRef(**model).model_dump_json()
+        if opening.batch_size is not None:
+            fields["batch_size"] = opening.batch_size
         await self._scripts.call(
             OPEN,
-            [keys.job(claim.spec.id), claim.stream, keys.backlog(claim.model), keys.samples(claim.spec.id)],
+            [
+                keys.job(claim.spec.id),
+                claim.stream,
+                keys.backlog(claim.model),
+                keys.samples(claim.spec.id),
+                claim.chunks,
+            ],
             [
                 keys.GROUP,
                 claim.entry,
@@ -283,6 +312,7 @@ class WorkQueue:
                 pace.window,
                 _base64(sheet),
                 keys.RESULT_TTL_S,
+                claim.attempt,
                 *(x for item in fields.items() for x in item),
             ],
         )
@@ -299,6 +329,7 @@ class WorkQueue:
                 claim.stream,
                 keys.backlog(claim.model),
                 keys.distances(claim.spec.id),
+                claim.chunks,
             ],
             [
                 keys.GROUP,
@@ -309,12 +340,13 @@ class WorkQueue:
                 _base64(distances.astype("<f8").tobytes()),
                 repr(device_s),
                 failure,
+                claim.attempt,
             ],
         )
         if answer[0] != "look":
             return None
         _, samples, spent_s, last_failure, flat = answer
-        return CompleteLook(_joined(flat, samples), float(spent_s), last_failure)
+        return CompleteLook(joined_chunks(flat, samples), float(spent_s), last_failure)
 
     async def advance(
         self, claim: Claim, look: int, following: int, pace: Pace, radius: float, w1_bound: float
@@ -322,7 +354,7 @@ class WorkQueue:
         """Go on from the look of `look` samples to the one of `following`, saying what is proven so far."""
         await self._scripts.call(
             ADVANCE,
-            [keys.job(claim.spec.id), claim.stream],
+            [keys.job(claim.spec.id), claim.stream, claim.chunks],
             [
                 keys.GROUP,
                 claim.entry,
@@ -333,13 +365,70 @@ class WorkQueue:
                 pace.window,
                 repr(radius),
                 repr(w1_bound),
+                claim.attempt,
             ],
         )
 
+    async def restart(self, piece: Claim | Orphan, spec: JobSpec, *, batch_limit: int | None = None) -> str:
+        """Start the piece's job over from its opening, all it has discarded: because no worker has its build any more,
+        or because memory is too short for its fixed batches and `batch_limit` samples is what may fit.
+
+        Returns "restarted"; "void" where the job has ended or another call was first; and where nothing was changed
+        "spent", after MOST_RESTARTS for want of a worker, or "bound", for a job that may run under one build only.
+        """
+        outcome: str = await self._scripts.call(
+            RESTART,
+            [
+                keys.job(spec.id),
+                piece.stream,
+                keys.work(piece.model, spec.request.priority),
+                keys.backlog(piece.model),
+                keys.distances(spec.id),
+                keys.samples(spec.id),
+            ],
+            [
+                keys.GROUP,
+                piece.entry,
+                spec.id,
+                piece.attempt,
+                spec.opening_samples,
+                MOST_RESTARTS,
+                "" if batch_limit is None else batch_limit,
+            ],
+        )
+        return outcome
+
+    async def orphaned(self, orphan: Orphan) -> Claim | None:
+        """The piece as a claim, to start its job over or fail it; None where the job is gone, and the piece with it."""
+        with redis_errors():
+            spec = await self._redis.hget(keys.job(orphan.job_id), "spec")
+            if spec is None:
+                await self._redis.xack(orphan.stream, keys.GROUP, orphan.entry)
+                await self._redis.xdel(orphan.stream, orphan.entry)
+                return None
+        place = (orphan.model, orphan.stream, orphan.entry)
+        try:
+            asked = read_spec(spec)
+        except ValidationError as error:
+            model = ModelRef(name=orphan.model, revision="", digest="")
+            await self._bury(orphan.job_id, model, (orphan.stream, orphan.entry), _unreadable(error))
+            return None
+        return Claim(*place, asked, None, orphan.first, orphan.count, 0, orphan.build, orphan.attempt)
+
     async def succeed(
-        self, spec: JobSpec, result: JobResult, *, claim: Claim | None, sheet: bytes | None = None, fleet_bin: str = ""
+        self,
+        spec: JobSpec,
+        result: JobResult,
+        *,
+        claim: Claim | None,
+        attempt: int | None = None,
+        sheet: bytes | None = None,
+        fleet_bin: str = "",
     ) -> bool:
-        """Store the result and acknowledge the piece that led to it; False if the job had ended before."""
+        """Store the result and acknowledge the piece that led to it; False if the job had ended or started over before.
+
+        attempt: the job's that the result is of, where no piece is held.
+        """
         drawn = result.usage.overhead
         # A JobView field by field: its parts were validated when they were made.
         view = {
@@ -351,6 +440,11 @@ class WorkQueue:
         for name in _VIEWED:
             if (part := getattr(result, name)) is not None:
                 view[name] = part
+        if result.fleet is not None and spec.pool is not None and claim is not None:
+            windows = result.fleet.windows
+            counted = {"windows": [w for w in windows if w in claim.windows]}
+            missed = {"uncounted": [w for w in windows if w not in claim.windows] or None}
+            view["fleet"] = result.fleet.model_copy(update=counted | missed)
         return await end(
             self._scripts,
             spec.id,
@@ -361,20 +455,29 @@ class WorkQueue:
             sheet=_base64(sheet),
             fleet_bin=fleet_bin,
             piece=_piece(claim),
-            asked=_asked(spec),
+            asked=asked_of(spec),
+            attempt=_attempt(claim, attempt),
         )
 
     async def fail(self, claim: Claim, model: ModelRef, problem: Problem, *, fleet_bin: str = "") -> bool:
         """Store why the job failed and acknowledge; False if the job had ended before."""
-        return await self._fail(claim.spec.id, model, _piece(claim), problem, fleet_bin)
+        return await self._fail(claim.spec.id, model, _piece(claim), problem, fleet_bin, _attempt(claim))
 
     async def _fail(
-        self, job_id: str, model: ModelRef, piece: tuple[str, str], problem: Problem, fleet_bin: str = ""
+        self,
+        job_id: str,
+        model: ModelRef,
+        piece: tuple[str, str],
+        problem: Problem,
+        fleet_bin: str = "",
+        attempt: str = "",
     ) -> bool:
         view = JobView(
             id=job_id, status="failed", model=model, progress=Progress(done=0, total=0), error=problem
         ).model_dump_json(exclude_none=True)
-        return await end(self._scripts, job_id, model.name, "failed", view, fleet_bin=fleet_bin, piece=piece)
+        return await end(
+            self._scripts, job_id, model.name, "failed", view, fleet_bin=fleet_bin, piece=piece, attempt=attempt
+        )
 
     async def expire(self, spec: JobSpec, model: ModelRef, problem: Problem) -> bool:
         """Fail a job that nobody has begun; whoever takes its opening later finds it ended."""
@@ -382,9 +485,11 @@ class WorkQueue:
 
     async def bury(self, claim: Claim, model: ModelRef, problem: Problem) -> bool:
         """Fail a job no worker survives, and keep its id among the dead letters."""
-        return await self._bury(claim.spec.id, model, _piece(claim), problem)
+        return await self._bury(claim.spec.id, model, _piece(claim), problem, _attempt(claim))
 
-    async def _bury(self, job_id: str, model: ModelRef, piece: tuple[str, str], problem: Problem) -> bool:
+    async def _bury(
+        self, job_id: str, model: ModelRef, piece: tuple[str, str], problem: Problem, attempt: str = ""
+    ) -> bool:
         with redis_errors():
             await self._redis.xadd(
                 keys.dead(model.name),
@@ -392,9 +497,9 @@ class WorkQueue:
                 maxlen=keys.DEAD_LETTERS,
                 approximate=True,
             )
-        return await self._fail(job_id, model, piece, problem)
+        return await self._fail(job_id, model, piece, problem, attempt=attempt)
 
-    async def overdue(self, models: Iterable[str]) -> list[tuple[JobSpec, Opening | None, CompleteLook | None]]:
+    async def overdue(self, models: Iterable[str]) -> list[Overdue]:
         """Jobs of these models whose deadline has passed, each with the distances it has."""
         now_ms, found = time.time() * 1000, []
         with redis_errors():
@@ -403,15 +508,20 @@ class WorkQueue:
                     keys.deadlines(model), "-inf", now_ms, start=0, num=_OVERDUE_AT_ONCE
                 )
                 for job_id in late:
-                    status, spec, opening, spent_s, failure = await self._redis.hmget(
-                        keys.job(job_id), "status", "spec", "opening", "device_s", "failure"
-                    )
+                    async with self._redis.pipeline() as transaction:  # one moment: a job may start over between two
+                        transaction.hmget(
+                            keys.job(job_id), "status", "spec", "opening", "device_s", "failure", "attempt"
+                        )
+                        transaction.hgetall(keys.distances(job_id))
+                        fields, distances = await transaction.execute()
+                    status, spec, opening, spent_s, failure, attempt = fields
                     if status is None or status in FINISHED:
                         await self._redis.zrem(keys.deadlines(model), job_id)
                         continue
-                    flat = [x for item in (await self._redis.hgetall(keys.distances(job_id))).items() for x in item]
-                    look = CompleteLook(_joined(flat), float(spent_s or 0), failure or "") if flat else None
-                    found.append((_read_spec(spec), _read_opening(opening) if opening else None, look))
+                    flat = [x for item in distances.items() for x in item]
+                    look = CompleteLook(joined_chunks(flat), float(spent_s or 0), failure or "") if flat else None
+                    opened = read_opening(opening) if opening else None
+                    found.append(Overdue(read_spec(spec), opened, look, int(attempt or 0)))
         return found
 
     async def _create_group(self, stream: str) -> None:
@@ -422,32 +532,19 @@ class WorkQueue:
                 raise
 
 
-def _asked(spec: JobSpec) -> str:
-    """What is kept of a request beside its certificate, where that is less than its spec: not the seed image."""
-    if not isinstance(spec.parameters, ImageParameters) or spec.parameters.image is None:
-        return ""
-    parameters = spec.parameters.model_copy(update={"image": None, "strength": None})
-    request = spec.request.model_copy(update={"parameters": {}})
-    return spec.model_copy(update={"parameters": parameters, "request": request}).model_dump_json()
-
-
 def _piece(claim: Claim | None) -> tuple[str, str]:
     return ("", "") if claim is None else (claim.stream, claim.entry)
 
 
+def _attempt(claim: Claim | None, attempt: int | None = None) -> str:
+    """The attempt as the scripts have it; '' for whichever the job is on."""
+    if claim is not None:
+        return str(claim.attempt)
+    return "" if attempt is None else str(attempt)
+
+
 def _base64(content: bytes | None) -> str:
     return "" if content is None else base64.b64encode(content).decode("ascii")
-
-
-def _joined(flat: Sequence[str], samples: int | None = None) -> NDArray[np.float64]:
-    """Distances of the chunks that follow one another from index 0 on, at most `samples`: a hole ends them."""
-    chunks = {int(first): base64.b64decode(packed) for first, packed in zip(flat[::2], flat[1::2], strict=True)}
-    whole, reached = [], 0
-    while reached in chunks:
-        whole.append(np.frombuffer(chunks[reached], dtype="<f8"))
-        reached += len(whole[-1])
-    distances: NDArray[np.float64] = np.concatenate(whole) if whole else np.zeros(0)
-    return distances[:samples]
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 from app.main import create_app
 from app.settings import Settings
 from smoothgen.contracts import Calibration, ImageCard, MetricCard, ModelCard
-from smoothgen.queue import WorkQueue, connect
+from smoothgen.queue import WorkQueue, build_of, connect
 from tests.processes import Gateway, Redis
 
 NUMBERS, CALIBRATED, PICTURES, PAINTINGS = "numbers", "calibrated", "pictures", "aquarelles"
@@ -71,7 +71,8 @@ def image_card(name: str, *, smallest_side: int, largest_side: int) -> ModelCard
 def register(redis: Redis, *cards: ModelCard) -> None:
     async def publish() -> None:
         connection = connect(redis.url)
-        await WorkQueue(connection, "nobody").register(cards)
+        builds = {card.id: build_of(card.digest, "float32") for card in cards}
+        await WorkQueue(connection, "nobody").register(cards, builds)
         await connection.aclose()
 
     asyncio.run(publish())

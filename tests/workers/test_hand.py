@@ -69,7 +69,7 @@ def test_jobs_side_by_side_get_what_they_would_have_got_alone():
     together = outcomes(runner(recorded), jobs, 50)
     assert recorded.batches == [64, 16, 64, 64, 64, 58]  # 5 x 16 selection samples, then 5 x 50
     for job, (opened, distances) in zip(jobs, together, strict=True):
-        [(alone, expected)] = outcomes(runner(ClosedForm("closed-form-tanh"), 7), [job], 50)
+        [(alone, expected)] = outcomes(runner(Recorded(ClosedForm("closed-form-tanh")), 7), [job], 50)
         assert opened.opening.output == alone.opening.output
         assert opened.opening.centre == alone.opening.centre
         assert opened.provenance == alone.provenance

@@ -1,0 +1,93 @@
+"""Which builds of a model have workers, and the work of those that have none any more.
+
+All samples of a job come from one build: a model's digest and the precision it computes in. Where no worker has had it
+for long, the job starts over under another (docs/decisions/0012).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from redis.asyncio import Redis
+
+from smoothgen.queue import keys
+from smoothgen.queue.coalesce import Coalescer
+from smoothgen.queue.connection import redis_errors
+from smoothgen.queue.restart_scripts import FORGET
+
+_AT_ONCE = 256
+
+
+def build_of(digest: str, precision: str) -> str:
+    """The build of a model with this digest that computes in this precision."""
+    return f"{digest}@{precision}"
+
+
+@dataclass(frozen=True)
+class Orphan:
+    """A piece of work that no worker may compute: where it stands, and which attempt of its job it is of."""
+
+    model: str
+    build: str
+    stream: str
+    entry: str
+    job_id: str
+    first: int
+    count: int
+    attempt: int
+
+
+class Builds:
+    """One worker's view of who serves which build. Every method raises QueueUnavailable when Redis is away."""
+
+    def __init__(self, redis: Redis, scripts: Coalescer) -> None:
+        self._redis, self._scripts = redis, scripts
+        self._since: dict[tuple[str, str], float] = {}
+
+    async def orphans(self, builds: Mapping[str, str], after_s: float) -> list[Orphan]:
+        """Pieces of these models that wait for builds no worker has had for `after_s` seconds. `builds`: this worker's
+        own, by model.
+
+        To be asked often, six times in `after_s` or more: half of the time may pass in silence of the workers (but no
+        more than their announcements last), and for the rest this worker must have seen for itself, without a gap,
+        that nobody was there. So none is missed for want of a Redis that was away.
+        """
+        silent_s = min(after_s / 2, keys.WORKER_TTL_S)
+        now, since = time.monotonic(), self._since
+        self._since = {}  # kept only where Redis answers and still nobody is there
+        absent = [(model, build) for model, own in builds.items() for build in await self._absent(model, own, silent_s)]
+        self._since = {each: since.get(each, now) for each in absent}
+        orphans: list[Orphan] = []
+        for model, build in absent:
+            if now - self._since[model, build] >= after_s - silent_s:
+                found = await self._waiting(model, build)
+                if not found:
+                    streams = keys.streams(model, build)
+                    await self._scripts.call(FORGET, [keys.builds(model), *streams], [build])
+                orphans += found
+        return orphans
+
+    async def _absent(self, model: str, own: str, silent_s: float) -> set[str]:
+        """Builds that have streams and no worker that said within `silent_s` that it serves them."""
+        now = time.time()
+        with redis_errors():
+            async with self._redis.pipeline(transaction=False) as pipeline:
+                pipeline.smembers(keys.builds(model))
+                pipeline.zrangebyscore(keys.workers(model), now, "+inf", withscores=True)
+                pipeline.hgetall(keys.served(model))
+                known, live, served = await pipeline.execute()
+        if any(worker not in served for worker, _ in live):
+            return set()  # a worker of a version that does not say what it serves: it may be any of them
+        heard = {served[worker] for worker, gone_at in live if gone_at - keys.WORKER_TTL_S >= now - silent_s}
+        return set(known) - heard - {own}
+
+    async def _waiting(self, model: str, build: str) -> list[Orphan]:
+        found = []
+        with redis_errors():
+            for stream in keys.streams(model, build):
+                for entry, fields in await self._redis.xrange(stream, count=_AT_ONCE):
+                    place = (stream, entry, fields["job"], int(fields["first"]), int(fields["count"]))
+                    found.append(Orphan(model, build, *place, int(fields["attempt"])))
+        return found

@@ -1,0 +1,61 @@
+"""Starting a job over, as Lua: docs/decisions/0012."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from smoothgen.queue.lua import ACKNOWLEDGE, CURRENT, EVEN_WHEN_FULL, Script
+
+RESTART: Final = Script(
+    EVEN_WHEN_FULL
+    + CURRENT
+    + ACKNOWLEDGE
+    + """
+-- KEYS: job, stream of the piece, stream of the openings, backlog, distances, samples
+-- ARGV: group, entry, job id, the piece's attempt, samples of the opening, most restarts for want of a worker, size the
+--       job's fixed batches must not exceed from now on ('' where it starts over for want of a worker)
+if not current(KEYS[1], ARGV[4]) then  -- ended, gone, or started over already
+  acknowledge(KEYS[2], ARGV[1], ARGV[2])
+  return 'void'
+end
+local job = redis.call('HMGET', KEYS[1], 'opening', 'restarts', 'owed', 'total')
+if not job[1] then return 'bound' end  -- named a build before its opening: it has no other to start over under
+if ARGV[7] ~= '' then
+  redis.call('HSET', KEYS[1], 'batch_limit', ARGV[7])
+elseif tonumber(job[2] or 0) >= tonumber(ARGV[6]) then
+  return 'spent'
+else
+  redis.call('HINCRBY', KEYS[1], 'restarts', 1)
+end
+local attempt = redis.call('HINCRBY', KEYS[1], 'attempt', 1)
+-- Nothing of what was drawn is kept: all of the job is owed again.
+redis.call('INCRBY', KEYS[4], tonumber(job[4]) - tonumber(job[3] or 0))
+redis.call('HSET', KEYS[1], 'owed', job[4], 'status', 'queued', 'done', 0)
+redis.call('HDEL', KEYS[1], 'opening', 'build', 'batch_size', 'output', 'device_s', 'stored', 'posted', 'look_end',
+  'chunk', 'radius', 'w1_bound', 'failure')
+redis.call('DEL', KEYS[5], KEYS[6])
+redis.call('XADD', KEYS[3], '*', 'job', ARGV[3], 'first', -1, 'count', ARGV[5], 'attempt', attempt)
+acknowledge(KEYS[2], ARGV[1], ARGV[2])
+return 'restarted'
+"""
+)
+"""Start a job over from its opening: what it had is discarded, and what comes of its earlier pieces changes nothing.
+
+Answers 'restarted', 'void' (another was first, or the job has ended), 'spent' (it has started over too often) or
+'bound' (it may run under one build only); in the last two cases nothing has changed.
+"""
+
+FORGET: Final = Script(
+    EVEN_WHEN_FULL
+    + """
+-- KEYS: known builds, then the streams of one
+-- ARGV: the build
+for s = 2, #KEYS do
+  if redis.call('XLEN', KEYS[s]) > 0 then return 0 end
+end
+redis.call('DEL', unpack(KEYS, 2))
+redis.call('SREM', KEYS[1], ARGV[1])
+return 1
+"""
+)
+"""Forget a build nobody serves any more, unless work of it waits."""
