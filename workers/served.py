@@ -76,6 +76,8 @@ class ServedModel:
             image=generator.image,
             for_learning=isinstance(generator, ClosedForm),
             longest_prompt_tokens=generator.longest_prompt_tokens,
+            precision=generator.precision,
+            batch_sensitivity=generator.batch_sensitivity,
             synonyms=None if isinstance(generator, ClosedForm) else _partition_card(Partition.load()),
         )
 

@@ -110,6 +110,10 @@ class ModelCard(Contract):
     for_learning: bool = False
     """A closed-form model: listed last, never anybody's default."""
     longest_prompt_tokens: int | None = None
+    precision: str | None = None
+    """The number format the model computes in; None on the card of a worker that does not say."""
+    batch_sensitivity: float | None = None
+    """The share of probe rows whose output changed with the batch size, measured at load; None where it was not."""
     synonyms: PartitionCard | None = None
     """The partition `robustness.synonyms` draws words from; None where prompts are no texts."""
 
