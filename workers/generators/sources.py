@@ -155,7 +155,7 @@ def _default_sigma(model: Any) -> float:
 
 def _require_embeddings_in(name: str, model: Any) -> None:
     """Noise goes on embeddings, so `generate` must take them. Raises InvalidParameters."""
-    if "inputs_embeds" not in inspect.signature(model.forward).parameters:
+    if "inputs_embeds" not in inspect.signature(model.prepare_inputs_for_generation).parameters:
         raise InvalidParameters(
             f"model {name!r} ({type(model).__name__}) generates from token ids only; noise needs a decoder whose "
             "`generate` takes inputs_embeds"
