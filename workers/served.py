@@ -61,12 +61,11 @@ class ServedModel:
 
     def __init__(self, generator: Generator, encoders: Encoders, settings: Settings) -> None:
         self.generator, self._encoders = generator, encoders
-        stated = getattr(generator, "precision", "float64" if isinstance(generator, ClosedForm) else settings.dtype)
-        self.precision: str | None = None if stated == "float64" else stated
-        """What its network computes in, as certificates say it; None for closed forms, which have none."""
-        self.fixes_batches = stated in _SIXTEEN_BITS and getattr(generator, "batch_sensitivity", None) is not None
+        self.precision: str | None = None if generator.precision == "float64" else generator.precision
+        """What its network computes in, as certificates say it; None for what runs in double precision."""
+        self.fixes_batches = generator.precision in _SIXTEEN_BITS and generator.batch_sensitivity is not None
         """Whether a job keeps to batches of one size, since outputs may change with it."""
-        self.build = build_of(generator.identity.digest, stated)
+        self.build = build_of(generator.identity.digest, generator.precision)
         """What all samples of a job must have in common."""
         self.classifier: Classifier | None = generator.classifier
         identity = generator.identity
@@ -88,6 +87,8 @@ class ServedModel:
             for_learning=isinstance(generator, ClosedForm),
             longest_prompt_tokens=generator.longest_prompt_tokens,
             largest_dimension=generator.largest_dimension,
+            precision=generator.precision,
+            batch_sensitivity=generator.batch_sensitivity,
             synonyms=None if isinstance(generator, ClosedForm) else _partition_card(Partition.load()),
         )
 

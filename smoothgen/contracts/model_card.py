@@ -112,6 +112,10 @@ class ModelCard(Contract):
     longest_prompt_tokens: int | None = None
     largest_dimension: int | None = None
     """The most numbers that a prompt's embedding can have, None where there is no such limit."""
+    precision: str | None = None
+    """The number format the model computes in; None on the card of a worker that does not say."""
+    batch_sensitivity: float | None = None
+    """The share of probe rows whose output changed with the batch size, measured at load; None where it was not."""
     synonyms: PartitionCard | None = None
     """The partition `robustness.synonyms` draws words from; None where prompts are no texts."""
 

@@ -114,6 +114,7 @@ class Recorded:
         self.default_sigma, self.longest_prompt_tokens = inner.default_sigma, inner.longest_prompt_tokens
         self.default_betas, self.mechanisms, self.image = inner.default_betas, inner.mechanisms, inner.image
         self.classifier = inner.classifier
+        self.precision, self.batch_sensitivity = inner.precision, inner.batch_sensitivity
 
     def condition(self, prompt: str, parameters: Parameters, smoothing: Smoothing) -> Condition:
         return self._inner.condition(prompt, parameters, smoothing)

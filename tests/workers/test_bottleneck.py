@@ -24,6 +24,7 @@ from workers.generators.bottleneck.loading import BottleneckConfig, assemble, re
 from workers.generators.bottleneck.soft_prompt import SoftPrompt
 from workers.generators.language import LanguageModel
 from workers.generators.registry import SHIPPED
+from workers.generators.weights import weights_digest
 from workers.training.bottleneck.domain import elsewhere, intents
 from workers.training.bottleneck.heads import Sentences, discriminant, principal_components, train_head
 from workers.training.bottleneck.reading import train_reading
@@ -173,8 +174,9 @@ def config_of(language: LanguageModel, **changed: Any) -> BottleneckConfig:
     return BottleneckConfig(
         **{
             "description": "tiny", "revision": "1", "default_sigma": 0.3, "encoder": "letters",
-            "language_model": "smollm2-135m", "language_model_digest": language.identity.digest, "encoder_width": 26,
-            "head_hidden": 16, "intents": INTENTS, "soft_prompt_hidden": 16, "tokens": TOKENS, "width": WIDTH,
+            "language_model": "smollm2-135m", "language_model_digest": weights_digest(language.network.state_dict()),
+            "encoder_width": 26, "head_hidden": 16, "intents": INTENTS, "soft_prompt_hidden": 16,
+            "tokens": TOKENS, "width": WIDTH,
             **changed,
         }
     )  # fmt: skip

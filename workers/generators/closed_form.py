@@ -84,6 +84,8 @@ class ClosedForm:
     default_sigma = 1.0
     longest_prompt_tokens = None
     largest_dimension = 1
+    precision = "float64"
+    batch_sensitivity = None
     mechanisms = ("embedding",)
     default_betas: ClassVar[dict[str, float]] = {}
     image = None

@@ -64,6 +64,14 @@ class LanguageModel:
     image = None
     classifier = None
 
+    batch_sensitivity: float | None = None
+    """Measured by whoever loads the model."""
+
+    @property
+    def precision(self) -> str:
+        """The number format it computes in."""
+        return str(self._model.dtype).removeprefix("torch.")
+
     @property
     def largest_dimension(self) -> int | None:
         """Tokens of the longest prompt times the width of an embedding."""

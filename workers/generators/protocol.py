@@ -221,6 +221,18 @@ class Generator(Protocol):
         """The most numbers that an x under noise on the embedding can have, None where there is no such limit."""
         ...
 
+    @property
+    def precision(self) -> str:
+        """The number format its network computes in: "float32", "bfloat16", "float16"; "float64" of what runs in double
+        precision."""
+        ...
+
+    @property
+    def batch_sensitivity(self) -> float | None:
+        """The share of probe rows whose output changed with the batch size, measured when it was loaded in 16 bits;
+        None where nothing was measured."""
+        ...
+
     def condition(self, prompt: str, parameters: Parameters, smoothing: Smoothing) -> Condition:
         """Embed a prompt. Raises InvalidPrompt or InvalidParameters."""
         ...

@@ -58,10 +58,13 @@ class BottleneckModel:
         identity: ModelIdentity,
         description: str,
         default_sigma: float,
+        batch_sensitivity: float | None = None,
     ) -> None:
         self._encoder, self._head, self._soft_prompt = encoder, head, soft_prompt.eval()
         self._language = language
         self.identity, self.description, self.default_sigma = identity, description, default_sigma
+        self.precision = str(language.network.dtype).removeprefix("torch.")
+        self.batch_sensitivity = batch_sensitivity
 
     @property
     def largest_dimension(self) -> int:

@@ -18,8 +18,9 @@ from workers.features.sentence_encoder import SentenceEncoder
 from workers.generators.bottleneck.adapter import BottleneckModel
 from workers.generators.bottleneck.head import Head
 from workers.generators.bottleneck.soft_prompt import SoftPrompt
-from workers.generators.language import LanguageModel
+from workers.generators.digest import model_digest
 from workers.generators.registry import BOTTLENECK_CONFIG
+from workers.generators.sources import LoadedLanguageModel, load_smollm2
 from workers.generators.weights import weights_digest
 from workers.settings import Settings
 
@@ -29,7 +30,8 @@ _HEAD, _SOFT_PROMPT = "head.", "soft_prompt."
 
 @dataclass(frozen=True)
 class BottleneckConfig:
-    """Sizes, and what the weights were trained with: `encoder` by its name, `language_model` by name and digest."""
+    """Sizes, and what the weights were trained with: `encoder` by its name, `language_model` by its name and the digest
+    of its weights."""
 
     description: str
     revision: str
@@ -63,6 +65,9 @@ def read_bottleneck(folder: Path) -> tuple[BottleneckConfig, Head, SoftPrompt]:
     tensors = load_file(folder / _WEIGHTS)
     for module, prefix in ((head, _HEAD), (soft_prompt, _SOFT_PROMPT)):
         module.load_state_dict({k.removeprefix(prefix): t for k, t in tensors.items() if k.startswith(prefix)})
+    unknown = sorted(k for k in tensors if not k.startswith((_HEAD, _SOFT_PROMPT)))
+    if unknown:
+        raise ValueError(f"{len(unknown)} tensors belong to no part of the model, {unknown[0]!r} among them")
     return config, head.eval(), soft_prompt.eval()
 
 
@@ -81,19 +86,24 @@ def assemble(
     config: BottleneckConfig,
     head: Head,
     soft_prompt: SoftPrompt,
-    language: LanguageModel,
+    language: LoadedLanguageModel,
     settings: Settings,
 ) -> BottleneckModel:
     """The parts as one model. Raises OSError where language model or encoder are not those of the training."""
     encoder = SentenceEncoder.packaged(torch_device(settings.device))
     if encoder.name != config.encoder:
         raise OSError(f"model {name!r} was trained on {config.encoder}, and installed is {encoder.name}")
-    if language.identity.digest != config.language_model_digest and settings.dtype == "float32":
+    # Of the weights alone: another version of the library fills in other fields of the configuration.
+    loaded = weights_digest(language.network.state_dict())
+    if loaded != config.language_model_digest and settings.dtype == "float32":
         raise OSError(
             f"model {name!r} was trained on {config.language_model} with weights {config.language_model_digest}, and "
-            f"loaded are {language.identity.digest}: install the version it was trained on"
+            f"loaded are {loaded}: install the version it was trained on"
         )
-    digest = weights_digest({**_tensors(head, soft_prompt), "language_model": _bytes_of(language.identity.digest)})
+    digest = model_digest(
+        _tensors(head, soft_prompt),
+        {"encoder": encoder.name, "language_model": language.identity.digest, "sizes": _sizes(config)},
+    )
     return BottleneckModel(
         encoder,
         head,
@@ -102,15 +112,14 @@ def assemble(
         identity=ModelIdentity(name, config.revision, digest),
         description=config.description,
         default_sigma=config.default_sigma,
+        batch_sensitivity=language.batch_sensitivity,
     )
 
 
-def _language_model(name: str, settings: Settings) -> LanguageModel:
-    from workers.generators import sources
-
+def _language_model(name: str, settings: Settings) -> LoadedLanguageModel:
     if name != "smollm2-135m":
         raise SmoothGenError(f"a bottleneck model speaks through 'smollm2-135m', not {name!r}")
-    return sources.load_smollm2(name, settings)
+    return load_smollm2(name, settings)
 
 
 def _tensors(head: Head, soft_prompt: SoftPrompt) -> dict[str, Any]:
@@ -120,6 +129,7 @@ def _tensors(head: Head, soft_prompt: SoftPrompt) -> dict[str, Any]:
     }
 
 
-def _bytes_of(text: str) -> torch.Tensor:
-    """So that one digest stands for the small weights and the large ones."""
-    return torch.tensor(list(text.encode()), dtype=torch.uint8)
+def _sizes(config: BottleneckConfig) -> dict[str, Any]:
+    """What the configuration says of the outputs; the rest are words, defaults, and names that are checked."""
+    told = {"description", "revision", "default_sigma", "encoder", "language_model", "language_model_digest"}
+    return {name: value for name, value in asdict(config).items() if name not in told}

@@ -62,6 +62,7 @@ class DiffusionModel:
     network with another way in.
     """
 
+    batch_sensitivity: float | None = None
     always_offered: ClassVar = ("embedding", "embedding-per-step", "latent-schedule", "img2img")
 
     def __init__(
@@ -89,6 +90,7 @@ class DiffusionModel:
         self.classifier, self._shape = classifier, shape
         self.mechanisms = self.always_offered if shape is None else ("embedding", SHAPED, *self.always_offered[1:])
         self.longest_prompt_tokens, self.largest_dimension = prompts.longest_tokens, prompts.dimension
+        self.precision = str(pipeline.unet.dtype).removeprefix("torch.")
         side = pipeline.unet.config.sample_size * pipeline.vae_scale_factor
         self.image = ImageCard(
             **{

@@ -36,6 +36,8 @@ class LipschitzModel:
     mechanisms = ("embedding",)
     default_betas: ClassVar[dict[str, float]] = {}
     longest_prompt_tokens = None
+    precision = "float64"
+    batch_sensitivity = None
 
     def __init__(
         self,

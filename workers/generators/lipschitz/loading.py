@@ -15,6 +15,7 @@ from workers.features.picture_classifier import ClassifierNetwork, PictureClassi
 from workers.features.sentence_encoder import SentenceEncoder
 from workers.generators.diffusion.prompts import HeadPrompts
 from workers.generators.diffusion.text_head import TextHead
+from workers.generators.digest import model_digest
 from workers.generators.lipschitz.adapter import LipschitzModel
 from workers.generators.lipschitz.network import network_of
 from workers.generators.registry import LIPSCHITZ_CONFIG
@@ -34,6 +35,10 @@ def load_lipschitz(name: str, source: str | Path, settings: Settings) -> Lipschi
         config = json.loads((folder / LIPSCHITZ_CONFIG).read_text(encoding="utf-8"))
         tensors = load_file(folder / WEIGHTS)
         network = network_of({key: tensor.numpy() for key, tensor in tensors.items()}, config["side"])
+        read = {f"{k}.{part}" for k in range(len(network.layers)) for part in ("weight", "style", "bias")}
+        unread = sorted(set(tensors) - read)
+        if unread:
+            raise ValueError(f"{len(unread)} tensors belong to no layer, {unread[0]!r} among them")
         head = TextHead.load(folder / config["text_head"])
         judge = ClassifierNetwork.load(folder / config["judge"]) if "judge" in config else None
         if head.width != network.width:
@@ -45,7 +50,10 @@ def load_lipschitz(name: str, source: str | Path, settings: Settings) -> Lipschi
             f"the text head of model {name!r} was trained on {head.config.encoder}, and installed is {encoder.name}: "
             "install that version"
         )
-    digest = weights_digest({**tensors, **{f"text_head.{key}": t for key, t in head.state_dict().items()}})
+    digest = model_digest(
+        {**tensors, **{f"text_head.{key}": t for key, t in head.state_dict().items()}},
+        {"encoder": encoder.name, "side": network.side, "corners": head.sizes},
+    )
     classifier = None
     if judge is not None:
         classifier = PictureClassifier(judge, f"picture classifier {weights_digest(judge.state_dict())[:19]}", device)

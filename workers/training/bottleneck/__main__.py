@@ -19,6 +19,7 @@ from safetensors.torch import load_file, save_file
 from workers.features.sentence_encoder import SentenceEncoder
 from workers.generators.bottleneck.loading import BottleneckConfig, save_bottleneck
 from workers.generators.sources import load_smollm2
+from workers.generators.weights import weights_digest
 from workers.settings import Settings
 from workers.training.bottleneck.domain import ELSEWHERE_ANSWER, elsewhere, intents
 from workers.training.bottleneck.heads import Sentences, train_head
@@ -71,7 +72,7 @@ def main() -> int:
         default_sigma=DEFAULT_SIGMA,
         encoder=encoder.name,
         language_model=_LANGUAGE_MODEL,
-        language_model_digest=language.identity.digest,
+        language_model_digest=weights_digest(language.network.state_dict()),
         encoder_width=sentences.features.shape[1],
         head_hidden=HEAD_HIDDEN,
         intents=head.intents,
