@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
 import numpy as np
@@ -28,6 +28,7 @@ from smoothgen.images import encode_png
 from smoothgen.noise import SCHEME, Stream
 from workers.distances import Centre, OutputMetric
 from workers.generators import Condition, Failure, Generator, Made, Picture
+from workers.notes import picture_notes
 from workers.sampling import Samples
 from workers.sensitivity import NOTHING_SENSED, Sensed
 from workers.sheets import contact_sheet
@@ -134,6 +135,7 @@ def open_job(
     Raises GenerationFailed when nothing could be served.
     """
     served, centre, drawn = _chosen(spec, metric, outputs)
+    condition = replace(condition, notes=(*condition.notes, *picture_notes(drawn, served)))
     output = served.output(certified=False)
     return Opened(
         output=output,

@@ -122,7 +122,7 @@ Output = Annotated[TextOutput | ImageOutput, Field(discriminator="type")]
 class Note(_View):
     """Something the caller should know about the answer. `code` is stable, `detail` is for people."""
 
-    code: Literal["out_of_vocabulary", "underspecified"]
+    code: Literal["out_of_vocabulary", "underspecified", "safety_checker"]
     detail: str
 
 

@@ -59,20 +59,56 @@ class PipelinePrompts:
         self.longest_tokens: int | None = min(pipeline.tokenizer.model_max_length, positions)
         pipeline.tokenizer.model_max_length = self.longest_tokens
 
+        self._vectors = _textual_inversions(pipeline.tokenizer)
+
     def encode(self, prompt: str, negative: str | None) -> Prompted:
         """Raises InvalidPrompt for a text the encoder would cut off."""
         for field, text in (("prompt", prompt), ("parameters.negative_prompt", negative or "")):
-            count = len(self._pipeline.tokenizer(text, truncation=False, verbose=False)["input_ids"])
-            if self.longest_tokens is not None and count > self.longest_tokens:
-                raise InvalidPrompt(
-                    f"the {field} has {count} tokens and the text encoder reads {self.longest_tokens}; shorten it",
-                    field=field,
-                )
+            self._require_whole(field, text)
         with torch.inference_mode():
             embedding, unconditional = self._pipeline.encode_prompt(
                 prompt, self._pipeline.device, 1, True, negative_prompt=negative or ""
             )
         return Prompted(embedding[0].float().cpu().numpy(), unconditional[0].float().cpu().numpy())
+
+    def _require_whole(self, field: str, text: str) -> None:
+        """Raises InvalidPrompt for a text that is longer than the window once its textual inversions are expanded."""
+        written = self._ids(text)
+        expanded = [vector for token in written for vector in self._vectors.get(token, (token,))]
+        # diffusers expands by replacing text, wherever the name stands: inside another's name, in another case.
+        if self._ids(self._pipeline.maybe_convert_prompt(text, self._pipeline.tokenizer)) != expanded:
+            raise InvalidPrompt(
+                f"the {field} spells a textual inversion so that not all its vectors would be read; write its name "
+                "as it was trained, and none of its single vectors",
+                field=field,
+            )
+        if self.longest_tokens is not None and len(expanded) > self.longest_tokens:
+            counted = (
+                "" if len(expanded) == len(written) else f" ({len(written)} before textual inversions are expanded)"
+            )
+            raise InvalidPrompt(
+                f"the {field} has {len(expanded)} tokens{counted} and the text encoder reads {self.longest_tokens}; "
+                "shorten it",
+                field=field,
+            )
+
+    def _ids(self, text: str) -> list[int]:
+        found: list[int] = self._pipeline.tokenizer(text, truncation=False, verbose=False)["input_ids"]
+        return found
+
+
+def _textual_inversions(tokenizer: Any) -> dict[int, tuple[int, ...]]:
+    """The tokens of each textual inversion of several vectors ("<cat>", "<cat>_1", …) by its first, as diffusers
+    names them."""
+    added = tokenizer.get_added_vocab()
+    found = {}
+    for word, first in added.items():
+        vectors = [first]
+        while f"{word}_{len(vectors)}" in added:
+            vectors.append(added[f"{word}_{len(vectors)}"])
+        if len(vectors) > 1:
+            found[first] = tuple(vectors)
+    return found
 
 
 class HeadPrompts:
