@@ -24,6 +24,12 @@ class SentenceEncoder:
     def __init__(self, model: Any, tokenizer: Any, name: str) -> None:
         self._model, self._tokenizer, self.name = model.eval(), tokenizer, name
 
+    longest_tokens = _LONGEST_TOKENS
+
+    def tokens(self, text: str) -> int:
+        """How many tokens the text has, start and end included."""
+        return len(self._tokenizer(text, truncation=False, verbose=False)["input_ids"])
+
     @property
     def network(self) -> Any:
         """The transformers model."""

@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 from smoothgen.certificates import ModelIdentity
 from smoothgen.errors import SmoothGenError
 from workers.broken_files import told_in_one_line
+from workers.complete import require_complete
 from workers.device import torch_device
 from workers.features.sentence_encoder import SentenceEncoder
 from workers.generators.bottleneck.adapter import BottleneckModel
@@ -61,6 +62,9 @@ def read_bottleneck(folder: Path) -> tuple[BottleneckConfig, Head, SoftPrompt]:
     table = torch.zeros((config.intents + 1, config.tokens, config.width))
     soft_prompt = SoftPrompt(head.width, config.soft_prompt_hidden, table)
     tensors = load_file(folder / _WEIGHTS)
+    known = _tensors(head, soft_prompt)
+    report = {"missing_keys": known.keys() - tensors.keys(), "unexpected_keys": tensors.keys() - known.keys()}
+    require_complete(f"the bottleneck in {folder.name!r}", report, "train it again, or take the whole file")
     for module, prefix in ((head, _HEAD), (soft_prompt, _SOFT_PROMPT)):
         module.load_state_dict({k.removeprefix(prefix): t for k, t in tensors.items() if k.startswith(prefix)})
     return config, head.eval(), soft_prompt.eval()

@@ -35,6 +35,7 @@ _PATTERNS: Final = (
     "*ip-adapter*",
     "*ip_adapter*",
     "*learned_embeds*",
+    "*custom_diffusion*",
     "*textual_inversion*",
 )
 """Files that diffusers and peft write for changes to a model: diffusers reads none of them with the pipeline."""

@@ -9,13 +9,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
+from workers.features.picture_classifier import ClassifierNetwork
 from workers.features.sentence_encoder import SentenceEncoder
 from workers.generators.diffusion.decoding import SafetyChecker
 from workers.generators.diffusion.text_head import TextHead
 from workers.generators.weights import weights_digest
 
 _LEFT_OUT: Final = frozenset(
-    {"transformers_version", "name_or_path", "dtype", "torch_dtype", "architectures", "local_files_only"}
+    {"transformers_version", "name_or_path", "dtype", "torch_dtype", "architectures", "local_files_only", "is_local"}
 )
 """Of a configuration: where it came from and what wrote it. The precision is in the digest of the weights."""
 
@@ -51,6 +52,12 @@ def pipeline_digest(
         "tokenizers": {part: _tokenizer(each) for part, each in tokenizers.items() if each is not None},
     }
     return f"sha256:{hashlib.sha256(_canonical(document)).hexdigest()}"
+
+
+def judge_name(network: ClassifierNetwork) -> str:
+    """A picture classifier's name for certificates: a digest of its weights and of what it calls things."""
+    document = {"weights": weights_digest(network.state_dict()), "parts": network.parts}
+    return f"picture classifier sha256:{hashlib.sha256(_canonical(document)).hexdigest()[:12]}"
 
 
 def _config(component: Any) -> Any:

@@ -18,12 +18,11 @@ from workers.features.sentence_encoder import SentenceEncoder
 from workers.generators.diffusion.adapter import SHAPED, DiffusionModel
 from workers.generators.diffusion.components import load_networks
 from workers.generators.diffusion.decoding import SafetyChecker
-from workers.generators.diffusion.digest import pipeline_digest
+from workers.generators.diffusion.digest import judge_name, pipeline_digest
 from workers.generators.diffusion.pipelines import require_family, require_known_paths
 from workers.generators.diffusion.probe import probe
 from workers.generators.diffusion.prompts import HeadPrompts, PipelinePrompts, PromptEncoder
 from workers.generators.diffusion.text_head import TextHead
-from workers.generators.weights import weights_digest
 from workers.settings import Settings
 from workers.shapes import StoredShape, load_shape
 
@@ -55,10 +54,14 @@ def load_diffusion(name: str, source: str | Path, settings: Settings) -> Diffusi
         index = StableDiffusionPipeline.load_config(str(source))
         require_family(name, index)
         networks = load_networks(name, source, index, getattr(torch, settings.dtype))
+        checking = networks.pop("safety_checker")
         # Without a checker nothing asks for its feature extractor, and without an image prompt for an image encoder.
-        unused = {"image_encoder": None, **({"feature_extractor": None} if networks["safety_checker"] is None else {})}
+        unused = ("safety_checker", "image_encoder", *(("feature_extractor",) if checking is None else ()))
         pipeline = StableDiffusionPipeline.from_pretrained(
-            source, trust_remote_code=False, **{**_absent(index), **unused, **networks}
+            source,
+            trust_remote_code=False,
+            requires_safety_checker=False,
+            **{**_absent(index), **networks, **dict.fromkeys(unused)},
         )
         folder = Path(source)
         head = TextHead.load(folder / "text_head") if (folder / "text_head").is_dir() else None
@@ -67,8 +70,8 @@ def load_diffusion(name: str, source: str | Path, settings: Settings) -> Diffusi
     require_known_paths(name, pipeline.unet)
     device = torch_device(settings.device)
     pipeline.to(device)
-    checker = _checker(name, pipeline)
-    classifier = PictureClassifier(judge, _judge_name(judge), device) if judge is not None else None
+    checker = None if checking is None else _checker(name, checking.to(device), pipeline)
+    classifier = PictureClassifier(judge, judge_name(judge), device) if judge is not None else None
     encoder = None if head is None else _encoder(name, head, device)
     prompts = _prompts(name, pipeline) if head is None or encoder is None else HeadPrompts(encoder, head)
     stored = load_shape(name, settings.calibrations)
@@ -106,12 +109,10 @@ def _absent(index: dict[str, Any]) -> dict[str, None]:
     return {name: None for name, value in index.items() if isinstance(value, list | tuple) and value[0] is None}
 
 
-def _checker(name: str, pipeline: Any) -> SafetyChecker | None:
-    """The pipeline's safety checker, taken out of it: it must see only pictures that are whole. Raises OSError."""
-    network, extractor = pipeline.safety_checker, pipeline.feature_extractor
-    pipeline.register_modules(safety_checker=None, feature_extractor=None)
-    if network is None:
-        return None
+def _checker(name: str, network: Any, pipeline: Any) -> SafetyChecker:
+    """Beside the pipeline, not in it: it must see only pictures that are whole. Raises OSError."""
+    extractor = pipeline.feature_extractor
+    pipeline.register_modules(feature_extractor=None)
     if extractor is None:
         raise OSError(
             f"model {name!r} has a safety checker and no feature extractor, without which it sees nothing: add "
@@ -148,7 +149,3 @@ def _prompts(name: str, pipeline: Any) -> PipelinePrompts:
 
 def _revision(index: dict[str, Any], serving: dict[str, Any]) -> str:
     return str(serving.get("revision") or index.get("_commit_hash") or "local")
-
-
-def _judge_name(network: ClassifierNetwork) -> str:
-    return f"picture classifier {weights_digest(network.state_dict())[:19]}"

@@ -64,7 +64,7 @@ def _short_job(name: str, model: DiffusionModel) -> tuple[ImageParameters, Condi
     if card.scheduler not in card.schedulers:
         raise InvalidParameters(
             f"model {name!r} has the scheduler {card.scheduler}, with which a sample would depend on its neighbours or "
-            f"which only another network understands; name another in its folder: {', '.join(card.schedulers)}"
+            "which only another network understands; save it with another, such as EulerDiscreteScheduler"
         )
     asked = ImageParameters(
         num_inference_steps=card.num_inference_steps,

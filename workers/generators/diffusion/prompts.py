@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from smoothgen.contracts import Note
 from smoothgen.errors import InvalidPrompt
-from workers.features import FeatureMap
+from workers.features import PromptReader, require_whole
 from workers.generators.diffusion.text_head import TextHead
 
 _RECOGNISED: Final = 0.5
@@ -114,14 +114,18 @@ def _textual_inversions(tokenizer: Any) -> dict[int, tuple[int, ...]]:
 class HeadPrompts:
     """A frozen sentence encoder and a small trained head: x is the head's point in a space of a few meanings."""
 
-    longest_tokens = None
-
-    def __init__(self, encoder: FeatureMap, head: TextHead) -> None:
+    def __init__(self, encoder: PromptReader, head: TextHead) -> None:
         self._encoder, self._head = encoder, head
+        self.longest_tokens = encoder.longest_tokens
         self.attack_on = f"prompt's point in the {head.width}-dimensional conditioning space"
 
     def encode(self, prompt: str, negative: str | None) -> Prompted:
-        """Every text has a point; one that names nothing the head knows lies near 0, and is noted."""
+        """Every text has a point; one that names nothing the head knows lies near 0, and is noted.
+
+        Raises InvalidPrompt for a text the encoder would cut off.
+        """
+        for field, text in (("prompt", prompt), ("parameters.negative_prompt", negative or "")):
+            require_whole(self._encoder, text, field)
         probabilities = self._head.probabilities(self._encoder.features([prompt]))
         embedding = self._head.place(probabilities).astype(np.float32)
         unconditional = np.zeros_like(embedding)

@@ -10,9 +10,11 @@ from safetensors.torch import load_file
 
 from smoothgen.certificates import ModelIdentity
 from workers.broken_files import told_in_one_line
+from workers.complete import require_complete
 from workers.device import torch_device
 from workers.features.picture_classifier import ClassifierNetwork, PictureClassifier
 from workers.features.sentence_encoder import SentenceEncoder
+from workers.generators.diffusion.digest import judge_name
 from workers.generators.diffusion.prompts import HeadPrompts
 from workers.generators.diffusion.text_head import TextHead
 from workers.generators.lipschitz.adapter import LipschitzModel
@@ -33,6 +35,10 @@ def load_lipschitz(name: str, source: str | Path, settings: Settings) -> Lipschi
     ):
         config = json.loads((folder / LIPSCHITZ_CONFIG).read_text(encoding="utf-8"))
         tensors = load_file(folder / WEIGHTS)
+        layers = sum(key.endswith(".weight") for key in tensors)
+        known = {f"{k}.{part}" for k in range(layers) for part in ("weight", "style", "bias")}
+        report = {"missing_keys": known - tensors.keys(), "unexpected_keys": tensors.keys() - known}
+        require_complete(f"the network of model {name!r}", report, "train it again, or take the whole file")
         network = network_of({key: tensor.numpy() for key, tensor in tensors.items()}, config["side"])
         head = TextHead.load(folder / config["text_head"])
         judge = ClassifierNetwork.load(folder / config["judge"]) if "judge" in config else None
@@ -48,7 +54,7 @@ def load_lipschitz(name: str, source: str | Path, settings: Settings) -> Lipschi
     digest = weights_digest({**tensors, **{f"text_head.{key}": t for key, t in head.state_dict().items()}})
     classifier = None
     if judge is not None:
-        classifier = PictureClassifier(judge, f"picture classifier {weights_digest(judge.state_dict())[:19]}", device)
+        classifier = PictureClassifier(judge, judge_name(judge), device)
     return LipschitzModel(
         network,
         HeadPrompts(encoder, head),
