@@ -8,18 +8,18 @@ from smoothgen.certificates import Abstention, Certificate
 from smoothgen.contracts import JobSpec, Note, NoteCode
 from workers.distances import OutputMetric
 from workers.distances.label import LabelMetric
-from workers.generators import Failure, Made, Text
+from workers.generators import Failure, Made, Picture, Text
 
 
 def notes_of(spec: JobSpec, metric: OutputMetric, outputs: Sequence[Made | Failure], served: Made) -> list[Note]:
-    """The notes on an opening's texts, each with the share of the selection samples it is true of and whether it is
+    """The notes on an opening's outputs, each with the share of the selection samples it is true of and whether it is
     true of the output served. `outputs`: as `opening_samples` asks for them."""
     robustness = spec.request.robustness
     selection = outputs[: robustness.selection_samples] if robustness.tier == "request" else ()
 
-    def noted(code: NoteCode, is_true: Callable[[Text], bool], said: str) -> list[Note]:
-        affected = sum(isinstance(output, Text) and is_true(output) for output in selection)
-        of_served = isinstance(served, Text) and is_true(served)
+    def noted(code: NoteCode, is_true: Callable[[Made], bool], said: str) -> list[Note]:
+        affected = sum(not isinstance(output, Failure) and is_true(output) for output in selection)
+        of_served = is_true(served)
         if not affected and not of_served:
             return []
         count = len(selection)
@@ -35,15 +35,21 @@ def notes_of(spec: JobSpec, metric: OutputMetric, outputs: Sequence[Made | Failu
         ),
         *noted(
             "no_answer",
-            lambda text: _has_no_answer(text, metric),
+            lambda output: _has_no_answer(output, metric),
             "gave no answer: the extraction rule found none. Where the certificate's answer is none, it says that "
             "there stays none.",
         ),
         *noted(
             "truncated",
-            lambda text: not text.ended,
+            lambda output: isinstance(output, Text) and not output.ended,
             "stopped at max_new_tokens, not by the model's own end: what would have followed is neither served nor "
             "certified.",
+        ),
+        *noted(
+            "safety_checker",
+            lambda output: isinstance(output, Picture) and output.withheld,
+            "is a black picture that the model's safety checker put in its place. Black pictures are equal to each "
+            "other, so a small distance between them and a large radius say nothing about the model.",
         ),
     ]
 
@@ -71,9 +77,9 @@ def note_on_certificate(outcome: Certificate | Abstention, without: Certificate 
     ]
 
 
-def _is_empty(text: Text) -> bool:
-    return not text.text.strip()
+def _is_empty(output: Made) -> bool:
+    return isinstance(output, Text) and not output.text.strip()
 
 
-def _has_no_answer(text: Text, metric: OutputMetric) -> bool:
-    return isinstance(metric, LabelMetric) and metric.labels([text.content]) == [None]
+def _has_no_answer(output: Made, metric: OutputMetric) -> bool:
+    return isinstance(output, Text) and isinstance(metric, LabelMetric) and metric.labels([output.content]) == [None]

@@ -38,6 +38,11 @@ class Letters:
 
     name = "letters"
 
+    longest_tokens = 20
+
+    def tokens(self, text: str) -> int:
+        return len(text)
+
     def features(self, texts: Sequence[str]) -> np.ndarray:
         counts = np.array([[text.lower().count(letter) for letter in map(chr, range(97, 123))] for text in texts])
         return counts / np.linalg.norm(counts, axis=1, keepdims=True)

@@ -24,7 +24,7 @@ from tests.workers import tiny, tiny_decoders
 from tests.workers.jobs import ON_EMBEDDING
 from tests.workers.settings import CPU
 from tests.workers.tiny_gguf import write_gguf
-from workers.generators.checkpoint import require_complete
+from workers.complete import require_complete
 from workers.generators.registry import load_generator
 from workers.generators.sources import load_language_model
 
@@ -63,8 +63,8 @@ def with_a_narrower_norm(tensors: Tensors) -> Tensors:
         (without_a_head, r"1 tensor is missing .*lm_head\.weight"),
         (wrapped_for_several_devices, r"missing .*model\..*; \d+ tensors are in the files and unknown .*module\."),
         (as_a_trainer_saves_it, r"unknown .*_orig_mod\."),
-        (with_a_tensor_more, r"1 tensor is in the files and unknown to the architecture .*lora_A"),
-        (with_a_narrower_norm, r"1 tensor is of another shape .*model\.norm\.weight \(16,\) for \(32,\)"),
+        (with_a_tensor_more, "tensors the network does not: .*lora_A"),
+        (with_a_narrower_norm, r"tensors of other shapes: model\.norm\.weight \(16,\) for \(32,\)"),
     ],
 )
 def test_weights_that_are_not_the_networks_are_refused_by_name(
@@ -75,7 +75,7 @@ def test_weights_that_are_not_the_networks_are_refused_by_name(
     refused(folder, named)
 
 
-@pytest.mark.parametrize(("layers", "named"), [(3, "missing from the files"), (1, "unknown to the architecture")])
+@pytest.mark.parametrize(("layers", "named"), [(3, "lacks the tensors"), (1, "tensors the network does not")])
 def test_a_configuration_of_another_depth_is_refused(layers: int, named: str, tmp_path: Path):
     folder = tiny.save(tiny.llama(), tmp_path)
     rewrite(folder / "config.json", num_hidden_layers=layers)
@@ -92,7 +92,7 @@ def test_a_shard_that_the_index_forgets_is_missing(tmp_path: Path):
     last = sorted(set(index["weight_map"].values()))[-1]
     index["weight_map"] = {key: file for key, file in index["weight_map"].items() if file != last}
     (tmp_path / "model.safetensors.index.json").write_text(json.dumps(index))
-    refused(tmp_path, "missing from the files")
+    refused(tmp_path, "lacks the tensors")
 
 
 def test_a_network_saved_without_its_head_is_refused(llama_folder: Path, tmp_path: Path):
@@ -180,9 +180,9 @@ def test_old_buffers_an_architecture_computes_anew_are_not_left_over(tmp_path: P
 
 def test_a_report_without_faults_passes_and_one_with_many_is_cut():
     whole: dict[str, set[str]] = {"missing_keys": set(), "unexpected_keys": set(), "mismatched_keys": set()}
-    require_complete(whole, "it")
-    with pytest.raises(OSError, match=r"5 tensors are missing .*\(a, b, c …\)"):
-        require_complete({**whole, "missing_keys": set("abcde")}, "it")
+    require_complete("it", whole, "mend it")
+    with pytest.raises(OSError, match="lacks the tensors a, b, c and 2 more; mend it"):
+        require_complete("it", {**whole, "missing_keys": set("abcde")}, "mend it")
 
 
 def refused(source: Path, why: str) -> None:

@@ -10,10 +10,18 @@ from typing import Any
 
 import numpy as np
 import torch
-from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
+from diffusers import (
+    AsymmetricAutoencoderKL,
+    AutoencoderKL,
+    AutoencoderTiny,
+    DDIMScheduler,
+    StableDiffusionPipeline,
+    UNet2DConditionModel,
+)
+from diffusers.pipelines.stable_diffusion import StableDiffusionSafetyChecker
 from PIL import Image
 from tokenizers.pre_tokenizers import ByteLevel
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+from transformers import CLIPConfig, CLIPImageProcessorPil, CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from smoothgen.contracts import GenerateRequest, ImageParameters, JobResult, JobSpec
 from tests.workers.jobs import SEED, Silent
@@ -91,6 +99,63 @@ def vae(latent_channels: int = LATENT[0]) -> AutoencoderKL:
         norm_num_groups=4,
         sample_size=SIDE,
     )
+
+
+def small_vae(**options: Any) -> AutoencoderTiny:
+    """An autoencoder without a distribution of latents."""
+    torch.manual_seed(3)
+    return AutoencoderTiny(
+        encoder_block_out_channels=(8, 8),
+        decoder_block_out_channels=(8, 8),
+        num_encoder_blocks=(1, 1),
+        num_decoder_blocks=(1, 1),
+        latent_channels=LATENT[0],
+        **options,
+    )
+
+
+def asymmetric_vae() -> AsymmetricAutoencoderKL:
+    torch.manual_seed(3)
+    return AsymmetricAutoencoderKL(
+        down_block_types=("DownEncoderBlock2D",) * 2,
+        down_block_out_channels=(8, 8),
+        up_block_types=("UpDecoderBlock2D",) * 2,
+        up_block_out_channels=(8, 8),
+        norm_num_groups=4,
+        sample_size=SIDE,
+    )
+
+
+def safety_checker(threshold: float) -> dict[str, Any]:
+    """Components of a pipeline that withholds pictures whose likeness to its concepts is above the threshold."""
+    torch.manual_seed(5)
+    vision = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+    network = StableDiffusionSafetyChecker(
+        CLIPConfig(projection_dim=8, vision_config={**vision, "image_size": SIDE, "patch_size": 8})
+    )
+    with torch.no_grad():
+        for name, weight in network.named_parameters():
+            if "patch_embedding" in name:
+                weight.mul_(30)  # untrained, all pictures look alike to it
+        network.concept_embeds.normal_()
+        network.concept_embeds_weights.fill_(threshold)
+        network.special_care_embeds_weights.fill_(2)
+    extractor = CLIPImageProcessorPil(size={"shortest_edge": SIDE}, crop_size={"height": SIDE, "width": SIDE})
+    return {"safety_checker": network, "feature_extractor": extractor}
+
+
+def with_inversion(folder: Path, vectors: int, *, grown: bool = True) -> dict[str, Any]:
+    """Tokenizer and text encoder with a textual inversion "<cat>" of several vectors, as diffusers loads one.
+
+    grown: whether the encoder has embeddings for them.
+    """
+    words = tokenizer(folder)
+    network = text_encoder(len(words))
+    words.add_tokens(["<cat>", *(f"<cat>_{k}" for k in range(1, vectors))])
+    if grown:
+        torch.manual_seed(6)
+        network.resize_token_embeddings(len(words), mean_resizing=False)
+    return {"tokenizer": words, "text_encoder": network}
 
 
 def scheduler() -> DDIMScheduler:

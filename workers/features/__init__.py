@@ -1,5 +1,5 @@
 """Feature maps: where outputs are compared."""
 
-from workers.features.protocol import Classifier, FeatureMap
+from workers.features.protocol import Classifier, FeatureMap, PromptReader, require_whole
 
-__all__ = ["Classifier", "FeatureMap"]
+__all__ = ["Classifier", "FeatureMap", "PromptReader", "require_whole"]

@@ -12,6 +12,8 @@ import torch
 from numpy.typing import NDArray
 from transformers import AutoModel, AutoTokenizer
 
+from workers.complete import require_complete
+
 _BATCH = 64
 _LONGEST_TOKENS = 256
 
@@ -21,6 +23,22 @@ class SentenceEncoder:
 
     def __init__(self, model: Any, tokenizer: Any, name: str) -> None:
         self._model, self._tokenizer, self.name = model.eval(), tokenizer, name
+
+    longest_tokens = _LONGEST_TOKENS
+
+    def tokens(self, text: str) -> int:
+        """How many tokens the text has, start and end included."""
+        return len(self._tokenizer(text, truncation=False, verbose=False)["input_ids"])
+
+    @property
+    def network(self) -> Any:
+        """The transformers model."""
+        return self._model
+
+    @property
+    def tokenizer(self) -> Any:
+        """Its tokenizer."""
+        return self._tokenizer
 
     @classmethod
     def packaged(cls, device: str = "cpu") -> SentenceEncoder:
@@ -32,9 +50,11 @@ class SentenceEncoder:
 
     @classmethod
     def load(cls, source: str | Path, name: str, device: str = "cpu") -> SentenceEncoder:
-        """From a hub name or folder, safetensors only."""
+        """From a hub name or folder, safetensors only. Raises OSError for a file that lacks tensors."""
         tokenizer = AutoTokenizer.from_pretrained(source)
-        return cls(AutoModel.from_pretrained(source, use_safetensors=True).to(device), tokenizer, name)
+        model, report = AutoModel.from_pretrained(source, use_safetensors=True, output_loading_info=True)
+        require_complete(f"sentence encoder {name!r}", report, "install or download it again")
+        return cls(model.to(device), tokenizer, name)
 
     def features(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """Mean-pooled token states divided by their norm, shape (len(texts), width)."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -12,6 +12,7 @@ from PIL import Image
 from transformers import AutoImageProcessor, AutoModel
 
 from workers.broken_files import told_in_one_line
+from workers.complete import require_complete
 
 _BATCH: Final = 32
 
@@ -30,7 +31,10 @@ class VisionEncoder:
             "give the name of a hub model this machine can reach, or a folder with safetensors and an image processor",
         ):
             processor = AutoImageProcessor.from_pretrained(source, trust_remote_code=False, backend="pil")
-            model = AutoModel.from_pretrained(source, use_safetensors=True, trust_remote_code=False)
+            model, report = AutoModel.from_pretrained(
+                source, use_safetensors=True, trust_remote_code=False, output_loading_info=True
+            )
+            require_complete(repr(source), _without_head(model, report), "give an encoder with all its tensors")
         revision = getattr(model.config, "_commit_hash", None) or "local"
         return cls(model.to(device), processor, f"{source} ({revision})")
 
@@ -52,6 +56,12 @@ class VisionEncoder:
                 found = self._model(**inputs)
         embedding: NDArray[np.float32] = _pooled(found).float().cpu().numpy()
         return embedding
+
+
+def _without_head(model: Any, report: Mapping[str, Any]) -> dict[str, Any]:
+    """The report but for a classifier's head, which features have no use for: tensors beside the encoder's own."""
+    own = {name for name, _ in model.named_children()} | {model.base_model_prefix}
+    return {**report, "unexpected_keys": {k for k in report["unexpected_keys"] if k.partition(".")[0] in own}}
 
 
 def _pooled(found: Any) -> torch.Tensor:

@@ -49,10 +49,14 @@ class Text:
 
 @dataclass(frozen=True)
 class Picture:
-    """A generated picture: uint8 (height, width, 3). Metrics compare these very pixels, and PNG keeps them exactly."""
+    """A generated picture: uint8 (height, width, 3). Metrics compare these very pixels, and PNG keeps them exactly.
+
+    withheld: whether the model's safety checker put a black picture in its place.
+    """
 
     pixels: NDArray[np.uint8]
     media_type: str = "image/png"
+    withheld: bool = False
 
     @property
     def content(self) -> NDArray[np.uint8]:

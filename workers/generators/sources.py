@@ -20,8 +20,9 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from smoothgen.certificates import ModelIdentity
 from smoothgen.errors import InvalidParameters, UnknownName
 from workers.broken_files import told_in_one_line
+from workers.complete import require_complete
 from workers.device import torch_device
-from workers.generators.checkpoint import require_complete, require_decoder, require_no_adapter
+from workers.generators.checkpoint import require_decoder, require_no_adapter
 from workers.generators.digest import model_digest, network_content, tokenizer_content
 from workers.generators.language import LanguageModel
 from workers.generators.probe import batch_sensitivity, require_sound
@@ -93,7 +94,9 @@ def _load(
             ignore_mismatched_sizes=True,  # reported, and then refused with everything else that does not fit
             **options,
         )
-    require_complete(loading_info, where)
+    require_complete(
+        where, loading_info, "save the whole model again with save_pretrained of the class config.json names"
+    )
     _require_embeddings_in(name, model)
     require_tokenizer(where, tokenizer, rows=model.get_input_embeddings().weight.shape[0])
     if revision is None:

@@ -13,7 +13,7 @@ from smoothgen.certificates import ModelIdentity
 from smoothgen.contracts import Note, Parameters, TextParameters
 from smoothgen.errors import InvalidParameters, UnknownName
 from smoothgen.mechanisms import Gaussian
-from workers.features import FeatureMap
+from workers.features import PromptReader, require_whole
 from workers.generators.bottleneck.soft_prompt import SoftPrompt
 from workers.generators.language import LOG_PROBABILITY_UNIT, LanguageModel
 from workers.generators.protocol import Condition, Draw, Failure, Made, Smoothing, SmoothMap
@@ -46,11 +46,10 @@ class BottleneckModel:
     default_betas: ClassVar[dict[str, float]] = {}
     image = None
     classifier = None
-    longest_prompt_tokens = None
 
     def __init__(
         self,
-        encoder: FeatureMap,
+        encoder: PromptReader,
         head: Places,
         soft_prompt: SoftPrompt,
         language: LanguageModel,
@@ -61,7 +60,7 @@ class BottleneckModel:
         batch_sensitivity: float | None = None,
     ) -> None:
         self._encoder, self._head, self._soft_prompt = encoder, head, soft_prompt.eval()
-        self._language = language
+        self._language, self.longest_prompt_tokens = language, encoder.longest_tokens
         self.identity, self.description, self.default_sigma = identity, description, default_sigma
         self.precision = str(language.network.dtype).removeprefix("torch.")
         self.batch_sensitivity = batch_sensitivity
@@ -72,7 +71,7 @@ class BottleneckModel:
         return self._head.width
 
     def condition(self, prompt: str, parameters: Parameters, smoothing: Smoothing) -> Condition:
-        """Embed the prompt. Raises InvalidParameters for a chat template, UnknownName."""
+        """Embed the prompt. Raises InvalidParameters for a chat template, InvalidPrompt, UnknownName."""
         if not isinstance(parameters, TextParameters):
             raise InvalidParameters(
                 f"a language model takes text parameters, got {type(parameters).__name__}", field="parameters"
@@ -85,6 +84,7 @@ class BottleneckModel:
             )
         if smoothing.mechanism not in self.mechanisms:
             raise UnknownName("mechanism", smoothing.mechanism, self.mechanisms, field="robustness.mechanism")
+        require_whole(self._encoder, prompt, "prompt")
         x = self._head.place(self._encoder.features([prompt]))[0].astype(np.float32)
         return Condition(
             x,

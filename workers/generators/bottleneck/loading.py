@@ -13,14 +13,16 @@ from safetensors.torch import load_file, save_file
 from smoothgen.certificates import ModelIdentity
 from smoothgen.errors import SmoothGenError
 from workers.broken_files import told_in_one_line
+from workers.complete import require_complete
 from workers.device import torch_device
 from workers.features.sentence_encoder import SentenceEncoder
 from workers.generators.bottleneck.adapter import BottleneckModel
 from workers.generators.bottleneck.head import Head
 from workers.generators.bottleneck.soft_prompt import SoftPrompt
 from workers.generators.digest import model_digest
+from workers.generators.language import LanguageModel
 from workers.generators.registry import BOTTLENECK_CONFIG
-from workers.generators.sources import LoadedLanguageModel, load_smollm2
+from workers.generators.sources import load_smollm2
 from workers.generators.weights import weights_digest
 from workers.settings import Settings
 
@@ -63,6 +65,9 @@ def read_bottleneck(folder: Path) -> tuple[BottleneckConfig, Head, SoftPrompt]:
     table = torch.zeros((config.intents + 1, config.tokens, config.width))
     soft_prompt = SoftPrompt(head.width, config.soft_prompt_hidden, table)
     tensors = load_file(folder / _WEIGHTS)
+    known = _tensors(head, soft_prompt)
+    report = {"missing_keys": known.keys() - tensors.keys(), "unexpected_keys": tensors.keys() - known.keys()}
+    require_complete(f"the bottleneck in {folder.name!r}", report, "train it again, or take the whole file")
     for module, prefix in ((head, _HEAD), (soft_prompt, _SOFT_PROMPT)):
         module.load_state_dict({k.removeprefix(prefix): t for k, t in tensors.items() if k.startswith(prefix)})
     unknown = sorted(k for k in tensors if not k.startswith((_HEAD, _SOFT_PROMPT)))
@@ -86,7 +91,7 @@ def assemble(
     config: BottleneckConfig,
     head: Head,
     soft_prompt: SoftPrompt,
-    language: LoadedLanguageModel,
+    language: LanguageModel,
     settings: Settings,
 ) -> BottleneckModel:
     """The parts as one model. Raises OSError where language model or encoder are not those of the training."""
@@ -116,7 +121,7 @@ def assemble(
     )
 
 
-def _language_model(name: str, settings: Settings) -> LoadedLanguageModel:
+def _language_model(name: str, settings: Settings) -> LanguageModel:
     if name != "smollm2-135m":
         raise SmoothGenError(f"a bottleneck model speaks through 'smollm2-135m', not {name!r}")
     return load_smollm2(name, settings)

@@ -26,6 +26,7 @@ from smoothgen.mechanisms import (
     ShapedGaussian,
 )
 from workers.features.picture_classifier import PictureClassifier
+from workers.generators.diffusion.decoding import Decoded, SafetyChecker, decode, encode, pictures
 from workers.generators.diffusion.pipelines import FromLatents
 from workers.generators.diffusion.placement import (
     ForwardNoise,
@@ -40,7 +41,7 @@ from workers.generators.diffusion.placement import (
 from workers.generators.diffusion.prompts import PromptEncoder
 from workers.generators.diffusion.randomness import latent_noise, sampler_generators
 from workers.generators.diffusion.schedulers import new_scheduler, offered_schedulers
-from workers.generators.protocol import Condition, Draw, Failure, Made, Picture, Smoothing, SmoothMap
+from workers.generators.protocol import Condition, Draw, Failure, Made, Smoothing, SmoothMap
 
 SHAPED: Final = "embedding-shaped"
 """Offered where a shape was learnt for the model (`workers.shapes`)."""
@@ -63,6 +64,7 @@ class DiffusionModel:
     """
 
     batch_sensitivity: float | None = None
+    """In 16 bits: the share of probe rows whose picture changed with the batch size when the model was loaded."""
     always_offered: ClassVar = ("embedding", "embedding-per-step", "latent-schedule", "img2img")
 
     def __init__(
@@ -77,8 +79,9 @@ class DiffusionModel:
         image: dict[str, Any],
         classifier: PictureClassifier | None = None,
         shape: Shape | None = None,
+        checker: SafetyChecker | None = None,
     ) -> None:
-        self._text_to_image, self._prompts = pipeline, prompts
+        self._text_to_image, self._prompts, self._checker = pipeline, prompts, checker
         self._image_to_image = FromLatents(**pipeline.components, requires_safety_checker=False)
         # Else it takes latents of any other depth than 4 for pictures, and normalises them.
         self._image_to_image.image_processor.register_to_config(vae_latent_channels=pipeline.unet.config.in_channels)
@@ -133,22 +136,24 @@ class DiffusionModel:
 
     def generate(
         self, condition: Condition, noise: NDArray[np.float64], draws: Sequence[Draw], parameters: Parameters
-    ) -> list[Made | Failure]:
-        """One pipeline call for the whole batch."""
+    ) -> Sequence[Made | Failure]:
+        """One pipeline call for the whole batch. A row that is not finite fails, and no other with it."""
+        return pictures(self.decoded(condition, noise, draws, parameters), self._checker)
+
+    def decoded(
+        self, condition: Condition, noise: NDArray[np.float64], draws: Sequence[Draw], parameters: Parameters
+    ) -> Decoded:
+        """The batch's last latents and the pixels decoded from them, before anything is clamped."""
         asked, prepared = _of_image(parameters), condition.private
         inputs = prepared.placement.inputs(condition.mechanism, condition.embedding, noise, draws)
         with torch.inference_mode():
-            pictures = self._pictures(asked, prepared, inputs, self._tensor(inputs.embeddings), draws)
-        finite = torch.isfinite(pictures).flatten(1).all(dim=1).tolist()
-        pixels = (pictures * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
-        return [
-            Picture(np.ascontiguousarray(row)) if whole else Failure("the picture's pixels were not finite")
-            for row, whole in zip(pixels, finite, strict=True)
-        ]
+            return self._drawn(asked, prepared, inputs, self._tensor(inputs.embeddings), draws)
 
     def smooth_map(self, condition: Condition, draw: Draw, parameters: Parameters) -> SmoothMap:
-        """The prompt embedding → pixels in [0, 1], before they are rounded to 8 bits. Raises InvalidParameters for
-        noise that enters elsewhere."""
+        """The prompt embedding → pixels in [0, 1], before they are rounded to 8 bits or withheld by a safety checker.
+
+        Raises InvalidParameters for noise that enters elsewhere.
+        """
         asked, prepared = _of_image(parameters), condition.private
         if not isinstance(prepared.placement, HeldEmbedding):
             raise InvalidParameters(
@@ -162,12 +167,12 @@ class DiffusionModel:
             inputs = prepared.placement.inputs(condition.mechanism, condition.embedding, zeros, draws)
             unet = self._text_to_image.unet
             embeddings = x.to(unet.dtype).to(unet.device)
-            return self._pictures(asked, prepared, inputs, embeddings, draws, gradients=True).cpu()
+            return self._drawn(asked, prepared, inputs, embeddings, draws, gradients=True).clamped.cpu()
 
         values = 3 * int(asked.width or 0) * int(asked.height or 0)
         return SmoothMap(call, values**-0.5, "pixel RMSE per l2 unit of the embedding")
 
-    def _pictures(
+    def _drawn(
         self,
         asked: ImageParameters,
         prepared: _Prepared,
@@ -176,14 +181,14 @@ class DiffusionModel:
         draws: Sequence[Draw],
         *,
         gradients: bool = False,
-    ) -> torch.Tensor:
-        """Pixels in [0, 1], (batch, 3, height, width)."""
+    ) -> Decoded:
+        """One pipeline call."""
         pipeline = self._pipeline_for(asked)
         run: Any = type(pipeline).__call__
         if gradients:
             run = run.__wrapped__  # as diffusers decorates it, it switches them off
         unconditional = np.broadcast_to(prepared.unconditional, (len(embeddings), *prepared.unconditional.shape))
-        pictures: torch.Tensor = run(
+        latents: torch.Tensor = run(
             pipeline,
             **{"latents" if asked.image is None else "image": self._tensor(inputs.latents)},
             **({} if asked.image is None else {"strength": asked.strength}),
@@ -193,10 +198,10 @@ class DiffusionModel:
             num_inference_steps=asked.num_inference_steps,
             guidance_scale=asked.guidance_scale,
             generator=sampler_generators(draws),
-            output_type="pt",
+            output_type="latent",  # diffusers clamps what it decodes, and an overflow would look like a picture
             **step_end(inputs, prepared.steps),
         ).images
-        return pictures
+        return decode(pipeline.vae, latents)
 
     def _pipeline_for(self, asked: ImageParameters) -> Any:
         """The pipeline with a scheduler that remembers nothing of the last batch."""
@@ -234,14 +239,13 @@ class DiffusionModel:
         return Start(shape, self._seed_latent(asked), signal, noise), len(timesteps)
 
     def _seed_latent(self, asked: ImageParameters) -> NDArray[np.float64]:
-        """The seed image in the autoencoder's latent space: the mode, so nothing random stands before the noise."""
+        """The seed image in the autoencoder's latent space."""
         picture = decode_image(str(asked.image)).resize(
             (int(asked.width or 0), int(asked.height or 0)), Image.Resampling.LANCZOS
         )
         pixels = torch.from_numpy(np.asarray(picture, dtype=np.float64) / 127.5 - 1).permute(2, 0, 1)[None]
-        vae = self._text_to_image.vae
         with torch.inference_mode():
-            latent = vae.encode(pixels.to(vae.dtype).to(vae.device)).latent_dist.mode() * vae.config.scaling_factor
+            latent = encode(self._text_to_image.vae, pixels)
         found: NDArray[np.float64] = latent[0].double().cpu().numpy()
         return found
 

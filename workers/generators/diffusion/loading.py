@@ -16,10 +16,13 @@ from workers.device import torch_device
 from workers.features.picture_classifier import ClassifierNetwork, PictureClassifier
 from workers.features.sentence_encoder import SentenceEncoder
 from workers.generators.diffusion.adapter import SHAPED, DiffusionModel
+from workers.generators.diffusion.components import load_networks
+from workers.generators.diffusion.decoding import SafetyChecker
+from workers.generators.diffusion.digest import judge_name, pipeline_digest
 from workers.generators.diffusion.pipelines import require_family, require_known_paths
+from workers.generators.diffusion.probe import probe
 from workers.generators.diffusion.prompts import HeadPrompts, PipelinePrompts, PromptEncoder
 from workers.generators.diffusion.text_head import TextHead
-from workers.generators.weights import weights_digest
 from workers.settings import Settings
 from workers.shapes import StoredShape, load_shape
 
@@ -50,12 +53,15 @@ def load_diffusion(name: str, source: str | Path, settings: Settings) -> Diffusi
     ):
         index = StableDiffusionPipeline.load_config(str(source))
         require_family(name, index)
+        networks = load_networks(name, source, index, getattr(torch, settings.dtype))
+        checking = networks.pop("safety_checker")
+        # Without a checker nothing asks for its feature extractor, and without an image prompt for an image encoder.
+        unused = ("safety_checker", "image_encoder", *(("feature_extractor",) if checking is None else ()))
         pipeline = StableDiffusionPipeline.from_pretrained(
             source,
-            dtype=getattr(torch, settings.dtype),
-            use_safetensors=True,  # a pickle from a hub is code
             trust_remote_code=False,
-            **_absent(index),
+            requires_safety_checker=False,
+            **{**_absent(index), **networks, **dict.fromkeys(unused)},
         )
         folder = Path(source)
         head = TextHead.load(folder / "text_head") if (folder / "text_head").is_dir() else None
@@ -64,22 +70,28 @@ def load_diffusion(name: str, source: str | Path, settings: Settings) -> Diffusi
     require_known_paths(name, pipeline.unet)
     device = torch_device(settings.device)
     pipeline.to(device)
-    classifier = PictureClassifier(judge, _judge_name(judge), device) if judge is not None else None
-    prompts = _prompts(name, pipeline, head, device)
+    checker = None if checking is None else _checker(name, checking.to(device), pipeline)
+    classifier = PictureClassifier(judge, judge_name(judge), device) if judge is not None else None
+    encoder = None if head is None else _encoder(name, head, device)
+    prompts = _prompts(name, pipeline) if head is None or encoder is None else HeadPrompts(encoder, head)
     stored = load_shape(name, settings.calibrations)
     if stored is not None:
         _require_fit(name, stored, prompts)
-    return DiffusionModel(
+    digest = pipeline_digest(pipeline, checker=checker, head=head, encoder=encoder)
+    model = DiffusionModel(
         pipeline,
         prompts,
-        identity=ModelIdentity(name, _revision(index, serving), _digest(pipeline, head)),
+        identity=ModelIdentity(name, _revision(index, serving), digest),
         description=serving.get("description", f"Stable Diffusion pipeline {source}"),
         default_sigma=serving.get("default_sigma", DEFAULT_SIGMA),
         default_betas=serving.get("default_betas", {}) | ({} if stored is None else {SHAPED: stored.sigma}),
         image=serving.get("image", {}),
         classifier=classifier,
         shape=None if stored is None else stored.noise_shape,
+        checker=checker,
     )
+    model.batch_sensitivity = probe(name, model, sixteen_bits=settings.dtype in ("bfloat16", "float16"))
+    return model
 
 
 def _require_fit(name: str, stored: StoredShape, prompts: PromptEncoder) -> None:
@@ -97,33 +109,43 @@ def _absent(index: dict[str, Any]) -> dict[str, None]:
     return {name: None for name, value in index.items() if isinstance(value, list | tuple) and value[0] is None}
 
 
-def _prompts(name: str, pipeline: Any, head: TextHead | None, device: str) -> PromptEncoder:
-    if head is not None:
-        encoder = SentenceEncoder.packaged(device)
-        if encoder.name != head.config.encoder:
-            raise OSError(
-                f"the text head of model {name!r} was trained on {head.config.encoder}, and installed is "
-                f"{encoder.name}: install that version"
-            )
-        return HeadPrompts(encoder, head)
+def _checker(name: str, network: Any, pipeline: Any) -> SafetyChecker:
+    """Beside the pipeline, not in it: it must see only pictures that are whole. Raises OSError."""
+    extractor = pipeline.feature_extractor
+    pipeline.register_modules(feature_extractor=None)
+    if extractor is None:
+        raise OSError(
+            f"model {name!r} has a safety checker and no feature extractor, without which it sees nothing: add "
+            'the folder, or serve it without: "safety_checker": [null, null] in model_index.json'
+        )
+    return SafetyChecker(network, extractor)
+
+
+def _encoder(name: str, head: TextHead, device: str) -> SentenceEncoder:
+    encoder = SentenceEncoder.packaged(device)
+    if encoder.name != head.config.encoder:
+        raise OSError(
+            f"the text head of model {name!r} was trained on {head.config.encoder}, and installed is "
+            f"{encoder.name}: install that version"
+        )
+    return encoder
+
+
+def _prompts(name: str, pipeline: Any) -> PipelinePrompts:
     if pipeline.text_encoder is None or pipeline.tokenizer is None:
         raise OSError(f"model {name!r} has neither a text encoder with its tokenizer nor a text_head folder")
     words = set(pipeline.tokenizer.get_vocab()) - set(pipeline.tokenizer.all_special_tokens)
     if not words:  # transformers makes an empty one where the files are missing, and every prompt would be the same
         raise OSError(f"the tokenizer of model {name!r} knows no words: its files are missing or empty")
+    known = pipeline.text_encoder.get_input_embeddings().num_embeddings
+    word, largest = max(pipeline.tokenizer.get_vocab().items(), key=lambda entry: entry[1])
+    if largest >= known:
+        raise OSError(
+            f"the tokenizer of model {name!r} writes {word!r} as token {largest}, and its text encoder knows the "
+            f"tokens below {known}: it is not this model's, or `resize_token_embeddings` was forgotten"
+        )
     return PipelinePrompts(pipeline)
 
 
 def _revision(index: dict[str, Any], serving: dict[str, Any]) -> str:
     return str(serving.get("revision") or index.get("_commit_hash") or "local")
-
-
-def _digest(pipeline: Any, head: TextHead | None) -> str:
-    modules = {"unet": pipeline.unet, "vae": pipeline.vae, "text_encoder": pipeline.text_encoder, "text_head": head}
-    return weights_digest(
-        {f"{part}.{key}": t for part, m in modules.items() if m is not None for key, t in m.state_dict().items()}
-    )
-
-
-def _judge_name(network: ClassifierNetwork) -> str:
-    return f"picture classifier {weights_digest(network.state_dict())[:19]}"

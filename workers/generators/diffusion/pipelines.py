@@ -11,6 +11,16 @@ from diffusers import StableDiffusionImg2ImgPipeline
 from smoothgen.errors import InvalidParameters
 
 FAMILY: Final = ("StableDiffusionPipeline", "StableDiffusionImg2ImgPipeline")
+_COMPONENTS: Final = (
+    "unet",
+    "vae",
+    "text_encoder",
+    "tokenizer",
+    "scheduler",
+    "safety_checker",
+    "feature_extractor",
+    "image_encoder",
+)
 _LIBRARIES: Final = frozenset({"diffusers", "transformers", "stable_diffusion"})
 
 
@@ -38,6 +48,11 @@ def require_family(name: str, index: Mapping[str, Any]) -> None:
         )
     for component, value in index.items():
         library = value[0] if isinstance(value, list | tuple) and value else None
+        if library is not None and not component.startswith("_") and component not in _COMPONENTS:
+            raise InvalidParameters(
+                f"model {name!r} has a component {component!r}, which a Stable Diffusion pipeline does not read: it "
+                f"would be ignored. Taken are {', '.join(_COMPONENTS)}"
+            )
         if not component.startswith("_") and library is not None and library not in _LIBRARIES:
             raise InvalidParameters(
                 f"component {component!r} of model {name!r} comes from {library!r}; only diffusers' and transformers' "
@@ -54,6 +69,11 @@ def require_known_paths(name: str, unet: Any) -> None:
                 f"the U-Net of model {name!r} has {option}={config.get(option)!r}: a second condition beside "
                 "prompt_embeds, which the noise would not cover"
             )
+    if config.get("attention_type") not in (None, "default"):
+        raise InvalidParameters(
+            f"the U-Net of model {name!r} has attention_type={config.get('attention_type')!r}: it takes boxes and "
+            "their words beside prompt_embeds, which the noise would not cover"
+        )
     if config.get("encoder_hid_dim_type") not in (None, "text_proj"):
         raise InvalidParameters(
             f"the U-Net of model {name!r} has encoder_hid_dim_type={config.get('encoder_hid_dim_type')!r}: it takes "

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from smoothgen.contracts import Note
 from smoothgen.errors import InvalidPrompt
-from workers.features import FeatureMap
+from workers.features import PromptReader, require_whole
 from workers.generators.diffusion.text_head import TextHead
 
 _RECOGNISED: Final = 0.5
@@ -65,34 +65,74 @@ class PipelinePrompts:
         pipeline.tokenizer.model_max_length = self.longest_tokens
         self.dimension: int | None = self.longest_tokens * pipeline.text_encoder.config.hidden_size
 
+        self._vectors = _textual_inversions(pipeline.tokenizer)
+
     def encode(self, prompt: str, negative: str | None) -> Prompted:
         """Raises InvalidPrompt for a text the encoder would cut off."""
         for field, text in (("prompt", prompt), ("parameters.negative_prompt", negative or "")):
-            count = len(self._pipeline.tokenizer(text, truncation=False, verbose=False)["input_ids"])
-            if self.longest_tokens is not None and count > self.longest_tokens:
-                raise InvalidPrompt(
-                    f"the {field} has {count} tokens and the text encoder reads {self.longest_tokens}; shorten it",
-                    field=field,
-                )
+            self._require_whole(field, text)
         with torch.inference_mode():
             embedding, unconditional = self._pipeline.encode_prompt(
                 prompt, self._pipeline.device, 1, True, negative_prompt=negative or ""
             )
         return Prompted(embedding[0].float().cpu().numpy(), unconditional[0].float().cpu().numpy())
 
+    def _require_whole(self, field: str, text: str) -> None:
+        """Raises InvalidPrompt for a text that is longer than the window once its textual inversions are expanded."""
+        written = self._ids(text)
+        expanded = [vector for token in written for vector in self._vectors.get(token, (token,))]
+        # diffusers expands by replacing text, wherever the name stands: inside another's name, in another case.
+        if self._ids(self._pipeline.maybe_convert_prompt(text, self._pipeline.tokenizer)) != expanded:
+            raise InvalidPrompt(
+                f"the {field} spells a textual inversion so that not all its vectors would be read; write its name "
+                "as it was trained, and none of its single vectors",
+                field=field,
+            )
+        if self.longest_tokens is not None and len(expanded) > self.longest_tokens:
+            counted = (
+                "" if len(expanded) == len(written) else f" ({len(written)} before textual inversions are expanded)"
+            )
+            raise InvalidPrompt(
+                f"the {field} has {len(expanded)} tokens{counted} and the text encoder reads {self.longest_tokens}; "
+                "shorten it",
+                field=field,
+            )
+
+    def _ids(self, text: str) -> list[int]:
+        found: list[int] = self._pipeline.tokenizer(text, truncation=False, verbose=False)["input_ids"]
+        return found
+
+
+def _textual_inversions(tokenizer: Any) -> dict[int, tuple[int, ...]]:
+    """The tokens of each textual inversion of several vectors ("<cat>", "<cat>_1", …) by its first, as diffusers
+    names them."""
+    added = tokenizer.get_added_vocab()
+    found = {}
+    for word, first in added.items():
+        vectors = [first]
+        while f"{word}_{len(vectors)}" in added:
+            vectors.append(added[f"{word}_{len(vectors)}"])
+        if len(vectors) > 1:
+            found[first] = tuple(vectors)
+    return found
+
 
 class HeadPrompts:
     """A frozen sentence encoder and a small trained head: x is the head's point in a space of a few meanings."""
 
-    longest_tokens = None
-
-    def __init__(self, encoder: FeatureMap, head: TextHead) -> None:
+    def __init__(self, encoder: PromptReader, head: TextHead) -> None:
         self._encoder, self._head = encoder, head
+        self.longest_tokens = encoder.longest_tokens
         self.attack_on = f"prompt's point in the {head.width}-dimensional conditioning space"
         self.dimension = head.width
 
     def encode(self, prompt: str, negative: str | None) -> Prompted:
-        """Every text has a point; one that names nothing the head knows lies near 0, and is noted."""
+        """Every text has a point; one that names nothing the head knows lies near 0, and is noted.
+
+        Raises InvalidPrompt for a text the encoder would cut off.
+        """
+        for field, text in (("prompt", prompt), ("parameters.negative_prompt", negative or "")):
+            require_whole(self._encoder, text, field)
         probabilities = self._head.probabilities(self._encoder.features([prompt]))
         embedding = self._head.place(probabilities).astype(np.float32)
         unconditional = np.zeros_like(embedding)

@@ -35,7 +35,6 @@ class LipschitzModel:
 
     mechanisms = ("embedding",)
     default_betas: ClassVar[dict[str, float]] = {}
-    longest_prompt_tokens = None
     precision = "float64"
     batch_sensitivity = None
 
@@ -49,7 +48,7 @@ class LipschitzModel:
         default_sigma: float,
         classifier: PictureClassifier | None = None,
     ) -> None:
-        self.network, self._prompts = network, prompts
+        self.network, self._prompts, self.longest_prompt_tokens = network, prompts, prompts.longest_tokens
         self.identity, self.default_sigma, self.classifier = identity, default_sigma, classifier
         # Proven here, from the very weights that will run, never read from a file.
         self.lipschitz = Lipschitz(network.constant, network.offset, network.factors, PixelRmse.name)

@@ -10,16 +10,17 @@ from safetensors.torch import load_file
 
 from smoothgen.certificates import ModelIdentity
 from workers.broken_files import told_in_one_line
+from workers.complete import require_complete
 from workers.device import torch_device
 from workers.features.picture_classifier import ClassifierNetwork, PictureClassifier
 from workers.features.sentence_encoder import SentenceEncoder
+from workers.generators.diffusion.digest import judge_name
 from workers.generators.diffusion.prompts import HeadPrompts
 from workers.generators.diffusion.text_head import TextHead
 from workers.generators.digest import model_digest
 from workers.generators.lipschitz.adapter import LipschitzModel
 from workers.generators.lipschitz.network import network_of
 from workers.generators.registry import LIPSCHITZ_CONFIG
-from workers.generators.weights import weights_digest
 from workers.settings import Settings
 
 WEIGHTS: Final = "network.safetensors"
@@ -34,6 +35,10 @@ def load_lipschitz(name: str, source: str | Path, settings: Settings) -> Lipschi
     ):
         config = json.loads((folder / LIPSCHITZ_CONFIG).read_text(encoding="utf-8"))
         tensors = load_file(folder / WEIGHTS)
+        layers = sum(key.endswith(".weight") for key in tensors)
+        known = {f"{k}.{part}" for k in range(layers) for part in ("weight", "style", "bias")}
+        report = {"missing_keys": known - tensors.keys(), "unexpected_keys": tensors.keys() - known}
+        require_complete(f"the network of model {name!r}", report, "train it again, or take the whole file")
         network = network_of({key: tensor.numpy() for key, tensor in tensors.items()}, config["side"])
         read = {f"{k}.{part}" for k in range(len(network.layers)) for part in ("weight", "style", "bias")}
         unread = sorted(set(tensors) - read)
@@ -56,7 +61,7 @@ def load_lipschitz(name: str, source: str | Path, settings: Settings) -> Lipschi
     )
     classifier = None
     if judge is not None:
-        classifier = PictureClassifier(judge, f"picture classifier {weights_digest(judge.state_dict())[:19]}", device)
+        classifier = PictureClassifier(judge, judge_name(judge), device)
     return LipschitzModel(
         network,
         HeadPrompts(encoder, head),
