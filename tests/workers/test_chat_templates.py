@@ -27,6 +27,7 @@ from workers.opening import Opened
 
 CHAT = TextParameters(max_new_tokens=3, chat=True)
 MISTRAL = "{{ bos_token }}{% for m in messages %}{{ '[INST] ' + m['content'] + ' [/INST]' }}{% endfor %}"
+LLAMA_2 = "{{ bos_token }}{% for m in messages %}{{ '[Q] ' + m['content'] | trim + ' [/Q]' }}{% endfor %}"
 ZEPHYR = "{% for m in messages %}{{ '<|user|>\n' + m['content'] + '</s>\n<|assistant|>\n' }}{% endfor %}"
 WORDS = "{% for m in messages %}User: {{ m['content'] }}\nAssistant:{% endfor %}"
 PROMPTS = ["Hello there", "a cat", "7 cats (or 8?)", "The capital of France is\nParis.", "é à ü"]
@@ -54,6 +55,10 @@ TOKENIZERS = {
     "Zephyr's, space set before every text": metaspace("always", ZEPHYR),
     "Zephyr's, space set before the first text": metaspace("first", ZEPHYR),
     "Zephyr's, no space set": metaspace("never", ZEPHYR),
+    "Llama-2's own, with special marks": metaspace("legacy", MISTRAL),
+    "Llama-2's own, with marks in letters": metaspace("legacy", LLAMA_2),
+    "Mistral's, with marks in letters": metaspace("first", LLAMA_2),
+    "Zephyr's, by Llama-2's own": metaspace("legacy", ZEPHYR),
     "ChatML in bytes": byte_level(tiny.CHAT_TEMPLATE),
     "a space before the prompt, in bytes": byte_level(WORDS),
     "trimmed, in bytes": byte_level(WORDS.replace("m['content']", "m['content'] | trim")),

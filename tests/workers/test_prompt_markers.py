@@ -122,7 +122,7 @@ def test_a_marker_that_has_no_other_spelling_is_refused_by_name(kind: str):
 
 
 @pytest.mark.parametrize("marker", ["<s>", "</s>", "[INST]", "<|user|>"])
-@pytest.mark.parametrize("prepend", ["always", "first", "never"])
+@pytest.mark.parametrize("prepend", ["always", "first", "never", "legacy"])
 def test_ends_and_beginnings_spelt_in_a_prompt_are_characters(marker: str, prepend: Any):
     words = metaspace(prepend, None)
     assert words.convert_tokens_to_ids(marker) not in ids_of(served(words), f"a {marker} b", PLAIN)

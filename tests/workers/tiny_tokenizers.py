@@ -6,7 +6,7 @@ import json
 from typing import Any, Literal
 
 import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 from smoothgen.certificates import ModelIdentity
@@ -16,8 +16,13 @@ from workers.generators.language import LanguageModel
 INST = ["<unk>", "<s>", "</s>", "[INST]", "[/INST]", "<|user|>", "<|assistant|>"]
 
 
-def metaspace(prepend: Literal["always", "first", "never"], chat_template: str | None) -> PreTrainedTokenizerFast:
-    """Pieces that begin with ▁, as Llama-2's and Mistral's: the tokenizer itself sets a space before a text."""
+def metaspace(
+    prepend: Literal["always", "first", "never", "legacy"], chat_template: str | None
+) -> PreTrainedTokenizerFast:
+    """Pieces that begin with ▁, as Llama-2's and Mistral's: the tokenizer itself sets a space before a text.
+
+    "legacy": by its normalizer, before every stretch between two special tokens, as Llama-2's own files do.
+    """
     trained = Tokenizer(models.BPE(unk_token="<unk>"))
     trained.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="always")
     trainer = trainers.BpeTrainer(
@@ -29,10 +34,13 @@ def metaspace(prepend: Literal["always", "first", "never"], chat_template: str |
     merges = [tuple(pair) for pair in learnt["merges"]]
     vocabulary = {piece: number for number, piece in enumerate(pieces)}
     bpe = Tokenizer(models.BPE(vocabulary, merges, unk_token="<unk>", byte_fallback=True))
-    bpe.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme=prepend)
-    bpe.decoder = decoders.Sequence(
-        [decoders.ByteFallback(), decoders.Fuse(), decoders.Metaspace(prepend_scheme=prepend)]
-    )
+    if prepend == "legacy":
+        bpe.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
+        spaces: Any = decoders.Sequence([decoders.Replace("▁", " "), decoders.Strip(" ", 1, 0)])
+    else:
+        bpe.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme=prepend)
+        spaces = decoders.Metaspace(prepend_scheme=prepend)
+    bpe.decoder = decoders.Sequence([decoders.ByteFallback(), decoders.Fuse(), spaces])
     wrapped = PreTrainedTokenizerFast(
         tokenizer_object=bpe,
         unk_token="<unk>",
