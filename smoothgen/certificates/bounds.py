@@ -134,9 +134,9 @@ def upward_shift(probability: ArrayLike, radius_in_sigmas: ArrayLike) -> NDArray
     p, r = np.broadcast_arrays(
         np.asarray(probability, dtype=np.float64), np.asarray(radius_in_sigmas, dtype=np.float64)
     )
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore"):  # an infinite r: the caller claims nothing there
         quantile = np.minimum(ndtri(p), -r / 2)
-    gain = (ndtr(quantile + r) - ndtr(quantile)) * (1 + RELATIVE_SLACK) + _ABSOLUTE_SLACK
+        gain = (ndtr(quantile + r) - ndtr(quantile)) * (1 + RELATIVE_SLACK) + _ABSOLUTE_SLACK
     return np.where((p <= 0) | (r <= 0), 0.0, np.minimum(gain, _total_variation(r)))
 
 

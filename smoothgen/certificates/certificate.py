@@ -176,8 +176,9 @@ class Certificate:
 
     def universal_w1_bound(self, epsilon: float) -> float:
         """T1 alone: the bound that needs no samples, at this σ, the rounding slack included, rounded up."""
-        universal = universal_w1_bound(self.evidence.diameter, self.mechanism.radius_in_sigmas(epsilon))
-        return round_up((universal + 2 * self.rounding_slack * self.evidence.diameter) * (1 + RELATIVE_SLACK))
+        diameter = self.evidence.diameter
+        universal = universal_w1_bound(diameter, self.mechanism.radius_in_sigmas(epsilon))
+        return min(round_up((universal + 2 * self.rounding_slack * diameter) * (1 + RELATIVE_SLACK)), diameter)
 
 
 def output_deviation(diameter: float, to_centre: float, output_to_centre: float) -> float:
