@@ -22,6 +22,7 @@ from smoothgen.certificates.sigma_selection import SigmaSelection, remaining_alp
 from smoothgen.errors import InvalidAlpha
 from smoothgen.mechanisms import Mechanism
 
+
 @dataclass(frozen=True)
 class Deviation:
     """T3: under any attack of norm ≤ epsilon a fresh output lies, with probability ≥ 1 − gamma, within `to_centre` of

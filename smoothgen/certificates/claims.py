@@ -80,9 +80,7 @@ def _deviations(
             yield Deviation(epsilon, gamma, to_centre, to_output)
 
 
-def _stays(
-    survival: SurvivalBand, bounds: ShiftBounds, epsilons: Iterable[float]
-) -> tuple[tuple[float, float], ...]:
+def _stays(survival: SurvivalBand, bounds: ShiftBounds, epsilons: Iterable[float]) -> tuple[tuple[float, float], ...]:
     """For two-valued distances: the least probability that a fresh answer is the centre's, at every epsilon."""
     level = survival.levels[0]
     return tuple((e, round_down(max(0.0, 1 - float(bounds.attacked(level, e))))) for e in epsilons)

@@ -156,8 +156,7 @@ def _differing(stated: Certificate, share: float) -> list[Check]:
 def _radius(stated: Certificate, derived: float, curve: BoundCurve) -> Check:
     claimed, tolerance = stated.claims.radius, stated.tolerance
     if claimed == derived or (
-        one_unit_apart(claimed, derived)
-        and (claimed < derived or curve.at([claimed])[0] * (1 - MACHINE) <= tolerance)
+        one_unit_apart(claimed, derived) and (claimed < derived or curve.at([claimed])[0] * (1 - MACHINE) <= tolerance)
     ):
         return Check("radius", True, f"follows from the evidence: {claimed!r}")
     return Check("radius", False, f"states {claimed!r}, the evidence gives {derived!r}")

@@ -110,6 +110,8 @@ class ModelCard(Contract):
     for_learning: bool = False
     """A closed-form model: listed last, never anybody's default."""
     longest_prompt_tokens: int | None = None
+    largest_dimension: int | None = None
+    """The most numbers that x of any prompt can have; None where a worker of an earlier release wrote the card."""
     synonyms: PartitionCard | None = None
     """The partition `robustness.synonyms` draws words from; None where prompts are no texts."""
 

@@ -57,17 +57,19 @@ def judged(stated: Certificate) -> Iterable[Check]:
     if model is not None:
         yield checked("model", "named, with a digest", lambda: require_model(model))
     if metric is not None:
-        detail = f"{metric.name!r:.80} {'fixes' if metric.name in METRICS else 'is a plug-in and fixes no'} D, D_c, band"
+        detail = (
+            f"{metric.name!r:.80} {'fixes' if metric.name in METRICS else 'is a plug-in and fixes no'} D, D_c, band"
+        )
         yield checked("metric", detail, lambda: require_metric(metric, evidence, band))
     if sampling is not None:
         sampled = band != NO_SAMPLES.name
         yield checked(
-            "sampling", "seed, scheme and randomness of a server", lambda: require_sampling(sampling, provenance, sampled)
+            "sampling",
+            "seed, scheme and randomness of a server",
+            lambda: require_sampling(sampling, provenance, sampled),
         )
     if output is not None:
-        yield checked(
-            "output", "of a kind the metric compares", lambda: require_output(output, metric, evidence.bound)
-        )
+        yield checked("output", "of a kind the metric compares", lambda: require_output(output, metric, evidence.bound))
     if threat is not None:
         detail = f"the {threat.attack_on:.80}, with this mechanism and these parameters"
         slack, mechanism = stated.rounding_slack, stated.mechanism

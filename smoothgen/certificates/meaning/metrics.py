@@ -104,9 +104,7 @@ def _answer(centre: Mapping[str, Any]) -> Range:
 
 def _chord_kind(name: str, features: str, modality: Modality) -> MetricMeaning:
     description = f"the chord distance of unit-norm {features} (0 to 2)"
-    return MetricMeaning(
-        name, description, 2.0, ORDER_STATISTICS.name, modality, frozenset({"encoder"}), True, _chord
-    )
+    return MetricMeaning(name, description, 2.0, ORDER_STATISTICS.name, modality, frozenset({"encoder"}), True, _chord)
 
 
 SENTENCE_CHORD: Final = _chord_kind("sentence-chord", "sentence embeddings", "text")

@@ -1,4 +1,4 @@
-"""What a stated Lipschitz constant must fit: its metric, the one adapter that proves any, and the distances measured."""
+"""What a stated Lipschitz constant must fit: its metric, the one adapter that proves any, and the distances."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ def require_plausible(lipschitz: Lipschitz, certificate: Certificate) -> None:
     foreign = attack is not None and (attack.kind != "head" or (request is not None and not is_one_pass(request)))
     if foreign or (metric.name in METRICS and metric.name != PIXEL_RMSE.name):
         raise _invalid(
-            f"constants are proven for picture networks of one pass, in {PIXEL_RMSE.name!r}; not for this kind of model "
-            f"in {metric.name!r}"
+            f"constants are proven for picture networks of one pass, in {PIXEL_RMSE.name!r}; not for this kind of "
+            f"model in {metric.name!r}"
         )
     _require_spread(lipschitz, certificate)
 

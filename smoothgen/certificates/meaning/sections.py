@@ -129,7 +129,7 @@ def require_output(stated: OutputIdentity, metric: MetricIdentity | None, bound:
 
 
 def require_plain_names(mechanism: Mechanism) -> None:
-    """Raises InvalidCertificate for a partition or a shape whose name could be read as part of our sentence about it."""
+    """Raises InvalidCertificate for a partition or a shape whose name could be read as part of our sentence."""
     names: dict[str, str] = {}
     noise = mechanism
     if isinstance(mechanism, SynonymClasses):

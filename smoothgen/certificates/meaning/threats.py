@@ -28,7 +28,7 @@ from smoothgen.mechanisms import (
     SynonymClasses,
 )
 
-ONE_PASS: Final = "none"
+NO_SCHEDULER: Final = "none"
 """The scheduler of a picture network that has none: of the adapters, the one whose constants are proven."""
 MASK: Final = "attention mask and positions"
 DRAWN: Final = "token count of each drawn text"
@@ -71,10 +71,10 @@ ATTACKS: Final = (
     _attack("language", "token embeddings of the prompt", "text", _GAUSSIAN, words=True),
     _attack("bottleneck", rf"sentence condition \({_NUMBER} numbers\)", "text", _GAUSSIAN, words=True),
     _attack("closed form", "input number", "text", _GAUSSIAN, words=False),
+    _attack("pipeline", r"prompt embedding \(the text encoder's last hidden states\)", "image", _ON_PROMPT, words=True),
     _attack(
-        "pipeline", r"prompt embedding \(the text encoder's last hidden states\)", "image", _ON_PROMPT, words=True
+        "head", rf"prompt's point in the {_NUMBER}-dimensional conditioning space", "image", _ON_PROMPT, words=True
     ),
-    _attack("head", rf"prompt's point in the {_NUMBER}-dimensional conditioning space", "image", _ON_PROMPT, words=True),
     _attack("latent", "initial latent", "image", frozenset({LatentSchedule.name}), words=False),
     _attack(
         "seed image",
@@ -99,7 +99,7 @@ def is_known_to_be_held(words: str) -> bool:
 
 def is_one_pass(request: RequestIdentity | None) -> bool:
     """Returns whether the request was to a picture network of one pass, the only adapter with proven constants."""
-    return request is not None and request.parameters.get("scheduler") == ONE_PASS
+    return request is not None and request.parameters.get("scheduler") == NO_SCHEDULER
 
 
 def require_threat(
@@ -173,11 +173,12 @@ def _held_fixed(
         if _parameter(request, "chat") is not True:
             return [plain]
         return [plain] if request.template == EMPTY_TEMPLATE else [chat]
-    negatives, images = (True, False), (True, False)
+    negatives: tuple[bool, ...] = (True, False)
+    images: tuple[bool, ...] = (True, False)
     if request is not None:
         negatives = (bool(_parameter(request, "negative_prompt")),)
         images = (_parameter(request, "image") is not None,)
-        if _parameter(request, "scheduler") == ONE_PASS:
+        if _parameter(request, "scheduler") == NO_SCHEDULER:
             if attack.kind != "head":
                 raise _invalid(f"a network of one pass has no {attack.attack_on.pattern}")
             return [()]
@@ -194,7 +195,8 @@ def _parameter(request: RequestIdentity, name: str) -> Any:
     parameters: Mapping[str, Any] = request.parameters
     if name not in parameters:
         raise InvalidCertificate(
-            f"request.parameters must say {name!r}, which decides what is held fixed; it has {sorted(parameters)!r:.200}",
+            f"request.parameters must say {name!r}, which decides what is held fixed; it has "
+            f"{sorted(parameters)!r:.200}",
             field="request.parameters",
         )
     return parameters[name]

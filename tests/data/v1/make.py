@@ -59,7 +59,7 @@ LABEL = MetricIdentity(
     "the share of outputs whose extracted answer differs (0 to 1)",
     None,
     {"extract": {"kind": "number"}},
-    {"kind": "label", "label": "O'Neill said \"Paris\" \u0440"},
+    {"kind": "label", "label": 'O\'Neill said "Paris" \u0440'},
 )
 MECHANISMS = {
     "gaussian": Gaussian(SIGMA),
@@ -113,34 +113,43 @@ def chord(mechanism, n=80, **asked):
 def documents():
     for name, mechanism in MECHANISMS.items():
         yield f"tier-request-{name}", chord(mechanism, epsilon=mechanism.effective_sigma / 16)
-        yield f"tier-universal-{name}", certify_universal(
-            diameter=2.0,
-            mechanism=mechanism,
-            alpha=1e-3,
-            tolerance=0.2,
-            provenance=provenance(mechanism, output=None, selection_samples=0),
+        yield (
+            f"tier-universal-{name}",
+            certify_universal(
+                diameter=2.0,
+                mechanism=mechanism,
+                alpha=1e-3,
+                tolerance=0.2,
+                provenance=provenance(mechanism, output=None, selection_samples=0),
+            ),
         )
     gaussian = MECHANISMS["gaussian"]
-    yield "tier-fleet", certify_universal(
-        diameter=2.0,
-        mechanism=gaussian,
-        alpha=1e-3,
-        tolerance=0.2,
-        provenance=provenance(gaussian, output=0.0, selection_samples=0),
+    yield (
+        "tier-fleet",
+        certify_universal(
+            diameter=2.0,
+            mechanism=gaussian,
+            alpha=1e-3,
+            tolerance=0.2,
+            provenance=provenance(gaussian, output=0.0, selection_samples=0),
+        ),
     )
     yield "bare", certify(np.abs(distances(40)), bound=2, diameter=2, mechanism=gaussian, alpha=0.01, tolerance=0.5)
     yield "one-sample", chord(gaussian, 8)
     answers = np.zeros(120)
     answers[:2] = 1.0
-    yield "two-valued", certify(
-        answers,
-        bound=1.0,
-        diameter=1.0,
-        mechanism=gaussian,
-        alpha=1e-3,
-        tolerance=0.1,
-        band="two-valued/v1",
-        provenance=provenance(gaussian, LABEL, output=0.0, seed="0" * 31 + "7", seed_origin="client"),
+    yield (
+        "two-valued",
+        certify(
+            answers,
+            bound=1.0,
+            diameter=1.0,
+            mechanism=gaussian,
+            alpha=1e-3,
+            tolerance=0.1,
+            band="two-valued/v1",
+            provenance=provenance(gaussian, LABEL, output=0.0, seed="0" * 31 + "7", seed_origin="client"),
+        ),
     )
     yield "looks", chord(gaussian, 125, plan=LookPlan.doubling(500, 1e-3), epsilon=SIGMA / 32)
     drawn = 0.17 * np.exp(0.1 * RANDOM.standard_normal(64))
@@ -151,14 +160,17 @@ def documents():
     proven = Lipschitz(0.125, 0.01, (0.5, 0.25, 0.9), "sentence-chord")
     yield "lipschitz", chord(gaussian, lipschitz=proven, epsilon=SIGMA / 2)
     capped = dataclasses.replace(CHORD, description=f"{CHORD.description}, capped at 0.5", cap=0.5)
-    yield "capped", certify(
-        np.minimum(distances(80), 0.5),
-        bound=0.5,
-        diameter=0.5,
-        mechanism=gaussian,
-        alpha=1e-3,
-        tolerance=0.2,
-        provenance=provenance(gaussian, capped),
+    yield (
+        "capped",
+        certify(
+            np.minimum(distances(80), 0.5),
+            bound=0.5,
+            diameter=0.5,
+            mechanism=gaussian,
+            alpha=1e-3,
+            tolerance=0.2,
+            provenance=provenance(gaussian, capped),
+        ),
     )
 
 
