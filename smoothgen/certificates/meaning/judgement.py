@@ -73,7 +73,7 @@ def judged(stated: Certificate) -> Iterable[Check]:
     if threat is not None:
         detail = f"the {threat.attack_on:.80}, with this mechanism and these parameters"
         slack, mechanism = stated.rounding_slack, stated.mechanism
-        yield checked("threat", detail, lambda: require_threat(threat, mechanism, slack, request))
+        yield checked("threat", detail, lambda: require_threat(threat, mechanism, slack, request, metric))
     yield checked("names", "none can be mistaken for a claim", lambda: require_plain_names(stated.mechanism))
     lipschitz = stated.lipschitz
     if lipschitz is not None and provenance != Provenance():

@@ -14,9 +14,9 @@ from functools import lru_cache
 from typing import Any, Final
 
 from smoothgen.certificates.canonical import canonical
-from smoothgen.certificates.meaning.metrics import Modality
+from smoothgen.certificates.meaning.metrics import METRICS, Modality
 from smoothgen.certificates.meaning.quoting import PLUGIN
-from smoothgen.certificates.provenance import RequestIdentity, Threat
+from smoothgen.certificates.provenance import MetricIdentity, RequestIdentity, Threat
 from smoothgen.errors import InvalidCertificate
 from smoothgen.mechanisms import (
     ForwardDiffusion,
@@ -103,13 +103,17 @@ def is_one_pass(request: RequestIdentity | None) -> bool:
 
 
 def require_threat(
-    stated: Threat, mechanism: Mechanism, rounding_slack: float, request: RequestIdentity | None
+    stated: Threat,
+    mechanism: Mechanism,
+    rounding_slack: float,
+    request: RequestIdentity | None,
+    metric: MetricIdentity | None,
 ) -> Attack | None:
     """Holds a document's threat section to our adapters' vocabulary. Returns the attack, None for a plug-in's.
 
     Raises InvalidCertificate where what is attacked, what is held fixed, the mechanism, the dimension, the rounding
-    slack and the generation parameters cannot stand together, and for words that neither an adapter of ours nor a
-    plug-in writes.
+    slack, the generation parameters and the metric cannot stand together, and for words that neither an adapter of
+    ours nor a plug-in writes.
     """
     attack = attack_named(stated.attack_on)
     if attack is None:
@@ -117,6 +121,11 @@ def require_threat(
             return None
         raise _invalid(
             f"attack_on is {stated.attack_on!r:.120}, which no adapter writes; a plug-in's begin with '{PLUGIN}'"
+        )
+    measured = None if metric is None else METRICS.get(metric.name)
+    if measured is not None and measured.modality != attack.modality:
+        raise _invalid(
+            f"an attack on the {stated.attack_on} is on {attack.modality}s, and metric {measured.name!r} is not"
         )
     drawn = isinstance(mechanism, SynonymClasses)
     noise = mechanism.then if isinstance(mechanism, SynonymClasses) else mechanism
