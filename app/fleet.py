@@ -10,7 +10,7 @@ from functools import lru_cache
 from fastapi.concurrency import run_in_threadpool
 
 from app.dependencies import Gateway
-from smoothgen.certificates.fleet import FleetCertificate, certify_fleet
+from smoothgen.certificates.fleet import FleetCertificate, FleetSubject, certify_fleet
 from smoothgen.certificates.rounding import complement
 from smoothgen.contracts import WINDOWS, FleetPool, window_span, windows_of
 from smoothgen.mechanisms import mechanism_from_dict
@@ -26,6 +26,7 @@ class FleetReading:
     """A pool's certificate in one window."""
 
     window: str
+    pool_id: str
     pool: FleetPool
     certificate: FleetCertificate
 
@@ -51,8 +52,9 @@ async def read_fleet(gateway: Gateway, windows: Sequence[str], model: str | None
                 bins = await gateway.store.fleet_bins(window, pool_id)
                 # A closed window is read again and again and hardly changes; a running one is never the same twice.
                 certify = _certified_again if closed else _certified
-                certificate = await run_in_threadpool(certify, bins, pool.model_dump_json(), alpha, closed)
-                readings.append(FleetReading(window, pool, certificate))
+                about = pool.model_dump_json()
+                certificate = await run_in_threadpool(certify, bins, about, pool_id, window, alpha, closed)
+                readings.append(FleetReading(window, pool_id, pool, certificate))
     return readings
 
 
@@ -64,16 +66,24 @@ async def show_fleet(gateway: Gateway) -> None:
     _, last_hour, *_ = recent_windows()
     for reading in await read_fleet(gateway, [last_hour]):
         pool, certificate = reading.pool, reading.certificate
-        labels = (pool.model, pool.metric["name"], pool.id, "hour")
+        labels = (pool.model, pool.metric["name"], reading.pool_id, "hour")
         requests.labels(*labels).set(certificate.requests)
         for r in _SHOWN_RADII:
             shift.labels(*labels, r).set(certificate.w1_bound(certificate.mechanism.epsilon(r)))
 
 
-def _certified(bins: bytes, pool: str, alpha: float, closed: bool) -> FleetCertificate:
+def _certified(bins: bytes, pool: str, pool_id: str, window: str, alpha: float, closed: bool) -> FleetCertificate:
     about = FleetPool.model_validate_json(pool)
+    mechanism, largest = mechanism_from_dict(about.mechanism), about.largest_dimension
     return certify_fleet(
-        bins, diameter=about.diameter, mechanism=mechanism_from_dict(about.mechanism), alpha=alpha, closed=closed
+        bins,
+        diameter=about.diameter,
+        mechanism=mechanism,
+        alpha=alpha,
+        closed=closed,
+        # How an earlier release rounded its noise is not known, and its pool's document says so.
+        rounding_slack=0.0 if largest is None else mechanism.rounding_slack(largest),
+        subject=FleetSubject.of_pool(about.model_dump(mode="json"), pool_id, window),
     )
 
 

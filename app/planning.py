@@ -8,6 +8,7 @@ import uuid
 from app.planning_images import EMBEDDING, EMBEDDING_SHAPED, IMG2IMG, plan_image
 from app.planning_synonyms import plan_partition, pooled_mechanism
 from smoothgen.certificates.bands import LEAST_ALPHA
+from smoothgen.certificates.fleet_subject import CENTRE_SLACK, MOST_NUMBERS
 from smoothgen.certificates.rounding import complement
 from smoothgen.certificates.sigma_selection import require_selectable
 from smoothgen.contracts import (
@@ -32,7 +33,6 @@ from smoothgen.labels import extractor
 from smoothgen.noise import Seed
 
 _DEFAULT_TOLERANCE = 0.1  # of the metric's diameter
-_CENTRE_SLACK = 1 + 1e-6
 
 
 def plan(request: GenerateRequest, card: ModelCard, *, max_samples: int) -> JobSpec:
@@ -127,9 +127,9 @@ def _pool(
         digest=card.digest,
         mechanism=pooled_mechanism(sigma, partition).to_dict(),
         metric=metric.model_dump(mode="json", exclude_none=True),
-        # A hair more than the metric's: a served output's features are rounded when they become the centre.
-        diameter=_diameter(metric, metric_card) * _CENTRE_SLACK,
+        diameter=_diameter(metric, metric_card) * CENTRE_SLACK,
         randomness=robustness.randomness,
+        largest_dimension=None if card.largest_dimension is None else min(card.largest_dimension, MOST_NUMBERS),
     )
 
 

@@ -105,7 +105,7 @@ def job(samples: int, tokens: int, seed: int) -> JobSpec:
         metric=request.robustness.metric,
         tolerance=0.2,
         seed=f"{seed:032x}",
-        seed_origin="server",
+        seed_origin="client",
         submitted_ms=0,
     )
 

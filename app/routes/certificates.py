@@ -25,6 +25,7 @@ _VERDICT: dict[str, Any] = {
     "application/json": {
         "example": {
             "valid": False,
+            "meaning": "not checked",
             "checks": [{"name": "radius", "passed": False, "detail": "states 0.5, the evidence gives 0.214"}],
         }
     }
@@ -42,7 +43,10 @@ _BODY: dict[str, Any] = {
     "/verify", responses={200: {"content": _VERDICT}, **PROBLEMS}, openapi_extra=_BODY, response_class=Response
 )
 async def verify_certificate(request: Request) -> Response:
-    """Recompute every number a certificate states from the evidence it carries."""
+    """Recompute every number a certificate states from the evidence it carries, and hold its words to what they mean.
+
+    `meaning` is "not checked" where the words are a plug-in's, or the document names no model and metric.
+    """
     # In a thread: reading and checking a million distances takes a second.
     verdict = await run_in_threadpool(_verdict, await request.body())
     # Not JSONResponse: a stranger's field names may hold half a character pair, which UTF-8 cannot carry.

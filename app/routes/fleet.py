@@ -39,7 +39,7 @@ async def fleet(
                 "window": reading.window,
                 "start": start.isoformat(),
                 "end": end.isoformat(),
-                "pool": {"id": reading.pool.id, **reading.pool.model_dump(mode="json")},
+                "pool": {"id": reading.pool_id, **reading.pool.model_dump(mode="json")},
                 "certificate": reading.certificate.to_dict(),
             }
         )

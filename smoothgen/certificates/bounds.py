@@ -138,7 +138,7 @@ def upward_shift(probability: ArrayLike, radius_in_sigmas: ArrayLike) -> NDArray
     r = np.minimum(r, _FURTHEST)
     with np.errstate(divide="ignore"):
         quantile = np.minimum(ndtri(p), -r / 2)
-    gain = (ndtr(quantile + r) - ndtr(quantile)) * (1 + RELATIVE_SLACK) + _ABSOLUTE_SLACK
+        gain = (ndtr(quantile + r) - ndtr(quantile)) * (1 + RELATIVE_SLACK) + _ABSOLUTE_SLACK
     return np.where((p <= 0) | (r <= 0), 0.0, np.minimum(gain, _total_variation(r)))
 
 

@@ -32,11 +32,29 @@ def derive_claims(
     bounds: how bounds follow from the band. alpha: what the band may spend, the share of the look where there are
     several.
     """
+    curve = bound_curve(evidence, bounds, alpha=alpha, band=band)
+    radius = certified_radius(curve, tolerance, sampled=band != NO_SAMPLES.name)
+    return claims_at(radius, curve, evidence, epsilon=epsilon, band=band, provenance=provenance)
+
+
+def bound_curve(evidence: Evidence, bounds: ShiftBounds, *, alpha: float, band: str) -> BoundCurve:
+    """Returns ε ↦ the W₁ bound that these distances prove."""
     worst = bounds.worst_distance(evidence)
-    survival = bounds.survival(band_by_name(band), evidence.ordered(worst), worst, alpha)
-    bound_curve = BoundCurve(survival, bounds)
+    return BoundCurve(bounds.survival(band_by_name(band), evidence.ordered(worst), worst, alpha), bounds)
+
+
+def claims_at(
+    radius: float,
+    bound_curve: BoundCurve,
+    evidence: Evidence,
+    *,
+    epsilon: float | None,
+    band: str,
+    provenance: Provenance,
+) -> Claims:
+    """Returns everything a certificate of this radius states."""
+    survival, bounds = bound_curve.survival, bound_curve.bounds
     sampled = band != NO_SAMPLES.name
-    radius = certified_radius(bound_curve, tolerance, sampled=sampled)
     stated = sorted({epsilon or radius, radius})
     curve_epsilons = sorted({*(round_down(2 * radius * k / (CURVE_POINTS - 1)) for k in range(CURVE_POINTS)), *stated})
     curve = tuple(zip(curve_epsilons, bound_curve.printed(curve_epsilons), strict=True))

@@ -11,46 +11,37 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
+from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from scipy.special import betainccinv
 
 from smoothgen.certificates.bands import SurvivalBand, require_alpha
+from smoothgen.certificates.document import content_digest
 from smoothgen.certificates.fleet_grid import GRID, THRESHOLDS, fleet_thresholds, require_diameter
+from smoothgen.certificates.fleet_levels import LOOKS, exceedance_limit, look_alpha, look_size
+from smoothgen.certificates.fleet_statement import fleet_statement, fleet_statement_v1
+from smoothgen.certificates.fleet_subject import FleetSubject
 from smoothgen.certificates.radius import BoundCurve, safe_radius
-from smoothgen.certificates.rounding import RELATIVE_SLACK, complement, round_down
-from smoothgen.certificates.shift_bounds import Method, ShiftBounds
+from smoothgen.certificates.rounding import complement, round_down
+from smoothgen.certificates.shift_bounds import Method, ShiftBounds, require_slack
 from smoothgen.errors import InvalidCertificate, InvalidInput, InvalidTolerance
 from smoothgen.mechanisms import Mechanism, mechanism_from_dict
+from smoothgen.mechanisms.scale import LARGEST_SHIFT_IN_SIGMAS
 
-LOOKS: Final = 30
-"""Looks at a running window, at its first 2^0, 2^1, … 2^29 requests. Redis holds no longer string than 2^29 bytes, and
-equal shares of a finite number of looks cost less, from 2^5 requests on, than 1/(j(j+1)) for all j does."""
+__all__ = ["FLEET_V1", "FLEET_V2", "LOOKS", "FleetCertificate", "exceedance_limit", "look_alpha", "look_size"]
+
 CURVE_STEP: Final = 1 / 16  # in sigmas: the same attacks for every window, so that two curves compare point by point
 CURVE_POINTS: Final = 33
-SCHEMA: Final = "smoothgen/fleet/v1"
-METHOD: Final = "fleet/v1"
-"""min(T1, T5) over the named grid. Another meaning gets another name."""
-FLEET_V1: Final = Method(METHOD, SCHEMA, oscillation=False, failures_at_diameter=True, furthest=math.inf)
-"""T2, not T2′: the largest over s is no concave function of the survival, so it cannot be averaged over requests."""
-_LEVEL_SLACK: Final = 1e-9  # relative; far above the error of the inverse incomplete beta function
-
-
-def exceedance_limit(counts: ArrayLike, requests: ArrayLike, alpha: float) -> NDArray[np.float64]:
-    """Upper limit on p̄ = (p₁ + … + p_N)/N from K, how many of N independent events of probabilities p_i happened.
-
-    P(p̄ > limit(K)) ≤ alpha whatever the p_i: the greater of Clopper & Pearson's limit and (K + 1)/N, at most 1. Above
-    (K + 1)/N Hoeffding (1956) makes the binomial the worst case; below it Clopper–Pearson alone can fail too often.
-    Counts K in [0, N] and requests N ≥ 1 broadcast. Rounded up.
-    """
-    k, n = np.broadcast_arrays(np.asarray(counts, dtype=np.float64), np.asarray(requests, dtype=np.float64))
-    # K = N − 1 and K = N are covered by the cap; the inverse needs N − K ≥ 1.
-    clopper_pearson = betainccinv(k + 1, np.maximum(n - k, 1), alpha) * (1 + _LEVEL_SLACK)
-    one_more = (k + 1) / n * (1 + RELATIVE_SLACK)
-    limit: NDArray[np.float64] = np.minimum(1.0, np.maximum(clopper_pearson, one_more))
-    return limit
+# T2, not T2′: the largest over s is no concave function of the survival, so it cannot be averaged over requests.
+FLEET_V1: Final = Method(
+    "fleet/v1", "smoothgen/fleet/v1", oscillation=False, failures_at_diameter=True, furthest=math.inf
+)
+FLEET_V2: Final = Method(
+    "fleet/v2", "smoothgen/fleet/v2", oscillation=False, failures_at_diameter=True, furthest=LARGEST_SHIFT_IN_SIGMAS
+)
+"""min(T1, T5) over the named grid, with the rounding slack of the noise. Another meaning gets another name."""
+_METHODS: Final[Mapping[str, Method]] = MappingProxyType({m.name: m for m in (FLEET_V1, FLEET_V2)})
 
 
 @dataclass(frozen=True)
@@ -67,7 +58,9 @@ class FleetCertificate:
     left_out: submissions among them that were refused before any noise was drawn. submitted: all submissions seen.
     diameter: D, metric units. alpha: of the whole window, all looks together.
     closed: whether the window is over; if so these are all its requests. look: j where the first 2^j requests of a
-    running window were looked at, None for a closed window or where there was none to look at.
+    running window were looked at, None for a closed window or where there was none to look at. rounding_slack: as in
+    `certify`, of the largest x in the pool. subject: which requests these are; what is verified must have one. method:
+    "fleet/v2", or "fleet/v1" of a certificate that was read.
     Raises InvalidCertificate where these contradict each other; InvalidAlpha, InvalidMetric.
     """
 
@@ -82,10 +75,14 @@ class FleetCertificate:
     closed: bool
     look: int | None
     grid: str = GRID
+    rounding_slack: float = 0.0
+    subject: FleetSubject | None = None
+    method: str = FLEET_V2.name
 
     def __post_init__(self) -> None:
         require_alpha(self.alpha)
         require_diameter(self.diameter)
+        require_slack(self.rounding_slack)
         for broken, reason in (
             (self.grid != GRID, f"grid must be {GRID!r}, got {self.grid!r:.80}"),
             (len(self.counts) != THRESHOLDS, f"counts must hold {THRESHOLDS} numbers, got {len(self.counts)}"),
@@ -126,14 +123,15 @@ class FleetCertificate:
         levels = np.ones(THRESHOLDS)
         if self.requests:
             levels = exceedance_limit(self.counts, self.requests, self.look_alpha / THRESHOLDS)
-        return SurvivalBand(edges=np.append(fractions, 1.0) * self.diameter, levels=levels)
+        band = SurvivalBand(edges=np.append(fractions, 1.0) * self.diameter, levels=levels)
+        return band.raised(self.rounding_slack)
 
     def w1_bound(self, epsilon: float) -> float:
         """Upper bound on the average W₁ when no attack is of norm above epsilon: min(T1, T5, D), rounded up.
 
         Raises InvalidEpsilon unless epsilon ≥ 0 and finite.
         """
-        return self._bound.printed([epsilon])[0]
+        return self.bound_curve.printed([epsilon])[0]
 
     def radius(self, tolerance: float) -> float:
         """The largest epsilon found whose bound, as printed, is at most `tolerance` ∈ (0, D). Rounded down.
@@ -145,13 +143,13 @@ class FleetCertificate:
                 f"tolerance must lie strictly between 0 and the metric's diameter {self.diameter!r}, got {tolerance!r}",
                 field="tolerance",
             )
-        return safe_radius(self._bound, tolerance)
+        return safe_radius(self.bound_curve, tolerance)
 
     @cached_property
     def curve(self) -> tuple[tuple[float, float], ...]:
         """(epsilon, W₁ bound) for attacks of 0, 1/16, … 2 sigmas."""
         epsilons = [round_down(k * CURVE_STEP * self.mechanism.effective_sigma) for k in range(CURVE_POINTS)]
-        return tuple(zip(epsilons, self._bound.printed(epsilons), strict=True))
+        return tuple(zip(epsilons, self.bound_curve.printed(epsilons), strict=True))
 
     @property
     def statement(self) -> str:
@@ -160,38 +158,18 @@ class FleetCertificate:
 
     def said_of(self, epsilon: float, w1_bound: float) -> str:
         """The statement with these two numbers in it: `verify_fleet` reads a stranger's."""
-        if not self.requests:
-            return (
-                "No request has been looked at. What needs no samples holds for every single request: no attack of l2 "
-                f"norm at most {epsilon!r} moves the distribution of its outputs by more than {w1_bound!r} in "
-                "Wasserstein-1."
-            )
-        which = f"the requests of a closed window, {self.requests} in number"
-        if not self.closed:
-            which = f"the requests that opened a running window, {self.requests} in number"
-        sentences = [
-            f"With confidence {self.confidence!r}, attacks of l2 norm at most {epsilon!r}, a different one on every "
-            f"request if need be, move the distribution of the outputs by no more than {w1_bound!r} in Wasserstein-1 "
-            f"on average over {which}.",
-            "This is an average over these requests, not a promise to each of them: some may be moved further.",
-        ]
-        if self.mechanism.remark is not None:
-            sentences.append(self.mechanism.remark)
-        if self.outstanding:
-            sentences.append(f"{self.outstanding} of them had not ended and count as the worst distance.")
-        if self.left_out:
-            sentences.append(f"{self.left_out} refused before any noise was drawn are not among them.")
-        later = self.submitted - self.requests - self.left_out
-        if later:
-            sentences.append(f"{later} later submissions are not part of this statement.")
-        return " ".join(sentences)
+        written = fleet_statement_v1 if self.method == FLEET_V1.name else fleet_statement
+        return written(self, epsilon, w1_bound)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON form; `from_dict` reads it, `verify_fleet` judges it."""
-        return {
-            "schema": SCHEMA,
-            "method": METHOD,
+        first = self.method == FLEET_V1.name
+        subject = None if self.subject is None else self.subject.to_dict()
+        document = {
+            "schema": _METHODS[self.method].schema,
+            "method": self.method,
             "statement": self.statement,
+            **({} if first else {"subject": subject}),
             "grid": self.grid,
             "counts": list(self.counts),
             "requests": self.requests,
@@ -199,6 +177,7 @@ class FleetCertificate:
             "left_out": self.left_out,
             "submitted": self.submitted,
             "diameter": self.diameter,
+            **({} if first else {"rounding_slack": self.rounding_slack}),
             "mechanism": self.mechanism.to_dict(),
             "confidence": self.confidence,
             "alpha": self.alpha,
@@ -207,6 +186,7 @@ class FleetCertificate:
             "look_alpha": self.look_alpha,
             "curve": [list(point) for point in self.curve],
         }
+        return document if first else {**document, "digest": content_digest(document)}
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> FleetCertificate:
@@ -214,12 +194,16 @@ class FleetCertificate:
 
         Raises InvalidCertificate for what is missing, of the wrong kind, or contradicts itself.
         """
-        if not isinstance(document, Mapping) or document.get("schema") != SCHEMA or document.get("method") != METHOD:
-            raise InvalidCertificate(f"a fleet certificate is an object of schema {SCHEMA!r}, method {METHOD!r}")
-        missing = {"counts", "mechanism", "look", *_KINDS} - set(document)
+        method = next((m for m in _METHODS.values() if _is_of(m, document)), None)
+        if method is None:
+            known = " or ".join(f"schema {m.schema!r} with method {m.name!r}" for m in _METHODS.values())
+            raise InvalidCertificate(f"a fleet certificate is an object of {known}")
+        first = method is FLEET_V1
+        kinds = _KINDS if first else {**_KINDS, "rounding_slack": float}
+        missing = {"counts", "mechanism", "look", *kinds, *(() if first else ("subject",))} - set(document)
         if missing:
             raise InvalidCertificate(f"fields missing: {sorted(missing)}")
-        read = {name: _plain(document[name], kind, name) for name, kind in _KINDS.items()}
+        read = {name: _plain(document[name], kind, name) for name, kind in kinds.items()}
         counts, look, mechanism = document["counts"], document["look"], document["mechanism"]
         if not isinstance(counts, list) or not isinstance(mechanism, Mapping):
             raise InvalidCertificate("counts must be a list of whole numbers, mechanism an object")
@@ -228,6 +212,8 @@ class FleetCertificate:
                 counts=tuple(_plain(count, int, "counts") for count in counts),
                 mechanism=mechanism_from_dict(mechanism),
                 look=None if look is None else _plain(look, int, "look"),
+                subject=None if first or document["subject"] is None else FleetSubject.from_dict(document["subject"]),
+                method=method.name,
                 **read,
             )
         except InvalidCertificate:
@@ -236,23 +222,10 @@ class FleetCertificate:
             raise InvalidCertificate(str(error), field=error.field) from error
 
     @cached_property
-    def _bound(self) -> BoundCurve:
+    def bound_curve(self) -> BoundCurve:
         """ε ↦ min(T1, T5, D): T5 is T2's integral over the pooled survival."""
-        return BoundCurve(self.survival, ShiftBounds(self.diameter, self.mechanism, FLEET_V1))
-
-
-def look_size(look: int | None) -> int:
-    """How many requests a look is at: 2^look, 0 for none. Raises InvalidCertificate for a look nobody has paid for."""
-    if look is None:
-        return 0
-    if not 0 <= look < LOOKS:
-        raise InvalidCertificate(f"look must lie in [0, {LOOKS}), got {look!r}", field="look")
-    return 1 << look
-
-
-def look_alpha(alpha: float, *, closed: bool) -> float:
-    """What one look spends of a window's alpha: half for the closed window, of the other half an equal part each."""
-    return alpha / 2 if closed else alpha / 2 / LOOKS
+        bounds = ShiftBounds(self.diameter, self.mechanism, _METHODS[self.method], self.rounding_slack)
+        return BoundCurve(self.survival, bounds)
 
 
 _KINDS: Final[Mapping[str, type]] = {
@@ -265,6 +238,14 @@ _KINDS: Final[Mapping[str, type]] = {
     "closed": bool,
     "grid": str,
 }
+
+
+def _is_of(method: Method, document: Any) -> bool:
+    return (
+        isinstance(document, Mapping)
+        and document.get("schema") == method.schema
+        and document.get("method") == method.name
+    )
 
 
 def _plain(value: Any, kind: type, where: str) -> Any:

@@ -1,25 +1,38 @@
-"""The certificate's claim in one paragraph a lawyer can read."""
+"""The certificate's claim in one paragraph a lawyer can read: our words, and others' only between quotation marks."""
 
 from __future__ import annotations
 
 from smoothgen.certificates.certificate import Certificate
 from smoothgen.certificates.lipschitz import Lipschitz
 from smoothgen.certificates.looks import LookPlan
+from smoothgen.certificates.meaning.judgement import unknown_meaning
+from smoothgen.certificates.meaning.metrics import METRICS
+from smoothgen.certificates.meaning.quoting import quoted
+from smoothgen.certificates.meaning.threats import attack_named, is_known_to_be_held
+from smoothgen.certificates.provenance import MetricIdentity, Provenance
 from smoothgen.certificates.shift_bounds import SPREAD_V1
 from smoothgen.certificates.sigma_selection import SigmaSelection
+from smoothgen.certificates.statement_v1 import statement_v1
 
 
 def statement(certificate: Certificate) -> str:
-    """What is certified, in words, from the certificate's own numbers. Deterministic."""
+    """Returns what is certified, in words, from the certificate's own numbers. Deterministic.
+
+    Descriptions come from the vocabulary of `meaning`, never from the document; what has no place there is quoted.
+    """
+    if certificate.method == SPREAD_V1.name:
+        return statement_v1(certificate)
     claims, provenance = certificate.claims, certificate.provenance
-    attacked = provenance.threat.attack_on if provenance.threat else "embedding"
-    metric = f", measured by {provenance.metric.description}" if provenance.metric else ""
+    metric = f", measured by {_measured_by(provenance.metric)}" if provenance.metric else ""
     epsilon = certificate.epsilon or claims.radius
     sentences = [
-        f"With confidence {certificate.confidence!r}, no attack on the {attacked} of {certificate.mechanism.norm} norm "
-        f"at most {epsilon!r} moves the distribution of outputs by more than {claims.w1_bound!r} in "
-        f"Wasserstein-1{metric}."
+        f"With confidence {certificate.confidence!r}, no attack on the {_attacked(provenance)} of "
+        f"{certificate.mechanism.norm} norm at most {epsilon!r} moves the distribution of outputs by more than "
+        f"{claims.w1_bound!r} in Wasserstein-1{metric}."
     ]
+    unknown = unknown_meaning(provenance)
+    if unknown is not None:
+        sentences.append(f"What these words and numbers mean is not checked: {unknown}.")
     if not certificate.evidence.samples:
         sentences.append(_without_samples(certificate))
     if certificate.looks is not None:
@@ -34,33 +47,63 @@ def statement(certificate: Certificate) -> str:
         # The first stated epsilon that reaches the asked one: in a sound certificate it is the same number.
         kept = next((probability for reached, probability in claims.stays if reached >= epsilon), 0.0)
         sentences.append(
-            f"Under any such attack a fresh output gives {_answer(certificate)} with probability at least {kept!r}."
+            f"Under any such attack a fresh output gives {_answer(provenance.metric)} with probability at least "
+            f"{kept!r}."
         )
-    if provenance.threat and provenance.threat.held_fixed:
-        sentences.append(f"Held fixed, outside the threat: {', '.join(provenance.threat.held_fixed)}.")
-    if certificate.evidence.samples and provenance.sampling and provenance.sampling.randomness == "common":
-        sentences.append(
-            "The generator's own randomness is drawn once for all samples; the claim is about outputs given that draw."
-        )
-    if provenance.sampling and provenance.sampling.seed_origin == "client":
-        sentences.append("The client chose the seed, so the confidence does not hold against that client.")
+    sentences += _held_fixed(provenance)
+    sentences += _sampling(certificate)
     if certificate.evidence.failed:
         sentences.append(
             f"{certificate.evidence.failed} of {certificate.evidence.samples} samples failed and count as the worst "
             "distance."
         )
-    if certificate.method != SPREAD_V1.name:
-        sentences.append(_noise_as_computed(certificate.rounding_slack))
+    sentences.append(noise_as_computed(certificate.rounding_slack))
     return " ".join(sentences)
 
 
-def _noise_as_computed(rounding_slack: float) -> str:
+def noise_as_computed(rounding_slack: float) -> str:
+    """Returns the sentence about the noise that was computed and the ideal noise of the theorems."""
     if not rounding_slack:
         return "The noise is taken to be exactly the ideal noise: nothing is added for how it was computed."
     return (
         "The generator received the noisy numbers rounded to a public grid; the bounds include what is left between "
         f"this noise and ideal noise, a total variation of at most {rounding_slack!r}."
     )
+
+
+def _attacked(provenance: Provenance) -> str:
+    if provenance.threat is None:
+        return "embedding"
+    words = provenance.threat.attack_on
+    return words if attack_named(words) is not None else f"input that this document calls {quoted(words)},"
+
+
+def _measured_by(metric: MetricIdentity) -> str:
+    known = METRICS.get(metric.name)
+    if known is not None:
+        return known.described(metric.cap)
+    capped = "" if metric.cap is None else f", capped at {metric.cap!r}"
+    return f"what this document calls {quoted(metric.name)}{capped}"
+
+
+def _held_fixed(provenance: Provenance) -> list[str]:
+    if provenance.threat is None or not provenance.threat.held_fixed:
+        return []
+    held = [words if is_known_to_be_held(words) else quoted(words) for words in provenance.threat.held_fixed]
+    return [f"Held fixed, outside the threat: {', '.join(held)}."]
+
+
+def _sampling(certificate: Certificate) -> list[str]:
+    sampling, sentences = certificate.provenance.sampling, []
+    if sampling is None:
+        return []
+    if certificate.evidence.samples and sampling.randomness == "common":
+        sentences.append(
+            "The generator's own randomness is drawn once for all samples; the claim is about outputs given that draw."
+        )
+    if sampling.seed_origin == "client":
+        sentences.append("The client chose the seed, so the confidence does not hold against that client.")
+    return sentences
 
 
 def _without_samples(certificate: Certificate) -> str:
@@ -72,11 +115,7 @@ def _without_samples(certificate: Certificate) -> str:
     if certificate.lipschitz is None:
         return (
             "Nothing was sampled: this follows from the noise and from the metric's diameter alone, and holds for any "
-            + (
-                "generator whatsoever."
-                if certificate.method == SPREAD_V1.name
-                else "generator that receives this noise."
-            )
+            "generator that receives this noise."
         )
     return (
         "Nothing was sampled: this follows from the noise, from the metric's diameter and from the Lipschitz constant "
@@ -97,9 +136,10 @@ def _selected(selection: SigmaSelection) -> str:
 
 
 def _proven(lipschitz: Lipschitz) -> str:
+    metric = lipschitz.metric if lipschitz.metric in METRICS else quoted(lipschitz.metric)
     return (
         f"The generator is proven to move by at most {lipschitz.constant!r} times the norm of an attack plus "
-        f"{lipschitz.offset!r} in {lipschitz.metric}, from {len(lipschitz.factors)} factors whose product this "
+        f"{lipschitz.offset!r} in {metric}, from {len(lipschitz.factors)} factors whose product this "
         "certificate checks and whose proof it does not contain; the bounds use this where it is smaller."
     )
 
@@ -113,9 +153,10 @@ def _early_stop(looks: LookPlan, samples: int) -> str:
     )
 
 
-def _answer(certificate: Certificate) -> str:
-    metric = certificate.provenance.metric
+def _answer(metric: MetricIdentity | None) -> str:
     if metric is None or "label" not in metric.centre:
         return "the centre's answer"
     label = metric.centre["label"]
-    return "no answer (the extraction rule finds none)" if label is None else f"the answer {label!r}"
+    if label is None:
+        return "no answer (the extraction rule finds none)"
+    return f"the answer {quoted(label if isinstance(label, str) else repr(label))}"

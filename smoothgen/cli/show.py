@@ -258,9 +258,10 @@ def metric_of(reading: FleetReading) -> str:
 
 
 def show_verification(path: str, verdict: Verification) -> None:
-    """The verdict and the checks behind it; of a rejected certificate only the failed ones in full."""
+    """The verdict, what it covers, and the checks behind it; of a rejected certificate only the failed ones in full."""
     valid = Text("VALID", style="bold green") if verdict.valid else Text("REJECTED", style="bold red")
-    _out.print(Text.assemble(f"{path}: ", valid), soft_wrap=True)
+    said = "" if not verdict.valid or verdict.meaning == "checked" else ", as arithmetic: its meaning is not checked"
+    _out.print(Text.assemble(f"{path}: ", valid, said), soft_wrap=True)
     table = Table.grid(padding=(0, 2))
     for check in verdict.checks:
         if not check.passed:

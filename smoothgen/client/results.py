@@ -110,7 +110,7 @@ class FleetReading:
                 end=datetime.fromisoformat(document["end"]),
                 pool_id=str(described["id"]),
                 # By name: a newer server may say more.
-                pool=FleetPool.model_validate({name: described[name] for name in FleetPool.model_fields}),
+                pool=FleetPool.model_validate({n: described[n] for n in FleetPool.model_fields if n in described}),
                 certificate=FleetCertificate.from_dict(stated),
             )
         except InvalidCertificate:
@@ -124,6 +124,9 @@ class FleetReading:
         certificate, pool = reading.certificate, reading.pool
         if (certificate.mechanism.to_dict(), certificate.diameter) != (dict(pool.mechanism), pool.diameter):
             failed.append(f"pool (is of {pool.mechanism}, diameter {pool.diameter!r})")
+        subject = certificate.subject
+        if subject is not None and (subject.window, subject.pool) != (reading.window, reading.pool_id):
+            failed.append(f"subject (is of pool {subject.pool} in {subject.window})")
         if failed:
             raise InvalidCertificate(f"the fleet certificate of {reading.window} is refused: {'; '.join(failed)}")
         return reading

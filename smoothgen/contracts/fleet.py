@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import cached_property
-from types import MappingProxyType
 from typing import Any, Final
 
 from smoothgen.certificates.fleet import NOT_SERVED, OUTSTANDING
+from smoothgen.certificates.fleet_subject import WINDOW_FORMATS, WINDOWS, pool_id, window_span
 from smoothgen.contracts.base import Contract
 
-WINDOWS: Final[Mapping[str, timedelta]] = MappingProxyType({"hour": timedelta(hours=1), "day": timedelta(days=1)})
-_FORMATS: Final = {"hour": "%Y-%m-%dT%H", "day": "%Y-%m-%d"}
+__all__ = ["WINDOWS", "FleetPool", "read_bins", "window_span", "windows_of", "written_bin"]
 
 # Redis keeps one printable character a request: its client decodes everything it reads as text.
 _FIRST: Final = ord("!")
@@ -22,7 +20,10 @@ _TO_BINS: Final = {ord(character): special for special, character in _CHARACTERS
 
 
 class FleetPool(Contract):
-    """What requests of one pool have in common: everything that their noise and their distance mean."""
+    """What requests of one pool have in common: everything that their noise and their distance mean.
+
+    largest_dimension: the most numbers x may have in one of them; None in pools that earlier releases wrote.
+    """
 
     model: str
     digest: str
@@ -30,30 +31,21 @@ class FleetPool(Contract):
     metric: dict[str, Any]
     diameter: float
     randomness: str
+    largest_dimension: int | None = None
 
     @cached_property
     def id(self) -> str:
         """A short name: the same for the same pool, everywhere."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:16]
+        if self.largest_dimension is None:  # as the releases named them that wrote such pools
+            written = self.model_dump_json(exclude={"largest_dimension"})
+            return hashlib.sha256(written.encode()).hexdigest()[:16]
+        return pool_id(self.model_dump(mode="json"))
 
 
 def windows_of(submitted_ms: int) -> list[str]:
     """The windows a request submitted at this time belongs to, such as "hour:2026-11-23T22" (UTC)."""
     submitted = datetime.fromtimestamp(submitted_ms / 1000, UTC)
-    return [f"{length}:{submitted.strftime(_FORMATS[length])}" for length in WINDOWS]
-
-
-def window_span(window: str) -> tuple[datetime, datetime]:
-    """Start and end of a window, UTC. Raises ValueError for what is no window, or not written as `windows_of` does."""
-    length, _, text = window.partition(":")
-    try:
-        start = datetime.strptime(text, _FORMATS[length]).replace(tzinfo=UTC)
-        span = start, start + WINDOWS[length]
-    except (KeyError, ValueError, OverflowError) as error:
-        raise ValueError(f"{window!r:.80} is no window of an {' or a '.join(WINDOWS)}") from error
-    if start.strftime(_FORMATS[length]) != text:
-        raise ValueError(f"{window!r:.80} would be written {length}:{start.strftime(_FORMATS[length])}")
-    return span
+    return [f"{length}:{submitted.strftime(WINDOW_FORMATS[length])}" for length in WINDOWS]
 
 
 def written_bin(bin_: int) -> str:

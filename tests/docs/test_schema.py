@@ -1,4 +1,5 @@
-"""docs/certificate-v1.schema.json describes the certificates that are really issued, and the reader agrees with it."""
+"""docs/certificate-v2.schema.json describes the certificates that are really issued, and the reader agrees with it;
+docs/certificate-v1.schema.json describes those that once were."""
 
 import json
 from pathlib import Path
@@ -6,13 +7,67 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from smoothgen.certificates import from_document, to_document
+from smoothgen.certificates import from_document, to_document, verify
+from smoothgen.certificates.document import content_digest
+from smoothgen.certificates.meaning.metrics import METRICS
 from smoothgen.errors import InvalidCertificate, UnknownName
 from smoothgen.mechanisms import mechanism_from_dict
-from tests.unit.certificates import examples
+from tests.unit.certificates import examples, served
 
-SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "certificate-v1.schema.json").read_text(encoding="utf-8"))
+ROOT = Path(__file__).parents[2]
+SCHEMAS = {v: json.loads((ROOT / f"docs/certificate-{v}.schema.json").read_text("utf-8")) for v in ("v1", "v2")}
+SCHEMA = SCHEMAS["v2"]
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
+OF_V1 = jsonschema.Draft202012Validator(SCHEMAS["v1"])
+STORED = [path for path in sorted((ROOT / "tests/data/v1").glob("*.json")) if not path.name.startswith("fleet")]
+
+
+@pytest.mark.parametrize("path", STORED, ids=lambda path: path.stem)
+def test_stored_certificates_fit_the_first_schema_and_not_the_second(path):
+    document = json.loads(path.read_text("utf-8"))
+    OF_V1.validate(document)
+    assert not VALIDATOR.is_valid(document)
+
+
+@pytest.mark.parametrize("kind", served.KINDS)
+def test_certificates_of_every_adapter_fit_the_schema(kind):
+    for made in (served.served(kind), served.universal(kind)):
+        document = to_document(made)
+        VALIDATOR.validate(document)
+        assert not OF_V1.is_valid(document)
+    sampling = {"precision": "bfloat16", "batch_size": 8, "batch_sensitivity": 0.16}
+    VALIDATOR.validate({**document, "sampling": {**document["sampling"], **sampling}})
+
+
+def test_the_schema_knows_the_metrics_that_have_a_meaning_and_no_others():
+    known, plug_in = SCHEMA["properties"]["metric"]["properties"]["name"]["anyOf"]
+    assert sorted(known["enum"]) == sorted(METRICS)
+    document = to_document(examples.full())
+    for name in ("chord", "plugin:", "sentence-chords"):
+        assert not VALIDATOR.is_valid({**document, "metric": {**document["metric"], "name": name}})
+    assert plug_in["pattern"] == "^plugin:."
+
+
+@pytest.mark.parametrize(
+    ("section", "changes"),
+    [
+        (None, {"rounding_slack": -1e-9}),
+        (None, {"rounding_slack": 1.0}),
+        ("sampling", {"noise_scheme": "rot13"}),
+        ("sampling", {"precision": "float8"}),
+        ("sampling", {"batch_size": 0}),
+        ("sampling", {"batch_sensitivity": 1.5}),
+        ("sampling", {"selection_samples": -7}),
+        ("model", {"name": ""}),
+        ("model", {"digest": ""}),
+        ("request", {"template": "x"}),
+    ],
+)
+def test_what_the_second_version_says_has_its_range(section, changes):
+    document = to_document(served.served())
+    document = {**document, **({section: {**document[section], **changes}} if section else changes)}
+    assert not VALIDATOR.is_valid(document)
+    assert not verify({**document, "digest": content_digest(document)})
 
 
 @pytest.mark.parametrize(

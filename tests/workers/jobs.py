@@ -57,7 +57,7 @@ def spec(
         metric=request.robustness.metric,
         tolerance=tolerance,
         seed=SEED,
-        seed_origin="server",
+        seed_origin="client",
         submitted_ms=1_760_000_000_000,
     )
 

@@ -50,7 +50,7 @@ def adaptive(prompt: str = STEEP, *, budget: float = 0.1, seed: str = SEED, **as
         metric=metric_with_defaults("absolute"),
         tolerance=0.1,
         seed=seed,
-        seed_origin="server",
+        seed_origin="client",
         submitted_ms=1_760_000_000_000,
     )
 

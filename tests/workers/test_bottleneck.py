@@ -58,7 +58,7 @@ def parts() -> tuple[Head, SoftPrompt]:
 
 @pytest.fixture
 def model(llama: LanguageModel) -> BottleneckModel:
-    identity = ModelIdentity("tiny-bottleneck", "1", "sha256:00")
+    identity = ModelIdentity("tiny-bottleneck", "1", "sha256:" + "0" * 64)
     return BottleneckModel(Letters(), *parts(), llama, identity=identity, description="tiny", default_sigma=0.3)
 
 

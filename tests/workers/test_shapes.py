@@ -50,7 +50,7 @@ class Screen:
     """Pictures whose pixels are a linear function of x, x ∈ ℝ³; a prompt "a,b,c" is its own point."""
 
     def __init__(self, fails: bool = False) -> None:
-        self.identity = ModelIdentity("screen", "1", "sha256:0")
+        self.identity = ModelIdentity("screen", "1", "sha256:" + "0" * 64)
         self.default_sigma, self.image = 0.1, object()
         # An orthonormal frame of 192 pixels, one axis four times as steep as the next.
         frame = np.linalg.qr(np.random.default_rng(0).normal(size=(192, 3)))[0].T

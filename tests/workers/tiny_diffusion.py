@@ -246,7 +246,7 @@ def spec(asked: ImageParameters, *, mechanism: str = "embedding", sigma: float |
         metric=request.robustness.metric,
         tolerance=tolerance,
         seed=SEED,
-        seed_origin="server",
+        seed_origin="client",
         submitted_ms=1_760_000_000_000,
     )
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from smoothgen.certificates.bands import ORDER_STATISTICS
+from smoothgen.certificates.meaning.metrics import ABSOLUTE
 from smoothgen.errors import GenerationFailed
 from workers.distances.protocol import Centre
 
@@ -16,10 +16,7 @@ from workers.distances.protocol import Centre
 class Absolute:
     """Absolute difference of two numbers in [0, 1]. The centre is a median: it minimises the mean distance."""
 
-    name = "absolute"
-    description = "absolute difference of numbers in [0, 1]"
-    diameter = 1.0
-    band = ORDER_STATISTICS.name
+    name, description, diameter, band = ABSOLUTE.name, ABSOLUTE.description, ABSOLUTE.diameter, ABSOLUTE.band
     options: dict[str, Any] = {}  # noqa: RUF012  nothing more defines it
 
     def choose_centre(self, texts: Sequence[str]) -> Centre:

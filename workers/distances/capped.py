@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from smoothgen.certificates.meaning.metrics import capped_description
 from workers.distances.protocol import Centre, OutputMetric
 
 
@@ -19,7 +20,7 @@ class Capped:
         self._metric, self._cap = metric, cap
         self.name, self.band, self.options = metric.name, metric.band, metric.options
         self.diameter = min(metric.diameter, cap)
-        self.description = f"{metric.description}, capped at {cap!r}"
+        self.description = capped_description(metric.description, cap)
 
     def choose_centre(self, contents: Sequence[Any]) -> Centre:
         """The inner metric's centre, its bound capped."""

@@ -4,34 +4,19 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from smoothgen.certificates.bands import ORDER_STATISTICS
+from smoothgen.certificates.meaning.metrics import FEATURE_CHORD, SENTENCE_CHORD, VISION_CHORD, MetricMeaning
 from smoothgen.errors import GenerationFailed
 from workers.distances.protocol import Centre
 from workers.features import FeatureMap
 
+__all__ = ["FEATURE_CHORD", "SENTENCE_CHORD", "VISION_CHORD", "Chord"]
+
 _SLACK = 1e-12  # relative; the double arithmetic behind a norm of a few hundred terms
-
-
-@dataclass(frozen=True)
-class ChordKind:
-    """A chord metric's name in requests, and how it reads in a certificate."""
-
-    name: str
-    description: str
-    diameter: float = 2.0
-
-
-SENTENCE_CHORD: Final = ChordKind("sentence-chord", "the chord distance of unit-norm sentence embeddings (0 to 2)")
-FEATURE_CHORD: Final = ChordKind(
-    "feature-chord", "the chord distance of unit-norm features of the model's picture classifier (0 to 2)"
-)
-VISION_CHORD: Final = ChordKind("vision-chord", "the chord distance of unit-norm features of a vision model (0 to 2)")
 
 
 class Chord:
@@ -40,10 +25,9 @@ class Chord:
     The centre is the mean feature, rounded to float32 so that the certificate holds exactly the c that was used.
     """
 
-    diameter = 2.0
-    band = ORDER_STATISTICS.name
+    diameter, band = SENTENCE_CHORD.diameter, SENTENCE_CHORD.band
 
-    def __init__(self, features: FeatureMap, kind: ChordKind) -> None:
+    def __init__(self, features: FeatureMap, kind: MetricMeaning) -> None:
         self._features = features
         self.name, self.description = kind.name, kind.description
 

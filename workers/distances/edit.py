@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rapidfuzz.distance import Levenshtein
 
-from smoothgen.certificates.bands import ORDER_STATISTICS
+from smoothgen.certificates.meaning.metrics import EDIT
 from workers.distances.protocol import Centre
 
 _TOKEN = re.compile(r"\w+|[^\w\s]")
@@ -33,10 +33,7 @@ def normalised_edit_distance(a: Sequence[str], b: Sequence[str]) -> float:
 class Edit:
     """The metric above. The centre is the medoid of the selection outputs, itself an output."""
 
-    name = "edit"
-    description = "normalised edit distance over words (0 to 1)"
-    diameter = 1.0
-    band = ORDER_STATISTICS.name
+    name, description, diameter, band = EDIT.name, EDIT.description, EDIT.diameter, EDIT.band
 
     @property
     def options(self) -> dict[str, Any]:

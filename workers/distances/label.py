@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from smoothgen.certificates.bands import TWO_VALUED
+from smoothgen.certificates.meaning.metrics import LABEL, VERDICT
 from smoothgen.labels import extractor
 from workers.distances.protocol import Centre
 from workers.features import Classifier
@@ -21,8 +21,7 @@ class _Answers:
     An output without an answer has the label None, which equals itself: "no answer" can be certified too.
     """
 
-    diameter = 1.0
-    band = TWO_VALUED.name
+    diameter, band = LABEL.diameter, LABEL.band
 
     def labels(self, contents: Sequence[Any]) -> list[str | None]:
         raise NotImplementedError
@@ -45,8 +44,7 @@ class _Answers:
 class LabelMetric(_Answers):
     """The answer a rule extracts from a text."""
 
-    name = "label"
-    description = "the share of outputs whose extracted answer differs (0 to 1)"
+    name, description = LABEL.name, LABEL.description
 
     def __init__(self, rule: Mapping[str, Any]) -> None:
         self._rule, self._extract = dict(rule), extractor(rule)
@@ -64,8 +62,7 @@ class LabelMetric(_Answers):
 class Verdict(_Answers):
     """What the model's picture classifier sees."""
 
-    name = "verdict"
-    description = "the share of pictures the model's classifier calls otherwise (0 to 1)"
+    name, description = VERDICT.name, VERDICT.description
 
     def __init__(self, classifier: Classifier) -> None:
         self._classifier = classifier

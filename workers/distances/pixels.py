@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from smoothgen.certificates.bands import ORDER_STATISTICS
+from smoothgen.certificates.meaning.metrics import PIXEL_RMSE
 from smoothgen.errors import GenerationFailed
 from smoothgen.images import encode_png
 from workers.distances.protocol import Centre
@@ -28,10 +28,7 @@ class PixelRmse:
     rounded to 8 bits: any point may be the centre, and this one fits in a PNG that a reader of the certificate can see.
     """
 
-    name = "pixel-rmse"
-    description = "the root mean square difference of pixel channels scaled to [0, 1] (0 to 1)"
-    diameter = 1.0
-    band = ORDER_STATISTICS.name
+    name, description, diameter, band = PIXEL_RMSE.name, PIXEL_RMSE.description, PIXEL_RMSE.diameter, PIXEL_RMSE.band
     options: dict[str, Any] = {}  # noqa: RUF012  nothing more defines it
 
     def choose_centre(self, contents: Sequence[Pixels]) -> Centre:

@@ -43,7 +43,7 @@ MECHANISMS = {
     )
 }
 
-METRIC = "chord"
+METRIC = "plugin:chord"
 PROVENANCE = Provenance(
     model=ModelIdentity(name="toy", revision="r1", digest="sha256:" + "0" * 64),
     metric=MetricIdentity(
@@ -54,7 +54,7 @@ PROVENANCE = Provenance(
         centre={"label": "Paris", "vector": [0.25, -0.5]},
     ),
     sampling=Sampling(
-        seed="0" * 31 + "7",
+        seed="f" * 31 + "7",
         seed_origin="server",
         noise_scheme="philox4x64-10/ndtri/v1",
         randomness="common",
@@ -64,7 +64,7 @@ PROVENANCE = Provenance(
         kind="representative", media_type="text/plain", digest="sha256:" + "1" * 64, distance_to_centre=0.125
     ),
     threat=Threat(
-        attack_on="prompt embedding",
+        attack_on="plugin:prompt embedding",
         dimension=DIMENSION,
         embedding_norm=3.5,
         noise_norm=SIGMA * math.sqrt(DIMENSION),

@@ -146,9 +146,9 @@ def test_a_foreign_field_is_named():
         from_document({**DOCUMENTS["full"], "discount": 0.1})
 
 
-@pytest.mark.parametrize("schema", [None, "smoothgen/certificate/v2", 1])
+@pytest.mark.parametrize("schema", [None, "smoothgen/certificate/v3", "smoothgen/certificate/v\u0662", 1])
 def test_another_schema_is_refused(schema):
-    with pytest.raises(InvalidCertificate, match="schema must be 'smoothgen/certificate/v1'"):
+    with pytest.raises(InvalidCertificate, match="schema must be one of"):
         from_document({**DOCUMENTS["full"], "schema": schema})
 
 

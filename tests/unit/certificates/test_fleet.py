@@ -17,6 +17,7 @@ from smoothgen.certificates.fleet import (
     NOT_SERVED,
     OUTSTANDING,
     FleetCertificate,
+    FleetSubject,
     certify_fleet,
     exceedance_limit,
     fleet_bin,
@@ -34,7 +35,9 @@ from smoothgen.errors import (
 )
 
 J = len(fleet_thresholds())
-ASKED = {"diameter": 2.0, "mechanism": Gaussian(0.5), "alpha": 1e-3}
+# A plug-in's metric, so that any mechanism and diameter will do: served pools are in test_fleet_subject.
+SUBJECT = FleetSubject("0" * 16, "toy", "sha256:" + "0" * 64, {"name": "plugin:chord"}, "fresh", None, "day:2026-11-23")
+ASKED = {"diameter": 2.0, "mechanism": Gaussian(0.5), "alpha": 1e-3, "subject": SUBJECT}
 windows = st.lists(st.sampled_from([0, 3, 20, 21, J - 1, J, OUTSTANDING, NOT_SERVED]), max_size=80).map(bytes)
 
 

@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import pytest
 
+from smoothgen.certificates.document import content_digest
 from smoothgen.certificates.fleet import NOT_SERVED, OUTSTANDING, FleetCertificate, fleet_thresholds, verify_fleet
-from smoothgen.certificates.rounding import round_up
+from smoothgen.certificates.rounding import round_down, round_up
 from smoothgen.errors import InvalidCertificate
 from tests.unit.certificates.examples import MECHANISMS
 from tests.unit.certificates.test_fleet import made, ordinary
@@ -66,13 +67,26 @@ def test_an_altered_count_or_a_point_of_the_curve_is_found():
     assert not verify_fleet({**DOCUMENT, "note": "checked by hand"})
 
 
+def sealed(document):
+    return {**document, "digest": content_digest(document)}
+
+
 def test_one_unit_of_the_last_digit_is_another_machines_erf_two_are_not():
     altered = copy.deepcopy(DOCUMENT)
     point = altered["curve"][12]
     point[1] = round_up(math.nextafter(point[1], math.inf))
-    assert verify_fleet(altered)
+    assert verify_fleet(sealed(altered))
     point[1] = round_up(math.nextafter(point[1], math.inf))
-    assert not verify_fleet(altered)
+    assert not verify_fleet(sealed(altered))
+
+
+def test_one_unit_towards_the_claimant_is_no_rounding():
+    for k in range(4, len(DOCUMENT["curve"])):
+        altered = copy.deepcopy(DOCUMENT)
+        point = altered["curve"][k]
+        if point[1] < DOCUMENT["diameter"]:
+            point[1] = round_down(math.nextafter(point[1], 0.0))
+            assert {c.name for c in verify_fleet(sealed(altered)).checks if not c.passed} >= {"curve"}
 
 
 def test_the_statement_follows_the_stated_curve():
@@ -80,9 +94,9 @@ def test_the_statement_follows_the_stated_curve():
     point = altered["curve"][8]
     stated = point[1]
     point[1] = round_up(math.nextafter(stated, math.inf))
-    assert not verify_fleet(altered)
+    assert not verify_fleet(sealed(altered))
     altered["statement"] = altered["statement"].replace(repr(stated), repr(point[1]))
-    assert verify_fleet(altered)
+    assert verify_fleet(sealed(altered))
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", "1", '{"schema": "smoothgen/fleet/v1"}', b"\xff"])

@@ -108,7 +108,7 @@ def test_together_with_a_selected_sigma_it_ends_where_the_selection_does():
 
 def test_a_constant_in_another_metric_is_refused():
     pixels = Lipschitz(0.04, 0.0, (0.2, 0.19), "pixel-rmse")
-    with pytest.raises(InvalidMetric, match="proven in metric 'pixel-rmse', and the distances are in 'chord'"):
+    with pytest.raises(InvalidMetric, match="proven in metric 'pixel-rmse', and the distances are in 'plugin:chord'"):
         certify(distances(), **SETTING, lipschitz=pixels, provenance=PROVENANCE)
     with pytest.raises(InvalidMetric, match="leave it out"):
         certify_universal(

@@ -53,7 +53,7 @@ DESCRIPTIVE = {
     "threat.held_fixed",
 }
 # Said in the statement, so that the statement contradicts another value.
-SAID = {"metric.description", "sampling.seed_origin", "threat.attack_on", "threat.held_fixed"}
+SAID = {"metric.name", "metric.cap", "sampling.seed_origin", "threat.attack_on", "threat.held_fixed"}
 # The label example's bound is T2 alone: a diameter a tenth of a percent smaller contradicts nothing that it states.
 # And a look that was not taken may have had a smaller share than it was given.
 # The selection limits that example's radius, not the tolerance. A sensitivity counts by the side of an edge it lies on
@@ -291,7 +291,7 @@ def test_an_abstention_worthy_certificate_is_rejected():
     """The bound at the asked epsilon is above the tolerance: every number follows, the promise fails."""
     honest = plain()
     asked = {"alpha": honest.alpha, "tolerance": 0.1, "epsilon": 5.0, "band": honest.band}
-    claims = derive_claims(honest.evidence, honest.mechanism, **asked, provenance=honest.provenance)
+    claims = derive_claims(honest.evidence, honest.bounds, **asked, provenance=honest.provenance)
     failed = [c.name for c in verify(replace(honest, epsilon=5.0, claims=claims)).checks if not c.passed]
     assert failed == ["epsilon"]
 

@@ -1,0 +1,150 @@
+"""What the other sections of a document may say: identities, random numbers, the output, names inside a mechanism."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Final
+
+from smoothgen.certificates.meaning.metrics import METRICS, Modality
+from smoothgen.certificates.meaning.threats import attack_named
+from smoothgen.certificates.provenance import (
+    MetricIdentity,
+    ModelIdentity,
+    OutputIdentity,
+    Provenance,
+    RequestIdentity,
+    Sampling,
+)
+from smoothgen.errors import InvalidCertificate
+from smoothgen.mechanisms import Mechanism, ShapedGaussian, SynonymClasses
+from smoothgen.noise import CLIENT_SEED_LIMIT, SCHEME
+
+PRECISIONS: Final = ("float32", "bfloat16", "float16")
+RANDOMNESS: Final = ("common", "fresh")
+NOT_RANDOM: Final = "none"
+"""Said of a generator that draws nothing of its own, greedy decoding say."""
+OUTPUT_KINDS: Final = ("representative", "sample")
+MEDIA_TYPES: Final[Mapping[Modality, tuple[str, ...]]] = MappingProxyType(
+    {"text": ("text/plain", "text/plain; charset=utf-8"), "image": ("image/png",)}
+)
+_DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
+_SEED: Final = re.compile(r"[0-9a-f]{32}")
+_PLAIN_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._:/+-]{0,99}")
+_MOST_SELECTED: Final = 1024
+_LARGEST_BATCH: Final = 1 << 20
+
+
+def require_request(stated: RequestIdentity) -> None:
+    """Raises InvalidCertificate for digests of another form, and a template without a chat."""
+    require_digest("request.prompt_digest", stated.prompt_digest)
+    if stated.template is not None:
+        require_digest("request.template", stated.template)
+        if stated.parameters.get("chat") is not True:
+            raise InvalidCertificate("request.template is stated, and parameters.chat is not true", field="request")
+
+
+def require_model(stated: ModelIdentity) -> None:
+    """Raises InvalidCertificate for a model without a name, a revision or a digest."""
+    for name in ("name", "revision"):
+        if not getattr(stated, name).strip():
+            raise InvalidCertificate(f"model.{name} must not be empty", field=f"model.{name}")
+    require_digest("model.digest", stated.digest)
+
+
+def require_digest(where: str, digest: Any) -> None:
+    """Raises InvalidCertificate unless the digest is "sha256:" and 64 small hexadecimal digits."""
+    if not (isinstance(digest, str) and _DIGEST.fullmatch(digest)):
+        raise InvalidCertificate(f"{where} must be 'sha256:<64 hexadecimal digits>', got {digest!r:.120}", field=where)
+
+
+def require_sampling(stated: Sampling, provenance: Provenance, sampled: bool) -> None:
+    """Raises InvalidCertificate for random numbers that no server of ours draws.
+
+    A server's seed has 128 random bits, so it lies below 2^63, where clients' seeds lie, with probability 2^-65.
+    sampled: whether the certificate rests on samples, whose centre took at least one selection sample.
+    """
+    if stated.noise_scheme != SCHEME:
+        raise _sampling("noise_scheme", f"must be {SCHEME!r}, got {stated.noise_scheme!r:.80}")
+    if not _SEED.fullmatch(stated.seed):
+        raise _sampling("seed", f"must be 32 small hexadecimal digits, got {stated.seed!r:.80}")
+    clients = int(stated.seed, 16) < CLIENT_SEED_LIMIT
+    if clients != (stated.seed_origin == "client"):
+        raise _sampling(
+            "seed_origin",
+            f"is {stated.seed_origin!r}, and the seed is {'below' if clients else 'not below'} 2^63: clients choose "
+            "seeds below it, and of a server's one in 2^65 is",
+        )
+    if not (1 if sampled else 0) <= stated.selection_samples <= _MOST_SELECTED:
+        raise _sampling("selection_samples", f"must lie in [1, {_MOST_SELECTED}], got {stated.selection_samples}")
+    possible = _randomness(provenance)
+    if stated.randomness not in possible:
+        raise _sampling("randomness", f"must be one of {possible} here, got {stated.randomness!r:.80}")
+    if stated.precision not in (None, *PRECISIONS):
+        raise _sampling("precision", f"must be one of {PRECISIONS}, got {stated.precision!r:.80}")
+    if stated.batch_size is not None and not 1 <= stated.batch_size <= _LARGEST_BATCH:
+        raise _sampling("batch_size", f"must lie in [1, {_LARGEST_BATCH}], got {stated.batch_size}")
+    share = stated.batch_sensitivity
+    if share is not None and not (math.isfinite(share) and 0 <= share <= 1):
+        raise _sampling("batch_sensitivity", f"is a share of rows, in [0, 1], got {share!r}")
+
+
+def _randomness(provenance: Provenance) -> tuple[str, ...]:
+    """What may be said of the generator's own randomness, by its adapter and the generation parameters."""
+    attack = None if provenance.threat is None else attack_named(provenance.threat.attack_on)
+    parameters = {} if provenance.request is None else provenance.request.parameters
+    if attack is None:
+        return (*RANDOMNESS, NOT_RANDOM)
+    if attack.kind == "closed form":
+        return (NOT_RANDOM,)
+    if attack.modality == "image":
+        return RANDOMNESS
+    temperature = parameters.get("temperature")
+    if isinstance(temperature, bool) or not isinstance(temperature, int | float):
+        return (*RANDOMNESS, NOT_RANDOM)
+    return RANDOMNESS if temperature > 0 else (NOT_RANDOM,)
+
+
+def require_output(stated: OutputIdentity, metric: MetricIdentity | None, bound: float) -> None:
+    """Raises InvalidCertificate for an output of another kind than the metric compares, or further from the centre than
+    any output can be. bound: D_c."""
+    if stated.kind not in OUTPUT_KINDS:
+        raise InvalidCertificate(f"output.kind must be one of {OUTPUT_KINDS}, got {stated.kind!r:.80}", field="output")
+    require_digest("output.digest", stated.digest)
+    known = None if metric is None else METRICS.get(metric.name)
+    kinds = [*MEDIA_TYPES] if known is None else [known.modality]
+    types = [media_type for kind in kinds for media_type in MEDIA_TYPES[kind]]
+    if known is not None and stated.media_type not in types:
+        raise InvalidCertificate(
+            f"output.media_type must be one of {types} for metric {known.name!r}, got {stated.media_type!r:.80}",
+            field="output.media_type",
+        )
+    distance = stated.distance_to_centre
+    if distance is not None and distance > bound:
+        raise InvalidCertificate(
+            f"output.distance_to_centre is {distance!r}, and no output is further than {bound!r}", field="output"
+        )
+
+
+def require_plain_names(mechanism: Mechanism) -> None:
+    """Raises InvalidCertificate for a partition or a shape whose name could be read as part of our sentence."""
+    names: dict[str, str] = {}
+    noise = mechanism
+    if isinstance(mechanism, SynonymClasses):
+        names |= {"partition": mechanism.partition, "version": mechanism.version}
+        noise = mechanism.then
+    if isinstance(noise, ShapedGaussian):
+        names["shape.name"] = noise.shape.name
+    for where, name in names.items():
+        if not _PLAIN_NAME.fullmatch(name):
+            raise InvalidCertificate(
+                f"mechanism.{where} stands in the statement, so it must be up to 100 letters, digits, spaces and signs "
+                f"of ._:/+- in ASCII, got {name!r:.120}",
+                field=f"mechanism.{where}",
+            )
+
+
+def _sampling(name: str, message: str) -> InvalidCertificate:
+    return InvalidCertificate(f"sampling.{name} {message}", field=f"sampling.{name}")
