@@ -38,8 +38,12 @@ def every_word_unknown(folder: Path) -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [without_files, *map(class_without_words, ["LlamaTokenizer", "GPT2Tokenizer", "GemmaTokenizer"]), every_word_unknown],
-)  # fmt: skip
+    [
+        without_files,
+        every_word_unknown,
+        *map(class_without_words, ["LlamaTokenizer", "GPT2Tokenizer", "GemmaTokenizer"]),
+    ],
+)
 def test_a_tokenizer_that_knows_no_words_is_refused(change: Callable[[Path], None], llama_folder: Path, tmp_path: Path):
     folder = Path(shutil.copytree(llama_folder, tmp_path / "changed"))
     change(folder)
