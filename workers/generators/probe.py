@@ -57,13 +57,19 @@ class _Answer:
 
 
 def require_sound(name: str, network: Any, tokenizer: Any) -> None:
-    """Raises InvalidParameters, in one line, for a network that fails one of the checks above in every draw."""
+    """Raises InvalidParameters, in one line, for a network that fails one of the checks above in every draw.
+
+    The network is as it is served: its checkpoint's generation defaults are gone, so it is never asked to stop early.
+    """
     for draw in range(_DRAWS):
         try:
             fault = _fault(network, tokenizer, draw)
         except Exception as error:
-            reason = " ".join(str(error).split())[:300]
-            fault = f"it fails when it is called with noisy embeddings ({type(error).__name__}: {reason})"
+            reason = " ".join(str(error).split())[:200]
+            fault = (
+                f"it fails when it is called with noisy embeddings ({type(error).__name__}: {reason}); serve a decoder "
+                "that needs embeddings only"
+            )
         if fault is None:
             return
     raise InvalidParameters(f"model {name!r} ({type(network).__name__}) cannot be certified: {fault}")
