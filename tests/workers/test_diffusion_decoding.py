@@ -247,3 +247,12 @@ def test_a_checker_without_its_feature_extractor_is_refused(checked_folder: Path
     (folder / "model_index.json").write_text(json.dumps(index), encoding="utf-8")
     with pytest.raises(OSError, match="a safety checker and no feature extractor"):
         tiny.load(folder)
+
+
+def test_a_model_that_always_overflows_loads_and_fails_every_sample(tmp_path: Path):
+    network = tiny.vae()
+    with torch.no_grad():
+        network.decoder.conv_out.weight.mul_(1e38).mul_(10)
+    model = tiny.load(tiny.save(tmp_path, vae=network))
+    with pytest.raises(GenerationFailed, match=r"all 3 selection samples failed.*pixels were not finite"):
+        tiny.run(tiny.spec(tiny.parameters()), model)

@@ -49,8 +49,11 @@ def probe(name: str, model: DiffusionModel, *, sixteen_bits: bool) -> float | No
         if sixteen_bits:
             return _sensitivity(model, asked)
         alone = [_levels(_draw(model, condition, asked, [k])) for k in range(_ROWS)]
-        differs = (torch.cat(alone) - _levels(together)).abs() > _LEVELS
-        if differs.float().mean().item() > _SHARE:
+        drawn = torch.cat(alone), _levels(together)
+        # A picture that is not finite is a failed sample, alone as in a batch.
+        both = [k for k in range(_ROWS) if all((levels[k] >= 0).all() for levels in drawn)]
+        differs = (drawn[0][both] - drawn[1][both]).abs() > _LEVELS
+        if both and differs.float().mean().item() > _SHARE:
             raise InvalidParameters(
                 f"model {name!r} draws another picture alone than in a batch of {_ROWS}: a sample would depend on how "
                 "many are computed with it. Serve a network that does not read the size of its batch"
@@ -98,8 +101,9 @@ def _equal(one: Decoded, other: Decoded, rows: list[int]) -> bool:
 
 
 def _levels(decoded: Decoded) -> torch.Tensor:
-    """Pixels of 256 levels; those of a picture that is not finite as −1."""
-    return (decoded.clamped.float() * 255).round().nan_to_num(nan=-1).cpu()
+    """Pixels of 256 levels, −1 where the decoder's are not finite."""
+    levels = (decoded.clamped.float() * 255).round()
+    return torch.where(torch.isfinite(decoded.pixels), levels, -1).cpu()
 
 
 def _sensitivity(model: DiffusionModel, asked: ImageParameters) -> float:
