@@ -1,0 +1,35 @@
+"""Work that would hold the event loop up: in threads, few at a time, and no endless queue before them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, TypeVar, TypeVarTuple
+
+from anyio import CapacityLimiter, to_thread
+
+from smoothgen.errors import Overloaded
+
+Result = TypeVar("Result")
+Arguments = TypeVarTuple("Arguments")
+_AT_ONCE: Final = 2
+_MOST_WAITING: Final = 64
+_RETRY_S: Final = 2
+
+
+class Heavy:
+    """Threads for reading long bodies, checking certificates, unpacking pictures and compiling patterns.
+
+    Two at once: more would only share one interpreter, and each holds its body several times over.
+    """
+
+    def __init__(self) -> None:
+        self._limiter = CapacityLimiter(_AT_ONCE)
+
+    async def run(self, function: Callable[[*Arguments], Result], *arguments: *Arguments) -> Result:
+        """What `function(*arguments)` returns. Raises Overloaded where many wait already, and what it raises."""
+        if self._limiter.statistics().tasks_waiting >= _MOST_WAITING:
+            raise Overloaded(
+                f"{_MOST_WAITING} long requests wait to be read here already; send this one again in {_RETRY_S} s",
+                retry_after_s=_RETRY_S,
+            )
+        return await to_thread.run_sync(function, *arguments, limiter=self._limiter)
