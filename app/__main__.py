@@ -13,7 +13,6 @@ from pydantic_settings import SettingsError
 
 from app.connections import ConnectionLimits, limited_protocol
 from app.dependencies import Gateway
-from app.door import LINGER_BYTES
 from app.main import create_app
 from app.settings import Settings
 from smoothgen.garbage import settle_heap
@@ -50,7 +49,6 @@ def main() -> int:
         http=limited_protocol(
             ConnectionLimits(
                 head_bytes=settings.max_header_bytes,
-                message_bytes=LINGER_BYTES + 2 * max(settings.max_request_bytes, settings.max_certificate_bytes),
                 head_s=settings.header_timeout_s,
                 body_s=settings.body_timeout_s,
                 connections=settings.max_connections,

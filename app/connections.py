@@ -7,10 +7,9 @@ its own protocol class, given as `uvicorn.Config(http=…)`, with what comes in 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -19,8 +18,11 @@ from smoothgen.contracts import Problem
 
 _MOST_AHEAD: Final = 16
 """Requests a client may send before it has the answer to the first."""
-_NOWHERE: Final[Any] = deque(maxlen=0)
-"""A list of headers that stays empty."""
+_MOST_TRAILERS: Final = 64
+_FRAMING_BYTES: Final = 64 * 1024
+_FRAMING_SHARE: Final = 16
+"""Of a body sent in chunks, what is no body may be so many bytes, and one for each so many bytes of body: a million
+chunks of a byte take a second to parse."""
 _MORE_HEADERS: Final = {503: {"Retry-After": "2"}}
 _LINGER_S: Final = 1.0
 _LINGER_BYTES: Final = 4 * 1024 * 1024
@@ -29,11 +31,9 @@ _LINGER_BYTES: Final = 4 * 1024 * 1024
 @dataclass(frozen=True)
 class ConnectionLimits:
     """head_bytes: of a request line and its headers together, at most. head_s: from a connection's start, or a later
-    head's first byte, until the head is whole. body_s: from there until the body is. message_bytes: on the wire after a
-    head, with the framing of chunks; how much of it is taken as a body, `Door` says. connections: open at once."""
+    head's first byte, until the head is whole. body_s: from there until the body is. connections: open at once."""
 
     head_bytes: int
-    message_bytes: int
     head_s: float
     body_s: float
     connections: int
@@ -57,7 +57,7 @@ class _Limited(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._in_head, self._head_bytes, self._completed = True, 0, 0
-        self._message_bytes = 0  # after the head
+        self._sent_bytes = self._body_bytes = 0  # after the head, with and without the framing of chunks
         self._dropped: int | None = None  # bytes since a refusal
         self._timer: asyncio.TimerHandle | None = None
         self.awaited[self] = None
@@ -89,10 +89,15 @@ class _Limited(HttpToolsProtocol):
                 self._count(len(part), began=completed == self._completed)
 
     def on_headers_complete(self) -> None:
-        self._in_head, self._head_bytes, self._message_bytes = False, 0, 0
+        self._in_head, self._head_bytes = False, 0
+        self._sent_bytes = self._body_bytes = 0
         self._stop_timer()
         super().on_headers_complete()
-        self.headers = _NOWHERE  # for the trailers after a body
+        self.headers = _Trailers()
+
+    def on_body(self, body: bytes) -> None:
+        self._body_bytes += len(body)
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         self._in_head = True
@@ -115,10 +120,12 @@ class _Limited(HttpToolsProtocol):
             elif self._timer is None:
                 self._start_timer(self.limits.head_s)
         elif not self._in_head:
-            self._message_bytes += size
+            self._sent_bytes += size
             if self._timer is None:
                 self._start_timer(self.limits.body_s)
-        if len(self.pipeline) > _MOST_AHEAD or self._message_bytes > self.limits.message_bytes:
+            if self._sent_bytes - self._body_bytes > _FRAMING_BYTES + self._body_bytes // _FRAMING_SHARE:
+                self._refuse(_too_finely_cut())
+        if len(self.pipeline) > _MOST_AHEAD:
             self.transport.close()
 
     def _start_timer(self, seconds: float) -> None:
@@ -164,6 +171,17 @@ class _Limited(HttpToolsProtocol):
             self.transport.close()
 
 
+class _Trailers(list[tuple[bytes, bytes]]):
+    """Where headers go that come after the body: nobody reads them, and a parser that is asked for many millions of
+    them holds the loop up."""
+
+    def append(self, header: tuple[bytes, bytes]) -> None:
+        """Keep one. ValueError for too many, which the parser turns into 400."""
+        if len(self) >= _MOST_TRAILERS:
+            raise ValueError(f"more than {_MOST_TRAILERS} headers after a body")
+        super().append(header)
+
+
 def _too_long(most: int) -> Problem:
     return Problem.of(
         "headers-too-large",
@@ -176,6 +194,12 @@ def _too_long(most: int) -> Problem:
 def _too_slow(what: str, seconds: float) -> Problem:
     return Problem.of(
         "request-timeout", "Request Timeout", 408, f"the {what} did not come whole within {seconds:g} s; send it faster"
+    )
+
+
+def _too_finely_cut() -> Problem:
+    return Problem.of(
+        "malformed-request", "Bad Request", 400, "the body comes in very small chunks; send chunks of 1 kB or more"
     )
 
 

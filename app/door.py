@@ -26,7 +26,7 @@ _UNREAD: Final = frozenset({"GET", "HEAD", "OPTIONS", "DELETE"})
 _HEADERS: Final = frozenset({b"host", b"authorization", b"content-type", b"content-length", b"transfer-encoding"})
 _MORE_HEADERS: Final = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "2"}}
 _LINGER_S: Final = 5.0
-LINGER_BYTES: Final = 64 * 1024 * 1024
+_LINGER_BYTES: Final = 64 * 1024 * 1024
 """Of a body that is refused: read and dropped up to here, so that the client sees the answer."""
 _LONGEST_SHOWN: Final = 100
 
@@ -174,7 +174,7 @@ async def _refuse(problem: Problem, follows: bool, scope: Scope, receive: Receiv
 
 async def _drop(receive: Receive) -> None:
     total = 0
-    while total < LINGER_BYTES:
+    while total < _LINGER_BYTES:
         message = await receive()
         if message["type"] != "http.request" or not message.get("more_body", False):
             return

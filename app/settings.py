@@ -30,7 +30,7 @@ class Settings(BaseSettings):
     max_request_bytes: int = Field(default=8 * 1024 * 1024, ge=1)
     """A seed image comes as base64 inside the request."""
     max_certificate_bytes: int = Field(default=8 * 1024 * 1024, ge=1)
-    max_held_bytes: int = Field(default=48 * 1024 * 1024, ge=1)
+    max_held_bytes: int = Field(default=32 * 1024 * 1024, ge=1)
     """Of all bodies that are being read or worked on at once; beyond it requests are answered 503."""
     max_header_bytes: int = Field(default=32 * 1024, ge=1024)
     max_connections: int = Field(default=1000, ge=1)

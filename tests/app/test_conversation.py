@@ -66,7 +66,7 @@ def test_waiting_ends_with_the_job_as_it_stands(api: TestClient) -> None:
     ],
 )
 def test_prefer_is_read_as_rfc_7240_says(prefer: str, seconds: float) -> None:
-    assert wait_seconds(prefer, 30.0, 120.0) == seconds
+    assert wait_seconds([prefer], 30.0, 120.0) == seconds
 
 
 def test_the_same_key_and_body_give_the_same_job(api: TestClient, redis: Redis) -> None:
