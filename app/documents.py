@@ -14,8 +14,8 @@ from smoothgen.certificates.document import parse_json
 from smoothgen.errors import InvalidCertificate
 
 _MOST_VALUES: Final = 20_000
-_LONGEST_LIST: Final = 1_024
-"""Of any list in a certificate: its curve has some 35 points, a label model's answers a few hundred."""
+_LONGEST_LIST: Final = 4_096
+"""Of any other list: some metrics' centre is a vector with a number for each feature."""
 _LONGEST_LISTS: Final[Mapping[tuple[str, ...], int]] = {
     ("lipschitz", "factors"): 256,
     ("curve",): 256,

@@ -17,7 +17,7 @@ from tests.processes import Gateway
 
 HEAD = b"POST /generate HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 HANG_S = 20.0
-"""Longer than any answer here takes on a machine that others keep busy; the faults these tests hold off took minutes."""
+"""Longer than any answer here takes on a machine that others keep busy; what these tests hold off took minutes."""
 
 
 def raw_answer(gateway: Gateway, sent: bytes, *, timeout_s: float = 30.0) -> bytes:

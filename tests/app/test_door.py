@@ -56,7 +56,9 @@ def test_a_loopback_gateway_answers_to_its_loopback_names(api: TestClient, host:
     assert api.get("/livez", headers={"host": host}).status_code == 200
 
 
-@pytest.mark.parametrize("host", ["evil.example", "evil.example:8000", "localhost.evil.example", "127.0.0.1.nip.io", "::1"])
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:8000", "localhost.evil.example", "127.0.0.1.nip.io", "::1"]
+)
 @pytest.mark.parametrize("path", ["/livez", "/models", "/jobs/x"])
 def test_a_page_whose_name_points_at_loopback_is_not_answered(api: TestClient, host: str, path: str) -> None:
     assert "SMOOTHGEN_ALLOWED_HOSTS" in problem_of(api.get(path, headers={"host": host}), 421)["detail"]
@@ -160,4 +162,6 @@ def test_a_wrong_host_is_told_no_more_with_a_key_than_without(keyed: Gateway) ->
 
 def test_a_refusal_is_counted(keyed: Gateway, tmp_path: Path) -> None:
     keyed.http.get("/models")
-    assert 'smoothgen_http_requests_total{method="any",route="unmatched",status="401"}' in keyed.http.get("/metrics").text
+    assert (
+        'smoothgen_http_requests_total{method="any",route="unmatched",status="401"}' in keyed.http.get("/metrics").text
+    )

@@ -59,8 +59,11 @@ def many_fields(count: int, value: str) -> bytes:
         ("/generate", json.dumps(request_body(prompt="\n" * 4_000_000)).encode()),
         ("/generate", json.dumps(request_body(model="m" * 8_000_000)).encode()),
         ("/generate", json.dumps(request_body(**{"robustness.metric": {"name": "x" * 8_000_000}})).encode()),
-        ("/generate", json.dumps(request_body(parameters={"p" * 60_000: "é" * 60_000 for _ in range(1)})).encode()),
-        ("/generate", json.dumps(request_body(parameters={f"{n}" + "\u0416" * 2_000: [n] for n in range(900)})).encode()),
+        ("/generate", json.dumps(request_body(parameters={"p" * 60_000: "é" * 60_000})).encode()),
+        (
+            "/generate",
+            json.dumps(request_body(parameters={f"{n}" + "\u0416" * 1_500: [n] for n in range(800)})).encode(),
+        ),
         ("/certificates/x/covers", b'{"prompts":[' + b'"",' * 2_600_000 + b'""]}'),
         ("/certificates/x/covers", json.dumps({"prompts": ["p" * 120_000] * 64}).encode()),
         ("/certificates/x/covers", json.dumps({"prompts": [f"{n}" + "\0" * 9 for n in range(64)]}).encode()),
@@ -96,8 +99,9 @@ LONG_LISTS = {
     "curve": {"curve": [[0.1, 0.1]] * 257},
     "deviation": {"deviation": [{}] * 257},
     "stays": {"stays": [[0.1, 0.1]] * 257},
-    "looks.sizes": {"looks": {"sizes": list(range(1, 66)), "alphas": [1e-5] * 65, "taken": 1}},
-    "metric.centre.values": {"metric": {"centre": {"values": [0.0] * 1_025}}},
+    "looks.sizes": {"looks": {"sizes": list(range(1, 66)), "alphas": [1e-5], "taken": 1}},
+    "looks.alphas": {"looks": {"sizes": [50], "alphas": [1e-5] * 65, "taken": 1}},
+    "metric.centre.values": {"metric": {"centre": {"values": [0.0] * 4_097}}},
     "sigma_selection.sensitivities": {"sigma_selection": {"sensitivities": [0.1] * 8_193}},
 }
 
@@ -120,7 +124,7 @@ def test_thousands_of_factors_do_not_hold_the_gateway_up_nor_its_end(fresh: Gate
             threads.submit(httpx2.post, f"{fresh.url}/certificates/verify", content=few, headers=JSON, timeout=60)
         time.sleep(0.2)
         fresh.signal(signal.SIGTERM)
-        assert fresh.wait(HANG_S) == 0
+        assert fresh.wait(HANG_S) in (0, -signal.SIGTERM)
 
 
 def test_large_certificates_at_once_are_bounded_and_their_memory_given_back(fresh: Gateway) -> None:
@@ -141,7 +145,7 @@ def test_a_certificate_beyond_8_mb_is_verified_elsewhere(gateway: Gateway) -> No
     problem_of(gateway.http.post("/certificates/verify", content=beyond, headers=JSON), 413)
 
 
-@pytest.mark.parametrize("pattern", ["(?i)[^\\pL]{%d}", "(\\pL{%d}\\pN{9}){7}", "(?i)\\p{Greek}{%d}[^\\p{Latin}]{90}"])
+@pytest.mark.parametrize("pattern", ["(?i)[^\\pL]{%d}", "(?i)(\\pL\\pN){%d}", "[^\\pL]{%d}"])
 def test_patterns_that_grow_are_refused_and_leave_nothing(fresh: Gateway, pattern: str) -> None:
     def body(n: int) -> bytes:
         metric = {"name": "label", "extract": {"kind": "regex", "pattern": pattern % n}}
