@@ -22,22 +22,26 @@ _TIDY_AFTER_S: Final = 1.0
 class Heavy:
     """Threads for reading long bodies, checking certificates, unpacking pictures and compiling patterns.
 
-    Two at once: more would only share one interpreter, and each holds its body several times over.
+    Two at once, and beside them one with a large body: more would only share one interpreter, and a large body is held
+    several times over while it is read.
     """
 
     def __init__(self) -> None:
-        self._limiter = CapacityLimiter(_AT_ONCE)
+        self._small, self._large = CapacityLimiter(_AT_ONCE), CapacityLimiter(1)
         self._tidying: asyncio.TimerHandle | None = None
 
-    async def run(self, function: Callable[[*Arguments], Result], *arguments: *Arguments) -> Result:
+    async def run(
+        self, function: Callable[[*Arguments], Result], *arguments: *Arguments, large: bool = False
+    ) -> Result:
         """What `function(*arguments)` returns. Raises Overloaded where many wait already, and what it raises."""
-        if self._limiter.statistics().tasks_waiting >= _MOST_WAITING:
+        limiter = self._large if large else self._small
+        if limiter.statistics().tasks_waiting >= _MOST_WAITING:
             raise Overloaded(
                 f"{_MOST_WAITING} long requests wait to be read here already; send this one again in {_RETRY_S} s",
                 retry_after_s=_RETRY_S,
             )
         try:
-            return await to_thread.run_sync(function, *arguments, limiter=self._limiter)
+            return await to_thread.run_sync(function, *arguments, limiter=limiter)
         finally:
             if self._tidying is None:
                 self._tidying = asyncio.get_running_loop().call_later(_TIDY_AFTER_S, self._tidy)

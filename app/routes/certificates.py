@@ -13,7 +13,7 @@ from app.dependencies import GatewayDep
 from app.documents import verdict
 from app.errors import problem_response
 from app.routes.jobs import PROBLEMS
-from app.strict_json import StrictRoute
+from app.strict_json import LARGE_BYTES, StrictRoute
 from smoothgen.contracts import Covers, CoversRequest, Problem
 
 router = APIRouter(prefix="/certificates", tags=["certificates"], route_class=StrictRoute)
@@ -40,7 +40,8 @@ _BODY: dict[str, Any] = {
 )
 async def verify_certificate(request: Request, gateway: GatewayDep) -> Response:
     """Recompute every number a certificate states from the evidence it carries."""
-    answer = await gateway.heavy.run(verdict, await request.body())
+    body = await request.body()
+    answer = await gateway.heavy.run(verdict, body, large=len(body) > LARGE_BYTES)
     # Not JSONResponse: a stranger's field names may hold half a character pair, which UTF-8 cannot carry.
     return Response(json.dumps(answer), media_type="application/json")
 
