@@ -11,6 +11,7 @@ import uvicorn
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
+from app.connections import ConnectionLimits, limited_protocol
 from app.dependencies import Gateway
 from app.main import create_app
 from app.settings import Settings
@@ -45,6 +46,15 @@ def main() -> int:
         app,
         host=settings.host,
         port=settings.port,
+        http=limited_protocol(
+            ConnectionLimits(
+                head_bytes=settings.max_header_bytes,
+                head_s=settings.header_timeout_s,
+                body_s=settings.body_timeout_s,
+                connections=settings.max_connections,
+            )
+        ),
+        ws="none",
         log_level="warning",
         access_log=False,
         timeout_graceful_shutdown=_GRACE_S,

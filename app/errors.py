@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import reprlib
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from typing import Any
@@ -26,6 +27,10 @@ from smoothgen.errors import (
 
 PROBLEM_JSON = "application/problem+json"
 _LONGEST_VALUE = 120
+_LONGEST_NAME = 80
+_LONGEST_DETAIL = 1_000
+_MOST_ERRORS = 20
+_MOST_BYTES = 64 * 1024
 
 _TABLE: tuple[tuple[type[SmoothGenError], int, str, str, Mapping[str, str]], ...] = (
     (NotFound, 404, "not-found", "Not found", {}),
@@ -45,14 +50,29 @@ _TABLE: tuple[tuple[type[SmoothGenError], int, str, str, Mapping[str, str]], ...
 
 
 def problem_response(problem: Problem, headers: Mapping[str, str] | None = None) -> Response:
-    """A problem document as an HTTP response."""
-    return Response(
-        # Not model_dump_json: a stranger's field names may hold half a character pair, which UTF-8 cannot carry.
-        json.dumps(problem.model_dump(exclude_none=True)),
-        status_code=problem.status,
-        media_type=PROBLEM_JSON,
-        headers=dict(headers or {}),
-    )
+    """A problem document as an HTTP response of at most 64 kB, however long what it quotes is."""
+    errors = problem.errors or []
+    shown = errors[:_MOST_ERRORS]
+    while True:
+        body = _written(problem, shown, len(errors) - len(shown))
+        if len(body) <= _MOST_BYTES or not shown:
+            break
+        shown = shown[: len(shown) // 2]
+    return Response(body, status_code=problem.status, media_type=PROBLEM_JSON, headers=dict(headers or {}))
+
+
+def _written(problem: Problem, shown: list[FieldError], left_out: int) -> bytes:
+    detail = shortened(problem.detail, _LONGEST_DETAIL)
+    if left_out:
+        detail += f"; {left_out} more errors are not listed"
+    about = problem.model_copy(update={"detail": detail, "errors": shown or None})
+    # Not model_dump_json: a stranger's field names may hold half a character pair, which UTF-8 cannot carry.
+    return json.dumps(about.model_dump(exclude_none=True)).encode()
+
+
+def shortened(text: str, most: int) -> str:
+    """The text, cut after `most` characters with a note of how many there were."""
+    return text if len(text) <= most else f"{text[:most]}… ({len(text)} characters)"
 
 
 def install(app: FastAPI) -> None:
@@ -61,40 +81,38 @@ def install(app: FastAPI) -> None:
         app.add_exception_handler(kind, handler)
 
 
-async def answer_to(request: Request, error: Exception) -> Response:
-    """The same, for a route that FastAPI does not call."""
-    handler = next(handler for kind, handler in _HANDLERS if isinstance(error, kind))
-    return await handler(request, error)
-
-
 async def _known(request: Request, error: Exception) -> Response:
     for kind, status, name, title, headers in _TABLE:
         if isinstance(error, kind):
             field = getattr(error, "field", None)
             if isinstance(error, Overloaded):
                 headers = {"Retry-After": str(error.retry_after_s)}
-            errors = [FieldError(pointer="/" + field.replace(".", "/"), detail=str(error))] if field else None
-            return problem_response(Problem.of(name, title, status, str(error), errors=errors), headers)
+            detail = shortened(str(error), _LONGEST_DETAIL)
+            errors = [FieldError(pointer="/" + field.replace(".", "/"), detail=detail)] if field else None
+            return problem_response(Problem.of(name, title, status, detail, errors=errors), headers)
     return await _unforeseen(request, error)
 
 
 async def _invalid(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101  narrows the type FastAPI promises
-    errors = [_field_error(e, error.body) for e in error.errors()]
+    found = error.errors()
+    errors = [_field_error(e, error.body) for e in found[:_MOST_ERRORS]]
     first = errors[0]
     detail = f"{first.pointer or 'body'}: {first.detail}" + ("" if first.value is None else f" (got {first.value})")
+    if len(found) > len(errors):
+        detail += f"; {len(found) - len(errors)} more errors are not listed"
     return problem_response(
         Problem.of("invalid-request", "The request cannot be served as written", 422, detail, errors=errors)
     )
 
 
 def _field_error(error: Mapping[str, Any], body: Any) -> FieldError:
-    detail = str(error["msg"]).removeprefix("Value error, ")
+    detail = shortened(str(error["msg"]).removeprefix("Value error, "), _LONGEST_DETAIL)
     if error["type"] == "missing" and error["loc"] == ("body",):
         detail = "the body is missing; send one JSON object"
     if error["type"] == "extra_forbidden":
         known = error.get("ctx", {}).get("known")
-        detail = f"unknown field {error['loc'][-1]!r}; remove it" + (
+        detail = f"unknown field {_shown(error['loc'][-1], _LONGEST_NAME)}; remove it" + (
             f": {known}" if known else " (GET /docs lists the known ones)"
         )
     pointer = _pointer(error["loc"], body)
@@ -108,22 +126,26 @@ def _pointer(location: tuple[int | str, ...], body: Any) -> str:
     for index, part in enumerate(location[1:], start=1):
         present = (isinstance(here, dict) and part in here) or (isinstance(here, list) and isinstance(part, int))
         if present or (index == len(location) - 1 and isinstance(here, dict)):
-            parts.append(str(part).replace("~", "~0").replace("/", "~1"))
+            parts.append(shortened(str(part), _LONGEST_NAME).replace("~", "~0").replace("/", "~1"))
             here = here[part] if present else None
     return "".join(f"/{part}" for part in parts)
 
 
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}… ({len(text)} characters)"
+def _shown(value: Any, most: int = _LONGEST_VALUE) -> str:
+    """A value as Python writes it, cut; never written out in full first, since it may have megabytes."""
+    if isinstance(value, str):
+        return repr(value) if len(value) <= most else f"{value[:most]!r}… ({len(value)} characters)"
+    cut = reprlib.Repr()
+    cut.maxlevel, cut.maxlist, cut.maxdict, cut.maxstring, cut.maxlong, cut.maxother = 4, 30, 30, most, 5_000, most
+    text = cut.repr(value)
+    return text if len(text) <= most else f"{text[:most]}…"
 
 
 _HTTP_KINDS = {
     400: "malformed-request",
-    401: "unauthorized",
     404: "not-found",
     405: "method-not-allowed",
-    415: "unsupported-media-type",
+    422: "invalid-request",
 }
 
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any, Final
 
 from fastapi import FastAPI
-from starlette.types import Receive, Scope, Send
 
 from app import errors
-from app.body import BodyGuard
 from app.cards import Cards
 from app.dependencies import Gateway
+from app.door import OPEN_PATHS, Door
+from app.heavy import Heavy
 from app.instruments import Instruments
-from app.lean import LeanGenerate, is_generate
 from app.metrics import Metrics
 from app.routes import certificates, events, fleet, generate, health, jobs, models
 from app.settings import Settings
@@ -28,18 +28,12 @@ A **certificate** states: no attack on the embedding of l2 norm at most ε moves
 w in Wasserstein-1, with confidence 1 − α. Anyone can check one with `smoothgen verify` or POST /certificates/verify.
 """
 
-
-class _Gateway(FastAPI):
-    """An application with one endpoint past FastAPI's own layers."""
-
-    generate: LeanGenerate
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if is_generate(scope):
-            scope["app"] = self
-            await self.generate(scope, receive, send)
-        else:
-            await super().__call__(scope, receive, send)
+_AUTHORIZATION: Final[dict[str, Any]] = {
+    "name": "authorization",
+    "in": "header",
+    "required": False,
+    "schema": {"anyOf": [{"type": "string"}, {"type": "null"}], "title": "Authorization"},
+}
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -52,20 +46,29 @@ def create_app(settings: Settings) -> FastAPI:
         store = JobStore(redis)
         waiting = Waiting(store)
         waiting.start()
-        app.state.gateway = Gateway(settings, store, Cards(store), waiting, metrics)
+        app.state.gateway = Gateway(settings, store, Cards(store), waiting, metrics, Heavy())
         yield
         await waiting.stop()
         await redis.aclose()
 
     app = _Gateway(title="SmoothGen", version=__version__, description=_DESCRIPTION, lifespan=lifespan)
-    app.generate = LeanGenerate(settings, metrics)
     errors.install(app)
     for room in (generate, jobs, events, certificates, fleet, models, health):
         app.include_router(room.router)
 
-    def body_limit(path: str) -> int:
-        return settings.max_certificate_bytes if path.startswith("/certificates") else settings.max_request_bytes
-
-    app.add_middleware(BodyGuard, limit=body_limit)
+    # The last one added is the first that sees a request.
+    app.add_middleware(Door, settings=settings)
     app.add_middleware(Instruments, metrics=metrics)
     return app
+
+
+class _Gateway(FastAPI):
+    """FastAPI whose description says where a key is asked for: `Door` asks for it, no route does."""
+
+    def openapi(self) -> dict[str, Any]:
+        """The OpenAPI document."""
+        if self.openapi_schema is None:
+            for path, operations in super().openapi()["paths"].items():
+                for operation in operations.values() if path not in OPEN_PATHS else ():
+                    operation.setdefault("parameters", []).append(_AUTHORIZATION)
+        return super().openapi()

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 import structlog
+from redis.exceptions import RedisError
 
 from smoothgen.errors import QueueUnavailable
 from smoothgen.queue import JobState, JobStore
@@ -35,6 +36,7 @@ class Waiting:
         self._waiting: defaultdict[str, set[Expected]] = defaultdict(set)
         self._connected = False
         self._released = False
+        self._said = ""
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -104,18 +106,23 @@ class Waiting:
             try:
                 async for reply in self._store.replies(self.gateway_id):
                     if not self._connected:
-                        self._connected = True
+                        self._connected, self._said = True, ""
                         self._wake_all()  # a reply may have been missed while Redis was away
                     if reply is not None:
                         for expected in self._waiting.get(reply.job_id, set()):
                             expected.state = reply.state
                             expected.news.set()
-            except QueueUnavailable as error:
-                structlog.get_logger().warning("replies_lost", detail=str(error))
+            except (QueueUnavailable, RedisError) as error:  # Redis gone, or one that refuses to serve us
+                self._say_once(str(error))
             except Exception:  # a dead reader would leave every waiting client hanging
                 structlog.get_logger().exception("replies_failed")
             self._connected = False
             await asyncio.sleep(_RECONNECT_S)
+
+    def _say_once(self, detail: str) -> None:
+        if detail != self._said:  # it is tried twice a second
+            self._said = detail
+            structlog.get_logger().warning("replies_lost", detail=detail)
 
     def _wake_all(self) -> None:
         for waiting in self._waiting.values():

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 from smoothgen.errors import InvalidMetric, UnknownName
@@ -17,7 +18,10 @@ Extractor = Callable[[str], str | None]
 """text → label, None where the text has no answer. None is a label like any other."""
 
 LONGEST_PATTERN: Final = 1000
-_MOST_RE2_MEMORY: Final = 8 << 20  # bytes a compiled pattern may take
+_MOST_RE2_BYTES: Final = 1 << 20
+"""That a compiled pattern may take. It bounds the time too: at 8 MB a pattern of 16 characters took half a second."""
+_PATTERNS_KEPT: Final = 16
+"""Compiled; so all of them together take some 16 MB at most, and what their searches add as much again."""
 _NUMBER: Final = r"[-+]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?"
 
 
@@ -78,25 +82,12 @@ def _json_field(rule: Mapping[str, Any]) -> Extractor:
 
 
 def _search(pattern: str) -> Extractor:
-    import re2  # a gateway and a worker have it; verifying a certificate does not need it
-
     if not pattern or len(pattern) > LONGEST_PATTERN:
         raise InvalidMetric(
             f"pattern must have 1 to {LONGEST_PATTERN} characters, got {len(pattern)}",
             field="robustness.metric.extract.pattern",
         )
-    options = re2.Options()
-    options.log_errors = False
-    options.max_mem = _MOST_RE2_MEMORY
-    try:
-        compiled = re2.compile(pattern, options)
-    except re2.error as error:
-        reason = error.args[0].decode() if isinstance(error.args[0], bytes) else error
-        raise InvalidMetric(
-            f"pattern {pattern!r} is not a regular expression RE2 takes: {reason}; "
-            "look-around and back-references are not offered",
-            field="robustness.metric.extract.pattern",
-        ) from error
+    compiled = _compiled(pattern)
 
     def first_match(text: str) -> str | None:
         found = compiled.search(text)
@@ -106,6 +97,33 @@ def _search(pattern: str) -> Extractor:
         return None if label is None else str(label).strip()
 
     return first_match
+
+
+@lru_cache(_PATTERNS_KEPT)
+def _compiled(pattern: str) -> Any:
+    """The pattern for RE2. Raises InvalidMetric."""
+    import re2  # a gateway and a worker have it; verifying a certificate does not need it
+
+    options = re2.Options()
+    options.log_errors = False
+    options.max_mem = _MOST_RE2_BYTES
+    try:
+        return re2.compile(pattern, options)
+    except re2.error as error:
+        reason = error.args[0].decode() if isinstance(error.args[0], bytes) else str(error)
+        if "too large" in reason:
+            raise InvalidMetric(
+                f"pattern {pattern!r:.200} takes RE2 more than {_MOST_RE2_BYTES >> 10} kB to compile, the most that is "
+                "allowed here; use fewer repetitions or smaller classes of characters",
+                field="robustness.metric.extract.pattern",
+            ) from error
+        raise InvalidMetric(
+            f"pattern {pattern!r:.200} is not a regular expression RE2 takes: {reason}; "
+            "look-around and back-references are not offered",
+            field="robustness.metric.extract.pattern",
+        ) from error
+    finally:
+        re2.purge()  # it would keep 128 of them, whatever their size
 
 
 _KINDS: Final[dict[str, Callable[[Mapping[str, Any]], Extractor]]] = {

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, HTTPException, Request, Response
-from fastapi.concurrency import run_in_threadpool
+from fastapi import APIRouter, Body, Request, Response
 from fastapi.responses import JSONResponse
 
-from app.body import read_contract
 from app.covers import compare
-from app.dependencies import GatewayDep, require_api_key
+from app.dependencies import GatewayDep
+from app.documents import verdict
 from app.errors import problem_response
 from app.routes.jobs import PROBLEMS
-from smoothgen.certificates import Verification, verify
-from smoothgen.certificates.document import parse_json
+from app.strict_json import LARGE_BYTES, StrictRoute
 from smoothgen.contracts import Covers, CoversRequest, Problem
-from smoothgen.errors import InvalidCertificate
 
-router = APIRouter(prefix="/certificates", tags=["certificates"], dependencies=[Depends(require_api_key)])
+router = APIRouter(prefix="/certificates", tags=["certificates"], route_class=StrictRoute)
 
 _VERDICT: dict[str, Any] = {
     "application/json": {
@@ -42,23 +39,15 @@ _BODY: dict[str, Any] = {
 @router.post(
     "/verify", responses={200: {"content": _VERDICT}, **PROBLEMS}, openapi_extra=_BODY, response_class=Response
 )
-async def verify_certificate(request: Request) -> Response:
+async def verify_certificate(request: Request, gateway: GatewayDep) -> Response:
     """Recompute every number a certificate states from the evidence it carries, and hold its words to what they mean.
 
     `meaning` is "not checked" where the words are a plug-in's, or the document names no model and metric.
     """
-    # In a thread: reading and checking a million distances takes a second.
-    verdict = await run_in_threadpool(_verdict, await request.body())
+    body = await request.body()
+    answer = await gateway.heavy.run(verdict, body, large=len(body) > LARGE_BYTES)
     # Not JSONResponse: a stranger's field names may hold half a character pair, which UTF-8 cannot carry.
-    return Response(json.dumps(verdict.to_dict()), media_type="application/json")
-
-
-def _verdict(body: bytes) -> Verification:
-    try:
-        document = parse_json(body)
-    except InvalidCertificate as error:
-        raise HTTPException(400, f"{error}; send one certificate as a JSON object") from error
-    return verify(document)
+    return Response(json.dumps(answer), media_type="application/json")
 
 
 @router.get("/{certificate_id}", responses=PROBLEMS, response_class=Response)
@@ -67,25 +56,18 @@ async def read_certificate(certificate_id: str, gateway: GatewayDep) -> Response
     return JSONResponse(await gateway.store.certificate(certificate_id))
 
 
-@router.post(
-    "/{certificate_id}/covers",
-    response_model=Covers,
-    responses=PROBLEMS,
-    openapi_extra={
-        "requestBody": {
-            "required": True,
-            "description": "The prompts, and the confidence of the answer.",
-            "content": {"application/json": {"schema": CoversRequest.model_json_schema()}},
-        }
-    },
-)
-async def covers(certificate_id: str, request: Request, gateway: GatewayDep) -> Response:
+@router.post("/{certificate_id}/covers", response_model=Covers, responses=PROBLEMS)
+async def covers(
+    certificate_id: str,
+    asked: Annotated[CoversRequest, Body(description="The prompts, and the confidence of the answer.")],
+    gateway: GatewayDep,
+) -> Response:
     """What a certificate says of other prompts: how far they are, and how far their outputs can differ from its own.
 
     A worker embeds the prompts between two batches of its work; nothing is generated. 503 where no worker serves the
     model, 504 where none answers in time.
     """
-    reply = await compare(gateway, certificate_id, await read_contract(request, CoversRequest))
+    reply = await compare(gateway, certificate_id, asked)
     if isinstance(reply, Problem):
         return problem_response(reply)
     return Response(reply.model_dump_json(exclude_none=True), media_type="application/json")

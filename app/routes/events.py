@@ -6,15 +6,15 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Response
 from fastapi.sse import KEEPALIVE_COMMENT, EventSourceResponse, format_sse_event
 
-from app.dependencies import Gateway, GatewayDep, require_api_key
+from app.dependencies import Gateway, GatewayDep
 from app.routes.jobs import PROBLEMS
 from smoothgen.errors import NotFound, QueueUnavailable
 from smoothgen.queue import JobState
 
-router = APIRouter(prefix="/jobs", tags=["jobs"], dependencies=[Depends(require_api_key)])
+router = APIRouter(prefix="/jobs", tags=["jobs"])
 
 _PROGRESS_S = 0.5
 _KEEPALIVE_S = 15.0

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Query
 
-from app.dependencies import GatewayDep, require_api_key
+from app.dependencies import GatewayDep
 from app.fleet import read_fleet, recent_windows
 from app.routes.jobs import PROBLEMS
 from smoothgen.contracts import window_span
 from smoothgen.errors import InvalidInput
 
-router = APIRouter(tags=["fleet"], dependencies=[Depends(require_api_key)])
+router = APIRouter(tags=["fleet"])
 
 
 @router.get("/fleet", responses=PROBLEMS)

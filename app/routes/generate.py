@@ -1,27 +1,52 @@
-"""POST /generate: its declaration, and what it does. `app/lean.py` reads the request and calls it."""
+"""POST /generate."""
 
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Depends, Header, Response
-from fastapi.concurrency import run_in_threadpool
+from fastapi import APIRouter, Body, Header, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from pydantic import ValidationError
 
-from app.dependencies import Gateway, GatewayDep, PreferHeader, require_api_key, wait_seconds
+from app.dependencies import Gateway, PreferHeader, wait_seconds
 from app.examples import GENERATE
 from app.planning import plan
 from app.routes.jobs import PROBLEMS, job_response
-from smoothgen.contracts import GenerateRequest, JobSpec, JobView, ModelCard, ModelRef, Progress, parameter_names
-from smoothgen.errors import Overloaded, QueueUnavailable, UnknownName
+from app.strict_json import Handler, read_contract
+from smoothgen.contracts import (
+    GenerateRequest,
+    JobSpec,
+    JobView,
+    Label,
+    ModelCard,
+    ModelRef,
+    Progress,
+    parameter_names,
+)
+from smoothgen.errors import NoWorker, Overloaded, QueueUnavailable, UnknownName
 from smoothgen.queue import JobState
 
-LONGEST_KEY = 256
+_LONGEST_KEY = 256
 
 
-router = APIRouter(tags=["generate"], dependencies=[Depends(require_api_key)])
+class _Route(APIRoute):
+    """What `generate` declares, read without FastAPI's resolving of parameters, which took longer than everything that
+    is done with them (docs/decisions/0010)."""
+
+    def get_route_handler(self) -> Handler:
+        """Key and errors are the middleware's, as for every route; here are body and headers."""
+
+        async def handle(request: Request) -> Response:
+            asked = await read_contract(request, GenerateRequest)
+            return await generate(request, asked, request.headers.getlist("prefer"), _idempotency_key(request))
+
+        return handle
+
+
+router = APIRouter(tags=["generate"], route_class=_Route)
 
 _RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {"description": "The output with its certificate or abstention."},
@@ -32,29 +57,54 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
 
 @router.post("/generate", response_model=JobView, responses=_RESPONSES)
 async def generate(
+    context: Request,
     request: Annotated[GenerateRequest, Body(openapi_examples=GENERATE)],
-    gateway: GatewayDep,
-    prefer: PreferHeader,
+    prefer: PreferHeader = None,
     idempotency_key: Annotated[
-        str | None, Header(max_length=LONGEST_KEY, description="The same key and body give the same job.")
+        str | None, Header(max_length=_LONGEST_KEY, description="The same key and body give the same job.")
     ] = None,
 ) -> Response:
     """Generate one output and certify how far attacks on the prompt's embedding can move it."""
-    card = await gateway.cards.card(request.model)
-    if card is None:
-        known = [served.card.id for served in await gateway.store.models()]
-        raise UnknownName("model", request.model, known, field="model")
+    gateway: Gateway = context.app.state.gateway  # not as a dependency: each takes FastAPI as long as planning a job
+    card = await _served(gateway, request.model)
+    decide = partial(plan, request, card, max_samples=gateway.settings.max_samples)
     try:
-        max_samples = gateway.settings.max_samples
-        if "image" in request.parameters:  # unpacking a seed image takes a while
-            spec = await run_in_threadpool(plan, request, card, max_samples=max_samples)
-        else:
-            spec = plan(request, card, max_samples=max_samples)
+        spec = await gateway.heavy.run(decide) if _takes_a_while(request) else decide()
     except ValidationError as error:
         raise _bad_parameters(error, request, card) from error
     model = ModelRef(name=card.id, revision=card.revision, digest=card.digest)
     wait_s = wait_seconds(prefer, gateway.settings.default_wait_s, gateway.settings.max_wait_s)
     return job_response(await _submitted(gateway, spec, model, idempotency_key, wait_s), unfinished=202)
+
+
+def _idempotency_key(request: Request) -> str | None:
+    key = request.headers.get("idempotency-key")
+    if key is not None and len(key) > _LONGEST_KEY:
+        message = (
+            f"an idempotency key has at most {_LONGEST_KEY} characters, this one has {len(key)}; send a shorter one"
+        )
+        where = ("header", "idempotency-key")
+        raise RequestValidationError([{"type": "string_too_long", "loc": where, "msg": message, "input": key}])
+    return key
+
+
+async def _served(gateway: Gateway, model: str) -> ModelCard:
+    """The card of the model. Raises NoWorker where it may still come, UnknownName where it will not."""
+    card = await gateway.cards.card(model)
+    if card is not None:
+        return card
+    known = [served.card.id for served in await gateway.store.models()]
+    if not known:
+        raise NoWorker(f"no worker has registered any model yet, {model!r} among them; send it again in a moment")
+    if model in gateway.settings.model_names:
+        raise NoWorker(f"the workers have not loaded model {model!r} yet; send it again in a moment")
+    raise UnknownName("model", model, known, field="model")
+
+
+def _takes_a_while(request: GenerateRequest) -> bool:
+    """Whether planning unpacks a picture or compiles a pattern."""
+    metric = request.robustness.metric
+    return "image" in request.parameters or (isinstance(metric, Label) and metric.extract.kind == "regex")
 
 
 async def _submitted(

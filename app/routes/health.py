@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from redis.exceptions import RedisError
 
 from app.dependencies import Gateway, GatewayDep
 from app.errors import problem_response
@@ -16,13 +17,13 @@ from smoothgen.errors import QueueUnavailable
 router = APIRouter(tags=["operations"])
 
 
-async def _is_ready(gateway: Gateway) -> bool:
-    """Redis answers and replies are being read: a job accepted now can also be answered."""
+async def _why_not_ready(gateway: Gateway) -> str | None:
+    """None where Redis answers and replies are being read: a job accepted now can also be answered."""
     try:
         await gateway.store.ping()
-    except QueueUnavailable:
-        return False
-    return gateway.waiting.alive
+    except (QueueUnavailable, RedisError) as error:  # Redis gone, or one that refuses to serve us
+        return str(error).partition("\n")[0]
+    return None if gateway.waiting.alive else "replies are not being read from Redis yet"
 
 
 @router.get("/livez")
@@ -38,18 +39,17 @@ async def livez() -> dict[str, str]:
 )
 async def readyz(gateway: GatewayDep) -> Response:
     """The gateway can accept and answer jobs."""
-    if await _is_ready(gateway):
+    why_not = await _why_not_ready(gateway)
+    if why_not is None:
         return JSONResponse({"status": "ready"})
-    return problem_response(
-        Problem.of("not-ready", "Not ready", 503, "Redis cannot be reached, or its replies are not being read")
-    )
+    return problem_response(Problem.of("not-ready", "Not ready", 503, why_not))
 
 
 @router.get("/metrics", response_class=Response)
 async def metrics(gateway: GatewayDep) -> Response:
     """Prometheus metrics; the queue is measured when asked."""
     instruments = gateway.metrics
-    instruments.ready.set(await _is_ready(gateway))
+    instruments.ready.set(await _why_not_ready(gateway) is None)
     try:
         models = [served.card.id for served in await gateway.store.models()]
         for model, (pieces, samples) in (await gateway.store.backlogs(models)).items():
@@ -58,7 +58,7 @@ async def metrics(gateway: GatewayDep) -> Response:
         for model, rate in (await gateway.store.rates(models)).items():
             instruments.rate.labels(model).set(rate)
         await show_fleet(gateway)
-    except QueueUnavailable:
+    except (QueueUnavailable, RedisError):
         for gauge in (instruments.queued, instruments.owed, instruments.rate):
             gauge.clear()  # an old number would look like a fresh one
     return Response(generate_latest(instruments.registry), media_type=CONTENT_TYPE_LATEST)

@@ -113,7 +113,11 @@ class Stack:
             self._redis_url = self._embedded.url
         log_format = os.environ.get("SMOOTHGEN_LOG_FORMAT", "console" if sys.stderr.isatty() else "json")
         gateway = child_environment(
-            redis_url=self._redis_url, host=self._host, port=str(self._port), log_format=log_format
+            redis_url=self._redis_url,
+            host=self._host,
+            port=str(self._port),
+            models=self._models,
+            log_format=log_format,
         )
         worker = child_environment(
             redis_url=self._redis_url, models=self._models, log_format=log_format, threads=self._threads_a_worker()

@@ -95,7 +95,7 @@ def redis(shared_redis: Redis) -> Redis:
 def api(redis: Redis) -> Iterator[TestClient]:
     """The application in this process. An exception nobody foresaw is a 500, as a client would see it."""
     app = create_app(Settings(redis_url=redis.url, default_wait_s=0, max_wait_s=1, max_samples=5000))
-    with TestClient(app, raise_server_exceptions=False) as client:
+    with TestClient(app, base_url="http://localhost", raise_server_exceptions=False) as client:
         yield client
 
 

@@ -166,7 +166,7 @@ def crowded(tmp_path: Path) -> Iterator[tuple[TestClient, Redis]]:
     with Redis(tmp_path / "redis") as redis:
         register(redis, model_card(NUMBERS), model_card("idle"))
         app = create_app(Settings(redis_url=redis.url, default_wait_s=0, max_queued_samples=FEW))
-        with TestClient(app, raise_server_exceptions=False) as client:
+        with TestClient(app, base_url="http://localhost", raise_server_exceptions=False) as client:
             yield client, redis
 
 

@@ -66,7 +66,7 @@ def test_waiting_ends_with_the_job_as_it_stands(api: TestClient) -> None:
     ],
 )
 def test_prefer_is_read_as_rfc_7240_says(prefer: str, seconds: float) -> None:
-    assert wait_seconds(prefer, 30.0, 120.0) == seconds
+    assert wait_seconds([prefer], 30.0, 120.0) == seconds
 
 
 def test_the_same_key_and_body_give_the_same_job(api: TestClient, redis: Redis) -> None:
@@ -195,7 +195,7 @@ def test_the_first_model_listed_is_one_of_text(api: TestClient) -> None:
 def locked(redis: Redis) -> Iterator[TestClient]:
     """A gateway that wants a key."""
     settings = Settings(redis_url=redis.url, default_wait_s=0, api_keys=["correct horse", "schlüssel"])
-    with TestClient(create_app(settings), raise_server_exceptions=False) as client:
+    with TestClient(create_app(settings), base_url="http://localhost", raise_server_exceptions=False) as client:
         yield client
 
 
@@ -292,7 +292,7 @@ def full(tmp_path: Path) -> Iterator[TestClient]:
     with Redis(tmp_path / "redis") as redis:
         register(redis, model_card(NUMBERS))
         app = create_app(Settings(redis_url=redis.url, default_wait_s=0, max_wait_s=0, max_queued_samples=600))
-        with TestClient(app, raise_server_exceptions=False) as client:
+        with TestClient(app, base_url="http://localhost", raise_server_exceptions=False) as client:
             yield client
 
 

