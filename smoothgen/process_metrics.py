@@ -16,7 +16,7 @@ def process_registry(component: Literal["gateway", "worker"]) -> CollectorRegist
     One registry an application, so that two of them in one process do not collide. Switches off the `_created` series
     of prometheus_client, which double the number of series and which nobody reads.
     """
-    disable_created_metrics()
+    disable_created_metrics()  # type: ignore[no-untyped-call]
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     build = Gauge(
