@@ -10,6 +10,7 @@ import contextlib
 import errno
 import fcntl
 import os
+import select
 import signal
 import tempfile
 import time
@@ -159,13 +160,19 @@ class EmbeddedRedis:
         pid = self._orphan()
         if pid is None:
             return
-        for sign in (signal.SIGTERM, signal.SIGKILL):
-            os.kill(pid, sign)
-            deadline = time.monotonic() + self._stop_timeout_s
-            while time.monotonic() < deadline:
-                if self._orphan() != pid:
+        try:
+            process = os.pidfd_open(pid)
+        except ProcessLookupError:  # it has just ended
+            return
+        try:
+            for sign in (signal.SIGTERM, signal.SIGKILL):
+                with contextlib.suppress(ProcessLookupError):
+                    signal.pidfd_send_signal(process, sign)
+                # Readable once it has let go of files and socket, which is later than the end of its command line.
+                if select.select([process], [], [], self._stop_timeout_s)[0]:
                     return
-                time.sleep(0.05)
+        finally:
+            os.close(process)
         raise SmoothGenError(f"an earlier embedded server (pid {pid}) cannot be killed; stop it and try again")
 
     def _orphan(self) -> int | None:
