@@ -38,8 +38,10 @@ check: install ## format, lint, types, import rules
 rules: ## check alerts and dashboard queries with promtool (apt-get install prometheus)
 	promtool check config docker/prometheus/prometheus.yml
 	promtool test rules docker/prometheus/rules_test.yml
-	$(PYTHON) docker/grafana/dashboard.py --rules > $(or $(TMPDIR),/tmp)/smoothgen-dashboard-rules.json
-	promtool check rules $(or $(TMPDIR),/tmp)/smoothgen-dashboard-rules.json
+	folder=$$(mktemp -d) && cp docker/grafana/stats_test.yml $$folder \
+	  && $(PYTHON) docker/grafana/dashboard.py --rules > $$folder/dashboard.json \
+	  && promtool check rules $$folder/dashboard.json && promtool test rules $$folder/stats_test.yml \
+	  && rm -r $$folder
 
 chaos: install ## kill -9 of workers, gateways and Redis at random, under thousands of jobs
 	$(BIN)/python -m tests.chaos

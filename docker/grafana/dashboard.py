@@ -576,14 +576,17 @@ def render() -> str:
 
 
 def rules() -> str:
-    """Every query as a recording rule, with values for the variables: promtool can check these."""
+    """Every query as a recording rule named after its panel, with values for the variables: promtool can check these,
+    and stats_test.yml says what the stats must show."""
     values = {"$job": ".*", "$model": ".*", "$route": ".*", "$__rate_interval": "1m"}
     found = []
-    for number, query in enumerate(query for panel in placed() for query in panel.get("targets", [])):
-        expr = query["expr"]
-        for name, value in values.items():
-            expr = expr.replace(name, value)
-        found.append({"record": f"query{number}", "expr": expr})
+    for panel in placed():
+        for query in panel.get("targets", []):
+            expr = query["expr"]
+            for name, value in values.items():
+                expr = expr.replace(name, value)
+            name = f"{panel['title']} {query['refId']}".lower().replace(" ", "_")
+            found.append({"record": name, "expr": expr})
     return json.dumps({"groups": [{"name": "dashboard", "rules": found}]})
 
 
