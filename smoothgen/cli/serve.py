@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
@@ -53,7 +53,8 @@ class _Child:
     environment: dict[str, str]
     process: subprocess.Popen[bytes] | None = None
     started: float = 0.0
-    quick_deaths: int = field(default=0)
+    quick_deaths: int = 0
+    restarted: bool = False
 
     def start(self) -> None:
         self.started = time.monotonic()
@@ -65,19 +66,23 @@ class _Child:
         return self.process is not None and self.process.poll() is not None
 
     def hopeless(self) -> bool:
-        """Whether it ended for a reason that another start would meet again."""
-        return self.module == "workers" and self.process is not None and self.process.poll() == _CANNOT_START
+        """Whether its first start failed for a reason that another would meet again. Once it has been up, the reason
+        may pass, such as memory that a killed one has not given back yet."""
+        failed = self.process is not None and self.process.poll() == _CANNOT_START
+        return failed and self.module == "workers" and not self.restarted
 
     def restart(self) -> None:
         """Start again, unless it cannot stay up. Raises SmoothGenError after three quick deaths in a row."""
         code = self.process.returncode if self.process else None
-        quick = time.monotonic() - self.started < _QUICK_DEATH_S
+        # One that cannot start may take minutes to find out.
+        quick = time.monotonic() - self.started < _QUICK_DEATH_S or code == _CANNOT_START
         # A killed process (negative code) is the operator's doing or the kernel's, and says nothing about start-up.
         self.quick_deaths = self.quick_deaths + 1 if quick and code is not None and code > 0 else 0
         if self.quick_deaths >= _QUICK_DEATHS:
             raise SmoothGenError(f"the {self.name} does not stay up (exit code {code}); its last lines above say why")
         typer.secho(f"smoothgen: the {self.name} ended with code {code}; starting it again", fg="yellow", err=True)
         time.sleep(min(1.0, 0.2 * (1 + self.quick_deaths)))
+        self.restarted = True
         self.start()
 
 

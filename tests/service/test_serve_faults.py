@@ -72,6 +72,27 @@ def test_a_taken_metrics_port_is_told_in_one_line(tmp_path: Path) -> None:
             assert "Traceback" not in process.log
 
 
+def test_a_worker_that_has_been_up_is_started_again_when_its_start_fails_once(tmp_path: Path) -> None:
+    with serve(tmp_path, TANH, metrics_port=(port := free_port())) as running:
+        running.until_serving()
+        children(running)["workers"].kill()
+        with socket.socket() as taken:
+            taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            eventually(lambda: bound(taken, port))
+            taken.listen()
+            eventually(lambda: "worker_cannot_start" in running.log)
+        assert finished(running.http, submit(running.http, ask()))["status"] == "succeeded"
+        assert running.popen.poll() is None
+
+
+def bound(probe: socket.socket, port: int) -> bool:
+    try:
+        probe.bind(("0.0.0.0", port))
+    except OSError:
+        return False
+    return True
+
+
 def test_every_worker_has_a_metrics_port_of_its_own(tmp_path: Path) -> None:
     port = next(port for _ in range(100) if is_free((port := free_port()) + 1))
     with serve(tmp_path, TANH, workers=2, metrics_port=port) as running:
