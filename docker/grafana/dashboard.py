@@ -17,6 +17,7 @@ MODEL = f'model=~"$model", {JOB}'
 ROUTE = f'route=~"$route", route!~"/livez|/readyz|/metrics", {JOB}'  # people's requests, not the probes
 ALL = f"smoothgen_build_info{{{JOB}}}"
 GATEWAYS = f'smoothgen_build_info{{component="gateway", {JOB}}}'
+READY = f"smoothgen_gateway_ready{{{JOB}}} == 1"
 WORKERS = f'smoothgen_build_info{{component="worker", {JOB}}}'
 OWED = f"max by (model) (smoothgen_queue_samples{{{MODEL}}})"
 SPEED = f"max by (model) (smoothgen_workers_samples_per_second{{{MODEL}}})"
@@ -157,8 +158,7 @@ NOW = [
     stat(
         "Alerts firing",
         "none",
-        f'count(ALERTS{{alertstate="firing", service="smoothgen"}}) '
-        f"or 0 * max(smoothgen_gateway_ready{{{JOB}}} == 1) or vector({UNKNOWN})",
+        f'count(ALERTS{{alertstate="firing", service="smoothgen"}}) or 0 * max({READY}) or vector({UNKNOWN})',
         "Alerts of docker/prometheus/rules.yml. Unknown: no gateway is ready, and none of them fires yet.",
         (0, GREEN),
         (1, RED),
@@ -166,13 +166,11 @@ NOW = [
     stat(
         "Gateway errors",
         "percentunit",
-        known(
-            f'sum(rate(smoothgen_http_requests_total{{{ROUTE}, fault="gateway"}}[5m]))'
-            f" / (sum(rate(smoothgen_http_requests_total{{{ROUTE}}}[5m])) > 0)",
-            GATEWAYS,
-        ),
+        f'sum(rate(smoothgen_http_requests_total{{{ROUTE}, fault="gateway"}}[5m]))'
+        f" / (sum(rate(smoothgen_http_requests_total{{{ROUTE}}}[5m])) > 0) and on () (count({GATEWAYS}) > 0)"
+        f" or 0 * max({READY}) or vector({UNKNOWN})",
         "Share of the requests of 5 minutes that ended in a 5xx of the gateway's own. A model's failure or a missed "
-        "deadline is none: see Failed jobs.",
+        "deadline is none: see Failed in an hour.",
         (0, GREEN),
         (0.001, ORANGE),
         (0.01, RED),
@@ -190,7 +188,7 @@ NOW = [
     stat(
         "Refused in an hour",
         "none",
-        known(counted("smoothgen_jobs_refused_total", MODEL, "1h"), GATEWAYS),
+        known(counted("smoothgen_jobs_refused_total", MODEL, "1h"), READY),
         "Requests answered 429, their model's backlog being full.",
         (0, GREEN),
         (1, ORANGE),
