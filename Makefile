@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo serve test check chaos bench bench-load train train-lipschitz format clean
+.PHONY: help install demo serve test check rules chaos bench bench-load train train-lipschitz format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -34,6 +34,14 @@ check: install ## format, lint, types, import rules
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+rules: ## check alerts and dashboard queries with promtool (apt-get install prometheus)
+	promtool check config docker/prometheus/prometheus.yml
+	promtool test rules docker/prometheus/rules_test.yml
+	folder=$$(mktemp -d) && cp docker/grafana/stats_test.yml $$folder \
+	  && $(PYTHON) docker/grafana/dashboard.py --rules > $$folder/dashboard.json \
+	  && promtool check rules $$folder/dashboard.json && promtool test rules $$folder/stats_test.yml \
+	  && rm -r $$folder
 
 chaos: install ## kill -9 of workers, gateways and Redis at random, under thousands of jobs
 	$(BIN)/python -m tests.chaos

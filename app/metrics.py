@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import Counter, Gauge, Histogram
+
+from smoothgen.process_metrics import process_registry
 
 
 class Metrics:
-    """One registry an application, so that two of them in one process do not collide."""
+    """The series of one gateway."""
 
     def __init__(self) -> None:
-        self.registry = CollectorRegistry()
+        self.registry = process_registry("gateway")
         self.requests = Counter(
             "smoothgen_http_requests_total",
-            "HTTP requests answered",
-            ["method", "route", "status"],
+            "HTTP requests answered, and where the fault of a server error lies: gateway, worker, job, or none",
+            ["method", "route", "status", "fault"],
             registry=self.registry,
         )
         self.request_seconds = Histogram(
@@ -21,7 +23,8 @@ class Metrics:
             "Time to answer a request, waiting for the job included",
             ["method", "route"],
             registry=self.registry,
-            buckets=(0.001, 0.005, 0.02, 0.1, 0.5, 1, 2, 5, 10, 30, 60, 120),
+            # A request waits for two minutes at the most; a client that follows events stays as long as its job runs.
+            buckets=(0.001, 0.005, 0.02, 0.1, 0.5, 1, 2, 5, 10, 30, 60, 120, 600, 3600, 28_800),
         )
         self.submitted = Counter("smoothgen_jobs_submitted_total", "Jobs queued", ["model"], registry=self.registry)
         self.cancelled = Counter(
@@ -61,14 +64,18 @@ class Metrics:
             registry=self.registry,
         )
         self.ready = Gauge("smoothgen_gateway_ready", "1 when the gateway can serve", registry=self.registry)
-        self._answered: dict[tuple[str, str, str], tuple[Counter, Histogram]] = {}
+        self._answered: dict[tuple[str, str, str, str], tuple[Counter, Histogram]] = {}
 
-    def answered(self, method: str, route: str, status: str, seconds: float) -> None:
-        """Count and time one HTTP request. Of each argument there must be few: every combination is a series."""
-        series = self._answered.get((method, route, status))
+    def answered(self, method: str, route: str, status: str, seconds: float, fault: str = "") -> None:
+        """Count and time one HTTP request. Of each argument there must be few: every combination is a series.
+
+        `fault`: where the fault of a 5xx lies, as `app.instruments` tells it; left out, it is the gateway's.
+        """
+        fault = fault or ("gateway" if status.startswith("5") else "none")
+        series = self._answered.get((method, route, status, fault))
         if series is None:  # looked up once: that takes longer than counting
-            series = self.requests.labels(method, route, status), self.request_seconds.labels(method, route)
-            self._answered[method, route, status] = series
+            series = self.requests.labels(method, route, status, fault), self.request_seconds.labels(method, route)
+            self._answered[method, route, status, fault] = series
         count, timed = series
         count.inc()
         timed.observe(seconds)

@@ -159,10 +159,12 @@ class Worker(Process):
 class Serve(Process):
     """`smoothgen serve` with an embedded Redis under `state`."""
 
-    def __init__(self, state: Path, log: Path, *models: str, port: int | None = None, **settings: Any) -> None:
+    def __init__(
+        self, state: Path, log: Path, *models: str, port: int | None = None, workers: int = 1, **settings: Any
+    ) -> None:
         self.port = port or free_port()
         chosen = [part for model in models for part in ("--model", model)]
-        arguments = ["serve", "--port", str(self.port), "--state", str(state), *chosen]
+        arguments = ["serve", "--port", str(self.port), "--state", str(state), "--workers", str(workers), *chosen]
         super().__init__("-c", "from smoothgen.cli import main; main()", *arguments, log=log, **settings)
         self.http = httpx2.Client(base_url=self.url, timeout=60)
 

@@ -8,6 +8,7 @@ import secrets
 import signal
 import socket
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import structlog
@@ -16,27 +17,40 @@ from prometheus_client import start_http_server
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
+from smoothgen.cores import available_cores
 from smoothgen.errors import SmoothGenError
 from smoothgen.garbage import settle_heap
 from smoothgen.logs import configure_logs
 from smoothgen.queue import WorkQueue, connect
 from workers.loop import Worker
-from workers.metrics import Metrics
-from workers.served import load_models
+from workers.metrics import Gpus, Metrics
+from workers.served import ServedModel, load_models
 from workers.settings import Settings
+
+CANNOT_START = 1
+"""Exit code of a worker that would fail the same way again: settings that cannot be read, a model that cannot be
+loaded, a metrics port that is taken. One line says why."""
+CRASHED = 70
+"""Exit code after an error of our own (EX_SOFTWARE): worth another try, which `smoothgen serve` makes."""
+
+
+class _CannotStartError(Exception):
+    """What stands in a worker's way, in one line."""
 
 
 async def serve(settings: Settings) -> None:
-    """Load the models, then serve jobs until SIGTERM or SIGINT."""
+    """Load the models, then serve jobs until SIGTERM or SIGINT. Raises _CannotStartError."""
     # One thread for everything torch does, loading included. A second one would bring OpenMP a second team of threads;
     # with more of them than cores they sleep at barriers, which made picture jobs a third slower on two cores.
     compute = ThreadPoolExecutor(max_workers=1, thread_name_prefix="compute")
-    models = await asyncio.get_running_loop().run_in_executor(compute, load_models, settings)
+    began = time.monotonic()
+    try:
+        models = await asyncio.get_running_loop().run_in_executor(compute, load_models, settings)
+        metrics = _metrics(models, settings, time.monotonic() - began)
+        redis = connect(settings.redis_url)
+    except Exception as error:  # from deep inside a library as well: a file that is broken stays so
+        raise _CannotStartError(_one_line(error)) from error
     settle_heap()
-    metrics = Metrics(models)
-    if settings.metrics_port is not None:
-        start_http_server(settings.metrics_port, registry=metrics.registry)
-    redis = connect(settings.redis_url)
     worker_id = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
     worker = Worker(WorkQueue(redis, worker_id, lease_s=settings.lease_s), models, settings, metrics, compute)
     for sign in (signal.SIGTERM, signal.SIGINT):
@@ -47,22 +61,52 @@ async def serve(settings: Settings) -> None:
         await redis.aclose()
 
 
+def _metrics(models: dict[str, ServedModel], settings: Settings, load_s: float) -> Metrics:
+    """The worker's metrics, served where the settings want them. Raises OSError if the port is taken."""
+    metrics = Metrics(models)
+    metrics.load_seconds.set(load_s)
+    for name in models:
+        metrics.batch_size.labels(name).set(settings.batch_size)
+    torch = sys.modules.get("torch")  # not imported for it: a closed-form worker needs none
+    if torch is not None and torch.cuda.is_available():
+        metrics.registry.register(Gpus())
+    if settings.metrics_port is not None:
+        try:
+            start_http_server(settings.metrics_port, registry=metrics.registry)
+        except OSError as error:
+            raise OSError(f"SMOOTHGEN_METRICS_PORT={settings.metrics_port}: {error}; choose another port") from error
+    return metrics
+
+
+def _one_line(error: Exception) -> str:
+    """Our own errors and the system's say what they mean; of others the kind belongs to it."""
+    text = " ".join(str(error).split())
+    return text if isinstance(error, SmoothGenError | OSError) else f"{type(error).__name__}: {text}"
+
+
 def main() -> int:
-    """Exit code 1 and one clear line where the settings cannot be read or a model cannot be loaded."""
+    """Exit code 1 and one clear line where the worker cannot start; 70 after an error of our own."""
     try:
         settings = Settings()
     except (ValidationError, SettingsError) as error:
         structlog.get_logger().error("worker_cannot_start", detail=str(error))
-        return 1
+        return CANNOT_START
     configure_logs(settings.log_format)
+    # Both are read when torch is first imported, which is later. Waiting threads sleep: those that spin take the cores
+    # from the thread they wait for, where other processes want them too.
     if settings.threads is not None:
-        os.environ["OMP_NUM_THREADS"] = str(settings.threads)  # read when torch is first imported, later
+        os.environ["OMP_NUM_THREADS"] = str(settings.threads)
+    os.environ.setdefault("OMP_NUM_THREADS", str(available_cores()))
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(serve(settings))
-    except (SmoothGenError, OSError, ValueError) as error:
+    except _CannotStartError as error:
         structlog.get_logger().error("worker_cannot_start", models=settings.models, detail=str(error))
-        return 1
+        return CANNOT_START
+    except Exception:
+        structlog.get_logger().exception("worker_crashed")
+        return CRASHED
     return 0
 
 

@@ -23,6 +23,7 @@ from smoothgen.certificates import save_certificate, to_document
 from smoothgen.certificates.document import content_digest
 from smoothgen.cli.plot import plot_curve
 from smoothgen.cli.save import save_generation
+from smoothgen.cli.serve import die_with_parent
 from smoothgen.cli.show import progress, show_generation
 from smoothgen.client import Client, Generation
 from smoothgen.errors import GenerationFailed, ServerProblem, ServerUnreachable, SmoothGenError
@@ -88,7 +89,9 @@ def _server(folder: Path) -> Iterator[Client]:
     log = folder / "serve.log"
     command = [sys.executable, "-m", "smoothgen.cli", "serve", "--port", str(port), "--state", str(folder / "state")]
     with log.open("wb") as out:
-        process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT)  # noqa: S603
+        process = subprocess.Popen(  # noqa: S603
+            command, stdout=out, stderr=subprocess.STDOUT, preexec_fn=die_with_parent
+        )
         try:
             with Client(url) as client:
                 _wait_until_ready(client, process, log)

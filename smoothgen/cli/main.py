@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import base64
 import json
-import subprocess
+import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -48,6 +49,13 @@ def _root(version: Annotated[bool, typer.Option("--version", help="Print the ver
         raise typer.Exit
 
 
+def _become(module: str, *arguments: str, environment: Mapping[str, str]) -> NoReturn:
+    """Run a module in this process's place: what stops this command then stops the module, not its parent alone."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execve(sys.executable, [sys.executable, "-m", module, *arguments], environment)  # noqa: S606
+
+
 @app.command()
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
@@ -73,19 +81,19 @@ def worker(
     from smoothgen.cli.serve import child_environment
 
     environment = child_environment(redis_url=redis, models=model, device=device)
-    sys.exit(subprocess.call([sys.executable, "-m", "workers"], env=environment))
+    _become("workers", environment=environment)
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
 def calibrate(context: typer.Context) -> None:
     """Calibrate a model's robustness budget (options: smoothgen calibrate --help)."""
-    sys.exit(subprocess.call([sys.executable, "-m", "workers.calibrate", *context.args]))  # noqa: S603
+    _become("workers.calibrate", *context.args, environment=os.environ)
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
 def coverage(context: typer.Context) -> None:
     """Measure which rephrasings a model's certificates cover (options: smoothgen coverage --help)."""
-    sys.exit(subprocess.call([sys.executable, "-m", "workers.coverage", *context.args]))  # noqa: S603
+    _become("workers.coverage", *context.args, environment=os.environ)
 
 
 @app.command()

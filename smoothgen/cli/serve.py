@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
@@ -20,11 +20,16 @@ import httpx2
 import typer
 
 from smoothgen.cli.embedded import EmbeddedRedis
+from smoothgen.cores import available_cores
 from smoothgen.errors import SmoothGenError
 
 _TICK_S = 0.2
 _QUICK_DEATH_S = 60.0
 _QUICK_DEATHS = 3
+_ROOM_S = 2.0
+"""How often a full disk is looked at."""
+_CANNOT_START = 1
+"""Exit code of a worker that would fail the same way again; it has said why in one line."""
 _STOP_TIMEOUT_S = 330.0  # a worker may drain for SMOOTHGEN_DRAIN_TIMEOUT_S, 30 by default
 _PR_SET_PDEATHSIG = 1
 
@@ -48,27 +53,36 @@ class _Child:
     environment: dict[str, str]
     process: subprocess.Popen[bytes] | None = None
     started: float = 0.0
-    quick_deaths: int = field(default=0)
+    quick_deaths: int = 0
+    restarted: bool = False
 
     def start(self) -> None:
         self.started = time.monotonic()
         self.process = subprocess.Popen(  # noqa: S603
-            [sys.executable, "-m", self.module], env=self.environment, preexec_fn=_die_with_parent
+            [sys.executable, "-m", self.module], env=self.environment, preexec_fn=die_with_parent
         )
 
     def died(self) -> bool:
         return self.process is not None and self.process.poll() is not None
 
+    def hopeless(self) -> bool:
+        """Whether its first start failed for a reason that another would meet again. Once it has been up, the reason
+        may pass, such as memory that a killed one has not given back yet."""
+        failed = self.process is not None and self.process.poll() == _CANNOT_START
+        return failed and self.module == "workers" and not self.restarted
+
     def restart(self) -> None:
         """Start again, unless it cannot stay up. Raises SmoothGenError after three quick deaths in a row."""
         code = self.process.returncode if self.process else None
-        quick = time.monotonic() - self.started < _QUICK_DEATH_S
+        # One that cannot start may take minutes to find out.
+        quick = time.monotonic() - self.started < _QUICK_DEATH_S or code == _CANNOT_START
         # A killed process (negative code) is the operator's doing or the kernel's, and says nothing about start-up.
         self.quick_deaths = self.quick_deaths + 1 if quick and code is not None and code > 0 else 0
         if self.quick_deaths >= _QUICK_DEATHS:
             raise SmoothGenError(f"the {self.name} does not stay up (exit code {code}); its last lines above say why")
         typer.secho(f"smoothgen: the {self.name} ended with code {code}; starting it again", fg="yellow", err=True)
         time.sleep(min(1.0, 0.2 * (1 + self.quick_deaths)))
+        self.restarted = True
         self.start()
 
 
@@ -90,9 +104,15 @@ class Stack:
         self._worker_count, self._models = workers, models
         self._children: list[_Child] = []
         self._stopping = False
+        self._hopeless = False
+        self._look_again = 0.0
+        self._full = False
 
     def run(self) -> int:
-        """Serve until SIGTERM or SIGINT. Raises SmoothGenError or OSError when something cannot be started."""
+        """Serve until SIGTERM or SIGINT. Returns the exit code: 1 where a worker cannot start, which it has explained.
+
+        Raises SmoothGenError or OSError when something else cannot be started.
+        """
         _require_free(self._host, self._port)
         for sign in (signal.SIGTERM, signal.SIGINT):
             signal.signal(sign, self._stop_soon)
@@ -105,7 +125,7 @@ class Stack:
                 time.sleep(_TICK_S)
         finally:
             self._stop()
-        return 0
+        return _CANNOT_START if self._hopeless else 0
 
     def _start(self) -> None:
         if self._embedded is not None:
@@ -119,11 +139,16 @@ class Stack:
             models=self._models,
             log_format=log_format,
         )
-        worker = child_environment(
-            redis_url=self._redis_url, models=self._models, log_format=log_format, threads=self._threads_a_worker()
-        )
         self._children = [_Child("gateway", "app", gateway)]
-        self._children += [_Child(f"worker {n + 1}", "workers", worker) for n in range(self._worker_count)]
+        for n in range(self._worker_count):
+            worker = child_environment(
+                redis_url=self._redis_url,
+                models=self._models,
+                log_format=log_format,
+                threads=self._threads_a_worker(),
+                metrics_port=_port_of_worker(n),
+            )
+            self._children.append(_Child(f"worker {n + 1}", "workers", worker))
         for child in self._children:
             child.start()
 
@@ -131,15 +156,30 @@ class Stack:
         """Several workers share the cores: with more threads than cores they would wait for each other."""
         if self._worker_count <= 1 or "SMOOTHGEN_THREADS" in os.environ:
             return None
-        return max(1, (os.cpu_count() or 1) // self._worker_count)
+        return max(1, available_cores() // self._worker_count)
 
     def _tend(self) -> None:
         if self._embedded is not None and not self._embedded.running():
-            typer.secho("smoothgen: the embedded server ended; starting it again", fg="yellow", err=True)
-            self._embedded.start()
+            self._restart_embedded(self._embedded)
         for child in self._children:
-            if child.died():
+            if child.hopeless():
+                self._hopeless = self._stopping = True
+            elif child.died():
                 child.restart()
+
+    def _restart_embedded(self, embedded: EmbeddedRedis) -> None:
+        """Start the server again; on a full disk, where it would end at its next write, once there is room."""
+        if time.monotonic() < self._look_again:
+            return
+        if not embedded.has_room():
+            self._look_again = time.monotonic() + _ROOM_S
+            if not self._full:
+                self._full = True
+                typer.secho(f"smoothgen: {embedded.full}; requests get 503 until you free some", fg="red", err=True)
+            return
+        self._full = False
+        typer.secho("smoothgen: the embedded server ended or hung; starting it again", fg="yellow", err=True)
+        embedded.start()
 
     def _announce(self) -> bool:
         """Print the address once a model can be asked."""
@@ -180,6 +220,12 @@ def _first_key() -> dict[str, str]:
     return {}
 
 
+def _port_of_worker(n: int) -> str | None:
+    """The metrics port of the n-th worker, counted from 0: SMOOTHGEN_METRICS_PORT is the first one's."""
+    first = os.environ.get("SMOOTHGEN_METRICS_PORT", "")
+    return str(int(first) + n) if first.isdecimal() else None  # anything else the worker refuses
+
+
 def _require_free(host: str, port: int) -> None:
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
@@ -192,8 +238,8 @@ def _require_free(host: str, port: int) -> None:
         ) from error
 
 
-def _die_with_parent() -> None:
-    """In the child, on Linux: be asked to stop when `smoothgen serve` is killed, so that nothing is left running."""
+def die_with_parent() -> None:
+    """In the child, on Linux: be asked to stop when its parent is killed, so that nothing is left running."""
     prctl: Callable[..., int] | None = getattr(ctypes.CDLL(None), "prctl", None)
     if prctl is not None:
         prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

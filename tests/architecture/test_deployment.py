@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import runpy
 import subprocess
 import sys
 import threading
@@ -22,7 +21,6 @@ ROOT = Path(__file__).parents[2]
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 COMPOSE = ROOT / "docker-compose.yml"
 GPU_OVERRIDE = ROOT / "docker" / "compose.gpu.yml"
-GRAFANA = ROOT / "docker" / "grafana"
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
 SERVICES = yaml.safe_load(COMPOSE.read_text())["services"]
 
@@ -61,37 +59,6 @@ def settings(package: str) -> set[str]:
     """The SMOOTHGEN_ variables a process reads, from the source of its settings.py."""
     source = (ROOT / package / "settings.py").read_text()
     return {f"SMOOTHGEN_{field.upper()}" for field in re.findall(r"^    ([a-z_]+): ", source, re.M)}
-
-
-def metrics() -> set[str]:
-    """Every metric the gateway and the workers publish."""
-    sources = (ROOT / package / "metrics.py" for package in ("app", "workers"))
-    return {name for source in sources for name in re.findall(r"smoothgen_[a-z0-9_]+", source.read_text())}
-
-
-def labels() -> set[str]:
-    """Every label of those metrics, and those Prometheus adds."""
-    sources = (ROOT / package / "metrics.py" for package in ("app", "workers"))
-    lists = (names for source in sources for names in re.findall(r'\[("[a-z_", ]+")\]', source.read_text()))
-    return {label for names in lists for label in re.findall(r"[a-z_]+", names)} | {"job", "instance", "le"}
-
-
-def histograms() -> set[str]:
-    """The metrics whose series end in _bucket, _sum and _count."""
-    sources = (ROOT / package / "metrics.py" for package in ("app", "workers"))
-    return {name for source in sources for name in re.findall(r'Histogram\(\s*"(smoothgen_\w+)"', source.read_text())}
-
-
-def alerts() -> list[dict]:
-    groups = yaml.safe_load((ROOT / "docker/prometheus/rules.yml").read_text())["groups"]
-    return [rule for group in groups for rule in group["rules"]]
-
-
-def queries() -> dict[str, str]:
-    """Every PromQL expression of the dashboard and the alerts, by where it stands."""
-    panels = json.loads((GRAFANA / "dashboards" / "smoothgen.json").read_text())["panels"]
-    found = {f"panel {p['title']} {t['refId']}": t["expr"] for p in panels for t in p["targets"]}
-    return found | {f"alert {rule['alert']}": rule["expr"] for rule in alerts()}
 
 
 def test_hadolint_finds_nothing():
@@ -176,70 +143,6 @@ def test_containers_are_given_the_time_their_processes_take_to_stop():
 
 def test_workers_can_be_scaled():
     assert not {"container_name", "ports", "hostname"} & SERVICES["worker"].keys()
-
-
-def test_every_metric_and_alert_is_documented():
-    assert {name for name in metrics() if f"`{name}`" not in OPERATIONS} == set()
-    assert {rule["alert"] for rule in alerts() if f"`{rule['alert']}`" not in OPERATIONS} == set()
-
-
-def test_every_metric_is_on_the_dashboard():
-    expressions = " ".join(queries().values())
-    assert {name for name in metrics() if name not in expressions} == set()
-
-
-@pytest.mark.parametrize("where", queries())
-def test_queries_name_metrics_and_labels_that_exist(where):
-    expression = queries()[where]
-    used = set(re.findall(r"smoothgen_[a-z0-9_]+", expression))
-    series = {f"{name}_{part}" for name in histograms() for part in ("bucket", "sum", "count")}
-    assert used <= series | metrics() - histograms()
-    matched = re.findall(r'([a-z_]+)\s*(?:=~|!~|!=|=)\s*"', expression)
-    grouped = [label for names in re.findall(r"(?:by|ignoring) \((.*?)\)", expression) for label in names.split(", ")]
-    assert {*matched, *grouped} <= labels()
-
-
-@pytest.mark.parametrize("where", queries())
-def test_queries_are_well_formed(where):
-    """What can be seen without a PromQL parser, which pip does not install: docs/operations.md has promtool's part."""
-    expression = queries()[where]
-    skeleton = re.sub(r'"[^"]*"', "s", expression)
-    assert '"' not in skeleton
-    while (smaller := re.sub(r"\([^()\[\]{}]*\)|\[[^()\[\]{}]*\]|\{[^()\[\]{}]*\}", "", skeleton)) != skeleton:
-        skeleton = smaller
-    assert not set(skeleton) & set("()[]{}"), "unbalanced brackets"
-    assert set(re.findall(r"\$\w+", expression)) <= {"$model", "$route", "$__rate_interval"}
-    assert set(re.findall(r"\[(.*?)\]", expression)) <= {"5m", "15m", "1h", "$__rate_interval"}
-    assert set(re.findall(r"(\w+)\(", expression)) <= {
-        *("absent", "count", "histogram_quantile", "increase", "max", "min", "min_over_time", "rate", "sum", "vector")
-    }
-    assert not re.search(r"(rate|increase|_over_time)\([^()\[]*\)", expression), "a range is missing"
-    counters = r"smoothgen_\w+(?:_total|_bucket|_sum|_count)\b"
-    assert len(re.findall(counters, expression)) == len(re.findall(rf"(?:rate|increase)\({counters}", expression))
-
-
-def test_the_dashboard_is_what_its_script_writes():
-    assert (GRAFANA / "dashboards" / "smoothgen.json").read_text() == runpy.run_path(str(GRAFANA / "dashboard.py"))[
-        "render"
-    ]()
-
-
-def test_panels_neither_overlap_nor_leave_the_grid():
-    panels = json.loads((GRAFANA / "dashboards" / "smoothgen.json").read_text())["panels"]
-    cells = [
-        (x, y)
-        for position in (panel["gridPos"] for panel in panels)
-        for x in range(position["x"], position["x"] + position["w"])
-        for y in range(position["y"], position["y"] + position["h"])
-    ]
-    assert len(cells) == len(set(cells))
-    assert max(x for x, _ in cells) < 24
-
-
-def test_the_dashboard_asks_the_provisioned_datasource():
-    provisioned = yaml.safe_load((GRAFANA / "provisioning/datasources/prometheus.yml").read_text())["datasources"]
-    dashboard = (GRAFANA / "dashboards" / "smoothgen.json").read_text()
-    assert set(re.findall(r'"uid": "(\w+)"', dashboard)) == {provisioned[0]["uid"], "smoothgen"}
 
 
 @pytest.mark.parametrize(("status", "exit_code"), [(200, 0), (503, 1)])

@@ -17,7 +17,8 @@ import pytest
 import yaml
 
 from app.settings import Settings
-from tests.architecture.test_deployment import SERVICES, metrics, settings
+from tests.architecture.test_deployment import SERVICES, settings
+from tests.architecture.test_monitoring import metrics
 
 ROOT = Path(__file__).parents[2]
 MANIFESTS = ROOT / "docker" / "kubernetes"

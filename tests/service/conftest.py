@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import httpx2
+import psutil
 import pytest
 
 from tests.processes import FASHION, SLOW, TANH, Serve
@@ -20,6 +21,16 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
     folder = tmp_path_factory.mktemp("serve")
     with Serve(folder / "state", folder / "log", *ALL_MODELS) as serve:
         yield serve.until_serving()
+
+
+@pytest.fixture
+def orphans() -> Iterator[list[psutil.Process]]:
+    """Processes that a killed `smoothgen serve` leaves to end by themselves; ended here where a test failed."""
+    left: list[psutil.Process] = []
+    yield left
+    for process in left:
+        if process.is_running():
+            process.kill()
 
 
 def ask(model: str = TANH, prompt: str = "0.0", seed: int | None = None, **robustness: Any) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import socket
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -31,16 +30,6 @@ def children(process: Process) -> dict[str, psutil.Process]:
         command = " ".join(child.cmdline())
         named[next((name for name in ("valkey", "workers", "app") if name in command.split("/")[-1]), command)] = child
     return named
-
-
-@pytest.fixture
-def orphans() -> Iterator[list[psutil.Process]]:
-    """Processes that a killed `smoothgen serve` leaves to end by themselves; ended here where a test failed."""
-    left: list[psutil.Process] = []
-    yield left
-    for process in left:
-        if process.is_running():
-            process.kill()
 
 
 def test_serve_killed_and_started_again_finishes_what_was_accepted(
@@ -134,17 +123,6 @@ def test_a_folder_in_use_is_told_in_one_line_and_its_user_is_left_alone(tmp_path
 def test_a_folder_that_cannot_be_written_is_told_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "state").write_text("a file")
     assert "state" in refused(serve(tmp_path, TANH))
-
-
-def test_a_worker_that_does_not_stay_up_stops_serve_with_the_reason(tmp_path: Path) -> None:
-    with socket.socket() as taken:
-        taken.bind(("0.0.0.0", 0))
-        taken.listen()
-        with serve(tmp_path, TANH, metrics_port=taken.getsockname()[1]) as process:
-            assert process.wait(30) == 2
-            assert "the worker 1 does not stay up" in process.log
-            assert "Address already in use" in process.log
-            assert "Traceback" not in process.log
 
 
 @pytest.mark.parametrize("module", ["app", "workers"])
