@@ -129,7 +129,7 @@ def _pool(
         metric=metric.model_dump(mode="json", exclude_none=True),
         diameter=_diameter(metric, metric_card) * CENTRE_SLACK,
         randomness=robustness.randomness,
-        largest_dimension=None if card.largest_dimension is None else min(card.largest_dimension, MOST_NUMBERS),
+        largest_dimension=min(card.largest_dimension or MOST_NUMBERS, MOST_NUMBERS),
     )
 
 

@@ -11,7 +11,7 @@ from itertools import groupby
 import numpy as np
 
 from smoothgen.contracts import JobSpec, Template
-from smoothgen.errors import InvalidInput
+from smoothgen.errors import InvalidInput, InvalidPrompt
 from smoothgen.mechanisms import SynonymClasses
 from smoothgen.noise import Seed, Stream
 from smoothgen.synonyms import Partition
@@ -33,7 +33,7 @@ def seed_of(spec: JobSpec) -> Seed:
 def condition_of(
     spec: JobSpec, generator: Generator, sigma: float | None = None, template: Template | None = None
 ) -> Condition:
-    """The job's prompt as the generator sees it. Raises InvalidPrompt, InvalidParameters and the like.
+    """The job's prompt as the generator sees it. Raises InvalidPrompt, InvalidParameters and other InvalidInput.
 
     sigma: the level the job's opening selected; without one, the job's own. template: the chat template as the opening
     rendered it; without one, it is rendered now.
@@ -49,7 +49,7 @@ def condition_of(
         return generator.condition(text, spec.parameters, smoothing)
 
     if not robustness.synonyms:
-        return embed_within(template, spec.request.prompt)
+        return _pooled(spec, embed_within(template, spec.request.prompt))
     partition = _partition(spec)
     # From here on the prompt is its canonical form: whatever read the words as given would be a way around the classes.
     plain = embed_within(template, partition.plain(partition.canonical(spec.request.prompt)))
@@ -60,7 +60,26 @@ def condition_of(
     width = plain.numbers_per_token
     # A tokenizer makes at most one token a byte, and one for the start.
     largest = None if width is None else width * (variants.longest_bytes + 1)
-    return replace(plain, mechanism=mechanism, of_sample=variants, largest_dimension=largest)
+    drawn = replace(plain, mechanism=mechanism, of_sample=variants, largest_dimension=largest)
+    return _pooled(spec, drawn)
+
+
+def _pooled(spec: JobSpec, condition: Condition) -> Condition:
+    """The condition, if the job may be counted in the fleet pool it was planned for, or is planned for none.
+
+    Raises InvalidPrompt: the rounding slack of a pool is that of the largest x it may hold.
+    """
+    pool = spec.pool
+    if pool is None:
+        return condition
+    dimension = condition.largest_dimension or condition.embedding.size
+    if pool.largest_dimension is not None and dimension > pool.largest_dimension:
+        raise InvalidPrompt(
+            f"the prompt's embedding may have {dimension} numbers, and tier 'fleet' pools requests of at most "
+            f"{pool.largest_dimension}; shorten the prompt, or use tier 'request'",
+            field="prompt",
+        )
+    return condition
 
 
 def _partition(spec: JobSpec) -> Partition:
