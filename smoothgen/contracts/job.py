@@ -186,7 +186,7 @@ class JobView(_View):
     output: Output | None = None
     notes: list[Note] | None = Field(default=None, description="What the caller should know about the answer.")
     certificate: dict[str, Any] | None = Field(
-        default=None, description="A certificate document, schema smoothgen/certificate/v1."
+        default=None, description="A certificate document, schema smoothgen/certificate/v2."
     )
     abstention: AbstentionView | None = None
     fleet: FleetView | None = Field(default=None, description="For tier fleet: the pool that certifies the traffic.")
