@@ -21,7 +21,7 @@ PATH = f"/certificates/{STORED}/covers"
 @pytest.fixture(autouse=True, scope="module")
 def certificate(redis: Redis) -> Iterator[None]:
     """As much of one as the gateway reads."""
-    document = {"model": {"name": NUMBERS, "revision": "v1", "digest": "sha256:0"}}
+    document = {"model": {"name": NUMBERS, "revision": "v1", "digest": "sha256:" + "0" * 64}}
     redis.client.set(keys.certificate(STORED), json.dumps(document))
     yield
     redis.client.delete(keys.certificate(STORED))
