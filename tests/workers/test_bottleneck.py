@@ -12,7 +12,7 @@ import torch
 
 from smoothgen.certificates import ModelIdentity, verify
 from smoothgen.contracts import ImageParameters, TextParameters
-from smoothgen.errors import InvalidParameters, UnknownName
+from smoothgen.errors import InvalidParameters, InvalidPrompt, UnknownName
 from smoothgen.noise import Seed, Stream
 from tests.workers.jobs import ON_EMBEDDING, run, spec
 from tests.workers.settings import CPU
@@ -38,7 +38,7 @@ class Letters:
 
     name = "letters"
 
-    longest_tokens = 20
+    longest_tokens = 60
 
     def tokens(self, text: str) -> int:
         return len(text)
@@ -60,6 +60,12 @@ def parts() -> tuple[Head, SoftPrompt]:
 def model(llama: LanguageModel) -> BottleneckModel:
     identity = ModelIdentity("tiny-bottleneck", "1", "sha256:" + "0" * 64)
     return BottleneckModel(Letters(), *parts(), llama, identity=identity, description="tiny", default_sigma=0.3)
+
+
+def test_a_prompt_the_encoder_would_cut_is_refused(model: BottleneckModel):
+    assert model.longest_prompt_tokens == 60
+    with pytest.raises(InvalidPrompt, match="the prompt has 61 tokens and the text encoder reads 60; shorten it"):
+        condition_of(model, "x" * 61)
 
 
 def condition_of(model: Any, prompt: str) -> Condition:
