@@ -16,6 +16,7 @@ JOB = 'job=~"$job"'
 MODEL = f'model=~"$model", {JOB}'
 ROUTE = f'route=~"$route", route!~"/livez|/readyz|/metrics", {JOB}'  # people's requests, not the probes
 ALL = f"smoothgen_build_info{{{JOB}}}"
+MOST = f"max_over_time(count by (component) ({ALL})[30m:1m])"
 GATEWAYS = f'smoothgen_build_info{{component="gateway", {JOB}}}'
 READY = f"smoothgen_gateway_ready{{{JOB}}} == 1"
 WORKERS = f'smoothgen_build_info{{component="worker", {JOB}}}'
@@ -149,7 +150,7 @@ NOW = [
     stat(
         "Gone in 30 min",
         "none",
-        f"max_over_time(count({ALL})[30m:1m]) - (count({ALL}) or vector(0)) or vector({UNKNOWN})",
+        f"sum(clamp_min({MOST} - (count by (component) ({ALL}) or 0 * {MOST}), 0)) or vector({UNKNOWN})",
         "Gateways and workers there were at some time in the last half hour, and are not now. Unknown: none has been "
         "there.",
         (0, GREEN),

@@ -79,7 +79,17 @@ def test_queries_are_well_formed(where):
     assert set(re.findall(r"\$\w+", expression)) <= {"$job", "$model", "$route", "$__rate_interval"}
     assert set(re.findall(r"\[(.*?)\]", expression)) <= {"5m", "15m", "1h", "30m:1m", "$__rate_interval"}
     assert set(re.findall(r"(\w+)\(", expression)) <= {
-        *("absent", "changes", "count", "histogram_quantile", "increase", "last_over_time", "max", "max_over_time"),
+        *(
+            "absent",
+            "changes",
+            "clamp_min",
+            "count",
+            "histogram_quantile",
+            "increase",
+            "last_over_time",
+            "max",
+            "max_over_time",
+        ),
         *("min", "min_over_time", "rate", "round", "sum", "time", "vector"),
     }
     assert not re.search(r"(rate|increase|changes|_over_time)\([^()\[]*\)", expression), "a range is missing"
