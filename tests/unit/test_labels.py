@@ -42,9 +42,3 @@ def test_hundreds_of_patterns_as_large_as_they_may_be_do_not_stay_in_memory() ->
     for n in range(300):
         assert label(f"x{n}|" + r"(?i)[^\pL]{25}", "12345 " * 200) is not None
     assert process.memory_info().rss - before < 100 << 20
-
-
-def test_a_pattern_seen_before_is_not_compiled_again() -> None:
-    rule = {"kind": "regex", "pattern": r"(?i)\pL{19}"}
-    first, second = extractor(rule), extractor(rule)
-    assert first("é" * 19) == second("é" * 19) == "é" * 19
