@@ -38,12 +38,16 @@ _LARGEST_BATCH: Final = 1 << 20
 
 
 def require_request(stated: RequestIdentity) -> None:
-    """Raises InvalidCertificate for digests of another form, and a template without a chat."""
+    """Raises InvalidCertificate for digests of another form, a template without a chat, and a chat without one."""
     require_digest("request.prompt_digest", stated.prompt_digest)
+    chat = stated.parameters.get("chat") is True
+    if chat != (stated.template is not None):
+        raise InvalidCertificate(
+            f"request.template must be stated exactly where parameters.chat is true, and chat is {chat}",
+            field="request.template",
+        )
     if stated.template is not None:
         require_digest("request.template", stated.template)
-        if stated.parameters.get("chat") is not True:
-            raise InvalidCertificate("request.template is stated, and parameters.chat is not true", field="request")
 
 
 def require_model(stated: ModelIdentity) -> None:

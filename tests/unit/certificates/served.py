@@ -126,7 +126,9 @@ def provenance(kind: str, name: str | None = None, **changes: Any) -> Provenance
     name = name or ("sentence-chord" if text else "pixel-rmse")
     random = parameters.get("temperature", 1.0) > 0
     sections = Provenance(
-        request=RequestIdentity("sha256:" + "a" * 64, parameters),
+        request=RequestIdentity(
+            "sha256:" + "a" * 64, parameters, "sha256:" + "d" * 64 if parameters.get("chat") else None
+        ),
         model=ModelIdentity("toy", "r1", "sha256:" + "b" * 64),
         metric=metric(name),
         sampling=Sampling("f" * 32, "server", SCHEME, "common" if random else "none", 32),
