@@ -115,6 +115,7 @@ class Recorded:
         self.default_betas, self.mechanisms, self.image = inner.default_betas, inner.mechanisms, inner.image
         self.classifier = inner.classifier
         self.precision, self.batch_sensitivity = inner.precision, inner.batch_sensitivity
+        self.largest_dimension = inner.largest_dimension
 
     def condition(self, prompt: str, parameters: Parameters, smoothing: Smoothing) -> Condition:
         return self._inner.condition(prompt, parameters, smoothing)

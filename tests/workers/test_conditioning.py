@@ -60,7 +60,9 @@ def test_noise_changes_the_prompts_embeddings_and_nothing_else(chat: bool, llama
         assert before > 0 < after
     embeddings = calls[0]["inputs_embeds"].numpy()
     prompt = slice(before, embeddings.shape[1] - after)
-    assert np.array_equal(embeddings[:, prompt], condition.embedding + noise)
+    assert np.array_equal(
+        embeddings[:, prompt], condition.mechanism.noisy(condition.embedding, noise).astype(np.float32)
+    )
     template = np.delete(embeddings, np.r_[prompt], axis=1)
     assert template.shape[1] == before + after
     assert (template == template[0]).all()
@@ -73,7 +75,7 @@ def test_the_network_is_told_nothing_else_about_the_prompt(kind: str, request: p
     assert conditions[0].embedding.shape == conditions[1].embedding.shape
     noise = noise_for(conditions[0], rows=2)
     # The same noisy embedding, reached from two prompts: whatever else comes from the prompt would show.
-    noises = [noise, (conditions[0].embedding + noise) - conditions[1].embedding]
+    noises = [noise, conditions[0].mechanism.noisy(conditions[0].embedding, noise) - conditions[1].embedding]
     told = []
     for condition, row in zip(conditions, noises, strict=True):
         with seen_by(model) as calls:

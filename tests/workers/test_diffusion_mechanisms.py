@@ -278,7 +278,9 @@ def test_the_schedules_t_is_the_number_of_network_calls(name: str, image: bool, 
     assert len(calls) == condition.mechanism.steps > 1
     noise = noise_on(condition)
     for k, states in enumerate(calls):
-        assert np.array_equal(states[COUNT:], (condition.embedding + noise[:, k]).astype(np.float32))
+        assert np.array_equal(
+            states[COUNT:], condition.mechanism.noisy(condition.embedding, noise, k).astype(np.float32)
+        )
         assert torch.equal(states[:COUNT], calls[0][:COUNT])
 
 

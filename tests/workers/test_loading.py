@@ -49,7 +49,7 @@ def test_the_digest_is_the_weights(llama: LanguageModel, llama_folder: Path, tmp
 
 
 def test_half_precision_rounds_the_noisy_embedding_once(llama_folder: Path):
-    # The sum is made in single precision and then rounded: post-processing of the noisy embedding, no further channel.
+    # The sum is on the noise's grid before it is cast: the cast is post-processing, no further channel.
     model = load_language_model("half", str(llama_folder), CPU.model_copy(update={"dtype": "bfloat16"}))
     parameters = TextParameters(max_new_tokens=3)
     condition = model.condition("A triangle has", parameters, ON_EMBEDDING)
@@ -60,7 +60,9 @@ def test_half_precision_rounds_the_noisy_embedding_once(llama_folder: Path):
     )
     outputs = model.generate(condition, noise, [], TextParameters(max_new_tokens=1))
     handle.remove()
-    assert torch.equal(seen[0], torch.from_numpy(condition.embedding + noise).to(torch.bfloat16))
+    assert torch.equal(
+        seen[0], torch.from_numpy(condition.mechanism.noisy(condition.embedding, noise)).to(torch.bfloat16)
+    )
     assert all(isinstance(output, Text) for output in outputs)
 
 

@@ -277,7 +277,7 @@ def made(dimension: int = 2, noise_norm: float | None = None) -> dict:
         mechanism=mechanism,
         alpha=1e-3,
         tolerance=0.1,
-        provenance=Provenance(threat=Threat("point of the plane", dimension, 1.0, length, ())),
+        provenance=Provenance(threat=Threat("plugin:point of the plane", dimension, 1.0, length, ())),
     )
     assert isinstance(certificate, Certificate)
     return to_document(certificate)
@@ -286,7 +286,7 @@ def made(dimension: int = 2, noise_norm: float | None = None) -> dict:
 def test_a_certificate_carries_the_shape_says_its_norm_and_verifies():
     document = json.loads(json.dumps(made()))
     assert verify(document)
-    assert "no attack on the point of the plane of ellipsoid norm at most" in document["statement"]
+    assert "no attack on the plugin:point of the plane of ellipsoid norm at most" in document["statement"]
     assert PLANE.digest in document["statement"]
     assert from_document(document).mechanism == ShapedGaussian(0.3, PLANE)
 
