@@ -286,7 +286,10 @@ def made(dimension: int = 2, noise_norm: float | None = None) -> dict:
 def test_a_certificate_carries_the_shape_says_its_norm_and_verifies():
     document = json.loads(json.dumps(made()))
     assert verify(document)
-    assert "no attack on the plugin:point of the plane of ellipsoid norm at most" in document["statement"]
+    assert (
+        "no attack on the input that this document calls 'plugin:point of the plane', of ellipsoid norm at most"
+        in document["statement"]
+    )
     assert PLANE.digest in document["statement"]
     assert from_document(document).mechanism == ShapedGaussian(0.3, PLANE)
 
