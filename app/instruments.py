@@ -19,6 +19,7 @@ _FAULTS: Final = {
     "worker-error": "worker",
     "no-worker": "worker",
     "no-answer": "worker",
+    "model-changed": "worker",
 }
 """Whose fault a 5xx is, by the kind of its problem document: a model's failure or a missed deadline says nothing about
 the gateway. Every other kind is the gateway's."""
