@@ -17,6 +17,7 @@ from tests.statistics.validity import most_false_claims
 from tests.workers.jobs import run, spec
 from workers.generators import closed_form
 from workers.generators.closed_form import ClosedForm, Law
+from workers.sampling import Samples, condition_of, generate, rows_of
 
 X = float(np.float32(0.5))
 
@@ -87,3 +88,17 @@ def test_a_certificate_states_the_slack_of_the_noise_its_generator_received() ->
     assert np.abs(np.concatenate(seen)[-64:] - exact).max() <= grid_step(1.0) / 2
     assert certificate.rounding_slack == certificate.mechanism.rounding_slack(1) > 0
     assert repr(certificate.rounding_slack) in run(asked, ClosedForm("closed-form-tanh")).certificate["statement"]
+
+
+def test_jobs_of_different_levels_in_one_batch_are_each_on_the_grid_of_their_own() -> None:
+    """The mechanism at fault was the batch's: one joined condition had the first job's level for all rows."""
+    generator = ClosedForm("closed-form-tanh")
+    jobs = [
+        spec(prompt, sigma=sigma, metric="absolute") for prompt, sigma in (("0.1", 0.5), ("0.7", 3.0), ("-1", 0.01))
+    ]
+    parts = [Samples(job, condition_of(job, generator), Stream.CERTIFICATION, range(20)) for job in jobs]
+    rows = rows_of(parts)
+    mixed = [rows[(7 * k) % len(rows)] for k in range(len(rows))]
+    together = dict(zip(map(id, mixed), generate(generator, mixed), strict=True))
+    for row in rows:
+        assert together[id(row)] == generate(generator, [row])[0]

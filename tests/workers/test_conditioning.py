@@ -60,9 +60,7 @@ def test_noise_changes_the_prompts_embeddings_and_nothing_else(chat: bool, llama
         assert before > 0 < after
     embeddings = calls[0]["inputs_embeds"].numpy()
     prompt = slice(before, embeddings.shape[1] - after)
-    assert np.array_equal(
-        embeddings[:, prompt], condition.mechanism.noisy(condition.embedding, noise).astype(np.float32)
-    )
+    assert np.array_equal(embeddings[:, prompt], condition.noisy(noise).astype(np.float32))
     template = np.delete(embeddings, np.r_[prompt], axis=1)
     assert template.shape[1] == before + after
     assert (template == template[0]).all()

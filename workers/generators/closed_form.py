@@ -137,7 +137,7 @@ class ClosedForm:
         del draws, parameters
         if self._spec.batch_s:
             time.sleep(self._spec.batch_s)
-        outputs = self._spec.law(condition.mechanism.noisy(condition.embedding, noise)[:, 0])
+        outputs = self._spec.law(condition.noisy(noise)[:, 0])
         return [Text(repr(float(y))) for y in outputs]
 
 

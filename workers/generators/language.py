@@ -149,7 +149,7 @@ class LanguageModel:
 
     def inputs(self, condition: Condition, noise: NDArray[np.float64]) -> torch.Tensor:
         """What the network is given for each row of noise: input embeddings (batch, tokens, width)."""
-        noisy = torch.from_numpy(condition.mechanism.noisy(condition.embedding, noise))
+        noisy = torch.from_numpy(condition.noisy(noise))
         return self._framed(condition.template, noisy.to(self._model.dtype).to(self._model.device))
 
     def continued(

@@ -137,6 +137,7 @@ class Condition:
     numbers_per_token: the width of an x that has one row a token; None where x has as many numbers for any prompt.
     largest_dimension: the most numbers x has in any sample of the job; None for those of `embedding`.
     template: the chat template the prompt stands in, which the job carries; None where there is none.
+    rows: for a batch of several prompts, the mechanism of each and the number of its rows, in order (see `joined`).
     private: whatever the generator needs to run, its own business.
     """
 
@@ -152,7 +153,23 @@ class Condition:
     numbers_per_token: int | None = None
     largest_dimension: int | None = None
     template: Template | None = None
+    rows: tuple[tuple[Mechanism, int], ...] = ()
     private: Any = None
+
+    def noisy(self, noise: NDArray[np.float64], step: int = 0) -> NDArray[np.float64]:
+        """What the generator receives instead of x for every row of `noise` (`Mechanism.noisy`), (n, *x.shape).
+
+        Every row is on the grid of its own job's noise: prompts that share a batch need not share a level.
+        """
+        if not self.rows:
+            return self.mechanism.noisy(self.embedding, noise, step)
+        ends = np.cumsum([count for _, count in self.rows])
+        return np.concatenate(
+            [
+                mechanism.noisy(self.embedding[end - count : end], noise[end - count : end], step)
+                for (mechanism, count), end in zip(self.rows, ends.tolist(), strict=True)
+            ]
+        )
 
     @property
     def rounding_slack(self) -> float:
@@ -170,7 +187,7 @@ def joined(parts: Sequence[tuple[Condition, int]]) -> Condition:
     if len(parts) == 1:
         return first
     rows = np.repeat(np.stack([c.embedding for c, _ in parts]), [count for _, count in parts], axis=0)
-    return dataclasses.replace(first, embedding=rows)
+    return dataclasses.replace(first, embedding=rows, rows=tuple((c.mechanism, count) for c, count in parts))
 
 
 class Generator(Protocol):

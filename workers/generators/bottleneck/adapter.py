@@ -105,7 +105,7 @@ class BottleneckModel:
 
     def inputs(self, condition: Condition, noise: NDArray[np.float64]) -> torch.Tensor:
         """What the language model is given for each row of noise: virtual tokens (batch, tokens, width)."""
-        noisy = torch.from_numpy(condition.mechanism.noisy(condition.embedding, noise))
+        noisy = torch.from_numpy(condition.noisy(noise))
         virtual: torch.Tensor = self._soft_prompt(noisy.float())
         return virtual
 

@@ -145,7 +145,7 @@ class DiffusionModel:
     ) -> Decoded:
         """The batch's last latents and the pixels decoded from them, before anything is clamped."""
         asked, prepared = _of_image(parameters), condition.private
-        inputs = prepared.placement.inputs(condition.mechanism, condition.embedding, noise, draws)
+        inputs = prepared.placement.inputs(condition, noise, draws)
         with torch.inference_mode():
             return self._drawn(asked, prepared, inputs, self._tensor(inputs.embeddings), draws)
 
@@ -164,7 +164,7 @@ class DiffusionModel:
         def call(x: torch.Tensor) -> torch.Tensor:
             draws = [draw] * len(x)
             zeros = np.zeros((len(x), *condition.embedding.shape))
-            inputs = prepared.placement.inputs(condition.mechanism, condition.embedding, zeros, draws)
+            inputs = prepared.placement.inputs(condition, zeros, draws)
             unet = self._text_to_image.unet
             embeddings = x.to(unet.dtype).to(unet.device)
             return self._drawn(asked, prepared, inputs, embeddings, draws, gradients=True).clamped.cpu()

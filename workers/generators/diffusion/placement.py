@@ -14,9 +14,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from smoothgen.mechanisms import Mechanism
 from workers.generators.diffusion.randomness import latent_noise
-from workers.generators.protocol import Draw
+from workers.generators.protocol import Condition, Draw
 
 Array = NDArray[np.float64]
 NextStep = Callable[[int, dict[str, torch.Tensor]], dict[str, torch.Tensor]]
@@ -68,8 +67,8 @@ class Placement(Protocol):
         """Placements of equal name take rows of several prompts in one batch; None for one that holds its prompt."""
         ...
 
-    def inputs(self, mechanism: Mechanism, x: NDArray[np.float32], noise: Array, draws: Sequence[Draw]) -> Inputs:
-        """A batch's inputs from the mechanism's noise on x, which may have a row for each of the batch."""
+    def inputs(self, condition: Condition, noise: Array, draws: Sequence[Draw]) -> Inputs:
+        """A batch's inputs from the mechanism's noise; the condition may be a joined one."""
         ...
 
 
@@ -82,9 +81,9 @@ class HeldEmbedding:
 
     mixes: ClassVar[str | None] = "held"
 
-    def inputs(self, mechanism: Mechanism, x: NDArray[np.float32], noise: Array, draws: Sequence[Draw]) -> Inputs:
+    def inputs(self, condition: Condition, noise: Array, draws: Sequence[Draw]) -> Inputs:
         """x + η."""
-        return Inputs(mechanism.noisy(x, noise), self.start.latents(draws))
+        return Inputs(condition.noisy(noise), self.start.latents(draws))
 
 
 @dataclass(frozen=True)
@@ -96,16 +95,16 @@ class FreshEmbedding:
 
     mixes: ClassVar[str | None] = "fresh"
 
-    def inputs(self, mechanism: Mechanism, x: NDArray[np.float32], noise: Array, draws: Sequence[Draw]) -> Inputs:
+    def inputs(self, condition: Condition, noise: Array, draws: Sequence[Draw]) -> Inputs:
         """x + η_T first; x + η_t before step t."""
 
         def next_step(step: int, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
             held = tensors["prompt_embeds"]
-            fresh = _like(mechanism.noisy(x, noise, step), held)
+            fresh = _like(condition.noisy(noise, step), held)
             # With guidance the pipeline keeps the unconditional half in front.
             return {"prompt_embeds": torch.cat([held[: len(held) - len(fresh)], fresh])}
 
-        return Inputs(mechanism.noisy(x, noise), self.start.latents(draws), ("prompt_embeds",), next_step)
+        return Inputs(condition.noisy(noise), self.start.latents(draws), ("prompt_embeds",), next_step)
 
 
 @dataclass(frozen=True)
@@ -118,9 +117,9 @@ class ScheduledLatent:
 
     mixes: ClassVar[str | None] = None
 
-    def inputs(self, mechanism: Mechanism, x: NDArray[np.float32], noise: Array, draws: Sequence[Draw]) -> Inputs:
+    def inputs(self, condition: Condition, noise: Array, draws: Sequence[Draw]) -> Inputs:
         """x + η_T before the network sees anything; η_t added to the latent before step t."""
-        noisy = mechanism.noisy(x, noise)
+        noisy = condition.noisy(noise)
 
         def next_step(step: int, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
             latents = tensors["latents"]
@@ -140,10 +139,10 @@ class ForwardNoise:
 
     mixes: ClassVar[str | None] = None
 
-    def inputs(self, mechanism: Mechanism, x: NDArray[np.float32], noise: Array, draws: Sequence[Draw]) -> Inputs:
+    def inputs(self, condition: Condition, noise: Array, draws: Sequence[Draw]) -> Inputs:
         """The latent of the first step."""
         del draws
-        return Inputs(_repeated(self.embedding, len(noise)), self.signal * mechanism.noisy(x, noise))
+        return Inputs(_repeated(self.embedding, len(noise)), self.signal * condition.noisy(noise))
 
 
 def _repeated(embedding: NDArray[np.float32], count: int) -> Array:

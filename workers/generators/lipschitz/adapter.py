@@ -87,7 +87,7 @@ class LipschitzModel:
     ) -> list[Made]:
         """One pass for the whole batch."""
         del parameters
-        x = condition.mechanism.noisy(condition.embedding, noise).reshape(len(noise), -1)
+        x = condition.noisy(noise).reshape(len(noise), -1)
         return [Picture(pixels) for pixels in self.network.pictures(x, self._styles(draws))]
 
     @property
