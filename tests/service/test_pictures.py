@@ -100,8 +100,9 @@ def test_one_seed_gives_one_picture_and_one_certificate(served: Serve, sneaker: 
 def test_a_prompt_beyond_the_models_vocabulary_is_noted(served: Serve, prompt: str, codes: set[str]) -> None:
     view = finished(served.http, submit(served.http, asked(prompt, samples=8, selection_samples=1)))
     assert view["status"] == "succeeded", view
-    assert {note["code"] for note in view.get("notes", [])} == codes
-    assert all(note["detail"] for note in view.get("notes", []))
+    # Eight samples prove no more than none do, and the answer says so.
+    assert {note["code"] for note in view["notes"]} == codes | {"samples_added_nothing"}
+    assert all(note["detail"] for note in view["notes"])
 
 
 @pytest.mark.parametrize("metric", ["feature-chord", "verdict", {"name": "pixel-rmse", "cap": 0.5}])
