@@ -131,6 +131,7 @@ def why_it_stopped(certificate: Certificate, asked: Mapping[str, Any]) -> str:
         band=certificate.band,
         sigma_selection=certificate.sigma_selection,
         lipschitz=certificate.lipschitz,
+        rounding_slack=certificate.rounding_slack,
     )
     if look.stop is Stop.SETTLED:
         return f"more would hardly enlarge the radius (by {asked['radius_tolerance']!r} of it at most)"
