@@ -111,7 +111,7 @@ class Bench:
         """How far every noise moves the prompt's output on average, all along the same draws."""
         condition, draw = self._condition(prompt, place)
         x, indices = condition.embedding, range(place * probes, (place + 1) * probes)
-        drawn = [noise.draw(self._seed, Stream.CALIBRATION, indices, x.shape) for noise in noises]
+        drawn = [n.noisy(x, n.draw(self._seed, Stream.CALIBRATION, indices, x.shape)) - x for n in noises]
         stacked = np.concatenate([np.zeros((1, *x.shape)), *drawn])
         unmoved, *moved = made_with(self._generator, condition, stacked, draw, self._parameters, self._batcher)
         return [mean_displacement(metric, unmoved, moved[k * probes : (k + 1) * probes]) for k in range(len(noises))]

@@ -11,7 +11,7 @@ from itertools import groupby
 import numpy as np
 
 from smoothgen.contracts import JobSpec, Template
-from smoothgen.errors import InvalidInput, InvalidPrompt
+from smoothgen.errors import InvalidInput, InvalidParameters, InvalidPrompt
 from smoothgen.mechanisms import SynonymClasses
 from smoothgen.noise import Seed, Stream
 from smoothgen.synonyms import Partition
@@ -135,8 +135,15 @@ def blocks_of(samples: Samples, size: int) -> Iterator[tuple[list[Row], range]]:
     """The batches these samples stand in where batches are fixed, each with the rows that are theirs.
 
     Sample i stands at row i mod `size`, beside the others of its job's block i // size, whether they are asked for or
-    not: what its batch holds is a function of (job, i) alone.
+    not: what its batch holds is a function of (job, i) alone. Raises InvalidParameters where texts of different token
+    counts are drawn, which cannot stand in one batch.
     """
+    if samples.condition.of_sample is not None and samples.condition.numbers_per_token is not None:
+        raise InvalidParameters(
+            "robustness.synonyms draws texts of different token counts, and this model is served in 16 bits, where all "
+            "batches of a job are of one size; leave synonyms out, or serve the model in float32",
+            field="robustness.synonyms",
+        )
     first, stop = samples.indices[0], samples.indices[-1] + 1
     for start in range(first - first % size, stop, size):
         block = replace(samples, indices=range(start, start + size))

@@ -51,7 +51,8 @@ def certify(
         tolerance: τ in (0, diameter): the radius is the largest epsilon whose W₁ bound is at most τ.
         epsilon: an attack norm whose bound is asked to be at most τ; if that cannot be proven the result is an
             `Abstention`. Without it, the certificate says how large its radius is and never abstains for being small.
-        band: "order-statistics/v1" for any distances; "two-valued/v1" where only 0 and `bound` can occur.
+        band: "order-statistics/v1" for any distances; "two-valued/v1" where only 0 and one other distance
+            can occur: `bound`, which must be at least `diameter`, where a failure lies.
         provenance: what the certificate is about.
         plan: fixed before any sample was drawn, where the job may stop early or look again. The distances are those of
             one of its looks, and the claims are made with that look's share of alpha; the confidence, 1 − alpha, covers

@@ -224,17 +224,26 @@ class ShapedGaussian(OneNoiseLevel):
         Raises InvalidSigma for an x further than 1024σ from the origin in the ellipsoid norm.
         """
         del step
-        count = self.shape.dimension
-        centres = self.shape.whitened(np.asarray(x, dtype=np.float64).reshape(-1, count).T).T
-        furthest = float(np.sqrt(np.square(centres).sum(axis=1)).max())
-        if not furthest <= _FURTHEST * self.sigma:
-            raise InvalidSigma(
-                f"the embedding's ellipsoid norm {furthest:.6g} is more than {_FURTHEST:g} times sigma={self.sigma!r}; "
-                "use a larger sigma, or mechanism 'embedding'"
-            )
-        whitened = on_grid(centres, noise.reshape(-1, count), self.sigma)
+        whitened = on_grid(self._centres(x, _FURTHEST), noise.reshape(-1, self.shape.dimension), self.sigma)
         # A product a row, not one for the batch: matrix products of another size round differently.
         return np.stack([self.shape.matrix @ row for row in whitened]).reshape(noise.shape)
+
+    def require_near(self, x: NDArray[Any]) -> None:
+        """Raises InvalidSigma unless x, (*x.shape), and whatever an attack of 128σ makes of it are near enough to the
+        origin for `noisy`: an x that is served must not come to be refused by an attack within a certified radius."""
+        self._centres(x, _FURTHEST - LARGEST_SHIFT_IN_SIGMAS)
+
+    def _centres(self, x: NDArray[Any], sigmas: float) -> NDArray[np.float64]:
+        """A⁻¹x for every row of x, (rows, d). Raises InvalidSigma for one longer than so many sigmas."""
+        centres = self.shape.whitened(np.asarray(x, dtype=np.float64).reshape(-1, self.shape.dimension).T).T
+        furthest = float(np.sqrt(np.square(centres).sum(axis=1)).max())
+        if not furthest <= sigmas * self.sigma:
+            raise InvalidSigma(
+                f"the embedding's ellipsoid norm {furthest:.6g} is more than {sigmas:g} times sigma={self.sigma!r}; "
+                "use a larger sigma, or mechanism 'embedding'",
+                field="robustness.sigma",
+            )
+        return centres
 
     def rounding_slack(self, dimension: int) -> float:
         """d·β₀, and what the error of A⁻¹x can add: it moves the centre of the noise by at most slack·(‖A⁻¹x‖ +

@@ -70,7 +70,7 @@ def reading(direction: np.ndarray) -> float:
 def noise(samples: int) -> np.ndarray:
     """(REPEATS, samples, 3)."""
     drawn = SOUND.draw(SEED, Stream.CERTIFICATION, range(REPEATS * samples), (3,))
-    return drawn.reshape(REPEATS, samples, 3)
+    return SOUND.noisy(np.zeros(3), drawn).reshape(REPEATS, samples, 3)
 
 
 def attacks(direction: np.ndarray) -> list[np.ndarray]:

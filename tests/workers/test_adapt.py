@@ -71,7 +71,7 @@ def test_the_noise_is_the_level_of_the_prompts_own_sensitivity(prompt: str) -> N
     assert result.certificate is not None, result.abstention
     selection = SigmaSelection.from_dict(result.certificate["sigma_selection"])
     expected = sensitivities(prompt)
-    assert np.array(selection.sensitivities) == pytest.approx(expected, rel=1e-6)  # x is float32
+    assert np.array(selection.sensitivities) == pytest.approx(expected, rel=1e-4)  # of points on the grid
     assert selection.grid.levels == pytest.approx([OWN_SIGMA * 2 ** (k / 2) for k in range(-4, 5)])
     fitting = [level for level in selection.grid.levels if level * np.median(expected) <= 0.1]
     assert selection.sigma == max(fitting)
@@ -119,7 +119,7 @@ def test_the_price_is_counted_and_the_estimate_comes_with_it() -> None:
     assert estimate.unit == "absolute per l2 unit of the embedding"
     assert estimate.value is not None
     assert 0.5 < estimate.value <= 1.0  # the steepest slope of the law is 1
-    assert estimate.sensitivity == pytest.approx(np.sort(sensitivities(FLAT))[(SELECTION_DRAWS - 1) // 2], rel=1e-6)
+    assert estimate.sensitivity == pytest.approx(np.sort(sensitivities(FLAT))[(SELECTION_DRAWS - 1) // 2], rel=1e-4)
 
 
 @pytest.mark.parametrize("method", [True, "finite-differences"])

@@ -296,8 +296,7 @@ def test_held_out_paraphrases_are_answered_and_certified(shipped: Generator, pro
                parameters={"max_new_tokens": 12})  # fmt: skip
     result = run(job, shipped)
     assert result.output.text == answer
-    # Of the prompt there is nothing to note; 24 samples prove no more than none at this confidence.
-    assert [note.code for note in result.notes or []] == ["samples_added_nothing"]
+    assert not result.notes
     assert result.certificate is not None
     assert verify(result.certificate).valid
     assert result.certificate["threat"]["dimension"] == 20

@@ -211,12 +211,11 @@ def test_withheld_pictures_are_noted_with_their_share(checked_folder: Path, tmp_
         result = tiny.run(job, watched)
         black = sum(output.withheld for output in watched.outputs[:9])
         assert black == 9 if all_of_them else 0 < black < 9
-        [note] = result.notes or []
-        assert note.code == "safety_checker"
-        assert f"in the place of {black} of 9 selection samples" in note.detail
+        [note] = [note for note in result.notes or [] if note.code == "safety_checker"]
+        assert note.detail.startswith(f"{black} of 9 selection samples")
         served = decode_image(result.output.data)
         black_served = np.asarray(served).max() == 0
-        assert ("the picture served is a black one" in note.detail) == black_served
+        assert ("the output served" in note.detail) == black_served
         if all_of_them:
             assert result.certificate is not None
             # Black pictures equal each other, which is why it is said: this is the largest radius there is.
@@ -228,7 +227,8 @@ def test_a_checker_that_withholds_nothing_leaves_no_note_and_the_same_pictures(t
     for one, other in zip(drawn(tiny.load(plain)), drawn(tiny.load(lenient)), strict=True):
         assert np.array_equal(one.pixels, other.pixels)
         assert not other.withheld
-    assert not tiny.run(tiny.spec(tiny.parameters()), tiny.load(lenient)).notes
+    notes = tiny.run(tiny.spec(tiny.parameters()), tiny.load(lenient)).notes or []
+    assert "safety_checker" not in [note.code for note in notes]
 
 
 def test_a_picture_that_is_not_finite_is_a_failure_whatever_the_checker_thinks_of_it(tmp_path: Path):

@@ -137,7 +137,10 @@ def test_differences_are_those_of_the_embeddings():
 def test_the_level_is_matched_in_displacement():
     shape = shape_of("against the steep axis", np.diag([0.8, 1.0, 1.25]))
     level, moved = bench(Screen()).matched_level(shape, PixelRmse(), PROMPTS, sigma=0.5, probes=300)
-    noises = [m.draw(SEED, Stream.SERVED, range(4000), (3,)) for m in (Gaussian(0.5), ShapedGaussian(level, shape))]
+    noises = [
+        m.noisy(np.zeros(3), m.draw(SEED, Stream.SERVED, range(4000), (3,)))
+        for m in (Gaussian(0.5), ShapedGaussian(level, shape))
+    ]
     far = [np.linalg.norm(n * [0.16, 0.04, 0.01], axis=1).mean() for n in noises]
     assert far[1] == pytest.approx(far[0], rel=0.03)
     assert moved == pytest.approx(far[0], rel=0.06)

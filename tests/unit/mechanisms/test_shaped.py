@@ -305,3 +305,17 @@ def test_verify_refuses_a_swapped_shape_even_with_a_fresh_digest():
     document["mechanism"]["shape"] = Shape.of("plane", np.eye(2)).to_dict()
     document["digest"] = content_digest(document)
     assert {c.name for c in verify(document).checks if not c.passed} >= {"statement", "noise_norm"}
+
+
+def test_what_is_served_is_served_under_every_attack_within_128_sigmas():
+    """A refusal at the border would be a jump that no bound knows: served at x, refused at x + δ."""
+    mechanism = ShapedGaussian(0.01, Shape.of("some", lower(3, 4)))
+    direction = mechanism.shape.matrix @ np.array([1.0, 0.0, 0.0])  # of ellipsoid norm 1
+    near, far = direction * 0.01 * 895.9, direction * 0.01 * 896.1
+    mechanism.require_near(near)
+    attacked = near + direction * 0.01 * 127.9
+    assert mechanism.noisy(attacked, np.zeros((1, 3))).shape == (1, 3)
+    with pytest.raises(InvalidSigma, match=r"896 times sigma=0\.01"):
+        mechanism.require_near(far)
+    with pytest.raises(InvalidSigma, match=r"1024 times sigma=0\.01"):
+        mechanism.noisy(direction * 0.01 * 1024.1, np.zeros((1, 3)))

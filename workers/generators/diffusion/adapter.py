@@ -257,11 +257,13 @@ class DiffusionModel:
 def _place(
     smoothing: Smoothing, embedding: NDArray[np.float32], start: Start, steps: int, shape: Shape | None
 ) -> tuple[Mechanism, Placement]:
-    """The mechanism a job asks for, and its way into the pipeline. Raises UnknownName, InvalidParameters."""
+    """The mechanism a job asks for, and its way into the pipeline. Raises UnknownName and other InvalidInput."""
     if smoothing.mechanism == "embedding":
         return Gaussian(smoothing.level), HeldEmbedding(embedding, start)
     if smoothing.mechanism == SHAPED and shape is not None:
-        return ShapedGaussian(smoothing.level, shape), HeldEmbedding(embedding, start)
+        mechanism = ShapedGaussian(smoothing.level, shape)
+        mechanism.require_near(embedding)
+        return mechanism, HeldEmbedding(embedding, start)
     if smoothing.mechanism == "embedding-per-step":
         return GaussianPerStep(smoothing.level, steps), FreshEmbedding(embedding, start)
     if smoothing.mechanism == "latent-schedule":

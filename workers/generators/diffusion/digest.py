@@ -38,7 +38,7 @@ def pipeline_digest(
     tokenizers = {"tokenizer": pipeline.tokenizer, "sentence_tokenizer": None if encoder is None else encoder.tokenizer}
     content = {
         "components": {part: _content(component) for part, component in configured.items()},
-        "tokenizers": {part: tokenizer_content(each) for part, each in tokenizers.items() if each is not None},
+        "tokenizers": {part: _encoding(each) for part, each in tokenizers.items() if each is not None},
     }
     return model_digest(weights, content)
 
@@ -47,6 +47,11 @@ def judge_name(network: ClassifierNetwork) -> str:
     """A picture classifier's name for certificates: a digest of its weights and of what it calls things."""
     digest = model_digest(network.state_dict(), {"parts": network.parts})
     return f"picture classifier {digest[:_SHOWN_OF_A_DIGEST]}"
+
+
+def _encoding(tokenizer: Any) -> dict[str, Any]:
+    """A prompt's encoding is filled up to the longest one, so its length is part of what the network reads."""
+    return {**tokenizer_content(tokenizer), "longest": int(tokenizer.model_max_length)}
 
 
 def _content(component: Any) -> dict[str, Any]:
