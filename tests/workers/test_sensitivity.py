@@ -57,8 +57,8 @@ def test_finite_differences_are_the_law_written_out():
     found = probed("closed-form-tanh", [-0.3, 0.0, 1.7], step=step, prompt="0.25")
     for x, s, slope in zip([-0.05, 0.25, 1.95], found.sensitivities, found.slopes, strict=True):
         moved = np.abs(law(x + step * u) - law(np.array([x])))
-        assert s == pytest.approx(moved.mean() / step, rel=1e-9)
-        assert slope == pytest.approx((moved / np.abs(step * u)).max(), rel=1e-9)
+        assert s == pytest.approx(moved.mean() / step, rel=1e-4)  # the points and their moves are on the noise's grid
+        assert slope == pytest.approx((moved / np.abs(step * u)).max(), rel=1e-4)
 
 
 def test_the_steepest_secant_is_below_the_lipschitz_constant_and_comes_near():
