@@ -163,5 +163,6 @@ def test_a_wrong_host_is_told_no_more_with_a_key_than_without(keyed: Gateway) ->
 def test_a_refusal_is_counted(keyed: Gateway, tmp_path: Path) -> None:
     keyed.http.get("/models")
     assert (
-        'smoothgen_http_requests_total{fault="none",method="any",route="unmatched",status="401"}' in keyed.http.get("/metrics").text
+        'smoothgen_http_requests_total{fault="none",method="any",route="unmatched",status="401"}'
+        in keyed.http.get("/metrics").text
     )
