@@ -230,7 +230,7 @@ class _Bets:
         centred = rest - _sums_before(rest) / before
         variance = ((_SPREAD_GUESS * worst * kappa) ** 2 + _sums_before(centred * centred)) / before
         boldest = _BOLDEST / ((worst - m) * kappa + known)  # M ≥ 0, so no factor falls below 1 − _BOLDEST
-        with np.errstate(divide="ignore"):
+        with np.errstate(divide="ignore", over="ignore"):
             stakes = np.minimum(np.sqrt(2 * math.log(1 / alpha) / (size * variance)), boldest)
         return cls(stakes, known + rest)
 

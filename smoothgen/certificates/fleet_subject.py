@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from smoothgen.certificates.canonical import canonical
-from smoothgen.certificates.meaning.metrics import MetricMeaning, metric_named
+from smoothgen.certificates.meaning.metrics import MetricMeaning, metric_named, require_asked_options
 from smoothgen.certificates.meaning.quoting import quoted
 from smoothgen.certificates.meaning.sections import RANDOMNESS, require_digest
 from smoothgen.errors import InvalidCertificate
@@ -125,6 +125,8 @@ class FleetSubject:
         least = mechanism.rounding_slack(self.largest_dimension)
         if rounding_slack < least * (1 - 1e-12):
             raise _invalid(f"rounding_slack must be at least {least!r} for so many numbers, got {rounding_slack!r}")
+        if metric is not None:
+            require_asked_options(metric, self.metric)
         pool = {name: value for name, value in self.to_dict().items() if name not in ("pool", "window")}
         own = pool_id({**pool, "mechanism": mechanism.to_dict(), "diameter": diameter})
         if own != self.pool:

@@ -8,8 +8,9 @@ from typing import Final
 from smoothgen.certificates.bands import NO_SAMPLES
 from smoothgen.certificates.certificate import Certificate
 from smoothgen.certificates.meaning.metrics import METRICS, require_metric
-from smoothgen.certificates.meaning.proven import require_plausible
+from smoothgen.certificates.meaning.proven import require_paid, require_plausible
 from smoothgen.certificates.meaning.sections import (
+    require_issue,
     require_model,
     require_output,
     require_plain_names,
@@ -52,6 +53,7 @@ def judged(stated: Certificate) -> Iterable[Check]:
     provenance, band, evidence = stated.provenance, stated.band, stated.evidence
     request, model, metric, threat = provenance.request, provenance.model, provenance.metric, provenance.threat
     sampling, output = provenance.sampling, provenance.output
+    yield checked("identity", "an id and a time of issue", lambda: require_issue(stated.id, stated.requested_at))
     if request is not None:
         yield checked("request", "digests and parameters as a server writes them", lambda: require_request(request))
     if model is not None:
@@ -75,6 +77,9 @@ def judged(stated: Certificate) -> Iterable[Check]:
         slack, mechanism = stated.rounding_slack, stated.mechanism
         yield checked("threat", detail, lambda: require_threat(threat, mechanism, slack, request, metric))
     yield checked("names", "none can be mistaken for a claim", lambda: require_plain_names(stated.mechanism))
+    selection = stated.sigma_selection
+    if selection is not None and threat is not None:
+        yield checked("selection", "pays for the rounding of its own noise", lambda: require_paid(selection, stated))
     lipschitz = stated.lipschitz
     if lipschitz is not None and provenance != Provenance():
         yield checked("constant", "could be of such a model", lambda: require_plausible(lipschitz, stated))

@@ -168,6 +168,16 @@ METRICS: Final[Mapping[str, MetricMeaning]] = MappingProxyType(
 )
 
 
+_ASKED: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {LABEL.name: ("extract",), VISION_CHORD.name: ("model",)}
+)
+"""What a request must say beside the metric's name."""
+_RULES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {"regex": ("pattern",), "number": (), "first_line": (), "json_field": ("field",)}
+)
+"""Extraction rules by kind, and what each needs."""
+
+
 def metric_named(name: str, cap: float | None) -> MetricMeaning | None:
     """Returns the metric of this name, None for a plug-in's. Raises InvalidCertificate for an unknown plain name, and
     for a cap the metric cannot have."""
@@ -208,7 +218,38 @@ def require_metric(stated: MetricIdentity, evidence: Evidence, band: str) -> Met
     ):
         if not is_as_named:
             raise InvalidCertificate(f"metric {stated.name!r}: {name} must be {meant}", field=name)
+    if "extract" in stated.options:
+        require_rule("metric.options.extract", stated.options["extract"])
     return metric
+
+
+def require_asked_options(metric: MetricMeaning, asked: Mapping[str, Any]) -> None:
+    """Raises InvalidCertificate unless a metric, as a request names it, has exactly the options that its name needs."""
+    needed = {"name", *_ASKED.get(metric.name, ())}
+    allowed = needed | ({"cap"} if metric.may_be_capped else set())
+    if not needed <= set(asked) <= allowed:
+        raise InvalidCertificate(
+            f"metric {metric.name!r} must have exactly {sorted(needed)}"
+            f"{' and may have a cap' if metric.may_be_capped else ''}, got {dict(asked)!r:.200}",
+            field="metric",
+        )
+    if "model" in needed and not (isinstance(asked["model"], str) and asked["model"].strip()):
+        raise InvalidCertificate(f"metric.model must name a vision model, got {asked['model']!r:.80}", field="metric")
+    if "extract" in needed:
+        require_rule("metric.extract", asked["extract"])
+
+
+def require_rule(where: str, rule: Any) -> None:
+    """Raises InvalidCertificate unless this is an extraction rule: its kind, and what that kind needs, as a text."""
+    fields = _RULES.get(str(rule.get("kind"))) if isinstance(rule, Mapping) else None
+    if (
+        fields is None
+        or set(rule) != {"kind", *fields}
+        or not all(isinstance(rule[f], str) and rule[f] for f in fields)
+    ):
+        raise InvalidCertificate(
+            f"{where} must be a rule of kind {', '.join(_RULES)} with what it needs, got {rule!r:.200}", field=where
+        )
 
 
 def _require_fields(centre: Mapping[str, Any], kind: str, *fields: str) -> None:

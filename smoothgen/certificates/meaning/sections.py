@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final
 
+from smoothgen.certificates.bands import TWO_VALUED
 from smoothgen.certificates.meaning.metrics import METRICS, Modality
-from smoothgen.certificates.meaning.threats import attack_named
+from smoothgen.certificates.meaning.threats import attack_named, is_one_pass
 from smoothgen.certificates.provenance import (
     MetricIdentity,
     ModelIdentity,
@@ -33,13 +35,44 @@ MEDIA_TYPES: Final[Mapping[Modality, tuple[str, ...]]] = MappingProxyType(
 _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
 _SEED: Final = re.compile(r"[0-9a-f]{32}")
 _PLAIN_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._:/+-]{0,99}")
+_SIXTEEN_BITS: Final = ("bfloat16", "float16")
+_COUNTS: Final = ("num_inference_steps", "max_new_tokens")
 _MOST_SELECTED: Final = 1024
 _LARGEST_BATCH: Final = 1 << 20
 
 
+def require_issue(certificate_id: str | None, requested_at: str | None) -> None:
+    """Raises InvalidCertificate for an id that is no printable text, and a time that is not written as ISO 8601."""
+    if certificate_id is not None:
+        _require_name("id", certificate_id)
+    if requested_at is None:
+        return
+    try:
+        written = datetime.fromisoformat(requested_at)
+    except ValueError as error:
+        raise InvalidCertificate(f"requested_at must be a time in ISO 8601: {error}", field="requested_at") from error
+    if written.tzinfo is None or not requested_at.isascii():
+        raise InvalidCertificate(
+            f"requested_at must be a time with its offset from UTC, got {requested_at!r:.80}", field="requested_at"
+        )
+
+
+def _require_name(where: str, name: str) -> None:
+    if not name.strip() or not name.isprintable():
+        raise InvalidCertificate(f"{where} must be a printable text on one line, got {name!r:.120}", field=where)
+
+
 def require_request(stated: RequestIdentity) -> None:
-    """Raises InvalidCertificate for digests of another form, a template without a chat, and a chat without one."""
+    """Raises InvalidCertificate for digests of another form, counts below 1, a template without a chat, and a chat
+    without one."""
     require_digest("request.prompt_digest", stated.prompt_digest)
+    for name in _COUNTS:
+        count = stated.parameters.get(name)
+        if count is not None and (isinstance(count, bool) or not isinstance(count, int) or count < 1):
+            raise InvalidCertificate(
+                f"request.parameters.{name} must be a whole number of at least 1, got {count!r:.80}",
+                field=f"request.parameters.{name}",
+            )
     chat = stated.parameters.get("chat") is True
     if chat != (stated.template is not None):
         raise InvalidCertificate(
@@ -53,8 +86,7 @@ def require_request(stated: RequestIdentity) -> None:
 def require_model(stated: ModelIdentity) -> None:
     """Raises InvalidCertificate for a model without a name, a revision or a digest."""
     for name in ("name", "revision"):
-        if not getattr(stated, name).strip():
-            raise InvalidCertificate(f"model.{name} must not be empty", field=f"model.{name}")
+        _require_name(f"model.{name}", getattr(stated, name))
     require_digest("model.digest", stated.digest)
 
 
@@ -68,7 +100,8 @@ def require_sampling(stated: Sampling, provenance: Provenance, sampled: bool) ->
     """Raises InvalidCertificate for random numbers that no server of ours draws.
 
     A server's seed has 128 random bits, so it lies below 2^63, where clients' seeds lie, with probability 2^-65.
-    sampled: whether the certificate rests on samples, whose centre took at least one selection sample.
+    sampled: whether the certificate rests on samples, whose centre took at least one selection sample. A
+    representative is one of the selection samples too.
     """
     if stated.noise_scheme != SCHEME:
         raise _sampling("noise_scheme", f"must be {SCHEME!r}, got {stated.noise_scheme!r:.80}")
@@ -81,8 +114,10 @@ def require_sampling(stated: Sampling, provenance: Provenance, sampled: bool) ->
             f"is {stated.seed_origin!r}, and the seed is {'below' if clients else 'not below'} 2^63: clients choose "
             "seeds below it, and of a server's one in 2^65 is",
         )
-    if not (1 if sampled else 0) <= stated.selection_samples <= _MOST_SELECTED:
-        raise _sampling("selection_samples", f"must lie in [1, {_MOST_SELECTED}], got {stated.selection_samples}")
+    chosen = provenance.output is not None and provenance.output.kind == "representative"
+    least = 1 if sampled or chosen else 0
+    if not least <= stated.selection_samples <= _MOST_SELECTED:
+        raise _sampling("selection_samples", f"must lie in [{least}, {_MOST_SELECTED}], got {stated.selection_samples}")
     possible = _randomness(provenance)
     if stated.randomness not in possible:
         raise _sampling("randomness", f"must be one of {possible} here, got {stated.randomness!r:.80}")
@@ -93,6 +128,20 @@ def require_sampling(stated: Sampling, provenance: Provenance, sampled: bool) ->
     share = stated.batch_sensitivity
     if share is not None and not (math.isfinite(share) and 0 <= share <= 1):
         raise _sampling("batch_sensitivity", f"is a share of rows, in [0, 1], got {share!r}")
+    _require_fitting_precision(stated, provenance)
+
+
+def _require_fitting_precision(stated: Sampling, provenance: Provenance) -> None:
+    """Raises InvalidCertificate for a precision of what runs in double precision, which documents do not name, and for
+    a fixed batch of a model whose outputs do not depend on it."""
+    attack = None if provenance.threat is None else attack_named(provenance.threat.attack_on)
+    in_doubles = is_one_pass(provenance.request) or (attack is not None and attack.kind == "closed form")
+    if in_doubles and stated.precision is not None:
+        raise _sampling("precision", f"is left out for what runs in double precision, got {stated.precision!r:.80}")
+    if stated.precision not in _SIXTEEN_BITS:
+        for name in ("batch_size", "batch_sensitivity"):
+            if getattr(stated, name) is not None:
+                raise _sampling(name, f"is stated of models in {' or '.join(_SIXTEEN_BITS)}, not {stated.precision!r}")
 
 
 def _randomness(provenance: Provenance) -> tuple[str, ...]:
@@ -112,8 +161,8 @@ def _randomness(provenance: Provenance) -> tuple[str, ...]:
 
 
 def require_output(stated: OutputIdentity, metric: MetricIdentity | None, bound: float) -> None:
-    """Raises InvalidCertificate for an output of another kind than the metric compares, or further from the centre than
-    any output can be. bound: D_c."""
+    """Raises InvalidCertificate for an output of another kind than the metric compares, or at a distance from the
+    centre that no such output can have. bound: D_c."""
     if stated.kind not in OUTPUT_KINDS:
         raise InvalidCertificate(f"output.kind must be one of {OUTPUT_KINDS}, got {stated.kind!r:.80}", field="output")
     require_digest("output.digest", stated.digest)
@@ -130,6 +179,18 @@ def require_output(stated: OutputIdentity, metric: MetricIdentity | None, bound:
         raise InvalidCertificate(
             f"output.distance_to_centre is {distance!r}, and no output is further than {bound!r}", field="output"
         )
+    representative = stated.kind == "representative"
+    if distance is not None and metric is not None and not metric.centre:
+        raise InvalidCertificate(
+            f"output.distance_to_centre is {distance!r}, and the metric section states no centre", field="output"
+        )
+    if distance is not None and known is not None and known.band == TWO_VALUED.name:
+        possible = (0.0,) if representative else (0.0, bound)
+        if distance not in possible:
+            raise InvalidCertificate(
+                f"output.distance_to_centre must be one of {possible} in metric {known.name!r}, got {distance!r}",
+                field="output",
+            )
 
 
 def require_plain_names(mechanism: Mechanism) -> None:

@@ -7,6 +7,7 @@ a document the words, the mechanism and the generation parameters must fit each 
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from smoothgen.certificates.canonical import canonical
+from smoothgen.certificates.meaning.denoising import require_forward_noise, require_latent, require_steps
 from smoothgen.certificates.meaning.metrics import METRICS, Modality
 from smoothgen.certificates.meaning.quoting import PLUGIN
 from smoothgen.certificates.provenance import MetricIdentity, RequestIdentity, Threat
@@ -43,6 +45,8 @@ EMPTY_TEMPLATE: Final = f"sha256:{hashlib.sha256(canonical({'before': [], 'after
 _HELD: Final = frozenset({MASK, DRAWN, PROMPT, SEED_IMAGE, _NEGATIVE, _EMPTY})
 _HELD_COUNTS: Final = (_COUNTED, _TEMPLATE)
 
+_FURTHEST: Final = 1024.0
+"""How many sigmas along the longest half-axis an x may lie out under shaped noise, which refuses to be drawn beyond."""
 _ON_PROMPT: Final = frozenset({Gaussian.name, GaussianPerStep.name, ShapedGaussian.name})
 _GAUSSIAN: Final = frozenset({Gaussian.name})
 
@@ -140,7 +144,13 @@ def require_threat(
             f"rounding_slack must be at least {least!r} for {stated.dimension} numbers, got {rounding_slack!r}",
             field="rounding_slack",
         )
+    _require_embedding_norm(stated, noise)
     _require_held_fixed(stated, attack, drawn=drawn, request=request)
+    if request is not None and attack.modality == "image":
+        require_steps(noise, request.parameters)
+        require_forward_noise(noise, request.parameters)
+        if attack.kind in ("latent", "seed image"):
+            require_latent(stated.dimension, request.parameters)
     return attack
 
 
@@ -152,6 +162,15 @@ def _require_dimension(stated: Threat, attack: Attack) -> None:
         counted = 1
     if stated.dimension < 1 or counted not in (None, stated.dimension):
         raise _invalid(f"dimension is {stated.dimension}, and attacked is the {stated.attack_on}")
+
+
+def _require_embedding_norm(stated: Threat, noise: Mechanism) -> None:
+    """Raises InvalidCertificate for what is no norm, and for x further out than shaped noise is drawn around."""
+    norm, furthest = stated.embedding_norm, math.inf
+    if isinstance(noise, ShapedGaussian):
+        furthest = _FURTHEST * noise.sigma * noise.shape.half_axes[1] * (1 + 1e-9) + 1e-6  # written to 6 decimals
+    if not (math.isfinite(norm) and 0 <= norm <= furthest):
+        raise _invalid(f"embedding_norm must be a finite number in [0, {furthest:.6g}], got {norm!r}")
 
 
 def _require_held_fixed(stated: Threat, attack: Attack, *, drawn: bool, request: RequestIdentity | None) -> None:

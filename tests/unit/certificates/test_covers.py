@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -151,3 +152,14 @@ def test_what_makes_no_sense_is_refused() -> None:
         covers(certificate, [np.full(SHAPE, np.nan)], alpha=0.01)
     with pytest.raises(InvalidAlpha):
         covers(certificate, [DELTA], alpha=1e-13)
+
+
+@pytest.mark.parametrize("r", [1e-300, 1e-160, 1e-159, 3e-159, 1e-158, 1e-150])
+def test_a_shift_too_small_to_square_is_bounded_without_a_warning(r: float) -> None:
+    distances = np.random.default_rng(0).random(50)
+    evidence = Evidence.from_measurements(distances, bound=1.0, diameter=1.0)
+    along = np.random.default_rng(1).standard_normal(50)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        bound = prompt_bound(evidence, along, r, alpha=1e-3, sizes=(50, 100), rounding_slack=0.0)
+    assert 0 <= bound <= 1e-6

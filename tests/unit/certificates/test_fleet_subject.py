@@ -83,16 +83,49 @@ def test_the_document_names_model_metric_pool_and_window():
     assert "queue was full" in said
 
 
+NEEDED = {"label": {"extract": {"kind": "number"}}, "vision-chord": {"model": "dinov2"}}
+
+
 @pytest.mark.parametrize("name", METRICS)
 def test_every_metric_has_its_own_diameter(name):
-    largest = METRICS[name].diameter
-    fits = pool(metric={"name": name}, diameter=largest * CENTRE_SLACK)
+    largest, asked = METRICS[name].diameter, {"name": name, **NEEDED.get(name, {})}
+    fits = pool(metric=asked, diameter=largest * CENTRE_SLACK)
     assert not refused_by(reading(ordinary(50), about=fits))
-    assert refused_by(reading(ordinary(50), about=pool(metric={"name": name}, diameter=largest * 0.99))) == {"subject"}
+    assert refused_by(reading(ordinary(50), about=pool(metric=asked, diameter=largest * 0.99))) == {"subject"}
     if METRICS[name].may_be_capped:
-        capped = pool(metric={"name": name, "cap": 0.25}, diameter=0.25 * CENTRE_SLACK)
+        capped = pool(metric={**asked, "cap": 0.25}, diameter=0.25 * CENTRE_SLACK)
         assert not refused_by(reading(ordinary(50), about=capped))
         assert "capped at 0.25" in reading(ordinary(50), about=capped).statement
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_a_pools_metric_has_the_options_its_name_needs_and_no_others(name):
+    largest, asked = METRICS[name].diameter * CENTRE_SLACK, {"name": name, **NEEDED.get(name, {})}
+    short = [{k: v for k, v in asked.items() if k != left_out} for left_out in NEEDED.get(name, {})]
+    for wrong in ({**asked, "extra": "nonsense"}, {**asked, "encoder": "x"}, *short):
+        assert refused_by(reading(ordinary(50), about=pool(metric=wrong, diameter=largest))) == {"subject"}, wrong
+
+
+@pytest.mark.parametrize(
+    ("rule", "stands"),
+    [
+        ({"kind": "regex", "pattern": "[01]"}, True),
+        ({"kind": "number"}, True),
+        ({"kind": "first_line"}, True),
+        ({"kind": "json_field", "field": "answer"}, True),
+        ({"kind": "regex"}, False),
+        ({"kind": "regex", "pattern": ""}, False),
+        ({"kind": "regex", "pattern": 5}, False),
+        ({"kind": "number", "pattern": "[01]"}, False),
+        ({"kind": "oracle"}, False),
+        ({}, False),
+        ("number", False),
+        (None, False),
+    ],
+)
+def test_a_pool_of_labels_says_how_they_are_extracted(rule, stands):
+    labels = pool(metric={"name": "label", "extract": rule}, diameter=CENTRE_SLACK)
+    assert refused_by(reading(ordinary(50), about=labels)) == (set() if stands else {"subject"})
 
 
 # The forgeries.

@@ -296,7 +296,9 @@ def dropped_looks() -> Certificate:
 
 def selected() -> Certificate:
     """A level selected from 256 sensitivities nobody measured."""
-    chosen = select_sigma([0.1] * 256, budget=0.06, grid=SigmaGrid(SIGMA, -4, 4), selection_sigma=SIGMA, alpha=1e-4)
+    chosen = select_sigma(
+        [0.1] * 256, budget=0.06, grid=SigmaGrid(SIGMA, -4, 4), selection_sigma=SIGMA, alpha=1e-4, rounding_slack=SLACK
+    )
     mechanism = Gaussian(chosen.sigma)
     told = about(threat={"noise_norm": mechanism.noise_norm(DIMENSION)})
     return served(mechanism=mechanism, sigma_selection=chosen, provenance=told)
