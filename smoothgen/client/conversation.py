@@ -120,9 +120,14 @@ def generate(
     deadline = time.monotonic() + timeout_s
     if model is None:
         served = yield from models()
-        if not served:
-            raise ServerUnreachable("the server knows no model yet: no worker has registered one")
-        model = str(served[0]["id"])
+        # A model stays listed when its last worker has gone, and a job for it would wait for another.
+        live = [card for card in served if card.get("workers") != 0]
+        if not live:
+            known = f"; it has served {', '.join(str(card['id']) for card in served)}" if served else ""
+            raise ServerUnreachable(
+                f"no worker serves a model yet{known}: wait until one has loaded, or name a model to queue a job for it"
+            )
+        model = str(live[0]["id"])
     request = request_of(prompt, model, given)
     submission = Call(
         "POST",
