@@ -148,7 +148,10 @@ def test_a_silent_connection_is_closed(strict: Gateway, sockets: ExitStack) -> N
 
 def test_a_second_head_that_does_not_come_whole_is_cut(strict: Gateway, sockets: ExitStack) -> None:
     client = opened(strict, sockets, b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n")
-    assert client.recv(65536).startswith(b"HTTP/1.1 200")
+    answer = client.recv(65536)
+    while not answer.endswith(b"}"):  # head and body may come in two parts
+        answer += client.recv(65536)
+    assert answer.startswith(b"HTTP/1.1 200")
     client.sendall(b"GET /liv")
     assert ended(client).startswith(b"HTTP/1.1 408")
 
