@@ -145,7 +145,7 @@ def off_the_lattice(z: Array, x0: float) -> Array:
 @pytest.mark.parametrize("x0", [0.5, 0.1, 0.02, 0.001])
 @pytest.mark.parametrize("delta", [1e-6, 1e-3])
 def test_the_lattice_tells_two_prompts_apart_in_the_bare_sum_and_not_on_the_grid(x0: float, delta: float) -> None:
-    count, mechanism = 20_000, Gaussian(1.0)
+    count, mechanism = 100_000, Gaussian(1.0)
     x, y = float(np.float32(x0)), float(np.float32(np.float32(x0) + np.float32(delta)))
     noise, other = (mechanism.draw(SEED, s, range(count), (1,)) for s in (Stream.SELECTION, Stream.CERTIFICATION))
     honest, attacked = off_the_lattice(x + noise, x).mean(), off_the_lattice(y + other, x).mean()
@@ -153,5 +153,5 @@ def test_the_lattice_tells_two_prompts_apart_in_the_bare_sum_and_not_on_the_grid
     honest, attacked = (
         off_the_lattice(mechanism.noisy(np.array([at]), drawn), x).mean() for at, drawn in ((x, noise), (y, other))
     )
-    # Both are shares of 20,000 independent draws; what is certified is far below their error.
+    # Both are shares of 100,000 independent draws; what is certified is far below their error.
     assert abs(attacked - honest) < 5 * np.sqrt(0.5 / count)
