@@ -37,7 +37,8 @@ def main() -> int:
     try:
         settings = Settings()
     except (ValidationError, SettingsError) as error:
-        structlog.get_logger().error("gateway_cannot_start", detail=str(error))
+        remedy = """settings are read from SMOOTHGEN_… variables, lists as JSON: SMOOTHGEN_API_KEYS='["…"]'"""
+        structlog.get_logger().error("gateway_cannot_start", detail=f"{error}; {remedy}")
         return 1
     configure_logs(settings.log_format)
     app = create_app(settings)

@@ -66,10 +66,10 @@ class _Child:
         return self.process is not None and self.process.poll() is not None
 
     def hopeless(self) -> bool:
-        """Whether its first start failed for a reason that another would meet again. Once it has been up, the reason
+        """Whether its first start failed, for a reason that another would meet again. Once it has been up, the reason
         may pass, such as memory that a killed one has not given back yet."""
         failed = self.process is not None and self.process.poll() == _CANNOT_START
-        return failed and self.module == "workers" and not self.restarted
+        return failed and not self.restarted
 
     def restart(self) -> None:
         """Start again, unless it cannot stay up. Raises SmoothGenError after three quick deaths in a row."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -244,3 +246,17 @@ def test_a_worker_computes_with_the_cores_it_has_and_its_threads_wait_asleep(
         eventually(lambda: "OPENMP DISPLAY ENVIRONMENT END" in worker.log, LOADING_S)
         assert f"OMP_NUM_THREADS = '{expected}'" in worker.log
         assert "OMP_WAIT_POLICY = 'PASSIVE'" in worker.log
+
+
+def test_a_gateway_whose_settings_cannot_be_read_ends_serve_with_the_remedy(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "smoothgen.cli", "serve", "--port", str(free_port()), "--state", str(tmp_path)]
+    ended = subprocess.run(
+        [*command, "--model", "closed-form-tanh"],
+        env={**os.environ, "SMOOTHGEN_API_KEYS": "plain"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert ended.returncode == 1
+    assert """lists as JSON: SMOOTHGEN_API_KEYS='["…"]'""" in ended.stdout + ended.stderr
