@@ -37,7 +37,7 @@ def main() -> int:
     try:
         settings = Settings()
     except (ValidationError, SettingsError) as error:
-        remedy = """settings are read from SMOOTHGEN_… variables, lists as JSON: SMOOTHGEN_API_KEYS='["…"]'"""
+        remedy = 'settings are read from variables such as SMOOTHGEN_API_KEYS, lists as JSON such as ["…"]'
         structlog.get_logger().error("gateway_cannot_start", detail=f"{error}; {remedy}")
         return 1
     configure_logs(settings.log_format)

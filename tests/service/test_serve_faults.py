@@ -55,8 +55,10 @@ def test_a_worker_that_cannot_start_ends_serve_with_one_line(
 ) -> None:
     with serve(tmp_path, **broken(tmp_path)) as process:
         assert process.wait(LOADING_S) == 1
-        [line] = [line for line in process.log.splitlines() if "worker_cannot_start" in line]
-        assert reason in line
+        # A setting that nobody can read ends the gateway too, whichever is first.
+        lines = [line for line in process.log.splitlines() if "_cannot_start" in line]
+        assert lines
+        assert all(reason in line for line in lines)
         assert "starting it again" not in process.log
         assert "Traceback" not in process.log
 
@@ -259,4 +261,4 @@ def test_a_gateway_whose_settings_cannot_be_read_ends_serve_with_the_remedy(tmp_
         check=False,
     )
     assert ended.returncode == 1
-    assert """lists as JSON: SMOOTHGEN_API_KEYS='["…"]'""" in ended.stdout + ended.stderr
+    assert 'SMOOTHGEN_API_KEYS, lists as JSON such as ["…"]' in ended.stdout + ended.stderr
