@@ -9,8 +9,8 @@ from starlette.types import Message, Receive
 from smoothgen.contracts import Problem
 
 FREE_BYTES: Final = 64 * 1024
-"""Of each body, not counted among those held: no request is refused because of others' large ones unless it is large
-itself, and the number of connections bounds these."""
+"""The first bytes of each body that are not counted among those held: a small request is never refused because of other
+requests' large bodies, and the number of connections bounds these bytes."""
 
 
 class Held:
@@ -44,7 +44,7 @@ class Body:
         return None
 
     def release(self) -> None:
-        """The body is held no more."""
+        """Stops counting this body among those held."""
         self._held.now -= self._counted
         self._counted = 0
 

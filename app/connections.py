@@ -21,8 +21,8 @@ _MOST_AHEAD: Final = 16
 _MOST_TRAILERS: Final = 64
 _FRAMING_BYTES: Final = 64 * 1024
 _FRAMING_SHARE: Final = 16
-"""Of a body sent in chunks, what is no body may be so many bytes, and one for each so many bytes of body: a million
-chunks of a byte take a second to parse."""
+"""The framing of a body sent in chunks may be so many bytes, and one more for each so many bytes of body: a million
+chunks of one byte take a second to parse."""
 _MORE_HEADERS: Final = {503: {"Retry-After": "2"}}
 _LINGER_S: Final = 1.0
 _LINGER_BYTES: Final = 4 * 1024 * 1024
@@ -63,7 +63,7 @@ class _Limited(HttpToolsProtocol):
         self.awaited[self] = None
         self._start_timer(self.limits.head_s)
         if len(self.connections) > self.limits.connections:
-            # Who has waited longest without a whole request goes: a flood of silent connections pushes out itself.
+            # The one that has waited longest for a whole request is closed: a flood of silent ones closes itself.
             oldest = next(iter(self.awaited))
             if oldest is self:
                 self._refuse(_too_many(self.limits.connections))

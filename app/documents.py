@@ -15,7 +15,7 @@ from smoothgen.errors import InvalidCertificate
 
 _MOST_VALUES: Final = 20_000
 _LONGEST_LIST: Final = 4_096
-"""Of any other list: some metrics' centre is a vector with a number for each feature."""
+"""The most values of any other list: some metrics' centre is a vector with a number for each feature."""
 _LONGEST_LISTS: Final[Mapping[tuple[str, ...], int]] = {
     ("lipschitz", "factors"): 256,
     ("curve",): 256,

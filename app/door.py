@@ -20,14 +20,14 @@ from smoothgen.contracts import Problem
 OPEN_PATHS: Final = frozenset(
     {"/livez", "/readyz", "/metrics", "/docs", "/docs/oauth2-redirect", "/redoc", "/openapi.json"}
 )
-"""Asked without a key."""
+"""Paths that are answered without a key."""
 _UNREAD: Final = frozenset({"GET", "HEAD", "OPTIONS", "DELETE"})
-"""Methods whose bodies nobody reads."""
+"""Methods for which no route reads a body."""
 _HEADERS: Final = frozenset({b"host", b"authorization", b"content-type", b"content-length", b"transfer-encoding"})
 _MORE_HEADERS: Final = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "2"}}
 _LINGER_S: Final = 5.0
 _LINGER_BYTES: Final = 64 * 1024 * 1024
-"""Of a body that is refused: read and dropped up to here, so that the client sees the answer."""
+"""The most bytes of a refused body that are read and dropped, so that the client sees the answer."""
 _LONGEST_SHOWN: Final = 100
 
 
@@ -99,7 +99,7 @@ class Door:
         scheme, _, given = authorization.partition(b" ")
         if scheme.lower() != b"bearer":
             return False
-        # With every key, in constant time each: the time must not tell how close a guess was.
+        # Every key is compared, each in constant time, so that the time does not tell how close a guess was.
         known = [hmac.compare_digest(given.strip(), key) for key in self._keys]
         return any(known)
 

@@ -56,7 +56,7 @@ class Instruments:
 
 
 def _fault(body: bytes) -> str:
-    """Whose fault the 5xx with this body is; the gateway's where it is no problem document."""
+    """Returns whose fault the 5xx with this body is: the gateway's where the body is no problem document."""
     try:
         kind = json.loads(body)["type"]
         return _FAULTS.get(kind.removeprefix("urn:smoothgen:problem:"), "gateway")

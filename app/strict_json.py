@@ -23,9 +23,9 @@ Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 MOST_VALUES: Final = 2_000
 """In the JSON of a request. The largest has 64 prompts; a request to generate has some fifty fields."""
 _QUICK_BYTES: Final = 32 * 1024
-"""Bodies up to here are read in less time than a thread takes to be asked."""
+"""Bodies up to this size are read on the event loop: handing them to a thread would take longer."""
 LARGE_BYTES: Final = 1024 * 1024
-"""Bodies beyond it are read one at a time."""
+"""Bodies larger than this are read one at a time."""
 
 
 class StrictRequest(Request):

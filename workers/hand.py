@@ -66,11 +66,11 @@ class NoRoom:
 
 
 Done = Opened | Ended | Measured | Refused | NoRoom | None
-"""What came of a piece; None: not finished, to be handed back (or of a job that has ended, and nobody's any more)."""
+"""What came of a piece. None: the piece is unfinished and is handed back, or its job has ended meanwhile."""
 
 
 class _ToldToStop(Exception):
-    """Raised between the batches of an opening's probes: the piece is handed back, or nobody wants it any more."""
+    """Raised between the batches of an opening's probes where the piece is to be handed back or its job has ended."""
 
 
 @dataclass

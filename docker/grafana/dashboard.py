@@ -28,7 +28,7 @@ Panel = dict[str, Any]
 Query = tuple[str, str]
 """(legend, PromQL)."""
 RED, ORANGE, YELLOW, GREEN, BLUE, PURPLE = "red", "orange", "yellow", "green", "blue", "purple"
-"""Broken; somebody should look; a client's doing; as it should be; neither good nor bad; the client left."""
+"""In this order: broken; somebody should look; caused by a client; as it should be; neutral; the client left."""
 BY_STATUS = {"^2": GREEN, "^3": BLUE, "^4": YELLOW, "^429": ORANGE, "^499": PURPLE, "^5": RED}
 BY_OUTCOME = {"^certificate": GREEN, "^abstention": YELLOW, "^failed": RED, "^submitted": BLUE}
 BY_FAULT = {"^gateway": RED, "^worker": ORANGE, "^job": YELLOW}

@@ -39,7 +39,7 @@ _SINCE_V2: Final = {
     "sampling": {"precision", "batch_size", "batch_sensitivity"},
     "sigma_selection": {"rounding_slack"},
 }
-"""What v1 does not know: a field, or fields of a section."""
+"""What certificate/v1 does not define: top-level fields, and fields of a section."""
 
 
 def to_document(certificate: Certificate) -> dict[str, Any]:

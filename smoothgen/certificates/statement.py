@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from smoothgen.certificates.certificate import Certificate
 from smoothgen.certificates.lipschitz import Lipschitz
-from smoothgen.certificates.looks import LookPlan
 from smoothgen.certificates.meaning.judgement import unknown_meaning
 from smoothgen.certificates.meaning.metrics import METRICS
 from smoothgen.certificates.meaning.quoting import quoted
 from smoothgen.certificates.meaning.threats import attack_named, is_known_to_be_held
 from smoothgen.certificates.provenance import MetricIdentity, Provenance
 from smoothgen.certificates.shift_bounds import SPREAD_V1
-from smoothgen.certificates.sigma_selection import SigmaSelection
-from smoothgen.certificates.statement_v1 import statement_v1
+from smoothgen.certificates.statement_v1 import early_stop, selected, statement_v1
 
 
 def statement(certificate: Certificate) -> str:
@@ -36,9 +34,9 @@ def statement(certificate: Certificate) -> str:
     if not certificate.evidence.samples:
         sentences.append(_without_samples(certificate))
     if certificate.looks is not None:
-        sentences.append(_early_stop(certificate.looks, certificate.evidence.samples))
+        sentences.append(early_stop(certificate.looks, certificate.evidence.samples))
     if certificate.sigma_selection is not None:
-        sentences.append(_selected(certificate.sigma_selection))
+        sentences.append(selected(certificate.sigma_selection))
     if certificate.lipschitz is not None:
         sentences.append(_proven(certificate.lipschitz))
     if certificate.mechanism.remark is not None:
@@ -123,33 +121,12 @@ def _without_samples(certificate: Certificate) -> str:
     )
 
 
-def _selected(selection: SigmaSelection) -> str:
-    return (
-        f"The noise level {selection.sigma!r} was selected for this prompt, from {len(selection.sensitivities)} draws "
-        f"of how sensitive the generator is around it (budget {selection.budget!r}, selection noise "
-        f"{selection.selection_sigma!r}): every prompt within {selection.radius!r} has its median sensitivity in the "
-        f"same cell of the public grid {selection.grid.base!r}·2^(k/2), k = {selection.grid.first} … "
-        f"{selection.grid.last}, so that whoever selects a level for it in the same way, at the same alpha of "
-        f"{selection.alpha!r}, serves it at this level or abstains, except with that probability over the draws made "
-        "for it. Beyond that distance nothing is claimed."
-    )
-
-
 def _proven(lipschitz: Lipschitz) -> str:
     metric = lipschitz.metric if lipschitz.metric in METRICS else quoted(lipschitz.metric)
     return (
         f"The generator is proven to move by at most {lipschitz.constant!r} times the norm of an attack plus "
         f"{lipschitz.offset!r} in {metric}, from {len(lipschitz.factors)} factors whose product this "
         "certificate checks and whose proof it does not contain; the bounds use this where it is smaller."
-    )
-
-
-def _early_stop(looks: LookPlan, samples: int) -> str:
-    *earlier, last = looks.sizes
-    planned = f"{', '.join(map(str, earlier))} or {last}" if earlier else str(last)
-    return (
-        f"The job could stop early, after {planned} samples; this certificate was made after {samples}, and the "
-        "confidence covers whichever of these looks is taken."
     )
 
 

@@ -22,9 +22,9 @@ def statement_v1(certificate: Certificate) -> str:
     if not certificate.evidence.samples:
         sentences.append(_without_samples(certificate))
     if certificate.looks is not None:
-        sentences.append(_early_stop(certificate.looks, certificate.evidence.samples))
+        sentences.append(early_stop(certificate.looks, certificate.evidence.samples))
     if certificate.sigma_selection is not None:
-        sentences.append(_selected(certificate.sigma_selection))
+        sentences.append(selected(certificate.sigma_selection))
     if certificate.lipschitz is not None:
         sentences.append(_proven(certificate.lipschitz))
     if certificate.mechanism.remark is not None:
@@ -68,7 +68,8 @@ def _without_samples(certificate: Certificate) -> str:
     )
 
 
-def _selected(selection: SigmaSelection) -> str:
+def selected(selection: SigmaSelection) -> str:
+    """Returns the sentence about a selected noise level."""
     return (
         f"The noise level {selection.sigma!r} was selected for this prompt, from {len(selection.sensitivities)} draws "
         f"of how sensitive the generator is around it (budget {selection.budget!r}, selection noise "
@@ -88,7 +89,8 @@ def _proven(lipschitz: Lipschitz) -> str:
     )
 
 
-def _early_stop(looks: LookPlan, samples: int) -> str:
+def early_stop(looks: LookPlan, samples: int) -> str:
+    """Returns the sentence about the looks at which the job could stop."""
     *earlier, last = looks.sizes
     planned = f"{', '.join(map(str, earlier))} or {last}" if earlier else str(last)
     return (

@@ -26,16 +26,16 @@ from smoothgen.noise import Seed, Stream, normals
 from workers.generators.tokenizers import ordinary_ids
 
 _TOKENS: Final = 4
-"""Of the prompt: enough for a token to have neighbours on both sides."""
+"""Tokens of the probe's prompt: enough for a token to have neighbours on both sides."""
 _STEPS: Final = 3
 """New tokens: the first comes from the prompt, the later ones from a network that remembers it."""
 _DRAWS: Final = 3
 _BATCH, _LARGER_BATCH = 3, 7
 _SEED: Final = Seed(0x9B0BE, "server")
 _ROUNDING: Final = {torch.float32: 1e-4, torch.bfloat16: 2.0**-4, torch.float16: 2.0**-6}
-"""Of the largest difference between two logits of a row: about 10³ units in the last place in float32, some ten in 16
-bits, where a network of a few dozen layers loses no more to another order of summation. What depends on content
-moves logits by a tenth and more."""
+"""The largest error allowed, as a share of the largest difference between two logits of a row: about 10³ units in the
+last place in float32, some ten in 16 bits, where a network of a few dozen layers loses no more to another order of
+summation. What depends on content moves logits by a tenth and more."""
 
 _SENSITIVITY_ROWS: Final = 16
 _SENSITIVITY_TOKENS: Final = 8

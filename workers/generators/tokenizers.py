@@ -7,8 +7,8 @@ from typing import Any, Final
 _ASKED: Final = 64
 """Words of its own vocabulary a tokenizer is asked to encode, spread over it."""
 _SMALLEST_SHARE: Final = 0.5
-"""Of the embedding's rows. Checkpoints round the number of rows up (Phi-2 has 51,200 for 50,295 tokens, a byte model
-384 for 259), and no known one doubles it."""
+"""The least share of the embedding's rows that a tokenizer must name. Checkpoints round the number of rows up (Phi-2
+has 51,200 for 50,295 tokens, a byte model 384 for 259), and no known one doubles it."""
 
 
 def ordinary_ids(tokenizer: Any) -> list[int]:
