@@ -61,6 +61,7 @@ class Door:
         try:
             read = await body.read(receive, self._limit(scope))
             if isinstance(read, Problem):
+                body.release()  # before the rest is dropped, which takes seconds: others could be read meanwhile
                 await _refuse(read, True, scope, receive, send)
             elif read is not None:
                 handed = replayed(read, receive)

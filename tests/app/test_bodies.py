@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import select
 import socket
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx2
 import pytest
 
 from app.settings import Settings
+from tests.app.attacks import status_of
 from tests.app.conftest import problem_of, request_body
 from tests.processes import Gateway, Redis
 
@@ -95,3 +98,23 @@ def test_made_up_methods_and_paths_make_no_metric_series(gateway: Gateway) -> No
     page = gateway.http.get("/metrics").text
     assert not [method for method in (*methods, "MADEUP") if method in page]
     assert "made/up" not in page
+
+
+def half_sent(gateway: Gateway, size: int) -> socket.socket:
+    client = socket.create_connection(("127.0.0.1", gateway.port), timeout=30)
+    head = "POST /generate HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    client.sendall(f"{head}Content-Length: {size}\r\n\r\n".encode() + b"[" * (size // 2))
+    return client
+
+
+def test_a_body_refused_for_want_of_room_leaves_its_room_to_others_at_once(redis: Redis, tmp_path: Path) -> None:
+    size = 1 << 20
+    with Gateway(redis.url, tmp_path / "log", max_held_bytes=size * 3 // 4) as gateway:
+        gateway.until_ready()
+        with half_sent(gateway, size) as one, half_sent(gateway, size) as other:
+            # Together they do not fit. The rest of the refused one is dropped for seconds, and must hold no room.
+            [refused], _, _ = select.select([one, other], [], [], 30)
+            assert status_of(refused.recv(65536)) == 503
+            accepted = other if refused is one else one
+            accepted.sendall(b"[" * (size // 4))
+            assert select.select([accepted], [], [], 0.5)[0] == []  # it is still being read
