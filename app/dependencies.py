@@ -13,7 +13,8 @@ from app.heavy import Heavy
 from app.metrics import Metrics
 from app.settings import Settings
 from app.waiting import Waiting
-from smoothgen.queue import JobStore
+from smoothgen.errors import NotFound
+from smoothgen.queue import JobStore, belongs_to
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,30 @@ async def _gateway(request: Request) -> Gateway:
     return gateway
 
 
+async def _tenant(request: Request) -> str:
+    tenant: str = request.state.tenant
+    return tenant
+
+
+async def _own_job(job_id: str, tenant: TenantDep) -> str:
+    if not belongs_to(job_id, tenant):
+        raise NotFound(f"no job {job_id!r:.80} of yours; a job is kept for retention_s seconds after its end")
+    return job_id
+
+
+async def _own_certificate(certificate_id: str, tenant: TenantDep) -> str:
+    if not belongs_to(certificate_id, tenant):
+        raise NotFound(f"no certificate {certificate_id!r:.80} of yours; a certificate's id is its job's")
+    return certificate_id
+
+
 GatewayDep = Annotated[Gateway, Depends(_gateway)]
+TenantDep = Annotated[str, Depends(_tenant)]
+"""Whose key the request carries."""
+OwnJobId = Annotated[str, Depends(_own_job)]
+"""The path's job id, 404 where it is of another tenant or none."""
+OwnCertificateId = Annotated[str, Depends(_own_certificate)]
+"""The path's certificate id, likewise."""
 
 
 def wait_seconds(prefer: list[str] | None, default_s: float, max_s: float) -> float:

@@ -16,6 +16,7 @@ from app.body import FREE_BYTES, Body, Held, replayed, too_large
 from app.errors import problem_response
 from app.settings import Settings
 from smoothgen.contracts import Problem
+from smoothgen.queue import ANYONE
 
 OPEN_PATHS: Final = frozenset(
     {"/livez", "/readyz", "/metrics", "/docs", "/docs/oauth2-redirect", "/redoc", "/openapi.json"}
@@ -37,7 +38,7 @@ class Door:
 
     def __init__(self, app: ASGIApp, *, settings: Settings) -> None:
         self._app, self._settings = app, settings
-        self._keys = [key.encode() for key in settings.api_keys]
+        self._tenants = [(key.encode(), tenant) for key, tenant in settings.tenants]
         self._hosts = known_hosts(settings)
         self._held = Held(settings.max_held_bytes)
 
@@ -47,8 +48,10 @@ class Door:
             await self._app(scope, receive, send)
             return
         headers = _first_values(scope)
+        tenant = self._tenant(headers.get(b"authorization", b"")) if self._tenants else ANYONE
+        scope.setdefault("state", {})["tenant"] = tenant
         follows = b"transfer-encoding" in headers or headers.get(b"content-length", b"0") != b"0"
-        problem = self._refusal(scope, headers, follows)
+        problem = self._refusal(scope, headers, follows, known=tenant is not None)
         if problem is None and follows:
             await self._with_body(scope, receive, send)
         elif problem is None:
@@ -70,10 +73,10 @@ class Door:
         finally:
             body.release()
 
-    def _refusal(self, scope: Scope, headers: Mapping[bytes, bytes], follows: bool) -> Problem | None:
+    def _refusal(self, scope: Scope, headers: Mapping[bytes, bytes], follows: bool, *, known: bool) -> Problem | None:
         if self._hosts is not None and (problem := _wrong_host(headers.get(b"host"), self._hosts)) is not None:
             return problem
-        if self._keys and scope["path"] not in OPEN_PATHS and not self._knows(headers.get(b"authorization", b"")):
+        if not known and scope["path"] not in OPEN_PATHS:
             return Problem.of(
                 "unauthorized", "Unauthorized", 401, "send a known API key as 'Authorization: Bearer <key>'"
             )
@@ -96,13 +99,14 @@ class Door:
         certificates = scope["path"].startswith("/certificates")
         return self._settings.max_certificate_bytes if certificates else self._settings.max_request_bytes
 
-    def _knows(self, authorization: bytes) -> bool:
+    def _tenant(self, authorization: bytes) -> str | None:
+        """Whose key this is; None: nobody's."""
         scheme, _, given = authorization.partition(b" ")
         if scheme.lower() != b"bearer":
-            return False
+            return None
         # Every key is compared, each in constant time, so that the time does not tell how close a guess was.
-        known = [hmac.compare_digest(given.strip(), key) for key in self._keys]
-        return any(known)
+        found = [tenant for key, tenant in self._tenants if hmac.compare_digest(given.strip(), key)]
+        return found[0] if found else None
 
 
 def is_json(content_type: bytes) -> bool:

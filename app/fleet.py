@@ -16,7 +16,9 @@ from smoothgen.contracts import WINDOWS, FleetPool, window_span, windows_of
 from smoothgen.mechanisms import mechanism_from_dict
 
 _SHOWN_RADII = (0.125, 0.25, 0.5, 1.0)
-_CERTIFICATES_KEPT = 64
+_SHOWN_POOLS = 8
+"""Of each tenant: a pool's noise is the client's choice, so without a limit clients would make the series."""
+_CERTIFICATES_KEPT = 256
 _GRACE = timedelta(seconds=30)
 """After its end a window still runs for so long: a gateway whose clock is late may count a request in it."""
 
@@ -41,32 +43,52 @@ def recent_windows() -> list[str]:
     ]
 
 
-async def read_fleet(gateway: Gateway, windows: Sequence[str], model: str | None = None) -> list[FleetReading]:
-    """Every pool's certificate in these windows. Raises QueueUnavailable."""
-    alpha = complement(gateway.settings.fleet_confidence)
+async def read_fleet(
+    gateway: Gateway, tenant: str, windows: Sequence[str], models: Sequence[str]
+) -> list[FleetReading]:
+    """The certificate of every pool of a tenant's requests to these models, in these windows. Raises
+    QueueUnavailable."""
     readings = []
     for window in windows:
-        closed = window_span(window)[1] + _GRACE <= datetime.now(UTC)
-        for pool_id, pool in sorted((await gateway.store.fleet_pools(window)).items()):
-            if model in (None, pool.model):
-                bins = await gateway.store.fleet_bins(window, pool_id)
-                # A closed window is read again and again and hardly changes; a running one is never the same twice.
-                certify = _certified_again if closed else _certified
-                about = pool.model_dump_json()
-                certificate = await run_in_threadpool(certify, bins, about, pool_id, window, alpha, closed)
-                readings.append(FleetReading(window, pool_id, pool, certificate))
+        for model in models:
+            for pool_id, pool in sorted((await gateway.store.fleet_pools(tenant, model, window)).items()):
+                readings.append(await _reading(gateway, tenant, window, pool_id, pool))
     return readings
 
 
+async def _reading(gateway: Gateway, tenant: str, window: str, pool_id: str, pool: FleetPool) -> FleetReading:
+    closed = window_span(window)[1] + _GRACE <= datetime.now(UTC)
+    bins = await gateway.store.fleet_bins(tenant, pool.model, window, pool_id)
+    # A closed window is read again and again and hardly changes; a running one is never the same twice.
+    certify = _certified_again if closed else _certified
+    alpha = complement(gateway.settings.fleet_confidence)
+    certificate = await run_in_threadpool(certify, bins, pool.model_dump_json(), pool_id, window, alpha, closed)
+    return FleetReading(window, pool_id, pool, certificate)
+
+
+async def count_uncounted(
+    gateway: Gateway, tenant: str, windows: Sequence[str], models: Sequence[str]
+) -> dict[str, int]:
+    """Of each window: a tenant's requests to these models that are in no certificate. Raises QueueUnavailable."""
+    store = gateway.store
+    return {window: sum([await store.fleet_uncounted(tenant, model, window) for model in models]) for window in windows}
+
+
 async def show_fleet(gateway: Gateway) -> None:
-    """The last closed hour, as metrics. A closed window is one look, so a dashboard may show it at any time."""
+    """The last closed hour, as metrics, of each tenant's pools with the most requests. A closed window is one look, so
+    a dashboard may show it at any time."""
     shift, requests = gateway.metrics.fleet_shift, gateway.metrics.fleet_requests
+    _, last_hour, *_ = recent_windows()
+    models = [served.card.id for served in await gateway.store.models()]
+    readings = []
+    for tenant in gateway.settings.tenant_names:
+        for pool_id, pool in await gateway.store.largest_pools(tenant, models, last_hour, _SHOWN_POOLS):
+            readings.append((tenant, await _reading(gateway, tenant, last_hour, pool_id, pool)))
     shift.clear()
     requests.clear()
-    _, last_hour, *_ = recent_windows()
-    for reading in await read_fleet(gateway, [last_hour]):
+    for tenant, reading in readings:
         pool, certificate = reading.pool, reading.certificate
-        labels = (pool.model, pool.metric["name"], reading.pool_id, "hour")
+        labels = (tenant, pool.model, pool.metric["name"], reading.pool_id, "hour")
         requests.labels(*labels).set(certificate.requests)
         for r in _SHOWN_RADII:
             shift.labels(*labels, r).set(certificate.w1_bound(certificate.mechanism.epsilon(r)))

@@ -54,13 +54,13 @@ class Metrics:
         self.fleet_shift = Gauge(
             "smoothgen_fleet_w1_bound",
             "Certified average W1 shift of the last closed window's fleet requests under attacks of this many sigmas",
-            ["model", "metric", "pool", "window", "radius_in_sigmas"],
+            ["tenant", "model", "metric", "pool", "window", "radius_in_sigmas"],
             registry=self.registry,
         )
         self.fleet_requests = Gauge(
             "smoothgen_fleet_requests",
             "Fleet requests behind it",
-            ["model", "metric", "pool", "window"],
+            ["tenant", "model", "metric", "pool", "window"],
             registry=self.registry,
         )
         self.ready = Gauge("smoothgen_gateway_ready", "1 when the gateway can serve", registry=self.registry)

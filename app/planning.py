@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import uuid
 
 from app.planning_images import EMBEDDING, EMBEDDING_SHAPED, IMG2IMG, plan_image
 from app.planning_synonyms import plan_partition, pooled_mechanism
@@ -12,6 +11,7 @@ from smoothgen.certificates.fleet_subject import CENTRE_SLACK, MOST_NUMBERS
 from smoothgen.certificates.rounding import complement
 from smoothgen.certificates.sigma_selection import require_selectable
 from smoothgen.contracts import (
+    DEFAULT_RETENTION_S,
     LEAST_SIGMA,
     MOST_SIGMA,
     FleetPool,
@@ -31,13 +31,24 @@ from smoothgen.contracts import (
 from smoothgen.errors import InvalidAlpha, InvalidBudget, InvalidInput, InvalidTolerance, UnknownName
 from smoothgen.labels import extractor
 from smoothgen.noise import Seed
+from smoothgen.queue import ANYONE, new_id
 
 _DEFAULT_TOLERANCE = 0.1  # of the metric's diameter
 
 
-def plan(request: GenerateRequest, card: ModelCard, *, max_samples: int) -> JobSpec:
-    """Decide σ, metric, tolerance and seed. Raises InvalidInput naming the field, the value and the remedy,
-    and pydantic.ValidationError for parameters the model's modality does not know."""
+def plan(
+    request: GenerateRequest,
+    card: ModelCard,
+    *,
+    max_samples: int,
+    retention_s: int = DEFAULT_RETENTION_S,
+    tenant: str = ANYONE,
+) -> JobSpec:
+    """Decide σ, metric, tolerance and seed of a tenant's job. `retention_s` stands where the request names none.
+
+    Raises InvalidInput naming the field, the value and the remedy, and pydantic.ValidationError for parameters the
+    model's modality does not know.
+    """
     robustness = request.robustness
     if robustness.mechanism == EMBEDDING_SHAPED and EMBEDDING_SHAPED not in card.mechanisms:
         why = (
@@ -54,7 +65,8 @@ def plan(request: GenerateRequest, card: ModelCard, *, max_samples: int) -> JobS
         raise UnknownName("mechanism", robustness.mechanism, card.mechanisms, field="robustness.mechanism")
     if robustness.samples > max_samples:
         raise InvalidInput(
-            f"samples={robustness.samples} is beyond this server's limit of {max_samples}", field="robustness.samples"
+            f"samples={robustness.samples} is beyond this server's limit of {max_samples}",
+            field="robustness.samples",
         )
     if not LEAST_ALPHA <= complement(robustness.confidence) < 1:
         raise InvalidAlpha(
@@ -72,8 +84,8 @@ def plan(request: GenerateRequest, card: ModelCard, *, max_samples: int) -> JobS
     sigma = _sigma(request, card, metric_card)
     seed = Seed.fresh() if request.seed is None else Seed.from_client(request.seed)
     return JobSpec(
-        id=uuid.uuid4().hex,
-        request=request,
+        id=new_id(card.id, tenant),
+        request=request.model_copy(update={"parameters": {}}),
         parameters=parameters,
         sigma=sigma,
         metric=metric,
@@ -81,6 +93,8 @@ def plan(request: GenerateRequest, card: ModelCard, *, max_samples: int) -> JobS
         seed=str(seed),
         seed_origin=seed.origin,
         submitted_ms=int(time.time() * 1000),
+        tenant=tenant,
+        retention_s=retention_s if request.retention_s is None else request.retention_s,
         pool=_pool(request, card, metric, metric_card, sigma, partition) if robustness.tier == "fleet" else None,
         partition=None if partition is None else partition.digest,
     )

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import hashlib
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from smoothgen.contracts import DEFAULT_RETENTION_S, LEAST_RETENTION_S, LONGEST_RETENTION_S
+from smoothgen.queue import ANYONE, Limits
 
 
 class Settings(BaseSettings):
@@ -19,12 +23,20 @@ class Settings(BaseSettings):
     allowed_hosts: list[Annotated[str, Field(min_length=1)]] = []
     """Names this gateway is asked by, apart from its loopback names. Empty: checked only when bound to loopback."""
     api_keys: list[Annotated[str, Field(min_length=1)]] = []
-    """Accepted bearer keys. Empty: anyone who can reach the port may use it."""
+    """Accepted bearer keys, each as `name:key` or as a key alone. Empty: anyone who can reach the port may use it."""
     models: list[Annotated[str, Field(min_length=1)]] = []
     """What the workers are configured with: a request for one of these that has not registered yet is answered 503."""
     max_samples: int = Field(default=20_000, ge=1)
     max_queued_samples: int = Field(default=1_000_000, ge=1)
     """Noisy samples a model may owe to waiting jobs; beyond it requests are answered 429."""
+    max_queued_samples_per_key: int = Field(default=500_000, ge=1)
+    """The same, of one tenant's jobs."""
+    max_queued_bytes: int = Field(default=256 * 1024 * 1024, ge=1)
+    """Bytes the records of a model's waiting jobs may hold in Redis, seed images above all; beyond it likewise 429."""
+    max_queued_bytes_per_key: int = Field(default=128 * 1024 * 1024, ge=1)
+    """The same, of one tenant's jobs."""
+    retention_s: int = Field(default=DEFAULT_RETENTION_S, ge=LEAST_RETENTION_S, le=LONGEST_RETENTION_S)
+    """Seconds after a job's end for which prompt, seed image and output are kept, where the request says nothing."""
     fleet_confidence: float = Field(default=0.999, gt=0, lt=1)
     """Of each window's fleet certificate."""
     max_request_bytes: int = Field(default=8 * 1024 * 1024, ge=1)
@@ -41,6 +53,39 @@ class Settings(BaseSettings):
     covers_wait_s: float = Field(default=30.0, gt=0)
     """How long a comparison of prompts waits for a worker."""
     log_format: Literal["json", "console"] = "json"
+
+    @model_validator(mode="after")
+    def _one_tenant_a_key(self) -> Self:
+        keys = [key for key, _ in self.tenants]
+        if len(set(keys)) < len(keys):
+            raise ValueError("SMOOTHGEN_API_KEYS names one key twice; a key is one tenant's")
+        return self
+
+    @property
+    def tenants(self) -> list[tuple[str, str]]:
+        """Each key with its tenant's name: what stands before the first colon, which bearer tokens do not contain (RFC
+        6750). A key alone is its own tenant, named by its digest. Several keys of one name are one tenant's, so that a
+        key can be replaced without losing what it made."""
+        found = []
+        for written in self.api_keys:
+            name, colon, key = written.partition(":")
+            found.append((key, name) if colon else (name, f"key-{hashlib.sha256(name.encode()).hexdigest()[:16]}"))
+        return found
+
+    @property
+    def tenant_names(self) -> list[str]:
+        """Everyone whose requests there may be."""
+        return sorted({name for _, name in self.tenants}) or [ANYONE]
+
+    @property
+    def limits(self) -> Limits:
+        """What waiting jobs may owe and hold."""
+        return Limits(
+            self.max_queued_samples,
+            self.max_queued_samples_per_key,
+            self.max_queued_bytes,
+            self.max_queued_bytes_per_key,
+        )
 
     @property
     def model_names(self) -> frozenset[str]:

@@ -125,7 +125,7 @@ class Stack:
                 left["pieces held"] += group["pending"]
                 left["consumers without a worker"] += max(0, group["consumers"] - len(self.workers))
         left["deadlines"] = sum(client.zcard(keys.deadlines(model)) for model in self.models)
-        left["distances"] = sum(1 for _ in client.scan_iter(keys.distances("*"), count=1000))
+        left["distances"] = sum(1 for _ in client.scan_iter(keys.of_all_models("distances:"), count=1000))
         return dict(left)
 
     def until_quiet(self) -> None:

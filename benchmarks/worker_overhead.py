@@ -107,6 +107,8 @@ def job(samples: int, tokens: int, seed: int) -> JobSpec:
         seed=f"{seed:032x}",
         seed_origin="client",
         submitted_ms=0,
+        tenant="anyone",
+        retention_s=60,
     )
 
 

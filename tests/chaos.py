@@ -25,6 +25,7 @@ from typing import Any
 import httpx2
 from tqdm import tqdm
 
+from smoothgen.queue import keys
 from tests.processes import Gateway, Lab, Worker
 
 MODEL = "closed-form-device"
@@ -234,7 +235,7 @@ def _collected(
             over.set()
             if disturbed:
                 killer.join()
-        kept = sum(1 for _ in lab.redis.client.scan_iter("smoothgen:job:*", count=1000))
+        kept = sum(1 for _ in lab.redis.client.scan_iter(keys.of_all_models("job:"), count=1000))
         return outcomes, kills, stack.endings(), kept
     finally:
         lab.close()

@@ -70,7 +70,7 @@ class Redis:
         self._server.terminate()
 
     def stream_lengths(self) -> dict[str, int]:
-        return {key: self.client.xlen(key) for key in self.client.scan_iter("smoothgen:work:*")}
+        return {key: self.client.xlen(key) for key in self.client.scan_iter("smoothgen:*:work:*", _type="stream")}
 
     def __enter__(self) -> Self:
         return self

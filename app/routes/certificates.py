@@ -9,7 +9,7 @@ from fastapi import APIRouter, Body, Request, Response
 from fastapi.responses import JSONResponse
 
 from app.covers import compare
-from app.dependencies import GatewayDep
+from app.dependencies import GatewayDep, OwnCertificateId
 from app.documents import verdict
 from app.errors import problem_response
 from app.routes.jobs import PROBLEMS
@@ -51,14 +51,14 @@ async def verify_certificate(request: Request, gateway: GatewayDep) -> Response:
 
 
 @router.get("/{certificate_id}", responses=PROBLEMS, response_class=Response)
-async def read_certificate(certificate_id: str, gateway: GatewayDep) -> Response:
+async def read_certificate(certificate_id: OwnCertificateId, gateway: GatewayDep) -> Response:
     """A stored certificate. Its id is its job's."""
     return JSONResponse(await gateway.store.certificate(certificate_id))
 
 
 @router.post("/{certificate_id}/covers", response_model=Covers, responses=PROBLEMS)
 async def covers(
-    certificate_id: str,
+    certificate_id: OwnCertificateId,
     asked: Annotated[CoversRequest, Body(description="The prompts, and the confidence of the answer.")],
     gateway: GatewayDep,
 ) -> Response:

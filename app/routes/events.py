@@ -9,7 +9,7 @@ from typing import Any
 from fastapi import APIRouter, Response
 from fastapi.sse import KEEPALIVE_COMMENT, EventSourceResponse, format_sse_event
 
-from app.dependencies import Gateway, GatewayDep
+from app.dependencies import Gateway, GatewayDep, OwnJobId
 from app.routes.jobs import PROBLEMS
 from smoothgen.errors import NotFound, QueueUnavailable
 from smoothgen.queue import JobState
@@ -33,7 +33,7 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
 
 # Not response_class=EventSourceResponse: FastAPI would stream the function itself, and then an unknown job is no 404.
 @router.get("/{job_id}/events", response_class=Response, responses=_RESPONSES)
-async def follow_job(job_id: str, gateway: GatewayDep) -> Response:
+async def follow_job(job_id: OwnJobId, gateway: GatewayDep) -> Response:
     """Follow a job. Whoever connects later, or again, is told how it stands and goes on from there."""
     await gateway.store.read(job_id)  # an unknown job is a problem document, not an empty stream
     return EventSourceResponse(_followed(gateway, job_id), headers={"Cache-Control": "no-store"})

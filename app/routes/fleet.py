@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
-from app.dependencies import GatewayDep
-from app.fleet import read_fleet, recent_windows
+from app.dependencies import GatewayDep, TenantDep
+from app.fleet import count_uncounted, read_fleet, recent_windows
 from app.routes.jobs import PROBLEMS
 from smoothgen.contracts import window_span
 from smoothgen.errors import InvalidInput
@@ -18,21 +18,24 @@ router = APIRouter(tags=["fleet"])
 @router.get("/fleet", responses=PROBLEMS)
 async def fleet(
     gateway: GatewayDep,
+    tenant: TenantDep,
     model: Annotated[str | None, Query(description="Only pools of this model.")] = None,
     window: Annotated[
         str | None,
         Query(description='One window, such as "hour:2026-11-23T22" (UTC). Default: this hour and day, and the last.'),
     ] = None,
 ) -> dict[str, Any]:
-    """The certified average shift of the fleet tier's traffic, per pool (model, noise, metric) and window of time.
+    """The certified average shift of your fleet traffic, per pool (model, noise, metric) and window of time.
 
     An average over the requests of the window, not a promise to each of them (theorem T5, docs/theory/fleet.md).
-    `uncounted`: requests of all models that were served and are in no certificate, by window, because it held its most
+    `uncounted`: requests that were served and are in no certificate, by window, because it held its most
     pools when they came.
     """
     windows = recent_windows() if window is None else [_known(window)]
+    served = [each.card.id for each in await gateway.store.models()]
+    models = served if model is None else [model]
     data = []
-    for reading in await read_fleet(gateway, windows, model):
+    for reading in await read_fleet(gateway, tenant, windows, models):
         start, end = window_span(reading.window)
         data.append(
             {
@@ -43,7 +46,7 @@ async def fleet(
                 "certificate": reading.certificate.to_dict(),
             }
         )
-    return {"data": data, "uncounted": await gateway.store.fleet_uncounted(windows)}
+    return {"data": data, "uncounted": await count_uncounted(gateway, tenant, windows, models)}
 
 
 def _known(window: str) -> str:

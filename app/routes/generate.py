@@ -27,7 +27,7 @@ from smoothgen.contracts import (
     parameter_names,
 )
 from smoothgen.errors import NoWorker, Overloaded, QueueUnavailable, UnknownName
-from smoothgen.queue import JobState
+from smoothgen.queue import Idempotency, JobState
 
 _LONGEST_KEY = 256
 
@@ -67,14 +67,23 @@ async def generate(
     """Generate one output and certify how far attacks on the prompt's embedding can move it."""
     gateway: Gateway = context.app.state.gateway  # not as a dependency: each takes FastAPI as long as planning a job
     card = await _served(gateway, request.model)
-    decide = partial(plan, request, card, max_samples=gateway.settings.max_samples)
+    settings = gateway.settings
+    decide = partial(
+        plan,
+        request,
+        card,
+        max_samples=settings.max_samples,
+        retention_s=settings.retention_s,
+        tenant=context.state.tenant,
+    )
     try:
         spec = await gateway.heavy.run(decide) if _takes_a_while(request) else decide()
     except ValidationError as error:
         raise _bad_parameters(error, request, card) from error
     model = ModelRef(name=card.id, revision=card.revision, digest=card.digest)
-    wait_s = wait_seconds(prefer, gateway.settings.default_wait_s, gateway.settings.max_wait_s)
-    return job_response(await _submitted(gateway, spec, model, idempotency_key, wait_s), unfinished=202)
+    wait_s = wait_seconds(prefer, settings.default_wait_s, settings.max_wait_s)
+    idempotency = Idempotency.of(idempotency_key, request) if idempotency_key else None
+    return job_response(await _submitted(gateway, spec, model, idempotency, wait_s), unfinished=202)
 
 
 def _idempotency_key(request: Request) -> str | None:
@@ -108,7 +117,7 @@ def _takes_a_while(request: GenerateRequest) -> bool:
 
 
 async def _submitted(
-    gateway: Gateway, spec: JobSpec, model: ModelRef, idempotency_key: str | None, wait_s: float
+    gateway: Gateway, spec: JobSpec, model: ModelRef, idempotency: Idempotency | None, wait_s: float
 ) -> JobState:
     """Queue the job and wait for it. From acceptance on, trouble with Redis is no longer the client's."""
     waiting, submitted = gateway.waiting, time.monotonic()
@@ -117,9 +126,9 @@ async def _submitted(
             job_id = await gateway.store.submit(
                 spec,
                 model,
-                idempotency_key,
+                idempotency=idempotency,
                 gateway_id=waiting.gateway_id if wait_s > 0 else "",
-                max_backlog=gateway.settings.max_queued_samples,
+                limits=gateway.settings.limits,
             )
         except Overloaded:
             gateway.metrics.refused.labels(model.name).inc()

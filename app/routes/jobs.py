@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
-from app.dependencies import GatewayDep, PreferHeader, wait_seconds
+from app.dependencies import GatewayDep, OwnJobId, PreferHeader, wait_seconds
 from app.errors import PROBLEM_JSON, problem_response
 from smoothgen.contracts import FINISHED, JobView
 from smoothgen.errors import NotFound
@@ -33,7 +33,7 @@ def job_response(job: JobState, *, unfinished: int) -> Response:
 
 
 @router.get("/{job_id}", response_model=JobView, responses=PROBLEMS)
-async def read_job(job_id: str, gateway: GatewayDep, prefer: PreferHeader = None) -> Response:
+async def read_job(job_id: OwnJobId, gateway: GatewayDep, prefer: PreferHeader = None) -> Response:
     """The job's state, output and certificate. `Prefer: wait=N` answers when it ends, N seconds at the most."""
     wait_s = wait_seconds(prefer, 0.0, gateway.settings.max_wait_s)
     if wait_s > 0:
@@ -42,7 +42,7 @@ async def read_job(job_id: str, gateway: GatewayDep, prefer: PreferHeader = None
 
 
 @router.delete("/{job_id}", response_model=JobView, responses=PROBLEMS)
-async def cancel_job(job_id: str, gateway: GatewayDep) -> Response:
+async def cancel_job(job_id: OwnJobId, gateway: GatewayDep) -> Response:
     """Cancel a job: no further batch of it is begun. One that has ended stays as it is, and is the answer."""
     job, cancelled = await gateway.store.cancel(job_id)
     if cancelled:
@@ -50,24 +50,38 @@ async def cancel_job(job_id: str, gateway: GatewayDep) -> Response:
     return job_response(job, unfinished=200)
 
 
+@router.delete("/{job_id}/content", status_code=204, responses=PROBLEMS)
+async def erase_job(job_id: OwnJobId, gateway: GatewayDep) -> None:
+    """Erase a job's prompt, seed image, output and sheet of samples now. A job that has not ended is cancelled first.
+
+    Its certificate stays: it holds the digests of prompt and output, and of the output what the certificate rests on
+    (the centre, which its statement may quote). Prompts can no longer be compared with it.
+    """
+    model = (await gateway.store.read(job_id)).view.model.name
+    if await gateway.store.erase(job_id):
+        gateway.metrics.cancelled.labels(model).inc()
+
+
 @router.get(
     "/{job_id}/output",
     responses={200: {"content": {"text/plain": {}, "image/png": {}}}, **PROBLEMS},
     response_class=Response,
 )
-async def read_output(job_id: str, gateway: GatewayDep) -> Response:
+async def read_output(job_id: OwnJobId, gateway: GatewayDep) -> Response:
     """The output's exact bytes, as its digest in the certificate covers them."""
     view = (await gateway.store.read(job_id)).view
     if view.output is None:
         raise NotFound(
-            f"job {job_id!r} has no output: it is {view.status}"
+            f"the output of job {job_id!r} is no longer kept: it was erased"
+            if view.status == "succeeded"
+            else f"job {job_id!r} has no output: it is {view.status}"
             + ("" if view.status in FINISHED else "; ask again when it has ended")
         )
     return Response(view.output.content, media_type=view.output.media_type)
 
 
 @router.get("/{job_id}/samples", responses={200: {"content": {"image/png": {}}}, **PROBLEMS}, response_class=Response)
-async def read_samples(job_id: str, gateway: GatewayDep) -> Response:
+async def read_samples(job_id: OwnJobId, gateway: GatewayDep) -> Response:
     """A contact sheet of an image job's noisy selection samples. An illustration, no part of the certificate."""
     await gateway.store.read(job_id)  # an unknown job is the clearer answer
     return Response(await gateway.store.samples(job_id), media_type="image/png")

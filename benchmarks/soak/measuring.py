@@ -50,8 +50,8 @@ def measure(stack: Stack, jobs: int, jobs_a_second: float) -> Point:
     before, kept = _used(client), _by_kind(client)
     finished = kept["job"]
     for kind in EXPIRING:
-        _delete(client, f"smoothgen:{kind}:*")
-    after, fleet = _used(client), _weight(client, client.scan_iter("smoothgen:fleet:*", count=_BATCH))
+        _delete(client, keys.of_all_models(f"{kind}:"))
+    after, fleet = _used(client), _weight(client, client.scan_iter(keys.of_all_models("fleet:"), count=_BATCH))
     processes = {
         f"{part.removesuffix('s')} {number}" if len(found) > 1 else part: process
         for part, found in stack.processes().items()
@@ -99,8 +99,9 @@ def _used(client: redis.Redis) -> int:
 
 
 def _by_kind(client: redis.Redis) -> Counter[str]:
-    """Keys by the word after smoothgen:"""
-    return Counter(key.split(":")[1] for key in client.scan_iter("*", count=_BATCH))
+    """Keys by the word that says their kind: the first after their model's hash tag, or after `smoothgen:`."""
+    names = (key.partition("}:")[2] or key.removeprefix("smoothgen:") for key in client.scan_iter("*", count=_BATCH))
+    return Counter(name.partition(":")[0] for name in names)
 
 
 def _weight(client: redis.Redis, names: Iterable[str]) -> int:

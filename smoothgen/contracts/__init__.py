@@ -52,13 +52,27 @@ from smoothgen.contracts.parameters import (
     read_parameters,
 )
 from smoothgen.contracts.problem import FieldError, Problem
-from smoothgen.contracts.request import LEAST_SIGMA, MOST_SIGMA, PRIORITIES, GenerateRequest, Priority, Robustness, Tier
+from smoothgen.contracts.request import (
+    DEFAULT_RETENTION_S,
+    LEAST_RETENTION_S,
+    LEAST_SIGMA,
+    LONGEST_RETENTION_S,
+    MOST_SIGMA,
+    PRIORITIES,
+    GenerateRequest,
+    Priority,
+    Robustness,
+    Tier,
+)
 
 __all__ = [
     "FINISHED",
     "GRID_REACH",
     "JACOBIAN_ROUNDS",
+    "DEFAULT_RETENTION_S",
+    "LEAST_RETENTION_S",
     "LEAST_SIGMA",
+    "LONGEST_RETENTION_S",
     "MODALITIES",
     "MOST_PROMPTS",
     "MOST_SIGMA",

@@ -32,7 +32,12 @@ FINISHED: frozenset[str] = frozenset({"succeeded", "failed", "cancelled"})
 
 
 class JobSpec(Contract):
-    """A validated request with everything the server decided: σ, metric, tolerance, seed. All a worker needs."""
+    """A validated request with everything the server decided: σ, metric, tolerance, seed. All a worker needs.
+
+    `parameters` are the request's, read for the model's modality; `request.parameters` is empty, so that a seed image
+    is stored once. tenant: whose job it is. retention_s: seconds after its end for which prompt, seed image and output
+    are kept.
+    """
 
     id: str
     request: GenerateRequest
@@ -44,6 +49,8 @@ class JobSpec(Contract):
     seed: str
     seed_origin: Literal["server", "client"]
     submitted_ms: int
+    tenant: str
+    retention_s: int
     pool: FleetPool | None = None
     """For tier fleet: where the extra sample is counted."""
     partition: str | None = None

@@ -16,6 +16,9 @@ LONGEST_PROMPT: Final = 32_768
 LEAST_SIGMA: Final = 1e-9
 MOST_SIGMA: Final = 1e6
 LONGEST_DEADLINE_S: Final = 24 * 3600.0
+LEAST_RETENTION_S: Final = 60
+LONGEST_RETENTION_S: Final = 30 * 24 * 3600
+DEFAULT_RETENTION_S: Final = 24 * 3600
 DEFAULT_SAMPLES: Final = 500
 DEFAULT_CONFIDENCE: Final = 0.999
 DEFAULT_SELECTION_SAMPLES: Final = 32
@@ -163,6 +166,13 @@ class GenerateRequest(Contract):
     )
     priority: Priority = Field(
         default="normal", description="high is served first; low waits for the others, but never for ever."
+    )
+    retention_s: int | None = Field(
+        default=None,
+        ge=LEAST_RETENTION_S,
+        le=LONGEST_RETENTION_S,
+        description="Seconds after the job's end for which prompt, seed image and output are kept. Default: the "
+        "server's, 24 hours unless configured. The certificate is kept for 30 days, without them.",
     )
     seed: int | None = Field(
         default=None,

@@ -3,20 +3,26 @@
 
 from smoothgen.queue.builds import build_of
 from smoothgen.queue.connection import connect
+from smoothgen.queue.ids import ANYONE, belongs_to, new_id
 from smoothgen.queue.pieces import Claim, CompleteLook, Overdue, Pace
-from smoothgen.queue.store import JobState, JobStore, ServedModel
+from smoothgen.queue.store import Idempotency, JobState, JobStore, Limits, ServedModel
 from smoothgen.queue.work import MOST_RESTARTS, WorkQueue
 
 __all__ = [
+    "ANYONE",
     "MOST_RESTARTS",
     "Claim",
     "CompleteLook",
+    "Idempotency",
     "JobState",
     "JobStore",
+    "Limits",
     "Overdue",
     "Pace",
     "ServedModel",
     "WorkQueue",
+    "belongs_to",
     "build_of",
     "connect",
+    "new_id",
 ]

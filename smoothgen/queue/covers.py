@@ -52,9 +52,9 @@ class CoversQueue:
                 )
 
     async def reply(self, call_id: str) -> CoversReply | None:
-        """The reply to a call, None where there is none yet."""
+        """The reply to a call, which is kept no longer; None where there is none yet."""
         with redis_errors():
-            found = await self._redis.get(keys.covers_reply(call_id))
+            found = await self._redis.getdel(keys.covers_reply(call_id))
         return None if found is None else _REPLY.validate_json(found)
 
     async def take(self, models: Sequence[str], *, block_s: float) -> CoversCall | None:
@@ -73,7 +73,7 @@ class CoversQueue:
         """Store the reply for a short while and tell the gateway that asked."""
         replies = keys.replies(call.gateway)
         with redis_errors():
-            async with self._redis.pipeline() as pipeline:
+            async with self._redis.pipeline(transaction=False) as pipeline:  # in a cluster they lie on two nodes
                 pipeline.set(keys.covers_reply(call.id), reply.model_dump_json(exclude_none=True), ex=keys.COVERS_TTL_S)
                 pipeline.xadd(replies, {"job": call.id}, maxlen=keys.REPLIES_KEPT, approximate=True)
                 pipeline.expire(replies, keys.WATCH_TTL_S)

@@ -1,10 +1,13 @@
-"""How a job ends: the one call that stores an outcome, whoever makes it."""
+"""How a job ends: the one call that stores an outcome, whoever makes it, and tells the gateways that wait for it.
+
+A gateway that is not told, because the process that ended the job died in between, looks for itself every few seconds.
+"""
 
 from __future__ import annotations
 
 from smoothgen.queue import keys
 from smoothgen.queue.coalesce import Coalescer
-from smoothgen.queue.scripts import FINISH
+from smoothgen.queue.scripts import FINISH, TELL
 
 
 async def end(
@@ -27,35 +30,37 @@ async def end(
     the outcome is of, which is dropped where the job has started over since; '' for whichever it is on.
     """
     stream, entry = piece
-    first = await scripts.call(
+    first, watchers = await scripts.call(
         FINISH,
         [
             keys.job(job_id),
             keys.certificate(job_id),
             keys.samples(job_id),
             keys.distances(job_id),
-            keys.backlog(model),
-            keys.deadlines(model),
             keys.asked(job_id),
+            keys.backlog(model),
+            keys.accounts(model),
+            keys.deadlines(model),
+            *([stream] if stream else []),
         ],
         [
             keys.GROUP,
-            stream,
             entry,
             job_id,
-            keys.RESULT_TTL_S,
             keys.CERTIFICATE_TTL_S,
             status,
             view,
             certificate,
             sheet,
             fleet_bin,
-            keys.replies(""),
-            keys.REPLIES_KEPT,
-            keys.WATCH_TTL_S,
-            keys.LONGEST_REPLY,
             asked,
             attempt,
         ],
     )
+    news = ["job", job_id]
+    # A short outcome goes with the news of it; a longer one, a picture say, is read where it is kept.
+    if first and len(view) + len(certificate) <= keys.LONGEST_REPLY:
+        news += ["status", status, "view", view, "certificate", certificate]
+    for gateway in str(watchers).split():
+        await scripts.call(TELL, [keys.replies(gateway)], [keys.REPLIES_KEPT, keys.WATCH_TTL_S, *news])
     return bool(first)

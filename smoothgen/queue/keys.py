@@ -1,33 +1,43 @@
 """Every Redis key and stream SmoothGen uses, and how long each lives. No key is spelled anywhere else.
 
-smoothgen:models                     hash    model id → ModelCard JSON; kept for ever, one entry a model
-smoothgen:workers:{model}            zset    live workers by the time (Unix seconds) they count as gone
-smoothgen:rates:{model}              hash    worker → samples a second it was measured at; goes with the worker
-smoothgen:served:{model}             hash    worker → build of the model it serves; goes with the worker
-smoothgen:builds:{model}             set     builds that have streams of their own; one goes when nobody serves it and
-                                             nothing waits in them
-smoothgen:work:{model}:{priority}    stream  one entry a job that waits to be opened; consumer group GROUP
-smoothgen:work:{model}:{priority}:{build}
-                                     stream  one entry a piece that only workers of this build may compute; likewise
-smoothgen:backlog:{model}            string  noisy samples promised to jobs and not yet drawn
-smoothgen:deadlines:{model}          zset    jobs with a deadline by it (Unix ms); a job leaves it when it ends
-smoothgen:dead:{model}               stream  work given up after MAX_DELIVERIES; capped at DEAD_LETTERS
-smoothgen:job:{job}                  hash    the job; expires RESULT_TTL_S after it ended, never before
-smoothgen:distances:{job}            hash    first index → distances of a finished chunk; goes when the job ends
-smoothgen:replies:{gateway}          stream  ended jobs a gateway waits for, short outcomes with them; capped at
-                                             REPLIES_KEPT, expires with WATCH_TTL_S
-smoothgen:certificate:{job}          string  certificate JSON; expires CERTIFICATE_TTL_S after issue
-smoothgen:asked:{job}                string  the request behind a certificate, seed image left out; lives as long as it
-smoothgen:covers:{model}             list    prompts to be compared; at most COVERS_WAITING; expires after COVERS_TTL_S
-smoothgen:covers-reply:{call}        string  what a worker answered; expires after COVERS_TTL_S
-smoothgen:samples:{job}              string  contact sheet of an image job, base64 PNG; goes RESULT_TTL_S after its end
-smoothgen:idempotency:{digest}       hash    job id and body digest; expires IDEMPOTENCY_TTL_S after submission
-smoothgen:fleet:{window}             hash    pool → its description, at most POOLS_A_WINDOW; expires with its bins
-smoothgen:fleet:{window}:{pool}      string  one character a request, by order of submission; expires after FLEET_TTL_S
-smoothgen:fleet:{window}:uncounted   string  how many requests found the window full of pools; expires with its bins
+smoothgen:models                 hash    model id → ModelCard JSON; kept for ever, one entry a model
+smoothgen:replies:{gateway}      stream  ended jobs a gateway waits for, short outcomes with them; capped at
+                                         REPLIES_KEPT, expires with WATCH_TTL_S
+smoothgen:covers-reply:{call}    string  what a worker answered; expires after COVERS_TTL_S, deleted when read
+
+All other keys are of one model and begin with `smoothgen:{TAG}:`, where TAG is twelve digits of the SHA-256 of the
+model's id (`smoothgen.queue.ids`). The braces make it a hash tag: in a cluster all keys of a model, and so all keys of
+one script, lie on one node.
+
+…:workers                        zset    live workers by the time (Unix seconds) they count as gone
+…:rates                          hash    worker → samples a second it was measured at; goes with the worker
+…:served                         hash    worker → build of the model it serves; goes with the worker
+…:builds                         set     builds that have streams of their own; one goes when nobody serves it and
+                                         nothing waits in them
+…:work:{priority}                stream  one entry a job that waits to be opened; consumer group GROUP
+…:work:{priority}:{build}        stream  one entry a piece that only workers of this build may compute; likewise
+…:work:…:share                   hash    what of a stream's work is in it and what waits outside (`smoothgen.queue.lua`)
+…:work:…:turns                   zset    tenants whose pieces wait outside a stream, by their turn; goes when none does
+…:work:…:waiting:{tenant}        list    those pieces; goes with the last
+…:backlog                        string  noisy samples promised to jobs and not yet drawn
+…:accounts                       hash    "{tenant} samples": of the backlog, each tenant's; "{tenant} bytes": of the
+                                         records of jobs that have not ended, "* bytes" all of them; a field goes at 0
+…:deadlines                      zset    jobs with a deadline by it (Unix ms); a job leaves it when it ends
+…:dead                           stream  work given up after MAX_DELIVERIES; capped at DEAD_LETTERS
+…:job:{job}                      hash    the job; expires as long after its end as it is to be retained, never before
+…:distances:{job}                hash    first index → distances of a finished chunk; goes when the job ends
+…:certificate:{job}              string  certificate JSON; expires CERTIFICATE_TTL_S after issue
+…:asked:{job}                    string  the request behind a certificate, seed image left out; lives as long as the job
+…:samples:{job}                  string  contact sheet of an image job, base64 PNG; lives as long as the job
+…:covers                         list    prompts to be compared; at most COVERS_WAITING; expires after COVERS_TTL_S
+…:idempotency:{digest}           hash    job id and body digest; expires IDEMPOTENCY_TTL_S after submission
+…:fleet:{tenant}:{window}        hash    pool → its description, at most POOLS_A_WINDOW; expires with its bins
+…:fleet:{tenant}:{window}:{pool} string  one character a request, by order of submission; expires after FLEET_TTL_S
+…:fleet:{tenant}:{window}:uncounted
+                                 string  how many requests found the window full of pools; expires with its bins
 
 The build of a model is its digest and the precision it computes in, "sha256:…@float32": all samples of a job come from
-one.
+one. A tenant in a key is its tag, as in ids.
 """
 
 from __future__ import annotations
@@ -38,11 +48,11 @@ from types import MappingProxyType
 from typing import Final
 
 from smoothgen.contracts import PRIORITIES
+from smoothgen.queue.ids import model_tag, tag
 
 GROUP: Final = "workers"
 MODELS: Final = "smoothgen:models"
 
-RESULT_TTL_S: Final = 24 * 3600
 CERTIFICATE_TTL_S: Final = 30 * 24 * 3600
 IDEMPOTENCY_TTL_S: Final = 24 * 3600
 WATCH_TTL_S: Final = 3600
@@ -61,29 +71,42 @@ LEASE_S: Final = 30.0
 """How long a worker may be silent about its work before another takes it over."""
 
 
+def _of_model(model: str, name: str) -> str:
+    return f"smoothgen:{{{tag(model)}}}:{name}"
+
+
+def _of_job(job_id: str, name: str) -> str:
+    return f"smoothgen:{{{model_tag(job_id)}}}:{name}:{job_id}"
+
+
+def of_all_models(name: str) -> str:
+    """A pattern of Redis for the keys of all models whose names begin so, such as `job:`."""
+    return f"smoothgen:{{*}}:{name}*"
+
+
 def workers(model: str) -> str:
     """The workers that serve a model."""
-    return f"smoothgen:workers:{model}"
+    return _of_model(model, "workers")
 
 
 def rates(model: str) -> str:
     """How fast each worker of a model is."""
-    return f"smoothgen:rates:{model}"
+    return _of_model(model, "rates")
 
 
 def served(model: str) -> str:
     """Which build of a model each worker serves."""
-    return f"smoothgen:served:{model}"
+    return _of_model(model, "served")
 
 
 def builds(model: str) -> str:
     """The builds of a model that have streams."""
-    return f"smoothgen:builds:{model}"
+    return _of_model(model, "builds")
 
 
 def work(model: str, priority: str, build: str | None = None) -> str:
     """The stream of a model's work of one priority: of openings, which any worker may take, or of one build's."""
-    return f"smoothgen:work:{model}:{priority}" + ("" if build is None else f":{build}")
+    return _of_model(model, f"work:{priority}") + ("" if build is None else f":{build}")
 
 
 def streams(model: str, build: str | None = None) -> list[str]:
@@ -91,29 +114,59 @@ def streams(model: str, build: str | None = None) -> list[str]:
     return [work(model, priority, build) for priority in PRIORITIES]
 
 
+def share(stream: str) -> str:
+    """How much of a stream's work is in it, and how much waits outside."""
+    return f"{stream}:share"
+
+
 def backlog(model: str) -> str:
     """A model's samples promised and not yet drawn."""
-    return f"smoothgen:backlog:{model}"
+    return _of_model(model, "backlog")
+
+
+def accounts(model: str) -> str:
+    """What each tenant's jobs of a model owe in samples and hold in bytes."""
+    return _of_model(model, "accounts")
 
 
 def deadlines(model: str) -> str:
     """A model's jobs that have a deadline."""
-    return f"smoothgen:deadlines:{model}"
+    return _of_model(model, "deadlines")
 
 
 def dead(model: str) -> str:
     """The stream of a model's work that no worker survived."""
-    return f"smoothgen:dead:{model}"
+    return _of_model(model, "dead")
+
+
+def jobs(model: str) -> str:
+    """What the keys of all records of a model's jobs begin with; the id follows."""
+    return _of_model(model, "job:")
 
 
 def job(job_id: str) -> str:
     """A job's record."""
-    return f"smoothgen:job:{job_id}"
+    return _of_job(job_id, "job")
 
 
 def distances(job_id: str) -> str:
     """A job's distances so far, by the first index of their chunk."""
-    return f"smoothgen:distances:{job_id}"
+    return _of_job(job_id, "distances")
+
+
+def certificate(certificate_id: str) -> str:
+    """An issued certificate. Its id is the job's."""
+    return _of_job(certificate_id, "certificate")
+
+
+def asked(certificate_id: str) -> str:
+    """The request a certificate answers."""
+    return _of_job(certificate_id, "asked")
+
+
+def samples(job_id: str) -> str:
+    """The contact sheet of an image job's noisy samples."""
+    return _of_job(job_id, "samples")
 
 
 def replies(gateway_id: str) -> str:
@@ -121,19 +174,9 @@ def replies(gateway_id: str) -> str:
     return f"smoothgen:replies:{gateway_id}"
 
 
-def certificate(certificate_id: str) -> str:
-    """An issued certificate. Its id is the job's."""
-    return f"smoothgen:certificate:{certificate_id}"
-
-
-def asked(certificate_id: str) -> str:
-    """The request a certificate answers."""
-    return f"smoothgen:asked:{certificate_id}"
-
-
 def covers_calls(model: str) -> str:
     """Prompts that wait to be compared with certificates of a model."""
-    return f"smoothgen:covers:{model}"
+    return _of_model(model, "covers")
 
 
 def covers_reply(call_id: str) -> str:
@@ -141,31 +184,27 @@ def covers_reply(call_id: str) -> str:
     return f"smoothgen:covers-reply:{call_id}"
 
 
-def samples(job_id: str) -> str:
-    """The contact sheet of an image job's noisy samples."""
-    return f"smoothgen:samples:{job_id}"
+def idempotency(model: str, tenant: str, key: str) -> str:
+    """A tenant's idempotency key for a model, hashed: it is a stranger's text of any length."""
+    owned = f"{tag(tenant)} {key}"
+    return _of_model(model, f"idempotency:{hashlib.sha256(owned.encode()).hexdigest()}")
 
 
-def idempotency(key: str) -> str:
-    """A client's idempotency key, hashed: it is a stranger's text of any length."""
-    return f"smoothgen:idempotency:{hashlib.sha256(key.encode()).hexdigest()}"
+def fleet_window(model: str, tenant: str, window: str) -> str:
+    """The pools of a tenant's requests to a model in a window of time."""
+    return _of_model(model, f"fleet:{tag(tenant)}:{window}")
 
 
-def fleet_window(window: str) -> str:
-    """The pools of a window of time."""
-    return f"smoothgen:fleet:{window}"
-
-
-def fleet_uncounted(window: str) -> str:
+def fleet_uncounted(model: str, tenant: str, window: str) -> str:
     """How many requests of a window are in no pool, because it held its most pools. No pool's id is this word."""
-    return f"smoothgen:fleet:{window}:uncounted"
+    return f"{fleet_window(model, tenant, window)}:uncounted"
 
 
-def fleet_bins(window: str, pool: str) -> str:
+def fleet_bins(model: str, tenant: str, window: str, pool: str) -> str:
     """The distances of a pool's requests in a window."""
-    return f"smoothgen:fleet:{window}:{pool}"
+    return f"{fleet_window(model, tenant, window)}:{pool}"
 
 
 def window_of_bins(key: str) -> str:
     """The window a key of `fleet_bins` is of."""
-    return key.removeprefix(fleet_window("")).rpartition(":")[0]
+    return key.partition(":fleet:")[2].partition(":")[2].rpartition(":")[0]

@@ -40,23 +40,86 @@ end
 """
 )
 
-ACKNOWLEDGE: Final = """
+# Work waits in a list of its tenant's own while its stream holds all that the workers will do in the next moments, and
+# tenants take turns, by samples (start-time fair queueing): a stream is served in order, so whoever put a thousand
+# pieces into it would stand before everybody. docs/decisions/0017.
+#
+# Beside a stream, under its name: `:share`, a hash of `held` (samples of the pieces in the stream), `waiting` (pieces
+# in the tenants' lists) and `clock` (the turn reached); `:turns`, a sorted set of tenants whose pieces wait, by their
+# turn; `:waiting:{tenant}`, those pieces, "job first count attempt".
+SHARE: Final = """
+local AHEAD_S, PIECES_A_WORKER, UNMEASURED = 2, 2, 1000
+local function has_room(stream)
+  local held = tonumber(redis.call('HGET', stream .. ':share', 'held') or 0)
+  local length = redis.call('XLEN', stream)
+  if length == 0 and held ~= 0 then redis.call('HSET', stream .. ':share', 'held', 0) end
+  local of_model = string.match(stream, '^[^}]*}:')
+  if length < PIECES_A_WORKER * math.max(1, redis.call('ZCARD', of_model .. 'workers')) then return true end
+  local rate = 0
+  for _, each in ipairs(redis.call('HVALS', of_model .. 'rates')) do rate = rate + tonumber(each) end
+  return held < AHEAD_S * (rate > 0 and rate or UNMEASURED)
+end
+local function add(stream, id, first, count, attempt)
+  redis.call('XADD', stream, '*', 'job', id, 'first', first, 'count', count, 'attempt', attempt)
+  redis.call('HINCRBY', stream .. ':share', 'held', count)
+end
+local function release(stream)
+  local turns, share = stream .. ':turns', stream .. ':share'
+  local following = redis.call('ZRANGE', turns, 0, 0, 'WITHSCORES')
+  while #following > 0 and has_room(stream) do
+    local tenant, turn = following[1], following[2]
+    local waiting = stream .. ':waiting:' .. tenant
+    local piece = redis.call('LPOP', waiting)
+    if piece then
+      redis.call('HINCRBY', share, 'waiting', -1)
+      local id, first, count, attempt = string.match(piece, '^(%S+) (%S+) (%S+) (%S+)$')
+      if current(string.match(stream, '^[^}]*}:') .. 'job:' .. id, attempt) then
+        add(stream, id, first, count, attempt)
+        redis.call('HSET', share, 'clock', turn)
+        redis.call('ZINCRBY', turns, count, tenant)
+      end
+    end
+    if redis.call('LLEN', waiting) == 0 then redis.call('ZREM', turns, tenant) end
+    following = redis.call('ZRANGE', turns, 0, 0, 'WITHSCORES')
+  end
+end
+local function put(stream, tenant, id, first, count, attempt)
+  local turns = stream .. ':turns'
+  if redis.call('EXISTS', turns) == 0 and has_room(stream) then
+    add(stream, id, first, count, attempt)
+    return
+  end
+  redis.call('RPUSH', stream .. ':waiting:' .. tenant, id .. ' ' .. first .. ' ' .. count .. ' ' .. attempt)
+  redis.call('HINCRBY', stream .. ':share', 'waiting', 1)
+  redis.call('ZADD', turns, 'NX', redis.call('HGET', stream .. ':share', 'clock') or 0, tenant)
+  release(stream)
+end
 local function acknowledge(stream, group, entry)
-  if stream ~= '' then
-    redis.call('XACK', stream, group, entry)
+  redis.call('XACK', stream, group, entry)
+  local found = redis.call('XRANGE', stream, entry, entry)[1]
+  if found then
     redis.call('XDEL', stream, entry)
+    redis.call('HINCRBY', stream .. ':share', 'held', -tonumber(found[2][6]))
+    release(stream)
+    if redis.call('XLEN', stream) == 0 then redis.call('DEL', stream .. ':share') end
   end
 end
 """
 
-# Samples that are done, or will never be, are no longer owed: neither by the job nor by the model's backlog.
+# Samples that are done, or will never be, are no longer owed: neither by the job, nor by its tenant, nor by the model.
 PAY: Final = """
-local function pay(job, backlog, count)
-  local owed = tonumber(redis.call('HGET', job, 'owed') or 0)
-  local paid = math.min(owed, count)
+local function settle(accounts, tenant, what, amount)
+  if amount ~= 0 and redis.call('HINCRBY', accounts, tenant .. what, -amount) == 0 then
+    redis.call('HDEL', accounts, tenant .. what)
+  end
+end
+local function pay(job, backlog, accounts, count)
+  local about = redis.call('HMGET', job, 'owed', 'tenant')
+  local paid = math.min(tonumber(about[1] or 0), count)
   if paid > 0 then
     redis.call('HINCRBY', job, 'owed', -paid)
     redis.call('DECRBY', backlog, paid)
+    settle(accounts, about[2], ' samples', paid)
   end
 end
 """
@@ -66,12 +129,12 @@ end
 # computed twice.
 POST: Final = """
 local function post(job, stream, id, chunks)
-  local plan = redis.call('HMGET', job, 'posted', 'look_end', 'chunk', 'batch_size', 'attempt')
+  local plan = redis.call('HMGET', job, 'posted', 'look_end', 'chunk', 'batch_size', 'attempt', 'tenant')
   local posted, look_end, chunk = tonumber(plan[1]), tonumber(plan[2]), tonumber(plan[3])
   local block = tonumber(plan[4] or 1)
   while chunks > 0 and posted < look_end do
     local count = math.min(chunk - posted % block, look_end - posted)
-    redis.call('XADD', stream, '*', 'job', id, 'first', posted, 'count', count, 'attempt', plan[5] or 0)
+    put(stream, plan[6], id, posted, count, plan[5] or 0)
     posted, chunks = posted + count, chunks - 1
   end
   redis.call('HSET', job, 'posted', posted)

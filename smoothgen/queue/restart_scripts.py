@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from typing import Final
 
-from smoothgen.queue.lua import ACKNOWLEDGE, CURRENT, EVEN_WHEN_FULL, Script
+from smoothgen.queue.lua import CURRENT, EVEN_WHEN_FULL, PAY, SHARE, Script
 
 RESTART: Final = Script(
     EVEN_WHEN_FULL
     + CURRENT
-    + ACKNOWLEDGE
+    + SHARE
+    + PAY
     + """
--- KEYS: job, stream of the piece, stream of the openings, backlog, distances, samples
+-- KEYS: job, stream of the piece, stream of the openings, backlog, accounts, distances, samples
 -- ARGV: group, entry, job id, the piece's attempt, samples of the opening, most restarts for want of a worker, size the
 --       job's fixed batches must not exceed from now on ('' where it starts over for want of a worker)
 if not current(KEYS[1], ARGV[4]) then  -- ended, gone, or started over already
   acknowledge(KEYS[2], ARGV[1], ARGV[2])
   return 'void'
 end
-local job = redis.call('HMGET', KEYS[1], 'opening', 'restarts', 'owed', 'total')
+local job = redis.call('HMGET', KEYS[1], 'opening', 'restarts', 'owed', 'total', 'tenant')
 if not job[1] then return 'bound' end  -- named a build before its opening: it has no other to start over under
 if ARGV[7] ~= '' then
   redis.call('HSET', KEYS[1], 'batch_limit', ARGV[7])
@@ -29,12 +30,14 @@ else
 end
 local attempt = redis.call('HINCRBY', KEYS[1], 'attempt', 1)
 -- Nothing of what was drawn is kept: all of the job is owed again.
-redis.call('INCRBY', KEYS[4], tonumber(job[4]) - tonumber(job[3] or 0))
+local more = tonumber(job[4]) - tonumber(job[3] or 0)
+redis.call('INCRBY', KEYS[4], more)
+settle(KEYS[5], job[5], ' samples', -more)
 redis.call('HSET', KEYS[1], 'owed', job[4], 'status', 'queued', 'done', 0)
 redis.call('HDEL', KEYS[1], 'opening', 'build', 'batch_size', 'output', 'device_s', 'stored', 'posted', 'look_end',
   'chunk', 'radius', 'w1_bound', 'failure')
-redis.call('DEL', KEYS[5], KEYS[6])
-redis.call('XADD', KEYS[3], '*', 'job', ARGV[3], 'first', -1, 'count', ARGV[5], 'attempt', attempt)
+redis.call('DEL', KEYS[6], KEYS[7])
+put(KEYS[3], job[5], ARGV[3], -1, ARGV[5], attempt)
 acknowledge(KEYS[2], ARGV[1], ARGV[2])
 return 'restarted'
 """
@@ -45,15 +48,31 @@ Answers 'restarted', 'void' (another was first, or the job has ended), 'spent' (
 'bound' (it may run under one build only); in the last two cases nothing has changed.
 """
 
+VOID: Final = Script(
+    EVEN_WHEN_FULL
+    + CURRENT
+    + SHARE
+    + """
+-- KEYS: stream
+-- ARGV: group, entry
+acknowledge(KEYS[1], ARGV[1], ARGV[2])
+return 1
+"""
+)
+"""Drop a piece of a job that is gone."""
+
 FORGET: Final = Script(
     EVEN_WHEN_FULL
+    + CURRENT
+    + SHARE
     + """
 -- KEYS: known builds, then the streams of one
 -- ARGV: the build
 for s = 2, #KEYS do
+  release(KEYS[s])
   if redis.call('XLEN', KEYS[s]) > 0 then return 0 end
 end
-redis.call('DEL', unpack(KEYS, 2))
+for s = 2, #KEYS do redis.call('DEL', KEYS[s], KEYS[s] .. ':share', KEYS[s] .. ':turns') end
 redis.call('SREM', KEYS[1], ARGV[1])
 return 1
 """

@@ -9,33 +9,48 @@ from __future__ import annotations
 
 from typing import Final
 
-from smoothgen.queue.lua import ACKNOWLEDGE, CURRENT, EVEN_WHEN_FULL, LIVES, PAY, POST, Script
-from smoothgen.queue.restart_scripts import FORGET, RESTART
+from smoothgen.queue.lua import CURRENT, EVEN_WHEN_FULL, LIVES, PAY, POST, SHARE, Script
+from smoothgen.queue.restart_scripts import FORGET, RESTART, VOID
 
-SUBMIT: Final = Script("""
--- KEYS: idempotency key ('' if none), job, stream, backlog, deadlines
--- ARGV: job id, body digest, idempotency ttl, samples, most samples in the backlog, deadline in Unix ms ('' if none),
---       samples of the opening, pools a window, number of fleet windows, for each: window key, bins key, pool,
---       its description, ttl, key of the requests in no pool; then the job's fields and values
-if KEYS[1] ~= '' then
-  local seen = redis.call('HMGET', KEYS[1], 'job', 'body')
+SUBMIT: Final = Script(
+    CURRENT
+    + SHARE
+    + """
+-- KEYS: job, stream, backlog, accounts, deadlines; for each fleet window: window, bins, count of requests in no pool;
+--       then the idempotency key, where there is one
+-- ARGV: job id, tenant, body digest ('' if there is no idempotency key), idempotency ttl, samples, bytes, most samples
+--       of the model and of the tenant, most bytes of the model and of the tenant, deadline in Unix ms ('' if none),
+--       samples of the opening, pools a window, number of fleet windows, for each: pool, its description, ttl; then the
+--       job's fields and values
+local job, stream, backlog, accounts, tenant = KEYS[1], KEYS[2], KEYS[3], KEYS[4], ARGV[2]
+local idempotency = ARGV[3] ~= '' and KEYS[#KEYS]
+if idempotency then
+  local seen = redis.call('HMGET', idempotency, 'job', 'body')
   if seen[1] then return {'seen', seen[1], seen[2]} end
 end
 -- The same job again: the answer to the first try was lost on the way.
-if redis.call('EXISTS', KEYS[2]) == 1 then return {'seen', ARGV[1], ARGV[2]} end
-local backlog = tonumber(redis.call('GET', KEYS[4]) or 0)
--- An idle server takes any job it can plan for; a busy one keeps to its limit.
-if backlog > 0 and backlog + tonumber(ARGV[4]) > tonumber(ARGV[5]) then return {'full', backlog, ''} end
-if KEYS[1] ~= '' then
-  redis.call('HSET', KEYS[1], 'job', ARGV[1], 'body', ARGV[2])
-  redis.call('EXPIRE', KEYS[1], ARGV[3])
+if redis.call('EXISTS', job) == 1 then return {'seen', ARGV[1], ARGV[3]} end
+-- An idle server takes any job it can plan for; a busy one keeps to its limits.
+local function beyond(what, owed, asked, most)
+  return owed > 0 and owed + tonumber(asked) > tonumber(most) and {'full', what, owed}
 end
-local next, places = 10, {}
-for _ = 1, tonumber(ARGV[9]) do
-  local window, bins, pool, about, ttl, uncounted = unpack(ARGV, next, next + 5)
-  next = next + 6
+local held = redis.call('HMGET', accounts, tenant .. ' samples', '* bytes', tenant .. ' bytes')
+local full = beyond('samples of the model', tonumber(redis.call('GET', backlog) or 0), ARGV[5], ARGV[7])
+  or beyond('samples of the key', tonumber(held[1] or 0), ARGV[5], ARGV[8])
+  or beyond('bytes of the model', tonumber(held[2] or 0), ARGV[6], ARGV[9])
+  or beyond('bytes of the key', tonumber(held[3] or 0), ARGV[6], ARGV[10])
+if full then return full end
+if idempotency then
+  redis.call('HSET', idempotency, 'job', ARGV[1], 'body', ARGV[3])
+  redis.call('EXPIRE', idempotency, ARGV[4])
+end
+local next, places = 15, {}
+for w = 1, tonumber(ARGV[14]) do
+  local window, bins, uncounted = unpack(KEYS, 3 + 3 * w, 5 + 3 * w)
+  local pool, about, ttl = unpack(ARGV, next, next + 2)
+  next = next + 3
   local known = redis.call('HEXISTS', window, pool) == 1
-  if known or redis.call('HLEN', window) < tonumber(ARGV[8]) then
+  if known or redis.call('HLEN', window) < tonumber(ARGV[13]) then
     if not known then
       redis.call('HSET', window, pool, about)
       redis.call('EXPIRE', window, ttl)
@@ -47,12 +62,17 @@ for _ = 1, tonumber(ARGV[9]) do
     redis.call('EXPIRE', uncounted, ttl)
   end
 end
-redis.call('HSET', KEYS[2], 'owed', ARGV[4], 'fleet', table.concat(places, ' '), unpack(ARGV, next))
-redis.call('INCRBY', KEYS[4], ARGV[4])
-if ARGV[6] ~= '' then redis.call('ZADD', KEYS[5], ARGV[6], ARGV[1]) end
-redis.call('XADD', KEYS[3], '*', 'job', ARGV[1], 'first', -1, 'count', ARGV[7])
-return {'new', ARGV[1], ARGV[2]}
-""")
+redis.call('HSET', job, 'tenant', tenant, 'owed', ARGV[5], 'bytes', ARGV[6], 'fleet', table.concat(places, ' '),
+  unpack(ARGV, next))
+redis.call('INCRBY', backlog, ARGV[5])
+redis.call('HINCRBY', accounts, tenant .. ' samples', ARGV[5])
+redis.call('HINCRBY', accounts, tenant .. ' bytes', ARGV[6])
+redis.call('HINCRBY', accounts, '* bytes', ARGV[6])
+if ARGV[11] ~= '' then redis.call('ZADD', KEYS[5], ARGV[11], ARGV[1]) end
+put(stream, tenant, ARGV[1], -1, ARGV[12], 0)
+return {'new', ARGV[1], ARGV[3]}
+"""
+)
 """Queue a job once: an idempotency key seen before gives back the job it made; a full backlog takes nothing."""
 
 READ: Final = Script(
@@ -79,97 +99,78 @@ return {status, job[3], job[4], job[5], job[6] or '', job[7] or '', job[8] or ''
 
 TAKE: Final = Script(
     EVEN_WHEN_FULL
-    + LIVES
-    + ACKNOWLEDGE
+    + CURRENT
+    + SHARE
     + """
--- KEYS: streams, in the order they are to be served
+-- KEYS: key of the model's known builds, its streams in the order they are to be served
 -- ARGV: group, worker, samples wanted, pieces wanted, lease in ms, deliveries from which work is taken alone, prefix of
---       job keys, number of streams, for each: its model (a number), this worker's build of it, prefix of the streams
---       of one build, key of the known builds; then pieces the worker already holds: stream (a number), entry, job,
---       first, count, attempt
-local group, worker, lease = ARGV[1], ARGV[2], ARGV[5]
+--       job keys, this worker's build, for each stream: prefix of the streams of one build; then pieces the worker
+--       already holds: stream (a number), entry, job, first, count, attempt
+local builds, group, worker, lease, own = KEYS[1], ARGV[1], ARGV[2], ARGV[5], ARGV[8]
 local room, pieces, alone = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[6])
-local taken, model = {}, nil
-local function about(s, what)
-  return ARGV[4 + 4 * s + what]
-end
--- The build a job is bound to: its opening's, or one named at its submission. A job opened by a version that did not
--- write it beside the opening has it inside.
-local function bound_to(build, opening)
-  if build or not opening then return build end
-  local readable, read = pcall(cjson.decode, opening)
-  local model = readable and type(read.provenance) == 'table' and read.provenance.model
-  return type(model) == 'table' and model.digest or nil
-end
+local streams, taken = #KEYS - 1, {}
 -- What is bound to a digest only, as fleet requests are, may be computed in any precision.
 local function serves(build, bound)
   return build == bound or string.sub(build, 1, #bound + 1) == bound .. '@'
 end
 -- Into the stream of its build's workers, as a new entry: no delivery is counted, and nobody else meets it again.
-local function send_on(s, entry, bound, id, first, count, attempt)
-  local builds, goal = about(s, 4), bound
+local function send_on(s, entry, bound, tenant, id, first, count, attempt)
+  local goal = bound
   for _, build in ipairs(redis.call('SMEMBERS', builds)) do
     if serves(build, bound) then goal = build end
   end
   redis.call('SADD', builds, goal)
-  redis.call('XADD', about(s, 3) .. goal, '*', 'job', id, 'first', first, 'count', count, 'attempt', attempt)
-  acknowledge(KEYS[s], group, entry)
+  put(ARGV[8 + s] .. goal, tenant, id, first, count, attempt)
+  acknowledge(KEYS[s + 1], group, entry)
 end
 local function take(s, entry, id, first, count, attempt, deliveries)
   local job = redis.call(
-    'HMGET', ARGV[7] .. id, 'status', 'spec', 'opening', 'attempt', 'build', 'batch_limit', 'fleet')
+    'HMGET', ARGV[7] .. id, 'status', 'spec', 'opening', 'attempt', 'build', 'batch_limit', 'fleet', 'tenant')
   if not lives(job[1]) or (job[4] or '0') ~= attempt then  -- ended, gone, or started over: nobody waits for this piece
-    acknowledge(KEYS[s], group, entry)
+    acknowledge(KEYS[s + 1], group, entry)
     return
   end
-  local bound = bound_to(job[5], job[3])
-  if bound and not serves(about(s, 2), bound) then
-    send_on(s, entry, bound, id, first, count, attempt)
+  local bound = job[5]  -- its opening's build, or one named at its submission
+  if bound and not serves(own, bound) then
+    send_on(s, entry, bound, job[8], id, first, count, attempt)
     return
   end
-  model = about(s, 1)
   room, pieces = room - count, pieces - 1
   if deliveries >= alone then pieces = 0 end
   taken[#taken + 1] = {s, entry, id, tonumber(first), tonumber(count), deliveries, job[2], job[3] or '', attempt,
     job[6] or '', job[7] or ''}
 end
--- Whoever waits on many streams may be given a piece of each. A hand is of one model, the first: what is of another is
--- let go, for any worker to take at once.
-for i = 9 + 4 * tonumber(ARGV[8]), #ARGV, 6 do
-  local s = tonumber(ARGV[i])
-  if model == nil or model == about(s, 1) then
-    take(s, ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4], ARGV[i + 5], 1)
-  else
-    redis.call('XCLAIM', KEYS[s], group, worker, 0, ARGV[i + 1], 'IDLE', lease + 1, 'RETRYCOUNT', 0, 'JUSTID')
-  end
+for i = 9 + streams, #ARGV, 6 do
+  take(tonumber(ARGV[i]), ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4], ARGV[i + 5], 1)
 end
-local function wanted(s)
-  return room > 0 and pieces > 0 and (model == nil or model == about(s, 1))
+local function wanted()
+  return room > 0 and pieces > 0
 end
-for s = 1, tonumber(ARGV[8]) do
-  while wanted(s) do  -- whose worker fell silent
+for s = 1, streams do
+  local stream = KEYS[s + 1]
+  while wanted() do  -- whose worker fell silent
     -- Not XAUTOCLAIM: it gives up after ten entries that are held, however many abandoned ones follow.
-    local silent = redis.call('XPENDING', KEYS[s], group, 'IDLE', lease, '-', '+', 1)[1]
+    local silent = redis.call('XPENDING', stream, group, 'IDLE', lease, '-', '+', 1)[1]
     -- Work that took its workers with it before is tried alone, so that no other is blamed for it.
     if not silent or (#taken > 0 and silent[4] + 1 >= alone) then break end
-    for _, found in ipairs(redis.call('XCLAIM', KEYS[s], group, worker, lease, silent[1])) do
+    for _, found in ipairs(redis.call('XCLAIM', stream, group, worker, lease, silent[1])) do
       local f = found[2]
       take(s, found[1], f[2], f[4], f[6], f[8] or '0', silent[4] + 1)
     end
   end
   local after
-  while wanted(s) do
+  while wanted() do
     local fitting = 1
     if after then  -- what follows the entry just read is new, too: look how much of it fits, and read it at once
       fitting = 0
       local left = room
-      for _, found in ipairs(redis.call('XRANGE', KEYS[s], '(' .. after, '+', 'COUNT', pieces)) do
+      for _, found in ipairs(redis.call('XRANGE', stream, '(' .. after, '+', 'COUNT', pieces)) do
         if left <= 0 then break end
         left, fitting = left - tonumber(found[2][6]), fitting + 1
       end
       if fitting == 0 then break end
     end
-    local answer = redis.call('XREADGROUP', 'GROUP', group, worker, 'COUNT', fitting, 'STREAMS', KEYS[s], '>')
+    local answer = redis.call('XREADGROUP', 'GROUP', group, worker, 'COUNT', fitting, 'STREAMS', stream, '>')
     if not answer then break end
     for _, found in ipairs(answer[1][2]) do
       local f = found[2]
@@ -189,18 +190,18 @@ What another build of the model must compute is sent on to its workers.
 OPEN: Final = Script(
     EVEN_WHEN_FULL
     + CURRENT
-    + ACKNOWLEDGE
+    + SHARE
     + PAY
     + POST
     + """
--- KEYS: job, stream, backlog, samples, stream of the chunks
+-- KEYS: job, stream, backlog, accounts, samples, stream of the chunks
 -- ARGV: group, entry, job id, samples drawn, window, contact sheet ('' if none), its ttl, attempt, then the job's
 --       fields and values
 if current(KEYS[1], ARGV[8]) and redis.call('HEXISTS', KEYS[1], 'opening') == 0 then
   redis.call('HSET', KEYS[1], unpack(ARGV, 9))
-  pay(KEYS[1], KEYS[3], tonumber(ARGV[4]))
-  if ARGV[6] ~= '' then redis.call('SET', KEYS[4], ARGV[6], 'EX', ARGV[7]) end
-  post(KEYS[1], KEYS[5], ARGV[3], tonumber(ARGV[5]))
+  pay(KEYS[1], KEYS[3], KEYS[4], tonumber(ARGV[4]))
+  if ARGV[6] ~= '' then redis.call('SET', KEYS[5], ARGV[6], 'EX', ARGV[7]) end
+  post(KEYS[1], KEYS[6], ARGV[3], tonumber(ARGV[5]))
 end
 -- Acknowledge in the step that stores the outcome: a crash before it repeats work, never loses it.
 acknowledge(KEYS[2], ARGV[1], ARGV[2])
@@ -212,24 +213,24 @@ return 1
 STORE: Final = Script(
     EVEN_WHEN_FULL
     + CURRENT
-    + ACKNOWLEDGE
+    + SHARE
     + PAY
     + POST
     + """
--- KEYS: job, stream, backlog, distances, stream of the chunks
+-- KEYS: job, stream, backlog, accounts, distances, stream of the chunks
 -- ARGV: group, entry, job id, first, count, distances, seconds of compute, reason of the last failure ('' if none),
 --       attempt
 if not current(KEYS[1], ARGV[9]) then
   acknowledge(KEYS[2], ARGV[1], ARGV[2])
   return {'ended'}
 end
-if redis.call('HSETNX', KEYS[4], ARGV[4], ARGV[6]) == 1 then
+if redis.call('HSETNX', KEYS[5], ARGV[4], ARGV[6]) == 1 then
   redis.call('HINCRBY', KEYS[1], 'stored', ARGV[5])
   redis.call('HINCRBY', KEYS[1], 'done', ARGV[5])
   redis.call('HINCRBYFLOAT', KEYS[1], 'device_s', ARGV[7])
   if ARGV[8] ~= '' then redis.call('HSET', KEYS[1], 'failure', ARGV[8]) end
-  pay(KEYS[1], KEYS[3], tonumber(ARGV[5]))
-  post(KEYS[1], KEYS[5], ARGV[3], 1)
+  pay(KEYS[1], KEYS[3], KEYS[4], tonumber(ARGV[5]))
+  post(KEYS[1], KEYS[6], ARGV[3], 1)
 end
 local job = redis.call('HMGET', KEYS[1], 'stored', 'look_end', 'device_s', 'failure')
 if tonumber(job[1]) < tonumber(job[2]) then
@@ -238,7 +239,7 @@ if tonumber(job[1]) < tonumber(job[2]) then
 end
 -- The look is complete, and this piece is kept until it has been taken: should the worker die now, another is given the
 -- piece, finds its distances stored, and takes the look.
-return {'look', tonumber(job[2]), job[3], job[4] or '', redis.call('HGETALL', KEYS[4])}
+return {'look', tonumber(job[2]), job[3], job[4] or '', redis.call('HGETALL', KEYS[5])}
 """
 )
 """Store a chunk's distances once under its first index; whoever completes the look is given all of them."""
@@ -246,7 +247,7 @@ return {'look', tonumber(job[2]), job[3], job[4] or '', redis.call('HGETALL', KE
 ADVANCE: Final = Script(
     EVEN_WHEN_FULL
     + CURRENT
-    + ACKNOWLEDGE
+    + SHARE
     + POST
     + """
 -- KEYS: job, stream, stream of the chunks
@@ -263,54 +264,75 @@ return 1
 
 FINISH: Final = Script(
     EVEN_WHEN_FULL
-    + LIVES
-    + ACKNOWLEDGE
+    + CURRENT
+    + SHARE
+    + PAY
     + """
--- KEYS: job, certificate, samples, distances, backlog, deadlines, asked
--- ARGV: group, stream ('' if no piece is held), entry, job id, result ttl, certificate ttl, status, view JSON,
---       certificate JSON ('' if none), contact sheet ('' if none), fleet bin ('' if none),
---       prefix of reply streams, replies kept, watch ttl, most characters a reply carries,
---       the request to be kept with the certificate ('' for the job's own spec), attempt the outcome is of ('' for
---       whichever the job is on)
-local job = redis.call('HMGET', KEYS[1], 'watchers', 'fleet', 'spec', 'status', 'owed', 'attempt')
-local first = lives(job[4]) and (ARGV[17] == '' or ARGV[17] == (job[6] or '0'))
+-- KEYS: job, certificate, samples, distances, asked, backlog, accounts, deadlines; then the stream of the piece that is
+--       held, where one is
+-- ARGV: group, entry ('' if no piece is held), job id, certificate ttl, status, view JSON, certificate JSON ('' if
+--       none), contact sheet ('' if none), fleet bin ('' if none), the request to be kept for comparisons ('' for the
+--       job's own spec), attempt the outcome is of ('' for whichever the job is on)
+local job = redis.call(
+  'HMGET', KEYS[1], 'watchers', 'fleet', 'spec', 'status', 'owed', 'attempt', 'tenant', 'bytes', 'retention_s')
+local first = lives(job[4]) and (ARGV[11] == '' or ARGV[11] == (job[6] or '0'))
 if first then
-  -- The job's own account goes with its record: only the model's backlog is settled.
-  if tonumber(job[5] or 0) > 0 then redis.call('DECRBY', KEYS[5], job[5]) end
+  local tenant, kept_s = job[7], job[9]
+  -- The job's own account goes with its record: only the model's and the tenant's are settled.
+  if tonumber(job[5] or 0) > 0 then redis.call('DECRBY', KEYS[6], job[5]) end
+  settle(KEYS[7], tenant, ' samples', tonumber(job[5] or 0))
+  settle(KEYS[7], tenant, ' bytes', tonumber(job[8] or 0))
+  settle(KEYS[7], '*', ' bytes', tonumber(job[8] or 0))
   redis.call('DEL', KEYS[1], KEYS[4])
-  redis.call('ZREM', KEYS[6], ARGV[4])
-  redis.call('HSET', KEYS[1], 'status', ARGV[7], 'view', ARGV[8])
-  redis.call('EXPIRE', KEYS[1], ARGV[5])
+  redis.call('ZREM', KEYS[8], ARGV[3])
+  redis.call('HSET', KEYS[1], 'status', ARGV[5], 'view', ARGV[6], 'watchers', job[1] or '')
+  redis.call('EXPIRE', KEYS[1], kept_s)
+  if ARGV[7] ~= '' then
+    redis.call('SET', KEYS[2], ARGV[7], 'EX', ARGV[4])
+    redis.call('SET', KEYS[5], ARGV[10] ~= '' and ARGV[10] or job[3], 'EX', kept_s)
+  end
+  if ARGV[8] ~= '' then redis.call('SET', KEYS[3], ARGV[8], 'EX', kept_s) end
+  redis.call('EXPIRE', KEYS[3], kept_s)
   if ARGV[9] ~= '' then
-    redis.call('SET', KEYS[2], ARGV[9], 'EX', ARGV[6])
-    redis.call('SET', KEYS[7], ARGV[16] ~= '' and ARGV[16] or job[3], 'EX', ARGV[6])
-  end
-  if ARGV[10] ~= '' then redis.call('SET', KEYS[3], ARGV[10], 'EX', ARGV[5]) end
-  redis.call('EXPIRE', KEYS[3], ARGV[5])
-  if ARGV[11] ~= '' then
     for bins, place in string.gmatch(job[2] or '', '(%S+) (%d+)') do
-      if redis.call('EXISTS', bins) == 1 then redis.call('SETRANGE', bins, place, ARGV[11]) end
+      if redis.call('EXISTS', bins) == 1 then redis.call('SETRANGE', bins, place, ARGV[9]) end
     end
-  end
-  -- After the outcome is stored, and in the same step: a gateway that registers later finds the job ended.
-  for gateway in string.gmatch(job[1] or '', '%S+') do
-    local replies = ARGV[12] .. gateway
-    -- A short outcome goes with the news of it; a longer one, a picture say, is read where it is kept.
-    if #ARGV[8] + #ARGV[9] <= tonumber(ARGV[15]) then
-      redis.call('XADD', replies, 'MAXLEN', '~', ARGV[13], '*',
-        'job', ARGV[4], 'status', ARGV[7], 'view', ARGV[8], 'certificate', ARGV[9])
-    else
-      redis.call('XADD', replies, 'MAXLEN', '~', ARGV[13], '*', 'job', ARGV[4])
-    end
-    -- Not at every reply: each would be one more line of the append-only file.
-    if redis.call('TTL', replies) < ARGV[14] / 2 then redis.call('EXPIRE', replies, ARGV[14]) end
   end
 end
-acknowledge(ARGV[2], ARGV[1], ARGV[3])
-return first and 1 or 0
+if ARGV[2] ~= '' then acknowledge(KEYS[9], ARGV[1], ARGV[2]) end
+-- Who asks again is answered again: the answer to the first call may have been lost, and with it who waits.
+return {first and 1 or 0, (first or not lives(job[4])) and job[1] or ''}
 """
 )
-"""Store an outcome once, forget what led to it, tell the gateways that wait, and acknowledge."""
+"""Store an outcome once, forget what led to it, and acknowledge. Answers whether this call did it, and which gateways
+wait for the job's end: they are told afterwards, since their streams lie elsewhere in a cluster."""
+
+ERASE: Final = Script(
+    EVEN_WHEN_FULL
+    + LIVES
+    + """
+-- KEYS: job, asked, samples
+-- ARGV: view JSON without the output
+local status = redis.call('HGET', KEYS[1], 'status')
+if status and not lives(status) then redis.call('HSET', KEYS[1], 'view', ARGV[1]) end
+redis.call('DEL', KEYS[2], KEYS[3])
+return 1
+"""
+)
+"""Delete what an ended job keeps of its prompt and output."""
+
+TELL: Final = Script(
+    EVEN_WHEN_FULL
+    + """
+-- KEYS: stream of replies
+-- ARGV: replies kept, ttl, then the reply's fields and values
+redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', unpack(ARGV, 3))
+-- Not at every reply: each would be one more line of the append-only file.
+if redis.call('TTL', KEYS[1]) < ARGV[2] / 2 then redis.call('EXPIRE', KEYS[1], ARGV[2]) end
+return 1
+"""
+)
+"""Tell a gateway that a job has ended."""
 
 PULSE: Final = Script(
     EVEN_WHEN_FULL
@@ -335,4 +357,4 @@ return ended
 )
 """Say that jobs run and how far their openings are; answers which of them ended, or started over, meanwhile."""
 
-SCRIPTS: Final = (SUBMIT, READ, TAKE, OPEN, STORE, ADVANCE, FINISH, PULSE, RESTART, FORGET)
+SCRIPTS: Final = (SUBMIT, READ, TAKE, OPEN, STORE, ADVANCE, FINISH, ERASE, TELL, PULSE, RESTART, FORGET, VOID)

@@ -7,10 +7,10 @@ import hashlib
 import json
 import math
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Any
+from typing import Any, Final
 
 import structlog
 from pydantic import TypeAdapter, ValidationError
@@ -19,6 +19,7 @@ from redis.asyncio import Redis
 from smoothgen.contracts import (
     FINISHED,
     FleetPool,
+    GenerateRequest,
     JobSpec,
     JobView,
     ModelCard,
@@ -34,7 +35,7 @@ from smoothgen.queue.coalesce import Coalescer
 from smoothgen.queue.connection import redis_errors
 from smoothgen.queue.covers import CoversQueue
 from smoothgen.queue.ending import end
-from smoothgen.queue.scripts import READ, SUBMIT
+from smoothgen.queue.scripts import ERASE, READ, SUBMIT
 
 _OUTPUT: TypeAdapter[Output] = TypeAdapter(Output)
 _written_model = lru_cache(256)(ModelRef.model_dump_json)
@@ -77,6 +78,34 @@ class Reply:
     state: JobState | None
 
 
+@dataclass(frozen=True)
+class Idempotency:
+    """A client's key, and the digest of the request it stands for."""
+
+    key: str
+    body: str
+
+    @classmethod
+    def of(cls, key: str, request: GenerateRequest) -> Idempotency:
+        """The key for this request. Parameters come as the client wrote them, and their order says nothing."""
+        written = json.dumps(request.model_dump(mode="json"), sort_keys=True)
+        return cls(key, hashlib.sha256(written.encode()).hexdigest())
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What jobs that have not ended may owe in noisy samples and hold in bytes: those of a model, and of each tenant
+    among them."""
+
+    samples: int
+    tenant_samples: int
+    bytes: int
+    tenant_bytes: int
+
+
+UNLIMITED: Final = Limits(10**15, 10**15, 10**15, 10**15)
+
+
 class JobStore:
     """Jobs and certificates in Redis. Every method raises QueueUnavailable when Redis cannot be reached."""
 
@@ -89,75 +118,91 @@ class JobStore:
         self,
         spec: JobSpec,
         model: ModelRef,
-        idempotency_key: str | None = None,
         *,
+        idempotency: Idempotency | None = None,
         gateway_id: str = "",
-        max_backlog: int = 10**15,
+        limits: Limits = UNLIMITED,
     ) -> str:
         """Queue a job in one atomic step and return its id, or the id the same key and body were given before.
 
-        gateway_id is told of a new job's end, as with `read`. max_backlog: samples the model may owe, this job's
-        included; an idle model takes any job.
+        gateway_id is told of a new job's end, as with `read`. limits: what the model and the tenant may owe, this job
+        included; an idle one may have any job.
         Raises Conflict when the key was used for another body, Overloaded when the backlog is full.
         """
-        request, name = spec.request, spec.request.model
-        # Sorted: parameters come as the client wrote them, and their order says nothing.
-        body = ""
-        if idempotency_key:
-            written = json.dumps(request.model_dump(mode="json"), sort_keys=True)
-            body = hashlib.sha256(written.encode()).hexdigest()
+        request, name, tenant = spec.request, spec.request.model, spec.tenant
+        text = spec.model_dump_json()
         record = {
-            "spec": spec.model_dump_json(),
+            "spec": text,
             "model": _written_model(model),
             "status": "queued",
             "done": 0,
             "total": spec.total_samples,
+            "retention_s": spec.retention_s,
             "watchers": f"{gateway_id} " if gateway_id else "",
         }
         if spec.pool is not None:
             record["build"] = spec.pool.digest  # its distance is counted among that model's, so no other may draw it
-        fleet = [] if spec.pool is None else _fleet_places(spec.pool, spec.submitted_ms)
+        windows = [] if spec.pool is None else windows_of(spec.submitted_ms)
         outcome, job_id, first_body = await self._scripts.call(
             SUBMIT,
             [
-                keys.idempotency(idempotency_key) if idempotency_key else "",
                 keys.job(spec.id),
                 keys.work(name, request.priority),
                 keys.backlog(name),
+                keys.accounts(name),
                 keys.deadlines(name),
+                *(key for window in windows for key in _fleet_keys(spec, window)),
+                *([keys.idempotency(name, tenant, idempotency.key)] if idempotency else []),
             ],
             [
                 spec.id,
-                body,
+                tenant,
+                idempotency.body if idempotency else "",
                 keys.IDEMPOTENCY_TTL_S,
                 spec.total_samples,
-                max_backlog,
+                len(text.encode()),
+                limits.samples,
+                limits.tenant_samples,
+                limits.bytes,
+                limits.tenant_bytes,
                 "" if spec.deadline_ms is None else spec.deadline_ms,
                 spec.opening_samples,
                 keys.POOLS_A_WINDOW,
-                len(fleet) // 6,
-                *fleet,
+                len(windows),
+                *(argument for window in windows for argument in _fleet_about(spec, window)),
                 *(x for item in record.items() for x in item),
             ],
         )
         if outcome == "full":
-            raise await self._overloaded(name, int(job_id), spec.total_samples, max_backlog)
-        if first_body != body:
+            raise await self._overloaded(spec, str(job_id), int(first_body), limits, len(text.encode()))
+        if idempotency and first_body != idempotency.body:
             raise Conflict(
-                f"idempotency key {idempotency_key!r:.100} was used for another request (job {job_id}); use a new key"
+                f"idempotency key {idempotency.key!r:.100} was used for another request (job {job_id}); use a new key"
             )
         return str(job_id)
 
-    async def _overloaded(self, model: str, backlog: int, asked: int, limit: int) -> Overloaded:
+    async def _overloaded(self, spec: JobSpec, full: str, owed: int, limits: Limits, size: int) -> Overloaded:
+        """`full`: what there is too much of, as the script says it; `owed`: how much of it there is."""
+        model = spec.request.model
+        what, _, whose = full.partition(" of the ")
+        whom = f"model {model!r} has" if whose == "model" else f"your key's requests to model {model!r} have"
+        if what == "bytes":
+            limit = limits.bytes if whose == "model" else limits.tenant_bytes
+            return Overloaded(
+                f"{whom} {owed} bytes of records waiting, this job's has {size} and the limit is {limit}; send it "
+                f"again in {_RETRY_WITHOUT_WORKERS_S} s, or send smaller images",
+                retry_after_s=_RETRY_WITHOUT_WORKERS_S,
+            )
+        limit, asked = limits.samples if whose == "model" else limits.tenant_samples, spec.total_samples
         rate = (await self.rates([model]))[model]
-        excess = max(1, backlog + asked - limit) if asked <= limit else backlog  # until it fits, or until idle
+        excess = max(1, owed + asked - limit) if asked <= limit else owed  # until it fits, or until idle
         if rate <= 0:
             said, wait_s = "and no worker has been measured yet", _RETRY_WITHOUT_WORKERS_S
         else:
             said, wait_s = f"and its workers draw {rate:.4g} a second", min(3600, math.ceil(excess / rate))
         return Overloaded(
-            f"model {model!r} has {backlog} noisy samples waiting, this job asks for {asked} and the limit is {limit}, "
-            f"{said}; send it again in {wait_s} s, or ask for fewer samples",
+            f"{whom} {owed} noisy samples waiting, this job asks for {asked} and the limit is {limit}, {said}; send it "
+            f"again in {wait_s} s, or ask for fewer samples",
             retry_after_s=wait_s,
         )
 
@@ -181,7 +226,7 @@ class JobStore:
         """
         answer = await self._scripts.call(READ, [keys.job(job_id), keys.certificate(job_id)], [gateway_id])
         if answer is None:
-            raise NotFound(f"no job {job_id!r:.80}; results are kept {keys.RESULT_TTL_S // 3600} hours")
+            raise NotFound(f"no job {job_id!r:.80} of yours; a job is kept for retention_s seconds after its end")
         status, text, *rest = answer
         if status in FINISHED:
             [certificate] = rest
@@ -215,6 +260,18 @@ class JobStore:
             state = await self.read(job_id)
         return state, ended
 
+    async def erase(self, job_id: str) -> bool:
+        """Delete a job's prompt, seed image, output and sheet of samples; its certificate stays. Cancels a job that has
+        not ended, and returns whether this call did. Raises NotFound."""
+        state, cancelled = await self.cancel(job_id)
+        view = state.view.model_copy(update={"output": None, "certificate": None})
+        await self._scripts.call(
+            ERASE,
+            [keys.job(job_id), keys.asked(job_id), keys.samples(job_id)],
+            [view.model_dump_json(exclude_none=True)],
+        )
+        return cancelled
+
     async def samples(self, job_id: str) -> bytes:
         """The contact sheet of a job's noisy samples, PNG. Raises NotFound."""
         with redis_errors():
@@ -222,7 +279,7 @@ class JobStore:
         if sheet is None:
             raise NotFound(
                 f"no sheet of samples for job {job_id!r:.80}; only picture jobs have one, from their selection samples "
-                f"on and until {keys.RESULT_TTL_S // 3600} hours after their end"
+                "on and for as long as their output is kept"
             )
         return base64.b64decode(sheet)
 
@@ -232,7 +289,8 @@ class JobStore:
             document = await self._redis.get(keys.certificate(certificate_id))
         if document is None:
             raise NotFound(
-                f"no certificate {certificate_id!r:.80}; certificates are kept {keys.CERTIFICATE_TTL_S // 86400} days"
+                f"no certificate {certificate_id!r:.80} of yours; certificates are kept "
+                f"{keys.CERTIFICATE_TTL_S // 86400} days"
             )
         return dict(json.loads(document))
 
@@ -272,28 +330,41 @@ class JobStore:
                     for build in builds[model]:
                         for stream in keys.streams(model, build):
                             pipeline.xlen(stream)
+                            pipeline.hget(keys.share(stream), "waiting")
                 lengths = await pipeline.execute()
         pieces = dict.fromkeys(models, 0)
-        for model, length in zip(waiting, lengths, strict=True):
-            pieces[model] += length
+        for i, model in enumerate(waiting):
+            pieces[model] += lengths[2 * i] + int(lengths[2 * i + 1] or 0)
         return {model: (pieces[model], promised[model]) for model in models}
 
-    async def fleet_pools(self, window: str) -> dict[str, FleetPool]:
-        """The pools of a window, by id."""
+    async def fleet_pools(self, tenant: str, model: str, window: str) -> dict[str, FleetPool]:
+        """The pools of a tenant's requests to a model in a window, by id."""
         with redis_errors():
-            found = await self._redis.hgetall(keys.fleet_window(window))
+            found = await self._redis.hgetall(keys.fleet_window(model, tenant, window))
         return {pool: FleetPool.model_validate_json(about) for pool, about in found.items()}
 
-    async def fleet_uncounted(self, windows: list[str]) -> dict[str, int]:
-        """Of each window: requests of tier fleet that are in no pool, because the window held its most pools."""
+    async def largest_pools(
+        self, tenant: str, models: Sequence[str], window: str, most: int
+    ) -> list[tuple[str, FleetPool]]:
+        """Of a tenant's pools in a window, with their ids, those with the most requests, `most` at most."""
+        pools = [each for model in models for each in (await self.fleet_pools(tenant, model, window)).items()]
         with redis_errors():
-            found = await self._redis.mget([keys.fleet_uncounted(window) for window in windows])
-        return {window: int(count or 0) for window, count in zip(windows, found, strict=True)}
+            async with self._redis.pipeline(transaction=False) as pipeline:
+                for pool_id, pool in pools:
+                    pipeline.strlen(keys.fleet_bins(pool.model, tenant, window, pool_id))
+                sizes = await pipeline.execute()
+        ordered = sorted(zip(sizes, pools, strict=True), key=lambda each: (-each[0], each[1][0]))
+        return [pool for _, pool in ordered[:most]]
 
-    async def fleet_bins(self, window: str, pool: str) -> bytes:
+    async def fleet_uncounted(self, tenant: str, model: str, window: str) -> int:
+        """Requests of tier fleet that are in no pool of the window, because it held its most pools."""
+        with redis_errors():
+            return int(await self._redis.get(keys.fleet_uncounted(model, tenant, window)) or 0)
+
+    async def fleet_bins(self, tenant: str, model: str, window: str, pool: str) -> bytes:
         """The bins of a pool's requests in a window, in order of submission."""
         with redis_errors():
-            written = await self._redis.get(keys.fleet_bins(window, pool))
+            written = await self._redis.get(keys.fleet_bins(model, tenant, window, pool))
         return read_bins(written or "")
 
     async def ping(self) -> None:
@@ -313,7 +384,8 @@ class JobStore:
             with redis_errors():
                 answer = await self._redis.xread({stream: last}, block=block, count=1000)
                 if kept and (not answer or kept >= _TRIMMED_AT):  # what was read is not needed again
-                    await self._redis.xtrim(stream, minid=last, approximate=False)
+                    time_ms, _, number = last.partition("-")
+                    await self._redis.xtrim(stream, minid=f"{time_ms}-{int(number) + 1}", approximate=False)
                     kept = 0
             for _, entries in answer or []:
                 last, kept = entries[-1][0], kept + len(entries)
@@ -334,20 +406,19 @@ def _with_certificate(view: str, certificate: str) -> str:
     return f'{view[:-1]},"certificate":{certificate}}}' if certificate else view
 
 
-def _fleet_places(pool: FleetPool, submitted_ms: int) -> list[str | int]:
-    about = pool.model_dump_json()
-    return [
-        argument
-        for window in windows_of(submitted_ms)
-        for argument in (
-            keys.fleet_window(window),
-            keys.fleet_bins(window, pool.id),
-            pool.id,
-            about,
-            keys.FLEET_TTL_S[window.partition(":")[0]],
-            keys.fleet_uncounted(window),
-        )
-    ]
+def _fleet_keys(spec: JobSpec, window: str) -> tuple[str, str, str]:
+    model, tenant, pool = spec.request.model, spec.tenant, "" if spec.pool is None else spec.pool.id
+    return (
+        keys.fleet_window(model, tenant, window),
+        keys.fleet_bins(model, tenant, window, pool),
+        keys.fleet_uncounted(model, tenant, window),
+    )
+
+
+def _fleet_about(spec: JobSpec, window: str) -> tuple[str, str, int]:
+    if spec.pool is None:
+        raise ValueError(f"job {spec.id} is in no fleet pool")
+    return spec.pool.id, spec.pool.model_dump_json(), keys.FLEET_TTL_S[window.partition(":")[0]]
 
 
 def _card(text: str) -> ModelCard | None:

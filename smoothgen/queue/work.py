@@ -44,7 +44,7 @@ from smoothgen.queue.pieces import (
     read_spec,
     windows_of_bins,
 )
-from smoothgen.queue.restart_scripts import RESTART
+from smoothgen.queue.restart_scripts import RESTART, VOID
 from smoothgen.queue.scripts import ADVANCE, OPEN, PULSE, STORE, TAKE
 
 _OVERDUE_AT_ONCE = 64
@@ -56,8 +56,8 @@ SUSPECT_FROM = 3
 MOST_RESTARTS: Final = 2
 """How often a job starts over because no worker has its build any more. Then it fails."""
 
-_Place = tuple[str, str, str]
-"""A stream, its model, and the stream of the model's openings of its priority."""
+_Place = tuple[str, str]
+"""A stream, and the stream of the openings of its model and priority."""
 
 
 class WorkQueue:
@@ -131,57 +131,78 @@ class WorkQueue:
         `builds`: what this worker serves, by model; what another build must compute is sent on to its workers. What a
         worker fell silent about for the lease comes first. The empty list: nothing came.
         """
-        streams = self._in_turn(builds)
+        models = self._in_turn(builds)
         try:
-            taken = await self._take(builds, streams, samples, pieces, [])
-            if not taken:
-                with redis_errors():
-                    answer = await self._redis.xreadgroup(
-                        keys.GROUP, self.worker_id, {s: ">" for s, _, _ in streams}, count=1, block=block_ms
-                    )
-                held = [(stream, entry, fields) for stream, entries in answer or [] for entry, fields in entries]
-                taken = await self._take(builds, streams, samples, pieces, held) if held else []
+            for model in models:
+                if claims := await self._take(model, builds[model], samples, pieces, []):
+                    return claims
+            return await self._wait(models, builds, samples, pieces, block_ms)
         except ResponseError as error:
             if "NOGROUP" not in str(error):
                 raise
             await self.register(self._cards, builds)  # Redis came back without its data
             return []
-        claims = [await self._read(builds, streams[number - 1], *rest) for number, *rest in taken]
-        return [claim for claim in claims if claim is not None]
 
-    def _in_turn(self, builds: Mapping[str, str]) -> list[_Place]:
-        """The streams in the order of this turn: every model leads in its turn, and so does every priority.
+    async def _wait(
+        self, models: list[str], builds: Mapping[str, str], samples: int, pieces: int, block_ms: int
+    ) -> list[Claim]:
+        """The claims of one model that come within `block_ms`.
+
+        Whoever waits on the streams of many models may be given a piece of each: what is of another than the first is
+        let go, for any worker to take at once.
+        """
+        places = {place[0]: (model, place) for model in models for place in self._places(model, builds[model])}
+        with redis_errors():
+            answer = await self._redis.xreadgroup(
+                keys.GROUP, self.worker_id, dict.fromkeys(places, ">"), count=1, block=block_ms
+            )
+        came = [(*places[stream], entry, fields) for stream, entries in answer or [] for entry, fields in entries]
+        if not came:
+            return []
+        chosen = came[0][0]
+        for model, (stream, _), entry, _ in came:
+            if model != chosen:
+                await self._let_go(stream, entry, deliveries=0)
+        held = [(place, entry, fields) for model, place, entry, fields in came if model == chosen]
+        return await self._take(chosen, builds[chosen], samples, pieces, held)
+
+    def _in_turn(self, builds: Mapping[str, str]) -> list[str]:
+        """The models in the order of this turn: every one leads in its turn."""
+        self._turn += 1
+        models = list(builds)
+        shift = self._turn % len(models)
+        return [*models[shift:], *models[:shift]]
+
+    def _places(self, model: str, build: str) -> list[_Place]:
+        """The streams of a model in the order of this turn: every priority leads in its turn.
 
         Of eight turns high priority leads five, normal two and low one: urgent work comes first, and no other starves.
         Of two turns chunks of jobs that run lead one, and openings of jobs that wait the other.
         """
-        self._turn += 1
-        models, turn = list(builds), self._turn // len(builds)
-        shift = self._turn % len(models)
+        turn = self._turn // max(1, len(self._cards))
         lead = (0, 0, 1, 0, 0, 1, 0, 2)[turn % 8]
         # Not every other turn: the one turn in eight that low priority leads would always be of one kind.
         chunks_first = (turn + turn // 8) % 2 == 0
-        ordered = []
-        for model in (*models[shift:], *models[:shift]):
-            openings, chunks = keys.streams(model), keys.streams(model, builds[model])
-            for priority in (lead, *(p for p in range(len(openings)) if p != lead)):
-                pair = ((openings[priority], openings[priority]), (chunks[priority], openings[priority]))
-                ordered += [(stream, model, prefix) for stream, prefix in (pair[::-1] if chunks_first else pair)]
+        openings, chunks = keys.streams(model), keys.streams(model, build)
+        ordered: list[_Place] = []
+        for priority in (lead, *(p for p in range(len(openings)) if p != lead)):
+            pair = [(openings[priority], openings[priority]), (chunks[priority], openings[priority])]
+            ordered += pair[::-1] if chunks_first else pair
         return ordered
 
     async def _take(
         self,
-        builds: Mapping[str, str],
-        streams: list[_Place],
+        model: str,
+        build: str,
         samples: int,
         pieces: int,
-        held: list[tuple[str, str, dict[str, str]]],
-    ) -> list[list[Any]]:
-        number = {stream: i for i, (stream, _, _) in enumerate(streams, start=1)}
-        models = list(builds)
-        answer: list[list[Any]] = await self._scripts.call(
+        held: list[tuple[_Place, str, dict[str, str]]],
+    ) -> list[Claim]:
+        places = self._places(model, build)
+        number = {place: i for i, place in enumerate(places, start=1)}
+        taken: list[list[Any]] = await self._scripts.call(
             TAKE,
-            [stream for stream, _, _ in streams],
+            [keys.builds(model), *(stream for stream, _ in places)],
             [
                 keys.GROUP,
                 self.worker_id,
@@ -189,26 +210,24 @@ class WorkQueue:
                 pieces,
                 int(self.lease_s * 1000),
                 SUSPECT_FROM,
-                keys.job(""),
-                len(streams),
+                keys.jobs(model),
+                build,
+                *(f"{openings}:" for _, openings in places),
                 *(
                     x
-                    for _, model, openings in streams
-                    for x in (models.index(model), builds[model], f"{openings}:", keys.builds(model))
-                ),
-                *(
-                    x
-                    for s, entry, f in held
-                    for x in (number[s], entry, f["job"], f["first"], f["count"], f.get("attempt", 0))
+                    for place, entry, f in held
+                    for x in (number[place], entry, f["job"], f["first"], f["count"], f["attempt"])
                 ),
             ],
         )
-        return answer
+        claims = [await self._read(model, build, places[place - 1][0], *rest) for place, *rest in taken]
+        return [claim for claim in claims if claim is not None]
 
     async def _read(
         self,
-        builds: Mapping[str, str],
-        place: _Place,
+        model: str,
+        build: str,
+        stream: str,
         entry: str,
         job_id: str,
         first: int,
@@ -220,7 +239,6 @@ class WorkQueue:
         batch_limit: str,
         fleet: str,
     ) -> Claim | None:
-        stream, model, _ = place
         try:
             return Claim(
                 model,
@@ -231,7 +249,7 @@ class WorkQueue:
                 first,
                 count,
                 deliveries,
-                builds[model],
+                build,
                 int(attempt),
                 int(batch_limit) if batch_limit else None,
                 windows_of_bins(fleet),
@@ -251,19 +269,22 @@ class WorkQueue:
 
     async def hand_back(self, claims: Iterable[Claim]) -> None:
         """Let go of pieces undone: any worker may take them at once, and this delivery does not count."""
-        with redis_errors():
-            for claim in claims:
-                with _no_group_is_fine():
-                    await self._redis.xclaim(
-                        claim.stream,
-                        keys.GROUP,
-                        self.worker_id,
-                        0,
-                        [claim.entry],
-                        idle=int(self.lease_s * 1000) + 1,
-                        retrycount=claim.deliveries - 1,
-                        justid=True,
-                    )
+        for claim in claims:
+            await self._let_go(claim.stream, claim.entry, deliveries=claim.deliveries - 1)
+
+    async def _let_go(self, stream: str, entry: str, *, deliveries: int) -> None:
+        """Let any worker take a piece at once, as delivered so many times before."""
+        with redis_errors(), _no_group_is_fine():
+            await self._redis.xclaim(
+                stream,
+                keys.GROUP,
+                self.worker_id,
+                0,
+                [entry],
+                idle=int(self.lease_s * 1000) + 1,
+                retrycount=deliveries,
+                justid=True,
+            )
 
     async def pulse(self, opened: Mapping[str, tuple[int, int]]) -> set[str]:
         """Say that jobs run: by job, the attempt in hand, and how many samples of its opening are drawn (−1: not an
@@ -301,6 +322,7 @@ class WorkQueue:
                 keys.job(claim.spec.id),
                 claim.stream,
                 keys.backlog(claim.model),
+                keys.accounts(claim.model),
                 keys.samples(claim.spec.id),
                 claim.chunks,
             ],
@@ -311,7 +333,7 @@ class WorkQueue:
                 opening.generations,
                 pace.window,
                 _base64(sheet),
-                keys.RESULT_TTL_S,
+                claim.spec.retention_s,
                 claim.attempt,
                 *(x for item in fields.items() for x in item),
             ],
@@ -328,6 +350,7 @@ class WorkQueue:
                 keys.job(claim.spec.id),
                 claim.stream,
                 keys.backlog(claim.model),
+                keys.accounts(claim.model),
                 keys.distances(claim.spec.id),
                 claim.chunks,
             ],
@@ -383,6 +406,7 @@ class WorkQueue:
                 piece.stream,
                 keys.work(piece.model, spec.request.priority),
                 keys.backlog(piece.model),
+                keys.accounts(piece.model),
                 keys.distances(spec.id),
                 keys.samples(spec.id),
             ],
@@ -402,10 +426,9 @@ class WorkQueue:
         """The piece as a claim, to start its job over or fail it; None where the job is gone, and the piece with it."""
         with redis_errors():
             spec = await self._redis.hget(keys.job(orphan.job_id), "spec")
-            if spec is None:
-                await self._redis.xack(orphan.stream, keys.GROUP, orphan.entry)
-                await self._redis.xdel(orphan.stream, orphan.entry)
-                return None
+        if spec is None:
+            await self._scripts.call(VOID, [orphan.stream], [keys.GROUP, orphan.entry])
+            return None
         place = (orphan.model, orphan.stream, orphan.entry)
         try:
             asked = read_spec(spec)

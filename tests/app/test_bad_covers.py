@@ -10,11 +10,11 @@ import pytest
 from starlette.testclient import TestClient
 
 from smoothgen.contracts import MOST_PROMPTS
-from smoothgen.queue import keys
+from smoothgen.queue import ANYONE, keys, new_id
 from tests.app.conftest import NUMBERS, problem_of
 from tests.processes import Redis
 
-STORED = "a-certificate-of-a-model-without-workers"
+STORED = new_id("a model without workers", ANYONE)
 PATH = f"/certificates/{STORED}/covers"
 
 

@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
+from smoothgen.queue import keys
 from tests.app.conftest import NUMBERS, PAINTINGS, PICTURES, problem_of, request_body
 from tests.app.test_bad_input import JSON, refused
 from tests.processes import Gateway, Redis
@@ -53,7 +54,7 @@ SEED_IMAGE = picture()
 def spec_of(redis: Redis, response: Any) -> dict[str, Any]:
     """What was queued."""
     assert response.status_code == 202, response.text
-    return dict(json.loads(redis.client.hget(f"smoothgen:job:{response.json()['id']}", "spec")))
+    return dict(json.loads(redis.client.hget(keys.job(response.json()["id"]), "spec")))
 
 
 def test_what_a_request_leaves_open_is_the_models_own(api: TestClient, redis: Redis) -> None:

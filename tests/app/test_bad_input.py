@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from smoothgen.queue import keys
 from tests.app.conftest import CALIBRATED, problem_of, request_body
 from tests.processes import Redis
 
@@ -25,9 +26,9 @@ def refused(api: TestClient, redis: Redis, body: Any, status: int = 422) -> dict
 
 
 def test_the_request_the_others_are_made_from_is_accepted(api: TestClient, redis: Redis) -> None:
-    before = redis.client.xlen("smoothgen:work:numbers:normal")
+    before = redis.client.xlen(keys.work("numbers", "normal"))
     assert api.post("/generate", json=request_body()).status_code == 202
-    assert redis.client.xlen("smoothgen:work:numbers:normal") == before + 1
+    assert redis.client.xlen(keys.work("numbers", "normal")) == before + 1
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from starlette.testclient import TestClient
 
 from app.main import create_app
 from app.settings import Settings
+from smoothgen.queue import keys
 from tests.app.conftest import NUMBERS, PICTURES, model_card, problem_of, register, request_body
 from tests.app.test_bad_input import refused
 from tests.processes import Redis
@@ -107,7 +108,7 @@ def test_sample_numbers_are_ignored_where_nothing_is_sampled(api: TestClient, ti
 def test_every_priority_and_the_widest_deadline_are_accepted(
     api: TestClient, redis: Redis, tier: str, priority: str
 ) -> None:
-    stream = f"smoothgen:work:{NUMBERS}:{priority}"
+    stream = keys.work(NUMBERS, priority)
     before = redis.client.xlen(stream)
     changes: dict[str, Any] = {"robustness.tier": tier, "priority": priority}
     if tier == "request":

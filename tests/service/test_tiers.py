@@ -380,8 +380,8 @@ def test_a_client_whose_job_somebody_cancels_is_told(lab: Lab) -> None:
 
 def some_job(lab: Lab) -> str:
     """The id of the one job there is."""
-    [key] = eventually(lambda: list(lab.redis.client.scan_iter(keys.job("*"))))
-    return str(key).removeprefix(keys.job(""))
+    [key] = eventually(lambda: list(lab.redis.client.scan_iter(keys.of_all_models("job:"))))
+    return str(key).rpartition(":")[2]
 
 
 def smoothgen(url: str, folder: Path, *arguments: str) -> Process:
@@ -415,7 +415,7 @@ def test_ctrl_c_cancels_the_job(lab: Lab, how: str) -> None:
         assert ("interrupted; the job is cancelled" in process.log) == (how == "the command line")
     assert gateway.http.get(f"/jobs/{job}").json()["status"] == "cancelled"
     assert owed(gateway) == 0
-    assert len(list(lab.redis.client.scan_iter(keys.job("*")))) == 1
+    assert len(list(lab.redis.client.scan_iter(keys.of_all_models("job:")))) == 1
 
 
 def test_a_cancelled_task_cancels_its_job(lab: Lab) -> None:

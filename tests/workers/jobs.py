@@ -59,6 +59,8 @@ def spec(
         seed=SEED,
         seed_origin="client",
         submitted_ms=1_760_000_000_000,
+        tenant="anyone",
+        retention_s=60,
     )
 
 

@@ -52,6 +52,8 @@ def adaptive(prompt: str = STEEP, *, budget: float = 0.1, seed: str = SEED, **as
         seed=seed,
         seed_origin="client",
         submitted_ms=1_760_000_000_000,
+        tenant="anyone",
+        retention_s=60,
     )
 
 

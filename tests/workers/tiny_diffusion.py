@@ -248,6 +248,8 @@ def spec(asked: ImageParameters, *, mechanism: str = "embedding", sigma: float |
         seed=SEED,
         seed_origin="client",
         submitted_ms=1_760_000_000_000,
+        tenant="anyone",
+        retention_s=60,
     )
 
 

@@ -113,6 +113,8 @@ def job_of(model: ServedModel, prompt: str, asked: Asked, place: int) -> JobSpec
         seed=str(seed),
         seed_origin=seed.origin,
         submitted_ms=int(time.time() * 1000),
+        tenant="anyone",
+        retention_s=60,
     )
 
 

@@ -1,0 +1,154 @@
+"""Tenants take turns, on a real Redis: whoever queues much does not stand before everybody."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+
+import pytest
+
+from smoothgen.contracts import JobSpec
+from smoothgen.errors import Overloaded
+from smoothgen.queue import Claim, JobStore, Limits, Pace, WorkQueue, keys, new_id
+from tests.processes import Lab
+from tests.service.test_queue import BUILDS, FAILURE, OPENING, REF, RESULT, Workers, numbers, on, spec, take
+
+SLOW_RATE = 20.0
+"""Samples a second: what a stream holds ahead is then less than one job's work."""
+
+
+def of(tenant: str, samples: int = 80, model: str = "a") -> JobSpec:
+    return spec(model, samples=samples).model_copy(update={"tenant": tenant, "id": new_id(model, tenant)})
+
+
+async def work_off(worker: WorkQueue, claim: Claim) -> None:
+    """Carry out a piece: an opening of one look, or a chunk."""
+    if claim.opens:
+        pace = Pace(chunk=20, window=2)
+        await worker.open(claim, OPENING, look_end=claim.spec.certification_samples, pace=pace, sheet=None)
+    elif await worker.store(claim, numbers(claim), 0.1) is not None:
+        assert await worker.succeed(claim.spec, RESULT, claim=claim)
+
+
+async def worked_off(worker: WorkQueue) -> list[Claim]:
+    """Every piece there is, in the order it was given out."""
+    done = []
+    while claims := await take(worker):
+        [claim] = claims
+        done.append(claim)
+        await work_off(worker, claim)
+    return done
+
+
+def test_a_small_job_does_not_wait_for_another_tenants_many_large_ones(lab: Lab) -> None:
+    async def story(store: JobStore, worker: Workers) -> None:
+        one = worker("one")
+        await one.announce({"a": SLOW_RATE}, BUILDS)
+        for _ in range(49):
+            await store.submit(of("many", samples=400), REF)
+        small = of("one", samples=40)
+        await store.submit(small, REF)
+        order = [claim.spec.tenant for claim in await worked_off(one)]
+        assert Counter(order) == {"many": 49 * 21, "one": 3}
+        assert max(place for place, tenant in enumerate(order) if tenant == "one") < 30
+        assert (await store.backlogs(["a"]))["a"] == (0, 0)
+        assert not lab.redis.client.exists(keys.accounts("a"))
+        assert not list(lab.redis.client.scan_iter("*:share")) + list(lab.redis.client.scan_iter("*:turns"))
+        assert not list(lab.redis.client.scan_iter("*:waiting:*"))
+
+    on(lab, story)
+
+
+def test_two_tenants_with_much_work_get_half_each_whoever_came_first(lab: Lab) -> None:
+    async def story(store: JobStore, worker: Workers) -> None:
+        one = worker("one")
+        await one.announce({"a": SLOW_RATE}, BUILDS)
+        for _ in range(20):
+            await store.submit(of("first"), REF)
+        for _ in range(20):
+            await store.submit(of("second"), REF)
+        drawn: Counter[str] = Counter()
+        for claim in (await worked_off(one))[:100]:
+            drawn[claim.spec.tenant] += OPENING.generations if claim.opens else claim.count
+        assert 0.4 < drawn["second"] / drawn.total() < 0.6
+
+    on(lab, story)
+
+
+def test_one_tenant_alone_is_served_in_the_order_of_its_requests(lab: Lab) -> None:
+    async def story(store: JobStore, worker: Workers) -> None:
+        one = worker("one")
+        await one.announce({"a": SLOW_RATE}, BUILDS)
+        asked = [await store.submit(of("alone"), REF) for _ in range(10)]
+        opened = [claim.spec.id for claim in await worked_off(one) if claim.opens]
+        assert opened == asked
+
+    on(lab, story)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_whatever_happens_to_them_no_piece_is_lost_and_nothing_stays_owed(lab: Lab, seed: int) -> None:
+    """Cancelled, failed, handed back, started over, taken over from silent workers, sent twice: at random."""
+    rng = random.Random(seed)
+
+    async def story(store: JobStore, worker: Workers) -> None:
+        one, other = worker("one"), worker("other")
+        await one.announce({"a": SLOW_RATE}, BUILDS)
+        jobs = [of(rng.choice(["x", "y", "z"]), samples=rng.choice([20, 80, 200])) for _ in range(30)]
+        for job in jobs:
+            await store.submit(job, REF)
+            if rng.random() < 0.2:
+                await store.submit(job, REF)
+        idle = restarted = 0
+        while idle < 2:
+            claims = await take(rng.choice([one, other]), samples=100, pieces=3)
+            idle = idle + 1 if not claims else 0
+            for claim in claims:
+                chance = rng.random()
+                if rng.random() < 0.05:
+                    await store.cancel(rng.choice(jobs).id)
+                if chance < 0.1:
+                    await one.fail(claim, REF, FAILURE)
+                elif chance < 0.15:
+                    await one.hand_back([claim])
+                    await other.hand_back([claim])
+                elif chance < 0.2 and await one.restart(claim, claim.spec) in ("restarted", "void"):
+                    restarted += 1
+                else:
+                    await work_off(one, claim)
+        assert {(await store.read(job.id)).status for job in jobs} <= {"succeeded", "failed", "cancelled"}
+        assert (await store.backlogs(["a"]))["a"] == (0, 0)
+        assert not lab.redis.client.exists(keys.accounts("a"))
+        assert restarted
+
+    on(lab, story)
+
+
+def test_a_tenant_that_owes_much_is_refused_and_the_others_are_not(lab: Lab) -> None:
+    async def story(store: JobStore, worker: Workers) -> None:
+        limits = Limits(samples=10_000, tenant_samples=300, bytes=10**9, tenant_bytes=10**9)
+        await store.submit(of("many", samples=200), REF, limits=limits)
+        with pytest.raises(Overloaded, match="your key's requests to model 'a' have 232 noisy samples waiting"):
+            await store.submit(of("many", samples=200), REF, limits=limits)
+        await store.submit(of("one", samples=200), REF, limits=limits)
+        await store.submit(of("many", samples=200, model="b"), REF, limits=limits)
+
+    on(lab, story)
+
+
+def test_records_are_bounded_in_bytes_and_their_room_is_given_back(lab: Lab) -> None:
+    async def story(store: JobStore, worker: Workers) -> None:
+        limits = Limits(samples=10**6, tenant_samples=10**6, bytes=2_200, tenant_bytes=1_400)
+        first = of("many")
+        size = len(first.model_dump_json())
+        assert 700 < size < 950
+        await store.submit(first, REF, limits=limits)
+        with pytest.raises(Overloaded, match=f"{size} bytes of records waiting.*smaller images"):
+            await store.submit(of("many"), REF, limits=limits)
+        await store.submit(of("one"), REF, limits=limits)
+        with pytest.raises(Overloaded, match=r"model 'a' has \d+ bytes of records waiting"):
+            await store.submit(of("third"), REF, limits=limits)
+        await store.cancel(first.id)
+        await store.submit(of("third"), REF, limits=limits)
+
+    on(lab, story)
