@@ -18,7 +18,7 @@ from smoothgen.mechanisms import mechanism_from_dict
 _SHOWN_RADII = (0.125, 0.25, 0.5, 1.0)
 _CERTIFICATES_KEPT = 64
 _GRACE = timedelta(seconds=30)
-"""After its end a window still runs for so long: a gateway whose clock is late may count a request in it."""
+"""After its end a window still runs for so long: a request planned before it may be counted in it a little later."""
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,9 @@ class FleetReading:
     certificate: FleetCertificate
 
 
-def recent_windows() -> list[str]:
-    """The running window of each length and the one before it, the running one first."""
-    now = datetime.now(UTC)
+async def recent_windows(gateway: Gateway) -> list[str]:
+    """The running window of each length and the one before it, the running one first. Raises QueueUnavailable."""
+    now = await _now(gateway)
     return [
         windows_of(int((now - back * length).timestamp() * 1000))[i]
         for i, length in enumerate(WINDOWS.values())
@@ -44,9 +44,9 @@ def recent_windows() -> list[str]:
 async def read_fleet(gateway: Gateway, windows: Sequence[str], model: str | None = None) -> list[FleetReading]:
     """Every pool's certificate in these windows. Raises QueueUnavailable."""
     alpha = complement(gateway.settings.fleet_confidence)
-    readings = []
+    readings, now = [], await _now(gateway)
     for window in windows:
-        closed = window_span(window)[1] + _GRACE <= datetime.now(UTC)
+        closed = window_span(window)[1] + _GRACE <= now
         for pool_id, pool in sorted((await gateway.store.fleet_pools(window)).items()):
             if model in (None, pool.model):
                 bins = await gateway.store.fleet_bins(window, pool_id)
@@ -58,12 +58,17 @@ async def read_fleet(gateway: Gateway, windows: Sequence[str], model: str | None
     return readings
 
 
+async def _now(gateway: Gateway) -> datetime:
+    """The time by which requests are counted in windows, which is Redis's."""
+    return datetime.fromtimestamp(await gateway.store.clock.now(), UTC)
+
+
 async def show_fleet(gateway: Gateway) -> None:
     """The last closed hour, as metrics. A closed window is one look, so a dashboard may show it at any time."""
     shift, requests = gateway.metrics.fleet_shift, gateway.metrics.fleet_requests
     shift.clear()
     requests.clear()
-    _, last_hour, *_ = recent_windows()
+    _, last_hour, *_ = await recent_windows(gateway)
     for reading in await read_fleet(gateway, [last_hour]):
         pool, certificate = reading.pool, reading.certificate
         labels = (pool.model, pool.metric["name"], reading.pool_id, "hour")

@@ -35,8 +35,9 @@ from smoothgen.noise import Seed
 _DEFAULT_TOLERANCE = 0.1  # of the metric's diameter
 
 
-def plan(request: GenerateRequest, card: ModelCard, *, max_samples: int) -> JobSpec:
-    """Decide σ, metric, tolerance and seed. Raises InvalidInput naming the field, the value and the remedy,
+def plan(request: GenerateRequest, card: ModelCard, *, max_samples: int, submitted_ms: int | None = None) -> JobSpec:
+    """Decide σ, metric, tolerance and seed. `submitted_ms`: now, by the clock that deadlines are compared by, in Unix
+    milliseconds; None for this machine's. Raises InvalidInput naming the field, the value and the remedy,
     and pydantic.ValidationError for parameters the model's modality does not know."""
     robustness = request.robustness
     if robustness.mechanism == EMBEDDING_SHAPED and EMBEDDING_SHAPED not in card.mechanisms:
@@ -80,7 +81,7 @@ def plan(request: GenerateRequest, card: ModelCard, *, max_samples: int) -> JobS
         tolerance=_tolerance(robustness.tolerance, metric, metric_card),
         seed=str(seed),
         seed_origin=seed.origin,
-        submitted_ms=int(time.time() * 1000),
+        submitted_ms=int(time.time() * 1000) if submitted_ms is None else submitted_ms,
         pool=_pool(request, card, metric, metric_card, sigma, partition) if robustness.tier == "fleet" else None,
         partition=None if partition is None else partition.digest,
     )

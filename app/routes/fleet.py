@@ -30,7 +30,7 @@ async def fleet(
     `uncounted`: requests of all models that were served and are in no certificate, by window, because it held its most
     pools when they came.
     """
-    windows = recent_windows() if window is None else [_known(window)]
+    windows = await recent_windows(gateway) if window is None else [_known(window)]
     data = []
     for reading in await read_fleet(gateway, windows, model):
         start, end = window_span(reading.window)

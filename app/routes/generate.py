@@ -67,7 +67,8 @@ async def generate(
     """Generate one output and certify how far attacks on the prompt's embedding can move it."""
     gateway: Gateway = context.app.state.gateway  # not as a dependency: each takes FastAPI as long as planning a job
     card = await _served(gateway, request.model)
-    decide = partial(plan, request, card, max_samples=gateway.settings.max_samples)
+    submitted_ms = await gateway.store.clock.now_ms()
+    decide = partial(plan, request, card, max_samples=gateway.settings.max_samples, submitted_ms=submitted_ms)
     try:
         spec = await gateway.heavy.run(decide) if _takes_a_while(request) else decide()
     except ValidationError as error:

@@ -17,13 +17,13 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from smoothgen.queue.connection import ANSWER_TIMEOUT_S, redis_errors
 from smoothgen.queue.lua import Script
-from smoothgen.queue.scripts import SCRIPTS
 
 _MOST_AT_ONCE = 512
 
 
 @dataclass(frozen=True)
 class _Call:
+    script: Script
     arguments: tuple[Any, ...]
     answer: asyncio.Future[Any]
 
@@ -39,7 +39,7 @@ class Coalescer:
     async def call(self, script: Script, keys: Sequence[str], arguments: Sequence[Any]) -> Any:
         """One script's answer."""
         answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Call(("EVALSHA", script.sha, len(keys), *keys, *arguments), answer))
+        self._waiting.append(_Call(script, ("EVALSHA", script.sha, len(keys), *keys, *arguments), answer))
         if self._sending is None:
             self._sending = asyncio.create_task(self._send(), name="redis pipeline")
         with redis_errors():
@@ -76,9 +76,9 @@ class Coalescer:
                 call.answer.set_result(answer)
 
     async def _again_with_scripts(self, calls: list[_Call], answers: list[Any]) -> list[Any]:
-        for script in SCRIPTS:
-            await self._redis.script_load(script.text)
         unknown = [i for i, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
+        for script in {calls[i].script for i in unknown}:
+            await self._redis.script_load(script.text)
         repeated = await self._execute([calls[i].arguments for i in unknown])
         for i, answer in zip(unknown, repeated, strict=True):
             answers[i] = answer

@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import Final
 
 from smoothgen.queue.lua import ACKNOWLEDGE, CURRENT, EVEN_WHEN_FULL, LIVES, PAY, POST, Script
-from smoothgen.queue.restart_scripts import FORGET, RESTART
 
 SUBMIT: Final = Script("""
 -- KEYS: idempotency key ('' if none), job, stream, backlog, deadlines
@@ -334,5 +333,3 @@ return ended
 """
 )
 """Say that jobs run and how far their openings are; answers which of them ended, or started over, meanwhile."""
-
-SCRIPTS: Final = (SUBMIT, READ, TAKE, OPEN, STORE, ADVANCE, FINISH, PULSE, RESTART, FORGET)

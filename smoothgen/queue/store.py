@@ -6,7 +6,6 @@ import base64
 import hashlib
 import json
 import math
-import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -34,6 +33,7 @@ from smoothgen.queue.coalesce import Coalescer
 from smoothgen.queue.connection import redis_errors
 from smoothgen.queue.covers import CoversQueue
 from smoothgen.queue.ending import end
+from smoothgen.queue.presence import Presence
 from smoothgen.queue.scripts import READ, SUBMIT
 
 _OUTPUT: TypeAdapter[Output] = TypeAdapter(Output)
@@ -83,7 +83,9 @@ class JobStore:
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
         self._scripts = Coalescer(redis)
-        self.covers = CoversQueue(redis)
+        self.presence = Presence(redis, self._scripts)
+        self.clock = self.presence.clock
+        self.covers = CoversQueue(redis, self.presence)
 
     async def submit(
         self,
@@ -163,16 +165,7 @@ class JobStore:
 
     async def rates(self, models: list[str]) -> dict[str, float]:
         """Samples a second the live workers of each model were last measured at, together; 0 where none was."""
-        with redis_errors():
-            async with self._redis.pipeline(transaction=False) as pipeline:
-                for model in models:
-                    pipeline.hgetall(keys.rates(model))
-                    pipeline.zrangebyscore(keys.workers(model), time.time(), "+inf")
-                answers = await pipeline.execute()
-        return {
-            model: sum(float(rate) for worker, rate in answers[2 * i].items() if worker in set(answers[2 * i + 1]))
-            for i, model in enumerate(models)
-        }
+        return await self.presence.rates(models)
 
     async def read(self, job_id: str, gateway_id: str = "") -> JobState:
         """The job as it stands; `gateway_id` is told on its reply stream when the job ends. Raises NotFound.
@@ -240,15 +233,12 @@ class JobStore:
         """Every model a worker ever registered, and how many workers serve each now."""
         with redis_errors():
             cards = await self._redis.hgetall(keys.MODELS)
-            parsed = (read for card in cards.values() if (read := _card(card)) is not None)
-            # The first of the list is what a client takes when it names none: a text model before one of pictures, and
-            # closed-form models last.
-            ordered = sorted(parsed, key=lambda card: (card.for_learning, card.modality != "text", card.id))
-            async with self._redis.pipeline(transaction=False) as pipeline:
-                for card in ordered:
-                    pipeline.zcount(keys.workers(card.id), time.time(), "+inf")
-                live = await pipeline.execute()
-        return [ServedModel(card, workers) for card, workers in zip(ordered, live, strict=True)]
+        parsed = (read for card in cards.values() if (read := _card(card)) is not None)
+        # The first of the list is what a client takes when it names none: a text model before one of pictures, and
+        # closed-form models last.
+        ordered = sorted(parsed, key=lambda card: (card.for_learning, card.modality != "text", card.id))
+        live = await self.presence.live([card.id for card in ordered])
+        return [ServedModel(card, len(live[card.id])) for card in ordered]
 
     async def model(self, model_id: str) -> ModelCard | None:
         """The card of one model, None if no worker ever registered it."""
@@ -279,10 +269,10 @@ class JobStore:
         return {model: (pieces[model], promised[model]) for model in models}
 
     async def fleet_pools(self, window: str) -> dict[str, FleetPool]:
-        """The pools of a window, by id."""
+        """The pools of a window, by id. One that cannot be read is left out and logged, and hides no other."""
         with redis_errors():
             found = await self._redis.hgetall(keys.fleet_window(window))
-        return {pool: FleetPool.model_validate_json(about) for pool, about in found.items()}
+        return {pool: read for pool, about in found.items() if (read := _pool(pool, about)) is not None}
 
     async def fleet_uncounted(self, windows: list[str]) -> dict[str, int]:
         """Of each window: requests of tier fleet that are in no pool, because the window held its most pools."""
@@ -356,4 +346,13 @@ def _card(text: str) -> ModelCard | None:
         return ModelCard.model_validate_json(text)
     except ValidationError as error:
         structlog.get_logger().warning("model_card_unreadable", detail=str(error), card=text[:200])
+        return None
+
+
+def _pool(pool_id: str, text: str) -> FleetPool | None:
+    """A pool of the fleet; None where a gateway of another version wrote it, which must not hide the other pools."""
+    try:
+        return FleetPool.model_validate_json(text)
+    except ValidationError as error:
+        structlog.get_logger().warning("fleet_pool_unreadable", pool=pool_id, detail=str(error), text=text[:200])
         return None
