@@ -12,9 +12,7 @@ from smoothgen.queue.clock import Clock
 from smoothgen.queue.presence_scripts import DISMISS
 from tests.forwarder import Forwarder
 from tests.processes import Lab
-from tests.service.test_queue import BUILDS, CARDS, FAILURE, REF, Workers, on, silence, spec, take
-
-GONE = {"gone": 0}
+from tests.service.test_queue import BUILDS, CARDS, FAILURE, LEASE_S, REF, Workers, on, silence, spec, take
 
 
 def consumers(lab: Lab, stream: str) -> set[str]:
@@ -51,25 +49,40 @@ def test_a_full_redis_takes_a_job_that_is_given_up(lab: Lab) -> None:
     on(lab, story)
 
 
-def test_a_worker_thought_gone_that_claims_at_the_worst_moment_loses_nothing(lab: Lab) -> None:
-    """It takes a piece before each command of the worker that forgets it."""
-    opening_streams = keys.streams("a")
+class _OneClaim:
+    """A worker that is thought gone, and takes a piece just before the `moment`th thing another says to Redis."""
 
-    def claim_one(_: bytes) -> None:
-        for stream in opening_streams:
-            lab.redis.client.xreadgroup(keys.GROUP, "gone", {stream: ">"}, count=1)
+    def __init__(self, lab: Lab, stream: str) -> None:
+        self._client, self._stream = lab.redis.client, stream
+        self.name, self.moment = "", -1
+
+    def __call__(self, _: bytes) -> None:
+        if self.moment == 0:
+            assert self._client.xreadgroup(keys.GROUP, self.name, {self._stream: ">"}, count=1)
+        self.moment -= 1
+
+
+def test_a_worker_thought_gone_that_claims_at_any_moment_loses_nothing(lab: Lab) -> None:
+    stream = keys.work("a", "normal")
+    claim = _OneClaim(lab, stream)
 
     async def story(store: JobStore, worker: Workers) -> None:
-        await worker("gone").announce({"a": 5.0}, BUILDS)
-        await take(worker("gone"))
-        lab.redis.client.zadd(keys.workers("a"), GONE)  # silent for long
-        jobs = {await store.submit(spec(), REF) for _ in range(40)}
-        with Forwarder(lab.redis.port, claim_one) as between:
+        jobs: set[str] = set()
+        with Forwarder(lab.redis.port, claim) as between:
             redis = connect(between.url)
-            for _ in range(3):
-                await WorkQueue(redis, "alive").announce({"a": 7.0}, BUILDS)
+            alive = WorkQueue(redis, "alive", lease_s=LEASE_S)
+            await alive.announce({"a": 7.0}, BUILDS)
+            for moment in range(25):
+                claim.name = f"gone-{moment}"
+                await worker(claim.name).announce({"a": 5.0}, BUILDS)
+                await take(worker(claim.name))
+                lab.redis.client.zadd(keys.workers("a"), {claim.name: 0})  # silent for long
+                jobs.add(await store.submit(spec(), REF))
+                claim.moment = moment
+                await alive.announce({"a": 7.0}, BUILDS)
+                claim.moment = -1
             await redis.aclose()
-        assert lab.redis.client.xpending(opening_streams[1], keys.GROUP)["pending"] > 0
+        assert lab.redis.client.xpending(stream, keys.GROUP)["pending"] > 0
         await silence()
         taken: set[str] = set()
         while claims := await take(worker("alive"), samples=10_000, pieces=100):
