@@ -26,7 +26,7 @@ from smoothgen.contracts import (
     Progress,
     parameter_names,
 )
-from smoothgen.errors import NoWorker, Overloaded, QueueUnavailable, UnknownName
+from smoothgen.errors import NotReplicated, NoWorker, Overloaded, QueueUnavailable, UnknownName
 from smoothgen.queue import JobState
 
 _LONGEST_KEY = 256
@@ -125,6 +125,11 @@ async def _submitted(
         except Overloaded:
             gateway.metrics.refused.labels(model.name).inc()
             raise
+        except NotReplicated as error:
+            raise NotReplicated(
+                f"the job may have been accepted, and may be lost should Redis fail over: {error}; send it again under "
+                f"the same Idempotency-Key, which gives the job it made{'' if idempotency_key else ' (this had none)'}"
+            ) from error
         if job_id == spec.id:  # not an idempotency key seen before
             gateway.metrics.submitted.labels(model.name).inc()
         try:

@@ -4,6 +4,7 @@
 from smoothgen.queue.builds import build_of
 from smoothgen.queue.connection import connect
 from smoothgen.queue.pieces import Claim, CompleteLook, Overdue, Pace
+from smoothgen.queue.replication import Replication
 from smoothgen.queue.store import JobState, JobStore, ServedModel
 from smoothgen.queue.work import MOST_RESTARTS, WorkQueue
 
@@ -15,6 +16,7 @@ __all__ = [
     "JobStore",
     "Overdue",
     "Pace",
+    "Replication",
     "ServedModel",
     "WorkQueue",
     "build_of",

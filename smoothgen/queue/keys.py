@@ -22,6 +22,7 @@ smoothgen:covers:{model}             list    prompts to be compared; at most COV
 smoothgen:covers-reply:{call}        string  what a worker answered; expires after COVERS_TTL_S
 smoothgen:samples:{job}              string  contact sheet of an image job, base64 PNG; goes RESULT_TTL_S after its end
 smoothgen:idempotency:{digest}       hash    job id and body digest; expires IDEMPOTENCY_TTL_S after submission
+smoothgen:probe                      string  written to see whether Redis takes writes; expires after a minute
 smoothgen:fleet:{window}             hash    pool → its description, at most POOLS_A_WINDOW; expires with its bins
 smoothgen:fleet:{window}:{pool}      string  one character a request, by order of submission; expires after FLEET_TTL_S
 smoothgen:fleet:{window}:uncounted   string  how many requests found the window full of pools; expires with its bins
@@ -41,6 +42,7 @@ from smoothgen.contracts import PRIORITIES
 
 GROUP: Final = "workers"
 MODELS: Final = "smoothgen:models"
+PROBE: Final = "smoothgen:probe"
 
 RESULT_TTL_S: Final = 24 * 3600
 CERTIFICATE_TTL_S: Final = 30 * 24 * 3600

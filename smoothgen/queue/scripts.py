@@ -11,7 +11,8 @@ from typing import Final
 
 from smoothgen.queue.lua import ACKNOWLEDGE, CURRENT, EVEN_WHEN_FULL, LIVES, PAY, POST, Script
 
-SUBMIT: Final = Script("""
+SUBMIT: Final = Script(
+    """
 -- KEYS: idempotency key ('' if none), job, stream, backlog, deadlines
 -- ARGV: job id, body digest, idempotency ttl, samples, most samples in the backlog, deadline in Unix ms ('' if none),
 --       samples of the opening, pools a window, number of fleet windows, for each: window key, bins key, pool,
@@ -51,7 +52,9 @@ redis.call('INCRBY', KEYS[4], ARGV[4])
 if ARGV[6] ~= '' then redis.call('ZADD', KEYS[5], ARGV[6], ARGV[1]) end
 redis.call('XADD', KEYS[3], '*', 'job', ARGV[1], 'first', -1, 'count', ARGV[7])
 return {'new', ARGV[1], ARGV[2]}
-""")
+""",
+    replicated=True,
+)
 """Queue a job once: an idempotency key seen before gives back the job it made; a full backlog takes nothing."""
 
 READ: Final = Script(

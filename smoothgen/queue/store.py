@@ -34,6 +34,7 @@ from smoothgen.queue.connection import redis_errors
 from smoothgen.queue.covers import CoversQueue
 from smoothgen.queue.ending import end
 from smoothgen.queue.presence import Presence
+from smoothgen.queue.replication import PROBE, UNREPLICATED, Replication
 from smoothgen.queue.scripts import READ, SUBMIT
 
 _OUTPUT: TypeAdapter[Output] = TypeAdapter(Output)
@@ -80,9 +81,10 @@ class Reply:
 class JobStore:
     """Jobs and certificates in Redis. Every method raises QueueUnavailable when Redis cannot be reached."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Redis, replication: Replication = UNREPLICATED) -> None:
+        """`replication`: of jobs, before their submission counts."""
         self._redis = redis
-        self._scripts = Coalescer(redis)
+        self._scripts = Coalescer(redis, replication)
         self.presence = Presence(redis, self._scripts)
         self.clock = self.presence.clock
         self.covers = CoversQueue(redis, self.presence)
@@ -177,6 +179,7 @@ class JobStore:
             raise NotFound(f"no job {job_id!r:.80}; results are kept {keys.RESULT_TTL_S // 3600} hours")
         status, text, *rest = answer
         if status in FINISHED:
+            await self._scripts.settle()
             [certificate] = rest
             return JobState(job_id, status, _with_certificate(text, certificate))
         done, total, output, radius, w1_bound = rest
@@ -286,10 +289,10 @@ class JobStore:
             written = await self._redis.get(keys.fleet_bins(window, pool))
         return read_bins(written or "")
 
-    async def ping(self) -> None:
-        """Ask Redis for a sign of life."""
-        with redis_errors():
-            await self._redis.ping()
+    async def require_writable(self) -> None:
+        """Raises QueueUnavailable where a job could not be submitted now: Redis is away, full, or only a replica, or
+        its own replicas do not confirm."""
+        await self._scripts.call(PROBE, [keys.PROBE], [])
 
     async def replies(self, gateway_id: str, block_ms: int = 2000) -> AsyncIterator[Reply | None]:
         """Ended jobs this gateway watches, as they end; None at least every `block_ms` as a sign of life.
@@ -305,6 +308,8 @@ class JobStore:
                 if kept and (not answer or kept >= _TRIMMED_AT):  # what was read is not needed again
                     await self._redis.xtrim(stream, minid=last, approximate=False)
                     kept = 0
+            if answer:
+                await self._scripts.settle()
             for _, entries in answer or []:
                 last, kept = entries[-1][0], kept + len(entries)
                 for _, fields in entries:
