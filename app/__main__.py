@@ -8,8 +8,6 @@ from types import FrameType
 
 import structlog
 import uvicorn
-from pydantic import ValidationError
-from pydantic_settings import SettingsError
 
 from app.connections import ConnectionLimits, limited_protocol
 from app.dependencies import Gateway
@@ -17,6 +15,7 @@ from app.main import create_app
 from app.settings import Settings
 from smoothgen.garbage import settle_heap
 from smoothgen.logs import configure_logs
+from smoothgen.queue import connect
 
 _GRACE_S = 15
 """For answers being computed or sent when told to stop; nobody waits for a job then."""
@@ -36,7 +35,8 @@ def main() -> int:
     """Serve until SIGTERM. Exit code 1 and one clear line where the settings cannot be read."""
     try:
         settings = Settings()
-    except (ValidationError, SettingsError) as error:
+        connect(settings.redis_url)  # sends nothing: says what is wrong with the address
+    except ValueError as error:
         remedy = 'settings are read from variables such as SMOOTHGEN_API_KEYS, lists as JSON such as ["…"]'
         structlog.get_logger().error("gateway_cannot_start", detail=f"{error}; {remedy}")
         return 1

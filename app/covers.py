@@ -21,7 +21,7 @@ async def compare(gateway: Gateway, certificate_id: str, asked: CoversRequest) -
         model=certificate["model"]["name"],
         prompts=asked.prompts,
         confidence=asked.confidence,
-        deadline_ms=round(1000 * (time.time() + wait_s)),
+        deadline_ms=await gateway.store.clock.now_ms() + round(1000 * wait_s),
     )
     await _require_same_model(gateway, call.model, certificate["model"]["digest"], certificate_id)
     return await _answered(gateway, call, wait_s)

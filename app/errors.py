@@ -19,6 +19,7 @@ from smoothgen.errors import (
     InvalidInput,
     NoAnswer,
     NotFound,
+    NotReplicated,
     NoWorker,
     Overloaded,
     QueueUnavailable,
@@ -35,6 +36,7 @@ _MOST_BYTES = 64 * 1024
 _TABLE: tuple[tuple[type[SmoothGenError], int, str, str, Mapping[str, str]], ...] = (
     (NotFound, 404, "not-found", "Not found", {}),
     (Conflict, 409, "conflict", "The request contradicts an earlier one", {}),
+    (NotReplicated, 503, "not-replicated", "Replicas of the queue did not confirm in time", {"Retry-After": "2"}),
     (
         QueueUnavailable,
         503,

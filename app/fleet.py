@@ -20,7 +20,7 @@ _SHOWN_POOLS = 8
 """Of each tenant: a pool's noise is the client's choice, so without a limit clients would make the series."""
 _CERTIFICATES_KEPT = 256
 _GRACE = timedelta(seconds=30)
-"""After its end a window still runs for so long: a gateway whose clock is late may count a request in it."""
+"""After its end a window still runs for so long: a request planned before it may be counted in it a little later."""
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,9 @@ class FleetReading:
     certificate: FleetCertificate
 
 
-def recent_windows() -> list[str]:
-    """The running window of each length and the one before it, the running one first."""
-    now = datetime.now(UTC)
+async def recent_windows(gateway: Gateway) -> list[str]:
+    """The running window of each length and the one before it, the running one first. Raises QueueUnavailable."""
+    now = await _now(gateway)
     return [
         windows_of(int((now - back * length).timestamp() * 1000))[i]
         for i, length in enumerate(WINDOWS.values())
@@ -48,16 +48,18 @@ async def read_fleet(
 ) -> list[FleetReading]:
     """The certificate of every pool of a tenant's requests to these models, in these windows. Raises
     QueueUnavailable."""
-    readings = []
+    readings, now = [], await _now(gateway)
     for window in windows:
         for model in models:
             for pool_id, pool in sorted((await gateway.store.fleet_pools(tenant, model, window)).items()):
-                readings.append(await _reading(gateway, tenant, window, pool_id, pool))
+                readings.append(await _reading(gateway, tenant, window, pool_id, pool, now))
     return readings
 
 
-async def _reading(gateway: Gateway, tenant: str, window: str, pool_id: str, pool: FleetPool) -> FleetReading:
-    closed = window_span(window)[1] + _GRACE <= datetime.now(UTC)
+async def _reading(
+    gateway: Gateway, tenant: str, window: str, pool_id: str, pool: FleetPool, now: datetime
+) -> FleetReading:
+    closed = window_span(window)[1] + _GRACE <= now
     bins = await gateway.store.fleet_bins(tenant, pool.model, window, pool_id)
     # A closed window is read again and again and hardly changes; a running one is never the same twice.
     certify = _certified_again if closed else _certified
@@ -74,16 +76,22 @@ async def count_uncounted(
     return {window: sum([await store.fleet_uncounted(tenant, model, window) for model in models]) for window in windows}
 
 
+async def _now(gateway: Gateway) -> datetime:
+    """The time by which requests are counted in windows, which is Redis's."""
+    return datetime.fromtimestamp(await gateway.store.clock.now(), UTC)
+
+
 async def show_fleet(gateway: Gateway) -> None:
     """The last closed hour, as metrics, of each tenant's pools with the most requests. A closed window is one look, so
     a dashboard may show it at any time."""
     shift, requests = gateway.metrics.fleet_shift, gateway.metrics.fleet_requests
-    _, last_hour, *_ = recent_windows()
+    now = await _now(gateway)
+    _, last_hour, *_ = await recent_windows(gateway)
     models = [served.card.id for served in await gateway.store.models()]
     readings = []
     for tenant in gateway.settings.tenant_names:
         for pool_id, pool in await gateway.store.largest_pools(tenant, models, last_hour, _SHOWN_POOLS):
-            readings.append((tenant, await _reading(gateway, tenant, last_hour, pool_id, pool)))
+            readings.append((tenant, await _reading(gateway, tenant, last_hour, pool_id, pool, now)))
     shift.clear()
     requests.clear()
     for tenant, reading in readings:

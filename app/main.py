@@ -19,7 +19,7 @@ from app.routes import certificates, events, fleet, generate, health, jobs, mode
 from app.settings import Settings
 from app.waiting import Waiting
 from smoothgen import __version__
-from smoothgen.queue import JobStore, connect
+from smoothgen.queue import JobStore, Replication, connect
 
 _DESCRIPTION = """\
 Certified generation: every output comes with a proof of how far an attack on the prompt's embedding can move it.
@@ -43,7 +43,7 @@ def create_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         redis = connect(settings.redis_url)
-        store = JobStore(redis)
+        store = JobStore(redis, Replication(settings.wait_replicas, settings.wait_timeout_ms))
         waiting = Waiting(store)
         waiting.start()
         app.state.gateway = Gateway(settings, store, Cards(store), waiting, metrics, Heavy())

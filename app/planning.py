@@ -43,8 +43,10 @@ def plan(
     max_samples: int,
     retention_s: int = DEFAULT_RETENTION_S,
     tenant: str = ANYONE,
+    submitted_ms: int | None = None,
 ) -> JobSpec:
-    """Decide σ, metric, tolerance and seed of a tenant's job. `retention_s` stands where the request names none.
+    """Decide σ, metric, tolerance and seed of a tenant's job. `retention_s` stands where the request names none;
+    `submitted_ms` is now, by the clock that deadlines are compared by, in Unix milliseconds (None: this machine's).
 
     Raises InvalidInput naming the field, the value and the remedy, and pydantic.ValidationError for parameters the
     model's modality does not know.
@@ -92,7 +94,7 @@ def plan(
         tolerance=_tolerance(robustness.tolerance, metric, metric_card),
         seed=str(seed),
         seed_origin=seed.origin,
-        submitted_ms=int(time.time() * 1000),
+        submitted_ms=int(time.time() * 1000) if submitted_ms is None else submitted_ms,
         tenant=tenant,
         retention_s=retention_s if request.retention_s is None else request.retention_s,
         pool=_pool(request, card, metric, metric_card, sigma, partition) if robustness.tier == "fleet" else None,

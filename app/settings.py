@@ -18,6 +18,10 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="SMOOTHGEN_", frozen=True)
 
     redis_url: str = "redis://127.0.0.1:6379/0"
+    wait_replicas: int = Field(default=0, ge=0)
+    """How many replicas of Redis must have a job before it is accepted."""
+    wait_timeout_ms: int = Field(default=500, ge=1, le=60_000)
+    """How long they may take; later the request is answered 503."""
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
     allowed_hosts: list[Annotated[str, Field(min_length=1)]] = []

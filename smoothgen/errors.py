@@ -24,6 +24,7 @@ SmoothGenError
 ├── NoAnswer                  a worker was asked and did not answer in time
 ├── GenerationFailed          the model gave nothing a certificate could be made from
 ├── QueueUnavailable          Redis cannot be reached
+│   └── NotReplicated         Redis did it, and too few of its replicas confirmed in time that they have it
 ├── ServerUnreachable         no SmoothGen server answers at this address (raised by the client)
 └── ServerProblem             a SmoothGen server answered with a problem document (raised by the client)
 
@@ -143,6 +144,10 @@ class GenerationFailed(SmoothGenError):
 
 class QueueUnavailable(SmoothGenError):
     """Redis cannot be reached."""
+
+
+class NotReplicated(QueueUnavailable):
+    """Redis did what was asked, and too few of its replicas confirmed in time: a failover may undo it."""
 
 
 class ServerUnreachable(SmoothGenError):

@@ -80,6 +80,23 @@ class Redis:
         self._server.terminate()
 
 
+_AT_ANOTHER_TIME = """
+import datetime, runpy, time
+real, kind, ahead_s = time.time, datetime.datetime, float({ahead_s!r})
+class Shifted(kind):
+    @classmethod
+    def now(cls, tz=None):
+        return super().now(tz) + datetime.timedelta(seconds=ahead_s)
+time.time, datetime.datetime = lambda: real() + ahead_s, Shifted
+runpy.run_module({module!r}, run_name="__main__", alter_sys=True)
+"""
+
+
+def running(module: str, ahead_s: float = 0.0) -> list[str]:
+    """Python's arguments that run a module, on a machine whose clock is `ahead_s` seconds ahead."""
+    return ["-c", _AT_ANOTHER_TIME.format(ahead_s=ahead_s, module=module)] if ahead_s else ["-m", module]
+
+
 class Process:
     """A Python process of ours with nothing of the caller's environment, its output in a file."""
 
@@ -122,9 +139,11 @@ class Process:
 class Gateway(Process):
     """`python -m app`."""
 
-    def __init__(self, redis_url: str, log: Path, port: int | None = None, **settings: Any) -> None:
+    def __init__(
+        self, redis_url: str, log: Path, port: int | None = None, *, ahead_s: float = 0.0, **settings: Any
+    ) -> None:
         self.port = port or free_port()
-        super().__init__("-m", "app", log=log, redis_url=redis_url, port=self.port, **settings)
+        super().__init__(*running("app", ahead_s), log=log, redis_url=redis_url, port=self.port, **settings)
         self.http = httpx2.Client(base_url=self.url, timeout=60)
 
     @property
@@ -147,8 +166,8 @@ class Gateway(Process):
 class Worker(Process):
     """`python -m workers`."""
 
-    def __init__(self, redis_url: str, log: Path, *models: str, **settings: Any) -> None:
-        super().__init__("-m", "workers", log=log, redis_url=redis_url, models=list(models), **settings)
+    def __init__(self, redis_url: str, log: Path, *models: str, ahead_s: float = 0.0, **settings: Any) -> None:
+        super().__init__(*running("workers", ahead_s), log=log, redis_url=redis_url, models=list(models), **settings)
 
     def until_ready(self) -> Self:
         eventually(lambda: '"event": "ready"' in self.log or self.popen.poll() is not None, LOADING_S)

@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 import structlog
+from pydantic import ValidationError
 
 from smoothgen.certificates import from_document
 from smoothgen.contracts import CoversCall, CoversReply, Problem
 from smoothgen.errors import InvalidInput, QueueUnavailable
 from smoothgen.mechanisms import SynonymClasses
 from smoothgen.queue.covers import CoversQueue
+from smoothgen.queue.unreadable import unreadable
 from workers.comparing import Embedding, by_class, compared
 from workers.served import ServedModel
 
@@ -37,7 +38,7 @@ class Comparing:
         while not stopping.is_set():
             try:
                 call = await self._queue.take(list(self._models), block_s=_BLOCK_S)
-                if call is not None and time.time() * 1000 < call.deadline_ms:
+                if call is not None:
                     await self._queue.answer(call, await self._reply(call))
             except QueueUnavailable:
                 await asyncio.sleep(_RECONNECT_S)
@@ -63,6 +64,8 @@ class Comparing:
             return await asyncio.to_thread(compared, certificate, call, conditions)
         except InvalidInput as error:
             return Problem.of("invalid-request", "The request cannot be served as written", 422, str(error))
+        except ValidationError as error:
+            return unreadable(error, "request behind this certificate")
         except QueueUnavailable:
             raise
         except Exception as error:

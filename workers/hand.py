@@ -104,7 +104,7 @@ class HandRunner:
 
     def run(self, watch: HandWatch) -> list[Done]:
         """What came of every piece of the hand, in order."""
-        started = time.time()
+        started = watch.started
         done: list[Done] = [None] * len(watch.claims)
         groups: defaultdict[Hashable, list[_Piece]] = defaultdict(list)
         for place, claim in enumerate(watch.claims):

@@ -129,7 +129,7 @@ class Worker:
         claims = await self._in_time(await self._without_poison(claims))
         if not claims:
             return
-        watch = self._watch = HandWatch(claims[0].model, self._metrics, claims)
+        watch = self._watch = HandWatch(claims[0].model, self._metrics, claims, started=self._queue.clock.last())
         delivered = asyncio.Event()
         keeping: list[asyncio.Task[None]] = []
 
@@ -171,13 +171,16 @@ class Worker:
 
     async def _in_time(self, claims: list[Claim]) -> list[Claim]:
         """Without openings whose deadline has passed: nobody wants their output any more."""
-        late = [claim for claim in claims if claim.opens and _is_past(claim.spec.deadline_ms)]
+        late = [claim for claim in claims if claim.opens and self._is_past(claim.spec.deadline_ms)]
         for claim in late:
             problem = _no_output(claim.spec)
             fail = partial(self._queue.fail, claim, self._ref(claim.model), problem)
             if await self._until_redis(fail, owed=True):
                 self._count_failure(claim.spec, problem)
         return [claim for claim in claims if claim not in late]
+
+    def _is_past(self, deadline_ms: int | None) -> bool:
+        return deadline_ms is not None and self._queue.clock.last() * 1000 > deadline_ms
 
     async def _deliver(self, claims: Sequence[Claim], done: Sequence[Done]) -> None:
         """Store what came of every piece; take the looks that are complete with it."""
@@ -294,7 +297,13 @@ class Worker:
             device_s = opening.device_s if look is None else look.device_s
             failure = "" if look is None else look.failure
             # Not in the computing thread, which may be busy for longer than the deadline allows.
-            result = await asyncio.to_thread(at_the_deadline, spec, opening, distances, failure, device_s)
+            try:
+                result = await asyncio.to_thread(at_the_deadline, spec, opening, distances, failure, device_s)
+            except Exception as error:  # this job's record: the others of the model have deadlines, too
+                problem = crashed(spec.id, error).problem
+                if await self._queue.expire(spec, self._ref(spec.request.model), problem):
+                    self._count_failure(spec, problem)
+                continue
             await self._succeed(spec, None, result, attempt=overdue.attempt)
         self._tell_ended()
 
@@ -305,7 +314,7 @@ class Worker:
     def _count(self, spec: JobSpec, result: JobResult, mechanism: Mechanism | None) -> None:
         """`mechanism`: the certificate's, where it is at hand."""
         series = self._metrics.models[spec.request.model]
-        series.job_seconds.observe(max(0.0, time.time() - spec.submitted_ms / 1000))
+        series.job_seconds.observe(max(0.0, self._queue.clock.last() - spec.submitted_ms / 1000))
         series.job_samples.observe(result.usage.overhead)
         series.ended[self._ended[spec.id]].inc()
         if result.certificate is not None:
@@ -381,10 +390,6 @@ async def _set_within(event: asyncio.Event, seconds: float) -> bool:
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(event.wait(), seconds)
     return event.is_set()
-
-
-def _is_past(deadline_ms: int | None) -> bool:
-    return deadline_ms is not None and time.time() * 1000 > deadline_ms
 
 
 def _poison(claim: Claim) -> Problem:

@@ -7,7 +7,9 @@ from collections.abc import Callable, Mapping
 import structlog
 
 from smoothgen.contracts import ModelRef, Problem
+from smoothgen.errors import QueueUnavailable
 from smoothgen.queue import MOST_RESTARTS, Claim, WorkQueue
+from workers.hand import crashed
 
 OnFailure = Callable[[Claim, Problem], None]
 
@@ -43,7 +45,13 @@ class Restarting:
             claim = await self._queue.orphaned(orphan)
             if claim is None:
                 continue
-            outcome = await self._queue.restart(orphan, claim.spec)
+            try:
+                outcome = await self._queue.restart(orphan, claim.spec)
+            except QueueUnavailable:
+                raise
+            except Exception as error:  # this job's record: the others are to be started over all the same
+                await self._fail(claim, crashed(claim.spec.id, error).problem)
+                continue
             if outcome == "restarted":
                 self._log.warning(
                     "job_restarted", job=claim.spec.id, reason="no worker has its build", build=claim.build

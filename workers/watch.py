@@ -13,12 +13,14 @@ class HandWatch:
     """Written by one thread, read by the other. Single values and atomic set operations only, so no lock is needed.
 
     stop: set by the event loop to end the hand at the next batch boundary. ended: jobs whose remaining samples nobody
-    wants any more. drawn: samples done of every piece, by its place in the hand.
+    wants any more. drawn: samples done of every piece, by its place in the hand. started: when the hand was taken, in
+    Unix seconds by the clock that submissions are stamped by.
     """
 
     model: str
     metrics: Metrics
     claims: list[Claim]
+    started: float = 0.0
     stop: bool = False
     ended: set[str] = field(default_factory=set)
     drawn: list[int] = field(init=False)

@@ -31,7 +31,7 @@ async def fleet(
     `uncounted`: requests that were served and are in no certificate, by window, because it held its most
     pools when they came.
     """
-    windows = recent_windows() if window is None else [_known(window)]
+    windows = await recent_windows(gateway) if window is None else [_known(window)]
     served = [each.card.id for each in await gateway.store.models()]
     models = served if model is None else [model]
     data = []

@@ -26,7 +26,7 @@ from smoothgen.contracts import (
     Progress,
     parameter_names,
 )
-from smoothgen.errors import NoWorker, Overloaded, QueueUnavailable, UnknownName
+from smoothgen.errors import NotReplicated, NoWorker, Overloaded, QueueUnavailable, UnknownName
 from smoothgen.queue import Idempotency, JobState
 
 _LONGEST_KEY = 256
@@ -67,6 +67,7 @@ async def generate(
     """Generate one output and certify how far attacks on the prompt's embedding can move it."""
     gateway: Gateway = context.app.state.gateway  # not as a dependency: each takes FastAPI as long as planning a job
     card = await _served(gateway, request.model)
+    submitted_ms = await gateway.store.clock.now_ms()
     settings = gateway.settings
     decide = partial(
         plan,
@@ -75,6 +76,7 @@ async def generate(
         max_samples=settings.max_samples,
         retention_s=settings.retention_s,
         tenant=context.state.tenant,
+        submitted_ms=submitted_ms,
     )
     try:
         spec = await gateway.heavy.run(decide) if _takes_a_while(request) else decide()
@@ -133,6 +135,11 @@ async def _submitted(
         except Overloaded:
             gateway.metrics.refused.labels(model.name).inc()
             raise
+        except NotReplicated as error:
+            raise NotReplicated(
+                f"the job may have been accepted, and may be lost should Redis fail over: {error}; send it again under "
+                f"the same Idempotency-Key, which gives the job it made{'' if idempotency else ' (this had none)'}"
+            ) from error
         if job_id == spec.id:  # not an idempotency key seen before
             gateway.metrics.submitted.labels(model.name).inc()
         try:

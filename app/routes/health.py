@@ -18,9 +18,9 @@ router = APIRouter(tags=["operations"])
 
 
 async def _why_not_ready(gateway: Gateway) -> str | None:
-    """None where Redis answers and replies are being read: a job accepted now can also be answered."""
+    """None where Redis takes writes and replies are being read: a job can be accepted now and also answered."""
     try:
-        await gateway.store.ping()
+        await gateway.store.require_writable()
     except (QueueUnavailable, RedisError) as error:  # Redis gone, or one that refuses to serve us
         return str(error).partition("\n")[0]
     return None if gateway.waiting.alive else "replies are not being read from Redis yet"

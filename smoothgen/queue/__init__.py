@@ -5,6 +5,7 @@ from smoothgen.queue.builds import build_of
 from smoothgen.queue.connection import connect
 from smoothgen.queue.ids import ANYONE, belongs_to, new_id
 from smoothgen.queue.pieces import Claim, CompleteLook, Overdue, Pace
+from smoothgen.queue.replication import Replication
 from smoothgen.queue.store import Idempotency, JobState, JobStore, Limits, ServedModel
 from smoothgen.queue.work import MOST_RESTARTS, WorkQueue
 
@@ -19,6 +20,7 @@ __all__ = [
     "Limits",
     "Overdue",
     "Pace",
+    "Replication",
     "ServedModel",
     "WorkQueue",
     "belongs_to",

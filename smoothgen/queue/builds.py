@@ -15,6 +15,7 @@ from redis.asyncio import Redis
 from smoothgen.queue import keys
 from smoothgen.queue.coalesce import Coalescer
 from smoothgen.queue.connection import redis_errors
+from smoothgen.queue.presence import Presence
 from smoothgen.queue.restart_scripts import FORGET
 
 _AT_ONCE = 256
@@ -42,8 +43,8 @@ class Orphan:
 class Builds:
     """One worker's view of who serves which build. Every method raises QueueUnavailable when Redis is away."""
 
-    def __init__(self, redis: Redis, scripts: Coalescer) -> None:
-        self._redis, self._scripts = redis, scripts
+    def __init__(self, redis: Redis, scripts: Coalescer, presence: Presence) -> None:
+        self._redis, self._scripts, self._presence = redis, scripts, presence
         self._since: dict[tuple[str, str], float] = {}
 
     async def orphans(self, builds: Mapping[str, str], after_s: float) -> list[Orphan]:
@@ -71,16 +72,12 @@ class Builds:
 
     async def _absent(self, model: str, own: str, silent_s: float) -> set[str]:
         """Builds that have streams and no worker that said within `silent_s` that it serves them."""
-        now = time.time()
         with redis_errors():
-            async with self._redis.pipeline(transaction=False) as pipeline:
-                pipeline.smembers(keys.builds(model))
-                pipeline.zrangebyscore(keys.workers(model), now, "+inf", withscores=True)
-                pipeline.hgetall(keys.served(model))
-                known, live, served = await pipeline.execute()
-        if any(worker not in served for worker, _ in live):
+            known = await self._redis.smembers(keys.builds(model))
+        live = (await self._presence.live([model]))[model]
+        if any(worker.build is None for worker in live):
             return set()  # a worker of a version that does not say what it serves: it may be any of them
-        heard = {served[worker] for worker, gone_at in live if gone_at - keys.WORKER_TTL_S >= now - silent_s}
+        heard = {worker.build for worker in live if worker.silent_s <= silent_s}
         return set(known) - heard - {own}
 
     async def _waiting(self, model: str, build: str) -> list[Orphan]:
@@ -89,5 +86,5 @@ class Builds:
             for stream in keys.streams(model, build):
                 for entry, fields in await self._redis.xrange(stream, count=_AT_ONCE):
                     place = (stream, entry, fields["job"], int(fields["first"]), int(fields["count"]))
-                    found.append(Orphan(model, build, *place, int(fields["attempt"])))
+                    found.append(Orphan(model, build, *place, int(fields.get("attempt", 0))))
         return found

@@ -3,35 +3,55 @@
 from __future__ import annotations
 
 from types import TracebackType
+from typing import Any
 
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import ConstantBackoff
+from redis.exceptions import (
+    AskError,
+    ClusterDownError,
+    InvalidResponse,
+    NoPermissionError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    ResponseError,
+    TryAgainError,
+)
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import InvalidResponse, OutOfMemoryError, ReadOnlyError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from smoothgen.errors import QueueUnavailable
+from smoothgen.queue.leaving import leaving
+from smoothgen.queue.sentinel import connect_to_master, is_sentinel
 
 _CONNECT_TIMEOUT_S = 2.0
 ANSWER_TIMEOUT_S = 5.0  # longer than any BLOCK used with it
 _RETRY_PAUSE_S = 0.05
-_REFUSALS = ("MISCONF", "NOREPLICAS", "UNBLOCKED", "BUSY ")
-"""Answers of a Redis whose disk is full, whose replicas are gone, which lost the stream waited on, which is busy."""
+_REFUSALS = ("MISCONF", "NOREPLICAS", "UNBLOCKED", "BUSY ", "UNKILLABLE", "DENIED")
+"""Answers of a Redis whose disk is full, whose replicas are gone, which lost the stream waited on, which is busy with a
+script that nobody may kill, which serves its own machine only."""
+_REFUSED = (ClusterDownError, TryAgainError, AskError, NoPermissionError)
+"""Likewise, of errors whose first word the client reads: MASTERDOWN and MOVED are among them."""
 
 
 def connect(url: str) -> Redis:
-    """A client for `url`, strings decoded. Nothing is sent yet."""
-    return Redis.from_url(
-        url,
-        decode_responses=True,
-        socket_connect_timeout=_CONNECT_TIMEOUT_S,
-        socket_timeout=ANSWER_TIMEOUT_S,
-        health_check_interval=15,
+    """A client for `url`, strings decoded. Nothing is sent yet. Raises ValueError for what is no address.
+
+    Its connections leave a server that is no longer the master.
+    """
+    options: dict[str, Any] = {
+        "decode_responses": True,
+        "socket_connect_timeout": _CONNECT_TIMEOUT_S,
+        "socket_timeout": ANSWER_TIMEOUT_S,
+        "health_check_interval": 15,
         # Once, and never after a timeout: a pooled connection may be of a server that was restarted. Every call of ours
         # may be repeated, and who waits longer decides that for itself; the library's default waits for seconds.
-        retry=Retry(ConstantBackoff(_RETRY_PAUSE_S), 1, supported_errors=(RedisConnectionError,)),
-    )
+        "retry": Retry(ConstantBackoff(_RETRY_PAUSE_S), 1, supported_errors=(RedisConnectionError,)),
+    }
+    client = connect_to_master(url, **options) if is_sentinel(url) else Redis.from_url(url, **options)
+    client.connection_pool.connection_class = leaving(client.connection_pool.connection_class)
+    return client
 
 
 class redis_errors:  # noqa: N801  used as a function is
@@ -57,6 +77,6 @@ def _passing(error: BaseException) -> str | None:
         return "what answers at the Redis address is not Redis"
     if isinstance(error, OutOfMemoryError | ReadOnlyError):
         return "Redis takes no writes"
-    if isinstance(error, ResponseError) and str(error).startswith(_REFUSALS):
+    if isinstance(error, _REFUSED) or (isinstance(error, ResponseError) and str(error).startswith(_REFUSALS)):
         return "Redis cannot serve now"
     return None

@@ -6,16 +6,19 @@ worker takes it off the list at once, and one that dies with it leaves a gateway
 
 from __future__ import annotations
 
-import time
+import json
 from collections.abc import Sequence
 
-from pydantic import TypeAdapter
+import structlog
+from pydantic import TypeAdapter, ValidationError
 from redis.asyncio import Redis
 
-from smoothgen.contracts import CoversCall, CoversReply, JobSpec
+from smoothgen.contracts import CoversCall, CoversReply, JobSpec, Problem
 from smoothgen.errors import NoWorker, Overloaded
 from smoothgen.queue import keys
 from smoothgen.queue.connection import redis_errors
+from smoothgen.queue.presence import Presence
+from smoothgen.queue.unreadable import unreadable
 
 _REPLY: TypeAdapter[CoversReply] = TypeAdapter(CoversReply)
 _RETRY_FULL_S = 5
@@ -24,8 +27,8 @@ _RETRY_FULL_S = 5
 class CoversQueue:
     """Calls and replies in Redis. Every method raises QueueUnavailable when Redis cannot be reached."""
 
-    def __init__(self, redis: Redis) -> None:
-        self._redis = redis
+    def __init__(self, redis: Redis, presence: Presence) -> None:
+        self._redis, self._presence = redis, presence
 
     async def ask(self, call: CoversCall) -> None:
         """Put a call before the workers of its model; the gateway is told on its reply stream when it is answered.
@@ -33,12 +36,12 @@ class CoversQueue:
         Raises NoWorker where no worker serves the model, Overloaded where too many calls wait.
         """
         waiting, text = keys.covers_calls(call.model), call.model_dump_json()
+        if not (await self._presence.live([call.model]))[call.model]:
+            raise NoWorker(
+                f"no worker serves model {call.model!r} now, and comparing prompts needs one to embed them; ask "
+                "again when one has started"
+            )
         with redis_errors():
-            if not await self._redis.zcount(keys.workers(call.model), time.time(), "+inf"):
-                raise NoWorker(
-                    f"no worker serves model {call.model!r} now, and comparing prompts needs one to embed them; ask "
-                    "again when one has started"
-                )
             async with self._redis.pipeline() as pipeline:
                 pipeline.rpush(waiting, text)
                 pipeline.expire(waiting, keys.COVERS_TTL_S)
@@ -58,23 +61,46 @@ class CoversQueue:
         return None if found is None else _REPLY.validate_json(found)
 
     async def take(self, models: Sequence[str], *, block_s: float) -> CoversCall | None:
-        """The next call for one of these models, waiting so long for it."""
+        """The next call for one of these models that somebody still waits for, waiting so long for it; None where
+        there is none. One that cannot be read is answered with that."""
         with redis_errors():
             found = await self._redis.blpop([keys.covers_calls(model) for model in models], timeout=block_s)
-        return None if found is None else CoversCall.model_validate_json(found[1])
+        if found is None:
+            return None
+        try:
+            call = CoversCall.model_validate_json(found[1])
+        except ValidationError as error:
+            await self._answer_unreadable(found[1], unreadable(error, "comparison"))
+            return None
+        return call if await self._presence.clock.now_ms() < call.deadline_ms else None
+
+    async def _answer_unreadable(self, text: str, problem: Problem) -> None:
+        structlog.get_logger().warning("covers_call_unreadable", detail=problem.detail, call=text[:200])
+        try:
+            read = json.loads(text)
+            call_id, gateway = str(read["id"]), str(read["gateway"])
+        except (ValueError, KeyError, TypeError):
+            return  # nobody to tell: who asked gives up at the call's deadline
+        await self._answer(call_id, gateway, problem)
 
     async def material(self, certificate_id: str) -> tuple[str, JobSpec] | None:
-        """A certificate's JSON and the request it answers; None where one of them is not kept here."""
+        """A certificate's JSON and the request it answers; None where one of them is not kept here.
+
+        Raises pydantic.ValidationError where the request was written by another version.
+        """
         with redis_errors():
             document, asked = await self._redis.mget(keys.certificate(certificate_id), keys.asked(certificate_id))
         return None if document is None or asked is None else (document, JobSpec.model_validate_json(asked))
 
     async def answer(self, call: CoversCall, reply: CoversReply) -> None:
         """Store the reply for a short while and tell the gateway that asked."""
-        replies = keys.replies(call.gateway)
+        await self._answer(call.id, call.gateway, reply)
+
+    async def _answer(self, call_id: str, gateway: str, reply: CoversReply) -> None:
+        replies = keys.replies(gateway)
         with redis_errors():
             async with self._redis.pipeline(transaction=False) as pipeline:  # in a cluster they lie on two nodes
-                pipeline.set(keys.covers_reply(call.id), reply.model_dump_json(exclude_none=True), ex=keys.COVERS_TTL_S)
-                pipeline.xadd(replies, {"job": call.id}, maxlen=keys.REPLIES_KEPT, approximate=True)
+                pipeline.set(keys.covers_reply(call_id), reply.model_dump_json(exclude_none=True), ex=keys.COVERS_TTL_S)
+                pipeline.xadd(replies, {"job": call_id}, maxlen=keys.REPLIES_KEPT, approximate=True)
                 pipeline.expire(replies, keys.WATCH_TTL_S)
                 await pipeline.execute()

@@ -10,9 +10,11 @@ from typing import Final
 
 @dataclass(frozen=True)
 class Script:
-    """A Lua script and the name Redis keeps it under."""
+    """A Lua script and the name Redis keeps it under. `replicated`: its answer counts once replicas have what it wrote,
+    where the operator asked for that."""
 
     text: str
+    replicated: bool = False
 
     @cached_property
     def sha(self) -> str:

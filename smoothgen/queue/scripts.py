@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import Final
 
 from smoothgen.queue.lua import CURRENT, EVEN_WHEN_FULL, LIVES, PAY, POST, SHARE, Script
-from smoothgen.queue.restart_scripts import FORGET, RESTART, VOID
 
 SUBMIT: Final = Script(
     CURRENT
@@ -71,7 +70,8 @@ redis.call('HINCRBY', accounts, '* bytes', ARGV[6])
 if ARGV[11] ~= '' then redis.call('ZADD', KEYS[5], ARGV[11], ARGV[1]) end
 put(stream, tenant, ARGV[1], -1, ARGV[12], 0)
 return {'new', ARGV[1], ARGV[3]}
-"""
+""",
+    replicated=True,
 )
 """Queue a job once: an idempotency key seen before gives back the job it made; a full backlog takes nothing."""
 
@@ -356,5 +356,3 @@ return ended
 """
 )
 """Say that jobs run and how far their openings are; answers which of them ended, or started over, meanwhile."""
-
-SCRIPTS: Final = (SUBMIT, READ, TAKE, OPEN, STORE, ADVANCE, FINISH, ERASE, TELL, PULSE, RESTART, FORGET, VOID)

@@ -6,7 +6,6 @@ import base64
 import hashlib
 import json
 import math
-import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -35,6 +34,8 @@ from smoothgen.queue.coalesce import Coalescer
 from smoothgen.queue.connection import redis_errors
 from smoothgen.queue.covers import CoversQueue
 from smoothgen.queue.ending import end
+from smoothgen.queue.presence import Presence
+from smoothgen.queue.replication import PROBE, UNREPLICATED, Replication
 from smoothgen.queue.scripts import ERASE, READ, SUBMIT
 
 _OUTPUT: TypeAdapter[Output] = TypeAdapter(Output)
@@ -109,10 +110,13 @@ UNLIMITED: Final = Limits(10**15, 10**15, 10**15, 10**15)
 class JobStore:
     """Jobs and certificates in Redis. Every method raises QueueUnavailable when Redis cannot be reached."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Redis, replication: Replication = UNREPLICATED) -> None:
+        """`replication`: of jobs, before their submission counts."""
         self._redis = redis
-        self._scripts = Coalescer(redis)
-        self.covers = CoversQueue(redis)
+        self._scripts = Coalescer(redis, replication)
+        self.presence = Presence(redis, self._scripts)
+        self.clock = self.presence.clock
+        self.covers = CoversQueue(redis, self.presence)
 
     async def submit(
         self,
@@ -208,16 +212,7 @@ class JobStore:
 
     async def rates(self, models: list[str]) -> dict[str, float]:
         """Samples a second the live workers of each model were last measured at, together; 0 where none was."""
-        with redis_errors():
-            async with self._redis.pipeline(transaction=False) as pipeline:
-                for model in models:
-                    pipeline.hgetall(keys.rates(model))
-                    pipeline.zrangebyscore(keys.workers(model), time.time(), "+inf")
-                answers = await pipeline.execute()
-        return {
-            model: sum(float(rate) for worker, rate in answers[2 * i].items() if worker in set(answers[2 * i + 1]))
-            for i, model in enumerate(models)
-        }
+        return await self.presence.rates(models)
 
     async def read(self, job_id: str, gateway_id: str = "") -> JobState:
         """The job as it stands; `gateway_id` is told on its reply stream when the job ends. Raises NotFound.
@@ -229,6 +224,7 @@ class JobStore:
             raise NotFound(f"no job {job_id!r:.80} of yours; a job is kept for retention_s seconds after its end")
         status, text, *rest = answer
         if status in FINISHED:
+            await self._scripts.settle()
             [certificate] = rest
             return JobState(job_id, status, _with_certificate(text, certificate))
         done, total, output, radius, w1_bound = rest
@@ -298,15 +294,12 @@ class JobStore:
         """Every model a worker ever registered, and how many workers serve each now."""
         with redis_errors():
             cards = await self._redis.hgetall(keys.MODELS)
-            parsed = (read for card in cards.values() if (read := _card(card)) is not None)
-            # The first of the list is what a client takes when it names none: a text model before one of pictures, and
-            # closed-form models last.
-            ordered = sorted(parsed, key=lambda card: (card.for_learning, card.modality != "text", card.id))
-            async with self._redis.pipeline(transaction=False) as pipeline:
-                for card in ordered:
-                    pipeline.zcount(keys.workers(card.id), time.time(), "+inf")
-                live = await pipeline.execute()
-        return [ServedModel(card, workers) for card, workers in zip(ordered, live, strict=True)]
+        parsed = (read for card in cards.values() if (read := _card(card)) is not None)
+        # The first of the list is what a client takes when it names none: a text model before one of pictures, and
+        # closed-form models last.
+        ordered = sorted(parsed, key=lambda card: (card.for_learning, card.modality != "text", card.id))
+        live = await self.presence.live([card.id for card in ordered])
+        return [ServedModel(card, len(live[card.id])) for card in ordered]
 
     async def model(self, model_id: str) -> ModelCard | None:
         """The card of one model, None if no worker ever registered it."""
@@ -338,10 +331,11 @@ class JobStore:
         return {model: (pieces[model], promised[model]) for model in models}
 
     async def fleet_pools(self, tenant: str, model: str, window: str) -> dict[str, FleetPool]:
-        """The pools of a tenant's requests to a model in a window, by id."""
+        """The pools of a tenant's requests to a model in a window, by id. One that cannot be read is left out and
+        logged, and hides no other."""
         with redis_errors():
             found = await self._redis.hgetall(keys.fleet_window(model, tenant, window))
-        return {pool: FleetPool.model_validate_json(about) for pool, about in found.items()}
+        return {pool: read for pool, about in found.items() if (read := _pool(pool, about)) is not None}
 
     async def largest_pools(
         self, tenant: str, models: Sequence[str], window: str, most: int
@@ -367,10 +361,10 @@ class JobStore:
             written = await self._redis.get(keys.fleet_bins(model, tenant, window, pool))
         return read_bins(written or "")
 
-    async def ping(self) -> None:
-        """Ask Redis for a sign of life."""
-        with redis_errors():
-            await self._redis.ping()
+    async def require_writable(self) -> None:
+        """Raises QueueUnavailable where a job could not be submitted now: Redis is away, full, or only a replica, or
+        its own replicas do not confirm."""
+        await self._scripts.call(PROBE, [keys.PROBE], [])
 
     async def replies(self, gateway_id: str, block_ms: int = 2000) -> AsyncIterator[Reply | None]:
         """Ended jobs this gateway watches, as they end; None at least every `block_ms` as a sign of life.
@@ -387,6 +381,8 @@ class JobStore:
                     time_ms, _, number = last.partition("-")
                     await self._redis.xtrim(stream, minid=f"{time_ms}-{int(number) + 1}", approximate=False)
                     kept = 0
+            if answer:
+                await self._scripts.settle()
             for _, entries in answer or []:
                 last, kept = entries[-1][0], kept + len(entries)
                 for _, fields in entries:
@@ -427,4 +423,13 @@ def _card(text: str) -> ModelCard | None:
         return ModelCard.model_validate_json(text)
     except ValidationError as error:
         structlog.get_logger().warning("model_card_unreadable", detail=str(error), card=text[:200])
+        return None
+
+
+def _pool(pool_id: str, text: str) -> FleetPool | None:
+    """A pool of the fleet; None where a gateway of another version wrote it, which must not hide the other pools."""
+    try:
+        return FleetPool.model_validate_json(text)
+    except ValidationError as error:
+        structlog.get_logger().warning("fleet_pool_unreadable", pool=pool_id, detail=str(error), text=text[:200])
         return None

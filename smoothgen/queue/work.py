@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import groupby
@@ -27,7 +26,7 @@ from smoothgen.contracts import (
     Problem,
     Progress,
 )
-from smoothgen.queue import keys
+from smoothgen.queue import dead_letters, keys
 from smoothgen.queue.builds import Builds, Orphan
 from smoothgen.queue.coalesce import Coalescer
 from smoothgen.queue.connection import redis_errors
@@ -44,8 +43,10 @@ from smoothgen.queue.pieces import (
     read_spec,
     windows_of_bins,
 )
+from smoothgen.queue.presence import Presence
 from smoothgen.queue.restart_scripts import RESTART, VOID
 from smoothgen.queue.scripts import ADVANCE, OPEN, PULSE, STORE, TAKE
+from smoothgen.queue.unreadable import unreadable
 
 _OVERDUE_AT_ONCE = 64
 _VIEWED = tuple(
@@ -66,8 +67,10 @@ class WorkQueue:
     def __init__(self, redis: Redis, worker_id: str, *, lease_s: float = keys.LEASE_S) -> None:
         self._redis = redis
         self._scripts = Coalescer(redis)
-        self.covers = CoversQueue(redis)
-        self.builds = Builds(redis, self._scripts)
+        self.presence = Presence(redis, self._scripts)
+        self.clock = self.presence.clock
+        self.covers = CoversQueue(redis, self.presence)
+        self.builds = Builds(redis, self._scripts, self.presence)
         self.worker_id = worker_id
         self.lease_s = lease_s
         self._cards: list[ModelCard] = []
@@ -75,55 +78,16 @@ class WorkQueue:
 
     async def register(self, cards: Iterable[ModelCard], builds: Mapping[str, str]) -> None:
         """Publish the models this worker serves and make sure that streams and groups of its builds of them exist."""
-        cards = self._cards = list(cards)
-        with redis_errors():
-            await self._redis.hset(keys.MODELS, mapping={c.id: c.model_dump_json() for c in cards})
-            for model, build in builds.items():
-                await self._redis.sadd(keys.builds(model), build)
-                for stream in (*keys.streams(model), *keys.streams(model, build)):
-                    await self._create_group(stream)
+        self._cards = list(cards)
+        await self.presence.prepare(self._cards, builds)
 
     async def announce(self, rates: Mapping[str, float], builds: Mapping[str, str]) -> dict[str, int]:
-        """Say that this worker is alive, how many samples a second it was measured at, per model (0: not yet), and
-        which build of each it serves.
-
-        Forgets workers that have not said so for long, with the empty consumers they left. Returns how many workers
-        serve each model now.
-        """
-        now = time.time()
-        with redis_errors():
-            for model in rates:
-                for gone in await self._redis.zrangebyscore(keys.workers(model), "-inf", now - keys.WORKER_TTL_S):
-                    await self._forget(model, gone)
-            async with self._redis.pipeline(transaction=False) as pipeline:
-                for model, rate in rates.items():
-                    pipeline.hset(keys.served(model), self.worker_id, builds[model])
-                    pipeline.zadd(keys.workers(model), {self.worker_id: now + keys.WORKER_TTL_S})
-                    if rate > 0:
-                        pipeline.hset(keys.rates(model), self.worker_id, repr(rate))
-                for model in rates:
-                    pipeline.zcount(keys.workers(model), now, "+inf")
-                answers = await pipeline.execute()
-        return dict(zip(rates, answers[-len(rates) :], strict=True))
+        """Say that this worker is alive, as `Presence.announce` has it. Returns how many workers serve each model."""
+        return await self.presence.announce(self.worker_id, rates, builds)
 
     async def leave(self, models: Iterable[str]) -> None:
         """Say goodbye, leaving no empty consumer behind."""
-        with redis_errors():
-            for model in models:
-                await self._forget(model, self.worker_id)
-
-    async def _forget(self, model: str, worker: str) -> None:
-        await self._redis.zrem(keys.workers(model), worker)
-        await self._redis.hdel(keys.rates(model), worker)
-        build = await self._redis.hget(keys.served(model), worker)
-        await self._redis.hdel(keys.served(model), worker)
-        for stream in (*keys.streams(model), *([] if build is None else keys.streams(model, build))):
-            with _no_group_is_fine():
-                held = await self._redis.xpending_range(
-                    stream, keys.GROUP, min="-", max="+", count=1, consumername=worker
-                )
-                if not held:  # deleting a consumer would forget what it holds
-                    await self._redis.xgroup_delconsumer(stream, keys.GROUP, worker)
+        await self.presence.leave(self.worker_id, models)
 
     async def claim(self, builds: Mapping[str, str], *, samples: int, pieces: int, block_ms: int) -> list[Claim]:
         """Take pieces of one model until `samples` or `pieces` are reached, waiting `block_ms` for the first.
@@ -255,7 +219,7 @@ class WorkQueue:
                 windows_of_bins(fleet),
             )
         except ValidationError as error:
-            await self._bury(job_id, ModelRef(name=model, revision="", digest=""), (stream, entry), _unreadable(error))
+            await self._bury(job_id, ModelRef(name=model, revision="", digest=""), (stream, entry), unreadable(error))
             return None
 
     async def heartbeat(self, claims: Iterable[Claim]) -> None:
@@ -434,7 +398,7 @@ class WorkQueue:
             asked = read_spec(spec)
         except ValidationError as error:
             model = ModelRef(name=orphan.model, revision="", digest="")
-            await self._bury(orphan.job_id, model, (orphan.stream, orphan.entry), _unreadable(error))
+            await self._bury(orphan.job_id, model, (orphan.stream, orphan.entry), unreadable(error))
             return None
         return Claim(*place, asked, None, orphan.first, orphan.count, 0, orphan.build, orphan.attempt)
 
@@ -513,46 +477,41 @@ class WorkQueue:
     async def _bury(
         self, job_id: str, model: ModelRef, piece: tuple[str, str], problem: Problem, attempt: str = ""
     ) -> bool:
-        with redis_errors():
-            await self._redis.xadd(
-                keys.dead(model.name),
-                {"job": job_id, "detail": problem.detail},
-                maxlen=keys.DEAD_LETTERS,
-                approximate=True,
-            )
+        await dead_letters.bury(self._scripts, model.name, job_id, problem.detail)
         return await self._fail(job_id, model, piece, problem, attempt=attempt)
 
     async def overdue(self, models: Iterable[str]) -> list[Overdue]:
         """Jobs of these models whose deadline has passed, each with the distances it has."""
-        now_ms, found = time.time() * 1000, []
-        with redis_errors():
-            for model in models:
+        now_ms, found = await self.clock.now_ms(), []
+        for model in models:
+            with redis_errors():
                 late = await self._redis.zrangebyscore(
                     keys.deadlines(model), "-inf", now_ms, start=0, num=_OVERDUE_AT_ONCE
                 )
-                for job_id in late:
-                    async with self._redis.pipeline() as transaction:  # one moment: a job may start over between two
-                        transaction.hmget(
-                            keys.job(job_id), "status", "spec", "opening", "device_s", "failure", "attempt"
-                        )
-                        transaction.hgetall(keys.distances(job_id))
-                        fields, distances = await transaction.execute()
-                    status, spec, opening, spent_s, failure, attempt = fields
-                    if status is None or status in FINISHED:
-                        await self._redis.zrem(keys.deadlines(model), job_id)
-                        continue
-                    flat = [x for item in distances.items() for x in item]
-                    look = CompleteLook(joined_chunks(flat), float(spent_s or 0), failure or "") if flat else None
-                    opened = read_opening(opening) if opening else None
-                    found.append(Overdue(read_spec(spec), opened, look, int(attempt or 0)))
+            for job_id in late:
+                overdue = await self._overdue(model, job_id)
+                if overdue is not None:
+                    found.append(overdue)
         return found
 
-    async def _create_group(self, stream: str) -> None:
+    async def _overdue(self, model: str, job_id: str) -> Overdue | None:
+        """An overdue job; None where it has ended, or was failed here because its record cannot be read."""
+        with redis_errors():
+            async with self._redis.pipeline() as transaction:  # one moment: a job may start over between two
+                transaction.hmget(keys.job(job_id), "status", "spec", "opening", "device_s", "failure", "attempt")
+                transaction.hgetall(keys.distances(job_id))
+                (status, spec, opening, spent_s, failure, attempt), distances = await transaction.execute()
+            if status is None or status in FINISHED:
+                await self._redis.zrem(keys.deadlines(model), job_id)
+                return None
         try:
-            await self._redis.xgroup_create(stream, keys.GROUP, id="0", mkstream=True)
-        except ResponseError as error:
-            if "BUSYGROUP" not in str(error):
-                raise
+            flat = [x for item in distances.items() for x in item]
+            look = CompleteLook(joined_chunks(flat), float(spent_s or 0), failure or "") if flat else None
+            opened = read_opening(opening) if opening else None
+            return Overdue(read_spec(spec or ""), opened, look, int(attempt or 0))
+        except ValueError as error:  # the others of the model have deadlines, too
+            await self._bury(job_id, ModelRef(name=model, revision="", digest=""), ("", ""), unreadable(error))
+            return None
 
 
 def _piece(claim: Claim | None) -> tuple[str, str]:
@@ -578,15 +537,3 @@ def _no_group_is_fine() -> Iterator[None]:
     except ResponseError as error:
         if "NOGROUP" not in str(error):
             raise
-
-
-def _unreadable(error: ValidationError) -> Problem:
-    found = error.errors()[0]
-    where = ".".join(str(part) for part in found["loc"])
-    return Problem.of(
-        "job-unreadable",
-        "The worker cannot read this job",
-        500,
-        f"the worker cannot read the job's {where or 'record'} ({found['msg']}); gateway and worker are of different "
-        "versions: bring them to one, and send the request again",
-    )

@@ -62,7 +62,9 @@ def test_a_redis_that_takes_no_writes_is_told_as_a_503_and_nothing_is_queued(lab
     lab.redis.client.config_set("maxmemory", "1")
     response = gateway.http.post("/generate", json=request_body())
     assert "takes no writes" in problem_of(response, 503)["detail"]
+    assert "takes no writes" in problem_of(gateway.http.get("/readyz"), 503)["detail"]
     lab.redis.client.config_set("maxmemory", "0")
+    gateway.until_ready()
     assert lab.redis.client.xlen(keys.work("numbers", "normal")) == 0
     assert not list(lab.redis.client.scan_iter(keys.of_all_models("job:")))
 

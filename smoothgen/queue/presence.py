@@ -1,0 +1,91 @@
+"""Who is alive for a model, how fast, and under which build. All of it by Redis's clock."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from redis.asyncio import Redis
+
+from smoothgen.contracts import ModelCard
+from smoothgen.queue import keys
+from smoothgen.queue.clock import Clock
+from smoothgen.queue.coalesce import Coalescer
+from smoothgen.queue.presence_scripts import ANNOUNCE, DISMISS, PREPARE, PRESENT, PUBLISH
+
+
+@dataclass(frozen=True)
+class Live:
+    """A live worker. `silent_s`: seconds since it last said so; `rate`: samples a second it was measured at, 0 where it
+    was not; `build`: what it serves, None where it did not say."""
+
+    silent_s: float
+    rate: float
+    build: str | None
+
+
+class Presence:
+    """Workers in Redis. Every method raises QueueUnavailable when Redis cannot be reached."""
+
+    def __init__(self, redis: Redis, scripts: Coalescer) -> None:
+        self._scripts = scripts
+        self.clock = Clock(redis)
+
+    async def prepare(self, cards: Iterable[ModelCard], builds: Mapping[str, str]) -> None:
+        """Publish models, and make sure that streams and groups of these builds of them exist."""
+        published = [text for card in cards for text in (card.id, card.model_dump_json())]
+        steps = [self._scripts.call(PUBLISH, [keys.MODELS], published)] if published else []
+        for model, build in builds.items():
+            streams = (*keys.streams(model), *keys.streams(model, build))
+            steps.append(self._scripts.call(PREPARE, [keys.builds(model), *streams], [keys.GROUP, build]))
+        await asyncio.gather(*steps)
+
+    async def announce(self, worker: str, rates: Mapping[str, float], builds: Mapping[str, str]) -> dict[str, int]:
+        """Say that a worker is alive, how many samples a second it was measured at, per model (0: not yet), and which
+        build of each it serves.
+
+        Forgets workers that have not said so for long, with the empty consumers they left. Returns how many workers
+        serve each model now.
+        """
+        sent = time.monotonic()
+        answers = await asyncio.gather(
+            *(
+                self._scripts.call(
+                    ANNOUNCE, _keys(model), [worker, repr(rate) if rate > 0 else "", builds[model], keys.WORKER_TTL_S]
+                )
+                for model, rate in rates.items()
+            )
+        )
+        for now, _, _ in answers[:1]:
+            self.clock.set(float(now), sent)
+        left = [(model, each) for model, (_, _, gone) in zip(rates, answers, strict=True) for each in gone]
+        await asyncio.gather(*(self._dismiss(model, each, keys.WORKER_TTL_S) for model, each in left))
+        return {model: alive for model, (_, alive, _) in zip(rates, answers, strict=True)}
+
+    async def leave(self, worker: str, models: Iterable[str]) -> None:
+        """Say goodbye, leaving no empty consumer behind."""
+        await asyncio.gather(*(self._dismiss(model, worker) for model in models))
+
+    async def _dismiss(self, model: str, worker: str, gone_s: float | None = None) -> None:
+        streams = keys.streams(model)
+        prefixes = keys.streams(model, "")
+        silence = "" if gone_s is None else gone_s
+        await self._scripts.call(DISMISS, [*_keys(model), *streams], [keys.GROUP, worker, silence, *prefixes])
+
+    async def live(self, models: Sequence[str]) -> dict[str, list[Live]]:
+        """The live workers of each model."""
+        answers = await asyncio.gather(*(self._scripts.call(PRESENT, _keys(model), []) for model in models))
+        return {
+            model: [Live(keys.WORKER_TTL_S - float(left), float(rate), build) for left, rate, build in answer]
+            for model, answer in zip(models, answers, strict=True)
+        }
+
+    async def rates(self, models: Sequence[str]) -> dict[str, float]:
+        """Samples a second the live workers of each model were last measured at, together; 0 where none was."""
+        return {model: sum(each.rate for each in live) for model, live in (await self.live(models)).items()}
+
+
+def _keys(model: str) -> list[str]:
+    return [keys.workers(model), keys.rates(model), keys.served(model)]
