@@ -249,11 +249,16 @@ class WorkQueue:
                 with _no_group_is_fine():
                     await pipeline.execute()
 
-    async def hand_back(self, claims: Iterable[Claim]) -> None:
-        """Let go of pieces undone: any worker may take them at once, and this delivery does not count."""
+    async def hand_back(self, claims: Iterable[Claim], *, counted: bool = False) -> None:
+        """Let go of pieces undone: any worker may take them at once. What another has taken over stays with it.
+
+        counted: this delivery counts, as that of a worker that fell silent does.
+        """
         with redis_errors():
             for claim in claims:
                 with _no_group_is_fine():
+                    if not await self._holds(claim):
+                        continue
                     await self._redis.xclaim(
                         claim.stream,
                         keys.GROUP,
@@ -261,9 +266,16 @@ class WorkQueue:
                         0,
                         [claim.entry],
                         idle=int(self.lease_s * 1000) + 1,
-                        retrycount=claim.deliveries - 1,
+                        retrycount=None if counted else claim.deliveries - 1,
                         justid=True,
                     )
+
+    async def _holds(self, claim: Claim) -> bool:
+        entry = claim.entry
+        held = await self._redis.xpending_range(
+            claim.stream, keys.GROUP, min=entry, max=entry, count=1, consumername=self.worker_id
+        )
+        return bool(held)
 
     async def pulse(self, opened: Mapping[str, tuple[int, int]]) -> set[str]:
         """Say that jobs run: by job, the attempt in hand, and how many samples of its opening are drawn (−1: not an
