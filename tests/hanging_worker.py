@@ -1,14 +1,15 @@
-"""A worker whose device hangs on command: `python -m tests.hanging_worker FILE`.
+"""A worker whose device hangs on command: `python -m tests.hanging_worker FILE [SKEW]`.
 
 While FILE exists, closed-form models do not return from the call it names, as a call of a GPU whose driver hangs does
-not: "generate" (a batch), "condition" (embedding a prompt), or "look" (certifying the samples there are).
+not: "generate" (a batch), "condition" (embedding a prompt), or "look" (certifying the samples there are). The worker's
+clock is SKEW seconds ahead of the machine's: its `time.time`, which is all a worker reads of the hour.
 """
 
 from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,10 @@ class Hanging(ClosedForm):
         return super().generate(condition, noise, draws, parameters)
 
 
+def skewed(clock: Callable[[], float], seconds: float) -> Callable[[], float]:
+    return lambda: clock() + seconds
+
+
 def look_hanging(*arguments: Any) -> Any:
     hang_where("look")
     return look_at(*arguments)
@@ -53,4 +58,5 @@ def look_hanging(*arguments: Any) -> Any:
 if __name__ == "__main__":
     registry.ClosedForm = Hanging
     loop.look_at = look_hanging
+    time.time = skewed(time.time, float((sys.argv[2:] or ["0"])[0]))
     sys.exit(main())

@@ -164,11 +164,12 @@ class Worker(Process):
 class HangingWorker(Worker):
     """`python -m tests.hanging_worker`: its device hangs while it is told to."""
 
-    def __init__(self, redis_url: str, log: Path, *models: str, **settings: Any) -> None:
+    def __init__(self, redis_url: str, log: Path, *models: str, skew_s: float = 0.0, **settings: Any) -> None:
+        """skew_s: how far its clock is ahead."""
         self._command = log.with_suffix(".hang")
         Process.__init__(
             self,
-            *("-m", "tests.hanging_worker", str(self._command)),
+            *("-m", "tests.hanging_worker", str(self._command), str(skew_s)),
             log=log,
             redis_url=redis_url,
             models=list(models),

@@ -27,7 +27,7 @@ from workers.compute import Compute, Running
 from workers.covers import Comparing
 from workers.hand import Done, Ended, HandRunner, Measured, NoRoom, Refused, crashed
 from workers.hanging import TICK_S, Hanging, Patience
-from workers.leaving import ABANDONED, leave
+from workers.leaving import ABANDONED, Leaving
 from workers.metrics import Metrics
 from workers.opening import Opened
 from workers.progress import made_progress
@@ -68,8 +68,7 @@ class Worker:
         self.hanging = Hanging(compute, patience.limit_s, metrics)
         self._stopping = asyncio.Event()
         self._watch: HandWatch | None = None
-        self._abandoning: asyncio.TimerHandle | None = None
-        self._goodbye: asyncio.Task[None] | None = None
+        self._leaving = Leaving(self._abandon)
         self._ended: dict[str, str] = {}
         self._log = structlog.get_logger().bind(worker=queue.worker_id)
 
@@ -82,9 +81,8 @@ class Worker:
             drain_s = self._settings.drain_timeout_s
             self._log.info("draining", timeout_s=drain_s)
             self._stopping.set()
-            loop = asyncio.get_running_loop()
-            loop.call_later(drain_s, self._interrupt)
-            self._abandoning = loop.call_later(0 if self._hangs() else drain_s + GRACE_S, self._abandon)
+            asyncio.get_running_loop().call_later(drain_s, self._interrupt)
+            self._leaving.after(0.0 if self._hangs() else drain_s + GRACE_S)
 
     def _interrupt(self) -> None:
         if self._watch is not None:
@@ -93,15 +91,12 @@ class Worker:
     def _hangs(self) -> bool:
         return self.hanging.hang is not None
 
-    def _abandon(self) -> None:
+    async def _abandon(self) -> None:
+        """Hand the pieces back, although the thread is at one of them; what it may still store is void by then."""
         held = [] if self._watch is None else self._watch.claims
         hang = self.hanging.hang
         reason = "the work in hand did not end in time" if hang is None else hang.detail
         self._log.error("abandoned", pieces=len(held), exit_code=ABANDONED, detail=reason)
-        self._goodbye = asyncio.create_task(leave(self._let_go(held)))
-
-    async def _let_go(self, held: list[Claim]) -> None:
-        """Hand the pieces back, although the thread is at one of them; what it may still store is void by then."""
         with contextlib.suppress(QueueUnavailable):
             await self._queue.hand_back(held, counted=self._hangs())
             await self._queue.leave(list(self._models))
@@ -149,10 +144,7 @@ class Worker:
             await asyncio.gather(*beside)
             with contextlib.suppress(QueueUnavailable):
                 await self._queue.leave(names)
-            if self._abandoning is not None:
-                self._abandoning.cancel()
-            if self._goodbye is not None:  # the process is on its way out
-                await self._goodbye
+            await self._leaving.call_off()
             self._compute.shutdown()
             self._log.info("stopped")
 
@@ -373,7 +365,7 @@ class Worker:
         Not while the computing thread hangs, nor when the pieces are handed back: then they are others' to take.
         """
         beat = time.monotonic() - self._pulse_s
-        while not delivered.is_set() and self._goodbye is None:
+        while not delivered.is_set() and not self._leaving.begun:
             if self._hangs():
                 await _set_within(delivered, self._pulse_s)
                 continue
