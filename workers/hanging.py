@@ -75,7 +75,7 @@ class Hanging:
         now = time.monotonic()
         since, self._ticked = min(now - self._ticked, _LONGEST_TICK_S), now
         running, steps = self._compute.running, self._compute.steps.taken
-        if running is None or steps != self._steps:
+        if running is None or self._compute.steps.unlimited or steps != self._steps:
             self._steps, self._silent_s = steps, 0.0
             if self.hang is not None:
                 self._end(self.hang)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 
@@ -11,6 +13,8 @@ class Steps:
 
     def __init__(self) -> None:
         self.taken = 0
+        self.unlimited = False
+        """Whether what the thread is at may take any time."""
 
     def belong_to_this_thread(self) -> None:
         """Count what `made_progress` is told in the thread this is called in."""
@@ -29,4 +33,19 @@ def made_progress(*_: Any) -> None:
     watches. Takes what a hook of torch is given, and changes nothing of it."""
     steps: Steps | None = getattr(_of_thread, "steps", None)
     if steps is not None:
+        steps.count()
+
+
+@contextmanager
+def without_limit() -> Iterator[None]:
+    """A step that may take any time, such as reading weights that are fetched first."""
+    steps: Steps | None = getattr(_of_thread, "steps", None)
+    if steps is None:
+        yield
+        return
+    steps.unlimited = True
+    try:
+        yield
+    finally:
+        steps.unlimited = False
         steps.count()

@@ -14,7 +14,7 @@ from tests.processes import eventually
 from workers.compute import Compute, Running
 from workers.hanging import FACTOR, Hanging, Patience
 from workers.metrics import Metrics
-from workers.progress import made_progress
+from workers.progress import made_progress, without_limit
 from workers.settings import Settings
 from workers.speed import Speed
 
@@ -87,6 +87,23 @@ def test_a_process_that_stood_still_has_not_hung(monkeypatch: pytest.MonkeyPatch
         hanging.tick()
         assert hanging.hang is None
         leave.set()
+
+
+def test_what_may_take_any_time_is_no_hang():
+    leave = threading.Event()
+
+    def call() -> None:
+        with without_limit():
+            leave.wait()
+
+    with computing(call) as (compute, hanging):
+        eventually(lambda: compute.steps.unlimited)
+        for _ in range(3):
+            time.sleep(0.01)
+            hanging.tick()
+        assert hanging.hang is None
+        leave.set()
+    assert not compute.steps.unlimited
 
 
 def test_progress_in_a_thread_nobody_watches_is_nothing():
