@@ -71,5 +71,5 @@ ENV SMOOTHGEN_CACHE=/var/cache/smoothgen \
 EXPOSE 9100
 # Generous at the start: the first one converts the weights, which takes up to a minute.
 HEALTHCHECK --interval=15s --timeout=5s --start-period=180s --retries=3 \
-    CMD ["python", "/opt/probe.py", "SMOOTHGEN_METRICS_PORT", "/metrics"]
+    CMD ["python", "/opt/probe.py", "SMOOTHGEN_METRICS_PORT", "/livez"]
 ENTRYPOINT ["python", "-m", "workers"]

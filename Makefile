@@ -43,7 +43,7 @@ rules: ## check alerts and dashboard queries with promtool (apt-get install prom
 	  && promtool check rules $$folder/dashboard.json && promtool test rules $$folder/stats_test.yml \
 	  && rm -r $$folder
 
-chaos: install ## kill -9 of workers, gateways and Redis at random, under thousands of jobs
+chaos: install ## kills, hangs and stops of workers, gateways and Redis at random, under thousands of jobs
 	$(BIN)/python -m tests.chaos
 
 format: install ## rewrite the code as `make check` wants it

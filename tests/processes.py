@@ -64,6 +64,11 @@ class Redis:
         config = {"appendonly": "yes", "appendfsync": "always", "save": ""}  # as `smoothgen serve` has it
         self._server = ValkeyServer(port=self.port, data_dir=self._folder, persist=True, config=config)
         self._server.start()
+        with redis.Redis(port=self.port, decode_responses=True) as client:
+            self._pid = int(client.info("server")["process_id"])
+
+    def signal(self, number: signal.Signals) -> None:
+        os.kill(self._pid, number)
 
     def kill(self) -> None:
         """kill -9."""
@@ -175,6 +180,35 @@ class Worker(Process):
         return self
 
 
+class HangingWorker(Worker):
+    """`python -m tests.hanging_worker`: its device hangs while it is told to."""
+
+    def __init__(self, redis_url: str, log: Path, *models: str, skew_s: float = 0.0, **settings: Any) -> None:
+        """skew_s: how far its clock is ahead."""
+        self._command = log.with_suffix(".hang")
+        Process.__init__(
+            self,
+            *("-m", "tests.hanging_worker", str(self._command), str(skew_s)),
+            log=log,
+            redis_url=redis_url,
+            models=list(models),
+            **settings,
+        )
+
+    def hang(self, place: str = "generate") -> None:
+        """From the next such call on."""
+        draft = self._command.with_suffix(".draft")
+        draft.write_text(place)
+        draft.rename(self._command)
+
+    def go_on(self) -> None:
+        self._command.unlink(missing_ok=True)
+
+    def __exit__(self, *exception: object) -> None:
+        self.go_on()
+        super().__exit__(*exception)
+
+
 class Serve(Process):
     """`smoothgen serve` with an embedded Redis under `state`."""
 
@@ -220,6 +254,11 @@ class Lab:
 
     def worker(self, *models: str, **settings: Any) -> Worker:
         return self._stack.enter_context(Worker(self.redis.url, self._log("worker"), *models, **settings)).until_ready()
+
+    def hanging_worker(self, *models: str, **settings: Any) -> HangingWorker:
+        worker = HangingWorker(self.redis.url, self._log("hanging"), *models, **settings)
+        self._stack.enter_context(worker).until_ready()
+        return worker
 
     def keep(self, process: Answer) -> Answer:
         """End this one too."""

@@ -9,11 +9,9 @@ import signal
 import socket
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
 
 import structlog
 import uvloop
-from prometheus_client import start_http_server
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
@@ -22,6 +20,8 @@ from smoothgen.errors import SmoothGenError
 from smoothgen.garbage import settle_heap
 from smoothgen.logs import configure_logs
 from smoothgen.queue import WorkQueue, connect
+from workers.compute import Compute
+from workers.health import serve_health
 from workers.loop import Worker
 from workers.metrics import Gpus, Metrics
 from workers.served import ServedModel, load_models
@@ -40,19 +40,18 @@ class _CannotStartError(Exception):
 
 async def serve(settings: Settings) -> None:
     """Load the models, then serve jobs until SIGTERM or SIGINT. Raises _CannotStartError."""
-    # One thread for everything torch does, loading included. A second one would bring OpenMP a second team of threads;
-    # with more of them than cores they sleep at barriers, which made picture jobs a third slower on two cores.
-    compute = ThreadPoolExecutor(max_workers=1, thread_name_prefix="compute")
+    compute = Compute()
     began = time.monotonic()
+    worker_id = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
     try:
-        models = await asyncio.get_running_loop().run_in_executor(compute, load_models, settings)
+        models = await compute.load(load_models, settings)
         metrics = _metrics(models, settings, time.monotonic() - began)
         redis = connect(settings.redis_url)
+        worker = Worker(WorkQueue(redis, worker_id, lease_s=settings.lease_s), models, settings, metrics, compute)
+        _serve_health(worker, metrics, settings)
     except Exception as error:  # from deep inside a library as well: a file that is broken stays so
         raise _CannotStartError(_one_line(error)) from error
     settle_heap()
-    worker_id = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
-    worker = Worker(WorkQueue(redis, worker_id, lease_s=settings.lease_s), models, settings, metrics, compute)
     for sign in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(sign, worker.stop)
     try:
@@ -62,7 +61,7 @@ async def serve(settings: Settings) -> None:
 
 
 def _metrics(models: dict[str, ServedModel], settings: Settings, load_s: float) -> Metrics:
-    """The worker's metrics, served where the settings want them. Raises OSError if the port is taken."""
+    """The worker's metrics."""
     metrics = Metrics(models)
     metrics.load_seconds.set(load_s)
     for name in models:
@@ -70,12 +69,16 @@ def _metrics(models: dict[str, ServedModel], settings: Settings, load_s: float) 
     torch = sys.modules.get("torch")  # not imported for it: a closed-form worker needs none
     if torch is not None and torch.cuda.is_available():
         metrics.registry.register(Gpus())
+    return metrics
+
+
+def _serve_health(worker: Worker, metrics: Metrics, settings: Settings) -> None:
+    """Serve metrics and /livez where the settings want them. Raises OSError if the port is taken."""
     if settings.metrics_port is not None:
         try:
-            start_http_server(settings.metrics_port, registry=metrics.registry)
+            serve_health(settings.metrics_port, metrics.registry, lambda: worker.hanging.hang)
         except OSError as error:
             raise OSError(f"SMOOTHGEN_METRICS_PORT={settings.metrics_port}: {error}; choose another port") from error
-    return metrics
 
 
 def _one_line(error: Exception) -> str:

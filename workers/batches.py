@@ -13,6 +13,7 @@ import structlog
 
 from smoothgen.errors import GenerationFailed
 from workers.generators import Failure, Made
+from workers.progress import made_progress
 
 Item = TypeVar("Item")
 Outputs = list[Made | Failure]
@@ -105,6 +106,8 @@ def _attempt(batch: Sequence[Item], generate: Generate[Item]) -> Outputs | Failu
         if len(batch) == 1:
             raise GenerationFailed(f"one sample alone does not fit the device's memory: {error}") from error
         return None
+    finally:
+        made_progress()
     if len(outputs) != len(batch):
         raise GenerationFailed(f"the generator gave {len(outputs)} outputs for {len(batch)} samples")
     return list(outputs)

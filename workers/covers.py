@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping
 
 import structlog
 from pydantic import ValidationError
@@ -20,22 +19,34 @@ from smoothgen.mechanisms import SynonymClasses
 from smoothgen.queue.covers import CoversQueue
 from smoothgen.queue.unreadable import unreadable
 from workers.comparing import Embedding, by_class, compared
+from workers.compute import Compute, Running
 from workers.served import ServedModel
 
 _BLOCK_S = 1.0
 _RECONNECT_S = 0.5
+_HANGS_S = 0.5
 
 
 class Comparing:
     """Answers the calls of a worker's models, one after the other."""
 
-    def __init__(self, queue: CoversQueue, models: Mapping[str, ServedModel], compute: ThreadPoolExecutor) -> None:
-        self._queue, self._models, self._compute = queue, models, compute
+    def __init__(
+        self,
+        queue: CoversQueue,
+        models: Mapping[str, ServedModel],
+        compute: Compute,
+        hangs: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """hangs: whether the computing thread does, so that calls are left to other workers."""
+        self._queue, self._models, self._compute, self._hangs = queue, models, compute, hangs
         self._log = structlog.get_logger()
 
     async def serve(self, stopping: asyncio.Event) -> None:
         """Answer until `stopping`. Trouble with Redis passes; a call that was taken and lost is asked again."""
         while not stopping.is_set():
+            if self._hangs():
+                await asyncio.sleep(_HANGS_S)
+                continue
             try:
                 call = await self._queue.take(list(self._models), block_s=_BLOCK_S)
                 if call is not None:
@@ -60,7 +71,7 @@ class Comparing:
                 return by_class(certificate, certificate.mechanism, call, asked.request.prompt)
             # Runs when the hand now in the thread is done: the model is not to be used from two threads.
             embed = Embedding(asked, served.generator)
-            conditions = await asyncio.get_running_loop().run_in_executor(self._compute, embed, call.prompts)
+            conditions = await self._compute.run(Running(call.model, len(call.prompts)), embed, call.prompts)
             return await asyncio.to_thread(compared, certificate, call, conditions)
         except InvalidInput as error:
             return Problem.of("invalid-request", "The request cannot be served as written", 422, str(error))

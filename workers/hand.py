@@ -24,9 +24,11 @@ from workers.batches import Batcher, FixedBatcher, TooLarge
 from workers.certifying import at_the_opening
 from workers.generators import Condition, Failure, Made
 from workers.opening import Opened, measure, open_job, opening_samples
+from workers.progress import made_progress
 from workers.sampling import Row, Samples, blocks_of, condition_of, fixed_size, generate, rows_of
 from workers.sensitivity import NOTHING_SENSED, Sensed, sense
 from workers.served import ServedModel
+from workers.slowness import Slowness
 from workers.speed import Speed
 from workers.watch import HandWatch
 
@@ -94,6 +96,7 @@ class HandRunner:
 
     def __init__(self, served: ServedModel, batch_size: int) -> None:
         self._served, self._batcher, self.speed = served, Batcher(batch_size), Speed()
+        self._slowness = Slowness(served.card.id)
         # A job's chunks come again and again; its prompt need not be embedded for each.
         self._conditions: OrderedDict[tuple[str, float | None, Template | None], Condition] = OrderedDict()
 
@@ -179,6 +182,7 @@ class HandRunner:
                 piece.seconds += seconds
                 watch.drawn[piece.place] += len(made)
                 self.speed.measured(len(made), seconds)
+                self._slowness.measured(_kind(piece, batcher.batch_size), seconds)
                 watch.batch_done(len(made), sum(isinstance(o, Failure) for o in made), seconds)
 
     def _piece(self, place: int, claim: Claim, watch: HandWatch, fixed: FixedBatcher | None = None) -> _Piece:
@@ -250,6 +254,7 @@ class HandRunner:
                 piece.seconds += seconds / len(batch)
                 watch.drawn[piece.place] += 1
             self.speed.measured(len(batch), seconds)
+            self._slowness.measured(_kind(batch[0][0], len(batch)), seconds)
             watch.batch_done(len(batch), sum(isinstance(o, Failure) for o in outputs), seconds)
         return None
 
@@ -293,6 +298,13 @@ class HandRunner:
             return _nothing_to_certify(error)
         except Exception as error:
             return crashed(claim.spec.id, error)
+        finally:
+            made_progress()
+
+
+def _kind(piece: _Piece, rows: int) -> Hashable:
+    """What batches that take about as long have in common."""
+    return piece.claim.spec.parameters, piece.condition.embedding.shape, rows
 
 
 def crashed(job: str, error: Exception) -> Refused:

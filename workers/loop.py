@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, TypeVar
 
@@ -19,14 +18,19 @@ import structlog
 from smoothgen.certificates.fleet import NOT_SERVED, OUTSTANDING
 from smoothgen.certificates.stopping import LookResult
 from smoothgen.contracts import JobResult, JobSpec, ModelRef, Problem, written_bin
+from smoothgen.draining import GRACE_S
 from smoothgen.errors import GenerationFailed, QueueUnavailable
 from smoothgen.mechanisms import Mechanism, mechanism_from_dict
 from smoothgen.queue import Claim, CompleteLook, Pace, WorkQueue, keys
 from workers.certifying import NONE_DRAWN, at_the_deadline, look_at, plan_of, proven_so_far, result_of
+from workers.compute import Compute, Running
 from workers.covers import Comparing
 from workers.hand import Done, Ended, HandRunner, Measured, NoRoom, Refused, crashed
+from workers.hanging import TICK_S, Hanging, Patience
+from workers.leaving import ABANDONED, Leaving
 from workers.metrics import Metrics
 from workers.opening import Opened
+from workers.progress import made_progress
 from workers.restarting import Restarting
 from workers.served import ServedModel
 from workers.settings import Settings
@@ -52,7 +56,7 @@ class Worker:
         models: dict[str, ServedModel],
         settings: Settings,
         metrics: Metrics,
-        compute: ThreadPoolExecutor,
+        compute: Compute,
     ) -> None:
         """`compute`: the one thread that loaded the models and runs them; shut down when the worker ends."""
         self._queue, self._models, self._settings, self._metrics = queue, models, settings, metrics
@@ -60,21 +64,42 @@ class Worker:
         self._builds = {name: model.build for name, model in models.items()}
         self._workers = dict.fromkeys(models, 1)
         self._compute = compute
+        patience = Patience({name: runner.speed for name, runner in self._runners.items()}, settings)
+        self.hanging = Hanging(compute, patience.limit_s, metrics)
         self._stopping = asyncio.Event()
         self._watch: HandWatch | None = None
+        self._leaving = Leaving(self._abandon)
         self._ended: dict[str, str] = {}
         self._log = structlog.get_logger().bind(worker=queue.worker_id)
 
     def stop(self) -> None:
-        """Take no further work; after the drain timeout, hand back what is in hand at the next batch boundary."""
+        """Take no further work; after the drain timeout, hand back what is in hand at the next batch boundary.
+
+        Where that does not come within a short grace, or the computing thread hangs already, the process ends.
+        """
         if not self._stopping.is_set():
-            self._log.info("draining", timeout_s=self._settings.drain_timeout_s)
+            drain_s = self._settings.drain_timeout_s
+            self._log.info("draining", timeout_s=drain_s)
             self._stopping.set()
-            asyncio.get_running_loop().call_later(self._settings.drain_timeout_s, self._interrupt)
+            asyncio.get_running_loop().call_later(drain_s, self._interrupt)
+            self._leaving.after(0.0 if self._hangs() else drain_s + GRACE_S)
 
     def _interrupt(self) -> None:
         if self._watch is not None:
             self._watch.stop = True
+
+    def _hangs(self) -> bool:
+        return self.hanging.hang is not None
+
+    async def _abandon(self) -> None:
+        """Hand the pieces back, although the thread is at one of them; what it may still store is void by then."""
+        held = [] if self._watch is None else self._watch.claims
+        hang = self.hanging.hang
+        reason = "the work in hand did not end in time" if hang is None else hang.detail
+        self._log.error("abandoned", pieces=len(held), exit_code=ABANDONED, detail=reason)
+        with contextlib.suppress(QueueUnavailable):
+            await self._queue.hand_back(held, counted=self._hangs())
+            await self._queue.leave(list(self._models))
 
     async def run(self) -> None:
         """Serve until `stop`."""
@@ -94,10 +119,16 @@ class Worker:
             asyncio.create_task(self._repeat_until(left, announce_s, self._announce)),
             asyncio.create_task(self._repeat_until(left, _DEADLINES_S, self._settle_overdue)),
             asyncio.create_task(self._repeat_until(left, restarting.every_s, restarting.settle)),
-            asyncio.create_task(Comparing(self._queue.covers, self._models, self._compute).serve(self._stopping)),
+            asyncio.create_task(self._repeat_until(left, TICK_S, self._look_at_the_thread)),
+            asyncio.create_task(
+                Comparing(self._queue.covers, self._models, self._compute, self._hangs).serve(self._stopping)
+            ),
         ]
         try:
             while not self._stopping.is_set():
+                if self._hangs():  # in a comparison: hands of work are waited for
+                    await _set_within(self._stopping, TICK_S)
+                    continue
                 # The largest capacity of its models: a hand is of one model, and the queue does not know which it is.
                 samples = max(runner.speed.capacity(runner.batch_size) for runner in self._runners.values())
                 pieces = max(runner.batch_size for runner in self._runners.values())
@@ -108,14 +139,25 @@ class Worker:
                 if claims:
                     await self._serve(claims)
         finally:
+            self.stop()  # after an error of our own too: what runs beside would go on for ever
             left.set()
             await asyncio.gather(*beside)
             with contextlib.suppress(QueueUnavailable):
                 await self._queue.leave(names)
-            self._compute.shutdown(wait=False)
+            await self._leaving.call_off()
+            self._compute.shutdown()
             self._log.info("stopped")
 
+    async def _look_at_the_thread(self) -> None:
+        hung = self._hangs()
+        self.hanging.tick()
+        if hung != self._hangs():
+            await self._announce()
+
     async def _announce(self) -> None:
+        if self._hangs():  # not to be counted among the workers there are
+            await self._queue.leave(list(self._models))
+            return
         # Cards too: a Redis that came back empty must learn the models again.
         await self._queue.register([m.card for m in self._models.values()], self._builds)
         self._workers = await self._queue.announce(
@@ -123,7 +165,7 @@ class Worker:
         )
 
     async def _serve(self, claims: list[Claim]) -> None:
-        if self._stopping.is_set():  # told to stop while the claim was on its way
+        if self._stopping.is_set() or self._hangs():  # since the claim was on its way
             await self._until_redis(lambda: self._queue.hand_back(claims), owed=True)
             return
         claims = await self._in_time(await self._without_poison(claims))
@@ -139,7 +181,7 @@ class Worker:
         # Most hands are done before they need keeping, and are spared the task.
         first_pulse = asyncio.get_running_loop().call_later(self._pulse_s, keep)
         try:
-            done = await self._in_thread(self._runners[watch.model].run, watch)
+            done = await self._compute.run(self._running(claims), self._runners[watch.model].run, watch)
             await self._deliver(claims, done)
         finally:
             first_pulse.cancel()
@@ -189,7 +231,8 @@ class Worker:
         complete = [(claim, look) for claim, look in zip(claims, looks, strict=True) if look is not None]
         if not complete:
             return
-        decisions = await self._in_thread(lambda: [_decide(claim, look) for claim, look in complete])
+        decide = partial(_decide_all, complete)
+        decisions = await self._compute.run(self._running(claims), decide)
         await _together([self._follow(claim, look, d) for (claim, look), d in zip(complete, decisions, strict=True)])
         self._tell_ended()
 
@@ -326,9 +369,15 @@ class Worker:
         self._metrics.models[spec.request.model].ended["failed"].inc()
 
     async def _keep_until(self, delivered: asyncio.Event, watch: HandWatch) -> None:
-        """Publish progress, notice cancelled jobs and keep the lease of a hand that takes longer than a pulse."""
+        """Publish progress, notice cancelled jobs and keep the lease of a hand that takes longer than a pulse.
+
+        Not while the computing thread hangs, nor when the pieces are handed back: then they are others' to take.
+        """
         beat = time.monotonic() - self._pulse_s
-        while not delivered.is_set():
+        while not delivered.is_set() and not self._leaving.begun:
+            if self._hangs():
+                await _set_within(delivered, self._pulse_s)
+                continue
             with contextlib.suppress(QueueUnavailable):  # try again at the next tick
                 watch.ended |= await self._queue.pulse(watch.openings())
                 if time.monotonic() - beat > self._settings.lease_s / 3:
@@ -345,8 +394,12 @@ class Worker:
             except Exception:  # the next round may succeed; a dead task would be noticed by nobody
                 self._log.exception("step_failed", step=step.__name__)
 
-    async def _in_thread(self, call: Callable[..., Answer], *arguments: object) -> Answer:
-        return await asyncio.get_running_loop().run_in_executor(self._compute, call, *arguments)
+    def _running(self, claims: Sequence[Claim]) -> Running:
+        model = claims[0].model
+        rows = self._runners[model].batch_size
+        if not self._models[model].fixes_batches:
+            rows = min(rows, sum(claim.count for claim in claims))
+        return Running(model, max(1, rows))
 
     async def _until_redis(self, call: Callable[[], Awaitable[Answer]], *, owed: bool = False) -> Answer | None:
         """Call until Redis answers. Returns None when told to stop: at once, or after the drain timeout where an
@@ -362,6 +415,16 @@ class Worker:
                     if time.monotonic() >= give_up:
                         return None
                 await asyncio.sleep(_RECONNECT_S)
+
+
+def _decide_all(
+    complete: Sequence[tuple[Claim, CompleteLook]],
+) -> list[LookResult | JobResult | Refused]:
+    decisions = []
+    for claim, look in complete:
+        decisions.append(_decide(claim, look))
+        made_progress()
+    return decisions
 
 
 def _decide(claim: Claim, look: CompleteLook) -> LookResult | JobResult | Refused:

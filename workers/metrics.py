@@ -72,6 +72,11 @@ class Metrics:
             "Time it took to load the worker's models",
             registry=self.registry,
         )
+        self.hung = Gauge(
+            "smoothgen_worker_hung",
+            "1 while the worker's computing thread makes no progress and its work is left to others, else 0",
+            registry=self.registry,
+        )
         self.batch_size = Gauge(
             "smoothgen_batch_size",
             "Samples a whole batch holds, as configured; one series for every model that the worker serves",

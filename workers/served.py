@@ -19,6 +19,7 @@ from workers.distances.registry import NUMBER_KINDS, PICTURE_KINDS, TEXT_KINDS, 
 from workers.features import Classifier, FeatureMap
 from workers.generators import Generator, load_generator
 from workers.generators.closed_form import ClosedForm
+from workers.progress import without_limit
 from workers.settings import Settings
 
 _SIXTEEN_BITS: Final = ("bfloat16", "float16")
@@ -52,7 +53,8 @@ class Encoders:
             from workers.device import torch_device
             from workers.features.vision_encoder import VisionEncoder
 
-            self._vision[name] = VisionEncoder.load(name, torch_device(self._settings.device))
+            with without_limit():
+                self._vision[name] = VisionEncoder.load(name, torch_device(self._settings.device))
         return self._vision[name]
 
 

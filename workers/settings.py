@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from smoothgen.draining import DRAIN_TIMEOUT_S
 from smoothgen.queue import keys
 
 DEFAULT_MODELS = ["smollm2-135m", "fashion-32", "closed-form-tanh"]
@@ -34,9 +35,14 @@ class Settings(BaseSettings):
     metrics_port: int | None = None
     threads: int | None = Field(default=None, ge=1)
     """CPU threads the model computes with. Workers of one machine share its cores, or fight for them."""
-    drain_timeout_s: float = Field(default=30.0, ge=0)
+    drain_timeout_s: float = Field(default=DRAIN_TIMEOUT_S, ge=0)
     """After SIGTERM, how long the work in hand may take before it is handed back at the next batch boundary."""
     lease_s: float = Field(default=keys.LEASE_S, gt=0)
+    hang_after_s: float = Field(default=120.0, gt=0)
+    """How long the computing thread may take for one step, or longer where batches are slow. A worker that hangs keeps
+    its pieces no longer, and takes no others."""
+    first_batch_s: float = Field(default=600.0, gt=0)
+    """The same until a model's first batch is done: it may compile, and nobody knows yet how slow the device is."""
     restart_after_s: float = Field(default=60.0, gt=0)
     """How long no worker may have a job's build of the model before the job starts over under another."""
     log_format: Literal["json", "console"] = "json"

@@ -472,6 +472,12 @@ MACHINES = [
         "How long each worker took to load its models.",
     ),
     curves(
+        "Hung workers",
+        "none",
+        [("{{instance}}", f"smoothgen_worker_hung{{{JOB}}}")],
+        "1 while a worker's computing thread makes no progress; others take its work over. Restart it.",
+    ),
+    curves(
         "Versions",
         "none",
         [

@@ -21,6 +21,7 @@ import typer
 
 from smoothgen.cli.embedded import EmbeddedRedis
 from smoothgen.cores import available_cores
+from smoothgen.draining import DRAIN_TIMEOUT_S, GOODBYE_S, GRACE_S
 from smoothgen.errors import SmoothGenError
 
 _TICK_S = 0.2
@@ -30,7 +31,9 @@ _ROOM_S = 2.0
 """How often a full disk is looked at."""
 _CANNOT_START = 1
 """Exit code of a worker that would fail the same way again; it has said why in one line."""
-_STOP_TIMEOUT_S = 330.0  # a worker may drain for SMOOTHGEN_DRAIN_TIMEOUT_S, 30 by default
+_STOP_MARGIN_S = 10.0
+"""What a process has beyond the time that stopping takes. One that takes longer does not run: it is stopped, or
+waits inside the kernel."""
 _PR_SET_PDEATHSIG = 1
 
 
@@ -204,11 +207,12 @@ class Stack:
         running = [c.process for c in self._children if c.process is not None and c.process.poll() is None]
         for process in running:
             process.send_signal(signal.SIGTERM)
-        deadline = time.monotonic() + _STOP_TIMEOUT_S
+        deadline = time.monotonic() + _stop_timeout_s()
         for process in running:
             try:
                 process.wait(max(0.1, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:
+                typer.secho("smoothgen: a process did not stop in time; killing it", fg="yellow", err=True)
                 process.kill()
         if self._embedded is not None:
             self._embedded.stop()
@@ -224,6 +228,15 @@ def _port_of_worker(n: int) -> str | None:
     """The metrics port of the n-th worker, counted from 0: SMOOTHGEN_METRICS_PORT is the first one's."""
     first = os.environ.get("SMOOTHGEN_METRICS_PORT", "")
     return str(int(first) + n) if first.isdecimal() else None  # anything else the worker refuses
+
+
+def _stop_timeout_s() -> float:
+    """How long workers may take to stop, and a little more. A gateway takes less."""
+    try:
+        drain_s = float(os.environ["SMOOTHGEN_DRAIN_TIMEOUT_S"])
+    except (KeyError, ValueError):  # what cannot be read no worker has started with
+        drain_s = DRAIN_TIMEOUT_S
+    return drain_s + GRACE_S + GOODBYE_S + _STOP_MARGIN_S
 
 
 def _require_free(host: str, port: int) -> None:

@@ -126,7 +126,7 @@ class WorkQueue:
         chosen = came[0][0]
         for model, (stream, _), entry, _ in came:
             if model != chosen:
-                await self._let_go(stream, entry, deliveries=0)
+                await self._let_go(stream, entry, 0)
         held = [(place, entry, fields) for model, place, entry, fields in came if model == chosen]
         return await self._take(chosen, builds[chosen], samples, pieces, held)
 
@@ -231,13 +231,17 @@ class WorkQueue:
                 with _no_group_is_fine():
                     await pipeline.execute()
 
-    async def hand_back(self, claims: Iterable[Claim]) -> None:
-        """Let go of pieces undone: any worker may take them at once, and this delivery does not count."""
-        for claim in claims:
-            await self._let_go(claim.stream, claim.entry, deliveries=claim.deliveries - 1)
+    async def hand_back(self, claims: Iterable[Claim], *, counted: bool = False) -> None:
+        """Let go of pieces undone: any worker may take them at once. What another has taken over stays with it.
 
-    async def _let_go(self, stream: str, entry: str, *, deliveries: int) -> None:
-        """Let any worker take a piece at once, as delivered so many times before."""
+        counted: this delivery counts, as that of a worker that fell silent does.
+        """
+        for claim in claims:
+            if await self._holds(claim):
+                await self._let_go(claim.stream, claim.entry, None if counted else claim.deliveries - 1)
+
+    async def _let_go(self, stream: str, entry: str, deliveries: int | None) -> None:
+        """Let any worker take a piece at once. `deliveries`: those that count, where not all of them do."""
         with redis_errors(), _no_group_is_fine():
             await self._redis.xclaim(
                 stream,
@@ -249,6 +253,14 @@ class WorkQueue:
                 retrycount=deliveries,
                 justid=True,
             )
+
+    async def _holds(self, claim: Claim) -> bool:
+        entry, held = claim.entry, []
+        with redis_errors(), _no_group_is_fine():
+            held = await self._redis.xpending_range(
+                claim.stream, keys.GROUP, min=entry, max=entry, count=1, consumername=self.worker_id
+            )
+        return bool(held)
 
     async def pulse(self, opened: Mapping[str, tuple[int, int]]) -> set[str]:
         """Say that jobs run: by job, the attempt in hand, and how many samples of its opening are drawn (−1: not an

@@ -254,6 +254,8 @@ def test_probes_ask_what_the_processes_answer():
     assert {container(worker)[f"{p}Probe"]["httpGet"]["port"] for p in ("startup", "readiness", "liveness")} == {
         "metrics"
     }
+    assert container(worker)["livenessProbe"]["httpGet"]["path"] == "/livez"
+    assert '"/livez"' in (ROOT / "workers" / "health.py").read_text()
 
 
 # The compose file

@@ -314,6 +314,29 @@ def test_handing_work_back_does_not_count_as_a_death(lab: Lab) -> None:
     on(lab, story)
 
 
+def test_handing_back_what_a_worker_hung_in_counts(lab: Lab) -> None:
+    async def story(store: JobStore, worker: Workers) -> None:
+        await store.submit(spec(), REF)
+        for n in range(3):
+            claim = await take_one(worker(f"worker-{n}"))
+            assert claim.deliveries == n + 1
+            await worker(f"worker-{n}").hand_back([claim], counted=True)
+
+    on(lab, story)
+
+
+def test_what_another_has_taken_over_is_not_handed_back(lab: Lab) -> None:
+    async def story(store: JobStore, worker: Workers) -> None:
+        await store.submit(spec(), REF)
+        late = await take_one(worker("late"))
+        await silence()
+        assert (await take_one(worker("another"))).deliveries == 2
+        await worker("late").hand_back([late])
+        assert await take(worker("third")) == []
+
+    on(lab, story)
+
+
 def test_a_late_result_reopens_nothing(lab: Lab) -> None:
     async def story(store: JobStore, worker: Workers) -> None:
         one, job = worker("one"), spec(samples=40)

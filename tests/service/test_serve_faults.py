@@ -17,7 +17,9 @@ import redis
 import torch
 
 from smoothgen.cli.embedded import EmbeddedRedis
+from smoothgen.cli.serve import _STOP_MARGIN_S
 from smoothgen.cores import available_cores
+from smoothgen.draining import GOODBYE_S, GRACE_S
 from tests.processes import FASHION, LOADING_S, TANH, Lab, Process, Serve, eventually, free_port
 from tests.service.conftest import ask, finished, submit
 from tests.service.test_serve import children, refused, serve
@@ -262,3 +264,15 @@ def test_a_gateway_whose_settings_cannot_be_read_ends_serve_with_the_remedy(tmp_
     )
     assert ended.returncode == 1
     assert 'SMOOTHGEN_API_KEYS, lists as JSON such as ["…"]' in ended.stdout + ended.stderr
+
+
+def test_serve_told_to_stop_ends_although_a_worker_does_not_run(tmp_path: Path, orphans: list[psutil.Process]) -> None:
+    with serve(tmp_path, TANH, drain_timeout_s=0) as running:
+        running.until_serving()
+        orphans += children(running).values()
+        children(running)["workers"].suspend()
+        running.signal(signal.SIGTERM)
+        assert running.wait(GRACE_S + GOODBYE_S + _STOP_MARGIN_S + 30) == 0
+        assert "a process did not stop in time; killing it" in running.log
+        _, alive = psutil.wait_procs(orphans, timeout=10)
+        assert alive == []

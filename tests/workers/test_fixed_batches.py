@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from tests.processes import Lab
 from tests.workers.jobs import Silent, metric_of, spec
 from tests.workers.test_hand import chunk_of, number_job, numbered, opening_of, watch_of
 from workers.batches import FixedBatcher, TooLarge
+from workers.compute import Compute
 from workers.generators import Condition, Draw, Failure, Made, Text
 from workers.generators.closed_form import ClosedForm
 from workers.generators.language import LanguageModel
@@ -278,7 +278,7 @@ def served(lab: Lab, generator: ClosedForm, job: JobSpec) -> JobView:
     async def tell() -> JobView:
         redis = connect(lab.redis.url)
         models = {name: ServedModel(generator, Encoders(settings), settings)}
-        worker = Worker(WorkQueue(redis, "one"), models, settings, Metrics(models), ThreadPoolExecutor(1))
+        worker = Worker(WorkQueue(redis, "one"), models, settings, Metrics(models), Compute())
         running = asyncio.create_task(worker.run())
         store = JobStore(redis)
         identity = generator.identity

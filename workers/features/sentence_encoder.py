@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from transformers import AutoModel, AutoTokenizer
 
 from workers.complete import require_complete
+from workers.progress import made_progress
 
 _BATCH = 64
 _LONGEST_TOKENS = 256
@@ -23,6 +24,7 @@ class SentenceEncoder:
 
     def __init__(self, model: Any, tokenizer: Any, name: str) -> None:
         self._model, self._tokenizer, self.name = model.eval(), tokenizer, name
+        self._model.register_forward_hook(made_progress)
 
     longest_tokens = _LONGEST_TOKENS
 

@@ -27,6 +27,7 @@ from workers.generators.chat_template import ChatTemplates
 from workers.generators.decoding import Decoder, Health, end_tokens
 from workers.generators.prompt_tokens import PromptTokens
 from workers.generators.protocol import Condition, Draw, Failure, Made, Smoothing, SmoothMap
+from workers.progress import made_progress
 
 LOG_PROBABILITY_UNIT = "nats of the next token's log-probabilities (l2) per l2 unit of the embedding"
 
@@ -50,6 +51,7 @@ class LanguageModel:
         default_sigma: float,
     ) -> None:
         self._model, self._tokenizer = model.eval(), tokenizer
+        self._model.register_forward_hook(made_progress)  # token by token
         self._ends = end_tokens(model.generation_config.eos_token_id, tokenizer.eos_token_id)
         self._decoder, self._tokens = Decoder(tokenizer, self._ends), PromptTokens(tokenizer)
         self._templates = ChatTemplates(identity.name, tokenizer, self._tokens)

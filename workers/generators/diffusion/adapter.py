@@ -42,6 +42,7 @@ from workers.generators.diffusion.prompts import PromptEncoder
 from workers.generators.diffusion.randomness import latent_noise, sampler_generators
 from workers.generators.diffusion.schedulers import new_scheduler, offered_schedulers
 from workers.generators.protocol import Condition, Draw, Failure, Made, Smoothing, SmoothMap
+from workers.progress import made_progress
 
 SHAPED: Final = "embedding-shaped"
 """Offered where a shape was learnt for the model (`workers.shapes`)."""
@@ -93,6 +94,8 @@ class DiffusionModel:
         self.classifier, self._shape = classifier, shape
         self.mechanisms = self.always_offered if shape is None else ("embedding", SHAPED, *self.always_offered[1:])
         self.longest_prompt_tokens, self.largest_dimension = prompts.longest_tokens, prompts.dimension
+        for network in (pipeline.unet, pipeline.vae):  # step by step
+            network.register_forward_hook(made_progress)
         self.precision = str(pipeline.unet.dtype).removeprefix("torch.")
         side = pipeline.unet.config.sample_size * pipeline.vae_scale_factor
         self.image = ImageCard(

@@ -1,0 +1,12 @@
+"""How long a worker takes to stop: said here for the worker, and for whoever waits for it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+DRAIN_TIMEOUT_S: Final = 30.0
+"""After SIGTERM, how long work in hand may take before it is handed back at the next batch boundary."""
+GRACE_S: Final = 15.0
+"""How long a worker waits for that boundary. Then it hands the work back and leaves, whatever its thread is at."""
+GOODBYE_S: Final = 5.0
+"""What it gives Redis to hear of it."""

@@ -1,0 +1,57 @@
+"""The one thread that loads the models and runs them, and what it is at."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
+
+from workers.progress import Steps
+
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True)
+class Running:
+    """A call of the computing thread. rows: the most samples that one of its batches can hold."""
+
+    model: str
+    rows: int
+
+
+class Compute:
+    """One thread for everything torch does, loading included.
+
+    A second one would bring OpenMP a second team of threads; with more of them than cores they sleep at barriers, which
+    made picture jobs a third slower on two cores.
+    """
+
+    def __init__(self) -> None:
+        self.steps = Steps()
+        self.running: Running | None = None
+        """The call the thread is at. Written by the thread, read by any."""
+        self._thread = ThreadPoolExecutor(
+            max_workers=1, thread_name_prefix="compute", initializer=self.steps.belong_to_this_thread
+        )
+
+    async def load(self, call: Callable[..., Answer], *arguments: object) -> Answer:
+        """What the call gives. No limit is set to how long it takes."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, call, *arguments)
+
+    async def run(self, running: Running, call: Callable[..., Answer], *arguments: object) -> Answer:
+        """What the call gives, after the calls before it."""
+        return await self.load(self._call, running, call, *arguments)
+
+    def _call(self, running: Running, call: Callable[..., Answer], *arguments: object) -> Answer:
+        self.steps.count()
+        self.running = running
+        try:
+            return call(*arguments)
+        finally:
+            self.running = None
+
+    def shutdown(self) -> None:
+        """Let the thread end when it has nothing more to do."""
+        self._thread.shutdown(wait=False)
