@@ -35,8 +35,10 @@ from smoothgen.noise import Seed
 _DEFAULT_TOLERANCE = 0.1  # of the metric's diameter
 
 
-def plan(request: GenerateRequest, card: ModelCard, *, max_samples: int) -> JobSpec:
-    """Decide σ, metric, tolerance and seed. Raises InvalidInput naming the field, the value and the remedy,
+def plan(request: GenerateRequest, card: ModelCard, *, max_samples: int, request_id: str | None = None) -> JobSpec:
+    """Decide σ, metric, tolerance and seed; `request_id` goes with the job to its worker.
+
+    Raises InvalidInput naming the field, the value and the remedy,
     and pydantic.ValidationError for parameters the model's modality does not know."""
     robustness = request.robustness
     if robustness.mechanism == EMBEDDING_SHAPED and EMBEDDING_SHAPED not in card.mechanisms:
@@ -83,6 +85,7 @@ def plan(request: GenerateRequest, card: ModelCard, *, max_samples: int) -> JobS
         submitted_ms=int(time.time() * 1000),
         pool=_pool(request, card, metric, metric_card, sigma, partition) if robustness.tier == "fleet" else None,
         partition=None if partition is None else partition.digest,
+        request_id=request_id,
     )
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from smoothgen.logs import LogFormat, LogLevel
 
 
 class Settings(BaseSettings):
@@ -40,7 +42,8 @@ class Settings(BaseSettings):
     max_wait_s: float = 120.0
     covers_wait_s: float = Field(default=30.0, gt=0)
     """How long a comparison of prompts waits for a worker."""
-    log_format: Literal["json", "console"] = "json"
+    log_format: LogFormat = "json"
+    log_level: LogLevel = "info"
 
     @property
     def model_names(self) -> frozenset[str]:

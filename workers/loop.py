@@ -25,6 +25,7 @@ from smoothgen.queue import Claim, CompleteLook, Pace, WorkQueue, keys
 from workers.certifying import NONE_DRAWN, at_the_deadline, look_at, plan_of, proven_so_far, result_of
 from workers.covers import Comparing
 from workers.hand import Done, Ended, HandRunner, Measured, NoRoom, Refused, crashed
+from workers.job_logs import failure_fields
 from workers.metrics import Metrics
 from workers.opening import Opened
 from workers.restarting import Restarting
@@ -63,6 +64,7 @@ class Worker:
         self._stopping = asyncio.Event()
         self._watch: HandWatch | None = None
         self._ended: dict[str, str] = {}
+        self._request_ids: dict[str, str] = {}
         self._log = structlog.get_logger().bind(worker=queue.worker_id)
 
     def stop(self) -> None:
@@ -162,7 +164,7 @@ class Worker:
             if claim.deliveries <= keys.MAX_DELIVERIES:
                 sound.append(claim)
                 continue
-            self._log.error("job_buried", job=claim.spec.id, deliveries=claim.deliveries)
+            self._log.error("job_buried", **claim.spec.log_fields, deliveries=claim.deliveries)
             poison = _poison(claim)
             bury = partial(self._queue.bury, claim, self._ref(claim.model), poison)
             if await self._until_redis(bury, owed=True):
@@ -237,7 +239,7 @@ class Worker:
         restart = partial(self._queue.restart, claim, claim.spec, batch_limit=batch_limit)
         if await self._until_redis(restart, owed=True) == "restarted":
             reason = "a batch does not fit the memory"
-            self._log.warning("job_restarted", job=claim.spec.id, reason=reason, batch_limit=batch_limit)
+            self._log.warning("job_restarted", **claim.spec.log_fields, reason=reason, batch_limit=batch_limit)
 
     def _pace(self, claim: Claim, samples: int, seconds_a_sample: float, fixed: int | None) -> Pace:
         """`fixed`: the size of the job's batches, where it is."""
@@ -266,13 +268,15 @@ class Worker:
         )
         if first:
             self._ended[spec.id] = "abstention" if result.certificate is None else "certificate"
+            if spec.request_id is not None:
+                self._request_ids[spec.id] = spec.request_id
             self._count(spec, result, None if opened is None else opened.condition.mechanism)
 
     def _tell_ended(self) -> None:
         """One line for all jobs of a hand: a line each would take a tenth of a small job's time."""
         if self._ended:
-            self._log.info("jobs_ended", jobs=self._ended)
-            self._ended = {}
+            self._log.info("jobs_ended", jobs=self._ended, request_ids=self._request_ids)
+            self._ended, self._request_ids = {}, {}
 
     async def _fail(self, claim: Claim, refused: Refused) -> None:
         fleet_bin = "" if claim.spec.pool is None else written_bin(NOT_SERVED if refused.noiseless else OUTSTANDING)
@@ -313,7 +317,7 @@ class Worker:
             series.radius(spec.metric.name).observe(result.certificate["radius"] / mechanism.effective_sigma)
 
     def _count_failure(self, spec: JobSpec, problem: Problem) -> None:
-        self._log.warning("job_failed", job=spec.id, detail=problem.detail)
+        self._log.warning("job_failed", **failure_fields(spec, problem))
         self._metrics.models[spec.request.model].ended["failed"].inc()
 
     async def _keep_until(self, delivered: asyncio.Event, watch: HandWatch) -> None:
@@ -369,7 +373,7 @@ def _decide(claim: Claim, look: CompleteLook) -> LookResult | JobResult | Refuse
         problem = Problem.of("generation-failed", "The model gave nothing to certify", 500, str(error))
         return Refused(problem, noiseless=False)
     except Exception as error:  # the job fails, the worker lives
-        return crashed(spec.id, error)
+        return crashed(spec, error)
 
 
 async def _together(steps: Sequence[Coroutine[Any, Any, Answer]]) -> list[Answer]:

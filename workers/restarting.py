@@ -46,7 +46,7 @@ class Restarting:
             outcome = await self._queue.restart(orphan, claim.spec)
             if outcome == "restarted":
                 self._log.warning(
-                    "job_restarted", job=claim.spec.id, reason="no worker has its build", build=claim.build
+                    "job_restarted", **claim.spec.log_fields, reason="no worker has its build", build=claim.build
                 )
             elif outcome in ("spent", "bound"):
                 await self._fail(claim, _changed(claim, self._after_s, outcome))

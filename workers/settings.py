@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from smoothgen.logs import LogFormat, LogLevel
 from smoothgen.queue import keys
 
 DEFAULT_MODELS = ["smollm2-135m", "fashion-32", "closed-form-tanh"]
@@ -39,4 +40,5 @@ class Settings(BaseSettings):
     lease_s: float = Field(default=keys.LEASE_S, gt=0)
     restart_after_s: float = Field(default=60.0, gt=0)
     """How long no worker may have a job's build of the model before the job starts over under another."""
-    log_format: Literal["json", "console"] = "json"
+    log_format: LogFormat = "json"
+    log_level: LogLevel = "info"

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from app.dependencies import Gateway, PreferHeader, wait_seconds
 from app.examples import GENERATE
 from app.planning import plan
+from app.request_ids import request_id_of
 from app.routes.jobs import PROBLEMS, job_response
 from app.strict_json import Handler, read_contract
 from smoothgen.contracts import (
@@ -67,14 +68,18 @@ async def generate(
     """Generate one output and certify how far attacks on the prompt's embedding can move it."""
     gateway: Gateway = context.app.state.gateway  # not as a dependency: each takes FastAPI as long as planning a job
     card = await _served(gateway, request.model)
-    decide = partial(plan, request, card, max_samples=gateway.settings.max_samples)
+    decide = partial(
+        plan, request, card, max_samples=gateway.settings.max_samples, request_id=request_id_of(context.scope)
+    )
     try:
         spec = await gateway.heavy.run(decide) if _takes_a_while(request) else decide()
     except ValidationError as error:
         raise _bad_parameters(error, request, card) from error
     model = ModelRef(name=card.id, revision=card.revision, digest=card.digest)
     wait_s = wait_seconds(prefer, gateway.settings.default_wait_s, gateway.settings.max_wait_s)
-    return job_response(await _submitted(gateway, spec, model, idempotency_key, wait_s), unfinished=202)
+    job = await _submitted(gateway, spec, model, idempotency_key, wait_s)
+    context.state.job = job.id  # for the line in the log
+    return job_response(job, unfinished=202)
 
 
 def _idempotency_key(request: Request) -> str | None:
