@@ -14,8 +14,10 @@ from app.dependencies import Gateway
 from app.main import create_app
 from app.settings import Settings
 from smoothgen.garbage import settle_heap
-from smoothgen.logs import configure_logs
+from smoothgen.logs import asked_format, configure_logs
 from smoothgen.queue import connect
+from smoothgen.settings_errors import settings_detail
+from smoothgen.stray_lines import take_stderr
 
 _GRACE_S = 15
 """For answers being computed or sent when told to stop; nobody waits for a job then."""
@@ -33,14 +35,16 @@ class _Server(uvicorn.Server):
 
 def main() -> int:
     """Serve until SIGTERM. Exit code 1 and one clear line where the settings cannot be read."""
+    configure_logs(asked_format(), service="gateway")
+    take_stderr()
     try:
         settings = Settings()
         connect(settings.redis_url)  # sends nothing: says what is wrong with the address
     except ValueError as error:
         remedy = 'settings are read from variables such as SMOOTHGEN_API_KEYS, lists as JSON such as ["…"]'
-        structlog.get_logger().error("gateway_cannot_start", detail=f"{error}; {remedy}")
+        structlog.get_logger().error("gateway_cannot_start", detail=f"{settings_detail(error)}; {remedy}")
         return 1
-    configure_logs(settings.log_format)
+    configure_logs(settings.log_format, service="gateway", level=settings.log_level)
     app = create_app(settings)
     settle_heap()
     config = uvicorn.Config(
@@ -56,7 +60,7 @@ def main() -> int:
             )
         ),
         ws="none",
-        log_level="warning",
+        log_config=None,  # its lines go where all go
         access_log=False,
         timeout_graceful_shutdown=_GRACE_S,
     )

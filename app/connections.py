@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import ClassVar, Final
 
+import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from app.errors import problem_response
+from app.request_ids import new_request_id, request_id_of
 from smoothgen.contracts import Problem
 
 _MOST_AHEAD: Final = 16
@@ -23,6 +25,7 @@ _FRAMING_BYTES: Final = 64 * 1024
 _FRAMING_SHARE: Final = 16
 """The framing of a body sent in chunks may be so many bytes, and one more for each so many bytes of body: a million
 chunks of one byte take a second to parse."""
+_log = structlog.get_logger(__name__)
 _MORE_HEADERS: Final = {503: {"Retry-After": "2"}}
 _LINGER_S: Final = 1.0
 _LINGER_BYTES: Final = 4 * 1024 * 1024
@@ -158,7 +161,15 @@ class _Limited(HttpToolsProtocol):
             cycle.message_event.set()
         self._dropped = 0
         self._stop_timer()
-        response = problem_response(problem, {"Connection": "close", **_MORE_HEADERS.get(problem.status, {})})
+        more = {"Connection": "close", **_MORE_HEADERS.get(problem.status, {})}
+        # The request that is being read has an id from its head on; what never was a request gets one and a line here.
+        known = None if cycle is None or cycle.response_complete else request_id_of(cycle.scope)
+        if cycle is not None and known is not None:
+            cycle.scope["state"]["answered"] = problem.status  # for its line in the log
+        request_id = known or new_request_id()
+        if known is None:
+            _log.info("connection_refused", status=problem.status, request_id=request_id)
+        response = problem_response(problem, more | {"X-Request-ID": request_id})
         lines = [f"{name.decode()}: {value.decode()}" for name, value in response.raw_headers]
         head = "\r\n".join([f"HTTP/1.1 {problem.status} {HTTPStatus(problem.status).phrase}", *lines, "", ""])
         self.transport.write(head.encode() + bytes(response.body))

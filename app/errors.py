@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
-import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -78,12 +77,12 @@ def shortened(text: str, most: int) -> str:
 
 
 def install(app: FastAPI) -> None:
-    """Answer every error with a problem document: ours, FastAPI's, and the unforeseen."""
+    """Answer ours and FastAPI's errors with a problem document. The unforeseen are answered by `app.instruments`."""
     for kind, handler in _HANDLERS:
         app.add_exception_handler(kind, handler)
 
 
-async def _known(request: Request, error: Exception) -> Response:
+async def _known(_: Request, error: Exception) -> Response:
     for kind, status, name, title, headers in _TABLE:
         if isinstance(error, kind):
             field = getattr(error, "field", None)
@@ -92,7 +91,7 @@ async def _known(request: Request, error: Exception) -> Response:
             detail = shortened(str(error), _LONGEST_DETAIL)
             errors = [FieldError(pointer="/" + field.replace(".", "/"), detail=detail)] if field else None
             return problem_response(Problem.of(name, title, status, detail, errors=errors), headers)
-    return await _unforeseen(request, error)
+    raise error
 
 
 async def _invalid(_: Request, error: Exception) -> Response:
@@ -162,8 +161,8 @@ async def _http(request: Request, error: Exception) -> Response:
     return problem_response(Problem.of(_HTTP_KINDS.get(status, "http-error"), title, status, detail), headers)
 
 
-async def _unforeseen(request: Request, error: Exception) -> Response:
-    structlog.get_logger().error("request_failed", path=request.url.path, exc_info=error)
+def internal_error() -> Response:
+    """What is answered where the gateway itself failed."""
     return problem_response(
         Problem.of("internal-error", "Internal error", 500, "the gateway failed; the cause is in its log. Try again.")
     )
@@ -173,5 +172,4 @@ _HANDLERS: tuple[tuple[type[Exception], Callable[[Request, Exception], Awaitable
     (SmoothGenError, _known),
     (RequestValidationError, _invalid),
     (HTTPException, _http),
-    (Exception, _unforeseen),
 )

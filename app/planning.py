@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
+from typing import Final
 
 from app.planning_images import EMBEDDING, EMBEDDING_SHAPED, IMG2IMG, plan_image
 from app.planning_synonyms import plan_partition, pooled_mechanism
@@ -36,17 +38,28 @@ from smoothgen.queue import ANYONE, new_id
 _DEFAULT_TOLERANCE = 0.1  # of the metric's diameter
 
 
+@dataclass(frozen=True)
+class Submission:
+    """Where a request came from, and when: what is known of a job beside the request itself.
+
+    tenant: whose key it carried. retention_s: how long content is kept where the request does not say. submitted_ms:
+    now, by the clock that deadlines are compared by, in Unix milliseconds (None: this machine's). request_id: goes with
+    the job to its worker's log.
+    """
+
+    tenant: str = ANYONE
+    retention_s: int = DEFAULT_RETENTION_S
+    submitted_ms: int | None = None
+    request_id: str | None = None
+
+
+HERE_AND_NOW: Final = Submission()
+
+
 def plan(
-    request: GenerateRequest,
-    card: ModelCard,
-    *,
-    max_samples: int,
-    retention_s: int = DEFAULT_RETENTION_S,
-    tenant: str = ANYONE,
-    submitted_ms: int | None = None,
+    request: GenerateRequest, card: ModelCard, *, max_samples: int, submission: Submission = HERE_AND_NOW
 ) -> JobSpec:
-    """Decide σ, metric, tolerance and seed of a tenant's job. `retention_s` stands where the request names none;
-    `submitted_ms` is now, by the clock that deadlines are compared by, in Unix milliseconds (None: this machine's).
+    """Decide σ, metric, tolerance and seed.
 
     Raises InvalidInput naming the field, the value and the remedy, and pydantic.ValidationError for parameters the
     model's modality does not know.
@@ -86,7 +99,7 @@ def plan(
     sigma = _sigma(request, card, metric_card)
     seed = Seed.fresh() if request.seed is None else Seed.from_client(request.seed)
     return JobSpec(
-        id=new_id(card.id, tenant),
+        id=new_id(card.id, submission.tenant),
         request=request.model_copy(update={"parameters": {}}),
         parameters=parameters,
         sigma=sigma,
@@ -94,11 +107,12 @@ def plan(
         tolerance=_tolerance(robustness.tolerance, metric, metric_card),
         seed=str(seed),
         seed_origin=seed.origin,
-        submitted_ms=int(time.time() * 1000) if submitted_ms is None else submitted_ms,
-        tenant=tenant,
-        retention_s=retention_s if request.retention_s is None else request.retention_s,
+        submitted_ms=int(time.time() * 1000) if submission.submitted_ms is None else submission.submitted_ms,
+        tenant=submission.tenant,
+        retention_s=submission.retention_s if request.retention_s is None else request.retention_s,
         pool=_pool(request, card, metric, metric_card, sigma, partition) if robustness.tier == "fleet" else None,
         partition=None if partition is None else partition.digest,
+        request_id=submission.request_id,
     )
 
 

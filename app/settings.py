@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from smoothgen.contracts import DEFAULT_RETENTION_S, LEAST_RETENTION_S, LONGEST_RETENTION_S
+from smoothgen.logs import LogFormat, LogLevel
 from smoothgen.queue import ANYONE, Limits
 
 
@@ -56,7 +57,8 @@ class Settings(BaseSettings):
     max_wait_s: float = 120.0
     covers_wait_s: float = Field(default=30.0, gt=0)
     """How long a comparison of prompts waits for a worker."""
-    log_format: Literal["json", "console"] = "json"
+    log_format: LogFormat = "json"
+    log_level: LogLevel = "info"
 
     @model_validator(mode="after")
     def _one_tenant_a_key(self) -> Self:

@@ -155,8 +155,10 @@ class ServerUnreachable(SmoothGenError):
 
 
 class ServerProblem(SmoothGenError):
-    """A SmoothGen server answered with an RFC 9457 problem document, kept in `problem`."""
+    """A SmoothGen server answered with an RFC 9457 problem document, kept in `problem`. `request_id`: under which the
+    server's logs have the request, None where it did not say."""
 
-    def __init__(self, status: int, problem: Mapping[str, Any]) -> None:
-        self.status, self.problem = status, dict(problem)
-        super().__init__(f"{status} {problem.get('title', 'error')}: {problem.get('detail', '')}".strip())
+    def __init__(self, status: int, problem: Mapping[str, Any], request_id: str | None = None) -> None:
+        self.status, self.problem, self.request_id = status, dict(problem), request_id
+        said = f"{status} {problem.get('title', 'error')}: {problem.get('detail', '')}".strip()
+        super().__init__(said if request_id is None else f"{said} (request id {request_id})")

@@ -18,8 +18,10 @@ from pydantic_settings import SettingsError
 from smoothgen.cores import available_cores
 from smoothgen.errors import SmoothGenError
 from smoothgen.garbage import settle_heap
-from smoothgen.logs import configure_logs
+from smoothgen.logs import asked_format, configure_logs
 from smoothgen.queue import WorkQueue, connect
+from smoothgen.settings_errors import settings_detail
+from smoothgen.stray_lines import take_stderr
 from workers.compute import Compute
 from workers.health import serve_health
 from workers.loop import Worker
@@ -89,12 +91,16 @@ def _one_line(error: Exception) -> str:
 
 def main() -> int:
     """Exit code 1 and one clear line where the worker cannot start; 70 after an error of our own."""
+    configure_logs(asked_format(), service="worker")
+    take_stderr()
     try:
         settings = Settings()
     except (ValidationError, SettingsError) as error:
-        structlog.get_logger().error("worker_cannot_start", detail=str(error))
+        structlog.get_logger().error("worker_cannot_start", detail=settings_detail(error))
         return CANNOT_START
-    configure_logs(settings.log_format)
+    configure_logs(settings.log_format, service="worker", level=settings.log_level)
+    # Progress bars are no log lines. Read when the libraries are first imported, which is later.
+    os.environ.update(TQDM_DISABLE="1", HF_HUB_DISABLE_PROGRESS_BARS="1")
     # Both are read when torch is first imported, which is later. Waiting threads sleep: those that spin take the cores
     # from the thread they wait for, where other processes want them too.
     if settings.threads is not None:

@@ -20,6 +20,7 @@ from smoothgen.queue.covers import CoversQueue
 from smoothgen.queue.unreadable import unreadable
 from workers.comparing import Embedding, by_class, compared
 from workers.compute import Compute, Running
+from workers.job_logs import trace_of
 from workers.served import ServedModel
 
 _BLOCK_S = 1.0
@@ -58,11 +59,13 @@ class Comparing:
                 await asyncio.sleep(_RECONNECT_S)
 
     async def _reply(self, call: CoversCall) -> CoversReply:
+        prompts = list(call.prompts)
         try:
             material = await self._queue.material(call.certificate)
             if material is None:
                 return _gone(call)
             document, asked = json.loads(material[0]), material[1]
+            prompts.append(asked.request.prompt)
             served = self._models[call.model]
             if document["model"]["digest"] != served.card.digest:
                 return _replaced(call, served.card.digest)
@@ -80,7 +83,7 @@ class Comparing:
         except QueueUnavailable:
             raise
         except Exception as error:
-            self._log.error("covers_failed", certificate=call.certificate, exc_info=error)
+            self._log.error("covers_failed", certificate=call.certificate, exception=trace_of(error, prompts))
             detail = f"the worker failed with {type(error).__name__}; its log has the cause under {call.certificate}"
             return Problem.of("worker-error", "The worker failed", 500, detail)
 

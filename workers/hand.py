@@ -23,6 +23,7 @@ from smoothgen.queue import Claim
 from workers.batches import Batcher, FixedBatcher, TooLarge
 from workers.certifying import at_the_opening
 from workers.generators import Condition, Failure, Made
+from workers.job_logs import lines_about, log_crash
 from workers.opening import Opened, measure, open_job, opening_samples
 from workers.progress import made_progress
 from workers.sampling import Row, Samples, blocks_of, condition_of, fixed_size, generate, rows_of
@@ -144,7 +145,7 @@ class HandRunner:
                 return self._run_blocks(place, claim, watch, started, FixedBatcher(size))
             except TooLarge as error:
                 size = error.batch_size
-            structlog.get_logger().warning("fixed_batch_too_large", job=claim.spec.id, batch_size=size)
+            structlog.get_logger().warning("fixed_batch_too_large", **claim.spec.log_fields, batch_size=size)
             self._batcher.batch_size = min(self._batcher.batch_size, size)  # so that no later job begins with more
             watch.drawn[place] = 0
             if not claim.opens:
@@ -286,7 +287,8 @@ class HandRunner:
     def _guarded(self, claim: Claim, step: Callable[[], Done], *, noiseless: bool) -> Done:
         """The step's outcome. Whatever it raises fails this job and no other; the worker lives."""
         try:
-            return step()
+            with lines_about(claim.spec):
+                return step()
         except TooLarge:
             raise
         except InvalidInput as error:
@@ -297,7 +299,7 @@ class HandRunner:
         except GenerationFailed as error:
             return _nothing_to_certify(error)
         except Exception as error:
-            return crashed(claim.spec.id, error)
+            return crashed(claim.spec, error)
         finally:
             made_progress()
 
@@ -307,10 +309,10 @@ def _kind(piece: _Piece, rows: int) -> Hashable:
     return piece.claim.spec.parameters, piece.condition.embedding.shape, rows
 
 
-def crashed(job: str, error: Exception) -> Refused:
+def crashed(spec: JobSpec, error: Exception) -> Refused:
     """The problem of a job that made our own code fail."""
-    structlog.get_logger().error("job_crashed", job=job, exc_info=error)
-    detail = f"the worker failed with {type(error).__name__}; its log has the cause under job {job}"
+    log_crash("job_crashed", spec, error)
+    detail = f"the worker failed with {type(error).__name__}; its log has the cause under job {spec.id}"
     return Refused(Problem.of("worker-error", "The worker failed", 500, detail), noiseless=False)
 
 

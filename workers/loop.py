@@ -27,6 +27,7 @@ from workers.compute import Compute, Running
 from workers.covers import Comparing
 from workers.hand import Done, Ended, HandRunner, Measured, NoRoom, Refused, crashed
 from workers.hanging import TICK_S, Hanging, Patience
+from workers.job_logs import failure_fields
 from workers.leaving import ABANDONED, Leaving
 from workers.metrics import Metrics
 from workers.opening import Opened
@@ -70,6 +71,7 @@ class Worker:
         self._watch: HandWatch | None = None
         self._leaving = Leaving(self._abandon)
         self._ended: dict[str, str] = {}
+        self._request_ids: dict[str, str] = {}
         self._log = structlog.get_logger().bind(worker=queue.worker_id)
 
     def stop(self) -> None:
@@ -204,7 +206,7 @@ class Worker:
             if claim.deliveries <= keys.MAX_DELIVERIES:
                 sound.append(claim)
                 continue
-            self._log.error("job_buried", job=claim.spec.id, deliveries=claim.deliveries)
+            self._log.error("job_buried", **claim.spec.log_fields, deliveries=claim.deliveries)
             poison = _poison(claim)
             bury = partial(self._queue.bury, claim, self._ref(claim.model), poison)
             if await self._until_redis(bury, owed=True):
@@ -283,7 +285,7 @@ class Worker:
         restart = partial(self._queue.restart, claim, claim.spec, batch_limit=batch_limit)
         if await self._until_redis(restart, owed=True) == "restarted":
             reason = "a batch does not fit the memory"
-            self._log.warning("job_restarted", job=claim.spec.id, reason=reason, batch_limit=batch_limit)
+            self._log.warning("job_restarted", **claim.spec.log_fields, reason=reason, batch_limit=batch_limit)
 
     def _pace(self, claim: Claim, samples: int, seconds_a_sample: float, fixed: int | None) -> Pace:
         """`fixed`: the size of the job's batches, where it is."""
@@ -312,13 +314,15 @@ class Worker:
         )
         if first:
             self._ended[spec.id] = "abstention" if result.certificate is None else "certificate"
+            if spec.request_id is not None:
+                self._request_ids[spec.id] = spec.request_id
             self._count(spec, result, None if opened is None else opened.condition.mechanism)
 
     def _tell_ended(self) -> None:
         """One line for all jobs of a hand: a line each would take a tenth of a small job's time."""
         if self._ended:
-            self._log.info("jobs_ended", jobs=self._ended)
-            self._ended = {}
+            self._log.info("jobs_ended", jobs=self._ended, request_ids=self._request_ids)
+            self._ended, self._request_ids = {}, {}
 
     async def _fail(self, claim: Claim, refused: Refused) -> None:
         fleet_bin = "" if claim.spec.pool is None else written_bin(NOT_SERVED if refused.noiseless else OUTSTANDING)
@@ -343,7 +347,7 @@ class Worker:
             try:
                 result = await asyncio.to_thread(at_the_deadline, spec, opening, distances, failure, device_s)
             except Exception as error:  # this job's record: the others of the model have deadlines, too
-                problem = crashed(spec.id, error).problem
+                problem = crashed(spec, error).problem
                 if await self._queue.expire(spec, self._ref(spec.request.model), problem):
                     self._count_failure(spec, problem)
                 continue
@@ -365,7 +369,7 @@ class Worker:
             series.radius(spec.metric.name).observe(result.certificate["radius"] / mechanism.effective_sigma)
 
     def _count_failure(self, spec: JobSpec, problem: Problem) -> None:
-        self._log.warning("job_failed", job=spec.id, detail=problem.detail)
+        self._log.warning("job_failed", **failure_fields(spec, problem))
         self._metrics.models[spec.request.model].ended["failed"].inc()
 
     async def _keep_until(self, delivered: asyncio.Event, watch: HandWatch) -> None:
@@ -441,7 +445,7 @@ def _decide(claim: Claim, look: CompleteLook) -> LookResult | JobResult | Refuse
         problem = Problem.of("generation-failed", "The model gave nothing to certify", 500, str(error))
         return Refused(problem, noiseless=False)
     except Exception as error:  # the job fails, the worker lives
-        return crashed(spec.id, error)
+        return crashed(spec, error)
 
 
 async def _together(steps: Sequence[Coroutine[Any, Any, Answer]]) -> list[Answer]:

@@ -50,11 +50,11 @@ class Restarting:
             except QueueUnavailable:
                 raise
             except Exception as error:  # this job's record: the others are to be started over all the same
-                await self._fail(claim, crashed(claim.spec.id, error).problem)
+                await self._fail(claim, crashed(claim.spec, error).problem)
                 continue
             if outcome == "restarted":
                 self._log.warning(
-                    "job_restarted", job=claim.spec.id, reason="no worker has its build", build=claim.build
+                    "job_restarted", **claim.spec.log_fields, reason="no worker has its build", build=claim.build
                 )
             elif outcome in ("spent", "bound"):
                 await self._fail(claim, _changed(claim, self._after_s, outcome))

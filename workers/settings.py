@@ -9,6 +9,7 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from smoothgen.draining import DRAIN_TIMEOUT_S
+from smoothgen.logs import LogFormat, LogLevel
 from smoothgen.queue import keys
 
 DEFAULT_MODELS = ["smollm2-135m", "fashion-32", "closed-form-tanh"]
@@ -45,4 +46,5 @@ class Settings(BaseSettings):
     """The same until a model's first batch is done: it may compile, and nobody knows yet how slow the device is."""
     restart_after_s: float = Field(default=60.0, gt=0)
     """How long no worker may have a job's build of the model before the job starts over under another."""
-    log_format: Literal["json", "console"] = "json"
+    log_format: LogFormat = "json"
+    log_level: LogLevel = "info"

@@ -13,7 +13,8 @@ from pydantic import ValidationError
 
 from app.dependencies import Gateway, PreferHeader, wait_seconds
 from app.examples import GENERATE
-from app.planning import plan
+from app.planning import Submission, plan
+from app.request_ids import request_id_of
 from app.routes.jobs import PROBLEMS, job_response
 from app.strict_json import Handler, read_contract
 from smoothgen.contracts import (
@@ -67,17 +68,14 @@ async def generate(
     """Generate one output and certify how far attacks on the prompt's embedding can move it."""
     gateway: Gateway = context.app.state.gateway  # not as a dependency: each takes FastAPI as long as planning a job
     card = await _served(gateway, request.model)
-    submitted_ms = await gateway.store.clock.now_ms()
     settings = gateway.settings
-    decide = partial(
-        plan,
-        request,
-        card,
-        max_samples=settings.max_samples,
-        retention_s=settings.retention_s,
+    submission = Submission(
         tenant=context.state.tenant,
-        submitted_ms=submitted_ms,
+        retention_s=settings.retention_s,
+        submitted_ms=await gateway.store.clock.now_ms(),
+        request_id=request_id_of(context.scope),
     )
+    decide = partial(plan, request, card, max_samples=settings.max_samples, submission=submission)
     try:
         spec = await gateway.heavy.run(decide) if _takes_a_while(request) else decide()
     except ValidationError as error:
@@ -85,7 +83,9 @@ async def generate(
     model = ModelRef(name=card.id, revision=card.revision, digest=card.digest)
     wait_s = wait_seconds(prefer, settings.default_wait_s, settings.max_wait_s)
     idempotency = Idempotency.of(idempotency_key, request) if idempotency_key else None
-    return job_response(await _submitted(gateway, spec, model, idempotency, wait_s), unfinished=202)
+    job = await _submitted(gateway, spec, model, idempotency, wait_s)
+    context.state.job = job.id  # for the line in the log
+    return job_response(job, unfinished=202)
 
 
 def _idempotency_key(request: Request) -> str | None:

@@ -90,7 +90,11 @@ def _server(folder: Path) -> Iterator[Client]:
     command = [sys.executable, "-m", "smoothgen.cli", "serve", "--port", str(port), "--state", str(folder / "state")]
     with log.open("wb") as out:
         process = subprocess.Popen(  # noqa: S603
-            command, stdout=out, stderr=subprocess.STDOUT, preexec_fn=die_with_parent
+            command,
+            env={"SMOOTHGEN_LOG_FORMAT": "console", **os.environ},  # its last line is shown while it starts
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            preexec_fn=die_with_parent,
         )
         try:
             with Client(url) as client:
@@ -106,7 +110,7 @@ def _server(folder: Path) -> Iterator[Client]:
 
 def _wait_until_ready(client: Client, process: subprocess.Popen[bytes], log: Path) -> None:
     deadline = time.monotonic() + _START_TIMEOUT_S
-    # The status line repeats the log's last line: on the first run that is the model conversion's progress bar.
+    # The status line repeats the log's last line: on the first run that says how far the model's conversion is.
     with Console(stderr=True).status("") as status:
         while time.monotonic() < deadline:
             if process.poll() is not None:
@@ -122,10 +126,10 @@ def _wait_until_ready(client: Client, process: subprocess.Popen[bytes], log: Pat
 
 
 def _last_line(log: Path) -> str:
-    """The log's last line, shortened: during the conversion, its progress bar."""
+    """The log's last line, shortened."""
     with log.open("rb") as stream:
         stream.seek(max(0, os.fstat(stream.fileno()).st_size - 2000))
-        lines = stream.read().decode(errors="replace").replace("\r", "\n").split("\n")
+        lines = stream.read().decode(errors="replace").split("\n")
     return next((line.strip()[:100] for line in reversed(lines) if line.strip()), "")
 
 

@@ -17,9 +17,9 @@ from pathlib import Path
 from types import FrameType
 
 import httpx2
-import typer
 
 from smoothgen.cli.embedded import EmbeddedRedis
+from smoothgen.cli.telling import Say, serve_log_format, teller
 from smoothgen.cores import available_cores
 from smoothgen.draining import DRAIN_TIMEOUT_S, GOODBYE_S, GRACE_S
 from smoothgen.errors import SmoothGenError
@@ -54,6 +54,7 @@ class _Child:
     name: str
     module: str
     environment: dict[str, str]
+    say: Say
     process: subprocess.Popen[bytes] | None = None
     started: float = 0.0
     quick_deaths: int = 0
@@ -83,7 +84,7 @@ class _Child:
         self.quick_deaths = self.quick_deaths + 1 if quick and code is not None and code > 0 else 0
         if self.quick_deaths >= _QUICK_DEATHS:
             raise SmoothGenError(f"the {self.name} does not stay up (exit code {code}); its last lines above say why")
-        typer.secho(f"smoothgen: the {self.name} ended with code {code}; starting it again", fg="yellow", err=True)
+        self.say(f"the {self.name} ended with code {code}; starting it again", "warning")
         time.sleep(min(1.0, 0.2 * (1 + self.quick_deaths)))
         self.restarted = True
         self.start()
@@ -110,6 +111,7 @@ class Stack:
         self._hopeless = False
         self._look_again = 0.0
         self._full = False
+        self._say = teller(serve_log_format())
 
     def run(self) -> int:
         """Serve until SIGTERM or SIGINT. Returns the exit code: 1 where a worker cannot start, which it has explained.
@@ -134,7 +136,7 @@ class Stack:
         if self._embedded is not None:
             self._embedded.start()
             self._redis_url = self._embedded.url
-        log_format = os.environ.get("SMOOTHGEN_LOG_FORMAT", "console" if sys.stderr.isatty() else "json")
+        log_format = serve_log_format()
         gateway = child_environment(
             redis_url=self._redis_url,
             host=self._host,
@@ -142,7 +144,7 @@ class Stack:
             models=self._models,
             log_format=log_format,
         )
-        self._children = [_Child("gateway", "app", gateway)]
+        self._children = [_Child("gateway", "app", gateway, self._say)]
         for n in range(self._worker_count):
             worker = child_environment(
                 redis_url=self._redis_url,
@@ -151,7 +153,7 @@ class Stack:
                 threads=self._threads_a_worker(),
                 metrics_port=_port_of_worker(n),
             )
-            self._children.append(_Child(f"worker {n + 1}", "workers", worker))
+            self._children.append(_Child(f"worker {n + 1}", "workers", worker, self._say))
         for child in self._children:
             child.start()
 
@@ -178,10 +180,10 @@ class Stack:
             self._look_again = time.monotonic() + _ROOM_S
             if not self._full:
                 self._full = True
-                typer.secho(f"smoothgen: {embedded.full}; requests get 503 until you free some", fg="red", err=True)
+                self._say(f"{embedded.full}; requests get 503 until you free some", "error")
             return
         self._full = False
-        typer.secho("smoothgen: the embedded server ended or hung; starting it again", fg="yellow", err=True)
+        self._say("the embedded server ended or hung; starting it again", "warning")
         embedded.start()
 
     def _announce(self) -> bool:
@@ -195,7 +197,7 @@ class Stack:
         ready = [model["id"] for model in served if model["workers"] > 0]
         if not ready and self._worker_count:
             return False
-        typer.echo(f"smoothgen: serving {', '.join(ready) or 'no model'} at {url} (API at {url}/docs)", err=True)
+        self._say(f"serving {', '.join(ready) or 'no model'} at {url} (API at {url}/docs)", "info")
         return True
 
     def _stop_soon(self, signum: int, frame: FrameType | None) -> None:
@@ -212,7 +214,7 @@ class Stack:
             try:
                 process.wait(max(0.1, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:
-                typer.secho("smoothgen: a process did not stop in time; killing it", fg="yellow", err=True)
+                self._say("a process did not stop in time; killing it", "warning")
                 process.kill()
         if self._embedded is not None:
             self._embedded.stop()

@@ -69,11 +69,13 @@ class Pause:
 
 @dataclass(frozen=True)
 class Answer:
-    """One HTTP response. `retry_after_s`: when it said to come again, None where it did not."""
+    """One HTTP response. `retry_after_s`: when it said to come again; `request_id`: its X-Request-ID; None where it did
+    not say."""
 
     status: int
     content: bytes
     retry_after_s: float | None = None
+    request_id: str | None = None
 
 
 NOTHING: Final = Answer(204, b"")
@@ -145,7 +147,7 @@ def generate(
             if on_progress is not None:
                 on_progress(view)
             if view.status in FINISHED:
-                return _ended(view)
+                return _ended(view, answer.request_id)
             if time.monotonic() > deadline:
                 raise TimeoutError(
                     f"job {view.id} has not ended after {timeout_s} s; it goes on, read it at /jobs/{view.id}"
@@ -180,7 +182,7 @@ def _until_taken(submission: Call, deadline: float, on_busy: OnBusy | None) -> C
         try:
             problem = _problem(answer)
         except ServerUnreachable:  # a proxy's own limit
-            problem = ServerProblem(_TOO_MANY, {"title": "Too Many Requests"})
+            problem = ServerProblem(_TOO_MANY, {"title": "Too Many Requests"}, answer.request_id)
         if time.monotonic() + wait_s > deadline:
             raise problem
         if on_busy is not None:
@@ -202,8 +204,10 @@ def _withdraw(job: str | Call) -> Conversation[None]:
         yield from cancel(job)
 
 
-def _ended(view: JobView) -> Generation:
-    """The generation. Raises ServerProblem for a job that failed, GenerationFailed for one that was cancelled."""
+def _ended(view: JobView, request_id: str | None) -> Generation:
+    """The generation; `request_id`: of its submission, which its job carries.
+
+    Raises ServerProblem for a job that failed, GenerationFailed for one that was cancelled."""
     if view.status == "cancelled":
         raise GenerationFailed(
             f"job {view.id} was cancelled after {view.progress.done} of {view.progress.total} samples, so there is no "
@@ -212,7 +216,7 @@ def _ended(view: JobView) -> Generation:
     if view.status == "failed":
         if view.error is None:
             raise GenerationFailed(f"job {view.id} failed without a reason")
-        raise ServerProblem(view.error.status, view.error.model_dump(exclude_none=True))
+        raise ServerProblem(view.error.status, view.error.model_dump(exclude_none=True), request_id)
     return Generation(view)
 
 
@@ -264,7 +268,8 @@ def _json(answer: Answer) -> Any:
 def _problem(answer: Answer) -> ServerProblem:
     """The problem an answer tells of. Raises ServerUnreachable where it is none."""
     document = _parsed(answer)
-    return ServerProblem(answer.status, document if isinstance(document, dict) else {"detail": document})
+    problem = document if isinstance(document, dict) else {"detail": document}
+    return ServerProblem(answer.status, problem, answer.request_id)
 
 
 def _parsed(answer: Answer) -> Any:

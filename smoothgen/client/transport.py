@@ -51,7 +51,13 @@ class Retries:
         last = self._tries > len(self._pauses_s)
         if isinstance(outcome, httpx2.Response):
             if last or not self._call.patient or outcome.status_code not in _RESTARTING:
-                return Answer(outcome.status_code, outcome.content, _seconds(outcome.headers.get("retry-after", "")))
+                headers = outcome.headers
+                return Answer(
+                    outcome.status_code,
+                    outcome.content,
+                    _seconds(headers.get("retry-after", "")),
+                    _request_id(headers.get("x-request-id", "")),
+                )
         elif isinstance(outcome, _LOST_ON_THE_WAY):
             self._pauses_s = _PATIENT_S
             last = self._tries > len(self._pauses_s)
@@ -65,3 +71,8 @@ class Retries:
 def _seconds(retry_after: str) -> float | None:
     """A Retry-After in seconds; None where there is none, or a date."""
     return float(retry_after) if re.fullmatch("[0-9]{1,9}", retry_after) else None
+
+
+def _request_id(header: str) -> str | None:
+    """An X-Request-ID as SmoothGen writes it; None for anything else, which a terminal might not take."""
+    return header if re.fullmatch("[A-Za-z0-9._:-]{1,128}", header) else None

@@ -6,6 +6,10 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Contract(BaseModel):
-    """A message between client, gateway and worker."""
+    """A message between client, gateway and worker.
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+    The text of a validation error, which may come into a log, leaves out the input, such as a prompt; its `errors()`
+    have it, for the answer to whoever sent it.
+    """
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False, hide_input_in_errors=True)

@@ -56,6 +56,13 @@ class JobSpec(Contract):
     partition: str | None = None
     """Digest of the partition of words the job is planned with: workers that know another refuse it, as samples drawn
     from two partitions would have no one law."""
+    request_id: str | None = None
+    """X-Request-ID of the request that submitted the job, for the logs of its workers."""
+
+    @property
+    def log_fields(self) -> dict[str, str]:
+        """What a line of a log about the job carries: `job`, and `request_id` where the job has one."""
+        return {"job": self.id} if self.request_id is None else {"job": self.id, "request_id": self.request_id}
 
     @property
     def deadline_ms(self) -> int | None:

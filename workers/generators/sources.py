@@ -14,7 +14,6 @@ from typing import Any, Final
 
 import structlog
 import torch
-from tqdm import tqdm
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 from smoothgen.certificates import ModelIdentity
@@ -156,17 +155,15 @@ def _require_embeddings_in(name: str, model: Any) -> None:
 
 def _convert(package: Path, folder: Path) -> None:
     """Dequantise the packaged GGUF once. Loading it takes ten seconds or more, the safetensors copy one or two."""
-    structlog.get_logger().info("converting_model", source=str(package / _SMOLLM2_FILE), target=str(folder))
+    log = structlog.get_logger().bind(source=str(package / _SMOLLM2_FILE), target=str(folder), steps=4)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with (
-        tempfile.TemporaryDirectory(dir=folder.parent) as scratch,
-        tqdm(total=4, desc="SmolLM2-135M: one-time conversion", unit="step") as bar,
-    ):
+    with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
+        log.info("converting_model", step=1)
         target = Path(scratch) / "model"
         AutoTokenizer.from_pretrained(package, gguf_file=_SMOLLM2_FILE).save_pretrained(target)
-        bar.update()
+        log.info("converting_model", step=2)
         quantised = AutoModelForCausalLM.from_pretrained(package, gguf_file=_SMOLLM2_FILE, dtype=torch.float32)
-        bar.update()
+        log.info("converting_model", step=3)
         # save_pretrained refuses a model that remembers having been quantised, so a clean one takes its weights.
         config = copy.deepcopy(quantised.config)
         if hasattr(config, "quantization_config"):
@@ -174,9 +171,8 @@ def _convert(package: Path, folder: Path) -> None:
         clean = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
         clean.load_state_dict(quantised.state_dict())
         clean.generation_config = quantised.generation_config
-        bar.update()
+        log.info("converting_model", step=4)
         clean.save_pretrained(target)
-        bar.update()
         try:
             target.rename(folder)  # atomic: a half-written cache is never seen
         except OSError:

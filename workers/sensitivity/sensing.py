@@ -6,7 +6,6 @@ import time
 from dataclasses import dataclass
 
 import numpy as np
-import structlog
 
 from smoothgen.certificates import Abstention, SigmaGrid, SigmaSelection, select_sigma, selection_alpha
 from smoothgen.certificates.rounding import complement, round_down, round_up
@@ -23,6 +22,7 @@ from smoothgen.noise import Seed, Stream
 from workers.batches import Batcher
 from workers.distances import OutputMetric
 from workers.generators import Condition, Generator
+from workers.job_logs import log_crash
 from workers.sensitivity.finite_differences import OnBatch, Probed, probe
 
 
@@ -156,7 +156,7 @@ def _of_jacobian(spec: JobSpec, generator: Generator, condition: Condition) -> L
     except Exception as error:
         # It certifies nothing, so it costs nobody the job; and going back through every denoising step takes more
         # memory than anything else a job does.
-        structlog.get_logger().warning("estimate_failed", job=spec.id, exc_info=error)
+        log_crash("estimate_failed", spec, error)
     return LipschitzEstimate(
         value=round_down(value) if value is not None and np.isfinite(value) else None,
         unit=unit,

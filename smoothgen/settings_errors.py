@@ -1,0 +1,25 @@
+"""What is wrong with settings, said without the secrets among them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pydantic import ValidationError
+
+_SECRET: Final = frozenset({"api_keys", "redis_url"})
+"""Settings whose values are never shown."""
+
+
+def settings_detail(error: ValueError) -> str:
+    """Returns one line that names every variable that cannot be read and, unless it holds secrets, its value."""
+    if not isinstance(error, ValidationError):
+        return " ".join(str(error).split())
+    found = []
+    for e in error.errors(include_url=False, include_context=False):
+        if not e["loc"]:  # of several settings together, secrets among them: its message says which
+            found.append(e["msg"].removeprefix("Value error, "))
+            continue
+        name = str(e["loc"][0])
+        got = "" if name in _SECRET else f" (got {e['input']!r:.80})"
+        found.append(f"SMOOTHGEN_{name.upper()}: {e['msg']}{got}")
+    return "; ".join(found)
