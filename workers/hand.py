@@ -34,6 +34,8 @@ from workers.speed import Speed
 from workers.watch import HandWatch
 
 _CONDITIONS_KEPT = 256
+_WITH_IMAGES_KEPT = 4
+"""Of conditions with a seed image, which have megabytes each."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,20 @@ class _Piece:
         return len(self.outputs) == sum(len(s.indices) for s in self.samples)
 
 
+class _Recent(OrderedDict[tuple[str, float | None, Template | None], Condition]):
+    """The last `most` conditions of jobs, by job, noise level and template."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self._most = most
+
+    def keep(self, key: tuple[str, float | None, Template | None], condition: Condition) -> None:
+        """Keep one, in the oldest's place where there are too many."""
+        self[key] = condition
+        if len(self) > self._most:
+            self.popitem(last=False)
+
+
 class HandRunner:
     """Runs hands of one model."""
 
@@ -99,7 +115,7 @@ class HandRunner:
         self._served, self._batcher, self.speed = served, Batcher(batch_size), Speed()
         self._slowness = Slowness(served.card.id)
         # A job's chunks come again and again; its prompt need not be embedded for each.
-        self._conditions: OrderedDict[tuple[str, float | None, Template | None], Condition] = OrderedDict()
+        self._conditions, self._with_images = _Recent(_CONDITIONS_KEPT), _Recent(_WITH_IMAGES_KEPT)
 
     @property
     def batch_size(self) -> int:
@@ -224,12 +240,11 @@ class HandRunner:
 
     def _condition(self, spec: JobSpec, sigma: float | None = None, template: Template | None = None) -> Condition:
         """The job's condition, at the level and in the chat template its opening chose where it did."""
+        kept = self._conditions if getattr(spec.parameters, "image", None) is None else self._with_images
         key = (spec.id, sigma, template)
-        if key not in self._conditions:
-            self._conditions[key] = condition_of(spec, self._served.generator, sigma, template)
-            if len(self._conditions) > _CONDITIONS_KEPT:
-                self._conditions.popitem(last=False)
-        return self._conditions[key]
+        if key not in kept:
+            kept.keep(key, condition_of(spec, self._served.generator, sigma, template))
+        return kept[key]
 
     def _draw(self, pieces: Sequence[_Piece], watch: HandWatch) -> Refused | None:
         """Fill the pieces' outputs batch by batch, until done or told to stop. A problem concerns all of them."""

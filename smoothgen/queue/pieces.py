@@ -6,6 +6,7 @@ import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +14,22 @@ from numpy.typing import NDArray
 from smoothgen.contracts import ImageParameters, JobSpec, Opening
 from smoothgen.queue import keys
 
-read_spec = lru_cache(256)(JobSpec.model_validate_json)  # a job's chunks come again and again
-read_opening = lru_cache(256)(Opening.model_validate_json)
+_KEPT: Final = 256
+_LONGEST_KEPT: Final = 65_536
+"""Characters of the longest record that is kept parsed: one with a seed image has megabytes."""
+
+_recent_spec = lru_cache(_KEPT)(JobSpec.model_validate_json)  # a job's chunks come again and again
+_recent_opening = lru_cache(_KEPT)(Opening.model_validate_json)
+
+
+def read_spec(text: str) -> JobSpec:
+    """A job's specification. Raises pydantic.ValidationError."""
+    return _recent_spec(text) if len(text) <= _LONGEST_KEPT else JobSpec.model_validate_json(text)
+
+
+def read_opening(text: str) -> Opening:
+    """What a job's opening fixed. Raises pydantic.ValidationError."""
+    return _recent_opening(text) if len(text) <= _LONGEST_KEPT else Opening.model_validate_json(text)
 
 
 @dataclass(frozen=True)
