@@ -12,6 +12,7 @@ from app.cards import Cards
 from app.heavy import Heavy
 from app.metrics import Metrics
 from app.settings import Settings
+from app.shown_fleet import ShownFleet
 from app.waiting import Waiting
 from smoothgen.queue import JobStore
 
@@ -26,6 +27,7 @@ class Gateway:
     waiting: Waiting
     metrics: Metrics
     heavy: Heavy
+    shown_fleet: ShownFleet
 
 
 # Dependencies are coroutines though they await nothing: FastAPI runs plain functions in threads, 0.1 ms each.

@@ -1,4 +1,4 @@
-"""The fleet's certificates, for GET /fleet and for dashboards."""
+"""The fleet's certificates."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ from functools import lru_cache
 
 from fastapi.concurrency import run_in_threadpool
 
-from app.dependencies import Gateway
 from smoothgen.certificates.fleet import FleetCertificate, FleetSubject, certify_fleet
 from smoothgen.certificates.rounding import complement
 from smoothgen.contracts import WINDOWS, FleetPool, window_span, windows_of
 from smoothgen.mechanisms import mechanism_from_dict
+from smoothgen.queue import JobStore
 
-_SHOWN_RADII = (0.125, 0.25, 0.5, 1.0)
 _CERTIFICATES_KEPT = 64
 _GRACE = timedelta(seconds=30)
 """After its end a window still runs for so long: a gateway whose clock is late may count a request in it."""
@@ -41,35 +40,26 @@ def recent_windows() -> list[str]:
     ]
 
 
-async def read_fleet(gateway: Gateway, windows: Sequence[str], model: str | None = None) -> list[FleetReading]:
-    """Every pool's certificate in these windows. Raises QueueUnavailable."""
-    alpha = complement(gateway.settings.fleet_confidence)
+async def read_fleet(
+    store: JobStore, confidence: float, windows: Sequence[str], model: str | None = None, *, most: int | None = None
+) -> list[FleetReading]:
+    """Every pool's certificate in these windows, or those of the `most` pools of each with the most requests. Raises
+    QueueUnavailable."""
+    alpha = complement(confidence)
     readings = []
     for window in windows:
         closed = window_span(window)[1] + _GRACE <= datetime.now(UTC)
-        for pool_id, pool in sorted((await gateway.store.fleet_pools(window)).items()):
-            if model in (None, pool.model):
-                bins = await gateway.store.fleet_bins(window, pool_id)
-                # A closed window is read again and again and hardly changes; a running one is never the same twice.
-                certify = _certified_again if closed else _certified
-                about = pool.model_dump_json()
-                certificate = await run_in_threadpool(certify, bins, about, pool_id, window, alpha, closed)
-                readings.append(FleetReading(window, pool_id, pool, certificate))
+        pools = sorted((await store.fleet_pools(window)).items())
+        counted = [(*each, await store.fleet_bins(window, each[0])) for each in pools if model in (None, each[1].model)]
+        if most is not None:
+            counted = sorted(counted, key=lambda each: -len(each[2]))[:most]
+        for pool_id, pool, bins in counted:
+            # A closed window is read again and again and hardly changes; a running one is never the same twice.
+            certify = _certified_again if closed else _certified
+            about = pool.model_dump_json()
+            certificate = await run_in_threadpool(certify, bins, about, pool_id, window, alpha, closed)
+            readings.append(FleetReading(window, pool_id, pool, certificate))
     return readings
-
-
-async def show_fleet(gateway: Gateway) -> None:
-    """The last closed hour, as metrics. A closed window is one look, so a dashboard may show it at any time."""
-    shift, requests = gateway.metrics.fleet_shift, gateway.metrics.fleet_requests
-    shift.clear()
-    requests.clear()
-    _, last_hour, *_ = recent_windows()
-    for reading in await read_fleet(gateway, [last_hour]):
-        pool, certificate = reading.pool, reading.certificate
-        labels = (pool.model, pool.metric["name"], reading.pool_id, "hour")
-        requests.labels(*labels).set(certificate.requests)
-        for r in _SHOWN_RADII:
-            shift.labels(*labels, r).set(certificate.w1_bound(certificate.mechanism.epsilon(r)))
 
 
 def _certified(bins: bytes, pool: str, pool_id: str, window: str, alpha: float, closed: bool) -> FleetCertificate:

@@ -17,6 +17,7 @@ from app.instruments import Instruments
 from app.metrics import Metrics
 from app.routes import certificates, events, fleet, generate, health, jobs, models
 from app.settings import Settings
+from app.shown_fleet import ShownFleet
 from app.waiting import Waiting
 from smoothgen import __version__
 from smoothgen.queue import JobStore, connect
@@ -46,8 +47,10 @@ def create_app(settings: Settings) -> FastAPI:
         store = JobStore(redis)
         waiting = Waiting(store)
         waiting.start()
-        app.state.gateway = Gateway(settings, store, Cards(store), waiting, metrics, Heavy())
+        shown_fleet = ShownFleet(store, metrics, settings.fleet_confidence)
+        app.state.gateway = Gateway(settings, store, Cards(store), waiting, metrics, Heavy(), shown_fleet)
         yield
+        await shown_fleet.stop()
         await waiting.stop()
         await redis.aclose()
 

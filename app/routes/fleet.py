@@ -32,7 +32,7 @@ async def fleet(
     """
     windows = recent_windows() if window is None else [_known(window)]
     data = []
-    for reading in await read_fleet(gateway, windows, model):
+    for reading in await read_fleet(gateway.store, gateway.settings.fleet_confidence, windows, model):
         start, end = window_span(reading.window)
         data.append(
             {

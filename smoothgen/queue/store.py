@@ -34,6 +34,7 @@ from smoothgen.queue.coalesce import Coalescer
 from smoothgen.queue.connection import redis_errors
 from smoothgen.queue.covers import CoversQueue
 from smoothgen.queue.ending import end
+from smoothgen.queue.measures import Measures
 from smoothgen.queue.scripts import READ, SUBMIT
 
 _OUTPUT: TypeAdapter[Output] = TypeAdapter(Output)
@@ -84,6 +85,7 @@ class JobStore:
         self._redis = redis
         self._scripts = Coalescer(redis)
         self.covers = CoversQueue(redis)
+        self.measures = Measures(redis)
 
     async def submit(
         self,

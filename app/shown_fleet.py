@@ -1,0 +1,72 @@
+"""The last closed hour's fleet certificates as metrics, computed beside the scrapes and not in them."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Final
+
+import structlog
+from redis.exceptions import RedisError
+
+from app.fleet import read_fleet, recent_windows
+from app.metrics import Metrics
+from smoothgen.errors import QueueUnavailable
+from smoothgen.queue import JobStore
+
+_EVERY_S: Final = 60.0
+_MOST_POOLS: Final = 20
+"""Pools that are shown, those with the most requests: clients make as many pools as they send noise levels."""
+_RADII: Final = (0.125, 0.25, 0.5, 1.0)
+"""Sizes of the attacks, in sigmas."""
+
+
+class ShownFleet:
+    """Keeps the fleet gauges: a scrape shows what was last computed, and begins the next round where that is old."""
+
+    def __init__(self, store: JobStore, metrics: Metrics, confidence: float) -> None:
+        """`confidence`: of each window's certificate."""
+        self._store, self._metrics, self._confidence = store, metrics, confidence
+        self._begun = -_EVERY_S
+        self._window = ""
+        self._round: asyncio.Task[None] | None = None
+
+    def refresh(self) -> None:
+        """Begin a round where the last one began a minute ago or the hour is over, unless one is under way. What is
+        shown of an hour that is over is taken back at once."""
+        _, last_hour, *_ = recent_windows()
+        if last_hour != self._window:
+            self._window, self._begun = last_hour, -_EVERY_S
+            self._clear()
+        if time.monotonic() - self._begun >= _EVERY_S and (self._round is None or self._round.done()):
+            self._begun = time.monotonic()
+            self._round = asyncio.create_task(self._show(last_hour), name="fleet gauges")
+
+    async def stop(self) -> None:
+        """End the round that is under way."""
+        if self._round is not None:
+            self._round.cancel()
+            await asyncio.gather(self._round, return_exceptions=True)
+
+    async def _show(self, window: str) -> None:
+        try:
+            readings = await read_fleet(self._store, self._confidence, [window], most=_MOST_POOLS)
+        except (QueueUnavailable, RedisError):
+            self._begun = -_EVERY_S  # at the next scrape again
+            return
+        except Exception:
+            structlog.get_logger().exception("fleet_gauges_failed", window=window)
+            return
+        if window != self._window:
+            return
+        self._clear()
+        for reading in readings:
+            labels = (reading.pool.model, reading.pool.metric["name"], reading.pool_id, "hour")
+            self._metrics.fleet_requests.labels(*labels).set(reading.certificate.requests)
+            for r in _RADII:
+                bound = reading.certificate.w1_bound(reading.certificate.mechanism.epsilon(r))
+                self._metrics.fleet_shift.labels(*labels, r).set(bound)
+
+    def _clear(self) -> None:
+        self._metrics.fleet_shift.clear()
+        self._metrics.fleet_requests.clear()
