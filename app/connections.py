@@ -59,6 +59,7 @@ class _Limited(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self.access_log = False  # app.instruments writes that line; uvicorn goes by whether its logger has handlers
         self._in_head, self._head_bytes, self._completed = True, 0, 0
         self._sent_bytes = self._body_bytes = 0  # after the head, with and without the framing of chunks
         self._dropped: int | None = None  # bytes since a refusal

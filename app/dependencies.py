@@ -9,9 +9,11 @@ from typing import Annotated
 from fastapi import Depends, Header, Request
 
 from app.cards import Cards
+from app.fleet import Fleet
 from app.heavy import Heavy
 from app.metrics import Metrics
 from app.settings import Settings
+from app.shown_fleet import ShownFleet
 from app.waiting import Waiting
 from smoothgen.errors import NotFound
 from smoothgen.queue import JobStore, belongs_to
@@ -27,6 +29,8 @@ class Gateway:
     waiting: Waiting
     metrics: Metrics
     heavy: Heavy
+    fleet: Fleet
+    shown_fleet: ShownFleet
 
 
 # Dependencies are coroutines though they await nothing: FastAPI runs plain functions in threads, 0.1 ms each.

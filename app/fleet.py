@@ -1,4 +1,4 @@
-"""The fleet's certificates, for GET /fleet and for dashboards."""
+"""The fleet's certificates."""
 
 from __future__ import annotations
 
@@ -9,15 +9,12 @@ from functools import lru_cache
 
 from fastapi.concurrency import run_in_threadpool
 
-from app.dependencies import Gateway
 from smoothgen.certificates.fleet import FleetCertificate, FleetSubject, certify_fleet
 from smoothgen.certificates.rounding import complement
 from smoothgen.contracts import WINDOWS, FleetPool, window_span, windows_of
 from smoothgen.mechanisms import mechanism_from_dict
+from smoothgen.queue import JobStore
 
-_SHOWN_RADII = (0.125, 0.25, 0.5, 1.0)
-_SHOWN_POOLS = 8
-"""Of each tenant: a pool's noise is the client's choice, so without a limit clients would make the series."""
 _CERTIFICATES_KEPT = 256
 _GRACE = timedelta(seconds=30)
 """After its end a window still runs for so long: a request planned before it may be counted in it a little later."""
@@ -33,73 +30,54 @@ class FleetReading:
     certificate: FleetCertificate
 
 
-async def recent_windows(gateway: Gateway) -> list[str]:
-    """The running window of each length and the one before it, the running one first. Raises QueueUnavailable."""
-    now = await _now(gateway)
-    return [
-        windows_of(int((now - back * length).timestamp() * 1000))[i]
-        for i, length in enumerate(WINDOWS.values())
-        for back in (0, 1)
-    ]
+class Fleet:
+    """Reads the fleet's certificates. Every method raises QueueUnavailable when Redis cannot be reached."""
 
+    def __init__(self, store: JobStore, confidence: float) -> None:
+        """`confidence`: of each window's certificate."""
+        self._store, self._alpha = store, complement(confidence)
 
-async def read_fleet(
-    gateway: Gateway, tenant: str, windows: Sequence[str], models: Sequence[str]
-) -> list[FleetReading]:
-    """The certificate of every pool of a tenant's requests to these models, in these windows. Raises
-    QueueUnavailable."""
-    readings, now = [], await _now(gateway)
-    for window in windows:
-        for model in models:
-            for pool_id, pool in sorted((await gateway.store.fleet_pools(tenant, model, window)).items()):
-                readings.append(await _reading(gateway, tenant, window, pool_id, pool, now))
-    return readings
+    async def recent_windows(self) -> list[str]:
+        """The running window of each length and the one before it, the running one first."""
+        now = await self._now()
+        return [
+            windows_of(int((now - back * length).timestamp() * 1000))[i]
+            for i, length in enumerate(WINDOWS.values())
+            for back in (0, 1)
+        ]
 
+    async def read(self, tenant: str, windows: Sequence[str], models: Sequence[str]) -> list[FleetReading]:
+        """The certificate of every pool of a tenant's requests to these models, in these windows."""
+        pools = [
+            (window, *each)
+            for window in windows
+            for model in models
+            for each in sorted((await self._store.fleet_pools(tenant, model, window)).items())
+        ]
+        return [await self._reading(tenant, *each) for each in pools]
 
-async def _reading(
-    gateway: Gateway, tenant: str, window: str, pool_id: str, pool: FleetPool, now: datetime
-) -> FleetReading:
-    closed = window_span(window)[1] + _GRACE <= now
-    bins = await gateway.store.fleet_bins(tenant, pool.model, window, pool_id)
-    # A closed window is read again and again and hardly changes; a running one is never the same twice.
-    certify = _certified_again if closed else _certified
-    alpha = complement(gateway.settings.fleet_confidence)
-    certificate = await run_in_threadpool(certify, bins, pool.model_dump_json(), pool_id, window, alpha, closed)
-    return FleetReading(window, pool_id, pool, certificate)
+    async def read_largest(self, tenant: str, window: str, models: Sequence[str], most: int) -> list[FleetReading]:
+        """Likewise in one window, of its pools with the most requests, `most` at most."""
+        pools = await self._store.largest_pools(tenant, models, window, most)
+        return [await self._reading(tenant, window, *each) for each in pools]
 
+    async def uncounted(self, tenant: str, windows: Sequence[str], models: Sequence[str]) -> dict[str, int]:
+        """Of each window: a tenant's requests to these models that are in no certificate."""
+        counts = self._store.fleet_uncounted
+        return {window: sum([await counts(tenant, model, window) for model in models]) for window in windows}
 
-async def count_uncounted(
-    gateway: Gateway, tenant: str, windows: Sequence[str], models: Sequence[str]
-) -> dict[str, int]:
-    """Of each window: a tenant's requests to these models that are in no certificate. Raises QueueUnavailable."""
-    store = gateway.store
-    return {window: sum([await store.fleet_uncounted(tenant, model, window) for model in models]) for window in windows}
+    async def _reading(self, tenant: str, window: str, pool_id: str, pool: FleetPool) -> FleetReading:
+        closed = window_span(window)[1] + _GRACE <= await self._now()
+        bins = await self._store.fleet_bins(tenant, pool.model, window, pool_id)
+        # A closed window is read again and again and hardly changes; a running one is never the same twice.
+        certify = _certified_again if closed else _certified
+        about = pool.model_dump_json()
+        certificate = await run_in_threadpool(certify, bins, about, pool_id, window, self._alpha, closed)
+        return FleetReading(window, pool_id, pool, certificate)
 
-
-async def _now(gateway: Gateway) -> datetime:
-    """The time by which requests are counted in windows, which is Redis's."""
-    return datetime.fromtimestamp(await gateway.store.clock.now(), UTC)
-
-
-async def show_fleet(gateway: Gateway) -> None:
-    """The last closed hour, as metrics, of each tenant's pools with the most requests. A closed window is one look, so
-    a dashboard may show it at any time."""
-    shift, requests = gateway.metrics.fleet_shift, gateway.metrics.fleet_requests
-    now = await _now(gateway)
-    _, last_hour, *_ = await recent_windows(gateway)
-    models = [served.card.id for served in await gateway.store.models()]
-    readings = []
-    for tenant in gateway.settings.tenant_names:
-        for pool_id, pool in await gateway.store.largest_pools(tenant, models, last_hour, _SHOWN_POOLS):
-            readings.append((tenant, await _reading(gateway, tenant, last_hour, pool_id, pool, now)))
-    shift.clear()
-    requests.clear()
-    for tenant, reading in readings:
-        pool, certificate = reading.pool, reading.certificate
-        labels = (tenant, pool.model, pool.metric["name"], reading.pool_id, "hour")
-        requests.labels(*labels).set(certificate.requests)
-        for r in _SHOWN_RADII:
-            shift.labels(*labels, r).set(certificate.w1_bound(certificate.mechanism.epsilon(r)))
+    async def _now(self) -> datetime:
+        """The time by which requests are counted in windows, which is Redis's."""
+        return datetime.fromtimestamp(await self._store.clock.now(), UTC)
 
 
 def _certified(bins: bytes, pool: str, pool_id: str, window: str, alpha: float, closed: bool) -> FleetCertificate:

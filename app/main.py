@@ -12,11 +12,14 @@ from app import errors
 from app.cards import Cards
 from app.dependencies import Gateway
 from app.door import OPEN_PATHS, Door
+from app.fleet import Fleet
 from app.heavy import Heavy
 from app.instruments import Instruments
 from app.metrics import Metrics
-from app.routes import certificates, events, fleet, generate, health, jobs, models
+from app.routes import certificates, events, generate, health, jobs, models
+from app.routes import fleet as fleet_route
 from app.settings import Settings
+from app.shown_fleet import ShownFleet
 from app.waiting import Waiting
 from smoothgen import __version__
 from smoothgen.queue import JobStore, Replication, connect
@@ -46,14 +49,17 @@ def create_app(settings: Settings) -> FastAPI:
         store = JobStore(redis, Replication(settings.wait_replicas, settings.wait_timeout_ms))
         waiting = Waiting(store)
         waiting.start()
-        app.state.gateway = Gateway(settings, store, Cards(store), waiting, metrics, Heavy())
+        fleet = Fleet(store, settings.fleet_confidence)
+        shown_fleet = ShownFleet(fleet, store, metrics, settings.tenant_names)
+        app.state.gateway = Gateway(settings, store, Cards(store), waiting, metrics, Heavy(), fleet, shown_fleet)
         yield
+        await shown_fleet.stop()
         await waiting.stop()
         await redis.aclose()
 
     app = _Gateway(title="SmoothGen", version=__version__, description=_DESCRIPTION, lifespan=lifespan)
     errors.install(app)
-    for room in (generate, jobs, events, certificates, fleet, models, health):
+    for room in (generate, jobs, events, certificates, fleet_route, models, health):
         app.include_router(room.router)
 
     # The last one added is the first that sees a request.

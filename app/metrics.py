@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from prometheus_client import Counter, Gauge, Histogram
 
 from smoothgen.process_metrics import process_registry
@@ -51,6 +53,28 @@ class Metrics:
             ["model"],
             registry=self.registry,
         )
+        self.workers = Gauge(
+            "smoothgen_workers",
+            "Live workers that serve the model, as the queue knows them",
+            ["model"],
+            registry=self.registry,
+        )
+        self.oldest = Gauge(
+            "smoothgen_queue_oldest_seconds",
+            "Age of the oldest piece of work that no worker has taken; 0: none waits",
+            ["model"],
+            registry=self.registry,
+        )
+        self.dead_letters = Gauge(
+            "smoothgen_dead_letters",
+            "Jobs given up because no worker survived or could read them, as many as are kept",
+            ["model"],
+            registry=self.registry,
+        )
+        self.redis_used = Gauge("smoothgen_redis_memory_bytes", "Memory Redis uses", registry=self.registry)
+        self.redis_limit = Gauge(
+            "smoothgen_redis_memory_limit_bytes", "Redis's maxmemory; 0: it has none", registry=self.registry
+        )
         self.fleet_shift = Gauge(
             "smoothgen_fleet_w1_bound",
             "Certified average W1 shift of the last closed window's fleet requests under attacks of this many sigmas",
@@ -65,6 +89,13 @@ class Metrics:
         )
         self.ready = Gauge("smoothgen_gateway_ready", "1 when the gateway can serve", registry=self.registry)
         self._answered: dict[tuple[str, str, str, str], tuple[Counter, Histogram]] = {}
+
+    def forget_queue(self) -> None:
+        """Take back what Redis told: an old number would look like a fresh one."""
+        for gauge in (self.queued, self.owed, self.rate, self.workers, self.oldest, self.dead_letters):
+            gauge.clear()
+        for number in (self.redis_used, self.redis_limit):
+            number.set(math.nan)
 
     def answered(self, method: str, route: str, status: str, seconds: float, fault: str = "") -> None:
         """Count and time one HTTP request. Of each argument there must be few: every combination is a series.

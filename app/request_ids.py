@@ -21,7 +21,7 @@ def new_request_id() -> str:
 def take_request_id(scope: Scope) -> str:
     """Returns the client's X-Request-ID, or a new id where it sent none, several, or one that is not well formed (1 to
     128 characters of A-Z, a-z, 0-9 and "._:-"). Keeps it in the scope's state, where `request_id_of` finds it."""
-    sent = [value for name, value in scope["headers"] if name == HEADER]
+    sent = [value for name, value in scope.get("headers", ()) if name == HEADER]
     taken = sent[0].decode("ascii") if len(sent) == 1 and _WELL_FORMED.fullmatch(sent[0]) else new_request_id()
     scope.setdefault("state", {})["request_id"] = taken
     return taken

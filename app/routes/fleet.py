@@ -7,7 +7,6 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 
 from app.dependencies import GatewayDep, TenantDep
-from app.fleet import count_uncounted, read_fleet, recent_windows
 from app.routes.jobs import PROBLEMS
 from smoothgen.contracts import window_span
 from smoothgen.errors import InvalidInput
@@ -31,11 +30,11 @@ async def fleet(
     `uncounted`: requests that were served and are in no certificate, by window, because it held its most
     pools when they came.
     """
-    windows = await recent_windows(gateway) if window is None else [_known(window)]
+    windows = await gateway.fleet.recent_windows() if window is None else [_known(window)]
     served = [each.card.id for each in await gateway.store.models()]
     models = served if model is None else [model]
     data = []
-    for reading in await read_fleet(gateway, tenant, windows, models):
+    for reading in await gateway.fleet.read(tenant, windows, models):
         start, end = window_span(reading.window)
         data.append(
             {
@@ -46,7 +45,7 @@ async def fleet(
                 "certificate": reading.certificate.to_dict(),
             }
         )
-    return {"data": data, "uncounted": await count_uncounted(gateway, tenant, windows, models)}
+    return {"data": data, "uncounted": await gateway.fleet.uncounted(tenant, windows, models)}
 
 
 def _known(window: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -9,7 +11,6 @@ from redis.exceptions import RedisError
 
 from app.dependencies import Gateway, GatewayDep
 from app.errors import problem_response
-from app.fleet import show_fleet
 from app.routes.jobs import PROBLEMS
 from smoothgen.contracts import Problem
 from smoothgen.errors import QueueUnavailable
@@ -47,7 +48,7 @@ async def readyz(gateway: GatewayDep) -> Response:
 
 @router.get("/metrics", response_class=Response)
 async def metrics(gateway: GatewayDep) -> Response:
-    """Prometheus metrics; the queue is measured when asked."""
+    """Prometheus metrics; the queue is measured when asked, and fleet certificates are computed beside it."""
     instruments = gateway.metrics
     instruments.ready.set(await _why_not_ready(gateway) is None)
     try:
@@ -57,8 +58,14 @@ async def metrics(gateway: GatewayDep) -> Response:
             instruments.owed.labels(model).set(samples)
         for model, rate in (await gateway.store.rates(models)).items():
             instruments.rate.labels(model).set(rate)
-        await show_fleet(gateway)
+        for model, measured in (await gateway.store.measures.of_models(models)).items():
+            instruments.workers.labels(model).set(measured.workers)
+            instruments.oldest.labels(model).set(measured.oldest_waiting_s)
+            instruments.dead_letters.labels(model).set(measured.dead_letters)
+        memory = await gateway.store.measures.memory()
+        instruments.redis_used.set(math.nan if memory is None else memory.used)
+        instruments.redis_limit.set(math.nan if memory is None else memory.limit)
+        await gateway.shown_fleet.refresh()
     except (QueueUnavailable, RedisError):
-        for gauge in (instruments.queued, instruments.owed, instruments.rate):
-            gauge.clear()  # an old number would look like a fresh one
+        instruments.forget_queue()
     return Response(generate_latest(instruments.registry), media_type=CONTENT_TYPE_LATEST)

@@ -292,6 +292,23 @@ WORK = [
         colours={"failed$": RED, "possible$": BLUE},
     ),
     curves(
+        "Oldest waiting piece",
+        "s",
+        [("{{model}}", f"max by (model) (smoothgen_queue_oldest_seconds{{{MODEL}}})")],
+        "How long the oldest piece has waited that no worker has taken. It grows where work of one priority or of one "
+        "build is left behind, whatever the backlog says.",
+    ),
+    curves(
+        "Redis memory",
+        "bytes",
+        [
+            ("used", f"max(smoothgen_redis_memory_bytes{{{JOB}}})"),
+            ("limit", f"max(smoothgen_redis_memory_limit_bytes{{{JOB}}}) > 0"),
+        ],
+        "At its limit Redis refuses new jobs. No curve of a limit: it has none.",
+        colours={"limit": RED},
+    ),
+    curves(
         "Pieces of work",
         "none",
         [("{{model}}", f"max by (model) (smoothgen_queue_pieces{{{MODEL}}})")],
@@ -349,6 +366,12 @@ JOBS = [
         "as a batch has samples.",
     ),
     curves(
+        "Dead letters",
+        "none",
+        [("{{model}}", f"max by (model) (smoothgen_dead_letters{{{MODEL}}})")],
+        "Jobs given up because no worker survived or could read them, as many as are kept: the last 10,000 or so.",
+    ),
+    curves(
         "Certified radius in sigmas",
         "none",
         quantiles("smoothgen_radius_in_sigmas", MODEL, "1h", "metric", 0.1, 0.5, 0.9),
@@ -363,8 +386,8 @@ FLEETS = [
         "none",
         [
             (
-                "{{model}} {{metric}} {{pool}}: {{radius_in_sigmas}} sigmas",
-                f"max by (model, metric, pool, radius_in_sigmas) (smoothgen_fleet_w1_bound{{{MODEL}}})",
+                "{{tenant}} {{model}} {{metric}} {{pool}}: {{radius_in_sigmas}} sigmas",
+                f"max by (tenant, model, metric, pool, radius_in_sigmas) (smoothgen_fleet_w1_bound{{{MODEL}}})",
             )
         ],
         "How far attacks can move the average fleet request of the last closed hour, in the metric's units; a curve "
@@ -374,7 +397,12 @@ FLEETS = [
     curves(
         "Fleet requests",
         "none",
-        [("{{model}} {{metric}} {{pool}}", f"max by (model, metric, pool) (smoothgen_fleet_requests{{{MODEL}}})")],
+        [
+            (
+                "{{tenant}} {{model}} {{metric}} {{pool}}",
+                f"max by (tenant, model, metric, pool) (smoothgen_fleet_requests{{{MODEL}}})",
+            )
+        ],
         "Requests of the last closed hour behind each fleet bound. Few requests prove little.",
     ),
 ]
@@ -382,8 +410,12 @@ MACHINES = [
     curves(
         "Workers by model",
         "none",
-        [("{{model}}", f"count by (model) (smoothgen_batch_size{{{MODEL}}})")],
-        "Workers that answer Prometheus, by the models they have loaded.",
+        [
+            ("{{model}}", f"count by (model) (smoothgen_batch_size{{{MODEL}}})"),
+            ("{{model}}: known to the queue", f"max by (model) (smoothgen_workers{{{MODEL}}})"),
+        ],
+        "Workers that answer Prometheus, by the models they have loaded, and live workers as Redis has them: more of "
+        "these where Prometheus does not reach some, fewer where some do not reach Redis.",
     ),
     curves(
         "Busy",

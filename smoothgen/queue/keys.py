@@ -121,6 +121,16 @@ def share(stream: str) -> str:
     return f"{stream}:share"
 
 
+def turns(stream: str) -> str:
+    """The tenants whose pieces wait outside a stream."""
+    return f"{stream}:turns"
+
+
+def waiting(stream: str, tenant: str) -> str:
+    """A tenant's pieces that wait outside a stream."""
+    return f"{stream}:waiting:{tenant}"
+
+
 def backlog(model: str) -> str:
     """A model's samples promised and not yet drawn."""
     return _of_model(model, "backlog")

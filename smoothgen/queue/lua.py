@@ -48,7 +48,7 @@ end
 #
 # Beside a stream, under its name: `:share`, a hash of `held` (samples of the pieces in the stream), `waiting` (pieces
 # in the tenants' lists) and `clock` (the turn reached); `:turns`, a sorted set of tenants whose pieces wait, by their
-# turn; `:waiting:{tenant}`, those pieces, "job first count attempt".
+# turn; `:waiting:{tenant}`, those pieces, "job first count attempt since_ms".
 SHARE: Final = """
 local AHEAD_S, PIECES_A_WORKER, UNMEASURED = 2, 2, 1000
 local function has_room(stream)
@@ -74,7 +74,7 @@ local function release(stream)
     local piece = redis.call('LPOP', waiting)
     if piece then
       redis.call('HINCRBY', share, 'waiting', -1)
-      local id, first, count, attempt = string.match(piece, '^(%S+) (%S+) (%S+) (%S+)$')
+      local id, first, count, attempt = string.match(piece, '^(%S+) (%S+) (%S+) (%S+) %S+$')
       if current(string.match(stream, '^[^}]*}:') .. 'job:' .. id, attempt) then
         add(stream, id, first, count, attempt)
         redis.call('HSET', share, 'clock', turn)
@@ -91,7 +91,9 @@ local function put(stream, tenant, id, first, count, attempt)
     add(stream, id, first, count, attempt)
     return
   end
-  redis.call('RPUSH', stream .. ':waiting:' .. tenant, id .. ' ' .. first .. ' ' .. count .. ' ' .. attempt)
+  local time = redis.call('TIME')
+  local since_ms = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
+  redis.call('RPUSH', stream .. ':waiting:' .. tenant, table.concat({id, first, count, attempt, since_ms}, ' '))
   redis.call('HINCRBY', stream .. ':share', 'waiting', 1)
   redis.call('ZADD', turns, 'NX', redis.call('HGET', stream .. ':share', 'clock') or 0, tenant)
   release(stream)

@@ -34,6 +34,7 @@ from smoothgen.queue.coalesce import Coalescer
 from smoothgen.queue.connection import redis_errors
 from smoothgen.queue.covers import CoversQueue
 from smoothgen.queue.ending import end
+from smoothgen.queue.measures import Measures
 from smoothgen.queue.presence import Presence
 from smoothgen.queue.replication import PROBE, UNREPLICATED, Replication
 from smoothgen.queue.scripts import ERASE, READ, SUBMIT
@@ -117,6 +118,7 @@ class JobStore:
         self.presence = Presence(redis, self._scripts)
         self.clock = self.presence.clock
         self.covers = CoversQueue(redis, self.presence)
+        self.measures = Measures(redis, self.presence)
 
     async def submit(
         self,

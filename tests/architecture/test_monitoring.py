@@ -77,7 +77,7 @@ def test_queries_are_well_formed(where):
         skeleton = smaller
     assert not set(skeleton) & set("()[]{}"), "unbalanced brackets"
     assert set(re.findall(r"\$\w+", expression)) <= {"$job", "$model", "$route", "$__rate_interval"}
-    assert set(re.findall(r"\[(.*?)\]", expression)) <= {"5m", "15m", "1h", "30m:1m", "$__rate_interval"}
+    assert set(re.findall(r"\[(.*?)\]", expression)) <= {"5m", "15m", "30m", "1h", "30m:1m", "$__rate_interval"}
     assert set(re.findall(r"(\w+)\(", expression)) <= {
         *(
             "absent",
