@@ -16,6 +16,8 @@ from smoothgen.errors import QueueUnavailable
 from smoothgen.queue import JobState, JobStore
 
 _RECONNECT_S = 0.5
+LOOK_AGAIN_S = 5.0
+"""How long to wait for news before looking: whoever ended a job may have died before it could tell."""
 
 
 class Expected:
@@ -90,7 +92,7 @@ class Waiting:
                 left = deadline - time.monotonic()
                 if state.ended or left <= 0 or self._released:
                     return state
-                await self.heard(expected, left)
+                await self.heard(expected, min(left, LOOK_AGAIN_S))
                 if expected.state is not None:
                     return expected.state
 

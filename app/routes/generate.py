@@ -17,6 +17,7 @@ from app.planning import Submission, plan
 from app.request_ids import request_id_of
 from app.routes.jobs import PROBLEMS, job_response
 from app.strict_json import Handler, read_contract
+from app.waiting import LOOK_AGAIN_S
 from smoothgen.contracts import (
     GenerateRequest,
     JobSpec,
@@ -144,7 +145,7 @@ async def _submitted(
             gateway.metrics.submitted.labels(model.name).inc()
         try:
             if wait_s > 0 and job_id == spec.id:
-                await waiting.heard(expected, wait_s)
+                await waiting.heard(expected, min(wait_s, LOOK_AGAIN_S))
                 if expected.state is not None:
                     return expected.state
             return await waiting.until_finished(job_id, wait_s - (time.monotonic() - submitted))

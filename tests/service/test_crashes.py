@@ -208,3 +208,19 @@ def test_workers_and_gateways_outlive_a_redis_that_forgets_everything(lab: Lab) 
     assert finished(gateway.http, job)["status"] == "succeeded"
     assert worker.log.count('"ready"') == 1
     assert "Traceback" not in gateway.log + worker.log
+
+
+def test_who_waits_hears_of_the_end_though_nobody_could_tell(lab: Lab) -> None:
+    """As where a worker dies after it has stored the outcome and before it has told the gateways."""
+    gateway = lab.gateway()
+    worker = lab.worker(SLOW)
+    with ThreadPoolExecutor() as pool:
+        waits = pool.submit(gateway.http.post, "/generate", json=LONG, headers={"prefer": "wait=55"})
+        [key] = eventually(lambda: list(lab.redis.client.scan_iter(keys.of_all_models("job:"))))
+        worker.signal(signal.SIGSTOP)
+        eventually(lambda: lab.redis.client.hget(key, "watchers"))
+        lab.redis.client.hset(key, "watchers", "")
+        worker.signal(signal.SIGCONT)
+        started = time.monotonic()
+        assert waits.result(60).json()["status"] == "succeeded"
+        assert time.monotonic() - started < 50
