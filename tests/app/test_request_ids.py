@@ -68,7 +68,7 @@ def test_of_two_ids_none_is_taken(gateway: Gateway) -> None:
         ("GET", "/models", {"headers": {"host": "evil.example"}}, 421),
         ("POST", "/generate", {"content": b"x" * 5000, "headers": {"content-type": "application/json"}}, 413),
         ("POST", "/generate", {"content": b"{}", "headers": {"content-type": "text/plain"}}, 415),
-        ("POST", "/generate", {"content": b"{", "headers": {"content-type": "application/json"}}, 422),
+        ("POST", "/generate", {"content": b"{}", "headers": {"content-type": "application/json"}}, 422),
     ],
 )
 def test_every_answer_has_an_id_and_a_line(
@@ -96,7 +96,7 @@ def test_a_body_that_does_not_come_is_logged_as_it_was_answered(small: Gateway) 
     sent = HEAD + b"Authorization: Bearer " + KEY.encode() + b"\r\nX-Request-ID: too-late\r\nContent-Length: 9\r\n\r\n{"
     answer = raw_answer(small, sent)
     assert status_of(answer) == 408
-    assert b"X-Request-ID: too-late\r\n" in answer
+    assert b"x-request-id: too-late\r\n" in answer.lower()
     [line] = lines(small, "too-late")
     assert (line["event"], line["status"], line["route"]) == ("request", 408, "unmatched")
 
