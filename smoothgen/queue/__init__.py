@@ -1,5 +1,5 @@
 """The Redis queue: every key in `keys`, every atomic step in `scripts`, the gateway's half in `store`, the worker's in
-`work`, and who serves which build of a model in `builds`."""
+`work`, who is alive in `presence`, and who serves which build of a model in `builds`."""
 
 from smoothgen.queue.builds import build_of
 from smoothgen.queue.connection import connect

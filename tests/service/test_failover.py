@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import threading
 import time
@@ -155,6 +157,23 @@ def test_a_job_too_few_replicas_confirm_is_not_acknowledged_and_is_one_job_when_
     assert len(list(pair.first.client.scan_iter(keys.of_all_models("job:")))) == 1
 
 
+def test_an_outcome_is_told_though_the_replicas_that_have_the_job_are_silent(pair: Pair) -> None:
+    gateway = pair.gateway(wait_replicas=1, wait_timeout_ms=300).until_ready()
+    pair.worker(TANH).kill()  # the model is known
+    jobs = [submit(gateway.http, SMALL) for _ in range(2)]
+    replica = pair.second.client.info("server")["process_id"]
+    os.kill(replica, signal.SIGSTOP)
+    try:
+        pair.worker(TANH)
+        for job in jobs:
+            assert finished(gateway.http, job)["status"] == "succeeded"
+            assert gateway.http.get(f"/certificates/{job}").status_code == 200
+        assert gateway.http.get("/readyz").status_code == 503  # and no new job is taken
+    finally:
+        os.kill(replica, signal.SIGCONT)
+    gateway.until_ready()
+
+
 class SentinelServer:
     """A real sentinel that watches one master."""
 
@@ -172,7 +191,7 @@ class SentinelServer:
         self.client = redis_client.Redis(port=self.port, decode_responses=True)
 
     def __enter__(self) -> SentinelServer:
-        eventually(lambda: int(self.client.sentinel_master("service")["num-slaves"]) == 1)
+        eventually(lambda: int(self.client.sentinel_master("service")["num-slaves"]) == 1, 60)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -189,8 +208,8 @@ def test_connections_follow_the_master_that_sentinels_name(pair: Pair, tmp_path:
         assert finished(gateway.http, first)["status"] == "succeeded"
         eventually(lambda: pair.second.client.exists(keys.certificate(first)))
         pair.first.kill()
-        eventually(lambda: pair.second.client.info("replication")["role"] == "master", 30)
-        gateway.until_ready()
+        eventually(lambda: pair.second.client.info("replication")["role"] == "master", 60)
+        eventually(lambda: gateway.http.get("/readyz").status_code == 200, 60)
         assert gateway.http.get(f"/jobs/{first}").json()["status"] == "succeeded"
         assert finished(gateway.http, submit(gateway.http, SMALL))["status"] == "succeeded"
         assert "Traceback" not in gateway.log + worker.log
