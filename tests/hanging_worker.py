@@ -24,12 +24,23 @@ from workers.generators import Condition, Draw, Failure, Made, Smoothing, regist
 from workers.generators.closed_form import ClosedForm
 
 COMMAND = Path(sys.argv[1])
+HELD = COMMAND.with_suffix(".held")
+"""There while a call does not return."""
 
 
 def hang_where(place: str) -> None:
     """Return when FILE does not ask for a hang here."""
-    while COMMAND.exists() and COMMAND.read_text() == place:
+    while asked_for() == place:
+        HELD.touch()
         time.sleep(0.02)
+    HELD.unlink(missing_ok=True)
+
+
+def asked_for() -> str | None:
+    try:
+        return COMMAND.read_text()
+    except FileNotFoundError:
+        return None
 
 
 class Hanging(ClosedForm):

@@ -201,6 +201,10 @@ class HangingWorker(Worker):
         draft.write_text(place)
         draft.rename(self._command)
 
+    def until_held(self) -> None:
+        """Until it is in such a call."""
+        eventually(self._command.with_suffix(".held").exists)
+
     def go_on(self) -> None:
         self._command.unlink(missing_ok=True)
 

@@ -8,6 +8,6 @@ from tests.chaos import run
 
 
 def test_no_accepted_job_is_lost_doubled_or_altered_by_trouble(tmp_path: Path) -> None:
-    figures = run(200, every_s=0.5, seed=4, folder=tmp_path / "chaos")
+    figures = run(150, every_s=0.5, seed=4, folder=tmp_path / "chaos")
     assert figures.sound, figures
     assert sum(figures.troubles.values()) > 5, figures  # or nothing was shown

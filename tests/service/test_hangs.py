@@ -147,7 +147,7 @@ def test_a_thread_that_does_not_end_keeps_no_process_alive(lab: Lab) -> None:
     job = submit(gateway.http, LONG)
     running(gateway, job)
     hangs.hang()
-    time.sleep(0.2)  # until it is in the call, or it stops in good order
+    hangs.until_held()
     began = time.monotonic()
     hangs.signal(signal.SIGTERM)
     assert hangs.wait(GRACE_S + GOODBYE_S + 20) == ABANDONED
