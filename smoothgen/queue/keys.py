@@ -32,7 +32,8 @@ one script, lie on one node.
 …:samples:{job}                  string  contact sheet of an image job, base64 PNG; lives as long as the job
 …:covers                         list    prompts to be compared; at most COVERS_WAITING; expires after COVERS_TTL_S
 …:idempotency:{digest}           hash    job id and body digest; expires IDEMPOTENCY_TTL_S after submission
-…:fleet:{tenant}:{window}        hash    pool → its description, at most POOLS_A_WINDOW; expires with its bins
+…:fleet:{tenant}:{window}        hash    pool → its description, at most POOLS_A_WINDOW of noise or metrics that clients
+                                         chose; expires with its bins
 …:fleet:{tenant}:{window}:{pool} string  one character a request, by order of submission; expires after FLEET_TTL_S
 …:fleet:{tenant}:{window}:uncounted
                                  string  how many requests found the window full of pools; expires with its bins

@@ -43,6 +43,7 @@ _OUTPUT: TypeAdapter[Output] = TypeAdapter(Output)
 _written_model = lru_cache(256)(ModelRef.model_dump_json)
 _RETRY_WITHOUT_WORKERS_S = 30
 _TRIMMED_AT = 256
+_ANY_NUMBER: Final = 10**9
 
 
 @dataclass(frozen=True)
@@ -173,7 +174,7 @@ class JobStore:
                 limits.tenant_bytes,
                 "" if spec.deadline_ms is None else spec.deadline_ms,
                 spec.opening_samples,
-                keys.POOLS_A_WINDOW,
+                keys.POOLS_A_WINDOW if _made_up(spec) else _ANY_NUMBER,
                 len(windows),
                 *(argument for window in windows for argument in _fleet_about(spec, window)),
                 *(x for item in record.items() for x in item),
@@ -402,6 +403,13 @@ def _state(reply: dict[str, str]) -> JobState | None:
 def _with_certificate(view: str, certificate: str) -> str:
     """A view and its certificate are kept apart, since they live for different times; here they are one again."""
     return f'{view[:-1]},"certificate":{certificate}}}' if certificate else view
+
+
+def _made_up(spec: JobSpec) -> bool:
+    """Whether the client chose what its fleet pool is named by. Of other pools a model has a handful, so they are never
+    refused a place: nobody can crowd them out with pools of made-up noise or metrics."""
+    robustness = spec.request.robustness
+    return not (robustness.sigma is None and robustness.budget is None and robustness.metric is None)
 
 
 def _fleet_keys(spec: JobSpec, window: str) -> tuple[str, str, str]:

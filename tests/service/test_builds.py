@@ -325,3 +325,17 @@ def test_a_reader_is_told_which_model_opened_the_job(lab: Lab) -> None:
         assert (await store.read(job.id)).view.model == named
 
     on(lab, story)
+
+
+def test_pools_of_made_up_noise_crowd_out_no_request_under_the_models_own(lab: Lab) -> None:
+    async def story(store: JobStore, worker: Callable[[str], WorkQueue]) -> None:
+        job = spec(tier="fleet", sigma=None)
+        window = windows_of(job.submitted_ms)[0]
+        crowd = {f"pool-{n}": "{}" for n in range(keys.POOLS_A_WINDOW)}
+        lab.redis.client.hset(keys.fleet_window("a", "anyone", window), mapping=crowd)
+        await store.submit(job, REF)
+        assert job.pool is not None
+        assert len(await store.fleet_bins("anyone", "a", window, job.pool.id)) == 1
+        assert await store.fleet_uncounted("anyone", "a", window) == 0
+
+    on(lab, story)
