@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 
 from smoothgen.contracts import ModelCard
 from smoothgen.queue import JobStore
@@ -16,6 +17,7 @@ class Cards:
     def __init__(self, store: JobStore) -> None:
         self._store = store
         self._read: dict[str, tuple[float, ModelCard]] = {}
+        self._seen_served: set[str] = set()
 
     async def card(self, model: str) -> ModelCard | None:
         """The model's card, None if no worker ever registered it. Raises QueueUnavailable."""
@@ -28,3 +30,13 @@ class Cards:
         else:
             self._read[model] = (time.monotonic(), found)
         return found
+
+    async def never_served(self, models: Collection[str]) -> list[str]:
+        """Those of the models that no live worker has served since this gateway started. Raises QueueUnavailable.
+
+        What was served once counts from then on: jobs wait for a worker that is away, and a gateway that were not ready
+        meanwhile would refuse them.
+        """
+        if not self._seen_served.issuperset(models):
+            self._seen_served.update(each.card.id for each in await self._store.models() if each.workers > 0)
+        return sorted(set(models) - self._seen_served)

@@ -19,12 +19,16 @@ router = APIRouter(tags=["operations"])
 
 
 async def _why_not_ready(gateway: Gateway) -> str | None:
-    """None where Redis takes writes and replies are being read: a job can be accepted now and also answered."""
+    """None where Redis takes writes, replies are being read and every configured model has been served: a job can be
+    accepted now and also answered."""
     try:
         await gateway.store.require_writable()
+        missing = await gateway.cards.never_served(gateway.settings.model_names)
     except (QueueUnavailable, RedisError) as error:  # Redis gone, or one that refuses to serve us
         return str(error).partition("\n")[0]
-    return None if gateway.waiting.alive else "replies are not being read from Redis yet"
+    if not gateway.waiting.alive:
+        return "replies are not being read from Redis yet"
+    return f"no worker has loaded {', '.join(missing)} yet" if missing else None
 
 
 @router.get("/livez")

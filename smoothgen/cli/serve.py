@@ -222,7 +222,8 @@ class Stack:
 
 def _first_key() -> dict[str, str]:
     with contextlib.suppress(ValueError, TypeError, LookupError):  # the gateway says what is wrong with it
-        return {"Authorization": f"Bearer {json.loads(os.environ['SMOOTHGEN_API_KEYS'])[0]}"}
+        first = str(json.loads(os.environ["SMOOTHGEN_API_KEYS"])[0])
+        return {"Authorization": f"Bearer {first.partition(':')[2] or first}"}  # written as name:key, or as a key alone
     return {}
 
 

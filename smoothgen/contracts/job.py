@@ -26,8 +26,10 @@ NoteCode = Literal[
     "truncated",
     "safety_checker",
     "samples_added_nothing",
+    "no_live_worker",
 ]
-"""The first two are of the prompt, the next four of the samples, with the share affected, the last of the proof."""
+"""The first two are of the prompt, the next four of the samples, with the share affected, one of the proof, and the
+last of a job that waits."""
 FINISHED: frozenset[str] = frozenset({"succeeded", "failed", "cancelled"})
 
 

@@ -92,6 +92,11 @@ def workers(model: str) -> str:
     return _of_model(model, "workers")
 
 
+def workers_of(job_id: str) -> str:
+    """The workers that serve a job's model."""
+    return f"smoothgen:{{{model_tag(job_id)}}}:workers"
+
+
 def rates(model: str) -> str:
     """How fast each worker of a model is."""
     return _of_model(model, "rates")

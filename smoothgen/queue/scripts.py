@@ -79,7 +79,7 @@ READ: Final = Script(
     EVEN_WHEN_FULL
     + LIVES
     + """
--- KEYS: job, certificate
+-- KEYS: job, certificate, live workers
 -- ARGV: gateway that wants to be told of the end ('' if none)
 local job = redis.call(
   'HMGET', KEYS[1], 'status', 'view', 'model', 'done', 'total', 'output', 'radius', 'w1_bound', 'watchers')
@@ -92,7 +92,8 @@ if ARGV[1] ~= '' then
     redis.call('HSET', KEYS[1], 'watchers', watchers .. ARGV[1] .. ' ')
   end
 end
-return {status, job[3], job[4], job[5], job[6] or '', job[7] or '', job[8] or ''}
+local served = status ~= 'queued' or redis.call('ZCOUNT', KEYS[3], redis.call('TIME')[1], '+inf')
+return {status, job[3], job[4], job[5], job[6] or '', job[7] or '', job[8] or '', served ~= 0 and 1 or 0}
 """
 )
 """Read a job, and register a gateway for its end in the same step: no end can fall between the two."""

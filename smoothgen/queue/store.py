@@ -23,6 +23,7 @@ from smoothgen.contracts import (
     JobView,
     ModelCard,
     ModelRef,
+    Note,
     Output,
     Progress,
     read_bins,
@@ -43,6 +44,10 @@ _OUTPUT: TypeAdapter[Output] = TypeAdapter(Output)
 _written_model = lru_cache(256)(ModelRef.model_dump_json)
 _RETRY_WITHOUT_WORKERS_S = 30
 _TRIMMED_AT = 256
+_NOBODY: Final = Note(
+    code="no_live_worker",
+    detail="no worker serves the model now; the job waits until one does, and is kept as long as it waits",
+)
 _ANY_NUMBER: Final = 10**9
 
 
@@ -222,7 +227,9 @@ class JobStore:
 
         One step: the outcome is stored and the watchers are read in one step too, so one of the two sees the other.
         """
-        answer = await self._scripts.call(READ, [keys.job(job_id), keys.certificate(job_id)], [gateway_id])
+        answer = await self._scripts.call(
+            READ, [keys.job(job_id), keys.certificate(job_id), keys.workers_of(job_id)], [gateway_id]
+        )
         if answer is None:
             raise NotFound(f"no job {job_id!r:.80} of yours; a job is kept for retention_s seconds after its end")
         status, text, *rest = answer
@@ -230,7 +237,7 @@ class JobStore:
             await self._scripts.settle()
             [certificate] = rest
             return JobState(job_id, status, _with_certificate(text, certificate))
-        done, total, output, radius, w1_bound = rest
+        done, total, output, radius, w1_bound, served = rest
         view = JobView(
             id=job_id,
             status=status,
@@ -242,6 +249,7 @@ class JobStore:
                 w1_bound=float(w1_bound) if w1_bound else None,
             ),
             output=_OUTPUT.validate_json(output) if output else None,
+            notes=None if served else [_NOBODY],
         )
         return JobState(job_id, status, view.model_dump_json(exclude_none=True))
 

