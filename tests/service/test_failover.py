@@ -130,7 +130,7 @@ def test_a_demoted_master_that_keeps_its_connections_is_left(pair: Pair) -> None
 
     pair.address.point_at(pair.second.port)
     gateway.until_ready()
-    assert finished(gateway.http, running)["status"] == "succeeded"
+    assert finished(gateway.http, running, 90)["status"] == "succeeded"
     assert finished(gateway.http, submit(gateway.http, SMALL))["status"] == "succeeded"
     waited = gateway.http.post("/generate", json=SMALL, headers={"prefer": "wait=60"})  # replies come from there
     assert waited.json()["status"] == "succeeded"
