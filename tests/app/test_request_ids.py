@@ -10,14 +10,16 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from app.settings import Settings
 from smoothgen.contracts import JobSpec
-from smoothgen.queue import keys
+from smoothgen.queue import keys, new_id
 from tests.app.attacks import HEAD, raw_answer, status_of
 from tests.app.conftest import problem_of, request_body
 from tests.processes import Gateway, Redis, eventually
 
 KEY = "a key of this test"
 FRESH = re.compile(r"[0-9a-f]{32}")
+NO_HASH = new_id("a model", Settings(api_keys=[KEY]).tenant_names[0])
 
 
 @pytest.fixture(scope="module")
@@ -110,9 +112,9 @@ def test_what_never_was_a_request_has_an_id_too(small: Gateway) -> None:
 
 
 def test_an_error_nobody_foresaw_has_an_id_a_line_and_a_count(small: Gateway, redis: Redis) -> None:
-    redis.client.set(keys.job("no-hash"), "a string where a hash should be")
+    redis.client.set(keys.job(NO_HASH), "a string where a hash should be")
     headers = {"authorization": f"Bearer {KEY}", "x-request-id": "unforeseen"}
-    response = small.http.get("/jobs/no-hash?x=1", headers=headers)
+    response = small.http.get(f"/jobs/{NO_HASH}?x=1", headers=headers)
     problem_of(response, 500)
     assert response.headers["x-request-id"] == "unforeseen"
     failed, answered = eventually(lambda: (found := lines(small, "unforeseen"))[1:] and found)

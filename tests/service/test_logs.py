@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from smoothgen.queue import keys
+from app.settings import Settings
+from smoothgen.queue import keys, new_id
 from tests.processes import FASHION, LOADING_S, TANH, Lab, Process, Worker, eventually
 from tests.service.conftest import ask, finished, submit
 
@@ -55,8 +56,10 @@ def trouble(lab: Lab, **settings: Any) -> tuple[Process, Process]:
     assert gateway.http.get(evil_path).status_code == 404
     assert gateway.http.get("/jobs/x%0aforged%1b[31m", params={"q": SENTINEL}).status_code == 404
     assert gateway.http.get("/models", headers={"authorization": f"Bearer {SENTINEL}"}).status_code == 401
-    lab.redis.client.set(keys.job("no-hash"), "a string where a hash should be")
-    assert gateway.http.get("/jobs/no-hash").status_code == 500
+    [tenant] = Settings(api_keys=[KEY]).tenant_names
+    no_hash = new_id(TANH, tenant)
+    lab.redis.client.set(keys.job(no_hash), "a string where a hash should be")
+    assert gateway.http.get(f"/jobs/{no_hash}").status_code == 500
     lab.redis.kill()
     assert gateway.http.get("/models").status_code == 503
     lab.redis.start()

@@ -25,6 +25,7 @@ OPERATIONS = [
     ("GET", "/jobs/{job_id}/events"),
     ("GET", "/jobs/{job_id}"),
     ("DELETE", "/jobs/{job_id}"),
+    ("DELETE", "/jobs/{job_id}/content"),
     ("GET", "/jobs/{job_id}/output"),
     ("GET", "/jobs/{job_id}/samples"),
     ("GET", "/certificates/{certificate_id}"),
