@@ -136,6 +136,9 @@ def generate(
         str | None, typer.Option(help="request; fleet: certify the traffic's average; universal: draw no sample.")
     ] = None,
     priority: Annotated[str | None, typer.Option(help="high, normal or low.")] = None,
+    retention: Annotated[
+        int | None, typer.Option(help="Seconds the server keeps prompt and output after the job's end.")
+    ] = None,
     confidence: Annotated[float | None, typer.Option(help="1 - alpha.")] = None,
     metric: Annotated[str | None, typer.Option(help="One of the model's: smoothgen models.")] = None,
     answer: Annotated[str | None, typer.Option(help="Label metric: an RE2 pattern that extracts the answer.")] = None,
@@ -187,6 +190,7 @@ def generate(
         "deadline_s": deadline,
         "tier": tier,
         "priority": priority,
+        "retention_s": retention,
         "confidence": confidence,
         "metric": asked,
         "max_new_tokens": max_new_tokens,
@@ -243,6 +247,20 @@ def covers(
         typer.echo(answer.model_dump_json(indent=2, exclude_none=True))
     else:
         show_covers(answer)
+
+
+@app.command()
+def erase(
+    job: Annotated[str, typer.Argument(help="A job's id, which is its certificate's.")],
+    url: Url = _LOCAL,
+    api_key: ApiKey = None,
+) -> None:
+    """Erase a job's prompt, seed image and output on the server. Its certificate stays."""
+    from smoothgen.client import Client
+
+    with Client(url, api_key=api_key) as client:
+        client.erase(job)
+    typer.echo(f"erased the content of {job}; its certificate is kept")
 
 
 @app.command()

@@ -41,6 +41,10 @@ class AsyncClient:
         """As `Client.cancel`."""
         return await self._run(conversation.cancel(job_id))
 
+    async def erase(self, job_id: str) -> None:
+        """As `Client.erase`."""
+        await self._run(conversation.erase(job_id))
+
     async def fleet(self, model: str | None = None, window: str | None = None) -> list[FleetReading]:
         """As `Client.fleet`."""
         return await self._run(conversation.fleet(model, window))

@@ -43,7 +43,7 @@ _PROGRESS_POLL_S = 1
 _TOO_MANY = 429
 _BUSY_S = 5.0
 """How long to wait where a 429 does not say."""
-_TOP_LEVEL = ("output", "priority", "seed")
+_TOP_LEVEL = ("output", "priority", "retention_s", "seed")
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,8 @@ Conversation = Generator[Step, Answer, Result]
 
 
 def request_of(prompt: str, model: str, given: Mapping[str, Any]) -> GenerateRequest:
-    """A request from keyword arguments: robustness fields, generation parameters, `output`, `priority` and `seed`.
+    """A request from keyword arguments: robustness fields, generation parameters, `output`, `priority`,
+    `retention_s` and `seed`.
 
     Raises TypeError for a keyword that is neither, pydantic.ValidationError (a ValueError) for a value out of range.
     """
@@ -224,6 +225,13 @@ def cancel(job_id: str) -> Conversation[Generation]:
     """DELETE /jobs/{id}."""
     answer = yield Call("DELETE", f"/jobs/{quote(job_id, safe='')}")
     return Generation(JobView.model_validate(_json(answer)))
+
+
+def erase(job_id: str) -> Conversation[None]:
+    """DELETE /jobs/{id}/content."""
+    answer = yield Call("DELETE", f"/jobs/{quote(job_id, safe='')}/content")
+    if answer.status >= 400:
+        _json(answer)  # raises
 
 
 def fleet(model: str | None, window: str | None) -> Conversation[list[FleetReading]]:

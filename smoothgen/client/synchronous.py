@@ -42,7 +42,8 @@ class Client:
         """Generate one certified output; `model` defaults to the server's first.
 
         Further keywords are those of `robustness` (budget, sigma, tolerance, epsilon, samples, tier, deadline_s,
-        metric …), of `parameters` (max_new_tokens, num_inference_steps …), `output`, `priority` and `seed`.
+        metric …), of `parameters` (max_new_tokens, num_inference_steps …), `output`, `priority`,
+        `retention_s` (seconds the server keeps prompt and output) and `seed`.
 
         A server that is full (429) is asked again when it says, within `timeout_s`; `on_busy` is told. `on_progress` is
         told of the job about once a second. Ctrl-C cancels the job on the server.
@@ -55,6 +56,11 @@ class Client:
     def cancel(self, job_id: str) -> Generation:
         """Cancel a job, and return it as it is then: cancelled, or as it had ended before."""
         return self._run(conversation.cancel(job_id))
+
+    def erase(self, job_id: str) -> None:
+        """Erase a job's prompt, seed image and output on the server; its certificate stays. Cancels a job that has not
+        ended."""
+        self._run(conversation.erase(job_id))
 
     def fleet(self, model: str | None = None, window: str | None = None) -> list[FleetReading]:
         """What is certified of the average request of tier fleet: one reading a pool and window, verified here.

@@ -263,7 +263,7 @@ def test_a_gateway_whose_settings_cannot_be_read_ends_serve_with_the_remedy(tmp_
         check=False,
     )
     assert ended.returncode == 1
-    assert 'SMOOTHGEN_API_KEYS, lists as JSON such as ["…"]' in ended.stdout + ended.stderr
+    assert "SMOOTHGEN_API_KEYS, lists as JSON such as" in ended.stderr
 
 
 def test_serve_told_to_stop_ends_although_a_worker_does_not_run(tmp_path: Path, orphans: list[psutil.Process]) -> None:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 
 from app.door import OPEN_PATHS
+from smoothgen import Client
+from smoothgen.errors import ServerProblem
 from smoothgen.queue import keys
 from tests.app.conftest import problem_of
-from tests.processes import SLOW, TANH, Gateway, Lab, eventually
+from tests.processes import SLOW, TANH, Gateway, Lab, Process, eventually
 from tests.service.conftest import ask
 
 KEYS = {"alice": "alices-key", "bob": "bobs-key"}
@@ -214,3 +217,19 @@ def test_erasing_a_job_that_runs_cancels_it(service: Service) -> None:
     assert view["status"] == "cancelled"
     assert "output" not in view
     assert service.lab.redis.client.get(keys.backlog(SLOW)) == "0"
+
+
+def test_the_client_and_the_command_line_ask_for_retention_and_erase(service: Service, tmp_path: Path) -> None:
+    url = service.gateway.url
+    with Client(url, api_key=KEYS["alice"]) as client:
+        made = client.generate("0.0", model=TANH, samples=40, retention_s=120)
+        assert 0 < service.lab.redis.client.ttl(keys.job(made.view.id)) <= 120
+        client.erase(made.view.id)
+        with pytest.raises(ServerProblem, match="no job"):
+            client.erase(made.view.id[:-4] + "0000")
+    problem_of(service.call(OWN, "get", "/jobs/{job_id}/output", made.view.id), 404)
+    job = service.job("bob")
+    command = ["-c", "from smoothgen.cli import main; main()", "erase", job, "--url", url, "--api-key", KEYS["bob"]]
+    with Process(*command, log=tmp_path / "erase.log") as process:
+        assert process.wait(60) == 0
+        assert process.log == f"erased the content of {job}; its certificate is kept\n"
