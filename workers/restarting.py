@@ -9,6 +9,7 @@ import structlog
 from smoothgen.contracts import ModelRef, Problem
 from smoothgen.errors import QueueUnavailable
 from smoothgen.queue import MOST_RESTARTS, Claim, WorkQueue
+from smoothgen.queue.builds import Orphan
 from workers.hand import crashed
 
 OnFailure = Callable[[Claim, Problem], None]
@@ -41,23 +42,28 @@ class Restarting:
 
     async def settle(self) -> None:
         """Start over what waits for builds nobody serves. Raises QueueUnavailable."""
-        for orphan in await self._queue.builds.orphans(self._builds, self._after_s):
-            claim = await self._queue.orphaned(orphan)
-            if claim is None:
-                continue
-            try:
-                outcome = await self._queue.restart(orphan, claim.spec)
-            except QueueUnavailable:
-                raise
-            except Exception as error:  # this job's record: the others are to be started over all the same
-                await self._fail(claim, crashed(claim.spec, error).problem)
-                continue
-            if outcome == "restarted":
-                self._log.warning(
-                    "job_restarted", **claim.spec.log_fields, reason="no worker has its build", build=claim.build
-                )
-            elif outcome in ("spent", "bound"):
-                await self._fail(claim, _changed(claim, self._after_s, outcome))
+        # Until nothing is found: each one that is dealt with lets the next into the stream.
+        while orphans := await self._queue.builds.orphans(self._builds, self._after_s):
+            for orphan in orphans:
+                await self._settle(orphan)
+
+    async def _settle(self, orphan: Orphan) -> None:
+        claim = await self._queue.orphaned(orphan)
+        if claim is None:
+            return
+        try:
+            outcome = await self._queue.restart(orphan, claim.spec)
+        except QueueUnavailable:
+            raise
+        except Exception as error:  # this job's record: the others are to be started over all the same
+            await self._fail(claim, crashed(claim.spec, error).problem)
+            return
+        if outcome == "restarted":
+            self._log.warning(
+                "job_restarted", **claim.spec.log_fields, reason="no worker has its build", build=claim.build
+            )
+        elif outcome in ("spent", "bound"):
+            await self._fail(claim, _changed(claim, self._after_s, outcome))
 
     async def _fail(self, claim: Claim, problem: Problem) -> None:
         # A fleet request stays outstanding: its sample may have been drawn, and may be what its workers died of.

@@ -16,6 +16,7 @@ from smoothgen.queue import MOST_RESTARTS, JobStore, Pace, WorkQueue, build_of, 
 from tests.app.conftest import model_card
 from tests.processes import Lab
 from tests.service.test_queue import FAILURE, LEASE_S, OPENING, REF, RESULT, numbers, spec
+from workers.restarting import Restarting
 
 CARD = model_card("a")
 OLD, NEW = build_of("sha256:old", "float32"), build_of(CARD.digest, "float32")
@@ -238,6 +239,31 @@ def test_a_worker_that_does_not_say_what_it_serves_may_serve_anything(lab: Lab) 
         assert await seen(new, NEW, 0.6) == []
         lab.redis.client.zrem(keys.workers("a"), "of another version")
         assert len(await seen(new, NEW, 0.6)) == 1
+
+    on(lab, story)
+
+
+def test_jobs_of_a_gone_build_start_over_at_once_though_most_of_them_wait_before_its_stream(lab: Lab) -> None:
+    async def story(store: JobStore, worker: Callable[[str], WorkQueue]) -> None:
+        old, new, after_s = worker("old"), worker("new"), 0.6
+        await old.announce({"a": 1.0}, {"a": OLD})
+        jobs = [spec(samples=400) for _ in range(30)]
+        for job in jobs:
+            await store.submit(job, REF)
+        while openings := await take(old, OLD):
+            for opening in (claim for claim in openings if claim.opens):
+                await old.open(opening, OPENING, look_end=400, pace=ONE_CHUNK, sheet=None)
+            await old.hand_back([claim for claim in openings if not claim.opens])
+            if not any(claim.opens for claim in openings):
+                break
+        assert int(lab.redis.client.hget(keys.share(keys.work("a", "normal", OLD)), "waiting")) > 40
+        await old.leave(["a"])
+        restarting = Restarting(new, {"a": REF}, {"a": NEW}, after_s=after_s, on_failure=lambda *_: None)
+        await seen(new, NEW, after_s)
+        await restarting.settle()
+        restarted = [await store.read(job.id) for job in jobs]
+        assert {state.status for state in restarted} == {"queued"}
+        assert account(lab) == (30 * jobs[0].total_samples,) * 2
 
     on(lab, story)
 
