@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Annotated, Self
+import re
+from typing import Annotated, Final, Self
 
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -11,6 +12,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from smoothgen.contracts import DEFAULT_RETENTION_S, LEAST_RETENTION_S, LONGEST_RETENTION_S
 from smoothgen.logs import LogFormat, LogLevel
 from smoothgen.queue import ANYONE, Limits
+
+_TENANT: Final = re.compile("[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 class Settings(BaseSettings):
@@ -62,9 +65,15 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _one_tenant_a_key(self) -> Self:
+        for place, (key, name) in enumerate(self.tenants, start=1):
+            if not key or not _TENANT.fullmatch(name):
+                raise ValueError(
+                    f"entry {place} of SMOOTHGEN_API_KEYS is no name:key; a name has 1 to 64 letters, digits, dots, "
+                    "dashes and underscores and begins with a letter or digit, and a key has at least one character"
+                )
         keys = [key for key, _ in self.tenants]
         if len(set(keys)) < len(keys):
-            raise ValueError("SMOOTHGEN_API_KEYS names one key twice; a key is one tenant's")
+            raise ValueError("SMOOTHGEN_API_KEYS has one key twice; a key is one tenant's")
         return self
 
     @property
