@@ -320,8 +320,9 @@ class HandRunner:
 
 
 def _kind(piece: _Piece, rows: int) -> Hashable:
-    """What batches that take about as long have in common."""
-    return piece.claim.spec.parameters, piece.condition.embedding.shape, rows
+    """What batches that take about as long have in common. The parameters' hash stands for them: it is kept for long,
+    and they may hold a seed image of megabytes."""
+    return hash(piece.claim.spec.parameters), piece.condition.embedding.shape, rows
 
 
 def crashed(spec: JobSpec, error: Exception) -> Refused:
