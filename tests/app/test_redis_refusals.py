@@ -7,10 +7,12 @@ import threading
 
 import pytest
 
+from smoothgen.queue import ANYONE, new_id
 from smoothgen.queue.sentinel import SentinelAddress, read_address
 from tests.app.conftest import problem_of
 from tests.processes import TANH, Gateway, Lab, Worker, eventually
 
+JOB = new_id(TANH, ANYONE)
 REFUSALS = [
     "READONLY You can't write against a read only replica.",
     "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
@@ -50,7 +52,7 @@ def test_whatever_redis_refuses_with_is_a_503_and_passes(lab: Lab) -> None:
         worker = lab.keep(Worker(url, lab.folder / "worker", TANH))
         for said in REFUSALS:
             Refusing.said = said
-            for path in ("/readyz", "/models", "/certificates/x", "/jobs/x", "/fleet"):
+            for path in ("/readyz", "/models", f"/certificates/{JOB}", f"/jobs/{JOB}", "/fleet"):
                 problem_of(gateway.http.get(path), 503)
             body = {"model": TANH, "prompt": "0.0", "robustness": {"sigma": 1.0}}
             problem_of(gateway.http.post("/generate", json=body), 503)
