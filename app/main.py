@@ -50,7 +50,7 @@ def create_app(settings: Settings) -> FastAPI:
         waiting = Waiting(store)
         waiting.start()
         fleet = Fleet(store, settings.fleet_confidence)
-        shown_fleet = ShownFleet(fleet, store, metrics, settings.tenant_names)
+        shown_fleet = ShownFleet(fleet, store, metrics, settings.shown_tenants)
         app.state.gateway = Gateway(settings, store, Cards(store), waiting, metrics, Heavy(), fleet, shown_fleet)
         yield
         await shown_fleet.stop()

@@ -66,10 +66,11 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _one_tenant_a_key(self) -> Self:
         for place, (key, name) in enumerate(self.tenants, start=1):
-            if not key or not _TENANT.fullmatch(name):
+            if not key or key != key.strip() or not _TENANT.fullmatch(name):
                 raise ValueError(
                     f"entry {place} of SMOOTHGEN_API_KEYS is no name:key; a name has 1 to 64 letters, digits, dots, "
-                    "dashes and underscores and begins with a letter or digit, and a key has at least one character"
+                    "dashes and underscores and begins with a letter or digit, and a key has a character or more and no "
+                    "white space around it"
                 )
         keys = [key for key, _ in self.tenants]
         if len(set(keys)) < len(keys):
@@ -91,6 +92,12 @@ class Settings(BaseSettings):
     def tenant_names(self) -> list[str]:
         """Everyone whose requests there may be."""
         return sorted({name for _, name in self.tenants}) or [ANYONE]
+
+    @property
+    def shown_tenants(self) -> list[str]:
+        """Those whose names may be shown in metrics, which need no key: not those named by a digest of their key."""
+        named = {written.partition(":")[0] for written in self.api_keys if ":" in written}
+        return sorted(named) if self.api_keys else [ANYONE]
 
     @property
     def limits(self) -> Limits:

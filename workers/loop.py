@@ -71,6 +71,7 @@ class Worker:
         self._watch: HandWatch | None = None
         self._leaving = Leaving(self._abandon)
         self._ended: dict[str, str] = {}
+        self._measured: set[str] = set()
         self._request_ids: dict[str, str] = {}
         self._log = structlog.get_logger().bind(worker=queue.worker_id)
 
@@ -140,6 +141,7 @@ class Worker:
                 claims = await self._until_redis(claim)
                 if claims:
                     await self._serve(claims)
+                    await self._tell_first_speed(claims[0].model)
         finally:
             self.stop()  # after an error of our own too: what runs beside would go on for ever
             left.set()
@@ -155,6 +157,12 @@ class Worker:
         self.hanging.tick()
         if hung != self._hangs():
             await self._announce()
+
+    async def _tell_first_speed(self, model: str) -> None:
+        """Announce how fast a model is as soon as that is known: until then the queue lets little of its work in."""
+        if model not in self._measured and self._runners[model].speed.samples_a_second > 0:
+            self._measured.add(model)
+            await self._until_redis(self._announce)
 
     async def _announce(self) -> None:
         if self._hangs():  # not to be counted among the workers there are

@@ -30,7 +30,7 @@ async def end(
     the outcome is of, which is dropped where the job has started over since; '' for whichever it is on.
     """
     stream, entry = piece
-    first, watchers = await scripts.call(
+    first, watchers, kept_s = await scripts.call(
         FINISH,
         [
             keys.job(job_id),
@@ -58,8 +58,9 @@ async def end(
         ],
     )
     news = ["job", job_id]
-    # A short outcome goes with the news of it; a longer one, a picture say, is read where it is kept.
-    if first and len(view) + len(certificate) <= keys.LONGEST_REPLY:
+    # A short outcome goes with the news of it. A longer one, a picture say, or one that is kept for a shorter time than
+    # news may be, is read where it is kept.
+    if first and len(view) + len(certificate) <= keys.LONGEST_REPLY and int(kept_s) >= keys.WATCH_TTL_S:
         news += ["status", status, "view", view, "certificate", certificate]
     for gateway in str(watchers).split():
         await scripts.call(TELL, [keys.replies(gateway)], [keys.REPLIES_KEPT, keys.WATCH_TTL_S, *news])

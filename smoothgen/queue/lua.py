@@ -47,10 +47,11 @@ end
 # pieces into it would stand before everybody. docs/decisions/0017.
 #
 # Beside a stream, under its name: `:share`, a hash of `held` (samples of the pieces in the stream), `waiting` (pieces
-# in the tenants' lists) and `clock` (the turn reached); `:turns`, a sorted set of tenants whose pieces wait, by their
-# turn; `:waiting:{tenant}`, those pieces, "job first count attempt since_ms".
+# in the tenants' lists), `clock` (the turn reached) and `after {tenant}` (the turn after a tenant's last piece);
+# `:turns`, a sorted set of tenants whose pieces wait, by their turn; `:waiting:{tenant}`, those pieces, "job first
+# count attempt since_ms".
 SHARE: Final = """
-local AHEAD_S, PIECES_A_WORKER, UNMEASURED = 2, 2, 1000
+local AHEAD_S, PIECES_A_WORKER, MOST_DROPPED = 2, 2, 256
 local function has_room(stream)
   local held = tonumber(redis.call('HGET', stream .. ':share', 'held') or 0)
   local length = redis.call('XLEN', stream)
@@ -59,17 +60,19 @@ local function has_room(stream)
   if length < PIECES_A_WORKER * math.max(1, redis.call('ZCARD', of_model .. 'workers')) then return true end
   local rate = 0
   for _, each in ipairs(redis.call('HVALS', of_model .. 'rates')) do rate = rate + tonumber(each) end
-  return held < AHEAD_S * (rate > 0 and rate or UNMEASURED)
+  return held < AHEAD_S * rate
 end
 local function add(stream, id, first, count, attempt)
   redis.call('XADD', stream, '*', 'job', id, 'first', first, 'count', count, 'attempt', attempt)
   redis.call('HINCRBY', stream .. ':share', 'held', count)
 end
+-- Whoever acknowledges a piece or looks for one makes this call, so what is not let in now is soon. Pieces of jobs that
+-- ended meanwhile are dropped, some at a time: a script with thousands to drop would hold everybody up.
 local function release(stream)
-  local turns, share = stream .. ':turns', stream .. ':share'
+  local turns, share, dropped = stream .. ':turns', stream .. ':share', 0
   local following = redis.call('ZRANGE', turns, 0, 0, 'WITHSCORES')
-  while #following > 0 and has_room(stream) do
-    local tenant, turn = following[1], following[2]
+  while #following > 0 and dropped < MOST_DROPPED and has_room(stream) do
+    local tenant, turn = following[1], tonumber(following[2])
     local waiting = stream .. ':waiting:' .. tenant
     local piece = redis.call('LPOP', waiting)
     if piece then
@@ -77,8 +80,10 @@ local function release(stream)
       local id, first, count, attempt = string.match(piece, '^(%S+) (%S+) (%S+) (%S+) %S+$')
       if current(string.match(stream, '^[^}]*}:') .. 'job:' .. id, attempt) then
         add(stream, id, first, count, attempt)
-        redis.call('HSET', share, 'clock', turn)
-        redis.call('ZINCRBY', turns, count, tenant)
+        redis.call('HSET', share, 'clock', turn, 'after ' .. tenant, turn + count)
+        redis.call('ZADD', turns, turn + count, tenant)
+      else
+        dropped = dropped + 1
       end
     end
     if redis.call('LLEN', waiting) == 0 then redis.call('ZREM', turns, tenant) end
@@ -86,7 +91,7 @@ local function release(stream)
   end
 end
 local function put(stream, tenant, id, first, count, attempt)
-  local turns = stream .. ':turns'
+  local turns, share = stream .. ':turns', stream .. ':share'
   if redis.call('EXISTS', turns) == 0 and has_room(stream) then
     add(stream, id, first, count, attempt)
     return
@@ -94,8 +99,10 @@ local function put(stream, tenant, id, first, count, attempt)
   local time = redis.call('TIME')
   local since_ms = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
   redis.call('RPUSH', stream .. ':waiting:' .. tenant, table.concat({id, first, count, attempt, since_ms}, ' '))
-  redis.call('HINCRBY', stream .. ':share', 'waiting', 1)
-  redis.call('ZADD', turns, 'NX', redis.call('HGET', stream .. ':share', 'clock') or 0, tenant)
+  redis.call('HINCRBY', share, 'waiting', 1)
+  -- Not before the turn after its last piece: a tenant whose list was empty for a moment would come first again.
+  local reached = redis.call('HMGET', share, 'clock', 'after ' .. tenant)
+  redis.call('ZADD', turns, 'NX', math.max(tonumber(reached[1] or 0), tonumber(reached[2] or 0)), tenant)
   release(stream)
 end
 local function acknowledge(stream, group, entry)

@@ -25,19 +25,23 @@ local job, stream, backlog, accounts, tenant = KEYS[1], KEYS[2], KEYS[3], KEYS[4
 local idempotency = ARGV[3] ~= '' and KEYS[#KEYS]
 if idempotency then
   local seen = redis.call('HMGET', idempotency, 'job', 'body')
-  if seen[1] then return {'seen', seen[1], seen[2]} end
+  -- A job whose retention is over answers nobody: the key is free again.
+  if seen[1] and redis.call('EXISTS', string.sub(job, 1, #job - #ARGV[1]) .. seen[1]) == 1 then
+    return {'seen', seen[1], seen[2]}
+  end
 end
 -- The same job again: the answer to the first try was lost on the way.
 if redis.call('EXISTS', job) == 1 then return {'seen', ARGV[1], ARGV[3]} end
--- An idle server takes any job it can plan for; a busy one keeps to its limits.
-local function beyond(what, owed, asked, most)
-  return owed > 0 and owed + tonumber(asked) > tonumber(most) and {'full', what, owed}
-end
+-- A tenant that owes nothing may have any job the server can plan for, however much others owe; others are kept to the
+-- limits.
 local held = redis.call('HMGET', accounts, tenant .. ' samples', '* bytes', tenant .. ' bytes')
-local full = beyond('samples of the model', tonumber(redis.call('GET', backlog) or 0), ARGV[5], ARGV[7])
-  or beyond('samples of the key', tonumber(held[1] or 0), ARGV[5], ARGV[8])
-  or beyond('bytes of the model', tonumber(held[2] or 0), ARGV[6], ARGV[9])
+local function beyond(what, owed, asked, most)
+  return held[1] and owed + tonumber(asked) > tonumber(most) and {'full', what, owed}
+end
+local full = beyond('samples of the key', tonumber(held[1] or 0), ARGV[5], ARGV[8])
+  or beyond('samples of the model', tonumber(redis.call('GET', backlog) or 0), ARGV[5], ARGV[7])
   or beyond('bytes of the key', tonumber(held[3] or 0), ARGV[6], ARGV[10])
+  or beyond('bytes of the model', tonumber(held[2] or 0), ARGV[6], ARGV[9])
 if full then return full end
 if idempotency then
   redis.call('HSET', idempotency, 'job', ARGV[1], 'body', ARGV[3])
@@ -149,6 +153,7 @@ local function wanted()
 end
 for s = 1, streams do
   local stream = KEYS[s + 1]
+  release(stream)  -- there may be room since a worker came, or since one died with pieces in its hands
   while wanted() do  -- whose worker fell silent
     -- Not XAUTOCLAIM: it gives up after ten entries that are held, however many abandoned ones follow.
     local silent = redis.call('XPENDING', stream, group, 'IDLE', lease, '-', '+', 1)[1]
@@ -196,12 +201,12 @@ OPEN: Final = Script(
     + POST
     + """
 -- KEYS: job, stream, backlog, accounts, samples, stream of the chunks
--- ARGV: group, entry, job id, samples drawn, window, contact sheet ('' if none), its ttl, attempt, then the job's
---       fields and values
-if current(KEYS[1], ARGV[8]) and redis.call('HEXISTS', KEYS[1], 'opening') == 0 then
-  redis.call('HSET', KEYS[1], unpack(ARGV, 9))
+-- ARGV: group, entry, job id, samples drawn, window, contact sheet ('' if none), attempt, then the job's fields and
+--       values
+if current(KEYS[1], ARGV[7]) and redis.call('HEXISTS', KEYS[1], 'opening') == 0 then
+  redis.call('HSET', KEYS[1], unpack(ARGV, 8))
   pay(KEYS[1], KEYS[3], KEYS[4], tonumber(ARGV[4]))
-  if ARGV[6] ~= '' then redis.call('SET', KEYS[5], ARGV[6], 'EX', ARGV[7]) end
+  if ARGV[6] ~= '' then redis.call('SET', KEYS[5], ARGV[6]) end  -- FINISH says how long it is kept
   post(KEYS[1], KEYS[6], ARGV[3], tonumber(ARGV[5]))
 end
 -- Acknowledge in the step that stores the outcome: a crash before it repeats work, never loses it.
@@ -302,11 +307,12 @@ if first then
 end
 if ARGV[2] ~= '' then acknowledge(KEYS[9], ARGV[1], ARGV[2]) end
 -- Who asks again is answered again: the answer to the first call may have been lost, and with it who waits.
-return {first and 1 or 0, (first or not lives(job[4])) and job[1] or ''}
+return {first and 1 or 0, (first or not lives(job[4])) and job[1] or '', job[9] or 0}
 """
 )
 """Store an outcome once, forget what led to it, and acknowledge. Answers whether this call did it, and which gateways
-wait for the job's end: they are told afterwards, since their streams lie elsewhere in a cluster."""
+wait for the job's end, and for how long its outcome is kept: they are told afterwards, since their streams lie
+elsewhere in a cluster."""
 
 ERASE: Final = Script(
     EVEN_WHEN_FULL
@@ -317,10 +323,25 @@ ERASE: Final = Script(
 local status = redis.call('HGET', KEYS[1], 'status')
 if status and not lives(status) then redis.call('HSET', KEYS[1], 'view', ARGV[1]) end
 redis.call('DEL', KEYS[2], KEYS[3])
+return redis.call('HGET', KEYS[1], 'watchers') or ''
+"""
+)
+"""Delete what an ended job keeps of its prompt and output. Answers which gateways were told of its end."""
+
+FORGET_NEWS: Final = Script(
+    EVEN_WHEN_FULL
+    + """
+-- KEYS: stream of replies
+-- ARGV: job id
+for _, entry in ipairs(redis.call('XRANGE', KEYS[1], '-', '+')) do
+  for field = 1, #entry[2], 2 do
+    if entry[2][field] == 'job' and entry[2][field + 1] == ARGV[1] then redis.call('XDEL', KEYS[1], entry[1]) end
+  end
+end
 return 1
 """
 )
-"""Delete what an ended job keeps of its prompt and output."""
+"""Delete the news of a job that a gateway has not read, which may hold its output."""
 
 TELL: Final = Script(
     EVEN_WHEN_FULL
@@ -328,6 +349,8 @@ TELL: Final = Script(
 -- KEYS: stream of replies
 -- ARGV: replies kept, ttl, then the reply's fields and values
 redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', unpack(ARGV, 3))
+-- What a gateway that is gone did not read is kept no longer, though others are still told there.
+redis.call('XTRIM', KEYS[1], 'MINID', 1000 * (redis.call('TIME')[1] - ARGV[2]))
 -- Not at every reply: each would be one more line of the append-only file.
 if redis.call('TTL', KEYS[1]) < ARGV[2] / 2 then redis.call('EXPIRE', KEYS[1], ARGV[2]) end
 return 1

@@ -38,7 +38,7 @@ from smoothgen.queue.ending import end
 from smoothgen.queue.measures import Measures
 from smoothgen.queue.presence import Presence
 from smoothgen.queue.replication import PROBE, UNREPLICATED, Replication
-from smoothgen.queue.scripts import ERASE, READ, SUBMIT
+from smoothgen.queue.scripts import ERASE, FORGET_NEWS, READ, SUBMIT
 
 _OUTPUT: TypeAdapter[Output] = TypeAdapter(Output)
 _written_model = lru_cache(256)(ModelRef.model_dump_json)
@@ -272,11 +272,13 @@ class JobStore:
         not ended, and returns whether this call did. Raises NotFound."""
         state, cancelled = await self.cancel(job_id)
         view = state.view.model_copy(update={"output": None, "certificate": None})
-        await self._scripts.call(
+        told = await self._scripts.call(
             ERASE,
             [keys.job(job_id), keys.asked(job_id), keys.samples(job_id)],
             [view.model_dump_json(exclude_none=True)],
         )
+        for gateway in str(told).split():
+            await self._scripts.call(FORGET_NEWS, [keys.replies(gateway)], [job_id])
         return cancelled
 
     async def samples(self, job_id: str) -> bytes:

@@ -309,7 +309,6 @@ class WorkQueue:
                 opening.generations,
                 pace.window,
                 _base64(sheet),
-                claim.spec.retention_s,
                 claim.attempt,
                 *(x for item in fields.items() for x in item),
             ],

@@ -24,13 +24,18 @@ ONE_CHUNK = Pace(chunk=40, window=2)
 Story = Callable[[JobStore, Callable[[str], WorkQueue]], Awaitable[None]]
 
 
-def on(lab: Lab, story: Story) -> None:
-    """Run a story with a store and as many workers as it names; every build named here has its streams."""
+def on(lab: Lab, story: Story, *, rate: float = 1e6) -> None:
+    """Run a story with a store and as many workers as it names; every build named here has its streams.
+
+    rate: samples a second, of a worker that is gone: enough for the streams to take all there is.
+    """
 
     async def tell() -> None:
         redis = connect(lab.redis.url)
         for build in (OLD, NEW):
             await WorkQueue(redis, "setup").register([CARD], {"a": build})
+        if rate:
+            lab.redis.client.hset(keys.rates("a"), "gone", rate)
         await story(JobStore(redis), lambda name: WorkQueue(redis, name, lease_s=LEASE_S))
         await redis.aclose()
 
@@ -265,7 +270,7 @@ def test_jobs_of_a_gone_build_start_over_at_once_though_most_of_them_wait_before
         assert {state.status for state in restarted} == {"queued"}
         assert account(lab) == (30 * jobs[0].total_samples,) * 2
 
-    on(lab, story)
+    on(lab, story, rate=0)
 
 
 def test_a_build_nobody_serves_is_forgotten_when_nothing_of_it_waits(lab: Lab) -> None:

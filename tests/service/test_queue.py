@@ -91,12 +91,17 @@ def numbers(claim: Claim) -> np.ndarray:
     return np.arange(claim.first, claim.first + claim.count, dtype=np.float64)
 
 
-def on(lab: Lab, story: Callable[[JobStore, Workers], Awaitable[None]]) -> None:
-    """Run a story with a store and as many workers as it names, on one event loop."""
+def on(lab: Lab, story: Callable[[JobStore, Workers], Awaitable[None]], *, rate: float = 1e6) -> None:
+    """Run a story with a store and as many workers as it names, on one event loop.
+
+    rate: samples a second, of a worker that is gone: enough for the streams to take all there is.
+    """
 
     async def tell() -> None:
         redis = connect(lab.redis.url)
         await WorkQueue(redis, "setup").register(CARDS, BUILDS)
+        for model in BUILDS if rate else ():
+            lab.redis.client.hset(keys.rates(model), "gone", rate)
         await story(JobStore(redis), lambda name: WorkQueue(redis, name, lease_s=LEASE_S))
         await redis.aclose()
 
