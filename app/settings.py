@@ -69,7 +69,7 @@ class Settings(BaseSettings):
             if not key or key != key.strip() or not _TENANT.fullmatch(name):
                 raise ValueError(
                     f"entry {place} of SMOOTHGEN_API_KEYS is no name:key; a name has 1 to 64 letters, digits, dots, "
-                    "dashes and underscores and begins with a letter or digit, and a key has a character or more and no "
+                    "dashes and underscores and begins with a letter or digit, a key has a character or more and no "
                     "white space around it"
                 )
         keys = [key for key, _ in self.tenants]
