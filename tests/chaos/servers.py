@@ -20,6 +20,7 @@ from tests.small_disk import SmallDisk
 LONGEST_STOP_S = 4.0
 """The longest a process hangs or is stopped: several leases, and less than clients wait."""
 _FULL_S = (1.0, 3.0)
+_LAG_S = 1.0
 _DISK_MB = 256
 _LIVES = ("queued", "running")
 
@@ -127,9 +128,12 @@ class Pair(One):
         until_in_sync(self.master)
 
     def _fail_over(self, rng: random.Random) -> None:
+        """The replica is up to a second behind when the master is killed."""
         until_in_sync(self.master)
+        self._replica.signal(signal.SIGSTOP)
+        time.sleep(rng.uniform(0.0, _LAG_S))
         self.master.kill()
-        time.sleep(rng.uniform(0.0, 0.5))
+        self._replica.signal(signal.SIGCONT)
         promote(self._replica)
         self.master = self._replica
         self.open_at_failover.update(_open_jobs(self.master))  # nobody reaches it yet
