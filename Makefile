@@ -45,7 +45,7 @@ rules: ## check alerts and dashboard queries with promtool (apt-get install prom
 
 chaos: install ## kills, hangs, stops, full Redis and failovers at random, under thousands of jobs
 	$(BIN)/python -m tests.chaos
-	$(BIN)/python -m tests.chaos --failover --jobs 1000
+	$(BIN)/python -m tests.chaos --failover --jobs 600
 
 format: install ## rewrite the code as `make check` wants it
 	$(BIN)/ruff format .

@@ -55,6 +55,10 @@ class One:
     def fills(self) -> dict[str, Trouble]:
         return {"fill memory": self._fill_memory, "fill disk": self._fill_disk}
 
+    @property
+    def failovers(self) -> dict[str, Trouble]:
+        return {}
+
     def _server(self) -> Redis:
         self._count += 1
         folder = self._folder / f"redis-{self._count}"
@@ -104,8 +108,8 @@ class Pair(One):
         return self._address.url
 
     @property
-    def kills(self) -> dict[str, Trouble]:
-        return {**super().kills, "fail redis over": self._fail_over}
+    def failovers(self) -> dict[str, Trouble]:
+        return {"fail redis over": self._fail_over}
 
     @property
     def stops(self) -> dict[str, Trouble]:

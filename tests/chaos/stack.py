@@ -63,8 +63,9 @@ class Stack:
         """One trouble of a random process, which is over by itself."""
         servers = self._servers
         kills, stops, fills = (*_KILLS, *servers.kills), (*_STOPS, *servers.stops), tuple(servers.fills)
-        kind = rng.choice(rng.choice((kills, kills, stops, stops, fills)))
-        of_servers = servers.kills | servers.stops | servers.fills
+        failovers = [tuple(servers.failovers)] if servers.failovers else []
+        kind = rng.choice(rng.choice([kills, kills, stops, stops, fills, *failovers]))
+        of_servers = servers.kills | servers.stops | servers.fills | servers.failovers
         with self._lock:
             if kind in of_servers:
                 of_servers[kind](rng)
