@@ -43,8 +43,9 @@ rules: ## check alerts and dashboard queries with promtool (apt-get install prom
 	  && promtool check rules $$folder/dashboard.json && promtool test rules $$folder/stats_test.yml \
 	  && rm -r $$folder
 
-chaos: install ## kills, hangs and stops of workers, gateways and Redis at random, under thousands of jobs
+chaos: install ## kills, hangs, stops, full Redis and failovers at random, under thousands of jobs
 	$(BIN)/python -m tests.chaos
+	$(BIN)/python -m tests.chaos --failover --jobs 600
 
 format: install ## rewrite the code as `make check` wants it
 	$(BIN)/ruff format .

@@ -51,8 +51,9 @@ def free_port() -> int:
 class Redis:
     """Valkey with an append-only file, on a port it keeps."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder, self._server, self.port = folder, None, free_port()
+    def __init__(self, folder: Path, data: Path | None = None) -> None:
+        """folder: for its log and, unless `data` is another, its files."""
+        self._folder, self._data, self._server, self.port = folder, data, None, free_port()
         self.start()
         self.client = redis.Redis(port=self.port, decode_responses=True)
 
@@ -63,6 +64,8 @@ class Redis:
     def start(self) -> None:
         config = {"appendonly": "yes", "appendfsync": "always", "save": ""}  # as `smoothgen serve` has it
         self._server = ValkeyServer(port=self.port, data_dir=self._folder, persist=True, config=config)
+        if self._data is not None:  # not as an argument, which would be resolved
+            self._server.data_dir = self._data
         self._server.start()
         with redis.Redis(port=self.port, decode_responses=True) as client:
             self._pid = int(client.info("server")["process_id"])
@@ -73,6 +76,10 @@ class Redis:
     def kill(self) -> None:
         """kill -9."""
         self._server.terminate()
+
+    def runs(self) -> bool:
+        """Whether its process is there and answers."""
+        return bool(self._server.is_running())
 
     def stream_lengths(self) -> dict[str, int]:
         return {key: self.client.xlen(key) for key in self.client.scan_iter("smoothgen:*:work:*", _type="stream")}

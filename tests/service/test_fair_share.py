@@ -1,7 +1,8 @@
-"""Tenants take turns, on a real Redis: whoever queues much does not stand before everybody."""
+"""Tenants take turns, on a real Redis and end to end: whoever queues much does not stand before everybody."""
 
 from __future__ import annotations
 
+import json
 import random
 from collections import Counter
 
@@ -10,7 +11,8 @@ import pytest
 from smoothgen.contracts import JobSpec
 from smoothgen.errors import Overloaded
 from smoothgen.queue import Claim, Idempotency, JobStore, Limits, Pace, WorkQueue, keys, new_id
-from tests.processes import Lab
+from tests.processes import SLOW, Lab, Worker, eventually
+from tests.service.conftest import ask
 from tests.service.test_queue import BUILDS, FAILURE, OPENING, REF, RESULT, Workers, numbers, on, spec, take
 
 SLOW_RATE = 20.0
@@ -283,3 +285,26 @@ def test_the_sheet_of_a_job_that_runs_longer_than_its_retention_is_there_at_its_
         assert 0 < lab.redis.client.ttl(keys.samples(job.id)) <= job.retention_s
 
     on(lab, story, rate=0)
+
+
+def test_a_small_request_under_another_key_ends_before_most_of_forty_nine_large_ones(lab: Lab) -> None:
+    gateway, worker = lab.gateway(api_keys=["a:key-a", "b:key-b"]), lab.worker(SLOW)
+
+    def submitted(tenant: str, samples: int) -> str:
+        headers = {"authorization": f"Bearer key-{tenant}", "prefer": "respond-async"}
+        response = gateway.http.post("/generate", json=ask(SLOW, samples=samples), headers=headers)
+        assert response.status_code == 202, response.text
+        return str(response.json()["id"])
+
+    large = [submitted("a", 2000) for _ in range(49)]
+    small = submitted("b", 64)
+    eventually(lambda: small in ended(worker), 300)
+    first = ended(worker)[: ended(worker).index(small)]
+    assert set(first) < set(large)
+    assert len(first) < 25
+
+
+def ended(worker: Worker) -> list[str]:
+    """The jobs whose end a worker's log tells of, in their order."""
+    lines = [json.loads(line) for line in worker.log.splitlines() if '"jobs_ended"' in line]
+    return [job for line in lines for job in line["jobs"]]
