@@ -33,8 +33,8 @@ def verify(certificate: Verifiable) -> Verification:
     """Recompute a certificate from its evidence and compare every stated number. Needs no model and no server.
 
     Accepts a certificate of either method, its JSON document (parsed or as text), or a Path. A document that is no
-    certificate at all gives a verdict too: one failed check, `document`. Names in it that this library knows
-    must mean what they mean (metric, threat, random numbers); `Verification.meaning` says whether all of them are known.
+    certificate at all gives a verdict too: one failed check, `document`. Names in it that this library knows must mean
+    what they mean (metric, threat, random numbers); `Verification.meaning` says whether all of them are known.
 
     What it cannot know, for there is no signature: whether the distances were honestly measured, at the σ stated, with
     the model named (docs/decisions/0013). The digest catches changes, not forgery: anyone can compute one.

@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike
 
+from smoothgen.certificates.evidence import LARGEST_BOUND
 from smoothgen.errors import InvalidDistances
 
 _SLACK: Final = 1e-13
@@ -29,15 +30,15 @@ def certified_cost(differences: ArrayLike, u: float = 0.0) -> float:
             errs by v, u = 2v. 0 takes the snap to be exact.
 
     Raises:
-        InvalidDistances for differences of another shape or not finite, and for a u that is negative or not finite.
+        InvalidDistances for differences of another shape or beyond 10³⁰, and for a u that is negative or not finite.
     """
     rows = np.asarray(differences, dtype=np.float64)
     if rows.size == 0 and rows.ndim in (1, 2):
         rows = rows.reshape(0, 1)
-    if rows.ndim != 2 or not np.isfinite(rows).all():
+    if rows.ndim != 2 or not (np.abs(rows) <= LARGEST_BOUND).all():  # refuses NaN too
         raise InvalidDistances(
-            f"differences must be finite, of shape (changed positions, dimension), got shape {rows.shape}; give one "
-            "row e_j − e_t for every position that changes",
+            f"differences must be numbers up to {LARGEST_BOUND:g}, of shape (changed positions, dimension), got shape "
+            f"{rows.shape}; give one row e_j − e_t for every position that changes",
             field="differences",
         )
     if not (math.isfinite(u) and u >= 0):
