@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from smoothgen.certificates.abstention import Abstention, Reason
 from smoothgen.certificates.exhaustive.certificate import ExhaustiveCertificate, require_tolerance
 from smoothgen.certificates.exhaustive.claims import derive_claims
-from smoothgen.certificates.exhaustive.evidence import ExhaustiveEvidence
+from smoothgen.certificates.exhaustive.evidence import ExhaustiveEvidence, numbers
 from smoothgen.certificates.exhaustive.threat import SnapThreat
 from smoothgen.certificates.provenance import Provenance
 from smoothgen.errors import InvalidCertificate, InvalidDistances, InvalidEpsilon
@@ -61,7 +60,7 @@ def certify_exhaustive(
         InvalidDistances, InvalidMetric, InvalidTolerance, InvalidEpsilon; InvalidCertificate for a provenance with
         sections of noise.
     """
-    measured = np.array(distances, dtype=np.float64)
+    measured = numbers(distances, "distances")
     if measured.ndim == 1 and measured.size and not math.isfinite(measured[0]) and not measured[0] < 0:
         return Abstention(Reason.TOO_FEW_SAMPLES, "the run on the prompt itself failed, so there is no output to keep")
     evidence = ExhaustiveEvidence.from_runs(costs, measured, diameter=float(diameter), next_cost=next_cost)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from smoothgen.certificates.evidence import LARGEST_BOUND
+from smoothgen.certificates.exhaustive.evidence import numbers
 from smoothgen.errors import InvalidDistances
 
 _SLACK: Final = 1e-13
@@ -32,7 +33,7 @@ def certified_cost(differences: ArrayLike, u: float = 0.0) -> float:
     Raises:
         InvalidDistances for differences of another shape or beyond 10³⁰, and for a u that is negative or not finite.
     """
-    rows = np.asarray(differences, dtype=np.float64)
+    rows = numbers(differences, "differences")
     if rows.size == 0 and rows.ndim in (1, 2):
         rows = rows.reshape(0, 1)
     if rows.ndim != 2 or not (np.abs(rows) <= LARGEST_BOUND).all():  # refuses NaN too

@@ -49,9 +49,9 @@ class ExhaustiveEvidence:
                 f"diameter must be a positive finite number in [{LEAST_BOUND:g}, {LARGEST_BOUND:g}], got {diameter!r}",
                 field="diameter",
             )
-        paid = np.array(costs, dtype=np.float64) + 0.0  # −0 becomes 0
-        measured = np.array(distances, dtype=np.float64) + 0.0
-        measured[np.isnan(measured)] = math.inf
+        paid = numbers(costs, "costs") + 0.0  # −0 becomes 0
+        measured = numbers(distances, "distances") + 0.0
+        measured = np.where(np.isnan(measured), math.inf, measured)
         _require_costs(paid, measured, next_cost)
         _require_distances(measured, float(diameter))
         measured = np.where(np.isinf(measured), math.inf, np.minimum(measured, diameter))
@@ -130,8 +130,16 @@ class ExhaustiveEvidence:
         return read
 
 
-def _packed(numbers: NDArray[np.float64]) -> bytes:
-    return numbers.astype("<f8", copy=False).tobytes()
+def numbers(values: ArrayLike, name: str) -> NDArray[np.float64]:
+    """Returns a copy in double precision. Raises InvalidDistances for what is no array of numbers."""
+    try:
+        return np.array(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InvalidDistances(f"{name} must be an array of numbers: {error}", field=name) from error
+
+
+def _packed(array: NDArray[np.float64]) -> bytes:
+    return array.astype("<f8", copy=False).tobytes()
 
 
 def _unpacked(text: Any, where: str) -> NDArray[np.float64]:
