@@ -94,8 +94,9 @@ class Steps:
 
     def first_above(self, tolerance: float) -> int | None:
         """The place of the first run whose bound, as printed, is above `tolerance`; None where there is none."""
-        printed = (self._printed(bound) for bound in self._bounds.tolist())
-        return next((k for k, bound in enumerate(printed) if bound > tolerance), None)
+        # A number rounded up to nine digits is above the tolerance exactly if it was above the tolerance rounded down.
+        above = np.flatnonzero(self._bounds > round_down(tolerance))
+        return int(above[0]) if above.size else None
 
     def holds_below(self, index: int | None) -> float:
         """The norm strictly below which no attack reaches run `index` or what was not run: rounded down."""
@@ -105,12 +106,10 @@ class Steps:
     def curve(self) -> tuple[tuple[float, float], ...]:
         """(epsilon, bound) where the bound rises, the first at 0: it holds for norms from epsilon on."""
         points: dict[float, float] = {}
-        reached = -1.0
-        for cost, largest in zip(self.evidence.costs.tolist(), self._largest.tolist(), strict=True):
-            if largest > reached:
-                points[round_down(cost)] = self._printed(largest)
-                reached = largest
-        if self.evidence.next_cost is not None and reached < self.evidence.diameter:
+        rises = np.flatnonzero(np.diff(self._largest, prepend=-1.0) > 0)
+        for cost, largest in zip(self.evidence.costs[rises].tolist(), self._largest[rises].tolist(), strict=True):
+            points[round_down(cost)] = self._printed(largest)
+        if self.evidence.next_cost is not None and self._largest[-1] < self.evidence.diameter:
             points[round_down(self.evidence.next_cost)] = self._printed(self.evidence.diameter)
         return tuple(points.items())
 

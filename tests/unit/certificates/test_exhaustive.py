@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from smoothgen import Abstention, Reason, certified_cost, certify_exhaustive
@@ -109,6 +109,14 @@ def test_a_distance_of_single_precision_may_round_beyond_the_diameter():
     diameter = 1.1
     above = float(np.nextafter(np.float32(diameter), np.float32(2)))
     assert certified([0.0, 0.5], [0.0, above], diameter=diameter).w1_bound(0.5) == diameter
+
+
+@given(bound=st.floats(0, 2), digits=st.integers(1, 12), step=st.sampled_from([-1, 0, 1]))
+def test_a_bound_is_within_a_tolerance_exactly_if_it_is_as_printed(bound, digits, step):
+    tolerance = math.nextafter(float(f"{bound:.{digits}g}"), step * math.inf if step else bound)
+    assume(0 < tolerance < 2)
+    made = certified([0.0, 0.5], [0.0, bound], diameter=2.0, tolerance=tolerance)
+    assert (made.radius == 0.5) == (made.w1_bound(0.5) > tolerance)
 
 
 runs = st.lists(st.tuples(st.floats(0, 2), st.floats(0, 1) | st.just(math.nan)), max_size=12)
