@@ -167,6 +167,12 @@ def test_a_run_left_out_in_the_middle_is_not_seen_and_the_verdict_says_so():
     assert "is not checked here: it takes the table and the model" in to_document(dropped)["statement"]
 
 
+def test_costs_stated_too_high_and_another_text_are_not_seen_either():
+    higher = [cost * 2 for cost in COSTS]
+    assert verify(certified(higher, next_cost=1.9))
+    assert verify(sealed({**BARE, "broken_by": {**BREAKING, "text": "another", "output": "another"}}))
+
+
 def test_the_statement_says_strictly_and_what_is_held_fixed():
     said = BARE["statement"]
     for words in (
