@@ -1,8 +1,8 @@
 """SmoothGen: certified generation.
 
-The library half, torch-free: certificates (`certify`, `verify`, `load_certificate`), mechanisms (`Gaussian` and
-its schedules), and the HTTP client (`Client`, `AsyncClient`). Names load on first use: verifying a certificate pays for
-numpy and scipy, and never for the client's HTTP stack.
+The library half, torch-free: certificates (`certify`, `certify_exhaustive`, `verify`, `load_certificate`), mechanisms
+(`Gaussian` and its schedules), and the HTTP client (`Client`, `AsyncClient`). Names load on first use:
+verifying a certificate pays for numpy and scipy, and never for the client's HTTP stack.
 
     >>> from smoothgen import certify, Gaussian
     >>> certificate = certify([0.1] * 500, bound=1.0, diameter=1.0, mechanism=Gaussian(sigma=0.5),
@@ -20,13 +20,17 @@ if TYPE_CHECKING:
     from smoothgen.certificates import (
         Abstention,
         Certificate,
+        ExhaustiveCertificate,
         Lipschitz,
         LookPlan,
         Reason,
         SigmaGrid,
         SigmaSelection,
+        SnapThreat,
         Verification,
+        certified_cost,
         certify,
+        certify_exhaustive,
         certify_universal,
         load_certificate,
         save_certificate,
@@ -53,6 +57,7 @@ __all__ = [
     "AsyncClient",
     "Certificate",
     "Client",
+    "ExhaustiveCertificate",
     "ForwardDiffusion",
     "Gaussian",
     "GaussianPerStep",
@@ -66,8 +71,11 @@ __all__ = [
     "SigmaGrid",
     "SigmaSelection",
     "SmoothGenError",
+    "SnapThreat",
     "Verification",
+    "certified_cost",
     "certify",
+    "certify_exhaustive",
     "certify_universal",
     "load_certificate",
     "save_certificate",

@@ -1,6 +1,7 @@
 """Certificates: what may be claimed, from what evidence, and how to check it. numpy and scipy only.
 
 bounds (the theorems) ← bands (the statistics) ← claims ← certify, universal ← stopping; document (JSON) ← verify.
+exhaustive: certificates without noise and without statistics. stored: documents and files of either method.
 """
 
 from smoothgen.certificates.abstention import Abstention, Reason
@@ -12,8 +13,9 @@ from smoothgen.certificates.bounds import (
 )
 from smoothgen.certificates.certificate import Certificate, Claims, Deviation
 from smoothgen.certificates.certify import certify
-from smoothgen.certificates.document import from_document, load_certificate, save_certificate, to_document
+from smoothgen.certificates.document import from_document
 from smoothgen.certificates.evidence import Evidence
+from smoothgen.certificates.exhaustive import ExhaustiveCertificate, SnapThreat, certified_cost, certify_exhaustive
 from smoothgen.certificates.lipschitz import Lipschitz
 from smoothgen.certificates.looks import LookPlan
 from smoothgen.certificates.provenance import (
@@ -34,6 +36,7 @@ from smoothgen.certificates.sigma_selection import (
     selection_alpha,
 )
 from smoothgen.certificates.stopping import LookResult, Stop, at_deadline, hopeless_from_the_start, take_look
+from smoothgen.certificates.stored import load_certificate, read_certificate, save_certificate, to_document
 from smoothgen.certificates.universal import certify_universal
 from smoothgen.certificates.verify import Check, Verification, verify
 
@@ -45,6 +48,7 @@ __all__ = [
     "Claims",
     "Deviation",
     "Evidence",
+    "ExhaustiveCertificate",
     "Lipschitz",
     "LookPlan",
     "LookResult",
@@ -57,16 +61,20 @@ __all__ = [
     "Sampling",
     "SigmaGrid",
     "SigmaSelection",
+    "SnapThreat",
     "Stop",
     "Threat",
     "Verification",
     "at_deadline",
     "attacked_probability",
+    "certified_cost",
     "certify",
+    "certify_exhaustive",
     "certify_universal",
     "from_document",
     "hopeless_from_the_start",
     "load_certificate",
+    "read_certificate",
     "remaining_alpha",
     "save_certificate",
     "select_sigma",

@@ -5,10 +5,8 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import math
 from collections import Counter
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from smoothgen.certificates.bands import NO_SAMPLES, band_by_name
@@ -17,6 +15,7 @@ from smoothgen.certificates.certificate import Certificate, Claims, Deviation
 from smoothgen.certificates.evidence import Evidence
 from smoothgen.certificates.lipschitz import Lipschitz
 from smoothgen.certificates.looks import LookPlan
+from smoothgen.certificates.plain import require_list, require_mapping, require_number, require_plain, require_string
 from smoothgen.certificates.provenance import Provenance
 from smoothgen.certificates.shift_bounds import METHODS, SPREAD_V1, method_by_name
 from smoothgen.certificates.sigma_selection import SigmaSelection
@@ -25,8 +24,6 @@ from smoothgen.errors import InvalidCertificate, InvalidInput
 from smoothgen.mechanisms import mechanism_from_dict
 
 Section = TypeVar("Section")
-_DEEPEST: Final = 32
-_LARGEST_INTEGER: Final = 2**63
 _CLAIMS: Final = {"radius", "w1_bound", "curve", "deviation", "stays", "statement"}
 _ASKED: Final = {"tolerance", "epsilon", "confidence", "alpha", "alpha_split", "method", "band"}
 _RESTS_ON: Final = {"mechanism", "bound", "diameter", "samples", "failed", "evidence"}
@@ -102,10 +99,14 @@ def from_document(document: Any) -> Certificate:
     """
     if not isinstance(document, Mapping):
         raise InvalidCertificate(f"a certificate is a JSON object, got {type(document).__name__}")
-    _require_plain(document)
+    require_plain(document)
     schema, schemas = document.get("schema"), [m.schema for m in METHODS.values()]
     if schema not in schemas:
         raise InvalidCertificate(f"schema must be one of {schemas}, got {schema!r:.80}", field="schema")
+    if document.get("method") == "exhaustive/v1":
+        raise InvalidCertificate(
+            "method 'exhaustive/v1' rests on no noise; smoothgen.certificates.read_certificate reads it", field="method"
+        )
     first = schema == SPREAD_V1.schema
     if first:
         _require_v1(document)
@@ -113,16 +114,16 @@ def from_document(document: Any) -> Certificate:
     missing, foreign = required - set(document), set(document) - required - _OPTIONAL
     if missing or foreign:
         raise InvalidCertificate(f"fields missing: {sorted(missing)}; unknown fields: {sorted(foreign)}")
-    number = _reader(document, _number)
+    number = _reader(document, require_number)
     # Stated twice, so not kept; `verify` compares them with what the evidence gives.
     for name in ("samples", "failed", "confidence"):
         number(name)
-    for name, share in _mapping(document["alpha_split"], "alpha_split").items():
-        _number(share, f"alpha_split.{name}")
+    for name, share in require_mapping(document["alpha_split"], "alpha_split").items():
+        require_number(share, f"alpha_split.{name}")
     for name in ("digest", "statement"):
-        _string(document[name], name)
+        require_string(document[name], name)
     try:
-        mechanism = mechanism_from_dict(_mapping(document["mechanism"], "mechanism"))
+        mechanism = mechanism_from_dict(require_mapping(document["mechanism"], "mechanism"))
     except InvalidCertificate:
         raise
     except InvalidInput as error:
@@ -142,14 +143,14 @@ def from_document(document: Any) -> Certificate:
             radius=number("radius"),
             w1_bound=number("w1_bound"),
             curve=_pairs(document["curve"], "curve"),
-            deviation=tuple(_deviation(d) for d in _list(document["deviation"], "deviation")),
+            deviation=tuple(_deviation(d) for d in require_list(document["deviation"], "deviation")),
             stays=None if document["stays"] is None else _pairs(document["stays"], "stays"),
         ),
-        band=_string(document["band"], "band"),
-        method=_string(document["method"], "method"),
+        band=require_string(document["band"], "band"),
+        method=require_string(document["method"], "method"),
         provenance=Provenance.from_dict(document),
-        id=_string(document["id"], "id") if "id" in document else None,
-        requested_at=_string(document["requested_at"], "requested_at") if "requested_at" in document else None,
+        id=require_string(document["id"], "id") if "id" in document else None,
+        requested_at=require_string(document["requested_at"], "requested_at") if "requested_at" in document else None,
         looks=_looks(document["looks"]) if "looks" in document else None,
         sigma_selection=_optional(SigmaSelection.from_dict, document, "sigma_selection"),
         lipschitz=_optional(Lipschitz.from_dict, document, "lipschitz"),
@@ -179,16 +180,6 @@ def parse_json(text: str | bytes) -> Any:
         raise InvalidCertificate(f"not JSON: {error}") from error
 
 
-def load_certificate(source: str | Path) -> Certificate:
-    """Read a certificate from a file, as stated; `verify(path)` judges it. Raises InvalidCertificate, OSError."""
-    return from_document(parse_json(Path(source).read_bytes()))
-
-
-def save_certificate(certificate: Certificate, path: str | Path) -> None:
-    """Write a certificate as indented JSON."""
-    Path(path).write_text(json.dumps(to_document(certificate), indent=2) + "\n", encoding="utf-8")
-
-
 def _require_v1(document: Mapping[str, Any]) -> None:
     """Raises InvalidCertificate for a v1 document that states what only v2 knows."""
     for section, fields in _SINCE_V2.items():
@@ -198,53 +189,8 @@ def _require_v1(document: Mapping[str, Any]) -> None:
             raise InvalidCertificate(f"{section} states {sorted(later)}, which certificate/v1 does not know")
 
 
-def _require_plain(document: Mapping[str, Any]) -> None:
-    """JSON data only, of bounded depth and with numbers a double can hold: nothing later can overflow or recurse on."""
-    pending: list[tuple[Any, str, int]] = [(document, "", 0)]
-    while pending:
-        value, where, depth = pending.pop()
-        if depth > _DEEPEST:
-            raise InvalidCertificate(f"{where} is nested deeper than {_DEEPEST} levels", field=where)
-        if isinstance(value, Mapping):
-            for key, inner in value.items():
-                if not isinstance(key, str):
-                    raise InvalidCertificate(f"{where} has a key that is no string: {key!r:.80}", field=where)
-                pending.append((inner, f"{where}.{key}".lstrip(".")[:80], depth + 1))
-        elif isinstance(value, list | tuple):
-            pending.extend((inner, where, depth + 1) for inner in value)
-        elif isinstance(value, int | float) and not isinstance(value, bool):
-            if not -_LARGEST_INTEGER < value < _LARGEST_INTEGER if isinstance(value, int) else not math.isfinite(value):
-                raise InvalidCertificate(f"{where} must be a finite number that fits in 64 bits", field=where)
-        elif not isinstance(value, str | bool | None):
-            raise InvalidCertificate(f"{where} must be JSON data, got {type(value).__name__}", field=where)
-
-
 def _reader(document: Mapping[str, Any], read: Callable[[Any, str], float]) -> Callable[[str], float]:
     return lambda name: read(document[name], name)
-
-
-def _number(value: Any, where: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise InvalidCertificate(f"{where} must be a finite number, got {value!r:.80}", field=where)
-    return float(value)
-
-
-def _string(value: Any, where: str) -> str:
-    if not isinstance(value, str):
-        raise InvalidCertificate(f"{where} must be a string, got {value!r:.80}", field=where)
-    return value
-
-
-def _list(value: Any, where: str) -> list[Any]:
-    if not isinstance(value, list):
-        raise InvalidCertificate(f"{where} must be a list, got {value!r:.80}", field=where)
-    return value
-
-
-def _mapping(value: Any, where: str) -> Mapping[str, Any]:
-    if not isinstance(value, Mapping):
-        raise InvalidCertificate(f"{where} must be an object, got {value!r:.80}", field=where)
-    return value
 
 
 def _looks_document(looks: LookPlan, samples: int) -> dict[str, Any]:
@@ -253,7 +199,7 @@ def _looks_document(looks: LookPlan, samples: int) -> dict[str, Any]:
 
 def _looks(value: Any) -> LookPlan:
     """The plan. Which look was taken follows from the number of samples, and `verify` compares."""
-    fields = dict(_mapping(value, "looks"))
+    fields = dict(require_mapping(value, "looks"))
     taken = fields.pop("taken", None)
     if isinstance(taken, bool) or not isinstance(taken, int) or taken < 0:
         raise InvalidCertificate(f"looks.taken must be a whole number, got {taken!r:.80}", field="looks.taken")
@@ -275,21 +221,21 @@ def _optional(read: Callable[[Any], Section], document: Mapping[str, Any], name:
 
 
 def _pairs(value: Any, where: str) -> tuple[tuple[float, float], ...]:
-    pairs = _list(value, where)
+    pairs = require_list(value, where)
     if not all(isinstance(p, list) and len(p) == 2 for p in pairs):
         raise InvalidCertificate(f"{where} must be a list of pairs of numbers", field=where)
-    return tuple((_number(a, where), _number(b, where)) for a, b in pairs)
+    return tuple((require_number(a, where), require_number(b, where)) for a, b in pairs)
 
 
 def _deviation(value: Any) -> Deviation:
-    fields = _mapping(value, "deviation")
+    fields = require_mapping(value, "deviation")
     names = [f.name for f in dataclasses.fields(Deviation)]
     if set(fields) != set(names):
         raise InvalidCertificate(f"deviation entries have exactly {names}, got {sorted(fields)}", field="deviation")
     optional = fields["to_output"]
     return Deviation(
-        epsilon=_number(fields["epsilon"], "deviation.epsilon"),
-        gamma=_number(fields["gamma"], "deviation.gamma"),
-        to_centre=_number(fields["to_centre"], "deviation.to_centre"),
-        to_output=None if optional is None else _number(optional, "deviation.to_output"),
+        epsilon=require_number(fields["epsilon"], "deviation.epsilon"),
+        gamma=require_number(fields["gamma"], "deviation.gamma"),
+        to_centre=require_number(fields["to_centre"], "deviation.to_centre"),
+        to_output=None if optional is None else require_number(optional, "deviation.to_output"),
     )

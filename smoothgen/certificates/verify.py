@@ -1,6 +1,7 @@
 """Check a stranger's certificate: recompute what it states, and hold its words to what they mean.
 
-verification (the verdict) ← recomputed (the claims), stated_twice, meaning (the vocabulary) ← verify.
+verification (the verdict) ← recomputed (the claims), stated_twice, meaning (the vocabulary) ← verify. Documents of
+method exhaustive/v1 rest on no noise and have checks of their own (`exhaustive.verify`).
 """
 
 from __future__ import annotations
@@ -10,23 +11,30 @@ from pathlib import Path
 from typing import Any
 
 from smoothgen.certificates.certificate import Certificate
-from smoothgen.certificates.document import content_digest, from_document, parse_json, to_document
+from smoothgen.certificates.document import content_digest, from_document, parse_json
+from smoothgen.certificates.exhaustive.certificate import ExhaustiveCertificate
+from smoothgen.certificates.exhaustive.document import is_exhaustive
+from smoothgen.certificates.exhaustive.verify import verify_exhaustive
 from smoothgen.certificates.meaning.judgement import judged, unknown_meaning
 from smoothgen.certificates.recomputed import recomputed
 from smoothgen.certificates.shift_bounds import METHODS, SPREAD_V1
 from smoothgen.certificates.stated_twice import stated_twice
+from smoothgen.certificates.stored import to_document
 from smoothgen.certificates.verification import Check, Verification
 from smoothgen.errors import InvalidInput
 
 __all__ = ["Check", "Verification", "verify"]
 
 
-def verify(certificate: Certificate | Mapping[str, Any] | str | bytes | Path) -> Verification:
+Verifiable = Certificate | ExhaustiveCertificate | Mapping[str, Any] | str | bytes | Path
+
+
+def verify(certificate: Verifiable) -> Verification:
     """Recompute a certificate from its evidence and compare every stated number. Needs no model and no server.
 
-    Accepts a Certificate, its JSON document (parsed or as text), or a Path. A document that is no certificate at all
-    gives a verdict too: one failed check, `document`. Names in it that this library knows must mean what they mean
-    (metric, threat, random numbers); `Verification.meaning` says whether all of them are known.
+    Accepts a certificate of either method, its JSON document (parsed or as text), or a Path. A document that is no
+    certificate at all gives a verdict too: one failed check, `document`. Names in it that this library knows must mean
+    what they mean (metric, threat, random numbers); `Verification.meaning` says whether all of them are known.
 
     What it cannot know, for there is no signature: whether the distances were honestly measured, at the σ stated, with
     the model named (docs/decisions/0013). The digest catches changes, not forgery: anyone can compute one.
@@ -35,6 +43,8 @@ def verify(certificate: Certificate | Mapping[str, Any] | str | bytes | Path) ->
     """
     try:
         document = _document(certificate)
+        if is_exhaustive(document):
+            return verify_exhaustive(document)
         stated = from_document(document)
     except InvalidInput as error:
         return Verification((Check("document", False, str(error)),))
@@ -48,8 +58,8 @@ def verify(certificate: Certificate | Mapping[str, Any] | str | bytes | Path) ->
     return Verification(verdict.checks, "checked") if known and verdict.valid else verdict
 
 
-def _document(certificate: Certificate | Mapping[str, Any] | str | bytes | Path) -> Any:
-    if isinstance(certificate, Certificate):
+def _document(certificate: Verifiable) -> Any:
+    if isinstance(certificate, Certificate | ExhaustiveCertificate):
         return to_document(certificate)
     if isinstance(certificate, Path):
         return parse_json(certificate.read_bytes())

@@ -7,16 +7,17 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from smoothgen.certificates import from_document, to_document, verify
+from smoothgen.certificates import from_document, read_certificate, to_document, verify
 from smoothgen.certificates.document import content_digest
 from smoothgen.certificates.meaning.metrics import METRICS
 from smoothgen.errors import InvalidCertificate, UnknownName
 from smoothgen.mechanisms import mechanism_from_dict
-from tests.unit.certificates import examples, served
+from tests.unit.certificates import examples, exhaustive, served
 
 ROOT = Path(__file__).parents[2]
 SCHEMAS = {v: json.loads((ROOT / f"docs/certificate-{v}.schema.json").read_text("utf-8")) for v in ("v1", "v2")}
 SCHEMA = SCHEMAS["v2"]
+NOISE, EXHAUSTIVE = SCHEMA["$defs"]["noise"], SCHEMA["$defs"]["exhaustive"]
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 OF_V1 = jsonschema.Draft202012Validator(SCHEMAS["v1"])
 STORED = [path for path in sorted((ROOT / "tests/data/v1").glob("*.json")) if not path.name.startswith("fleet")]
@@ -40,7 +41,7 @@ def test_certificates_of_every_adapter_fit_the_schema(kind):
 
 
 def test_the_schema_knows_the_metrics_that_have_a_meaning_and_no_others():
-    known, plug_in = SCHEMA["properties"]["metric"]["properties"]["name"]["anyOf"]
+    known, plug_in = NOISE["properties"]["metric"]["properties"]["name"]["anyOf"]
     assert sorted(known["enum"]) == sorted(METRICS)
     document = to_document(examples.full())
     for name in ("chord", "plugin:", "sentence-chords"):
@@ -96,7 +97,7 @@ def test_certificates_of_every_mechanism_fit_the_schema(name):
 def test_the_schema_knows_the_mechanisms_that_are_registered_and_no_others():
     with pytest.raises(UnknownName) as error:
         mechanism_from_dict({"name": "another"})
-    listed = [form["properties"]["name"] for form in SCHEMA["properties"]["mechanism"]["oneOf"]]
+    listed = [form["properties"]["name"] for form in NOISE["properties"]["mechanism"]["oneOf"]]
     assert sorted(n for names in listed for n in names.get("enum", [names.get("const")])) == list(error.value.known)
     assert sorted(examples.MECHANISMS) == list(error.value.known)
 
@@ -153,7 +154,7 @@ def test_foreign_looks_are_refused_by_schema_and_reader(looks):
         from_document(document)
 
 
-@pytest.mark.parametrize("name", SCHEMA["required"])
+@pytest.mark.parametrize("name", NOISE["required"])
 def test_a_missing_field_is_refused_by_schema_and_reader(name):
     document = {key: value for key, value in to_document(examples.full()).items() if key != name}
     assert not VALIDATOR.is_valid(document)
@@ -166,3 +167,49 @@ def test_an_unknown_field_is_refused_by_schema_and_reader():
     assert not VALIDATOR.is_valid(document)
     with pytest.raises(InvalidCertificate, match="surprise"):
         from_document(document)
+
+
+@pytest.mark.parametrize("name", exhaustive.EXAMPLES)
+def test_exhaustive_certificates_fit_the_schema_and_not_the_first(name):
+    document = to_document(exhaustive.EXAMPLES[name]())
+    VALIDATOR.validate(document)
+    assert not OF_V1.is_valid(document)
+    assert not jsonschema.Draft202012Validator({**NOISE, "$defs": SCHEMA["$defs"]}).is_valid(document)
+
+
+@pytest.mark.parametrize("name", EXHAUSTIVE["required"])
+def test_a_missing_field_of_an_exhaustive_document_is_refused_by_schema_and_reader(name):
+    document = {key: value for key, value in to_document(exhaustive.full()).items() if key != name}
+    assert not VALIDATOR.is_valid(document)
+    with pytest.raises(InvalidCertificate, match=name):
+        read_certificate(document)
+
+
+@pytest.mark.parametrize(
+    ("section", "changes"),
+    [
+        (None, {"surprise": 1}),
+        (None, {"mechanism": {"name": "gaussian", "sigma": 0.5}}),
+        (None, {"sampling": {}}),
+        (None, {"alpha": 1e-3}),
+        (None, {"confidence": 0.999}),
+        (None, {"keeps": []}),
+        (None, {"keeps": [{"share": 1.5, "radius": 0.5}]}),
+        (None, {"keeps": [{"radius": 0.5}]}),
+        (None, {"curve": [[0.0, 0.0, 0.0]]}),
+        (None, {"next_cost": -1.0}),
+        (None, {"runs": 0}),
+        ("broken_by", {"index": 0}),
+        ("broken_by", {"reason": "none"}),
+        ("threat", {"norm": "l1"}),
+        ("threat", {"tokens": 0}),
+        ("threat", {"squared_error": -1e-9}),
+        ("threat", {"table": "sha256:7"}),
+        ("evidence", {"encoding": "float32-le/base64"}),
+    ],
+)
+def test_what_an_exhaustive_document_says_has_its_range(section, changes):
+    document = to_document(exhaustive.full())
+    document = {**document, **({section: {**document[section], **changes}} if section else changes)}
+    assert not VALIDATOR.is_valid(document)
+    assert not verify({**document, "digest": content_digest(document)})

@@ -1,0 +1,102 @@
+"""The exhaustive certificate: the runs, what was asked, and the claims that follow. Frozen data."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import ClassVar, Final
+
+from smoothgen.certificates.exhaustive.claims import ExhaustiveClaims, Keeps, Steps
+from smoothgen.certificates.exhaustive.evidence import ExhaustiveEvidence
+from smoothgen.certificates.exhaustive.threat import SnapThreat
+from smoothgen.certificates.provenance import Provenance
+from smoothgen.errors import InvalidTolerance
+
+EXHAUSTIVE_V1: Final = "exhaustive/v1"
+SCHEMA: Final = "smoothgen/certificate/v2"
+
+
+@dataclass(frozen=True)
+class ExhaustiveCertificate:
+    """A proven statement about one generator behind a token snap, with everything needed to derive it again.
+
+    For attacks on the embeddings of l2 norm STRICTLY below `radius`, whatever the attacker knows, the output lies
+    within `tolerance` of the prompt's own output in Wasserstein-1, given the generator's own randomness. Nothing is
+    sampled, so alpha is 0 (docs/theory/exhaustion.md).
+
+    epsilon: the norm that was asked for, None for the radius. text, output: of the run that breaks the claim, where the
+    caller gave them; no number rests on them. provenance: its request, model, metric and output only.
+    """
+
+    evidence: ExhaustiveEvidence
+    tolerance: float
+    epsilon: float | None
+    claims: ExhaustiveClaims
+    text: str | None = None
+    output: str | None = None
+    threat: SnapThreat | None = None
+    provenance: Provenance = field(default_factory=Provenance)
+    id: str | None = None
+    requested_at: str | None = None
+
+    method: ClassVar[str] = EXHAUSTIVE_V1
+
+    @property
+    def alpha(self) -> float:
+        """0: no statement rests on samples, so none fails by chance."""
+        return 0.0
+
+    @property
+    def confidence(self) -> float:
+        """1 − alpha."""
+        return 1.0
+
+    @property
+    def radius(self) -> float:
+        """The claim at the tolerance holds for attacks of l2 norm STRICTLY below it. Rounded down, may be infinite."""
+        return self.claims.radius
+
+    @property
+    def curve(self) -> tuple[tuple[float, float], ...]:
+        """(epsilon, W₁ bound) where the bound rises: it holds for norms from epsilon on, up to the next."""
+        return self.claims.curve
+
+    @property
+    def keeps(self) -> tuple[Keeps, ...]:
+        """How long the prompt's own answer stays, at distance 0: for norms strictly below each radius."""
+        return self.claims.keeps
+
+    def identified(self, certificate_id: str, requested_at: str) -> ExhaustiveCertificate:
+        """This certificate with its id and the time (ISO 8601) of the request it answers."""
+        return replace(self, id=certificate_id, requested_at=requested_at)
+
+    @cached_property
+    def _steps(self) -> Steps:
+        return Steps(self.evidence)
+
+    def w1_bound(self, epsilon: float) -> float:
+        """Upper bound on W₁ under any attack of norm ≤ epsilon, attacks of exactly that norm included. Metric units,
+        rounded up; the diameter from the first sequence not run on.
+
+        Raises InvalidEpsilon unless epsilon ≥ 0 and finite.
+        """
+        return self._steps.at(epsilon)
+
+    def radius_at(self, tolerance: float) -> float:
+        """The radius at another tolerance: the bound is at most that for norms STRICTLY below it. Rounded down.
+
+        Raises InvalidTolerance unless the tolerance lies strictly between 0 and the diameter.
+        """
+        require_tolerance(tolerance, self.evidence.diameter)
+        return self._steps.holds_below(self._steps.first_above(tolerance))
+
+
+def require_tolerance(tolerance: float, diameter: float) -> None:
+    """Raises InvalidTolerance unless the tolerance lies strictly between 0 and the diameter."""
+    if not (0 < tolerance < diameter and math.isfinite(tolerance)):  # refuses NaN too
+        raise InvalidTolerance(
+            f"tolerance must lie strictly between 0 and the metric's diameter {diameter!r}, got {tolerance!r}; "
+            "at the diameter the claim is empty",
+            field="tolerance",
+        )

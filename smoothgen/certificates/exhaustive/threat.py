@@ -1,0 +1,108 @@
+"""What an exhaustive certificate defends: which embeddings are attacked, the table they snap to, what is held fixed."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from smoothgen.certificates.meaning.quoting import PLUGIN
+from smoothgen.certificates.meaning.sections import require_digest
+from smoothgen.certificates.meaning.threats import EMPTY_TEMPLATE, MASK
+from smoothgen.certificates.plain import require_list, require_mapping, require_number, require_string
+from smoothgen.certificates.provenance import RequestIdentity
+from smoothgen.errors import InvalidCertificate
+
+TOKEN_EMBEDDINGS: Final = "token embeddings of the prompt"  # noqa: S105  (no password)
+_TEMPLATE: Final = re.compile(r"chat template \([1-9][0-9]{0,9} tokens\)")
+
+
+@dataclass(frozen=True)
+class SnapThreat:
+    """Attacks of bounded l2 norm, over all positions together, on embeddings that are snapped to their nearest rows.
+
+    attack_on: "token embeddings of the prompt", or a plug-in's words. table: "sha256:<hex>" of the rows in the order
+    and precision they are snapped to. tokens: how many positions snap. squared_error: the u that the costs were
+    computed with (`certified_cost`). held_fixed: what no attack touches, in our adapters' words.
+    """
+
+    attack_on: str
+    table: str
+    tokens: int
+    squared_error: float
+    held_fixed: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON form."""
+        return {
+            "attack_on": self.attack_on,
+            "norm": "l2",
+            "table": self.table,
+            "tokens": self.tokens,
+            "squared_error": self.squared_error,
+            "held_fixed": [*self.held_fixed],
+        }
+
+    @classmethod
+    def from_dict(cls, document: Any) -> SnapThreat:
+        """Inverse of `to_dict`. Raises InvalidCertificate."""
+        fields = require_mapping(document, "threat")
+        names = ["attack_on", "norm", "table", "tokens", "squared_error", "held_fixed"]
+        if set(fields) != set(names) or fields["norm"] != "l2":
+            raise InvalidCertificate(
+                f"threat of method exhaustive/v1 must have exactly {names}, and norm 'l2', got {dict(fields)!r:.200}",
+                field="threat",
+            )
+        tokens = fields["tokens"]
+        if isinstance(tokens, bool) or not isinstance(tokens, int):
+            raise InvalidCertificate(f"threat.tokens must be a whole number, got {tokens!r:.80}", field="threat.tokens")
+        return cls(
+            attack_on=require_string(fields["attack_on"], "threat.attack_on"),
+            table=require_string(fields["table"], "threat.table"),
+            tokens=tokens,
+            squared_error=require_number(fields["squared_error"], "threat.squared_error"),
+            held_fixed=tuple(
+                require_string(words, "threat.held_fixed")
+                for words in require_list(fields["held_fixed"], "threat.held_fixed")
+            ),
+        )
+
+
+def require_snap_threat(stated: SnapThreat, request: RequestIdentity | None) -> None:
+    """Raises InvalidCertificate for words that neither we nor a plug-in write, a table without a digest, no tokens, an
+    impossible error, and for what is held fixed where it does not fit the tokens and the request."""
+    require_digest("threat.table", stated.table)
+    if stated.tokens < 1:
+        raise _invalid("tokens", f"must be at least 1, got {stated.tokens!r}")
+    if not (math.isfinite(stated.squared_error) and stated.squared_error >= 0):
+        raise _invalid("squared_error", f"must be a finite number of at least 0, got {stated.squared_error!r}")
+    if stated.attack_on.startswith(PLUGIN) and stated.attack_on != PLUGIN:
+        return
+    if stated.attack_on != TOKEN_EMBEDDINGS:
+        raise _invalid(
+            "attack_on",
+            f"must be {TOKEN_EMBEDDINGS!r}, or begin with '{PLUGIN}' for a plug-in's, got {stated.attack_on!r:.120}",
+        )
+    plain = (f"token count ({stated.tokens})", MASK)
+    templates = stated.held_fixed[len(plain) :]
+    chat = len(templates) == 1 and _TEMPLATE.fullmatch(templates[0]) is not None
+    if stated.held_fixed[: len(plain)] != plain or not (chat or not templates) or not _fits(chat, request):
+        raise _invalid(
+            "held_fixed",
+            f"must be {[*plain]}, and 'chat template (N tokens)' behind them exactly where the request renders one, "
+            f"got {[*stated.held_fixed]!r:.200}",
+        )
+
+
+def _fits(chat: bool, request: RequestIdentity | None) -> bool:
+    """Whether a chat template is held fixed exactly where the request's rendering puts tokens around the prompt."""
+    if request is None:
+        return True
+    parameters: Mapping[str, Any] = request.parameters
+    return chat == (parameters.get("chat") is True and request.template != EMPTY_TEMPLATE)
+
+
+def _invalid(name: str, message: str) -> InvalidCertificate:
+    return InvalidCertificate(f"threat.{name} {message}", field=f"threat.{name}")

@@ -1,0 +1,74 @@
+"""Check a stranger's exhaustive certificate: derive every claim from its runs again, and compare exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from smoothgen.certificates.document import content_digest
+from smoothgen.certificates.exhaustive.certificate import ExhaustiveCertificate
+from smoothgen.certificates.exhaustive.certify import require_sound_request
+from smoothgen.certificates.exhaustive.claims import derive_claims
+from smoothgen.certificates.exhaustive.document import from_document, to_document
+from smoothgen.certificates.exhaustive.meaning import judged, unknown_meaning
+from smoothgen.certificates.verification import Check, Verification
+from smoothgen.errors import InvalidInput
+
+_UNCHECKED: Final = (
+    "completeness unchecked: that no sequence cheaper than next_cost is missing, and that each costs what is stated, "
+    "takes the table to see"
+)
+_TWICE: Final = ("runs", "failed", "alpha", "confidence")
+
+
+def verify_exhaustive(document: Mapping[str, Any]) -> Verification:
+    """Returns the verdict on a document of method exhaustive/v1. Never raises for what a document says."""
+    try:
+        stated = from_document(document)
+        rebuilt = to_document(stated)
+    except InvalidInput as error:
+        return Verification((Check("document", False, str(error)),))
+    checks = [
+        Check("document", True, f"reads as {document['schema']}"),
+        Check("method", True, f"{stated.method!r}"),
+        _same("digest", document["digest"], content_digest(document)),
+        _same("evidence", document["evidence"]["sha256"], stated.evidence.sha256),
+        *_derived(stated),
+        *(_same(name, document[name], rebuilt[name]) for name in _TWICE),
+        _statement(document["statement"], rebuilt["statement"]),
+        Check("completeness", True, _UNCHECKED),
+        *judged(stated),
+    ]
+    verdict = Verification(tuple(checks))
+    known = unknown_meaning(stated) is None
+    return Verification(verdict.checks, "checked") if known and verdict.valid else verdict
+
+
+def _derived(stated: ExhaustiveCertificate) -> Iterable[Check]:
+    """Yields a check for every claim. Comparisons and decimal rounding give the same digits on every machine, so the
+    numbers must be equal."""
+    try:
+        require_sound_request(stated.evidence, stated.tolerance, stated.epsilon)
+    except InvalidInput as error:
+        yield Check("inputs", False, str(error))
+        return
+    yield Check("inputs", True, "tolerance, epsilon, costs and distances are in range and in order")
+    derived = derive_claims(stated.evidence, stated.tolerance, stated.epsilon)
+    for name, value in vars(derived).items():
+        yield _same(name, getattr(stated.claims, name), value)
+    bound, tolerance = derived.w1_bound, stated.tolerance
+    reached = stated.epsilon is None or bound <= tolerance
+    detail = "is within" if reached else f"{bound!r} at epsilon {stated.epsilon!r} is above"
+    yield Check("epsilon", reached, f"the bound at the asked epsilon {detail} the tolerance {tolerance!r}")
+
+
+def _statement(stated: str, rebuilt: str) -> Check:
+    same = stated == rebuilt
+    return Check("statement", same, "says what the numbers say" if same else f"should read: {rebuilt}")
+
+
+def _same(name: str, stated: Any, derived: Any) -> Check:
+    same = bool(stated == derived)
+    return Check(
+        name, same, f"{derived!r:.2000}" if same else f"states {stated!r:.200}, the evidence gives {derived!r:.2000}"
+    )
