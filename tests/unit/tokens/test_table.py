@@ -124,6 +124,18 @@ def test_products_that_cancel_lose_no_row() -> None:
         assert list(found.ids) == list(np.argsort(squared, kind="stable")[:20])
 
 
+@pytest.mark.parametrize("number", [1, 2, 98, 99, 100, 500])
+def test_as_many_rows_are_found_as_were_asked_for(number: int) -> None:
+    """And `complete` exactly where no other target is left."""
+    rows = np.arange(100, dtype=np.float32)[:, None] ** 2
+    found = Neighbourhoods(TokenTable(rows)).nearest([0, 50], number)
+    assert set(found) == {0, 50}
+    for token, nearest in found.items():
+        expected = sorted((i for i in range(100) if i != token), key=lambda i: (abs(i * i - token * token), i))
+        assert list(nearest.ids) == expected[:number]
+        assert nearest.complete == (number >= 99)
+
+
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
 def test_an_honest_prompt_snaps_to_itself(dtype: type) -> None:
     rng = np.random.default_rng(2)
