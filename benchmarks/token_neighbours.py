@@ -1,8 +1,8 @@
 """Time and memory of listing token neighbours: python -m benchmarks.token_neighbours
 
-Tables of random rows, of SmolLM2's size unless told otherwise (49,152 × 576). "full" is the full matrix: it computes and
-sorts all distances of every token of the prompt, and then walks the same sequences; lists must agree. Memory is the peak
-of what numpy and Python allocate, the table left aside. --smoke: a small table, in a few seconds.
+Tables of random rows, of SmolLM2's size unless told otherwise (49,152 × 576). "full" is the full matrix: it computes
+and sorts all distances of every token of the prompt, and then walks the same sequences; lists must agree. Memory is the
+peak of what numpy and Python allocate, the table left aside. --smoke: a small table, in a few seconds.
 """
 
 from __future__ import annotations

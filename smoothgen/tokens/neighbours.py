@@ -54,7 +54,7 @@ def nearest_sequences(neighbourhoods: Neighbourhoods, tokens: Sequence[int], num
     less come first (then lower positions), and of one position cheaper rows (then lower ids). So the list for a smaller
     number is the beginning of the list for a larger one.
 
-    Memory beside the table's own, for m positions with s different tokens and n = number: 16·(256·s + 4·(n + 1)) bytes
+    Memory beside the table's own, for m positions with s different tokens and n = number: 16·(256·s + 6·(n + 1)) bytes
     of lists, 8·m of order, and at most 3·(n + 1) sequences of at most log₂(n + 2) + 1 changes, some 100 bytes a change.
 
     Raises InvalidTokens, UnusableTable.
@@ -80,7 +80,7 @@ def cost_of(neighbourhoods: Neighbourhoods, tokens: Sequence[int], others: Seque
     if len(ours) != len(theirs):
         raise InvalidTokens(f"sequences of {len(ours)} and {len(theirs)} tokens: an attack changes no token count")
     terms = [float(neighbourhoods.reach(int(t), np.array([j]))[0]) for t, j in zip(ours, theirs, strict=True) if t != j]
-    return _root_below(sum(map(Fraction, terms), Fraction(0)))
+    return _root_below(float(sum(map(Fraction, terms), Fraction(0))))
 
 
 class _Walk:
@@ -94,7 +94,8 @@ class _Walk:
         table = neighbourhoods.table
         self._neighbourhoods, self._honest = neighbourhoods, table.known(tokens)
         self._tokens = [int(token) for token in table.canonical(tokens)]
-        self._rows = neighbourhoods.nearest(self._tokens, min(number + 1, _FIRST_ROWS), self._honest)
+        share = 2 * number // max(len(set(self._tokens)), 1)  # or rows would be fetched in many small steps
+        self._rows = neighbourhoods.nearest(self._tokens, min(number + 1, max(_FIRST_ROWS, share)), self._honest)
         changeable = [p for p, token in enumerate(self._tokens) if len(self._rows[token].ids)]
         self._order = sorted(changeable, key=lambda p: (self._rows[self._tokens[p]].reach[0], p))
         least = min((float(rows.reach[0]) for rows in self._rows.values() if len(rows.reach)), default=1.0)
@@ -121,7 +122,7 @@ class _Walk:
 
     def cost(self, total: int) -> float:
         """The cost that a sum of terms stands for, rounded down."""
-        return _root_below(Fraction(total) / Fraction(2) ** self._shift)
+        return _root_below(total / (1 << self._shift) if self._shift >= 0 else float(total << -self._shift))
 
     def changes(self, state: State) -> tuple[Change, ...]:
         """What a state changes, by position."""
@@ -145,6 +146,6 @@ class _Walk:
         return int(mantissa * 2**53) << (exponent - 53 + self._shift)
 
 
-def _root_below(squared: Fraction) -> float:
-    """Returns a double that is at most √squared, and within four units of its last place."""
-    return math.sqrt(float(squared)) * (1 - 2.0**-51) if squared > 0 else 0.0
+def _root_below(squared: float) -> float:
+    """Returns a double that is at most the root of what `squared` was rounded from, and within 2⁻⁴⁹ of it."""
+    return math.sqrt(squared) * (1 - 2.0**-51)
