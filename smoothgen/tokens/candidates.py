@@ -47,16 +47,16 @@ class Candidates:
         for each point an id that is left out.
         """
         together = max(1, _PRODUCT_BYTES // (8 * max(len(self._targets), 1)))
+        room = np.empty((min(together, len(points)), len(self._targets)))
         for start in range(0, len(points), together):
             block = np.asarray(points[start : start + together], dtype=np.float64)
             own = np.square(block).sum(axis=1)
-            products = self._products(block)
+            products = self._products(block, room[: len(block)])
             for k in range(len(block)):
                 left_out = None if without is None else int(without[start + k])
                 yield self._chosen(float(own[k]), products[k], number, left_out)
 
-    def _products(self, block: NDArray[np.float64]) -> NDArray[np.float64]:
-        found = np.empty((len(block), len(self._targets)))
+    def _products(self, block: NDArray[np.float64], found: NDArray[np.float64]) -> NDArray[np.float64]:
         step = block_rows(self._rows.shape[1])
         for start in range(0, len(self._targets), step):
             rows = self._rows[self._targets[start : start + step]].astype(np.float64)
