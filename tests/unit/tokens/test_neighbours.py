@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from smoothgen.errors import InvalidTokens, UnusableTable
-from smoothgen.tokens import Neighbourhoods, TokenTable, cost_of, nearest_sequences
+from smoothgen.tokens import Neighbourhoods, TokenTable, cost_of, nearest_sequences, neighbours
 from tests.unit.tokens.brute import classes, every_sequence, exact_squared, is_just_below_root, random_table
 
 
@@ -141,6 +141,16 @@ def test_excluded_rows_are_no_neighbours_unless_the_prompt_holds_them() -> None:
     assert nearest_sequences(kept, [1], 9).changes == (((0, 0),), ((0, 2),))
     assert nearest_sequences(kept, [0, 1], 1).changes == (((0, 1),),)  # its own marker may stand elsewhere too
     assert nearest_sequences(kept, [0], 9).changes == (((0, 2),),)  # and is forgotten for the next prompt
+
+
+def test_rows_fetched_later_hold_the_prompts_own_excluded_tokens_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(neighbours, "_FIRST_ROWS", 2)
+    rows = np.concatenate([np.arange(12), 1e4 * np.arange(1, 42)])[:, None].astype(np.float32)
+    tokens = [0, 6, *range(12, 53)]
+    every = nearest_sequences(Neighbourhoods(TokenTable(rows)), tokens, 60)
+    found = nearest_sequences(Neighbourhoods(TokenTable(rows, excluded=[6, 20])), tokens, 60)
+    assert (0, 6) in [change for changes in every.changes for change in changes]
+    assert (found.changes, found.next_cost) == (every.changes, every.next_cost)
 
 
 def test_the_cost_of_one_sequence_is_that_of_the_list() -> None:
