@@ -14,6 +14,8 @@ SmoothGenError
 │   ├── InvalidSeed           a seed outside its range
 │   ├── InvalidPrompt         a prompt the model cannot take
 │   ├── InvalidParameters     generation parameters the model cannot take
+│   ├── InvalidTokens         token ids, or embeddings in their place, that an embedding table cannot take
+│   ├── UnusableTable         an embedding table that tokens cannot be told apart by
 │   ├── InvalidPartition      synonym classes that are no partition of words, or not the published one
 │   ├── UnknownName           no such model, mechanism, metric …; the message lists the known ones
 │   └── InvalidCertificate    a document that is not a certificate of a version we read
@@ -95,6 +97,14 @@ class InvalidPrompt(InvalidInput):
 
 class InvalidParameters(InvalidInput):
     """Generation parameters the model cannot take."""
+
+
+class InvalidTokens(InvalidInput):
+    """Token ids, or embeddings in their place, that an embedding table cannot take."""
+
+
+class UnusableTable(InvalidInput):
+    """An embedding table with numbers that are not finite, of an unknown form, or with rows too close to tell apart."""
 
 
 class InvalidPartition(InvalidInput):

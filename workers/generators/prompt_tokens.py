@@ -26,6 +26,11 @@ class PromptTokens:
         self._tokenizer = tokenizer
         self._markers = dict(_markers(tokenizer))
 
+    @property
+    def marker_ids(self) -> frozenset[int]:
+        """The ids of the markers, which no prompt can hold."""
+        return frozenset(self._markers)
+
     def template(self, text: str) -> list[int]:
         """The ids of text that the model's own template wrote: its markers are markers."""
         return self._encoded(text)
