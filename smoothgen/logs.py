@@ -46,6 +46,7 @@ def configure_logs(log_format: LogFormat, *, service: str, level: LogLevel = "in
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
+    logging.getLogger("httpx2").setLevel(max(root.level, logging.WARNING) if level != "debug" else logging.DEBUG)
     logging.captureWarnings(True)
     structlog.configure(
         processors=[*shared, ProcessorFormatter.wrap_for_formatter],

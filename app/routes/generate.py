@@ -105,12 +105,12 @@ async def _served(gateway: Gateway, model: str) -> ModelCard:
     card = await gateway.cards.card(model)
     if card is not None:
         return card
-    known = [served.card.id for served in await gateway.store.models()]
-    if not known:
+    known, configured = {served.card.id for served in await gateway.store.models()}, gateway.settings.model_names
+    if not known and not configured:
         raise NoWorker(f"no worker has registered any model yet, {model!r} among them; send it again in a moment")
-    if model in gateway.settings.model_names:
+    if model in configured:
         raise NoWorker(f"the workers have not loaded model {model!r} yet; send it again in a moment")
-    raise UnknownName("model", model, known, field="model")
+    raise UnknownName("model", model, sorted(known | configured), field="model")
 
 
 def _takes_a_while(request: GenerateRequest) -> bool:

@@ -102,7 +102,9 @@ def from_document(document: Any) -> Certificate:
     require_plain(document)
     schema, schemas = document.get("schema"), [m.schema for m in METHODS.values()]
     if schema not in schemas:
-        raise InvalidCertificate(f"schema must be one of {schemas}, got {schema!r:.80}", field="schema")
+        inside = isinstance(document.get("certificate"), Mapping)
+        hint = "; this looks like a job's answer, whose certificate is its field 'certificate'" if inside else ""
+        raise InvalidCertificate(f"schema must be one of {schemas}, got {schema!r:.80}{hint}", field="schema")
     if document.get("method") == "exhaustive/v1":
         raise InvalidCertificate(
             "method 'exhaustive/v1' rests on no noise; smoothgen.certificates.read_certificate reads it", field="method"

@@ -260,7 +260,7 @@ def erase(
 
     with Client(url, api_key=api_key) as client:
         client.erase(job)
-    typer.echo(f"erased the content of {job}; its certificate is kept")
+    typer.echo(f"erased the content of {job}; where it has a certificate, that is kept")
 
 
 @app.command()

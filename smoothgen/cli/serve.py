@@ -190,7 +190,10 @@ class Stack:
         """Print the address once a model can be asked."""
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self._host, self._host)  # noqa: S104
         url = f"http://{f'[{host}]' if ':' in host else host}:{self._port}"
+        # /readyz says when every model has been loaded, and is not in the access log.
         try:
+            if self._worker_count and httpx2.get(f"{url}/readyz", timeout=1.0).status_code != httpx2.codes.OK:
+                return False
             served = httpx2.get(f"{url}/models", timeout=1.0, headers=_first_key()).json().get("data", [])
         except (httpx2.HTTPError, ValueError):
             return False

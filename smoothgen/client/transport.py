@@ -8,7 +8,7 @@ from typing import Any, Final
 import httpx2
 
 from smoothgen.client.conversation import Answer, Call
-from smoothgen.errors import ServerUnreachable
+from smoothgen.errors import InvalidInput, ServerUnreachable
 
 _QUICK_S: Final = (0.2, 1.0)
 _PATIENT_S: Final = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
@@ -19,7 +19,9 @@ _READ_TIMEOUT_S: Final = 60.0  # longer than any long poll
 
 
 def options(base_url: str, api_key: str | None) -> dict[str, Any]:
-    """Constructor arguments. Raises ServerUnreachable for what is no address."""
+    """Constructor arguments. Raises ServerUnreachable for what is no address, InvalidInput for what is no key."""
+    if api_key is not None and not api_key.isascii():
+        raise InvalidInput("the API key has a character outside ASCII, which no header can carry; check how it is set")
     try:
         httpx2.URL(base_url)
     except httpx2.InvalidURL as error:

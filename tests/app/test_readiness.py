@@ -168,7 +168,8 @@ def test_a_configured_model_that_still_loads_is_told_to_come_again_and_any_other
         assert int(response.headers["retry-after"]) > 0
     for name in ("made up", "mine=/srv/models/mine", "Late"):
         assert (
-            "known: numbers" in problem_of(gateway.http.post("/generate", json=request_body(model=name)), 422)["detail"]
+            "known: late, mine, numbers"
+            in problem_of(gateway.http.post("/generate", json=request_body(model=name)), 422)["detail"]
         )
     register(lab.redis, model_card("late"))
     assert gateway.http.post("/generate", json=request_body(model="late")).status_code == 202

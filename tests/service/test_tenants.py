@@ -13,7 +13,7 @@ import pytest
 
 from app.door import OPEN_PATHS
 from smoothgen import Client
-from smoothgen.errors import ServerProblem
+from smoothgen.errors import InvalidInput, ServerProblem
 from smoothgen.queue import keys
 from tests.app.conftest import problem_of
 from tests.processes import SLOW, TANH, Gateway, Lab, Process, eventually
@@ -232,4 +232,9 @@ def test_the_client_and_the_command_line_ask_for_retention_and_erase(service: Se
     command = ["-c", "from smoothgen.cli import main; main()", "erase", job, "--url", url, "--api-key", KEYS["bob"]]
     with Process(*command, log=tmp_path / "erase.log") as process:
         assert process.wait(60) == 0
-        assert process.log == f"erased the content of {job}; its certificate is kept\n"
+        assert process.log == f"erased the content of {job}; where it has a certificate, that is kept\n"
+
+
+def test_a_key_that_no_header_can_carry_is_refused_by_the_client(service: Service) -> None:
+    with pytest.raises(InvalidInput, match="outside ASCII"):
+        Client(service.gateway.url, api_key="é")

@@ -48,7 +48,8 @@ def judged(stated: ExhaustiveCertificate) -> Iterable[Check]:
     was checked."""
     provenance, threat, diameter = stated.provenance, stated.threat, stated.evidence.diameter
     request, model, metric, output = provenance.request, provenance.model, provenance.metric, provenance.output
-    yield checked("identity", "an id and a time of issue", lambda: require_issue(stated.id, stated.requested_at))
+    issued = "an id and a time of issue" if stated.id is not None else "none stated: no server issued it"
+    yield checked("identity", issued, lambda: require_issue(stated.id, stated.requested_at))
     if request is not None:
         yield checked("request", "digests and parameters as a server writes them", lambda: require_request(request))
     if model is not None:

@@ -58,8 +58,13 @@ def _derived(stated: ExhaustiveCertificate) -> Iterable[Check]:
         yield _same(name, getattr(stated.claims, name), value)
     bound, tolerance = derived.w1_bound, stated.tolerance
     reached = stated.epsilon is None or bound <= tolerance
-    detail = "is within" if reached else f"{bound!r} at epsilon {stated.epsilon!r} is above"
-    yield Check("epsilon", reached, f"the bound at the asked epsilon {detail} the tolerance {tolerance!r}")
+    if stated.epsilon is None:
+        detail = "none was asked"
+    elif reached:
+        detail = f"the bound at the asked epsilon is within the tolerance {tolerance!r}"
+    else:
+        detail = f"the bound {bound!r} at the asked epsilon {stated.epsilon!r} is above the tolerance {tolerance!r}"
+    yield Check("epsilon", reached, detail)
 
 
 def _statement(stated: str, rebuilt: str) -> Check:

@@ -53,7 +53,8 @@ def judged(stated: Certificate) -> Iterable[Check]:
     provenance, band, evidence = stated.provenance, stated.band, stated.evidence
     request, model, metric, threat = provenance.request, provenance.model, provenance.metric, provenance.threat
     sampling, output = provenance.sampling, provenance.output
-    yield checked("identity", "an id and a time of issue", lambda: require_issue(stated.id, stated.requested_at))
+    issued = "an id and a time of issue" if stated.id is not None else "none stated: no server issued it"
+    yield checked("identity", issued, lambda: require_issue(stated.id, stated.requested_at))
     if request is not None:
         yield checked("request", "digests and parameters as a server writes them", lambda: require_request(request))
     if model is not None:
