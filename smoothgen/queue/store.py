@@ -142,6 +142,8 @@ class JobStore:
         Raises Conflict when the key was used for another body, Overloaded when the backlog is full.
         """
         request, name, tenant = spec.request, spec.request.model, spec.tenant
+        if keys.job(spec.id) != f"{keys.jobs(name)}{spec.id}":
+            raise ValueError(f"job {spec.id!r:.80} has an id of another model than {name!r:.80}; make it by new_id")
         text = spec.model_dump_json()
         record = {
             "spec": text,

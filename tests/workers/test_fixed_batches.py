@@ -15,7 +15,7 @@ from smoothgen.certificates import from_document
 from smoothgen.contracts import JobSpec, JobView, ModelRef, Parameters
 from smoothgen.errors import GenerationFailed
 from smoothgen.noise import Stream
-from smoothgen.queue import JobStore, WorkQueue, connect, keys
+from smoothgen.queue import JobStore, WorkQueue, connect, keys, new_id
 from tests.processes import Lab
 from tests.workers.jobs import Silent, metric_of, spec
 from tests.workers.test_hand import chunk_of, number_job, numbered, opening_of, watch_of
@@ -285,9 +285,10 @@ def served(lab: Lab, generator: ClosedForm, job: JobSpec) -> JobView:
         await store.submit(
             job, ModelRef(name=name, revision=identity.revision, digest=identity.digest), gateway_id="gateway"
         )
-        async for reply in store.replies("gateway", block_ms=100):
-            if reply is not None and reply.job_id == job.id:
-                break
+        async with asyncio.timeout(120):
+            async for reply in store.replies("gateway", block_ms=100):
+                if reply is not None and reply.job_id == job.id:
+                    break
         state = await store.read(job.id)
         worker.stop()
         await running
@@ -300,7 +301,8 @@ def served(lab: Lab, generator: ClosedForm, job: JobSpec) -> JobView:
 @pytest.mark.parametrize("epsilon", [None, 0.05], ids=["one look", "several looks"])
 def test_memory_that_runs_short_in_the_middle_starts_the_job_over_with_smaller_batches(epsilon: float | None, lab: Lab):
     job = number_job(1, samples=500, epsilon=epsilon)
-    job = job.model_copy(update={"request": job.request.model_copy(update={"model": "closed-form-tanh"})})
+    asked = job.request.model_copy(update={"model": "closed-form-tanh"})
+    job = job.model_copy(update={"id": new_id(asked.model, job.tenant), "request": asked})
     view = served(lab, FillingUp(after=2, fits=7), job)
     assert view.status == "succeeded", view
     assert view.certificate is not None
