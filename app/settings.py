@@ -66,11 +66,11 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _one_tenant_a_key(self) -> Self:
         for place, (key, name) in enumerate(self.tenants, start=1):
-            if not key or key != key.strip() or not key.isascii() or not _TENANT.fullmatch(name):
+            if not key or key != key.strip() or not _TENANT.fullmatch(name):
                 raise ValueError(
                     f"entry {place} of SMOOTHGEN_API_KEYS is no name:key; a name has 1 to 64 letters, digits, dots, "
-                    "dashes and underscores and begins with a letter or digit, a key has a character or more, all of "
-                    "ASCII, and no white space around it"
+                    "dashes and underscores and begins with a letter or digit, a key has a character or more and no "
+                    "white space around it"
                 )
         keys = [key for key, _ in self.tenants]
         if len(set(keys)) < len(keys):

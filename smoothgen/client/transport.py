@@ -21,7 +21,9 @@ _READ_TIMEOUT_S: Final = 60.0  # longer than any long poll
 def options(base_url: str, api_key: str | None) -> dict[str, Any]:
     """Constructor arguments. Raises ServerUnreachable for what is no address, InvalidInput for what is no key."""
     if api_key is not None and not api_key.isascii():
-        raise InvalidInput("the API key has a character outside ASCII, which no header can carry; check how it is set")
+        raise InvalidInput(
+            "the API key has a character outside ASCII, which this client cannot send; check how it is set, or ask for a key of ASCII"
+        )
     try:
         httpx2.URL(base_url)
     except httpx2.InvalidURL as error:

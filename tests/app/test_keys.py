@@ -18,7 +18,7 @@ def test_a_key_alone_is_a_tenant_of_its_own_and_keys_of_one_name_are_one_tenants
 
 @pytest.mark.parametrize(
     "entry",
-    [":key", "name:", "*:key", "two words:key", "name/x:key", "n" * 65 + ":key", "-n:key", "a: key", "a:key ", "a:é"],
+    [":key", "name:", "*:key", "two words:key", "name/x:key", "n" * 65 + ":key", "-n:key", "a: key", "a:key "],
 )
 def test_what_is_no_name_and_key_is_refused_without_showing_the_key(entry: str) -> None:
     with pytest.raises(ValidationError, match=r"entry 2 of SMOOTHGEN_API_KEYS is no name:key") as refused:
