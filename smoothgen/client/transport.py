@@ -22,7 +22,7 @@ def options(base_url: str, api_key: str | None) -> dict[str, Any]:
     """Constructor arguments. Raises ServerUnreachable for what is no address, InvalidInput for what is no key."""
     if api_key is not None and not api_key.isascii():
         raise InvalidInput(
-            "the API key has a character outside ASCII, which this client cannot send; check how it is set, or ask for a key of ASCII"
+            "the API key has a character outside ASCII, which this client cannot send; check how it is set"
         )
     try:
         httpx2.URL(base_url)
