@@ -44,6 +44,13 @@ def require_number(value: Any, where: str) -> float:
     return float(value)
 
 
+def require_whole_number(value: Any, where: str) -> int:
+    """Returns a whole number. Raises InvalidCertificate for anything else, true and false included."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise InvalidCertificate(f"{where} must be a whole number, got {value!r:.80}", field=where)
+    return value
+
+
 def require_string(value: Any, where: str) -> str:
     """Returns a text. Raises InvalidCertificate for anything else."""
     if not isinstance(value, str):

@@ -12,7 +12,14 @@ from smoothgen.certificates.exhaustive.claims import BreakingRun, ExhaustiveClai
 from smoothgen.certificates.exhaustive.evidence import ExhaustiveEvidence
 from smoothgen.certificates.exhaustive.statement import statement
 from smoothgen.certificates.exhaustive.threat import SnapThreat
-from smoothgen.certificates.plain import require_list, require_mapping, require_number, require_plain, require_string
+from smoothgen.certificates.plain import (
+    require_list,
+    require_mapping,
+    require_number,
+    require_plain,
+    require_string,
+    require_whole_number,
+)
 from smoothgen.certificates.provenance import Provenance
 from smoothgen.errors import InvalidCertificate
 
@@ -141,11 +148,8 @@ def _breaking(value: Any) -> BreakingRun:
             f"broken_by has exactly {sorted(_BREAKING)}, and may have text and output, got {sorted(fields)!r:.200}",
             field="broken_by",
         )
-    index = fields["index"]
-    if isinstance(index, bool) or not isinstance(index, int):
-        raise InvalidCertificate(f"broken_by.index must be a whole number, got {index!r:.80}", field="broken_by.index")
     return BreakingRun(
-        index=index,
+        index=require_whole_number(fields["index"], "broken_by.index"),
         cost=require_number(fields["cost"], "broken_by.cost"),
         distance=_optional_number(fields["distance"], "broken_by.distance"),
     )

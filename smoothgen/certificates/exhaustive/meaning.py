@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
 
 from smoothgen.certificates.exhaustive.certificate import ExhaustiveCertificate
 from smoothgen.certificates.exhaustive.threat import TOKEN_EMBEDDINGS, require_snap_threat
-from smoothgen.certificates.meaning.metrics import METRICS, metric_named, require_rule
-from smoothgen.certificates.meaning.sections import require_issue, require_model, require_output, require_request
+from smoothgen.certificates.meaning.common import judged_origin, left_open, meaning_check
+from smoothgen.certificates.meaning.metrics import METRICS, metric_named, require_as_named
+from smoothgen.certificates.meaning.sections import require_output
 from smoothgen.certificates.provenance import MetricIdentity
 from smoothgen.certificates.verification import Check, checked
 from smoothgen.errors import InvalidCertificate
-
-_LEFT_TO_SIGNATURES: Final = "the words fix what the numbers are about; that the model named was so run is not checked"
 
 
 def unknown_meaning(certificate: ExhaustiveCertificate) -> str | None:
@@ -27,20 +25,13 @@ def unknown_meaning(certificate: ExhaustiveCertificate) -> str | None:
         "output": provenance.output,
         "threat": threat,
     }
-    missing = [name for name, section in sections.items() if section is None]
-    if len(missing) == len(sections):
-        return "the document names no model, no metric and no threat"
-    if missing:
-        return f"the document has no section {', '.join(missing)}"
-    plug_ins = [
-        name
-        for name, ours in (
-            ("metric", metric is not None and metric.name in METRICS),
-            ("attack", threat is not None and threat.attack_on == TOKEN_EMBEDDINGS),
-        )
-        if not ours
-    ]
-    return f"{' and '.join(plug_ins)} defined by a plug-in" if plug_ins else None
+    return left_open(
+        sections,
+        {
+            "metric": metric is not None and metric.name in METRICS,
+            "attack": threat is not None and threat.attack_on == TOKEN_EMBEDDINGS,
+        },
+    )
 
 
 def judged(stated: ExhaustiveCertificate) -> Iterable[Check]:
@@ -48,12 +39,7 @@ def judged(stated: ExhaustiveCertificate) -> Iterable[Check]:
     was checked."""
     provenance, threat, diameter = stated.provenance, stated.threat, stated.evidence.diameter
     request, model, metric, output = provenance.request, provenance.model, provenance.metric, provenance.output
-    issued = "an id and a time of issue" if stated.id is not None else "none stated: no server issued it"
-    yield checked("identity", issued, lambda: require_issue(stated.id, stated.requested_at))
-    if request is not None:
-        yield checked("request", "digests and parameters as a server writes them", lambda: require_request(request))
-    if model is not None:
-        yield checked("model", "named, with a digest", lambda: require_model(model))
+    yield from judged_origin(stated.id, stated.requested_at, request, model)
     if metric is not None:
         detail = f"{metric.name!r:.80} {'fixes' if metric.name in METRICS else 'is a plug-in and fixes no'} D"
         yield checked("metric", detail, lambda: _require_metric(metric, diameter))
@@ -61,8 +47,7 @@ def judged(stated: ExhaustiveCertificate) -> Iterable[Check]:
         yield checked("output", "of a kind the metric compares", lambda: require_output(output, metric, diameter))
     if threat is not None:
         yield checked("threat", f"the {threat.attack_on:.80}", lambda: require_snap_threat(threat, request))
-    unknown = unknown_meaning(stated)
-    yield Check("meaning", True, _LEFT_TO_SIGNATURES if unknown is None else f"not checked: {unknown}")
+    yield meaning_check(unknown_meaning(stated))
 
 
 def _require_metric(stated: MetricIdentity, diameter: float) -> None:
@@ -76,12 +61,9 @@ def _require_metric(stated: MetricIdentity, diameter: float) -> None:
     if metric is None:
         return
     least = metric.diameter if stated.cap is None else min(metric.diameter, stated.cap)
-    for name, is_as_named, meant in (
+    require_as_named(
+        stated,
         ("metric.description", stated.description == metric.described(stated.cap), metric.described(stated.cap)),
         ("diameter", diameter == least, repr(least)),
         ("metric.options", set(stated.options) == metric.options, sorted(metric.options)),
-    ):
-        if not is_as_named:
-            raise InvalidCertificate(f"metric {stated.name!r}: {name} must be {meant}", field=name)
-    if "extract" in stated.options:
-        require_rule("metric.options.extract", stated.options["extract"])
+    )

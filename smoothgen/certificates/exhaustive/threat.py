@@ -11,7 +11,13 @@ from typing import Any, Final
 from smoothgen.certificates.meaning.quoting import PLUGIN
 from smoothgen.certificates.meaning.sections import require_digest
 from smoothgen.certificates.meaning.threats import EMPTY_TEMPLATE, MASK
-from smoothgen.certificates.plain import require_list, require_mapping, require_number, require_string
+from smoothgen.certificates.plain import (
+    require_list,
+    require_mapping,
+    require_number,
+    require_string,
+    require_whole_number,
+)
 from smoothgen.certificates.provenance import RequestIdentity
 from smoothgen.errors import InvalidCertificate
 
@@ -55,13 +61,10 @@ class SnapThreat:
                 f"threat of method exhaustive/v1 must have exactly {names}, and norm 'l2', got {dict(fields)!r:.200}",
                 field="threat",
             )
-        tokens = fields["tokens"]
-        if isinstance(tokens, bool) or not isinstance(tokens, int):
-            raise InvalidCertificate(f"threat.tokens must be a whole number, got {tokens!r:.80}", field="threat.tokens")
         return cls(
             attack_on=require_string(fields["attack_on"], "threat.attack_on"),
             table=require_string(fields["table"], "threat.table"),
-            tokens=tokens,
+            tokens=require_whole_number(fields["tokens"], "threat.tokens"),
             squared_error=require_number(fields["squared_error"], "threat.squared_error"),
             held_fixed=tuple(
                 require_string(words, "threat.held_fixed")

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
 
 from smoothgen.certificates.bands import NO_SAMPLES
 from smoothgen.certificates.certificate import Certificate
+from smoothgen.certificates.meaning.common import judged_origin, left_open, meaning_check
 from smoothgen.certificates.meaning.metrics import METRICS, require_metric
 from smoothgen.certificates.meaning.proven import require_paid, require_plausible
 from smoothgen.certificates.meaning.sections import (
-    require_issue,
-    require_model,
     require_output,
     require_plain_names,
-    require_request,
     require_sampling,
 )
 from smoothgen.certificates.meaning.threats import attack_named, require_threat
@@ -22,26 +19,17 @@ from smoothgen.certificates.provenance import Provenance
 from smoothgen.certificates.shift_bounds import SPREAD_V1
 from smoothgen.certificates.verification import Check, checked
 
-_LEFT_TO_SIGNATURES: Final = "the words fix what the numbers are about; that the model named was so run is not checked"
-
 
 def unknown_meaning(provenance: Provenance) -> str | None:
     """Returns why a document's words do not fix what its numbers mean, None where they do."""
-    missing = [name for name, section in vars(provenance).items() if section is None]
-    if len(missing) == len(vars(provenance)):
-        return "the document names no model, no metric and no threat"
-    if missing:
-        return f"the document has no section {', '.join(missing)}"
     metric, threat = provenance.metric, provenance.threat
-    of_plugins = [
-        name
-        for name, known in (
-            ("metric", metric is not None and metric.name in METRICS),
-            ("attack", threat is not None and attack_named(threat.attack_on) is not None),
-        )
-        if not known
-    ]
-    return f"{' and '.join(of_plugins)} defined by a plug-in" if of_plugins else None
+    return left_open(
+        vars(provenance),
+        {
+            "metric": metric is not None and metric.name in METRICS,
+            "attack": threat is not None and attack_named(threat.attack_on) is not None,
+        },
+    )
 
 
 def judged(stated: Certificate) -> Iterable[Check]:
@@ -53,12 +41,7 @@ def judged(stated: Certificate) -> Iterable[Check]:
     provenance, band, evidence = stated.provenance, stated.band, stated.evidence
     request, model, metric, threat = provenance.request, provenance.model, provenance.metric, provenance.threat
     sampling, output = provenance.sampling, provenance.output
-    issued = "an id and a time of issue" if stated.id is not None else "none stated: no server issued it"
-    yield checked("identity", issued, lambda: require_issue(stated.id, stated.requested_at))
-    if request is not None:
-        yield checked("request", "digests and parameters as a server writes them", lambda: require_request(request))
-    if model is not None:
-        yield checked("model", "named, with a digest", lambda: require_model(model))
+    yield from judged_origin(stated.id, stated.requested_at, request, model)
     if metric is not None:
         detail = (
             f"{metric.name!r:.80} {'fixes' if metric.name in METRICS else 'is a plug-in and fixes no'} D, D_c, band"
@@ -84,5 +67,4 @@ def judged(stated: Certificate) -> Iterable[Check]:
     lipschitz = stated.lipschitz
     if lipschitz is not None and provenance != Provenance():
         yield checked("constant", "could be of such a model", lambda: require_plausible(lipschitz, stated))
-    unknown = unknown_meaning(provenance)
-    yield Check("meaning", True, _LEFT_TO_SIGNATURES if unknown is None else f"not checked: {unknown}")
+    yield meaning_check(unknown_meaning(provenance))

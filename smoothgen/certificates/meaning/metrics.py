@@ -209,18 +209,28 @@ def require_metric(stated: MetricIdentity, evidence: Evidence, band: str) -> Met
     least, most = metric.bound(stated.centre) if sampled or stated.centre else (diameter, diameter)
     least, most = min(least, cap), min(most, cap)
     options = set(stated.options)
-    for name, is_as_named, meant in (
+    require_as_named(
+        stated,
         ("metric.description", stated.description == metric.described(stated.cap), metric.described(stated.cap)),
         ("band", band == metric.band or not sampled, f"{metric.band!r} for this metric"),
         ("diameter", evidence.diameter == diameter, repr(diameter)),
         ("bound", not sampled or least <= evidence.bound <= most, f"{least!r} from the centre stated"),
         ("metric.options", options == metric.options or not (sampled or options), sorted(metric.options)),
-    ):
+    )
+    return metric
+
+
+def require_as_named(stated: MetricIdentity, *properties: tuple[str, bool, Any]) -> None:
+    """Holds properties of a document to what its metric's name fixes, each as (field, whether it is so, what it must
+    be), and an extraction rule among the metric's options to its form.
+
+    Raises InvalidCertificate.
+    """
+    for name, is_as_named, meant in properties:
         if not is_as_named:
             raise InvalidCertificate(f"metric {stated.name!r}: {name} must be {meant}", field=name)
     if "extract" in stated.options:
         require_rule("metric.options.extract", stated.options["extract"])
-    return metric
 
 
 def require_asked_options(metric: MetricMeaning, asked: Mapping[str, Any]) -> None:
