@@ -10,7 +10,7 @@ import httpx2
 import psutil
 import pytest
 
-from tests.processes import FASHION, SLOW, TANH, Serve
+from tests.processes import FASHION, SLOW, TANH, Lab, Serve
 
 ALL_MODELS = [TANH, SLOW, *(f"closed-form-{kind}" for kind in ("partly-nan", "partly-raising", "broken")), FASHION]
 
@@ -61,3 +61,17 @@ def finished(http: httpx2.Client, job: str, wait_s: int = 300) -> dict[str, Any]
 def substance(certificate: dict[str, Any]) -> dict[str, Any]:
     """What a certificate says, without the name and the hour of the job it was made for."""
     return {k: v for k, v in certificate.items() if k not in ("id", "requested_at", "digest", "request")}
+
+
+LONG = ask(SLOW, seed=11, samples=1000)
+
+
+@pytest.fixture(scope="session")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What LONG gives where nothing happens to it. Its batches are large, so that it takes no time."""
+    lab = Lab(tmp_path_factory.mktemp("undisturbed"))
+    try:
+        gateway, _ = lab.gateway(), lab.worker(SLOW, batch_size=1000)
+        return finished(gateway.http, submit(gateway.http, LONG))
+    finally:
+        lab.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +23,6 @@ SETTINGS: dict[str, Any] = {"batch_size": 16, "lease_s": 1.0}
 def adaptive(prompt: str, **robustness: Any) -> dict[str, Any]:
     robustness = {"adapt": "prompt", "budget": BUDGET, "tolerance": 0.3, "samples": 200, **robustness}
     return {"model": SLOW, "prompt": prompt, "seed": 5, "robustness": robustness}
-
-
-@pytest.fixture
-def lab(tmp_path: Path) -> Iterator[Lab]:
-    lab = Lab(tmp_path)
-    yield lab
-    lab.close()
 
 
 @pytest.fixture

@@ -14,27 +14,15 @@ import pytest
 from smoothgen import Client
 from smoothgen.queue import keys
 from tests.processes import SLOW, TANH, Gateway, Lab, Worker, eventually, free_port
-from tests.service.conftest import ask, finished, submit, substance
+from tests.service.conftest import LONG, ask, finished, submit, substance
 
 QUICK_LEASE = {"lease_s": 0.5, "batch_size": 16}
 """2032 samples of closed-form-slow take 6 s."""
-LONG = ask(SLOW, seed=11, samples=1000)
 
 
 def running(gateway: Gateway, job: str, done: int = 1) -> None:
     """Wait until a job has got somewhere."""
     eventually(lambda: gateway.http.get(f"/jobs/{job}").json()["progress"]["done"] >= done)
-
-
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What LONG gives where nothing happens to it. Another model of the same law, so that it takes no time."""
-    lab = Lab(tmp_path_factory.mktemp("undisturbed"))
-    try:
-        gateway, _ = lab.gateway(), lab.worker(SLOW, batch_size=1000)
-        return finished(gateway.http, submit(gateway.http, LONG))
-    finally:
-        lab.close()
 
 
 def test_another_worker_finishes_a_killed_ones_job_with_the_same_certificate(

@@ -13,26 +13,14 @@ import pytest
 from smoothgen.draining import GOODBYE_S, GRACE_S
 from smoothgen.queue import keys
 from tests.processes import SLOW, TANH, HangingWorker, Lab, eventually, free_port
-from tests.service.conftest import ask, finished, submit, substance
-from tests.service.test_crashes import LONG, running, value_of
+from tests.service.conftest import LONG, ask, finished, submit, substance
+from tests.service.test_crashes import running, value_of
 from workers.leaving import ABANDONED
 
 QUICK = {"lease_s": 0.5, "batch_size": 16}
 HANGS_SOON = QUICK | {"hang_after_s": 1.0, "first_batch_s": 1.0}
 HANGS_LATE = {"batch_size": 16}
 """Its lease is kept all the while, and no hang seen."""
-BESIDE = {"batch_size": 16, "lease_s": 0.5}
-
-
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What LONG gives where nothing happens to it."""
-    lab = Lab(tmp_path_factory.mktemp("undisturbed"))
-    try:
-        gateway, _ = lab.gateway(), lab.worker(SLOW, batch_size=1000)
-        return finished(gateway.http, submit(gateway.http, LONG))
-    finally:
-        lab.close()
 
 
 def livez(port: int) -> httpx2.Response:
@@ -67,7 +55,7 @@ def test_the_work_of_a_worker_that_hangs_is_finished_by_another(
     assert f"s in model '{SLOW}'" in told.json()["detail"]
     assert "SMOOTHGEN_HANG_AFTER_S" in told.json()["detail"]
     assert hung(port) == 1
-    lab.worker(SLOW, **BESIDE)
+    lab.worker(SLOW, **QUICK)
     view = finished(gateway.http, job)
     assert view["status"] == "succeeded"
     assert substance(view["certificate"]) == substance(undisturbed["certificate"])
@@ -106,7 +94,7 @@ def test_a_comparison_that_hangs_holds_up_no_job(lab: Lab) -> None:
     compare = {"prompts": ["0.1"]}
     assert gateway.http.post(f"/certificates/{certificate}/covers", json=compare).status_code == 504
     eventually(lambda: livez(port).status_code == 503)
-    lab.worker(TANH, **BESIDE)
+    lab.worker(TANH, **QUICK)
     jobs = [submit(gateway.http, ask(seed=n)) for n in range(3)]
     assert [finished(gateway.http, job)["status"] for job in jobs] == ["succeeded"] * 3
     assert gateway.http.post(f"/certificates/{certificate}/covers", json=compare).status_code == 200
@@ -123,7 +111,7 @@ def test_a_job_that_hangs_every_worker_is_given_up(lab: Lab) -> None:
         eventually(lambda port=port: livez(port).status_code == 503)
         hangs.signal(signal.SIGTERM)
         assert hangs.wait() == ABANDONED
-    lab.worker(SLOW, **BESIDE)
+    lab.worker(SLOW, **QUICK)
     view = finished(gateway.http, job)
     assert (view["status"], view["error"]["type"]) == ("failed", "urn:smoothgen:problem:job-abandoned")
 
@@ -164,7 +152,7 @@ def test_a_stopped_workers_work_is_finished_by_another_and_it_goes_on_serving(
     job = submit(gateway.http, LONG)
     running(gateway, job)
     stopped.signal(signal.SIGSTOP)
-    other = lab.worker(SLOW, **BESIDE)
+    other = lab.worker(SLOW, **QUICK)
     view = finished(gateway.http, job)
     assert substance(view["certificate"]) == substance(undisturbed["certificate"])
     stopped.signal(signal.SIGCONT)

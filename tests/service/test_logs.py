@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +18,6 @@ from tests.service.conftest import ask, finished, submit
 SENTINEL = "sentinel-prompt-7c1d"
 EVIL = f'{SENTINEL}\n{{"event": "forged"}}\r\n2026-11-29T00:00:00Z [info] forged\x1b[31m\x9b31m'
 KEY = "key-of-this-test-9d4e"
-
-
-@pytest.fixture
-def lab(tmp_path: Path) -> Iterator[Lab]:
-    lab = Lab(tmp_path)
-    yield lab
-    lab.close()
 
 
 def parsed(process: Process) -> list[dict[str, Any]]:
@@ -56,7 +48,7 @@ def trouble(lab: Lab, **settings: Any) -> tuple[Process, Process]:
     assert gateway.http.get(evil_path).status_code == 404
     assert gateway.http.get("/jobs/x%0aforged%1b[31m", params={"q": SENTINEL}).status_code == 404
     assert gateway.http.get("/models", headers={"authorization": f"Bearer {SENTINEL}"}).status_code == 401
-    [tenant] = Settings(api_keys=[KEY]).tenant_names
+    [(_, tenant)] = Settings(api_keys=[KEY]).tenants
     no_hash = new_id(TANH, tenant)
     lab.redis.client.set(keys.job(no_hash), "a string where a hash should be")
     assert gateway.http.get(f"/jobs/{no_hash}").status_code == 500
