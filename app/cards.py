@@ -32,10 +32,10 @@ class Cards:
         return found
 
     async def never_served(self, models: Collection[str]) -> list[str]:
-        """Those of the models that no live worker has served since this gateway started. Raises QueueUnavailable.
+        """Returns the models among these that no live worker has served since this gateway started.
 
         What was served once counts from then on: jobs wait for a worker that is away, and a gateway that were not ready
-        meanwhile would refuse them.
+        meanwhile would refuse them. Raises QueueUnavailable.
         """
         if not self._seen_served.issuperset(models):
             self._seen_served.update(each.card.id for each in await self._store.models() if each.workers > 0)

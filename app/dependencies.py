@@ -15,8 +15,7 @@ from app.metrics import Metrics
 from app.settings import Settings
 from app.shown_fleet import ShownFleet
 from app.waiting import Waiting
-from smoothgen.errors import NotFound
-from smoothgen.queue import JobStore, belongs_to
+from smoothgen.queue import JobStore, belongs_to, unknown_certificate, unknown_job
 
 
 @dataclass(frozen=True)
@@ -48,23 +47,23 @@ async def _tenant(request: Request) -> str:
 
 async def _own_job(job_id: str, tenant: TenantDep) -> str:
     if not belongs_to(job_id, tenant):
-        raise NotFound(f"no job {job_id!r:.80} of yours; a job is kept for retention_s seconds after its end")
+        raise unknown_job(job_id)
     return job_id
 
 
 async def _own_certificate(certificate_id: str, tenant: TenantDep) -> str:
     if not belongs_to(certificate_id, tenant):
-        raise NotFound(f"no certificate {certificate_id!r:.80} of yours; a certificate's id is its job's")
+        raise unknown_certificate(certificate_id)
     return certificate_id
 
 
 GatewayDep = Annotated[Gateway, Depends(_gateway)]
 TenantDep = Annotated[str, Depends(_tenant)]
-"""Whose key the request carries."""
+"""The name of the tenant whose key the request carries."""
 OwnJobId = Annotated[str, Depends(_own_job)]
 """The path's job id, 404 where it is of another tenant or none."""
 OwnCertificateId = Annotated[str, Depends(_own_certificate)]
-"""The path's certificate id, likewise."""
+"""The path's certificate id, 404 where it is of another tenant or none."""
 
 
 def wait_seconds(prefer: list[str] | None, default_s: float, max_s: float) -> float:

@@ -100,7 +100,7 @@ class Door:
         return self._settings.max_certificate_bytes if certificates else self._settings.max_request_bytes
 
     def _tenant(self, authorization: bytes) -> str | None:
-        """Whose key this is; None: nobody's."""
+        """Returns the name of the tenant whose key the header carries, None where it carries no known key."""
         scheme, _, given = authorization.partition(b" ")
         if scheme.lower() != b"bearer":
             return None

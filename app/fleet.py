@@ -57,12 +57,12 @@ class Fleet:
         return [await self._reading(tenant, *each) for each in pools]
 
     async def read_largest(self, tenant: str, window: str, models: Sequence[str], most: int) -> list[FleetReading]:
-        """Likewise in one window, of its pools with the most requests, `most` at most."""
+        """The certificates of one window's pools with the most requests, `most` at most."""
         pools = await self._store.largest_pools(tenant, models, window, most)
         return [await self._reading(tenant, window, *each) for each in pools]
 
     async def uncounted(self, tenant: str, windows: Sequence[str], models: Sequence[str]) -> dict[str, int]:
-        """Of each window: a tenant's requests to these models that are in no certificate."""
+        """Counts, by window, a tenant's requests to these models that are in no certificate."""
         counts = self._store.fleet_uncounted
         return {window: sum([await counts(tenant, model, window) for model in models]) for window in windows}
 

@@ -16,8 +16,7 @@ from app.fleet import Fleet
 from app.heavy import Heavy
 from app.instruments import Instruments
 from app.metrics import Metrics
-from app.routes import certificates, events, generate, health, jobs, models
-from app.routes import fleet as fleet_route
+from app.routes import certificates, events, fleet, generate, health, jobs, models
 from app.settings import Settings
 from app.shown_fleet import ShownFleet
 from app.waiting import Waiting
@@ -49,9 +48,9 @@ def create_app(settings: Settings) -> FastAPI:
         store = JobStore(redis, Replication(settings.wait_replicas, settings.wait_timeout_ms))
         waiting = Waiting(store)
         waiting.start()
-        fleet = Fleet(store, settings.fleet_confidence)
-        shown_fleet = ShownFleet(fleet, store, metrics, settings.shown_tenants)
-        app.state.gateway = Gateway(settings, store, Cards(store), waiting, metrics, Heavy(), fleet, shown_fleet)
+        certified = Fleet(store, settings.fleet_confidence)
+        shown_fleet = ShownFleet(certified, store, metrics, settings.shown_tenants)
+        app.state.gateway = Gateway(settings, store, Cards(store), waiting, metrics, Heavy(), certified, shown_fleet)
         yield
         await shown_fleet.stop()
         await waiting.stop()
@@ -59,7 +58,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     app = _Gateway(title="SmoothGen", version=__version__, description=_DESCRIPTION, lifespan=lifespan)
     errors.install(app)
-    for room in (generate, jobs, events, certificates, fleet_route, models, health):
+    for room in (generate, jobs, events, certificates, fleet, models, health):
         app.include_router(room.router)
 
     # The last one added is the first that sees a request.

@@ -38,11 +38,11 @@ class Settings(BaseSettings):
     max_queued_samples: int = Field(default=1_000_000, ge=1)
     """Noisy samples a model may owe to waiting jobs; beyond it requests are answered 429."""
     max_queued_samples_per_key: int = Field(default=500_000, ge=1)
-    """The same, of one tenant's jobs."""
+    """Noisy samples a model may owe to one tenant's waiting jobs."""
     max_queued_bytes: int = Field(default=256 * 1024 * 1024, ge=1)
     """Bytes the records of a model's waiting jobs may hold in Redis, seed images above all; beyond it likewise 429."""
     max_queued_bytes_per_key: int = Field(default=128 * 1024 * 1024, ge=1)
-    """The same, of one tenant's jobs."""
+    """Bytes the records of one tenant's waiting jobs of a model may hold."""
     retention_s: int = Field(default=DEFAULT_RETENTION_S, ge=LEAST_RETENTION_S, le=LONGEST_RETENTION_S)
     """Seconds after a job's end for which prompt, seed image and output are kept, where the request says nothing."""
     fleet_confidence: float = Field(default=0.999, gt=0, lt=1)
@@ -82,22 +82,17 @@ class Settings(BaseSettings):
         """Each key with its tenant's name: what stands before the first colon, which bearer tokens do not contain (RFC
         6750). A key alone is its own tenant, named by its digest. Several keys of one name are one tenant's, so that a
         key can be replaced without losing what it made."""
-        found = []
-        for written in self.api_keys:
-            name, colon, key = written.partition(":")
-            found.append((key, name) if colon else (name, f"key-{hashlib.sha256(name.encode()).hexdigest()[:16]}"))
-        return found
-
-    @property
-    def tenant_names(self) -> list[str]:
-        """Everyone whose requests there may be."""
-        return sorted({name for _, name in self.tenants}) or [ANYONE]
+        return [(key, _named_by_digest(key) if name is None else name) for key, name in self._written()]
 
     @property
     def shown_tenants(self) -> list[str]:
-        """Those whose names may be shown in metrics, which need no key: not those named by a digest of their key."""
-        named = {written.partition(":")[0] for written in self.api_keys if ":" in written}
-        return sorted(named) if self.api_keys else [ANYONE]
+        """The names of tenants that metrics show, which need no key: no name that is a digest of a key."""
+        return sorted({name for _, name in self._written() if name is not None}) if self.api_keys else [ANYONE]
+
+    def _written(self) -> list[tuple[str, str | None]]:
+        """Each key with the name written before it, None where there is no colon."""
+        parts = (written.partition(":") for written in self.api_keys)
+        return [(key, first) if colon else (first, None) for first, colon, key in parts]
 
     @property
     def limits(self) -> Limits:
@@ -113,3 +108,7 @@ class Settings(BaseSettings):
     def model_names(self) -> frozenset[str]:
         """The names of `models`, which may be written name=source as for a worker."""
         return frozenset(model.partition("=")[0] for model in self.models)
+
+
+def _named_by_digest(key: str) -> str:
+    return f"key-{hashlib.sha256(key.encode()).hexdigest()[:16]}"

@@ -12,6 +12,7 @@ import os
 import sys
 import threading
 from collections.abc import Sequence
+from types import MappingProxyType
 from typing import Any, Final, Literal
 
 import structlog
@@ -20,9 +21,11 @@ from structlog.typing import EventDict, Processor
 
 LogFormat = Literal["json", "console"]
 LogLevel = Literal["debug", "info", "warning", "error"]
-_QUOTING: Final = frozenset({"transformers", "diffusers"})
-"""Libraries whose warnings quote prompts, such as the words that were cut off one. They are heard from error on, and in
-full at level debug."""
+_HEARD_FROM: Final = MappingProxyType(
+    {"transformers": logging.ERROR, "diffusers": logging.ERROR, "httpx2": logging.WARNING}
+)
+"""Libraries that are heard in full at level debug only. Warnings of the first two quote prompts, such as the words that
+were cut off one; the last has a line for every request it sends."""
 
 
 def configure_logs(log_format: LogFormat, *, service: str, level: LogLevel = "info") -> None:
@@ -40,13 +43,12 @@ def configure_logs(log_format: LogFormat, *, service: str, level: LogLevel = "in
     handler = _Handler(sys.__stderr__)
     handler.setFormatter(ProcessorFormatter(processors=_written_as(log_format), foreign_pre_chain=shared))
     if level != "debug":
-        handler.addFilter(_quotes_nobody)
+        handler.addFilter(_is_heard)
     # No line of ours has these, and looking them up takes a tenth of the time a line takes.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    logging.getLogger("httpx2").setLevel(max(root.level, logging.WARNING) if level != "debug" else logging.DEBUG)
     logging.captureWarnings(True)
     structlog.configure(
         processors=[*shared, ProcessorFormatter.wrap_for_formatter],
@@ -109,8 +111,8 @@ def _escaped(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
-def _quotes_nobody(record: logging.LogRecord) -> bool:
-    return record.levelno >= logging.ERROR or record.name.partition(".")[0] not in _QUOTING
+def _is_heard(record: logging.LogRecord) -> bool:
+    return record.levelno >= _HEARD_FROM.get(record.name.partition(".")[0], logging.NOTSET)
 
 
 def _uncaught(exc_info: Any) -> None:

@@ -35,7 +35,7 @@ from workers.watch import HandWatch
 
 _CONDITIONS_KEPT = 256
 _WITH_IMAGES_KEPT = 4
-"""Of conditions with a seed image, which have megabytes each."""
+"""Conditions with a seed image are kept in this number only: each has megabytes."""
 
 
 @dataclass(frozen=True)

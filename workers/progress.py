@@ -1,4 +1,4 @@
-"""The computing thread's steps: whatever it computes says that it got on, and nobody needs to be handed anything."""
+"""The computing thread's steps: code that it runs says when a step is done, without being given an object for it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Steps:
         _of_thread.steps = self
 
     def count(self) -> None:
-        """One more."""
+        """Counts one step."""
         self.taken += 1
 
 

@@ -43,7 +43,7 @@ class Settings(BaseSettings):
     """How long the computing thread may take for one step, or longer where batches are slow. A worker that hangs keeps
     its pieces no longer, and takes no others."""
     first_batch_s: float = Field(default=600.0, gt=0)
-    """The same until a model's first batch is done: it may compile, and nobody knows yet how slow the device is."""
+    """Seconds that one step may take until a model's first batch is done: it may compile, at an unknown speed."""
     restart_after_s: float = Field(default=60.0, gt=0)
     """How long no worker may have a job's build of the model before the job starts over under another."""
     log_format: LogFormat = "json"

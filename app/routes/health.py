@@ -57,12 +57,10 @@ async def metrics(gateway: GatewayDep) -> Response:
     instruments.ready.set(await _why_not_ready(gateway) is None)
     try:
         models = [served.card.id for served in await gateway.store.models()]
-        for model, (pieces, samples) in (await gateway.store.backlogs(models)).items():
-            instruments.queued.labels(model).set(pieces)
-            instruments.owed.labels(model).set(samples)
-        for model, rate in (await gateway.store.rates(models)).items():
-            instruments.rate.labels(model).set(rate)
         for model, measured in (await gateway.store.measures.of_models(models)).items():
+            instruments.queued.labels(model).set(measured.pieces)
+            instruments.owed.labels(model).set(measured.samples_owed)
+            instruments.rate.labels(model).set(measured.samples_a_second)
             instruments.workers.labels(model).set(measured.workers)
             instruments.oldest.labels(model).set(measured.oldest_waiting_s)
             instruments.dead_letters.labels(model).set(measured.dead_letters)

@@ -57,9 +57,9 @@ async def erase_job(job_id: OwnJobId, gateway: GatewayDep) -> None:
     Its certificate stays: it holds the digests of prompt and output, and of the output what the certificate rests on
     (the centre, which its statement may quote). Prompts can no longer be compared with it.
     """
-    model = (await gateway.store.read(job_id)).view.model.name
-    if await gateway.store.erase(job_id):
-        gateway.metrics.cancelled.labels(model).inc()
+    job, cancelled = await gateway.store.erase(job_id)
+    if cancelled:
+        gateway.metrics.cancelled.labels(job.view.model.name).inc()
 
 
 @router.get(

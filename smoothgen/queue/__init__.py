@@ -7,6 +7,7 @@ from smoothgen.queue.ids import ANYONE, belongs_to, new_id
 from smoothgen.queue.pieces import Claim, CompleteLook, Overdue, Pace
 from smoothgen.queue.replication import Replication
 from smoothgen.queue.store import Idempotency, JobState, JobStore, Limits, ServedModel
+from smoothgen.queue.unknown import unknown_certificate, unknown_job
 from smoothgen.queue.work import MOST_RESTARTS, WorkQueue
 
 __all__ = [
@@ -27,4 +28,6 @@ __all__ = [
     "build_of",
     "connect",
     "new_id",
+    "unknown_certificate",
+    "unknown_job",
 ]

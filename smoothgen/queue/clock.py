@@ -35,7 +35,7 @@ class Clock:
         return self.last()
 
     async def now_ms(self) -> int:
-        """The same in whole milliseconds."""
+        """The time in whole milliseconds. Raises QueueUnavailable."""
         return int(await self.now() * 1000)
 
     def set(self, seconds: float, sent: float) -> None:

@@ -113,10 +113,8 @@ class _Lane:
         unknown = [i for i, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
         for script in {calls[i].script for i in unknown}:
             await self._redis.script_load(script.text)
-        if self._replication.replicas:
-            unknown = list(
-                range(len(calls))
-            )  # what is to be confirmed, and the barrier after it, are of one connection
+        if self._replication.replicas:  # what is to be confirmed and the barrier after it go by one connection
+            unknown = list(range(len(calls)))
         repeated = await self._execute([calls[i].command for i in unknown])
         for i, answer in zip(unknown, repeated, strict=True):
             answers[i] = answer

@@ -32,7 +32,7 @@ _REFUSALS = ("MISCONF", "NOREPLICAS", "UNBLOCKED", "BUSY ", "UNKILLABLE", "DENIE
 """Answers of a Redis whose disk is full, whose replicas are gone, which lost the stream waited on, which is busy with a
 script that nobody may kill, which serves its own machine only."""
 _REFUSED = (ClusterDownError, TryAgainError, AskError, NoPermissionError)
-"""Likewise, of errors whose first word the client reads: MASTERDOWN and MOVED are among them."""
+"""Further such answers, as the client's own errors: it reads their first word. MASTERDOWN and MOVED are among them."""
 
 
 def connect(url: str) -> Redis:

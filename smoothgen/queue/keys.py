@@ -74,17 +74,21 @@ LEASE_S: Final = 30.0
 """How long a worker may be silent about its work before another takes it over."""
 
 
+def _of_tag(tag_of_model: str, name: str) -> str:
+    return f"smoothgen:{{{tag_of_model}}}:{name}"
+
+
 def _of_model(model: str, name: str) -> str:
-    return f"smoothgen:{{{tag(model)}}}:{name}"
+    return _of_tag(tag(model), name)
 
 
 def _of_job(job_id: str, name: str) -> str:
-    return f"smoothgen:{{{model_tag(job_id)}}}:{name}:{job_id}"
+    return _of_tag(model_tag(job_id), f"{name}:{job_id}")
 
 
 def of_all_models(name: str) -> str:
     """A pattern of Redis for the keys of all models whose names begin so, such as `job:`."""
-    return f"smoothgen:{{*}}:{name}*"
+    return _of_tag("*", f"{name}*")
 
 
 def workers(model: str) -> str:
@@ -94,7 +98,7 @@ def workers(model: str) -> str:
 
 def workers_of(job_id: str) -> str:
     """The workers that serve a job's model."""
-    return f"smoothgen:{{{model_tag(job_id)}}}:workers"
+    return _of_tag(model_tag(job_id), "workers")
 
 
 def rates(model: str) -> str:

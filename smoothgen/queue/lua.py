@@ -52,14 +52,17 @@ end
 # count attempt since_ms".
 SHARE: Final = """
 local AHEAD_S, PIECES_A_WORKER, MOST_DROPPED = 2, 2, 256
+local function of_model(stream, name)
+  return string.match(stream, '^[^}]*}:') .. name
+end
 local function has_room(stream)
   local held = tonumber(redis.call('HGET', stream .. ':share', 'held') or 0)
   local length = redis.call('XLEN', stream)
   if length == 0 and held ~= 0 then redis.call('HSET', stream .. ':share', 'held', 0) end
-  local of_model = string.match(stream, '^[^}]*}:')
-  if length < PIECES_A_WORKER * math.max(1, redis.call('ZCARD', of_model .. 'workers')) then return true end
+  local workers = redis.call('ZCARD', of_model(stream, 'workers'))
+  if length < PIECES_A_WORKER * math.max(1, workers) then return true end
   local rate = 0
-  for _, each in ipairs(redis.call('HVALS', of_model .. 'rates')) do rate = rate + tonumber(each) end
+  for _, each in ipairs(redis.call('HVALS', of_model(stream, 'rates'))) do rate = rate + tonumber(each) end
   return held < AHEAD_S * rate
 end
 local function add(stream, id, first, count, attempt)
@@ -78,7 +81,7 @@ local function release(stream)
     if piece then
       redis.call('HINCRBY', share, 'waiting', -1)
       local id, first, count, attempt = string.match(piece, '^(%S+) (%S+) (%S+) (%S+) %S+$')
-      if current(string.match(stream, '^[^}]*}:') .. 'job:' .. id, attempt) then
+      if current(of_model(stream, 'job:' .. id), attempt) then
         add(stream, id, first, count, attempt)
         redis.call('HSET', share, 'clock', turn, 'after ' .. tenant, turn + count)
         redis.call('ZADD', turns, turn + count, tenant)
@@ -117,23 +120,28 @@ local function acknowledge(stream, group, entry)
 end
 """
 
-# Samples that are done, or will never be, are no longer owed: neither by the job, nor by its tenant, nor by the model.
-PAY: Final = """
-local function settle(accounts, tenant, what, amount)
-  if amount ~= 0 and redis.call('HINCRBY', accounts, tenant .. what, -amount) == 0 then
-    redis.call('HDEL', accounts, tenant .. what)
-  end
+# What jobs that have not ended owe in samples and hold in bytes: "{tenant} samples", "{tenant} bytes", "* bytes".
+CHARGE: Final = """
+local function charge(accounts, field, amount)
+  if amount ~= 0 and redis.call('HINCRBY', accounts, field, amount) == 0 then redis.call('HDEL', accounts, field) end
 end
+"""
+
+# Samples that are done are no longer owed: neither by the job, nor by its tenant, nor by the model.
+PAY: Final = (
+    CHARGE
+    + """
 local function pay(job, backlog, accounts, count)
   local about = redis.call('HMGET', job, 'owed', 'tenant')
   local paid = math.min(tonumber(about[1] or 0), count)
   if paid > 0 then
     redis.call('HINCRBY', job, 'owed', -paid)
     redis.call('DECRBY', backlog, paid)
-    settle(accounts, about[2], ' samples', paid)
+    charge(accounts, about[2] .. ' samples', -paid)
   end
 end
 """
+)
 
 # A job has at most `window` chunks in the stream, so that a large one shares the workers with those that come after it.
 # Where its batches are fixed, chunks end with a whole block wherever a look does not end before: a block cut in two is

@@ -1,4 +1,4 @@
-"""What the queue tells of itself for metrics, in two round trips however many models there are."""
+"""What the queue tells of itself for metrics: as many round trips for many models as for one."""
 
 from __future__ import annotations
 
@@ -15,10 +15,17 @@ from smoothgen.queue.presence import Presence
 
 @dataclass(frozen=True)
 class ModelMeasures:
-    """One model's. oldest_waiting_s: seconds since the oldest piece that no worker has taken was put into its stream, 0
-    where none waits. dead_letters: as many as are kept."""
+    """One model's.
+
+    workers: live ones. samples_a_second: at which those were last measured, together, 0 where none was. pieces: of
+    work, waiting or running. samples_owed: noisy samples promised and not yet drawn. oldest_waiting_s: seconds since
+    the oldest piece that no worker has taken was posted, 0 where none waits. dead_letters: as many as are kept.
+    """
 
     workers: int
+    samples_a_second: float
+    pieces: int
+    samples_owed: int
     oldest_waiting_s: float
     dead_letters: int
 
@@ -43,23 +50,31 @@ class Measures:
         with redis_errors():
             async with self._redis.pipeline(transaction=False) as pipeline:
                 for model in models:
+                    pipeline.get(keys.backlog(model))
                     pipeline.xlen(keys.dead(model))
                     pipeline.smembers(keys.builds(model))
                 answers = await pipeline.execute()
-            builds: dict[str, list[str | None]] = {m: [None, *answers[2 * i + 1]] for i, m in enumerate(models)}
-            streams = [(model, s) for model in models for build in builds[model] for s in keys.streams(model, build)]
-            waiting = await self._first_waiting([stream for _, stream in streams])
-        since: dict[str, float] = {}
-        for (model, _), first_s in zip(streams, waiting, strict=True):
-            if first_s is not None:
-                since[model] = min(first_s, since.get(model, first_s))
-        return {
-            model: ModelMeasures(len(live[model]), max(0.0, now_s - since.get(model, now_s)), answers[2 * i])
-            for i, model in enumerate(models)
-        }
+            streams = {
+                model: [s for build in (None, *builds) for s in keys.streams(model, build)]
+                for model, builds in zip(models, answers[2::3], strict=True)
+            }
+            work = await self._work([stream for of_model in streams.values() for stream in of_model])
+        measured = {}
+        for model, owed, dead in zip(models, answers[::3], answers[1::3], strict=True):
+            workers, of_streams = live[model], [work[stream] for stream in streams[model]]
+            since_s = min((each.since_s for each in of_streams if each.since_s is not None), default=now_s)
+            measured[model] = ModelMeasures(
+                workers=len(workers),
+                samples_a_second=sum(worker.rate for worker in workers),
+                pieces=sum(each.pieces for each in of_streams),
+                samples_owed=int(owed or 0),
+                oldest_waiting_s=max(0.0, now_s - since_s),
+                dead_letters=dead,
+            )
+        return measured
 
     async def memory(self) -> RedisMemory | None:
-        """Of the Redis behind the queue; None where it does not let us ask."""
+        """Returns the memory of the Redis behind the queue, None where it forbids the question."""
         with redis_errors():
             try:
                 told = await self._redis.info("memory")
@@ -67,9 +82,8 @@ class Measures:
                 return None
         return RedisMemory(used=int(told["used_memory"]), limit=int(told.get("maxmemory", 0)))
 
-    async def _first_waiting(self, streams: Sequence[str]) -> list[float | None]:
-        """When the first piece that no worker has taken was posted, Unix seconds, in each stream and in the lists of
-        what waits before it; None where there is none."""
+    async def _work(self, streams: Sequence[str]) -> dict[str, _Work]:
+        """The work in each stream and in the lists of what waits before it."""
         async with self._redis.pipeline(transaction=False) as pipeline:
             for stream in streams:
                 pipeline.xinfo_groups(stream)
@@ -77,15 +91,29 @@ class Measures:
             for stream, group in zip(streams, groups, strict=True):
                 pipeline.xrange(stream, min=f"({_delivered(group)}", count=1)
                 pipeline.zrange(keys.turns(stream), 0, -1)
+                pipeline.xlen(stream)
+                pipeline.hget(keys.share(stream), "waiting")
             found = await pipeline.execute()
-            posted = [[_milliseconds(entries[0][0])] if entries else [] for entries in found[::2]]
-            outside = [(i, tenant) for i, tenants in enumerate(found[1::2]) for tenant in tenants]
+            posted_ms = [[_milliseconds(entries[0][0])] if entries else [] for entries in found[::4]]
+            outside = [(i, tenant) for i, tenants in enumerate(found[1::4]) for tenant in tenants]
             for i, tenant in outside:
                 pipeline.lindex(keys.waiting(streams[i], tenant), 0)
             for (i, _), piece in zip(outside, await pipeline.execute(), strict=True):
                 if piece is not None:
-                    posted[i].append(int(piece.rpartition(" ")[2]))
-        return [min(found) / 1000 if found else None for found in posted]
+                    posted_ms[i].append(int(piece.rpartition(" ")[2]))
+        return {
+            stream: _Work(length + int(waiting or 0), min(times_ms) / 1000 if times_ms else None)
+            for stream, times_ms, length, waiting in zip(streams, posted_ms, found[2::4], found[3::4], strict=True)
+        }
+
+
+@dataclass(frozen=True)
+class _Work:
+    """The work of one stream. pieces: those in it and those before it. since_s: when the first piece
+    that no worker has taken was posted, in Unix seconds; None where there is none."""
+
+    pieces: int
+    since_s: float | None
 
 
 def _milliseconds(entry: str) -> int:

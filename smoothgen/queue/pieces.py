@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,22 +14,22 @@ from numpy.typing import NDArray
 from smoothgen.contracts import ImageParameters, JobSpec, Opening
 from smoothgen.queue import keys
 
+Record = TypeVar("Record")
 _KEPT: Final = 256
 _LONGEST_KEPT: Final = 65_536
 """Characters of the longest record that is kept parsed: one with a seed image has megabytes."""
 
-_recent_spec = lru_cache(_KEPT)(JobSpec.model_validate_json)  # a job's chunks come again and again
-_recent_opening = lru_cache(_KEPT)(Opening.model_validate_json)
+
+def _remembering(parse: Callable[[str], Record]) -> Callable[[str], Record]:
+    """The parser, with what it last made of short records at hand: a job's chunks come again and again."""
+    recent = lru_cache(_KEPT)(parse)
+    return lambda text: recent(text) if len(text) <= _LONGEST_KEPT else parse(text)
 
 
-def read_spec(text: str) -> JobSpec:
-    """A job's specification. Raises pydantic.ValidationError."""
-    return _recent_spec(text) if len(text) <= _LONGEST_KEPT else JobSpec.model_validate_json(text)
-
-
-def read_opening(text: str) -> Opening:
-    """What a job's opening fixed. Raises pydantic.ValidationError."""
-    return _recent_opening(text) if len(text) <= _LONGEST_KEPT else Opening.model_validate_json(text)
+read_spec = _remembering(JobSpec.model_validate_json)
+"""Reads a job's specification. Raises pydantic.ValidationError."""
+read_opening = _remembering(Opening.model_validate_json)
+"""Reads what a job's opening fixed. Raises pydantic.ValidationError."""
 
 
 @dataclass(frozen=True)

@@ -58,8 +58,8 @@ class Presence:
                 for model, rate in rates.items()
             )
         )
-        for now, _, _ in answers[:1]:
-            self.clock.set(float(now), sent)
+        if answers:
+            self.clock.set(float(answers[0][0]), sent)
         left = [(model, each) for model, (_, _, gone) in zip(rates, answers, strict=True) for each in gone]
         await asyncio.gather(*(self._dismiss(model, each, keys.WORKER_TTL_S) for model, each in left))
         return {model: alive for model, (_, alive, _) in zip(rates, answers, strict=True)}

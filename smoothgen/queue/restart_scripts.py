@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from smoothgen.queue.lua import CURRENT, EVEN_WHEN_FULL, PAY, SHARE, Script
+from smoothgen.queue.lua import CHARGE, CURRENT, EVEN_WHEN_FULL, SHARE, Script
 
 RESTART: Final = Script(
     EVEN_WHEN_FULL
     + CURRENT
     + SHARE
-    + PAY
+    + CHARGE
     + """
 -- KEYS: job, stream of the piece, stream of the openings, backlog, accounts, distances, samples
 -- ARGV: group, entry, job id, the piece's attempt, samples of the opening, most restarts for want of a worker, size the
@@ -32,7 +32,7 @@ local attempt = redis.call('HINCRBY', KEYS[1], 'attempt', 1)
 -- Nothing of what was drawn is kept: all of the job is owed again.
 local more = tonumber(job[4]) - tonumber(job[3] or 0)
 redis.call('INCRBY', KEYS[4], more)
-settle(KEYS[5], job[5], ' samples', -more)
+charge(KEYS[5], job[5] .. ' samples', more)
 redis.call('HSET', KEYS[1], 'owed', job[4], 'status', 'queued', 'done', 0)
 redis.call('HDEL', KEYS[1], 'opening', 'build', 'batch_size', 'output', 'device_s', 'stored', 'posted', 'look_end',
   'chunk', 'radius', 'w1_bound', 'failure')

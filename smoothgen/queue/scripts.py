@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from smoothgen.queue.lua import CURRENT, EVEN_WHEN_FULL, LIVES, PAY, POST, SHARE, Script
+from smoothgen.queue.lua import CHARGE, CURRENT, EVEN_WHEN_FULL, LIVES, PAY, POST, SHARE, Script
 
 SUBMIT: Final = Script(
     CURRENT
     + SHARE
+    + CHARGE
     + """
 -- KEYS: job, stream, backlog, accounts, deadlines; for each fleet window: window, bins, count of requests in no pool;
 --       then the idempotency key, where there is one
@@ -26,7 +27,7 @@ local idempotency = ARGV[3] ~= '' and KEYS[#KEYS]
 if idempotency then
   local seen = redis.call('HMGET', idempotency, 'job', 'body')
   -- A job whose retention is over answers nobody: the key is free again.
-  if seen[1] and redis.call('EXISTS', string.sub(job, 1, #job - #ARGV[1]) .. seen[1]) == 1 then
+  if seen[1] and redis.call('EXISTS', of_model(job, 'job:' .. seen[1])) == 1 then
     return {'seen', seen[1], seen[2]}
   end
 end
@@ -68,9 +69,9 @@ end
 redis.call('HSET', job, 'tenant', tenant, 'owed', ARGV[5], 'bytes', ARGV[6], 'fleet', table.concat(places, ' '),
   unpack(ARGV, next))
 redis.call('INCRBY', backlog, ARGV[5])
-redis.call('HINCRBY', accounts, tenant .. ' samples', ARGV[5])
-redis.call('HINCRBY', accounts, tenant .. ' bytes', ARGV[6])
-redis.call('HINCRBY', accounts, '* bytes', ARGV[6])
+charge(accounts, tenant .. ' samples', tonumber(ARGV[5]))
+charge(accounts, tenant .. ' bytes', tonumber(ARGV[6]))
+charge(accounts, '* bytes', tonumber(ARGV[6]))
 if ARGV[11] ~= '' then redis.call('ZADD', KEYS[5], ARGV[11], ARGV[1]) end
 put(stream, tenant, ARGV[1], -1, ARGV[12], 0)
 return {'new', ARGV[1], ARGV[3]}
@@ -272,7 +273,7 @@ FINISH: Final = Script(
     EVEN_WHEN_FULL
     + CURRENT
     + SHARE
-    + PAY
+    + CHARGE
     + """
 -- KEYS: job, certificate, samples, distances, asked, backlog, accounts, deadlines; then the stream of the piece that is
 --       held, where one is
@@ -286,9 +287,9 @@ if first then
   local tenant, kept_s = job[7], job[9]
   -- The job's own account goes with its record: only the model's and the tenant's are settled.
   if tonumber(job[5] or 0) > 0 then redis.call('DECRBY', KEYS[6], job[5]) end
-  settle(KEYS[7], tenant, ' samples', tonumber(job[5] or 0))
-  settle(KEYS[7], tenant, ' bytes', tonumber(job[8] or 0))
-  settle(KEYS[7], '*', ' bytes', tonumber(job[8] or 0))
+  charge(KEYS[7], tenant .. ' samples', -tonumber(job[5] or 0))
+  charge(KEYS[7], tenant .. ' bytes', -tonumber(job[8] or 0))
+  charge(KEYS[7], '* bytes', -tonumber(job[8] or 0))
   redis.call('DEL', KEYS[1], KEYS[4])
   redis.call('ZREM', KEYS[8], ARGV[3])
   redis.call('HSET', KEYS[1], 'status', ARGV[5], 'view', ARGV[6], 'watchers', job[1] or '')

@@ -35,10 +35,12 @@ from smoothgen.queue.coalesce import Coalescer
 from smoothgen.queue.connection import redis_errors
 from smoothgen.queue.covers import CoversQueue
 from smoothgen.queue.ending import end
+from smoothgen.queue.ids import model_tag, tag
 from smoothgen.queue.measures import Measures
 from smoothgen.queue.presence import Presence
 from smoothgen.queue.replication import PROBE, UNREPLICATED, Replication
 from smoothgen.queue.scripts import ERASE, FORGET_NEWS, READ, SUBMIT
+from smoothgen.queue.unknown import unknown_certificate, unknown_job
 
 _OUTPUT: TypeAdapter[Output] = TypeAdapter(Output)
 _written_model = lru_cache(256)(ModelRef.model_dump_json)
@@ -142,9 +144,10 @@ class JobStore:
         Raises Conflict when the key was used for another body, Overloaded when the backlog is full.
         """
         request, name, tenant = spec.request, spec.request.model, spec.tenant
-        if keys.job(spec.id) != f"{keys.jobs(name)}{spec.id}":
+        if model_tag(spec.id) != tag(name):
             raise ValueError(f"job {spec.id!r:.80} has an id of another model than {name!r:.80}; make it by new_id")
         text = spec.model_dump_json()
+        size = len(text.encode())
         record = {
             "spec": text,
             "model": _written_model(model),
@@ -174,7 +177,7 @@ class JobStore:
                 idempotency.body if idempotency else "",
                 keys.IDEMPOTENCY_TTL_S,
                 spec.total_samples,
-                len(text.encode()),
+                size,
                 limits.samples,
                 limits.tenant_samples,
                 limits.bytes,
@@ -188,7 +191,7 @@ class JobStore:
             ],
         )
         if outcome == "full":
-            raise await self._overloaded(spec, str(job_id), int(first_body), limits, len(text.encode()))
+            raise await self._overloaded(spec, str(job_id), int(first_body), limits, size)
         if idempotency and first_body != idempotency.body:
             raise Conflict(
                 f"idempotency key {idempotency.key!r:.100} was used for another request (job {job_id}); use a new key"
@@ -208,7 +211,7 @@ class JobStore:
                 retry_after_s=_RETRY_WITHOUT_WORKERS_S,
             )
         limit, asked = limits.samples if whose == "model" else limits.tenant_samples, spec.total_samples
-        rate = (await self.rates([model]))[model]
+        rate = (await self.presence.rates([model]))[model]
         excess = max(1, owed + asked - limit) if asked <= limit else owed  # until it fits, or until idle
         if rate <= 0:
             said, wait_s = "and no worker has been measured yet", _RETRY_WITHOUT_WORKERS_S
@@ -220,10 +223,6 @@ class JobStore:
             retry_after_s=wait_s,
         )
 
-    async def rates(self, models: list[str]) -> dict[str, float]:
-        """Samples a second the live workers of each model were last measured at, together; 0 where none was."""
-        return await self.presence.rates(models)
-
     async def read(self, job_id: str, gateway_id: str = "") -> JobState:
         """The job as it stands; `gateway_id` is told on its reply stream when the job ends. Raises NotFound.
 
@@ -233,7 +232,7 @@ class JobStore:
             READ, [keys.job(job_id), keys.certificate(job_id), keys.workers_of(job_id)], [gateway_id]
         )
         if answer is None:
-            raise NotFound(f"no job {job_id!r:.80} of yours; a job is kept for retention_s seconds after its end")
+            raise unknown_job(job_id)
         status, text, *rest = answer
         if status in FINISHED:
             await self._scripts.settle()
@@ -269,9 +268,9 @@ class JobStore:
             state = await self.read(job_id)
         return state, ended
 
-    async def erase(self, job_id: str) -> bool:
+    async def erase(self, job_id: str) -> tuple[JobState, bool]:
         """Delete a job's prompt, seed image, output and sheet of samples; its certificate stays. Cancels a job that has
-        not ended, and returns whether this call did. Raises NotFound."""
+        not ended. Returns the job as it was before, and whether this call cancelled it. Raises NotFound."""
         state, cancelled = await self.cancel(job_id)
         view = state.view.model_copy(update={"output": None, "certificate": None})
         told = await self._scripts.call(
@@ -281,7 +280,7 @@ class JobStore:
         )
         for gateway in str(told).split():
             await self._scripts.call(FORGET_NEWS, [keys.replies(gateway)], [job_id])
-        return cancelled
+        return state, cancelled
 
     async def samples(self, job_id: str) -> bytes:
         """The contact sheet of a job's noisy samples, PNG. Raises NotFound."""
@@ -299,10 +298,7 @@ class JobStore:
         with redis_errors():
             document = await self._redis.get(keys.certificate(certificate_id))
         if document is None:
-            raise NotFound(
-                f"no certificate {certificate_id!r:.80} of yours; certificates are kept "
-                f"{keys.CERTIFICATE_TTL_S // 86400} days"
-            )
+            raise unknown_certificate(certificate_id)
         return dict(json.loads(document))
 
     async def models(self) -> list[ServedModel]:
@@ -322,29 +318,6 @@ class JobStore:
             card = await self._redis.hget(keys.MODELS, model_id)
         return None if card is None else _card(card)
 
-    async def backlogs(self, models: list[str]) -> dict[str, tuple[int, int]]:
-        """Of each model: pieces of work waiting or running, and noisy samples promised and not yet drawn."""
-        with redis_errors():
-            async with self._redis.pipeline(transaction=False) as pipeline:
-                for model in models:
-                    pipeline.get(keys.backlog(model))
-                    pipeline.smembers(keys.builds(model))
-                answers = await pipeline.execute()
-            promised = {model: int(answers[2 * i] or 0) for i, model in enumerate(models)}
-            builds: dict[str, list[str | None]] = {model: [None, *answers[2 * i + 1]] for i, model in enumerate(models)}
-            async with self._redis.pipeline(transaction=False) as pipeline:
-                waiting = [model for model in models for b in builds[model] for _ in keys.streams(model, b)]
-                for model in models:
-                    for build in builds[model]:
-                        for stream in keys.streams(model, build):
-                            pipeline.xlen(stream)
-                            pipeline.hget(keys.share(stream), "waiting")
-                lengths = await pipeline.execute()
-        pieces = dict.fromkeys(models, 0)
-        for i, model in enumerate(waiting):
-            pieces[model] += lengths[2 * i] + int(lengths[2 * i + 1] or 0)
-        return {model: (pieces[model], promised[model]) for model in models}
-
     async def fleet_pools(self, tenant: str, model: str, window: str) -> dict[str, FleetPool]:
         """The pools of a tenant's requests to a model in a window, by id. One that cannot be read is left out and
         logged, and hides no other."""
@@ -355,7 +328,7 @@ class JobStore:
     async def largest_pools(
         self, tenant: str, models: Sequence[str], window: str, most: int
     ) -> list[tuple[str, FleetPool]]:
-        """Of a tenant's pools in a window, with their ids, those with the most requests, `most` at most."""
+        """Returns a tenant's pools in a window with the most requests, `most` at most, with their ids."""
         pools = [each for model in models for each in (await self.fleet_pools(tenant, model, window)).items()]
         with redis_errors():
             async with self._redis.pipeline(transaction=False) as pipeline:

@@ -14,7 +14,7 @@ from smoothgen.tokens.distances import LARGEST_WIDTH, direct_squared
 from smoothgen.tokens.equal_rows import digest_and_first_equal
 
 _LARGEST_NUMBER: Final = 2.0**500
-"""Of an embedding to snap: its square times any width is still a double."""
+"""The largest number in an embedding to snap: its square times any width is still a double."""
 
 
 class TokenTable:

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
-
-import pytest
 
 from app.planning import plan
 from smoothgen.contracts import GenerateRequest, windows_of, written_bin
@@ -18,13 +14,6 @@ from tests.processes import TANH, Gateway, Lab, eventually
 from tests.service.conftest import ask, finished, submit
 
 BIN = written_bin(1)
-
-
-@pytest.fixture
-def lab(tmp_path: Path) -> Iterator[Lab]:
-    lab = Lab(tmp_path)
-    yield lab
-    lab.close()
 
 
 def values(gateway: Gateway, name: str) -> dict[str, float]:

@@ -19,7 +19,7 @@ from tests.processes import Gateway, Redis, eventually
 
 KEY = "a key of this test"
 FRESH = re.compile(r"[0-9a-f]{32}")
-NO_HASH = new_id("a model", Settings(api_keys=[KEY]).tenant_names[0])
+NO_HASH = new_id("a model", Settings(api_keys=[KEY]).tenants[0][1])
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from smoothgen.contracts import FleetView, ModelRef, windows_of, written_bin
 from smoothgen.queue import MOST_RESTARTS, JobStore, Pace, WorkQueue, build_of, connect, keys, new_id
 from tests.app.conftest import model_card
 from tests.processes import Lab
-from tests.service.test_queue import FAILURE, LEASE_S, OPENING, REF, RESULT, numbers, spec
+from tests.service.test_queue import FAILURE, LEASE_S, OPENING, REF, RESULT, backlog, numbers, spec
 from workers.restarting import Restarting
 
 CARD = model_card("a")
@@ -296,7 +296,7 @@ def test_waiting_pieces_of_all_builds_are_counted(lab: Lab) -> None:
     async def story(store: JobStore, worker: Callable[[str], WorkQueue]) -> None:
         await opened(store, worker("old"))
         await store.submit(spec(samples=10, selection_samples=5), REF)
-        assert (await store.backlogs(["a", "b"])) == {"a": (2, 80 + 15), "b": (0, 0)}
+        assert [await backlog(store, model) for model in ("a", "b")] == [(2, 80 + 15), (0, 0)]
 
     on(lab, story)
 

@@ -13,7 +13,7 @@ from smoothgen.errors import Overloaded
 from smoothgen.queue import Claim, Idempotency, JobStore, Limits, Pace, WorkQueue, keys, new_id
 from tests.processes import SLOW, Lab, Worker, eventually
 from tests.service.conftest import ask
-from tests.service.test_queue import BUILDS, FAILURE, OPENING, REF, RESULT, Workers, numbers, on, spec, take
+from tests.service.test_queue import BUILDS, FAILURE, OPENING, REF, RESULT, Workers, backlog, numbers, on, spec, take
 
 SLOW_RATE = 20.0
 """Samples a second: what a stream holds ahead is then less than one job's work."""
@@ -53,7 +53,7 @@ def test_a_small_job_does_not_wait_for_another_tenants_many_large_ones(lab: Lab)
         order = [claim.spec.tenant for claim in await worked_off(one)]
         assert Counter(order) == {"many": 49 * 21, "one": 3}
         assert max(place for place, tenant in enumerate(order) if tenant == "one") < 30
-        assert (await store.backlogs(["a"]))["a"] == (0, 0)
+        assert await backlog(store) == (0, 0)
         assert not lab.redis.client.exists(keys.accounts("a"))
         assert not list(lab.redis.client.scan_iter("*:share")) + list(lab.redis.client.scan_iter("*:turns"))
         assert not list(lab.redis.client.scan_iter("*:waiting:*"))
@@ -119,7 +119,7 @@ def test_whatever_happens_to_them_no_piece_is_lost_and_nothing_stays_owed(lab: L
                 else:
                     await work_off(one, claim)
         assert {(await store.read(job.id)).status for job in jobs} <= {"succeeded", "failed", "cancelled"}
-        assert (await store.backlogs(["a"]))["a"] == (0, 0)
+        assert await backlog(store) == (0, 0)
         assert not lab.redis.client.exists(keys.accounts("a"))
         assert restarted
 
@@ -265,7 +265,8 @@ def test_news_that_nobody_reads_holds_no_output_longer_than_the_job(lab: Lab, ho
         [claim] = await take(one)
         assert await one.succeed(job, RESULT, claim=claim)
         if how == "erased":
-            assert not await store.erase(job.id)
+            _, cancelled = await store.erase(job.id)
+            assert not cancelled
         news = lab.redis.client.xrange(keys.replies("a gateway that is gone"))
         assert "view" not in str(news)
 

@@ -27,7 +27,7 @@ def test_a_full_redis_takes_a_worker_that_comes_and_says_that_it_lives(lab: Lab)
         await one.register(CARDS, BUILDS)
         assert await one.announce({"a": 3.0, "b": 0.0}, BUILDS) == {"a": 1, "b": 1}
         assert {served.card.id: served.workers for served in await store.models()} == {"a": 1, "b": 1}
-        assert await store.rates(["a", "b"]) == {"a": 3.0, "b": 0.0}
+        assert await store.presence.rates(["a", "b"]) == {"a": 3.0, "b": 0.0}
         lab.redis.client.config_set("maxmemory", "0")
         job = await store.submit(spec(), REF)
         assert [claim.spec.id for claim in await take(one)] == [job]
@@ -100,7 +100,7 @@ def test_a_worker_that_left_with_work_is_forgotten_when_others_have_taken_it_ove
         [claim] = await take(leaving)
         await leaving.hand_back([claim])
         await leaving.leave(["a"])
-        assert await store.rates(["a"]) == {"a": 0.0}
+        assert await store.presence.rates(["a"]) == {"a": 0.0}
         assert (await stays.announce({"a": 1.0}, BUILDS)) == {"a": 1}
         assert "leaving" in consumers(lab, stream)  # deleting it would lose the piece
         assert [taken.spec.id for taken in await take(stays)] == [job]

@@ -1,0 +1,17 @@
+"""What is said of an id that is nobody's, or another tenant's: in the same words, so that nobody learns which."""
+
+from __future__ import annotations
+
+from smoothgen.errors import NotFound
+from smoothgen.queue import keys
+
+
+def unknown_job(job_id: str) -> NotFound:
+    """Returns the error for a job that its caller cannot have."""
+    return NotFound(f"no job {job_id!r:.80} of yours; a job is kept for retention_s seconds after its end")
+
+
+def unknown_certificate(certificate_id: str) -> NotFound:
+    """Returns the error for a certificate that its caller cannot have."""
+    days = keys.CERTIFICATE_TTL_S // 86400
+    return NotFound(f"no certificate {certificate_id!r:.80} of yours; certificates are kept {days} days")
