@@ -9,15 +9,15 @@ from types import FrameType
 import structlog
 import uvicorn
 
-from app.connections import ConnectionLimits, limited_protocol
-from app.dependencies import Gateway
+from app.http.connections import ConnectionLimits, limited_protocol
+from app.http.dependencies import Gateway
 from app.main import create_app
 from app.settings import Settings
 from smoothgen.garbage import settle_heap
-from smoothgen.logs import asked_format, configure_logs
+from smoothgen.process.logs import asked_format, configure_logs
+from smoothgen.process.settings_errors import settings_detail
+from smoothgen.process.stray_lines import take_stderr
 from smoothgen.queue import connect
-from smoothgen.settings_errors import settings_detail
-from smoothgen.stray_lines import take_stderr
 
 _GRACE_S = 15
 """For answers being computed or sent when told to stop; nobody waits for a job then."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 
-from app.dependencies import Gateway
+from app.http.dependencies import Gateway
 from smoothgen.contracts import CoversCall, CoversReply, CoversRequest
 from smoothgen.errors import Conflict, NoAnswer
 

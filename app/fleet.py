@@ -9,8 +9,8 @@ from functools import lru_cache
 
 from fastapi.concurrency import run_in_threadpool
 
-from smoothgen.certificates.fleet import FleetCertificate, FleetSubject, certify_fleet
-from smoothgen.certificates.rounding import complement
+from smoothgen.certificates.bounds.rounding import complement
+from smoothgen.certificates.fleet.certify import FleetCertificate, FleetSubject, certify_fleet
 from smoothgen.contracts import WINDOWS, FleetPool, window_span, windows_of
 from smoothgen.mechanisms import mechanism_from_dict
 from smoothgen.queue import JobStore

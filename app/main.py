@@ -8,18 +8,18 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 
-from app import errors
-from app.cards import Cards
-from app.dependencies import Gateway
-from app.door import OPEN_PATHS, Door
 from app.fleet import Fleet
-from app.heavy import Heavy
-from app.instruments import Instruments
+from app.http import problems
+from app.http.admission import OPEN_PATHS, Door
+from app.http.dependencies import Gateway
+from app.http.offloading import Heavy
+from app.http.request_metrics import Instruments
 from app.metrics import Metrics
+from app.model_cards import Cards
+from app.replies import Waiting
 from app.routes import certificates, events, fleet, generate, health, jobs, models
 from app.settings import Settings
 from app.shown_fleet import ShownFleet
-from app.waiting import Waiting
 from smoothgen import __version__
 from smoothgen.queue import JobStore, Replication, connect
 
@@ -57,7 +57,7 @@ def create_app(settings: Settings) -> FastAPI:
         await redis.aclose()
 
     app = _Gateway(title="SmoothGen", version=__version__, description=_DESCRIPTION, lifespan=lifespan)
-    errors.install(app)
+    problems.install(app)
     for room in (generate, jobs, events, certificates, fleet, models, health):
         app.include_router(room.router)
 

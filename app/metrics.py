@@ -6,7 +6,7 @@ import math
 
 from prometheus_client import Counter, Gauge, Histogram
 
-from smoothgen.process_metrics import process_registry
+from smoothgen.process.metrics import process_registry
 
 
 class Metrics:
@@ -100,7 +100,7 @@ class Metrics:
     def answered(self, method: str, route: str, status: str, seconds: float, fault: str = "") -> None:
         """Count and time one HTTP request. Of each argument there must be few: every combination is a series.
 
-        `fault`: where the fault of a 5xx lies, as `app.instruments` tells it; left out, it is the gateway's.
+        `fault`: where the fault of a 5xx lies, as `app.http.request_metrics` tells it; left out, it is the gateway's.
         """
         fault = fault or ("gateway" if status.startswith("5") else "none")
         series = self._answered.get((method, route, status, fault))

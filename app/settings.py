@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from smoothgen.contracts import DEFAULT_RETENTION_S, LEAST_RETENTION_S, LONGEST_RETENTION_S
-from smoothgen.logs import LogFormat, LogLevel
+from smoothgen.process.logs import LogFormat, LogLevel
 from smoothgen.queue import ANYONE, Limits
 
 _TENANT: Final = re.compile("[A-Za-z0-9][A-Za-z0-9._-]{0,63}")

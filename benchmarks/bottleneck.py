@@ -24,7 +24,7 @@ from smoothgen.noise import Stream
 from workers.distances.chord import SENTENCE_CHORD, Chord
 from workers.distances.label import LabelMetric
 from workers.features.sentence_encoder import SentenceEncoder
-from workers.generators.registry import SHIPPED
+from workers.generators.folders import SHIPPED
 from workers.training.bottleneck.domain import elsewhere, intents
 
 INCREASES = (0.10, 0.25)

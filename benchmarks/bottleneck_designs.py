@@ -18,8 +18,8 @@ from workers.features.sentence_encoder import SentenceEncoder
 from workers.generators import Condition, Draw, Failure, Smoothing
 from workers.generators.bottleneck import BottleneckModel
 from workers.generators.bottleneck.loading import read_bottleneck
-from workers.generators.language import LanguageModel
-from workers.generators.sources import load_smollm2
+from workers.generators.language.adapter import LanguageModel
+from workers.generators.language.loading import load_smollm2
 from workers.settings import Settings
 from workers.training.bottleneck.__main__ import READING_HIDDEN, training_sentences
 from workers.training.bottleneck.domain import intents

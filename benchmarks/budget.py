@@ -22,9 +22,9 @@ from benchmarks.fashion import MEANINGS, run, served, spec
 from smoothgen.contracts import JobResult, JobSpec
 from smoothgen.mechanisms import Gaussian
 from smoothgen.noise import Seed, Stream
-from workers.batches import Batcher
 from workers.generators import Draw, Failure
-from workers.sampling import condition_of, seed_of
+from workers.generators.batching import Batcher
+from workers.jobs.sampling import condition_of, seed_of
 
 BUDGETS: Final = (0.005, 0.01, 0.02)
 PROMPTS: Final = 30

@@ -24,9 +24,11 @@ from benchmarks.raw_token_states import RawTokenStates
 from smoothgen.contracts import JobSpec
 from smoothgen.noise import Stream
 from smoothgen.synonyms import Partition
-from workers.batches import Batcher
-from workers.calibrate import PROMPTS
-from workers.coverage import (
+from workers.generators import Picture
+from workers.generators.batching import Batcher
+from workers.jobs.sampling import Samples, condition_of, generate, rows_of
+from workers.research.calibrate import PROMPTS
+from workers.research.coverage import (
     CHANGED,
     SAME,
     Asked,
@@ -38,18 +40,16 @@ from workers.coverage import (
     measure_prompt,
     shipped_templates,
 )
-from workers.coverage.edits import Kind
-from workers.coverage.measure import placed
-from workers.coverage.picture import draw_coverage
-from workers.coverage.report import table
-from workers.generators import Picture
-from workers.sampling import Samples, condition_of, generate, rows_of
-from workers.served import Encoders, ServedModel
+from workers.research.coverage.edits import Kind
+from workers.research.coverage.measure import placed
+from workers.research.coverage.picture import draw_coverage
+from workers.research.coverage.report import table
+from workers.research.wordnet import Wordnet
+from workers.serving.loaded_model import Encoders, ServedModel
 from workers.settings import Settings
 from workers.training.captions import BLIND_TEMPLATES, Caption, held_out_captions, phrase
 from workers.training.negations import BLIND_FORMS, HELD_OUT_FORMS, KNOWN_FORMS
 from workers.training.vocabulary import COLOUR_WORDS, COLOURS, GARMENT_WORDS, GARMENTS
-from workers.wordnet import Wordnet
 
 SAMPLES = 500
 RAW_SIGMAS = (0.5, 1.0, 2.0, 4.0)

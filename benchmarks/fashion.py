@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from app.planning import plan
+from app.planning.plan import plan
 from smoothgen.certificates import Certificate, from_document
 from smoothgen.contracts import GenerateRequest, JobResult, JobSpec
-from workers.batches import Batcher
 from workers.generators import load_generator
-from workers.job import run_job
-from workers.served import Encoders, ServedModel
+from workers.generators.batching import Batcher
+from workers.jobs.in_process import run_job
+from workers.serving.loaded_model import Encoders, ServedModel
 from workers.settings import Settings
 from workers.training.captions import phrase
 from workers.training.vocabulary import COLOURS, GARMENTS

@@ -21,20 +21,20 @@ import numpy as np
 from matplotlib.figure import Figure
 from tqdm import tqdm
 
-from app.planning import plan
+from app.planning.plan import plan
 from benchmarks.fashion import MEANINGS, MODEL, certificate_of, run, served, spec
 from smoothgen.certificates import Certificate, universal_w1_bound
-from smoothgen.certificates.fleet import FleetCertificate, certify_fleet
+from smoothgen.certificates.fleet.certify import FleetCertificate, certify_fleet
 from smoothgen.contracts import JobSpec
 from smoothgen.mechanisms import mechanism_from_dict
 from smoothgen.noise import Stream
 from smoothgen.queue import Claim
 from workers.generators import Draw, Failure, joined
-from workers.hand import Ended, HandRunner
-from workers.metrics import Metrics
-from workers.sampling import condition_of, seed_of
+from workers.jobs.sampling import condition_of, seed_of
+from workers.serving.executor import Ended, HandRunner
+from workers.serving.metrics import Metrics
+from workers.serving.run_state import HandWatch
 from workers.training.captions import held_out_captions
-from workers.watch import HandWatch
 
 PICTURE = Path("docs/pictures/fleet.png")
 ALPHA, TOLERANCE, SAMPLES = 0.001, 0.1, 500

@@ -15,7 +15,7 @@ from tqdm import tqdm
 from benchmarks.fashion import MEANINGS, served, spec
 from smoothgen.noise import Seed, Stream
 from workers.generators import Draw, Picture, Smoothing
-from workers.sheets import contact_sheet
+from workers.jobs.contact_sheet import contact_sheet
 from workers.training.vocabulary import COLOURS, GARMENTS
 
 PICTURES = Path("docs/pictures")

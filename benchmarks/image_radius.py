@@ -12,7 +12,7 @@ import numpy as np
 from tqdm import tqdm
 
 from benchmarks.fashion import MEANINGS, certificate_of, run, served, spec
-from smoothgen.certificates.bounds import total_variation_radius
+from smoothgen.certificates.bounds.theorems import total_variation_radius
 from smoothgen.noise import Seed, Stream
 from workers.generators import Draw, Smoothing
 from workers.training.captions import held_out_captions

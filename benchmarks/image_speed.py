@@ -16,7 +16,7 @@ import torch
 from diffusers import DDIMScheduler, StableDiffusionPipeline
 
 from benchmarks.fashion import certificate_of, run, served, spec
-from workers.generators.registry import SHIPPED
+from workers.generators.folders import SHIPPED
 
 PROMPT = "a red sneaker"
 SAMPLES, SELECTION, BATCH = 500, 32, 64

@@ -18,16 +18,16 @@ import torch
 from matplotlib.figure import Figure
 from tqdm import tqdm
 
-from app.planning import plan
+from app.planning.plan import plan
 from benchmarks.fashion import MEANINGS, Silent, certificate_of, served
 from smoothgen.certificates import Certificate, certify
 from smoothgen.contracts import GenerateRequest
 from smoothgen.noise import Seed, Stream
-from workers.batches import Batcher
 from workers.generators import Draw, Picture, Smoothing
+from workers.generators.batching import Batcher
 from workers.generators.lipschitz.network import CLAMP, LipschitzNetwork
-from workers.job import run_job
-from workers.sheets import contact_sheet
+from workers.jobs.contact_sheet import contact_sheet
+from workers.jobs.in_process import run_job
 from workers.training.vocabulary import COLOURS, GARMENTS
 
 MODEL = "fashion-lipschitz-32"

@@ -23,17 +23,17 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from app.planning import plan
+from app.planning.plan import plan
 from benchmarks.fashion import MEANINGS, Silent, served
 from smoothgen.certificates import Certificate
-from smoothgen.certificates.bounds import total_variation_radius
+from smoothgen.certificates.bounds.theorems import total_variation_radius
 from smoothgen.contracts import GenerateRequest, JobResult, JobSpec
 from smoothgen.noise import Stream
-from workers.batches import Batcher
-from workers.certifying import NONE_DRAWN, at_the_opening, look_at, plan_of, result_of
-from workers.job import run_job
-from workers.opening import Opened, Outputs, measure, open_job, opening_samples
-from workers.sampling import Samples, condition_of, generate, rows_of
+from workers.generators.batching import Batcher
+from workers.jobs.certification import NONE_DRAWN, at_the_opening, look_at, plan_of, result_of
+from workers.jobs.in_process import run_job
+from workers.jobs.sampling import Samples, condition_of, generate, rows_of
+from workers.jobs.selection import Opened, Outputs, measure, open_job, opening_samples
 
 SAMPLES, SELECTION, BATCH = 500, 32, 64
 LEAST_GAIN = 1.05

@@ -16,16 +16,16 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from app.planning import plan
+from app.planning.plan import plan
 from benchmarks.fashion import MEANINGS, Silent, certificate_of, run, served, spec
 from smoothgen import Gaussian
-from smoothgen.certificates.bands import band_by_name
+from smoothgen.certificates.bounds.bands import band_by_name
+from smoothgen.certificates.bounds.radius import BoundCurve, safe_radius
+from smoothgen.certificates.bounds.shift_bounds import SPREAD_V1, SPREAD_V2, Method, ShiftBounds
 from smoothgen.certificates.evidence import Evidence
-from smoothgen.certificates.radius import BoundCurve, safe_radius
-from smoothgen.certificates.shift_bounds import SPREAD_V1, SPREAD_V2, Method, ShiftBounds
 from smoothgen.contracts import GenerateRequest
-from workers.batches import Batcher
-from workers.job import run_job
+from workers.generators.batching import Batcher
+from workers.jobs.in_process import run_job
 
 SAMPLES, ALPHA = 500, 0.001
 _SIGMA = Gaussian(1.0)

@@ -5,7 +5,7 @@ python -m benchmarks.statistics
 
 from __future__ import annotations
 
-from smoothgen.certificates.bands import ORDER_STATISTICS, TWO_VALUED
+from smoothgen.certificates.bounds.bands import ORDER_STATISTICS, TWO_VALUED
 from tests.statistics.closed_form import TANH, THREE_VALUED
 from tests.statistics.test_tightness import certified
 from tests.statistics.test_validity import ALPHA, GENERATORS, LABELS

@@ -27,7 +27,7 @@ from smoothgen.synonyms.meanings import FUNCTION_WORDS
 from smoothgen.synonyms.wordnet import PARTS_OF_SPEECH, WORDNET, WordNet
 from workers.training.vocabulary import COLOUR_WORDS, GARMENT_WORDS
 
-PROMPTS = Path("workers/calibrations")
+PROMPTS = Path("workers/stored/data")
 SEED = Seed.from_client(0)
 VARIANTS = 8
 _TOKEN = re.compile(r"[a-z]+(?:-[a-z]+)*")
@@ -177,11 +177,11 @@ def _perplexity(nats: Sequence[float], words: Sequence[int]) -> float:
 
 
 def pictures(partition: Partition, draws: int, certified: int, samples: int) -> None:
-    from workers.batches import Batcher
     from workers.distances import output_metric
     from workers.generators import Picture
-    from workers.job import run_job
-    from workers.sampling import Samples, condition_of, generate, rows_of
+    from workers.generators.batching import Batcher
+    from workers.jobs.in_process import run_job
+    from workers.jobs.sampling import Samples, condition_of, generate, rows_of
 
     model = served()
     judge = model.classifier

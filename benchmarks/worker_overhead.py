@@ -23,12 +23,12 @@ from transformers import GenerationConfig
 from smoothgen.contracts import GenerateRequest, JobSpec, Output, TextParameters, read_parameters
 from smoothgen.mechanisms import Gaussian
 from smoothgen.noise import Seed, Stream
-from workers import job as job_module
-from workers.batches import Batcher
 from workers.generators import Draw, Smoothing, load_generator
-from workers.generators.language import LanguageModel
-from workers.job import run_job
-from workers.served import Encoders, ServedModel
+from workers.generators.batching import Batcher
+from workers.generators.language.adapter import LanguageModel
+from workers.jobs import in_process as job_module
+from workers.jobs.in_process import run_job
+from workers.serving.loaded_model import Encoders, ServedModel
 from workers.settings import Settings
 
 PROMPT = "The main cause of the accident was"

@@ -17,11 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smoothgen.contracts import Parameters
-from workers import loop
 from workers.__main__ import main
-from workers.certifying import look_at
 from workers.generators import Condition, Draw, Failure, Made, Smoothing, registry
 from workers.generators.closed_form import ClosedForm
+from workers.jobs.certification import look_at
+from workers.serving import worker as loop
 
 COMMAND = Path(sys.argv[1])
 HELD = COMMAND.with_suffix(".held")

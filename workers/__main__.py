@@ -15,18 +15,18 @@ import uvloop
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
-from smoothgen.cores import available_cores
 from smoothgen.errors import SmoothGenError
 from smoothgen.garbage import settle_heap
-from smoothgen.logs import asked_format, configure_logs
+from smoothgen.process.cores import available_cores
+from smoothgen.process.logs import asked_format, configure_logs
+from smoothgen.process.settings_errors import settings_detail
+from smoothgen.process.stray_lines import take_stderr
 from smoothgen.queue import WorkQueue, connect
-from smoothgen.settings_errors import settings_detail
-from smoothgen.stray_lines import take_stderr
-from workers.compute import Compute
-from workers.health import serve_health
-from workers.loop import Worker
-from workers.metrics import Gpus, Metrics
-from workers.served import ServedModel, load_models
+from workers.serving.compute import Compute
+from workers.serving.health import serve_health
+from workers.serving.loaded_model import ServedModel, load_models
+from workers.serving.metrics import Gpus, Metrics
+from workers.serving.worker import Worker
 from workers.settings import Settings
 
 CANNOT_START = 1

@@ -8,8 +8,8 @@ from typing import Literal
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from smoothgen.draining import DRAIN_TIMEOUT_S
-from smoothgen.logs import LogFormat, LogLevel
+from smoothgen.process.draining import DRAIN_TIMEOUT_S
+from smoothgen.process.logs import LogFormat, LogLevel
 from smoothgen.queue import keys
 
 DEFAULT_MODELS = ["smollm2-135m", "fashion-32", "closed-form-tanh"]

@@ -9,11 +9,11 @@ from fastapi import APIRouter, Body, Request, Response
 from fastapi.responses import JSONResponse
 
 from app.covers import compare
-from app.dependencies import GatewayDep, OwnCertificateId
-from app.documents import verdict
-from app.errors import problem_response
+from app.http.dependencies import GatewayDep, OwnCertificateId
+from app.http.documents import verdict
+from app.http.problems import problem_response
+from app.http.strict_json import LARGE_BYTES, StrictRoute
 from app.routes.jobs import PROBLEMS
-from app.strict_json import LARGE_BYTES, StrictRoute
 from smoothgen.contracts import Covers, CoversRequest, Problem
 
 router = APIRouter(prefix="/certificates", tags=["certificates"], route_class=StrictRoute)

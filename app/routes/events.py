@@ -9,7 +9,7 @@ from typing import Any
 from fastapi import APIRouter, Response
 from fastapi.sse import KEEPALIVE_COMMENT, EventSourceResponse, format_sse_event
 
-from app.dependencies import Gateway, GatewayDep, OwnJobId
+from app.http.dependencies import Gateway, GatewayDep, OwnJobId
 from app.routes.jobs import PROBLEMS
 from smoothgen.errors import NotFound, QueueUnavailable
 from smoothgen.queue import JobState

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
-from app.dependencies import GatewayDep, TenantDep
+from app.http.dependencies import GatewayDep, TenantDep
 from app.routes.jobs import PROBLEMS
 from smoothgen.contracts import window_span
 from smoothgen.errors import InvalidInput

@@ -11,13 +11,13 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import ValidationError
 
-from app.dependencies import Gateway, PreferHeader, wait_seconds
 from app.examples import GENERATE
-from app.planning import Submission, plan
-from app.request_ids import request_id_of
+from app.http.dependencies import Gateway, PreferHeader, wait_seconds
+from app.http.request_ids import request_id_of
+from app.http.strict_json import Handler, read_contract
+from app.planning.plan import Submission, plan
+from app.replies import LOOK_AGAIN_S
 from app.routes.jobs import PROBLEMS, job_response
-from app.strict_json import Handler, read_contract
-from app.waiting import LOOK_AGAIN_S
 from smoothgen.contracts import (
     GenerateRequest,
     JobSpec,

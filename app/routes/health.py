@@ -9,8 +9,8 @@ from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from redis.exceptions import RedisError
 
-from app.dependencies import Gateway, GatewayDep
-from app.errors import problem_response
+from app.http.dependencies import Gateway, GatewayDep
+from app.http.problems import problem_response
 from app.routes.jobs import PROBLEMS
 from smoothgen.contracts import Problem
 from smoothgen.errors import QueueUnavailable

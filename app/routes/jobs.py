@@ -6,8 +6,8 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
-from app.dependencies import GatewayDep, OwnJobId, PreferHeader, wait_seconds
-from app.errors import PROBLEM_JSON, problem_response
+from app.http.dependencies import GatewayDep, OwnJobId, PreferHeader, wait_seconds
+from app.http.problems import PROBLEM_JSON, problem_response
 from smoothgen.contracts import FINISHED, JobView
 from smoothgen.errors import NotFound
 from smoothgen.queue import JobState

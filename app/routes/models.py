@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from app.dependencies import GatewayDep
+from app.http.dependencies import GatewayDep
 
 router = APIRouter(tags=["models"])
 

@@ -5,7 +5,9 @@ exhaustive: certificates without noise and without statistics. stored: documents
 """
 
 from smoothgen.certificates.abstention import Abstention, Reason
-from smoothgen.certificates.bounds import (
+from smoothgen.certificates.bounds.lipschitz import Lipschitz
+from smoothgen.certificates.bounds.looks import LookPlan
+from smoothgen.certificates.bounds.theorems import (
     attacked_probability,
     total_variation,
     universal_w1_bound,
@@ -13,11 +15,10 @@ from smoothgen.certificates.bounds import (
 )
 from smoothgen.certificates.certificate import Certificate, Claims, Deviation
 from smoothgen.certificates.certify import certify
-from smoothgen.certificates.document import from_document
 from smoothgen.certificates.evidence import Evidence
 from smoothgen.certificates.exhaustive import ExhaustiveCertificate, SnapThreat, certified_cost, certify_exhaustive
-from smoothgen.certificates.lipschitz import Lipschitz
-from smoothgen.certificates.looks import LookPlan
+from smoothgen.certificates.format.document import from_document
+from smoothgen.certificates.format.stored import load_certificate, read_certificate, save_certificate, to_document
 from smoothgen.certificates.provenance import (
     MetricIdentity,
     ModelIdentity,
@@ -35,8 +36,7 @@ from smoothgen.certificates.sigma_selection import (
     select_sigma,
     selection_alpha,
 )
-from smoothgen.certificates.stopping import LookResult, Stop, at_deadline, hopeless_from_the_start, take_look
-from smoothgen.certificates.stored import load_certificate, read_certificate, save_certificate, to_document
+from smoothgen.certificates.stopping.decide import LookResult, Stop, at_deadline, hopeless_from_the_start, take_look
 from smoothgen.certificates.universal import certify_universal
 from smoothgen.certificates.verify import Check, Verification, verify
 

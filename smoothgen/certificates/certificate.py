@@ -9,15 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from smoothgen.certificates.bands import SurvivalBand, band_by_name
-from smoothgen.certificates.bounds import universal_w1_bound
-from smoothgen.certificates.canonical import canonical
+from smoothgen.certificates.bounds.bands import SurvivalBand, band_by_name
+from smoothgen.certificates.bounds.lipschitz import Lipschitz
+from smoothgen.certificates.bounds.looks import LookPlan
+from smoothgen.certificates.bounds.rounding import RELATIVE_SLACK, complement, round_up
+from smoothgen.certificates.bounds.shift_bounds import SPREAD_V2, ShiftBounds, method_by_name
+from smoothgen.certificates.bounds.theorems import universal_w1_bound
 from smoothgen.certificates.evidence import Evidence
-from smoothgen.certificates.lipschitz import Lipschitz
-from smoothgen.certificates.looks import LookPlan
+from smoothgen.certificates.format.canonical import canonical
 from smoothgen.certificates.provenance import Provenance
-from smoothgen.certificates.rounding import RELATIVE_SLACK, complement, round_up
-from smoothgen.certificates.shift_bounds import SPREAD_V2, ShiftBounds, method_by_name
 from smoothgen.certificates.sigma_selection import SigmaSelection, remaining_alpha
 from smoothgen.errors import InvalidAlpha
 from smoothgen.mechanisms import Mechanism

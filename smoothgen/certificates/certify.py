@@ -7,14 +7,14 @@ import math
 from numpy.typing import ArrayLike
 
 from smoothgen.certificates.abstention import Abstention, Reason
-from smoothgen.certificates.bands import ORDER_STATISTICS, require_alpha
+from smoothgen.certificates.bounds.bands import ORDER_STATISTICS, require_alpha
+from smoothgen.certificates.bounds.lipschitz import Lipschitz, require_l2, require_proven_in
+from smoothgen.certificates.bounds.looks import LookPlan
+from smoothgen.certificates.bounds.shift_bounds import ShiftBounds
 from smoothgen.certificates.certificate import Certificate
 from smoothgen.certificates.claims import derive_claims
 from smoothgen.certificates.evidence import Evidence
-from smoothgen.certificates.lipschitz import Lipschitz, require_l2, require_proven_in
-from smoothgen.certificates.looks import LookPlan
 from smoothgen.certificates.provenance import Provenance
-from smoothgen.certificates.shift_bounds import ShiftBounds
 from smoothgen.certificates.sigma_selection import SigmaSelection, remaining_alpha, require_sound_selection
 from smoothgen.errors import InvalidDistances, InvalidEpsilon, InvalidTolerance
 from smoothgen.mechanisms import Mechanism

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from smoothgen.certificates.bands import NO_SAMPLES, TWO_VALUED, SurvivalBand, band_by_name
+from smoothgen.certificates.bounds.bands import NO_SAMPLES, TWO_VALUED, SurvivalBand, band_by_name
+from smoothgen.certificates.bounds.radius import BoundCurve, certified_radius
+from smoothgen.certificates.bounds.rounding import round_down
+from smoothgen.certificates.bounds.shift_bounds import ShiftBounds
 from smoothgen.certificates.certificate import Claims, Deviation, output_deviation
 from smoothgen.certificates.evidence import Evidence
 from smoothgen.certificates.provenance import Provenance
-from smoothgen.certificates.radius import BoundCurve, certified_radius
-from smoothgen.certificates.rounding import round_down
-from smoothgen.certificates.shift_bounds import ShiftBounds
 
 CURVE_POINTS: Final = 33
 DEVIATION_GAMMAS: Final = (0.5, 0.1, 0.05, 0.01)

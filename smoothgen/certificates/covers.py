@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.special import ndtr, ndtri
 
-from smoothgen.certificates.bands import require_alpha
-from smoothgen.certificates.bounds import total_variation, worst_event_shift
+from smoothgen.certificates.bounds.bands import require_alpha
+from smoothgen.certificates.bounds.rounding import RELATIVE_SLACK, round_up
+from smoothgen.certificates.bounds.theorems import total_variation, worst_event_shift
 from smoothgen.certificates.certificate import Certificate
 from smoothgen.certificates.evidence import Evidence
-from smoothgen.certificates.rounding import RELATIVE_SLACK, round_up
 from smoothgen.errors import InvalidDistances, InvalidEpsilon, InvalidSeed
 from smoothgen.mechanisms.protocol import Projecting
 from smoothgen.noise import SCHEME, Seed, Stream

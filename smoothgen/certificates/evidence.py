@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from smoothgen.certificates.canonical import canonical
+from smoothgen.certificates.format.canonical import canonical
 from smoothgen.errors import InvalidCertificate, InvalidDistances, InvalidMetric
 
 ENCODING: Final = "float32-le/base64"

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final, Literal, TypeVar
 
-from smoothgen.certificates.canonical import canonical
+from smoothgen.certificates.format.canonical import canonical
 from smoothgen.errors import InvalidCertificate
 
 Section = TypeVar("Section")

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from smoothgen.certificates.abstention import Abstention, Reason
-from smoothgen.certificates.bands import clopper_pearson_upper, require_alpha
-from smoothgen.certificates.rounding import RELATIVE_SLACK, round_down
-from smoothgen.certificates.shift_bounds import require_slack
+from smoothgen.certificates.bounds.bands import clopper_pearson_upper, require_alpha
+from smoothgen.certificates.bounds.rounding import RELATIVE_SLACK, round_down
+from smoothgen.certificates.bounds.shift_bounds import require_slack
 from smoothgen.errors import InvalidAlpha, InvalidBudget, InvalidCertificate, InvalidSigma
 from smoothgen.mechanisms import Gaussian, Mechanism
 

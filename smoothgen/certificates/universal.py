@@ -6,7 +6,9 @@ import math
 from functools import lru_cache
 
 from smoothgen.certificates.abstention import Abstention
-from smoothgen.certificates.bands import NO_SAMPLES
+from smoothgen.certificates.bounds.bands import NO_SAMPLES
+from smoothgen.certificates.bounds.lipschitz import Lipschitz
+from smoothgen.certificates.bounds.shift_bounds import ShiftBounds
 from smoothgen.certificates.certificate import Certificate, Claims
 from smoothgen.certificates.certify import (
     conclude,
@@ -16,9 +18,7 @@ from smoothgen.certificates.certify import (
 )
 from smoothgen.certificates.claims import derive_claims
 from smoothgen.certificates.evidence import Evidence
-from smoothgen.certificates.lipschitz import Lipschitz
 from smoothgen.certificates.provenance import Provenance
-from smoothgen.certificates.shift_bounds import ShiftBounds
 from smoothgen.certificates.sigma_selection import SigmaSelection
 from smoothgen.mechanisms import Mechanism
 

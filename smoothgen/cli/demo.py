@@ -20,13 +20,13 @@ import numpy as np
 from rich.console import Console
 
 from smoothgen.certificates import save_certificate, to_document
-from smoothgen.certificates.document import content_digest
+from smoothgen.certificates.format.document import content_digest
 from smoothgen.cli.plot import plot_curve
 from smoothgen.cli.save import save_generation
-from smoothgen.cli.serve import die_with_parent
 from smoothgen.cli.show import progress, show_generation
 from smoothgen.client import Client, Generation
 from smoothgen.errors import GenerationFailed, ServerProblem, ServerUnreachable, SmoothGenError
+from smoothgen.local.stack import die_with_parent
 
 PROMPT = "The capital of France is"
 _ANSWER = {"name": "label", "extract": {"kind": "regex", "pattern": "[A-Z][a-z]+"}}

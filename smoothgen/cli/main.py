@@ -66,7 +66,7 @@ def serve(
     model: Annotated[list[str] | None, typer.Option(help="Model to serve; repeat for more.")] = None,
 ) -> None:
     """Start everything on this machine: queue, gateway and workers."""
-    from smoothgen.cli.serve import Stack
+    from smoothgen.local.stack import Stack
 
     sys.exit(Stack(host=host, port=port, state=state, redis=redis, workers=workers, models=model).run())
 
@@ -78,7 +78,7 @@ def worker(
     device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1 …")] = None,
 ) -> None:
     """Run one worker. Further settings come from the environment: docs/operations.md."""
-    from smoothgen.cli.serve import child_environment
+    from smoothgen.local.stack import child_environment
 
     environment = child_environment(redis_url=redis, models=model, device=device)
     _become("workers", environment=environment)
@@ -87,13 +87,13 @@ def worker(
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
 def calibrate(context: typer.Context) -> None:
     """Calibrate a model's robustness budget (options: smoothgen calibrate --help)."""
-    _become("workers.calibrate", *context.args, environment=os.environ)
+    _become("workers.research.calibrate", *context.args, environment=os.environ)
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
 def coverage(context: typer.Context) -> None:
     """Measure which rephrasings a model's certificates cover (options: smoothgen coverage --help)."""
-    _become("workers.coverage", *context.args, environment=os.environ)
+    _become("workers.research.coverage", *context.args, environment=os.environ)
 
 
 @app.command()

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from smoothgen.certificates import Certificate, universal_w1_bound
-from smoothgen.certificates.rounding import round_down
+from smoothgen.certificates.bounds.rounding import round_down
 from smoothgen.client import FleetReading
 from smoothgen.errors import SmoothGenError
 

@@ -13,8 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from smoothgen.certificates import Certificate, Stop, Verification, take_look, universal_w1_bound
-from smoothgen.certificates.bounds import total_variation_radius
-from smoothgen.certificates.rounding import round_down, round_up
+from smoothgen.certificates.bounds.rounding import round_down, round_up
+from smoothgen.certificates.bounds.theorems import total_variation_radius
 from smoothgen.client import FleetReading, Generation
 from smoothgen.contracts import JobView, LipschitzEstimate, TextOutput
 from smoothgen.contracts.request import DEFAULT_SAMPLES
@@ -156,7 +156,7 @@ def _picture(generation: Generation, saved: Path | None) -> str:
 def show_certificate(certificate: Certificate, stopped: str = "", noted: Sequence[str] = ()) -> None:
     """The certificate's numbers and its sentence. `stopped`: why it rests on so many samples; `noted`: codes of the
     notes on the answer, named beside the radius: one that says nothing has the largest there is."""
-    from smoothgen.certificates.statement import statement
+    from smoothgen.certificates.format.statement import statement
 
     threat = certificate.provenance.threat
     unit = "latent units" if threat is not None and "latent" in threat.attack_on else "embedding units"

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from smoothgen.certificates.rounding import round_up
+from smoothgen.certificates.bounds.rounding import round_up
 from smoothgen.contracts import Covers, PromptCover
 
 _DIGITS = 4

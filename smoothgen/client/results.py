@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from smoothgen.certificates import Certificate, Verification, from_document, verify
-from smoothgen.certificates.fleet import FleetCertificate, verify_fleet
+from smoothgen.certificates.fleet.certify import FleetCertificate, verify_fleet
 from smoothgen.contracts import (
     AbstentionView,
     FleetPool,

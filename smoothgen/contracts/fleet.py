@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, Final
 
-from smoothgen.certificates.fleet import NOT_SERVED, OUTSTANDING
-from smoothgen.certificates.fleet_subject import WINDOW_FORMATS, WINDOWS, pool_id, window_span
+from smoothgen.certificates.fleet.certify import NOT_SERVED, OUTSTANDING
+from smoothgen.certificates.fleet.subject import WINDOW_FORMATS, WINDOWS, pool_id, window_span
 from smoothgen.contracts.base import Contract
 
 __all__ = ["WINDOWS", "FleetPool", "read_bins", "window_span", "windows_of", "written_bin"]

@@ -1,14 +1,14 @@
-"""The Redis queue: every key in `keys`, every atomic step in `scripts`, the gateway's half in `store`, the worker's in
-`work`, who is alive in `presence`, and who serves which build of a model in `builds`."""
+"""The Redis queue: every key in `keys`, every atomic step in `scripts`, what gateways do in `jobs`, what workers do in
+`leases` and `outcomes`, who is alive in `presence`, and who serves which build of a model in `builds`."""
 
 from smoothgen.queue.builds import build_of
 from smoothgen.queue.connection import connect
 from smoothgen.queue.ids import ANYONE, belongs_to, new_id
-from smoothgen.queue.pieces import Claim, CompleteLook, Overdue, Pace
+from smoothgen.queue.jobs import Idempotency, JobState, JobStore, Limits, ServedModel
+from smoothgen.queue.leases import MOST_RESTARTS, WorkQueue
 from smoothgen.queue.replication import Replication
-from smoothgen.queue.store import Idempotency, JobState, JobStore, Limits, ServedModel
 from smoothgen.queue.unknown import unknown_certificate, unknown_job
-from smoothgen.queue.work import MOST_RESTARTS, WorkQueue
+from smoothgen.queue.work_items import Claim, CompleteLook, Overdue, Pace
 
 __all__ = [
     "ANYONE",

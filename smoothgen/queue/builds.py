@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from redis.asyncio import Redis
 
 from smoothgen.queue import keys
-from smoothgen.queue.coalesce import Coalescer
 from smoothgen.queue.connection import redis_errors
+from smoothgen.queue.pipeline import Coalescer
 from smoothgen.queue.presence import Presence
-from smoothgen.queue.restart_scripts import FORGET
+from smoothgen.queue.scripts.restart import FORGET
 
 _AT_ONCE = 256
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from smoothgen.queue import keys
-from smoothgen.queue.coalesce import Coalescer
-from smoothgen.queue.lua import EVEN_WHEN_FULL, Script
+from smoothgen.queue.pipeline import Coalescer
+from smoothgen.queue.scripts.shared import EVEN_WHEN_FULL, Script
 
 # A full Redis takes it, too: a worker that could not bury a job would hold it, and stand still, until there is room.
 BURY: Final = Script(

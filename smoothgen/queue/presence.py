@@ -12,8 +12,8 @@ from redis.asyncio import Redis
 from smoothgen.contracts import ModelCard
 from smoothgen.queue import keys
 from smoothgen.queue.clock import Clock
-from smoothgen.queue.coalesce import Coalescer
-from smoothgen.queue.presence_scripts import ANNOUNCE, DISMISS, PREPARE, PRESENT, PUBLISH
+from smoothgen.queue.pipeline import Coalescer
+from smoothgen.queue.scripts.presence import ANNOUNCE, DISMISS, PREPARE, PRESENT, PUBLISH
 
 
 @dataclass(frozen=True)

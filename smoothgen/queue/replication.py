@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from smoothgen.errors import NotReplicated
-from smoothgen.queue.lua import EVEN_WHEN_FULL, Script
+from smoothgen.queue.scripts.shared import EVEN_WHEN_FULL, Script
 
 # WAIT looks back to the last write of its own connection. A job that is submitted again, and an outcome that is only
 # read, write nothing: so a write goes before every WAIT, and everything written earlier by anyone stands before it.

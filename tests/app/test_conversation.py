@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from app.dependencies import wait_seconds
+from app.http.dependencies import wait_seconds
 from app.main import create_app
 from app.settings import Settings
-from smoothgen.certificates.fleet import FleetCertificate, verify_fleet
+from smoothgen.certificates.fleet.certify import FleetCertificate, verify_fleet
 from smoothgen.client import conversation
 from smoothgen.client.conversation import NOTHING, Answer, Call, Conversation, Pause
 from smoothgen.client.results import FleetReading

@@ -9,8 +9,8 @@ import pytest
 from prometheus_client import generate_latest
 from starlette.types import Receive, Scope, Send
 
-from app.errors import problem_response
-from app.instruments import Instruments
+from app.http.problems import problem_response
+from app.http.request_metrics import Instruments
 from app.metrics import Metrics
 from smoothgen.contracts import Problem
 

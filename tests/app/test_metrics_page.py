@@ -6,7 +6,7 @@ import math
 import re
 from typing import Any
 
-from app.planning import plan
+from app.planning.plan import plan
 from smoothgen.contracts import GenerateRequest, windows_of, written_bin
 from smoothgen.queue import ANYONE, keys
 from tests.app.conftest import NUMBERS, model_card, register, request_body

@@ -10,7 +10,7 @@ from fastapi import HTTPException
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.strict_json import require_few_values
+from app.http.strict_json import require_few_values
 
 texts = st.text(alphabet=st.sampled_from('a"\\,[{:]} \n\u0416'), max_size=8)
 values = st.recursive(

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from app.planning import plan
+from app.planning.plan import plan
 from smoothgen.contracts import GenerateRequest, JobSpec, ModelCard, PartitionCard
 from smoothgen.errors import InvalidInput
 from smoothgen.mechanisms import Gaussian, SynonymClasses, mechanism_from_dict

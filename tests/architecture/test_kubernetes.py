@@ -255,7 +255,7 @@ def test_probes_ask_what_the_processes_answer():
         "metrics"
     }
     assert container(worker)["livenessProbe"]["httpGet"]["path"] == "/livez"
-    assert '"/livez"' in (ROOT / "workers" / "health.py").read_text()
+    assert '"/livez"' in (ROOT / "workers" / "serving" / "health.py").read_text()
 
 
 # The compose file

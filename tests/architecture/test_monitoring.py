@@ -14,7 +14,8 @@ OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
 DASHBOARD = json.loads((GRAFANA / "dashboards" / "smoothgen.json").read_text())
 PANELS = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
 SOURCES = [
-    (ROOT / file).read_text() for file in ("app/metrics.py", "workers/metrics.py", "smoothgen/process_metrics.py")
+    (ROOT / file).read_text()
+    for file in ("app/metrics.py", "workers/serving/metrics.py", "smoothgen/process/metrics.py")
 ]
 
 

@@ -37,9 +37,9 @@ def test_the_wheel_holds_every_module_and_data_file(wheel: set[str]) -> None:
 
 
 def test_the_wheel_ships_calibrations_and_their_prompts(wheel: set[str]) -> None:
-    assert "workers/calibrations/smollm2-135m.json" in wheel
-    assert "workers/calibrations/prompts.txt" in wheel
-    assert "workers/calibrations/prompts-image.txt" in wheel
+    assert "workers/stored/data/smollm2-135m.json" in wheel
+    assert "workers/stored/data/prompts.txt" in wheel
+    assert "workers/stored/data/prompts-image.txt" in wheel
 
 
 def test_the_wheel_ships_the_picture_model(wheel: set[str]) -> None:

@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from smoothgen.draining import GOODBYE_S, GRACE_S
+from smoothgen.process.draining import GOODBYE_S, GRACE_S
 from tests.chaos.servers import LONGEST_STOP_S, One
 from tests.processes import Gateway, HangingWorker, Process, Worker
 

@@ -8,7 +8,7 @@ import jsonschema
 import pytest
 
 from smoothgen.certificates import from_document, read_certificate, to_document, verify
-from smoothgen.certificates.document import content_digest
+from smoothgen.certificates.format.document import content_digest
 from smoothgen.certificates.meaning.metrics import METRICS
 from smoothgen.errors import InvalidCertificate, UnknownName
 from smoothgen.mechanisms import mechanism_from_dict

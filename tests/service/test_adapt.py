@@ -13,7 +13,7 @@ from smoothgen.contracts import SELECTION_DRAWS, SELECTION_PROBES, Calibration
 from tests.processes import FASHION, SLOW, Gateway, Lab, Serve, eventually
 from tests.service.conftest import finished, submit, substance
 from tests.service.test_stack import smoothgen
-from workers.calibrations import save_calibrations
+from workers.stored.calibrations import save_calibrations
 
 OWN_SIGMA, BUDGET = 0.25, 0.1
 PROBED = SELECTION_DRAWS * (1 + SELECTION_PROBES)

@@ -16,7 +16,7 @@ from smoothgen.queue import MOST_RESTARTS, JobStore, Pace, WorkQueue, build_of, 
 from tests.app.conftest import model_card
 from tests.processes import Lab
 from tests.service.test_queue import FAILURE, LEASE_S, OPENING, REF, RESULT, backlog, numbers, spec
-from workers.restarting import Restarting
+from workers.serving.restarting import Restarting
 
 CARD = model_card("a")
 OLD, NEW = build_of("sha256:old", "float32"), build_of(CARD.digest, "float32")

@@ -10,12 +10,12 @@ from typing import Any
 import httpx2
 import pytest
 
-from smoothgen.draining import GOODBYE_S, GRACE_S
+from smoothgen.process.draining import GOODBYE_S, GRACE_S
 from smoothgen.queue import keys
 from tests.processes import SLOW, TANH, HangingWorker, Lab, eventually, free_port
 from tests.service.conftest import LONG, ask, finished, submit, substance
 from tests.service.test_crashes import running, value_of
-from workers.leaving import ABANDONED
+from workers.serving.leaving import ABANDONED
 
 QUICK = {"lease_s": 0.5, "batch_size": 16}
 HANGS_SOON = QUICK | {"hang_after_s": 1.0, "first_batch_s": 1.0}

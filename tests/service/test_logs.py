@@ -88,8 +88,8 @@ def test_lines_for_people_cannot_be_forged(lab: Lab) -> None:
 
 STRAY = """
 import logging, sys, threading, traceback, warnings
-from smoothgen.logs import configure_logs
-from smoothgen.stray_lines import take_stderr
+from smoothgen.process.logs import configure_logs
+from smoothgen.process.stray_lines import take_stderr
 configure_logs("json", service="test")
 take_stderr()
 library = logging.getLogger("library")

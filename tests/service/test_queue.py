@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from pydantic_core import to_json
 
-from app.planning import plan
-from smoothgen.certificates.fleet import NOT_SERVED, OUTSTANDING
+from app.planning.plan import plan
+from smoothgen.certificates.fleet.certify import NOT_SERVED, OUTSTANDING
 from smoothgen.contracts import (
     AbstentionView,
     FleetView,
@@ -32,7 +32,7 @@ from smoothgen.contracts import (
 )
 from smoothgen.errors import Conflict, NotFound, Overloaded
 from smoothgen.queue import Claim, Idempotency, JobStore, Limits, Pace, WorkQueue, build_of, connect, keys
-from smoothgen.queue.work import SUSPECT_FROM
+from smoothgen.queue.leases import SUSPECT_FROM
 from tests.app.conftest import model_card, request_body
 from tests.processes import Lab
 

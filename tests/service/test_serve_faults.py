@@ -16,10 +16,10 @@ import pytest
 import redis
 import torch
 
-from smoothgen.cli.embedded import EmbeddedRedis
-from smoothgen.cli.serve import _STOP_MARGIN_S
-from smoothgen.cores import available_cores
-from smoothgen.draining import GOODBYE_S, GRACE_S
+from smoothgen.local.redis import EmbeddedRedis
+from smoothgen.local.stack import _STOP_MARGIN_S
+from smoothgen.process.cores import available_cores
+from smoothgen.process.draining import GOODBYE_S, GRACE_S
 from tests.processes import FASHION, LOADING_S, TANH, Lab, Process, Serve, eventually, free_port
 from tests.service.conftest import ask, finished, submit
 from tests.service.test_serve import children, refused, serve

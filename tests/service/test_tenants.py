@@ -11,7 +11,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from app.door import OPEN_PATHS
+from app.http.admission import OPEN_PATHS
 from smoothgen import Client
 from smoothgen.errors import InvalidInput, ServerProblem
 from smoothgen.queue import keys

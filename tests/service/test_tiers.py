@@ -18,7 +18,7 @@ import pytest
 from app.examples import GENERATE
 from smoothgen import AsyncClient, Client, LookPlan
 from smoothgen.certificates import Certificate, universal_w1_bound
-from smoothgen.certificates.fleet import verify_fleet
+from smoothgen.certificates.fleet.certify import verify_fleet
 from smoothgen.contracts import JobSpec
 from smoothgen.errors import GenerationFailed
 from smoothgen.queue import keys

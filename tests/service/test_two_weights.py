@@ -22,7 +22,7 @@ from tests.workers import tiny
 from tests.workers.jobs import run
 from tests.workers.settings import CPU
 from workers.generators import Generator
-from workers.generators.sources import load_language_model
+from workers.generators.language.loading import load_language_model
 
 MINE = "mine"
 QUICK = {"lease_s": 0.5, "batch_size": 8, "device": "cpu", "threads": 1}

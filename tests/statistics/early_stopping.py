@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from smoothgen import LookPlan
 from smoothgen.certificates import Evidence
-from smoothgen.certificates.bands import SurvivalBand, band_by_name
+from smoothgen.certificates.bounds.bands import SurvivalBand, band_by_name
 from tests.statistics.closed_form import ClosedForm
 from tests.statistics.validity import covers
 

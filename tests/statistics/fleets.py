@@ -13,8 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smoothgen import Gaussian
-from smoothgen.certificates.bounds import total_variation, worst_event_shift
-from smoothgen.certificates.fleet import NOT_SERVED, OUTSTANDING, FleetCertificate, certify_fleet, fleet_thresholds
+from smoothgen.certificates.bounds.theorems import total_variation, worst_event_shift
+from smoothgen.certificates.fleet.certify import (
+    NOT_SERVED,
+    OUTSTANDING,
+    FleetCertificate,
+    certify_fleet,
+    fleet_thresholds,
+)
 from tests.statistics.closed_form import (
     GENERATORS,
     LABELS,

@@ -14,7 +14,7 @@ from scipy.stats import norm
 
 from smoothgen import Certificate, Gaussian, certify
 from smoothgen.certificates import Evidence, LookPlan, Provenance, Sampling
-from smoothgen.certificates.bounds import total_variation
+from smoothgen.certificates.bounds.theorems import total_variation
 from smoothgen.certificates.covers import covers, mean_excess, prompt_bound
 from smoothgen.mechanisms import GaussianPerStep
 from smoothgen.noise import SCHEME, Seed, Stream

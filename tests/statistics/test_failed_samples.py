@@ -9,9 +9,9 @@ import pytest
 from scipy.special import ndtr
 
 from smoothgen import Certificate, Gaussian, certify
-from smoothgen.certificates.bands import ORDER_STATISTICS
-from smoothgen.certificates.radius import BoundCurve, safe_radius
-from smoothgen.certificates.shift_bounds import SPREAD_V1, ShiftBounds
+from smoothgen.certificates.bounds.bands import ORDER_STATISTICS
+from smoothgen.certificates.bounds.radius import BoundCurve, safe_radius
+from smoothgen.certificates.bounds.shift_bounds import SPREAD_V1, ShiftBounds
 from tests.statistics.validity import most_false_claims
 
 REPEATS, TOLERANCE = 100_000, 0.1

@@ -14,8 +14,9 @@ from scipy.special import betainccinv
 from scipy.stats import binom
 
 from smoothgen import Gaussian
-from smoothgen.certificates.bounds import worst_event_shift
-from smoothgen.certificates.fleet import (
+from smoothgen.certificates.bounds.theorems import worst_event_shift
+from smoothgen.certificates.fleet.certificate import LOOKS
+from smoothgen.certificates.fleet.certify import (
     NOT_SERVED,
     OUTSTANDING,
     FleetCertificate,
@@ -24,7 +25,6 @@ from smoothgen.certificates.fleet import (
     fleet_bin,
     fleet_thresholds,
 )
-from smoothgen.certificates.fleet_certificate import LOOKS
 from tests.statistics import high_precision
 from tests.statistics.closed_form import TANH
 from tests.statistics.fleets import (

@@ -13,8 +13,8 @@ from scipy.special import ndtr
 
 from smoothgen import Gaussian, certify
 from smoothgen.certificates import total_variation, worst_event_shift
-from smoothgen.certificates.bands import ORDER_STATISTICS, SurvivalBand
-from smoothgen.certificates.bounds import upward_shift
+from smoothgen.certificates.bounds.bands import ORDER_STATISTICS, SurvivalBand
+from smoothgen.certificates.bounds.theorems import upward_shift
 from tests.statistics import high_precision
 from tests.statistics.closed_form import GENERATORS, random_generator
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from smoothgen import Certificate, Gaussian, LookPlan, certify
-from smoothgen.certificates.stopping import Stop, take_look
+from smoothgen.certificates.stopping.decide import Stop, take_look
 from tests.statistics.closed_form import GENERATORS, HEAVY_TAIL, LABELS, NARROW, TANH, ClosedForm
 from tests.statistics.validity import most_false_claims
 

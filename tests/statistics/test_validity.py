@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from smoothgen import Gaussian, certify
-from smoothgen.certificates.bands import ORDER_STATISTICS, TWO_VALUED, SurvivalBand
+from smoothgen.certificates.bounds.bands import ORDER_STATISTICS, TWO_VALUED, SurvivalBand
 from smoothgen.noise import Seed, Stream
 from tests.statistics.closed_form import GENERATORS, LABELS, NARROW, RARE_STEP, TANH
 from tests.statistics.validity import false_bands, false_certificates, most_false_claims

@@ -10,7 +10,7 @@ from scipy.stats import binom
 
 from smoothgen import Certificate, Gaussian, certify
 from smoothgen.certificates import Evidence
-from smoothgen.certificates.bands import SurvivalBand
+from smoothgen.certificates.bounds.bands import SurvivalBand
 from tests.statistics.closed_form import ClosedForm
 
 ONCE_IN = 1e-6

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from smoothgen.cores import available_cores
+from smoothgen.process.cores import available_cores
 
 MASK = len(os.sched_getaffinity(0))
 MUCH = f"{100_000 * (MASK + 7)} 100000"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from smoothgen.contracts import TextOutput
-from smoothgen.queue.pieces import read_opening, read_spec
+from smoothgen.queue.work_items import read_opening, read_spec
 from tests.service.test_queue import OPENING, spec
 
 

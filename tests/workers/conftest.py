@@ -10,9 +10,9 @@ from tests.workers.settings import CPU
 from workers.features import FeatureMap
 from workers.generators import Generator, load_generator
 from workers.generators.diffusion import DiffusionModel
-from workers.generators.language import LanguageModel
-from workers.generators.sources import load_language_model
-from workers.served import Encoders
+from workers.generators.language.adapter import LanguageModel
+from workers.generators.language.loading import load_language_model
+from workers.serving.loaded_model import Encoders
 
 
 @pytest.fixture(scope="session")

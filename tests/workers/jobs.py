@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from smoothgen.contracts import GenerateRequest, JobResult, JobSpec, Output, Parameters, read_parameters
 from smoothgen.errors import UnknownName
 from smoothgen.noise import Seed, Stream
-from workers.batches import Batcher
 from workers.distances import OutputMetric, output_metric
 from workers.features import FeatureMap
 from workers.generators import Condition, Draw, Failure, Generator, Made, Smoothing
-from workers.job import run_job
+from workers.generators.batching import Batcher
+from workers.jobs.in_process import run_job
 
 SEED = f"{0x0123456789ABCDEF:032x}"
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from smoothgen.certificates import SigmaSelection, from_document, selection_alpha, verify
-from smoothgen.certificates.rounding import complement
+from smoothgen.certificates.bounds.rounding import complement
 from smoothgen.contracts import (
     SELECTION_DRAWS,
     SELECTION_PROBES,
@@ -23,11 +23,11 @@ from smoothgen.mechanisms import Gaussian
 from smoothgen.noise import Seed, Stream, normals
 from tests.workers.jobs import SEED, Recorded, run
 from tests.workers.test_hand import chunk_of, opening_of, outcomes, runner, watch_of
-from workers.certifying import at_the_deadline, look_at, result_of
 from workers.generators.closed_form import SPECS, ClosedForm
-from workers.hand import Ended, Measured
-from workers.opening import Opened
+from workers.jobs.certification import at_the_deadline, look_at, result_of
+from workers.jobs.selection import Opened
 from workers.sensitivity import public_directions
+from workers.serving.executor import Ended, Measured
 
 OWN_SIGMA = 0.25
 """σ_s, as the calibration would give it."""

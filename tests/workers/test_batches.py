@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import pytest
 
 from smoothgen.errors import GenerationFailed
-from workers.batches import Batcher, Outputs
 from workers.generators import Failure, Text
+from workers.generators.batching import Batcher, Outputs
 
 
 class Machine:

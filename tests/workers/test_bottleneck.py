@@ -22,8 +22,8 @@ from workers.generators.bottleneck import BottleneckModel
 from workers.generators.bottleneck.head import Head, cross_polytope
 from workers.generators.bottleneck.loading import BottleneckConfig, assemble, read_bottleneck, save_bottleneck
 from workers.generators.bottleneck.soft_prompt import SoftPrompt
-from workers.generators.language import LanguageModel
-from workers.generators.registry import SHIPPED
+from workers.generators.folders import SHIPPED
+from workers.generators.language.adapter import LanguageModel
 from workers.generators.weights import weights_digest
 from workers.training.bottleneck.domain import elsewhere, intents
 from workers.training.bottleneck.heads import Sentences, discriminant, principal_components, train_head

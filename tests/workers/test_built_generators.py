@@ -17,7 +17,7 @@ from tests.statistics.validity import most_false_claims
 from tests.workers.jobs import run, spec
 from workers.generators import closed_form
 from workers.generators.closed_form import ClosedForm, Law
-from workers.sampling import Samples, condition_of, generate, rows_of
+from workers.jobs.sampling import Samples, condition_of, generate, rows_of
 
 X = float(np.float32(0.5))
 

@@ -18,12 +18,12 @@ from smoothgen.errors import InvalidBudget
 from smoothgen.noise import Seed
 from tests.workers.jobs import Measures, Recorded
 from tests.workers.settings import CPU
-from workers.calibrate import calibrate, main
-from workers.calibrations import load_calibrations, save_calibrations
 from workers.distances import output_metric
 from workers.generators import Generator
 from workers.generators.closed_form import ClosedForm
-from workers.served import Encoders, ServedModel
+from workers.research.calibrate import calibrate, main
+from workers.serving.loaded_model import Encoders, ServedModel
+from workers.stored.calibrations import load_calibrations, save_calibrations
 
 ABSOLUTE = Absolute(name="absolute")
 MEAN_OF_A_HALF_NORMAL = (2 / np.pi) ** 0.5
@@ -146,7 +146,7 @@ def test_calibrating_a_closed_form_needs_no_torch(tmp_path: Path):
     prompts = tmp_path / "numbers.txt"
     prompts.write_text("0\n\n0.1\n-0.1\n")
     without_torch = "import sys; sys.modules['torch'] = sys.modules['transformers'] = None; "
-    command = "from workers.calibrate import main; sys.exit(main(sys.argv[1:]))"
+    command = "from workers.research.calibrate import main; sys.exit(main(sys.argv[1:]))"
     arguments = ["--model", "closed-form-tanh", "--metric", "absolute", "--sigma", "0.1", "--sigma", "0.05"]
     arguments += ["--prompts", str(prompts), "--output", str(tmp_path / "out")]
     done = subprocess.run(

@@ -19,11 +19,11 @@ from tests.workers.test_adapt import adaptive
 from tests.workers.test_conditioning import seen_by
 from tests.workers.test_hand import chunk_of, numbered, opening_of, runner, watch_of
 from tests.workers.tiny_tokenizers import byte_level, metaspace, served
-from workers.comparing import Embedding
 from workers.generators import Condition, Generator, Smoothing
-from workers.generators.language import LanguageModel
-from workers.hand import Measured, Refused
-from workers.opening import Opened
+from workers.generators.language.adapter import LanguageModel
+from workers.jobs.comparison import Embedding
+from workers.jobs.selection import Opened
+from workers.serving.executor import Measured, Refused
 
 CHAT = TextParameters(max_new_tokens=3, chat=True)
 MISTRAL = "{{ bos_token }}{% for m in messages %}{{ '[INST] ' + m['content'] + ' [/INST]' }}{% endfor %}"

@@ -16,11 +16,11 @@ from smoothgen.mechanisms import Gaussian, SynonymClasses
 from smoothgen.synonyms import Partition
 from tests.workers.jobs import run, spec
 from tests.workers.test_adapt import adaptive
-from workers.comparing import Embedding, by_class, compared
 from workers.generators import Generator
 from workers.generators.closed_form import ClosedForm
 from workers.generators.diffusion import DiffusionModel
-from workers.generators.language import LanguageModel
+from workers.generators.language.adapter import LanguageModel
+from workers.jobs.comparison import Embedding, by_class, compared
 
 PROMPT, SWAPPED = "The capital of France is", "The France of capital is"
 

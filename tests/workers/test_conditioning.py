@@ -16,7 +16,7 @@ from smoothgen.errors import InvalidParameters, InvalidPrompt
 from tests.workers import tiny
 from tests.workers.jobs import ON_EMBEDDING, run, spec
 from workers.generators import Condition, Text
-from workers.generators.language import LanguageModel
+from workers.generators.language.adapter import LanguageModel
 
 PROMPT = "The capital of France is"
 GREEDY = TextParameters(max_new_tokens=8)
@@ -172,7 +172,7 @@ def test_chat_without_a_template_is_refused(gpt2: LanguageModel):
 def test_a_template_that_repeats_the_prompt_is_refused(llama_folder, tmp_path):
     # The second copy would reach the network without noise.
     from tests.workers.settings import CPU
-    from workers.generators.sources import load_language_model
+    from workers.generators.language.loading import load_language_model
 
     echo = "{% for m in messages %}{{ m['content'] }} again: {{ m['content'] }}{% endfor %}"
     folder = tiny.save(tiny.llama(), tmp_path, chat_template=echo)

@@ -14,12 +14,12 @@ from smoothgen.errors import InvalidInput
 from smoothgen.synonyms import Partition
 from tests.workers import tiny_diffusion, tiny_wordnet
 from tests.workers.conftest import CPU
-from workers.batches import Batcher
-from workers.coverage import Asked, Edit, Measured, job_of, measure_prompt, shares, table
-from workers.coverage.__main__ import main
 from workers.generators import load_generator
-from workers.generators.language import LanguageModel
-from workers.served import Encoders, ServedModel
+from workers.generators.batching import Batcher
+from workers.generators.language.adapter import LanguageModel
+from workers.research.coverage import Asked, Edit, Measured, job_of, measure_prompt, shares, table
+from workers.research.coverage.__main__ import main
+from workers.serving.loaded_model import Encoders, ServedModel
 
 
 @pytest.fixture(scope="module")

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from tests.workers import tiny_wordnet
-from workers.coverage.edits import CHANGED, SAME, Edit, edits_of, load_given, load_templates, shipped_templates
-from workers.coverage.inflection import base_form, inflect, with_articles
-from workers.coverage.words import swappable
+from workers.research.coverage.edits import CHANGED, SAME, Edit, edits_of, load_given, load_templates, shipped_templates
+from workers.research.coverage.inflection import base_form, inflect, with_articles
+from workers.research.coverage.words import swappable
+from workers.research.wordnet import Wordnet
 from workers.training.captions import held_out_captions
-from workers.wordnet import Wordnet
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ from tests.workers.settings import CPU
 from workers.features.sentence_encoder import SentenceEncoder
 from workers.features.vision_encoder import VisionEncoder
 from workers.generators import load_generator
-from workers.generators.registry import SHIPPED
+from workers.generators.folders import SHIPPED
 
 Tensors = dict[str, torch.Tensor]
 UNET, VAE = "unet/diffusion_pytorch_model.safetensors", "vae/diffusion_pytorch_model.safetensors"

@@ -18,7 +18,7 @@ from tests.workers.jobs import Measures, run, spec
 from workers.distances import OutputMetric, output_metric
 from workers.distances.edit import normalised_edit_distance, tokens
 from workers.features import FeatureMap
-from workers.generators.language import LanguageModel
+from workers.generators.language.adapter import LanguageModel
 
 WIDTH = 3
 

@@ -5,17 +5,17 @@ import itertools
 import numpy as np
 import pytest
 
-from app.planning import plan
+from app.planning.plan import plan
 from smoothgen.certificates import verify
 from smoothgen.contracts import GenerateRequest
 from smoothgen.noise import Seed, Stream
-from workers.batches import Batcher
 from workers.features.sentence_encoder import SentenceEncoder
 from workers.generators import Draw, Smoothing, load_generator
+from workers.generators.batching import Batcher
 from workers.generators.diffusion.text_head import TextHead
-from workers.generators.registry import SHIPPED
-from workers.job import run_job
-from workers.served import Encoders, ServedModel
+from workers.generators.folders import SHIPPED
+from workers.jobs.in_process import run_job
+from workers.serving.loaded_model import Encoders, ServedModel
 from workers.settings import Settings
 from workers.training.captions import phrase
 from workers.training.negations import HELD_OUT_FORMS, KNOWN_FORMS

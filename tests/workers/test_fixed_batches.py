@@ -19,19 +19,19 @@ from smoothgen.queue import JobStore, WorkQueue, connect, keys, new_id
 from tests.processes import Lab
 from tests.workers.jobs import Silent, metric_of, spec
 from tests.workers.test_hand import chunk_of, number_job, numbered, opening_of, watch_of
-from workers.batches import FixedBatcher, TooLarge
-from workers.compute import Compute
 from workers.generators import Condition, Draw, Failure, Made, Text
+from workers.generators.batching import FixedBatcher, TooLarge
 from workers.generators.closed_form import ClosedForm
-from workers.generators.language import LanguageModel
-from workers.generators.sources import load_language_model
-from workers.hand import Ended, HandRunner, Measured, NoRoom
-from workers.job import run_job
-from workers.loop import Worker
-from workers.metrics import Metrics
-from workers.opening import Opened
-from workers.sampling import Samples, blocks_of, condition_of, fixed_size
-from workers.served import Encoders, ServedModel
+from workers.generators.language.adapter import LanguageModel
+from workers.generators.language.loading import load_language_model
+from workers.jobs.in_process import run_job
+from workers.jobs.sampling import Samples, blocks_of, condition_of, fixed_size
+from workers.jobs.selection import Opened
+from workers.serving.compute import Compute
+from workers.serving.executor import Ended, HandRunner, Measured, NoRoom
+from workers.serving.loaded_model import Encoders, ServedModel
+from workers.serving.metrics import Metrics
+from workers.serving.worker import Worker
 from workers.settings import Settings
 
 PLAIN = Settings(models=[])

@@ -18,7 +18,7 @@ from tests.workers.jobs import ON_EMBEDDING
 from tests.workers.settings import CPU
 from workers.generators import Condition, Draw, Generator, Smoothing, load_generator
 from workers.generators.diffusion import DiffusionModel
-from workers.generators.sources import load_language_model
+from workers.generators.language.loading import load_language_model
 
 SEED = Seed(11, "client")
 COMMON = Draw(SEED, Stream.GENERATOR_COMMON, 0)

@@ -11,18 +11,18 @@ from smoothgen.contracts import JobSpec
 from smoothgen.queue import Claim
 from tests.workers import tiny_diffusion
 from tests.workers.jobs import ON_EMBEDDING, Recorded, metric_of, spec
-from workers.certifying import plan_of
 from workers.distances.pixels import PixelRmse
 from workers.generators import Generator, joined
 from workers.generators.closed_form import ClosedForm
 from workers.generators.diffusion import DiffusionModel
-from workers.generators.language import LanguageModel
-from workers.hand import Ended, HandRunner, Measured, Refused
-from workers.metrics import Metrics
-from workers.opening import Opened
-from workers.served import Encoders, ServedModel
+from workers.generators.language.adapter import LanguageModel
+from workers.jobs.certification import plan_of
+from workers.jobs.selection import Opened
+from workers.serving.executor import Ended, HandRunner, Measured, Refused
+from workers.serving.loaded_model import Encoders, ServedModel
+from workers.serving.metrics import Metrics
+from workers.serving.run_state import HandWatch
 from workers.settings import Settings
-from workers.watch import HandWatch
 
 TINY_PICTURES = pytest.mark.filterwarnings("ignore:__array:DeprecationWarning")  # diffusers' own
 

@@ -11,12 +11,12 @@ from contextlib import contextmanager
 import pytest
 
 from tests.processes import eventually
-from workers.compute import Compute, Running
-from workers.hanging import FACTOR, Hanging, Patience
-from workers.metrics import Metrics
 from workers.progress import made_progress, without_limit
+from workers.serving.compute import Compute, Running
+from workers.serving.hanging import FACTOR, Hanging, Patience
+from workers.serving.metrics import Metrics
+from workers.serving.pacing import Speed
 from workers.settings import Settings
-from workers.speed import Speed
 
 RUNNING = Running("m", 64)
 
@@ -83,7 +83,7 @@ def test_a_process_that_stood_still_has_not_hung(monkeypatch: pytest.MonkeyPatch
     with computing(leave.wait) as (_, hanging):
         hanging._limit_s = lambda _: 60.0
         now = time.monotonic()
-        monkeypatch.setattr("workers.hanging.time.monotonic", lambda: now + 3600)
+        monkeypatch.setattr("workers.serving.hanging.time.monotonic", lambda: now + 3600)
         hanging.tick()
         assert hanging.hang is None
         leave.set()

@@ -13,11 +13,11 @@ from smoothgen.errors import GenerationFailed, InvalidPrompt
 from smoothgen.mechanisms import Gaussian
 from smoothgen.noise import Seed, Stream
 from tests.workers.jobs import ON_EMBEDDING, SEED, Recorded, Silent, metric_of, run, spec
-from workers.batches import Batcher
 from workers.generators import Text
+from workers.generators.batching import Batcher
 from workers.generators.closed_form import ClosedForm
-from workers.generators.language import LanguageModel
-from workers.job import run_job
+from workers.generators.language.adapter import LanguageModel
+from workers.jobs.in_process import run_job
 
 TANH = spec("0.25", sigma=0.5, metric="absolute")
 TEXT = spec(

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from smoothgen.draining import GOODBYE_S
+from smoothgen.process.draining import GOODBYE_S
 from tests.processes import Process
-from workers.leaving import ABANDONED
+from workers.serving.leaving import ABANDONED
 
 SCRIPT = """
 import asyncio, sys, time
-from workers.leaving import Leaving
+from workers.serving.leaving import Leaving
 
 async def goodbye():
     print("goodbye", flush=True)

@@ -12,20 +12,20 @@ import torch
 from safetensors.torch import save_file
 from scipy.linalg import hilbert
 
-from app.planning import plan
+from app.planning.plan import plan
 from smoothgen.certificates import Lipschitz, from_document, verify
 from smoothgen.contracts import GenerateRequest
 from smoothgen.errors import InvalidParameters, UnknownName
 from smoothgen.mechanisms.grid import grid_step
 from smoothgen.noise import Seed, Stream
 from tests.workers.jobs import Silent
-from workers.batches import Batcher
 from workers.generators import Draw, Smoothing, load_generator
+from workers.generators.batching import Batcher
+from workers.generators.folders import SHIPPED
 from workers.generators.lipschitz.network import CLAMP, Layer, LipschitzNetwork, max_min, network_of
 from workers.generators.lipschitz.norms import frobenius_bound, gamma, product_up, spectral_norm_bound
-from workers.generators.registry import SHIPPED
-from workers.job import run_job
-from workers.served import Encoders, ServedModel
+from workers.jobs.in_process import run_job
+from workers.serving.loaded_model import Encoders, ServedModel
 from workers.settings import Settings
 from workers.training.captions import phrase
 from workers.training.lipschitz import LIPSCHITZ, Decoder, styles_of, train_lipschitz

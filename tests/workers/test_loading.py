@@ -19,9 +19,9 @@ from tests.workers.jobs import ON_EMBEDDING
 from tests.workers.settings import CPU
 from tests.workers.tiny_gguf import write_gguf
 from workers.generators import Text
-from workers.generators.language import LanguageModel
+from workers.generators.language.adapter import LanguageModel
+from workers.generators.language.loading import load_language_model
 from workers.generators.registry import load_generator
-from workers.generators.sources import load_language_model
 from workers.settings import Settings
 
 

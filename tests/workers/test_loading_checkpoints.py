@@ -24,9 +24,9 @@ from tests.workers import tiny, tiny_decoders
 from tests.workers.jobs import ON_EMBEDDING
 from tests.workers.settings import CPU
 from tests.workers.tiny_gguf import write_gguf
-from workers.complete import require_complete
+from workers.generators.language.loading import load_language_model
 from workers.generators.registry import load_generator
-from workers.generators.sources import load_language_model
+from workers.loading.complete import require_complete
 
 Tensors = dict[str, torch.Tensor]
 _TEXT = TextParameters(max_new_tokens=2)

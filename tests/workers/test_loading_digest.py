@@ -19,8 +19,8 @@ from workers.generators.bottleneck.head import Head
 from workers.generators.bottleneck.loading import BottleneckConfig, assemble
 from workers.generators.bottleneck.soft_prompt import SoftPrompt
 from workers.generators.digest import effective, model_digest, network_content, tokenizer_content
+from workers.generators.language.loading import load_language_model
 from workers.generators.registry import SHIPPED, load_generator
-from workers.generators.sources import load_language_model
 from workers.generators.weights import weights_digest
 
 

@@ -13,8 +13,8 @@ from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from tests.workers import tiny, tiny_decoders
 from tests.workers.settings import CPU
+from workers.generators.language.tokenizers import ordinary_ids, require_tokenizer
 from workers.generators.registry import load_generator
-from workers.generators.tokenizers import ordinary_ids, require_tokenizer
 
 
 def without_files(folder: Path) -> None:

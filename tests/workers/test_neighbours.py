@@ -11,11 +11,11 @@ import torch
 from smoothgen.errors import InvalidParameters, InvalidPrompt
 from smoothgen.tokens import Neighbourhoods, nearest_sequences
 from tests.workers import tiny
-from workers import neighbours
 from workers.generators import Generator, load_generator
-from workers.generators.language import LanguageModel
-from workers.generators.token_rows import embedding_rows, token_table
-from workers.neighbours import neighbours_table
+from workers.generators.language.adapter import LanguageModel
+from workers.generators.language.token_rows import embedding_rows, token_table
+from workers.research import neighbours
+from workers.research.neighbours import neighbours_table
 from workers.settings import Settings
 
 LINE = re.compile(r" +(\d+) +(\d+\.\d+)  (yes|no) +(.*)")

@@ -20,11 +20,11 @@ from tests.workers.test_comparing import call, certificate_of
 from tests.workers.test_fashion import planned
 from tests.workers.test_hand import opening_of, runner, watch_of
 from tests.workers.test_rows import END, LINE, WORDS, saying, scripted, tokenizer
-from workers.comparing import Embedding, compared
 from workers.generators import load_generator
 from workers.generators.closed_form import ClosedForm
-from workers.opening import Opened
-from workers.served import Encoders, ServedModel
+from workers.jobs.comparison import Embedding, compared
+from workers.jobs.selection import Opened
+from workers.serving.loaded_model import Encoders, ServedModel
 from workers.settings import Settings
 
 LABEL: Any = {"name": "label", "extract": {"kind": "first_line"}}

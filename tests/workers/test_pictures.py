@@ -27,7 +27,7 @@ from workers.distances.label import Verdict
 from workers.distances.pixels import PixelRmse
 from workers.distances.protocol import Centre
 from workers.features.picture_classifier import FEATURE_WIDTH, ClassifierNetwork, PictureClassifier
-from workers.served import Encoders, ServedModel
+from workers.serving.loaded_model import Encoders, ServedModel
 
 PARTS = {"garment": ["sneaker", "coat", "bag"], "colour": ["red", "blue"]}
 SHAPE = (3, 2, 3)

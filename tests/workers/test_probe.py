@@ -15,10 +15,10 @@ from smoothgen.errors import InvalidParameters
 from tests.workers import tiny, tiny_decoders
 from tests.workers.jobs import ON_EMBEDDING
 from tests.workers.settings import CPU
-from workers.generators.probe import batch_sensitivity, require_sound
+from workers.generators.language.loading import SMOLLM2_SIGMA, SMOLLM2_SIZE
+from workers.generators.language.probe import batch_sensitivity, require_sound
 from workers.generators.registry import load_generator
-from workers.generators.sources import SMOLLM2_SIGMA, SMOLLM2_SIZE
-from workers.served import Encoders, ServedModel
+from workers.serving.loaded_model import Encoders, ServedModel
 
 
 class Altered(LlamaForCausalLM):

@@ -18,8 +18,8 @@ from tests.workers.settings import CPU
 from tests.workers.test_chat_templates import CHAT, real_ids, served_ids
 from tests.workers.tiny_gguf import write_gguf
 from tests.workers.tiny_tokenizers import metaspace, served
-from workers.generators.language import LanguageModel
-from workers.generators.sources import load_language_model
+from workers.generators.language.adapter import LanguageModel
+from workers.generators.language.loading import load_language_model
 
 PLAIN = TextParameters(max_new_tokens=2)
 MARKERS = ["<|im_start|>", "<|im_end|>"]

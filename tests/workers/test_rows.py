@@ -19,8 +19,8 @@ from tests.workers.jobs import ON_EMBEDDING, run, spec
 from tests.workers.tiny_tokenizers import served, spoken
 from workers.distances.edit import Edit
 from workers.generators import Failure, Made, Text
-from workers.generators.decoding import end_tokens
-from workers.generators.language import LanguageModel
+from workers.generators.language.adapter import LanguageModel
+from workers.generators.language.decoding import end_tokens
 
 END, LINE = 1, 3
 WORDS = {"z": 0, "<end>": END, "a": 2, "b": LINE, "c": 4, "<turn>": 5, "<stop>": 6, "f": 7}

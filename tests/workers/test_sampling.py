@@ -17,7 +17,7 @@ from smoothgen.noise import Seed, Stream
 from tests.workers import tiny
 from tests.workers.jobs import ON_EMBEDDING
 from workers.generators import Draw, Text
-from workers.generators.language import LanguageModel
+from workers.generators.language.adapter import LanguageModel
 
 PROMPT = "Water boils at"
 SEED = Seed(7, "server")

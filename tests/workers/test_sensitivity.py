@@ -13,13 +13,13 @@ from smoothgen.errors import InvalidInput
 from smoothgen.noise import Seed, Stream, normals
 from tests.workers import tiny_diffusion
 from tests.workers.jobs import ON_EMBEDDING, Recorded, metric_of, run, spec
-from workers.batches import Batcher
 from workers.distances.pixels import PixelRmse
 from workers.generators import Condition, Draw, SmoothMap
+from workers.generators.batching import Batcher
 from workers.generators.closed_form import SPECS, ClosedForm
 from workers.generators.diffusion import DiffusionModel
-from workers.generators.language import LanguageModel
-from workers.sampling import condition_of
+from workers.generators.language.adapter import LanguageModel
+from workers.jobs.sampling import condition_of
 from workers.sensitivity import Probed, probe, public_directions
 from workers.sensitivity.autodiff import spectral_norms
 from workers.sensitivity.finite_differences import PUBLIC_DRAW

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.planning import plan
+from app.planning.plan import plan
 from smoothgen.certificates import ModelIdentity, verify
 from smoothgen.contracts import GenerateRequest, ImageParameters, MetricCard, ModelCard
 from smoothgen.errors import InvalidBudget, InvalidInput, InvalidParameters
@@ -17,16 +17,16 @@ from smoothgen.noise import Seed, Stream
 from tests.workers import tiny_diffusion as tiny
 from tests.workers.jobs import Silent
 from tests.workers.settings import CPU
-from workers.batches import Batcher
-from workers.calibrate import main
-from workers.calibrate_shape import Bench, calibrate_shape
 from workers.distances.pixels import PixelRmse
 from workers.generators import Condition, Draw, Failure, Picture, Smoothing, load_generator
+from workers.generators.batching import Batcher
 from workers.generators.diffusion import DiffusionModel
-from workers.job import run_job
-from workers.served import Encoders, ServedModel
+from workers.jobs.in_process import run_job
+from workers.research.calibrate import main
+from workers.research.calibrate_shape import Bench, calibrate_shape
+from workers.serving.loaded_model import Encoders, ServedModel
 from workers.settings import Settings
-from workers.shapes import (
+from workers.stored.shapes import (
     StoredShape,
     learn_shape,
     load_shape,

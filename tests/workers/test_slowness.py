@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from structlog.testing import capture_logs
 
-from workers.slowness import LASTING_S, WINDOW, Slowness
+from workers.serving.slowness import LASTING_S, WINDOW, Slowness
 
 
 def told(slowness: Slowness, seconds: float, batches: int, kind: str = "a") -> list[str]:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.speed import TARGET_S, Speed, pace_of
+from workers.serving.pacing import TARGET_S, Speed, pace_of
 
 
 def test_a_speed_nobody_measured_is_nought_and_takes_one_batch():

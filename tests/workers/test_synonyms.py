@@ -17,14 +17,14 @@ from smoothgen.synonyms import Partition
 from tests.workers import tiny, tiny_diffusion
 from tests.workers.jobs import Recorded, run, spec
 from tests.workers.test_hand import chunk_of, numbered, opening_of, outcomes, runner, watch_of
-from workers.batches import Batcher
 from workers.generators import Failure, Text
+from workers.generators.batching import Batcher
 from workers.generators.closed_form import ClosedForm
-from workers.generators.language import LanguageModel
-from workers.hand import Refused
-from workers.opening import Opened
-from workers.sampling import Samples, condition_of, generate, rows_of, seed_of
-from workers.variants import TEXT_STREAMS, Variants
+from workers.generators.language.adapter import LanguageModel
+from workers.jobs.sampling import Samples, condition_of, generate, rows_of, seed_of
+from workers.jobs.selection import Opened
+from workers.jobs.synonym_texts import TEXT_STREAMS, Variants
+from workers.serving.executor import Refused
 
 ONE, OTHER = "a big automobile and the physician", "a large car and the doctor"
 PARTITION = Partition.load()

@@ -23,7 +23,7 @@ from tests.workers import tiny_diffusion as tiny
 from tests.workers.settings import CPU
 from workers.distances import output_metric
 from workers.features.vision_encoder import VisionEncoder
-from workers.served import Encoders, ServedModel
+from workers.serving.loaded_model import Encoders, ServedModel
 
 SIZE = 16
 TOWER = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}

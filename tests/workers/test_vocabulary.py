@@ -24,7 +24,7 @@ from workers.generators import Condition, Draw, Picture, Smoothing, Text, load_g
 from workers.generators.closed_form import ClosedForm
 from workers.generators.diffusion import DiffusionModel
 from workers.generators.diffusion.prompts import PipelinePrompts
-from workers.generators.language import LanguageModel
+from workers.generators.language.adapter import LanguageModel
 from workers.settings import Settings
 
 COMMON = Draw(Seed(2**100, "server"), Stream.GENERATOR_COMMON, 0)

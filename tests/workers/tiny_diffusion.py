@@ -26,12 +26,12 @@ from transformers import CLIPConfig, CLIPImageProcessorPil, CLIPTextConfig, CLIP
 from smoothgen.contracts import GenerateRequest, ImageParameters, JobResult, JobSpec
 from tests.workers.jobs import SEED, Silent
 from tests.workers.settings import CPU
-from workers.batches import Batcher
 from workers.distances import OutputMetric
 from workers.distances.pixels import PixelRmse
 from workers.generators import Generator, load_generator
+from workers.generators.batching import Batcher
 from workers.generators.diffusion import DiffusionModel
-from workers.job import run_job
+from workers.jobs.in_process import run_job
 
 LONGEST, WIDTH, SIDE, LATENT = 77, 16, 16, (4, 8, 8)
 

@@ -11,7 +11,7 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerBase,
 
 from smoothgen.certificates import ModelIdentity
 from tests.workers import tiny
-from workers.generators.language import LanguageModel
+from workers.generators.language.adapter import LanguageModel
 
 INST = ["<unk>", "<s>", "</s>", "[INST]", "[/INST]", "<|user|>", "<|assistant|>"]
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from transformers import AutoImageProcessor, AutoModel
 
-from workers.broken_files import told_in_one_line
-from workers.complete import require_complete
+from workers.loading.broken_files import told_in_one_line
+from workers.loading.complete import require_complete
 
 _BATCH: Final = 32
 

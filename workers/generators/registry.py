@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
 
 from smoothgen.errors import UnknownName
 from workers.generators.closed_form import SPECS, ClosedForm
+from workers.generators.folders import BOTTLENECK_CONFIG, LIPSCHITZ_CONFIG, SHIPPED
 from workers.generators.protocol import Generator
 from workers.settings import Settings
-
-SHIPPED: Final = Path(__file__).parent.parent / "models"
-"""Models that come with the package, a folder each."""
-LIPSCHITZ_CONFIG: Final = "lipschitz.json"
-"""A folder with this file holds a network with a proven Lipschitz constant."""
-BOTTLENECK_CONFIG: Final = "bottleneck.json"
-"""A folder with this file holds what stands between a prompt and a language model: a few noised numbers."""
 
 
 def load_generator(name: str, settings: Settings) -> Generator:
@@ -30,10 +23,10 @@ def load_generator(name: str, settings: Settings) -> Generator:
         return ClosedForm(name)
     if name.startswith("closed-form-") and "=" not in name:  # a misspelt one, not a name on the model hub
         raise UnknownName("closed-form model", name, SPECS)
-    from workers.generators import sources
+    from workers.generators.language import loading
 
     if name == "smollm2-135m":
-        return sources.load_smollm2(name, settings)
+        return loading.load_smollm2(name, settings)
     alias, _, source = name.partition("=")
     source = source or alias
     if "=" not in name and (SHIPPED / name).is_dir():
@@ -51,4 +44,4 @@ def load_generator(name: str, settings: Settings) -> Generator:
 
         if is_pipeline(source):
             return load_diffusion(alias, source, settings)
-    return sources.load_language_model(alias, source, settings)
+    return loading.load_language_model(alias, source, settings)

@@ -20,9 +20,9 @@ from smoothgen.contracts import Parameters
 from smoothgen.errors import GenerationFailed
 from smoothgen.mechanisms import Gaussian
 from smoothgen.noise import Seed, Stream
-from workers.batches import Batcher
 from workers.distances import OutputMetric
 from workers.generators import Condition, Draw, Failure, Generator, Made
+from workers.generators.batching import Batcher
 
 PUBLIC_SEED: Final = Seed(0x5E2517117, "client")
 """Known to everybody, attackers included: s needs no secret."""

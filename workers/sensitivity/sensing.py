@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from smoothgen.certificates import Abstention, SigmaGrid, SigmaSelection, select_sigma, selection_alpha
-from smoothgen.certificates.rounding import complement, round_down, round_up
+from smoothgen.certificates.bounds.rounding import complement, round_down, round_up
 from smoothgen.contracts import (
     GRID_REACH,
     JACOBIAN_ROUNDS,
@@ -19,9 +19,9 @@ from smoothgen.contracts import (
 )
 from smoothgen.errors import InvalidBudget, InvalidInput
 from smoothgen.noise import Seed, Stream
-from workers.batches import Batcher
 from workers.distances import OutputMetric
 from workers.generators import Condition, Generator
+from workers.generators.batching import Batcher
 from workers.job_logs import log_crash
 from workers.sensitivity.finite_differences import OnBatch, Probed, probe
 

@@ -17,6 +17,7 @@ from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNe
 from workers.features.picture_classifier import ClassifierNetwork
 from workers.features.sentence_encoder import SentenceEncoder
 from workers.generators.diffusion.loading import SERVING
+from workers.research.wordnet import WORDNET
 from workers.training.autoencoder import train_autoencoder
 from workers.training.captions import known_captions, unplaced_captions
 from workers.training.denoiser import train_denoiser
@@ -25,7 +26,6 @@ from workers.training.head import train_head
 from workers.training.judge import accuracy, train_judge
 from workers.training.negations import denied_captions
 from workers.training.pictures import DATA, load_garments
-from workers.wordnet import WORDNET
 
 _UNPLACED_CAPTIONS = 16_000
 _FOREIGN_CAPTIONS = 10_000

@@ -20,8 +20,8 @@ from safetensors.torch import save_file
 from torch import nn
 
 from workers.generators.diffusion.text_head import simplex_corners
+from workers.generators.folders import LIPSCHITZ_CONFIG
 from workers.generators.lipschitz.loading import WEIGHTS
-from workers.generators.registry import LIPSCHITZ_CONFIG
 from workers.training.pictures import DATA, SIZE, Garments, load_garments, tint
 from workers.training.stage import begin, steps
 from workers.training.vocabulary import COLOURS, GARMENTS

@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from workers.shapes import pairs_file
+from workers.stored.shapes import pairs_file
 from workers.training.captions import known_captions
 
 _MODEL: Final = "fashion-32"

@@ -13,8 +13,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from smoothgen.certificates.bounds.rounding import round_down, round_up
 from smoothgen.certificates.exhaustive.evidence import ExhaustiveEvidence
-from smoothgen.certificates.rounding import round_down, round_up
 from smoothgen.errors import InvalidEpsilon
 
 WHOLE_SHARE: Final = 1.0

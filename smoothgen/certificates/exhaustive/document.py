@@ -6,13 +6,13 @@ import math
 from collections.abc import Mapping
 from typing import Any, Final
 
-from smoothgen.certificates.document import content_digest
 from smoothgen.certificates.exhaustive.certificate import EXHAUSTIVE_V1, SCHEMA, ExhaustiveCertificate
 from smoothgen.certificates.exhaustive.claims import BreakingRun, ExhaustiveClaims, Keeps
 from smoothgen.certificates.exhaustive.evidence import ExhaustiveEvidence
 from smoothgen.certificates.exhaustive.statement import statement
 from smoothgen.certificates.exhaustive.threat import SnapThreat
-from smoothgen.certificates.plain import (
+from smoothgen.certificates.format.document import content_digest
+from smoothgen.certificates.format.json_data import (
     require_list,
     require_mapping,
     require_number,

@@ -8,16 +8,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from smoothgen.certificates.meaning.quoting import PLUGIN
-from smoothgen.certificates.meaning.sections import require_digest
-from smoothgen.certificates.meaning.threats import EMPTY_TEMPLATE, MASK
-from smoothgen.certificates.plain import (
+from smoothgen.certificates.format.json_data import (
     require_list,
     require_mapping,
     require_number,
     require_string,
     require_whole_number,
 )
+from smoothgen.certificates.meaning.quoting import PLUGIN
+from smoothgen.certificates.meaning.sections import require_digest
+from smoothgen.certificates.meaning.threats import EMPTY_TEMPLATE, MASK
 from smoothgen.certificates.provenance import RequestIdentity
 from smoothgen.errors import InvalidCertificate
 

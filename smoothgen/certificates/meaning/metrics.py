@@ -15,7 +15,7 @@ from typing import Any, Final, Literal
 
 import numpy as np
 
-from smoothgen.certificates.bands import NO_SAMPLES, ORDER_STATISTICS, TWO_VALUED
+from smoothgen.certificates.bounds.bands import NO_SAMPLES, ORDER_STATISTICS, TWO_VALUED
 from smoothgen.certificates.evidence import Evidence
 from smoothgen.certificates.meaning.quoting import PLUGIN
 from smoothgen.certificates.provenance import MetricIdentity

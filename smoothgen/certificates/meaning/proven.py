@@ -8,8 +8,8 @@ from typing import Final
 
 import numpy as np
 
+from smoothgen.certificates.bounds.lipschitz import Lipschitz
 from smoothgen.certificates.certificate import Certificate
-from smoothgen.certificates.lipschitz import Lipschitz
 from smoothgen.certificates.meaning.metrics import METRICS, PIXEL_RMSE
 from smoothgen.certificates.meaning.sections import NOT_RANDOM
 from smoothgen.certificates.meaning.threats import attack_named, is_one_pass

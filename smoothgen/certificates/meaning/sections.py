@@ -9,7 +9,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final
 
-from smoothgen.certificates.bands import TWO_VALUED
+from smoothgen.certificates.bounds.bands import TWO_VALUED
 from smoothgen.certificates.meaning.metrics import METRICS, Modality
 from smoothgen.certificates.meaning.threats import attack_named, is_one_pass
 from smoothgen.certificates.provenance import (

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
-from smoothgen.certificates.canonical import canonical
+from smoothgen.certificates.format.canonical import canonical
 from smoothgen.certificates.meaning.denoising import require_forward_noise, require_latent, require_steps
 from smoothgen.certificates.meaning.metrics import METRICS, Modality
 from smoothgen.certificates.meaning.quoting import PLUGIN

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smoothgen.certificates import attacked_probability
-from smoothgen.certificates.bands import BANDS, ORDER_STATISTICS, TWO_VALUED, band_by_name
+from smoothgen.certificates.bounds.bands import BANDS, ORDER_STATISTICS, TWO_VALUED, band_by_name
 from smoothgen.errors import InvalidAlpha, InvalidDistances, UnknownName
 
 samples = st.lists(st.floats(0, 1), min_size=1, max_size=60).map(lambda values: np.sort(np.array(values)))

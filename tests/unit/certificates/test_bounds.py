@@ -10,7 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from smoothgen.certificates import attacked_probability, total_variation, universal_w1_bound, worst_event_shift
-from smoothgen.certificates.bounds import Probabilities, total_variation_radius
+from smoothgen.certificates.bounds.theorems import Probabilities, total_variation_radius
 
 probabilities = st.floats(0, 1)
 radii = st.floats(0, 50)

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smoothgen import Abstention, Certificate, Gaussian, Reason, certify
+from smoothgen.certificates.bounds.radius import LARGEST_RADIUS_IN_SIGMAS
+from smoothgen.certificates.bounds.rounding import round_down, round_up
 from smoothgen.certificates.claims import CURVE_POINTS
-from smoothgen.certificates.radius import LARGEST_RADIUS_IN_SIGMAS
-from smoothgen.certificates.rounding import round_down, round_up
 from smoothgen.errors import (
     InvalidAlpha,
     InvalidDistances,

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from smoothgen import load_certificate, save_certificate
 from smoothgen.certificates import from_document, to_document, verify
-from smoothgen.certificates.canonical import canonical
 from smoothgen.certificates.certificate import Claims, Deviation
-from smoothgen.certificates.document import content_digest, parse_json
+from smoothgen.certificates.format.canonical import canonical
+from smoothgen.certificates.format.document import content_digest, parse_json
 from smoothgen.errors import InvalidCertificate
 from tests.unit.certificates.examples import MECHANISMS, early, full, label, plain, proven, selected, universal
 

@@ -11,8 +11,8 @@ import pytest
 
 from smoothgen import load_certificate, save_certificate, verify
 from smoothgen.certificates import Certificate, from_document, read_certificate, to_document
-from smoothgen.certificates.document import content_digest
 from smoothgen.certificates.exhaustive.statement import statement
+from smoothgen.certificates.format.document import content_digest
 from smoothgen.errors import InvalidCertificate, InvalidInput
 from tests.unit.certificates import examples, exhaustive
 from tests.unit.certificates.exhaustive import COSTS, DISTANCES, EXAMPLES, PROVENANCE, TEXTS, THREAT, certified

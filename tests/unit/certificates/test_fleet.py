@@ -11,8 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smoothgen import Gaussian
-from smoothgen.certificates.bounds import universal_w1_bound
-from smoothgen.certificates.fleet import (
+from smoothgen.certificates.bounds.rounding import round_up
+from smoothgen.certificates.bounds.theorems import universal_w1_bound
+from smoothgen.certificates.fleet.certificate import LOOKS
+from smoothgen.certificates.fleet.certify import (
     GRID,
     NOT_SERVED,
     OUTSTANDING,
@@ -24,8 +26,6 @@ from smoothgen.certificates.fleet import (
     fleet_thresholds,
     verify_fleet,
 )
-from smoothgen.certificates.fleet_certificate import LOOKS
-from smoothgen.certificates.rounding import round_up
 from smoothgen.errors import (
     InvalidAlpha,
     InvalidDistances,

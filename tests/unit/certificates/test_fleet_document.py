@@ -7,9 +7,15 @@ from dataclasses import replace
 
 import pytest
 
-from smoothgen.certificates.document import content_digest
-from smoothgen.certificates.fleet import NOT_SERVED, OUTSTANDING, FleetCertificate, fleet_thresholds, verify_fleet
-from smoothgen.certificates.rounding import round_down, round_up
+from smoothgen.certificates.bounds.rounding import round_down, round_up
+from smoothgen.certificates.fleet.certify import (
+    NOT_SERVED,
+    OUTSTANDING,
+    FleetCertificate,
+    fleet_thresholds,
+    verify_fleet,
+)
+from smoothgen.certificates.format.document import content_digest
 from smoothgen.errors import InvalidCertificate
 from tests.unit.certificates.examples import MECHANISMS
 from tests.unit.certificates.test_fleet import made, ordinary

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from smoothgen import Gaussian
-from smoothgen.certificates.document import content_digest
-from smoothgen.certificates.fleet import FleetCertificate, FleetSubject, certify_fleet, verify_fleet
-from smoothgen.certificates.fleet_subject import CENTRE_SLACK, MOST_NUMBERS, window_span
+from smoothgen.certificates.fleet.certify import FleetCertificate, FleetSubject, certify_fleet, verify_fleet
+from smoothgen.certificates.fleet.subject import CENTRE_SLACK, MOST_NUMBERS, window_span
+from smoothgen.certificates.format.document import content_digest
 from smoothgen.certificates.meaning.metrics import METRICS
 from smoothgen.contracts import FleetPool
 from smoothgen.mechanisms import Mechanism, SynonymClasses

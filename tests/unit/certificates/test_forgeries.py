@@ -21,8 +21,8 @@ from smoothgen.certificates import (
     to_document,
     verify,
 )
-from smoothgen.certificates.document import content_digest, from_document
-from smoothgen.certificates.statement import statement
+from smoothgen.certificates.format.document import content_digest, from_document
+from smoothgen.certificates.format.statement import statement
 from smoothgen.mechanisms import Gaussian
 from tests.unit.certificates.served import (
     CENTRES,

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import hypergeom
 
-from smoothgen.certificates.bands import grid_ranks
-from smoothgen.certificates.hope import DISBELIEF, _fewest_at, all_at_the_centre, favourable, repeated
+from smoothgen.certificates.bounds.bands import grid_ranks
+from smoothgen.certificates.stopping.futility import DISBELIEF, _fewest_at, all_at_the_centre, favourable, repeated
 
 samples = st.lists(st.floats(0, 1), min_size=1, max_size=60).map(lambda values: np.sort(np.array(values)))
 

@@ -16,7 +16,7 @@ from smoothgen import (
     verify,
 )
 from smoothgen.certificates import from_document, hopeless_from_the_start, take_look, to_document
-from smoothgen.certificates.document import content_digest
+from smoothgen.certificates.format.document import content_digest
 from smoothgen.errors import InvalidCertificate, InvalidLipschitz, InvalidMetric
 from smoothgen.mechanisms import SynonymClasses
 from tests.unit.certificates.examples import (

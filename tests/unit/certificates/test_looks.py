@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from smoothgen import Certificate, Gaussian, LookPlan, certify, verify
 from smoothgen.certificates import from_document, to_document
-from smoothgen.certificates.document import content_digest
+from smoothgen.certificates.format.document import content_digest
 from smoothgen.errors import InvalidAlpha, InvalidCertificate, InvalidDistances
 from tests.unit.certificates.examples import PLAN, distances, early, plain
 

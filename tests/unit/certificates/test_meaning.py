@@ -8,7 +8,7 @@ import pytest
 
 from smoothgen import certify, verify
 from smoothgen.certificates import to_document
-from smoothgen.certificates.document import content_digest
+from smoothgen.certificates.format.document import content_digest
 from smoothgen.certificates.meaning.metrics import METRICS
 from smoothgen.certificates.meaning.quoting import quoted
 from smoothgen.mechanisms import Gaussian

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from smoothgen.certificates import Certificate, Lipschitz, SigmaGrid, select_sigma, to_document, verify
-from smoothgen.certificates.document import content_digest
+from smoothgen.certificates.format.document import content_digest
 from smoothgen.errors import InvalidSigma
 from smoothgen.mechanisms import (
     ForwardDiffusion,

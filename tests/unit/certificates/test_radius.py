@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from smoothgen import Gaussian
-from smoothgen.certificates.bands import NO_SAMPLES, ORDER_STATISTICS, SurvivalBand
-from smoothgen.certificates.radius import LARGEST_RADIUS_IN_SIGMAS, BoundCurve, safe_radius, universal_radius
-from smoothgen.certificates.rounding import round_up
-from smoothgen.certificates.shift_bounds import ShiftBounds
+from smoothgen.certificates.bounds.bands import NO_SAMPLES, ORDER_STATISTICS, SurvivalBand
+from smoothgen.certificates.bounds.radius import LARGEST_RADIUS_IN_SIGMAS, BoundCurve, safe_radius, universal_radius
+from smoothgen.certificates.bounds.rounding import round_up
+from smoothgen.certificates.bounds.shift_bounds import ShiftBounds
 from tests.unit.certificates.examples import distances
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smoothgen.certificates.rounding import complement, round_down, round_up
+from smoothgen.certificates.bounds.rounding import complement, round_down, round_up
 
 numbers = st.floats(0, 1e30, allow_subnormal=False)
 

@@ -32,7 +32,7 @@ from smoothgen.certificates import (
     take_look,
     to_document,
 )
-from smoothgen.certificates.document import content_digest
+from smoothgen.certificates.format.document import content_digest
 from smoothgen.errors import InvalidAlpha, InvalidBudget, InvalidCertificate, InvalidSigma
 from tests.unit.certificates.examples import GRID, SIGMA, distances, plain, selected, selection
 

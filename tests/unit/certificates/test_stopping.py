@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smoothgen import Abstention, Certificate, Gaussian, LookPlan, Reason, certify, certify_universal, verify
-from smoothgen.certificates.stopping import LookResult, Stop, at_deadline, hopeless_from_the_start, take_look
+from smoothgen.certificates.stopping.decide import LookResult, Stop, at_deadline, hopeless_from_the_start, take_look
 from smoothgen.errors import (
     InvalidAlpha,
     InvalidDistances,

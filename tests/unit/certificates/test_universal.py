@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from smoothgen import Abstention, Certificate, Gaussian, Reason, certify, certify_universal, load_certificate, verify
 from smoothgen.certificates import Evidence, from_document, save_certificate, to_document
-from smoothgen.certificates.document import content_digest
+from smoothgen.certificates.format.document import content_digest
 from smoothgen.errors import InvalidAlpha, InvalidDistances, InvalidEpsilon, InvalidMetric, InvalidTolerance
 from tests.unit.certificates.examples import MECHANISMS, PROVENANCE, plain, universal
 

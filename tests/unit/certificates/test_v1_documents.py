@@ -8,9 +8,9 @@ import pytest
 
 from smoothgen import verify
 from smoothgen.certificates import from_document, to_document
-from smoothgen.certificates.document import content_digest
-from smoothgen.certificates.fleet import FleetCertificate, verify_fleet
-from smoothgen.certificates.rounding import round_up
+from smoothgen.certificates.bounds.rounding import round_up
+from smoothgen.certificates.fleet.certify import FleetCertificate, verify_fleet
+from smoothgen.certificates.format.document import content_digest
 
 STORED = {
     path.stem: json.loads(path.read_text("utf-8")) for path in (Path(__file__).parents[2] / "data/v1").glob("*.json")

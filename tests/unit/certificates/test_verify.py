@@ -15,7 +15,7 @@ import pytest
 from smoothgen import Gaussian, certify, save_certificate, verify
 from smoothgen.certificates import Evidence, to_document
 from smoothgen.certificates.claims import derive_claims
-from smoothgen.certificates.document import content_digest
+from smoothgen.certificates.format.document import content_digest
 from tests.unit.certificates.examples import (
     MECHANISMS,
     distances,

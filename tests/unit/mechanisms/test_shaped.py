@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smoothgen.certificates import Certificate, certify, verify
-from smoothgen.certificates.document import content_digest, from_document, to_document
+from smoothgen.certificates.format.document import content_digest, from_document, to_document
 from smoothgen.certificates.provenance import Provenance, Threat
 from smoothgen.errors import InvalidCertificate, InvalidEpsilon, InvalidParameters, InvalidSigma
 from smoothgen.mechanisms import Gaussian, Mechanism, Shape, ShapedGaussian, mechanism_from_dict

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from smoothgen.certificates import certify, to_document, verify
-from smoothgen.certificates.document import content_digest
+from smoothgen.certificates.format.document import content_digest
 from smoothgen.errors import InvalidCertificate, InvalidSigma, UnknownName
 from smoothgen.mechanisms import Gaussian, SynonymClasses, mechanism_from_dict
 from smoothgen.noise import Seed, Stream

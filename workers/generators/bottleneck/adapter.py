@@ -15,7 +15,7 @@ from smoothgen.errors import InvalidParameters, UnknownName
 from smoothgen.mechanisms import Gaussian
 from workers.features import PromptReader, require_whole
 from workers.generators.bottleneck.soft_prompt import SoftPrompt
-from workers.generators.language import LOG_PROBABILITY_UNIT, LanguageModel
+from workers.generators.language.adapter import LOG_PROBABILITY_UNIT, LanguageModel
 from workers.generators.protocol import Condition, Draw, Failure, Made, Smoothing, SmoothMap
 
 _NOTED: Final = 0.5

@@ -45,7 +45,7 @@ from workers.generators.protocol import Condition, Draw, Failure, Made, Smoothin
 from workers.progress import made_progress
 
 SHAPED: Final = "embedding-shaped"
-"""Offered where a shape was learnt for the model (`workers.shapes`)."""
+"""Offered where a shape was learnt for the model (`workers.stored.shapes`)."""
 
 
 @dataclass(frozen=True)

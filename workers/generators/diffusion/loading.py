@@ -11,8 +11,6 @@ from diffusers import StableDiffusionPipeline
 from huggingface_hub import hf_hub_download, try_to_load_from_cache
 
 from smoothgen.certificates import ModelIdentity
-from workers.broken_files import told_in_one_line
-from workers.device import torch_device
 from workers.features.picture_classifier import ClassifierNetwork, PictureClassifier
 from workers.features.sentence_encoder import SentenceEncoder
 from workers.generators.diffusion.adapter import SHAPED, DiffusionModel
@@ -23,8 +21,10 @@ from workers.generators.diffusion.pipelines import require_family, require_known
 from workers.generators.diffusion.probe import probe
 from workers.generators.diffusion.prompts import HeadPrompts, PipelinePrompts, PromptEncoder
 from workers.generators.diffusion.text_head import TextHead
+from workers.loading.broken_files import told_in_one_line
+from workers.loading.device import torch_device
 from workers.settings import Settings
-from workers.shapes import StoredShape, load_shape
+from workers.stored.shapes import StoredShape, load_shape
 
 _INDEX: Final = "model_index.json"
 SERVING: Final = "smoothgen.json"

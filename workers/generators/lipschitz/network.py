@@ -17,7 +17,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from smoothgen.certificates.rounding import round_up
+from smoothgen.certificates.bounds.rounding import round_up
 from workers.generators.lipschitz.norms import (
     UNDERFLOW,
     UNIT_ROUNDOFF,

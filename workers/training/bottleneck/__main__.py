@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save_file
 
 from workers.features.sentence_encoder import SentenceEncoder
 from workers.generators.bottleneck.loading import BottleneckConfig, save_bottleneck
-from workers.generators.sources import load_smollm2
+from workers.generators.language.loading import load_smollm2
 from workers.generators.weights import weights_digest
 from workers.settings import Settings
 from workers.training.bottleneck.domain import ELSEWHERE_ANSWER, elsewhere, intents

@@ -1,0 +1,86 @@
+"""What routes are given: the running gateway's parts, a parsed Prefer header."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Header, Request
+
+from app.fleet import Fleet
+from app.http.offloading import Heavy
+from app.metrics import Metrics
+from app.model_cards import Cards
+from app.replies import Waiting
+from app.settings import Settings
+from app.shown_fleet import ShownFleet
+from smoothgen.queue import JobStore, belongs_to, unknown_certificate, unknown_job
+
+
+@dataclass(frozen=True)
+class Gateway:
+    """The parts of a running gateway."""
+
+    settings: Settings
+    store: JobStore
+    cards: Cards
+    waiting: Waiting
+    metrics: Metrics
+    heavy: Heavy
+    fleet: Fleet
+    shown_fleet: ShownFleet
+
+
+# Dependencies are coroutines though they await nothing: FastAPI runs plain functions in threads, 0.1 ms each.
+
+
+async def _gateway(request: Request) -> Gateway:
+    gateway: Gateway = request.app.state.gateway
+    return gateway
+
+
+async def _tenant(request: Request) -> str:
+    tenant: str = request.state.tenant
+    return tenant
+
+
+async def _own_job(job_id: str, tenant: TenantDep) -> str:
+    if not belongs_to(job_id, tenant):
+        raise unknown_job(job_id)
+    return job_id
+
+
+async def _own_certificate(certificate_id: str, tenant: TenantDep) -> str:
+    if not belongs_to(certificate_id, tenant):
+        raise unknown_certificate(certificate_id)
+    return certificate_id
+
+
+GatewayDep = Annotated[Gateway, Depends(_gateway)]
+TenantDep = Annotated[str, Depends(_tenant)]
+"""The name of the tenant whose key the request carries."""
+OwnJobId = Annotated[str, Depends(_own_job)]
+"""The path's job id, 404 where it is of another tenant or none."""
+OwnCertificateId = Annotated[str, Depends(_own_certificate)]
+"""The path's certificate id, 404 where it is of another tenant or none."""
+
+
+def wait_seconds(prefer: list[str] | None, default_s: float, max_s: float) -> float:
+    """Seconds to wait under Prefer headers (RFC 7240): wait=N is N up to the server's limit, respond-async alone is 0.
+
+    With both, wait=N: RFC 7240 reads them as "asynchronously if it takes longer". What cannot be read is passed over.
+    """
+    asked: dict[str, str] = {}
+    for preference in ",".join(prefer or ()).split(","):
+        name, _, value = preference.partition(";")[0].partition("=")
+        asked.setdefault(name.strip().lower(), value.strip().strip('"'))
+    if re.fullmatch("[0-9]+", asked.get("wait", "")):
+        return min(float(asked["wait"]), max_s)
+    return 0.0 if "respond-async" in asked else min(default_s, max_s)
+
+
+PreferHeader = Annotated[
+    list[str] | None,
+    Header(description="`wait=N`: wait up to N seconds for the result; `respond-async`: answer at once."),
+]

@@ -1,0 +1,178 @@
+"""One table: which exception becomes which problem document (RFC 9457)."""
+
+from __future__ import annotations
+
+import json
+import reprlib
+from collections.abc import Awaitable, Callable, Mapping
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from smoothgen.contracts import FieldError, Problem
+from smoothgen.errors import (
+    Conflict,
+    InvalidInput,
+    NoAnswer,
+    NotFound,
+    NotReplicated,
+    NoWorker,
+    Overloaded,
+    QueueUnavailable,
+    SmoothGenError,
+)
+
+PROBLEM_JSON = "application/problem+json"
+_LONGEST_VALUE = 120
+_LONGEST_NAME = 80
+_LONGEST_DETAIL = 1_000
+_MOST_ERRORS = 20
+_MOST_BYTES = 64 * 1024
+
+_TABLE: tuple[tuple[type[SmoothGenError], int, str, str, Mapping[str, str]], ...] = (
+    (NotFound, 404, "not-found", "Not found", {}),
+    (Conflict, 409, "conflict", "The request contradicts an earlier one", {}),
+    (NotReplicated, 503, "not-replicated", "Replicas of the queue did not confirm in time", {"Retry-After": "2"}),
+    (
+        QueueUnavailable,
+        503,
+        "queue-unavailable",
+        "The queue cannot be reached",
+        {"Retry-After": "2"},
+    ),
+    (NoWorker, 503, "no-worker", "No worker serves this model now", {"Retry-After": "30"}),
+    (NoAnswer, 504, "no-answer", "No worker answered in time", {"Retry-After": "10"}),
+    (Overloaded, 429, "overloaded", "More work waits than the server takes", {}),
+    (InvalidInput, 422, "invalid-request", "The request cannot be served as written", {}),
+)
+
+
+def problem_response(problem: Problem, headers: Mapping[str, str] | None = None) -> Response:
+    """A problem document as an HTTP response of at most 64 kB, however long what it quotes is."""
+    errors = problem.errors or []
+    shown = errors[:_MOST_ERRORS]
+    while True:
+        body = _written(problem, shown, len(errors) - len(shown))
+        if len(body) <= _MOST_BYTES or not shown:
+            break
+        shown = shown[: len(shown) // 2]
+    return Response(body, status_code=problem.status, media_type=PROBLEM_JSON, headers=dict(headers or {}))
+
+
+def _written(problem: Problem, shown: list[FieldError], left_out: int) -> bytes:
+    detail = shortened(problem.detail, _LONGEST_DETAIL)
+    if left_out:
+        detail += f"; {left_out} more errors are not listed"
+    about = problem.model_copy(update={"detail": detail, "errors": shown or None})
+    # Not model_dump_json: a stranger's field names may hold half a character pair, which UTF-8 cannot carry.
+    return json.dumps(about.model_dump(exclude_none=True)).encode()
+
+
+def shortened(text: str, most: int) -> str:
+    """The text, cut after `most` characters with a note of how many there were."""
+    return text if len(text) <= most else f"{text[:most]}… ({len(text)} characters)"
+
+
+def install(app: FastAPI) -> None:
+    """Answer ours and FastAPI's errors with a problem document.
+
+    `app.http.request_metrics` answers the unforeseen ones.
+    """
+    for kind, handler in _HANDLERS:
+        app.add_exception_handler(kind, handler)
+
+
+async def _known(_: Request, error: Exception) -> Response:
+    for kind, status, name, title, headers in _TABLE:
+        if isinstance(error, kind):
+            field = getattr(error, "field", None)
+            if isinstance(error, Overloaded):
+                headers = {"Retry-After": str(error.retry_after_s)}
+            detail = shortened(str(error), _LONGEST_DETAIL)
+            errors = [FieldError(pointer="/" + field.replace(".", "/"), detail=detail)] if field else None
+            return problem_response(Problem.of(name, title, status, detail, errors=errors), headers)
+    raise error
+
+
+async def _invalid(_: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101  narrows the type FastAPI promises
+    found = error.errors()
+    errors = [_field_error(e, error.body) for e in found[:_MOST_ERRORS]]
+    first = errors[0]
+    detail = f"{first.pointer or 'body'}: {first.detail}" + ("" if first.value is None else f" (got {first.value})")
+    if len(found) > len(errors):
+        detail += f"; {len(found) - len(errors)} more errors are not listed"
+    return problem_response(
+        Problem.of("invalid-request", "The request cannot be served as written", 422, detail, errors=errors)
+    )
+
+
+def _field_error(error: Mapping[str, Any], body: Any) -> FieldError:
+    detail = shortened(str(error["msg"]).removeprefix("Value error, "), _LONGEST_DETAIL)
+    if error["type"] == "missing" and error["loc"] == ("body",):
+        detail = "the body is missing; send one JSON object"
+    if error["type"] == "extra_forbidden":
+        known = error.get("ctx", {}).get("known")
+        detail = f"unknown field {_shown(error['loc'][-1], _LONGEST_NAME)}; remove it" + (
+            f": {known}" if known else " (GET /docs lists the known ones)"
+        )
+    pointer = _pointer(error["loc"], body)
+    value = None if error["type"] == "missing" else _shown(error.get("input"))
+    return FieldError(pointer=pointer, value=value, detail=detail)
+
+
+def _pointer(location: tuple[int | str, ...], body: Any) -> str:
+    """A JSON Pointer into the body. Pydantic's locations also name the union members it tried: those are left out."""
+    parts, here = [], body
+    for index, part in enumerate(location[1:], start=1):
+        present = (isinstance(here, dict) and part in here) or (isinstance(here, list) and isinstance(part, int))
+        if present or (index == len(location) - 1 and isinstance(here, dict)):
+            parts.append(shortened(str(part), _LONGEST_NAME).replace("~", "~0").replace("/", "~1"))
+            here = here[part] if present else None
+    return "".join(f"/{part}" for part in parts)
+
+
+def _shown(value: Any, most: int = _LONGEST_VALUE) -> str:
+    """A value as Python writes it, cut; never written out in full first, since it may have megabytes."""
+    if isinstance(value, str):
+        return repr(value) if len(value) <= most else f"{value[:most]!r}… ({len(value)} characters)"
+    cut = reprlib.Repr()
+    cut.maxlevel, cut.maxlist, cut.maxdict, cut.maxstring, cut.maxlong, cut.maxother = 4, 30, 30, most, 5_000, most
+    text = cut.repr(value)
+    return text if len(text) <= most else f"{text[:most]}…"
+
+
+_HTTP_KINDS = {
+    400: "malformed-request",
+    404: "not-found",
+    405: "method-not-allowed",
+    422: "invalid-request",
+}
+
+
+async def _http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101  narrows the type Starlette promises
+    status, headers, detail = error.status_code, error.headers or {}, error.detail
+    title = HTTPStatus(status).phrase
+    if detail == title:  # raised by the router, which says no more
+        detail = f"{title}: {request.method} {_shown(request.url.path)}; GET /docs lists what there is"
+        if "Allow" in headers:
+            detail += f", here {headers['Allow']}"
+    return problem_response(Problem.of(_HTTP_KINDS.get(status, "http-error"), title, status, detail), headers)
+
+
+def internal_error() -> Response:
+    """What is answered where the gateway itself failed."""
+    return problem_response(
+        Problem.of("internal-error", "Internal error", 500, "the gateway failed; the cause is in its log. Try again.")
+    )
+
+
+_HANDLERS: tuple[tuple[type[Exception], Callable[[Request, Exception], Awaitable[Response]]], ...] = (
+    (SmoothGenError, _known),
+    (RequestValidationError, _invalid),
+    (HTTPException, _http),
+)

@@ -1,0 +1,92 @@
+"""Around every request: its id, its line in the log, and its count and time by route, so that labels stay few."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Final
+
+import structlog
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.http.problems import internal_error
+from app.http.request_ids import HEADER, take_request_id
+from app.metrics import Metrics
+
+PROBES: Final = frozenset({"/livez", "/readyz", "/metrics"})
+"""Routes that machines ask every few seconds: logged at level debug."""
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_FAULTS: Final = {
+    "generation-failed": "job",
+    "deadline-passed": "job",
+    "job-abandoned": "job",
+    "job-unreadable": "job",
+    "worker-error": "worker",
+    "no-worker": "worker",
+    "no-answer": "worker",
+    "model-changed": "worker",
+}
+"""Whose fault a 5xx is, by the kind of its problem document: a model's failure or a missed deadline says nothing about
+the gateway. Every other kind is the gateway's."""
+
+
+class Instruments:
+    """ASGI middleware around everything else that is ours. An exception that nothing inside has answered is logged
+    and answered with 500 here, so that this answer too has an id, a line and a count."""
+
+    def __init__(self, app: ASGIApp, *, metrics: Metrics) -> None:
+        self._app, self._metrics = app, metrics
+        self._log = structlog.get_logger(__name__)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request through and note how it was answered."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = take_request_id(scope)
+        header = (HEADER, request_id.encode())
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        status, fault, started = 499, "", time.perf_counter()  # 499: the client went away unanswered
+
+        async def noting(message: Message) -> None:
+            nonlocal status, fault
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message = {**message, "headers": [*message.get("headers", ()), header]}
+            elif status >= 500 and not fault:
+                fault = _fault(message.get("body", b""))
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noting)
+        except Exception as error:
+            self._log.error("request_failed", route=_route(scope), exc_info=error)
+            if status != 499:
+                raise  # half an answer is out: the server ends the connection
+            await internal_error()(scope, receive, noting)
+        finally:
+            self._note(scope, status, time.perf_counter() - started, fault)
+
+    def _note(self, scope: Scope, status: int, seconds: float, fault: str) -> None:
+        route, state = _route(scope), scope["state"]
+        status = state.get("answered", status)  # by the server in the application's place
+        # A stranger may make up methods as well as paths: each would be a new series.
+        method = scope["method"] if route != "unmatched" and scope["method"] in _METHODS else "any"
+        self._metrics.answered(method, route, str(status), seconds, fault)
+        say = self._log.debug if route in PROBES else self._log.info
+        about = {"job": state["job"]} if "job" in state else {}
+        # Neither path nor query: both hold what strangers and clients write.
+        say("request", method=method, route=route, status=status, duration_ms=round(1000 * seconds, 1), **about)
+
+
+def _route(scope: Scope) -> str:
+    return getattr(scope.get("route"), "path", "unmatched")
+
+
+def _fault(body: bytes) -> str:
+    """Returns whose fault the 5xx with this body is: the gateway's where the body is no problem document."""
+    try:
+        kind = json.loads(body)["type"]
+        return _FAULTS.get(kind.removeprefix("urn:smoothgen:problem:"), "gateway")
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return "gateway"

@@ -1,0 +1,1 @@
+"""From a valid request to a job: every check that needs the model's card, and everything the server decides."""

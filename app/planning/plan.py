@@ -1,0 +1,240 @@
+"""From a valid request to a job: the checks that need the model's card, and everything the server decides."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Final
+
+from app.planning.images import EMBEDDING, EMBEDDING_SHAPED, IMG2IMG, plan_image
+from app.planning.synonyms import plan_partition, pooled_mechanism
+from smoothgen.certificates.bounds.bands import LEAST_ALPHA
+from smoothgen.certificates.bounds.rounding import complement
+from smoothgen.certificates.fleet.subject import CENTRE_SLACK, MOST_NUMBERS
+from smoothgen.certificates.sigma_selection import require_selectable
+from smoothgen.contracts import (
+    DEFAULT_RETENTION_S,
+    LEAST_SIGMA,
+    MOST_SIGMA,
+    FleetPool,
+    GenerateRequest,
+    ImageParameters,
+    JobSpec,
+    Label,
+    Metric,
+    MetricCard,
+    ModelCard,
+    PartitionCard,
+    Robustness,
+    VisionChord,
+    metric_with_defaults,
+    read_parameters,
+)
+from smoothgen.errors import InvalidAlpha, InvalidBudget, InvalidInput, InvalidTolerance, UnknownName
+from smoothgen.labels import extractor
+from smoothgen.noise import Seed
+from smoothgen.queue import ANYONE, new_id
+
+_DEFAULT_TOLERANCE = 0.1  # of the metric's diameter
+
+
+@dataclass(frozen=True)
+class Submission:
+    """Where a request came from, and when: what is known of a job beside the request itself.
+
+    tenant: whose key it carried. retention_s: how long content is kept where the request does not say. submitted_ms:
+    now, by the clock that deadlines are compared by, in Unix milliseconds (None: this machine's). request_id: goes with
+    the job to its worker's log.
+    """
+
+    tenant: str = ANYONE
+    retention_s: int = DEFAULT_RETENTION_S
+    submitted_ms: int | None = None
+    request_id: str | None = None
+
+
+HERE_AND_NOW: Final = Submission()
+
+
+def plan(
+    request: GenerateRequest, card: ModelCard, *, max_samples: int, submission: Submission = HERE_AND_NOW
+) -> JobSpec:
+    """Decide σ, metric, tolerance and seed.
+
+    Raises InvalidInput naming the field, the value and the remedy, and pydantic.ValidationError for parameters the
+    model's modality does not know.
+    """
+    robustness = request.robustness
+    if robustness.mechanism == EMBEDDING_SHAPED and EMBEDDING_SHAPED not in card.mechanisms:
+        why = (
+            "a language model's prompts have one block of numbers a token, so no one shape fits them"
+            if card.modality == "text"
+            else "learn one with `smoothgen calibrate --shape`, and start its worker again"
+        )
+        raise InvalidInput(
+            f"mechanism {EMBEDDING_SHAPED!r} needs a noise shape, and model {card.id!r} has none: {why}; it offers "
+            f"{', '.join(card.mechanisms)}",
+            field="robustness.mechanism",
+        )
+    if robustness.mechanism not in card.mechanisms:
+        raise UnknownName("mechanism", robustness.mechanism, card.mechanisms, field="robustness.mechanism")
+    if robustness.samples > max_samples:
+        raise InvalidInput(
+            f"samples={robustness.samples} is beyond this server's limit of {max_samples}",
+            field="robustness.samples",
+        )
+    if not LEAST_ALPHA <= complement(robustness.confidence) < 1:
+        raise InvalidAlpha(
+            f"confidence={robustness.confidence!r} is closer to 0 or to 1 than {LEAST_ALPHA:g}; ask for one further "
+            "from both, such as 0.999",
+            field="robustness.confidence",
+        )
+    _require_confidence_to_adapt(robustness)
+    parameters = read_parameters(card.modality, request.parameters)
+    if isinstance(parameters, ImageParameters):
+        parameters = plan_image(parameters, robustness, card)
+    _require_probed_embedding(robustness)
+    partition = plan_partition(robustness, card)
+    metric, metric_card = _metric(request, card)
+    sigma = _sigma(request, card, metric_card)
+    seed = Seed.fresh() if request.seed is None else Seed.from_client(request.seed)
+    return JobSpec(
+        id=new_id(card.id, submission.tenant),
+        request=request.model_copy(update={"parameters": {}}),
+        parameters=parameters,
+        sigma=sigma,
+        metric=metric,
+        tolerance=_tolerance(robustness.tolerance, metric, metric_card),
+        seed=str(seed),
+        seed_origin=seed.origin,
+        submitted_ms=int(time.time() * 1000) if submission.submitted_ms is None else submission.submitted_ms,
+        tenant=submission.tenant,
+        retention_s=submission.retention_s if request.retention_s is None else request.retention_s,
+        pool=_pool(request, card, metric, metric_card, sigma, partition) if robustness.tier == "fleet" else None,
+        partition=None if partition is None else partition.digest,
+        request_id=submission.request_id,
+    )
+
+
+def _require_confidence_to_adapt(robustness: Robustness) -> None:
+    """Raises InvalidAlpha here, before hundreds of draws, where no selection of σ could have so much confidence."""
+    if robustness.adapt != "prompt":
+        return
+    try:
+        require_selectable(complement(robustness.confidence))
+    except InvalidAlpha as error:
+        raise InvalidAlpha(
+            f"confidence={robustness.confidence!r} is too close to 1 for adapt='prompt', which splits what is left "
+            "of it once more; ask for a confidence such as 0.999, or leave adapt out",
+            field="robustness.confidence",
+        ) from error
+
+
+def _pool(
+    request: GenerateRequest,
+    card: ModelCard,
+    metric: Metric,
+    metric_card: MetricCard,
+    sigma: float | None,
+    partition: PartitionCard | None,
+) -> FleetPool:
+    """The requests this one's distance may be averaged with: one model, one noise, one metric."""
+    robustness = request.robustness
+    if robustness.mechanism != EMBEDDING or sigma is None:
+        raise InvalidInput(
+            f"tier 'fleet' pools requests under one noise on the embedding, not under mechanism "
+            f"{robustness.mechanism!r}; use mechanism {EMBEDDING!r}, or tier 'request'",
+            field="robustness.tier",
+        )
+    if request.seed is not None:
+        raise InvalidInput(
+            f"seed={request.seed!r} with tier 'fleet': a fleet certificate rests on draws nobody could choose; leave "
+            "the seed out, or use tier 'request'",
+            field="seed",
+        )
+    return FleetPool(
+        model=card.id,
+        digest=card.digest,
+        mechanism=pooled_mechanism(sigma, partition).to_dict(),
+        metric=metric.model_dump(mode="json", exclude_none=True),
+        diameter=_diameter(metric, metric_card) * CENTRE_SLACK,
+        randomness=robustness.randomness,
+        largest_dimension=min(card.largest_dimension or MOST_NUMBERS, MOST_NUMBERS),
+    )
+
+
+def _metric(request: GenerateRequest, card: ModelCard) -> tuple[Metric, MetricCard]:
+    asked = request.robustness.metric
+    name = card.metrics[0].name if asked is None else asked.name
+    metric_card = card.metric(name)
+    if metric_card is None:
+        raise UnknownName("metric of this model", name, [m.name for m in card.metrics], field="robustness.metric")
+    if isinstance(asked, Label):
+        extractor(asked.extract.model_dump())  # refuses a pattern RE2 does not take, before anything is queued
+    if isinstance(asked, VisionChord) and asked.model not in (metric_card.models or []):
+        raise UnknownName("vision model here", asked.model, metric_card.models or [], field="robustness.metric.model")
+    return (asked if asked is not None else metric_with_defaults(name)), metric_card
+
+
+def _sigma(request: GenerateRequest, card: ModelCard, metric: MetricCard) -> float | None:
+    robustness = request.robustness
+    if robustness.mechanism == IMG2IMG:  # its noise is the pipeline's own
+        return None
+    if robustness.budget is None:
+        default = card.default_betas.get(robustness.mechanism, card.default_sigma)
+        return robustness.sigma if robustness.sigma is not None else default
+    if robustness.mechanism != EMBEDDING:
+        raise InvalidBudget(
+            f"budget={robustness.budget!r} cannot be served with mechanism {robustness.mechanism!r}: models are "
+            f"calibrated for {EMBEDDING!r} only; give robustness.sigma, or leave the mechanism out",
+            field="robustness.budget",
+        )
+    if metric.calibration is None:
+        calibrated = [m.name for m in card.metrics if m.calibration is not None]
+        raise InvalidBudget(
+            f"budget={robustness.budget!r} cannot be served: model {card.id!r} has no calibration for metric "
+            f"{metric.name!r} (calibrated: {', '.join(calibrated) or 'none'}); give robustness.sigma, or calibrate it "
+            "with `smoothgen calibrate`",
+            field="robustness.budget",
+        )
+    sigma = metric.calibration.sigma_for(robustness.budget)
+    if not LEAST_SIGMA <= sigma <= MOST_SIGMA:
+        raise InvalidBudget(
+            f"budget={robustness.budget!r} asks for noise of level {sigma:.3g}, outside {LEAST_SIGMA:g} to "
+            f"{MOST_SIGMA:g}; ask for " + ("more" if sigma < LEAST_SIGMA else "less"),
+            field="robustness.budget",
+        )
+    return sigma
+
+
+def _require_probed_embedding(robustness: Robustness) -> None:
+    """Raises InvalidInput where sensitivity would be probed elsewhere than on the prompt embedding."""
+    if robustness.mechanism == EMBEDDING:
+        return
+    for name, asked in (
+        ("adapt", robustness.adapt == "prompt"),
+        ("lipschitz_estimate", robustness.lipschitz_estimate is not False),
+    ):
+        if asked:
+            raise InvalidInput(
+                f"{name}={getattr(robustness, name)!r} probes the prompt embedding with equal noise on all of it, and "
+                f"mechanism {robustness.mechanism!r} noises otherwise; use mechanism {EMBEDDING!r}, or leave {name} "
+                "out",
+                field=f"robustness.{name}",
+            )
+
+
+def _diameter(metric: Metric, card: MetricCard) -> float:
+    return min(card.diameter, getattr(metric, "cap", None) or card.diameter)
+
+
+def _tolerance(asked: float | None, metric: Metric, card: MetricCard) -> float:
+    diameter = _diameter(metric, card)
+    tolerance = _DEFAULT_TOLERANCE * diameter if asked is None else asked
+    if not 0 < tolerance < diameter:
+        raise InvalidTolerance(
+            f"tolerance={tolerance!r} must lie strictly between 0 and {diameter!r}, the diameter of metric "
+            f"{card.name!r}; at the diameter the claim is empty",
+            field="robustness.tolerance",
+        )
+    return tolerance

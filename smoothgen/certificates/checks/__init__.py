@@ -1,0 +1,1 @@
+"""What `verify` checks of a document, and the verdict it comes to."""

@@ -1,0 +1,209 @@
+"""The claims derived again from a stranger's evidence, and compared with what is stated, number by number.
+
+Another machine's erf can differ in its last bits and so tip the outward rounding of the ninth digit by one unit. Of
+spread/v1 a unit is accepted either way, as it always was; of spread/v2 only where the stated number is itself sound.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Final
+
+import numpy as np
+
+from smoothgen.certificates.bounds.bands import NO_SAMPLES
+from smoothgen.certificates.bounds.looks import LookPlan
+from smoothgen.certificates.bounds.radius import BoundCurve, certified_radius
+from smoothgen.certificates.bounds.rounding import SIGNIFICANT_DIGITS
+from smoothgen.certificates.bounds.shift_bounds import SPREAD_V1
+from smoothgen.certificates.certificate import Certificate, Claims
+from smoothgen.certificates.certify import look_share, require_sound_extras, require_sound_output, require_sound_request
+from smoothgen.certificates.checks.verification import Check
+from smoothgen.certificates.claims import bound_curve, claims_at, derive_claims
+from smoothgen.certificates.evidence import Evidence
+from smoothgen.errors import InvalidAlpha, InvalidDistances, InvalidInput
+
+MACHINE: Final = 1e-12
+"""Relative difference granted to another machine's special functions; bounds carry 10⁻¹³ of slack for one machine's."""
+Numbers = tuple[float | None, ...]
+
+
+def recomputed(stated: Certificate) -> Iterable[Check]:
+    """Yields a check for every claim. Inputs out of range fail one check that says which."""
+    try:
+        share = _require_sound_inputs(stated)
+        differing = _differing_v1(stated, share) if stated.method == SPREAD_V1.name else _differing(stated, share)
+    except InvalidInput as error:
+        yield Check("inputs", False, str(error))
+        return
+    yield Check("inputs", True, "alpha, tolerance, bounds and distances are in range")
+    yield from differing
+    asked = stated.epsilon is None or stated.claims.w1_bound <= stated.tolerance
+    yield Check(
+        "epsilon",
+        asked,
+        "the bound at the asked epsilon is within the tolerance"
+        if asked
+        else "the bound "
+        f"{stated.claims.w1_bound!r} at epsilon {stated.epsilon!r} is above the tolerance {stated.tolerance!r}",
+    )
+
+
+def one_unit_apart(stated: float, derived: float) -> bool:
+    """Returns whether two numbers differ by at most one unit in the last certified digit."""
+    if derived == 0:
+        return False
+    unit = Decimal(1).scaleb(Decimal(repr(derived)).adjusted() + 1 - SIGNIFICANT_DIGITS)
+    return abs(Decimal(repr(stated)) - Decimal(repr(derived))) <= unit
+
+
+def is_sound_bound(stated: float, printed: float, exact: float) -> bool:
+    """Returns whether a stated bound is the printed one, or one unit beside it and still above the unrounded one."""
+    return stated == printed or (one_unit_apart(stated, printed) and stated >= exact * (1 - MACHINE))
+
+
+def compare(name: str, stated: Numbers, derived: Numbers) -> Check:
+    """Returns the check that numbers agree to one unit of their last certified digit."""
+    if len(stated) != len(derived):
+        return Check(name, False, f"states {len(stated)} numbers where the evidence gives {len(derived)}")
+    for s, d in zip(stated, derived, strict=True):
+        if s != d and (s is None or d is None or not one_unit_apart(s, d)):
+            return Check(name, False, f"states {s!r}, the evidence gives {d!r}")
+    return Check(
+        name,
+        True,
+        f"follows from the evidence: {stated[0]!r}" if len(stated) == 1 else "follows from the evidence",
+    )
+
+
+def _require_sound_inputs(stated: Certificate) -> float:
+    """Refuses what `certify` refuses: distances that are empty, negative or beyond the bound, contradictory bounds, a σ
+    that its draws do not prove. Returns the alpha that the claims may spend."""
+    evidence = stated.evidence
+    if stated.band == NO_SAMPLES.name:
+        if evidence != Evidence.none(evidence.diameter) or stated.looks is not None:
+            raise InvalidDistances(
+                f"band {stated.band!r} takes no distances and no looks, and the diameter as its bound"
+            )
+    else:
+        Evidence.from_measurements(evidence.distances, bound=evidence.bound, diameter=evidence.diameter)
+    require_sound_request(evidence, stated.alpha, stated.tolerance, stated.epsilon)
+    require_sound_output(stated.provenance)
+    alpha = require_sound_extras(
+        stated.sigma_selection, stated.lipschitz, stated.mechanism, stated.alpha, stated.provenance
+    )
+    if stated.looks is not None and stated.looks == LookPlan.single(evidence.samples, alpha):
+        raise InvalidAlpha("a single look that spends all of alpha is no plan; leave looks out", field="looks")
+    return look_share(stated.looks, evidence.samples, alpha)
+
+
+def _differing_v1(stated: Certificate, share: float) -> list[Check]:
+    """As certificate/v1 is compared, for ever: one unit in the ninth digit, either way."""
+    derived = derive_claims(
+        stated.evidence,
+        stated.bounds,
+        alpha=share,
+        tolerance=stated.tolerance,
+        epsilon=stated.epsilon,
+        band=stated.band,
+        provenance=stated.provenance,
+    )
+    if (stated.claims.stays is None) != (derived.stays is None):
+        return [_stays_of_another_band(stated)]
+    flat = _flatten(stated.claims), _flatten(derived)
+    return [
+        compare(name, *(claims[name] for claims in flat))
+        for name in ("radius", "w1_bound", "curve", "deviation", "stays")
+    ]
+
+
+def _flatten(claims: Claims) -> dict[str, Numbers]:
+    return {
+        "radius": (claims.radius,),
+        "w1_bound": (claims.w1_bound,),
+        "curve": tuple(x for point in claims.curve for x in point),
+        "deviation": tuple(x for d in claims.deviation for x in (d.epsilon, d.gamma, d.to_centre, d.to_output)),
+        "stays": () if claims.stays is None else tuple(x for point in claims.stays for x in point),
+    }
+
+
+def _differing(stated: Certificate, share: float) -> list[Check]:
+    """The radius derived again; then everything that a certificate of the STATED radius states, exactly, but for bounds
+    and probabilities one unit beside what is derived here that are sound all the same."""
+    curve = bound_curve(stated.evidence, stated.bounds, alpha=share, band=stated.band)
+    found = certified_radius(curve, stated.tolerance, sampled=stated.band != NO_SAMPLES.name)
+    radius = _radius(stated, found, curve)
+    derived = claims_at(
+        stated.claims.radius if radius.passed else found,
+        curve,
+        stated.evidence,
+        epsilon=stated.epsilon,
+        band=stated.band,
+        provenance=stated.provenance,
+    )
+    if (stated.claims.stays is None) != (derived.stays is None):
+        return [radius, _stays_of_another_band(stated)]
+    return [
+        radius,
+        _w1_bound(stated.claims, derived, curve, stated.epsilon or derived.radius),
+        _curve(stated.claims, derived, curve),
+        _deviation(stated.claims, derived),
+        _stays(stated, derived),
+    ]
+
+
+def _radius(stated: Certificate, derived: float, curve: BoundCurve) -> Check:
+    claimed, tolerance = stated.claims.radius, stated.tolerance
+    if claimed == derived or (
+        one_unit_apart(claimed, derived) and (claimed < derived or curve.at([claimed])[0] * (1 - MACHINE) <= tolerance)
+    ):
+        return Check("radius", True, f"follows from the evidence: {claimed!r}")
+    return Check("radius", False, f"states {claimed!r}, the evidence gives {derived!r}")
+
+
+def _curve(stated: Claims, derived: Claims, curve: BoundCurve) -> Check:
+    epsilons = [e for e, _ in derived.curve]
+    if [e for e, _ in stated.curve] != epsilons:
+        return Check("curve", False, "is not stated at the epsilons that follow from the radius")
+    exact = curve.at(epsilons)
+    for (e, said), (_, printed), unrounded in zip(stated.curve, derived.curve, exact, strict=True):
+        if not is_sound_bound(said, printed, unrounded):
+            return Check("curve", False, f"states {said!r} at epsilon {e!r}, the evidence gives {printed!r}")
+    return Check("curve", True, "follows from the evidence")
+
+
+def _w1_bound(stated: Claims, derived: Claims, curve: BoundCurve, asked: float) -> Check:
+    """The bound that stands out of the curve: as sound as the curve's, and the same number."""
+    sound = is_sound_bound(stated.w1_bound, derived.w1_bound, curve.at([asked])[0])
+    if sound and dict(stated.curve).get(asked) == stated.w1_bound:
+        return Check("w1_bound", True, f"is the curve's at epsilon {asked!r}: {stated.w1_bound!r}")
+    detail = f"states {stated.w1_bound!r} at epsilon {asked!r}, the evidence gives {derived.w1_bound!r}"
+    return Check("w1_bound", False, detail)
+
+
+def _deviation(stated: Claims, derived: Claims) -> Check:
+    """Order statistics, constants and sums of them, so there is nothing that another machine could round otherwise."""
+    for said, follows in zip(stated.deviation, derived.deviation, strict=False):
+        if said != follows:
+            return Check("deviation", False, f"states {said}, the evidence gives {follows}")
+    same = len(stated.deviation) == len(derived.deviation)
+    return Check("deviation", same, "follows from the evidence" if same else f"must have {len(derived.deviation)} rows")
+
+
+def _stays(stated: Certificate, derived: Claims) -> Check:
+    """Probabilities round down: one unit above is sound only where it is below the unrounded one."""
+    if stated.claims.stays is None or derived.stays is None:
+        return Check("stays", True, "is stated for two-valued distances only")
+    if [e for e, _ in stated.claims.stays] != [e for e, _ in derived.stays]:
+        return Check("stays", False, "is not stated at the epsilons of the curve")
+    level = stated.survival.levels[0]
+    for (e, said), (_, printed) in zip(stated.claims.stays, derived.stays, strict=True):
+        least = max(0.0, 1 - float(np.max(stated.bounds.attacked(level, e))))
+        if said != printed and not (one_unit_apart(said, printed) and said <= least * (1 + MACHINE)):
+            return Check("stays", False, f"states {said!r} at epsilon {e!r}, the evidence gives {printed!r}")
+    return Check("stays", True, "follows from the evidence")
+
+
+def _stays_of_another_band(stated: Certificate) -> Check:
+    return Check("stays", False, f"is stated for two-valued distances only, which {stated.band!r} may not be")

@@ -1,0 +1,258 @@
+"""The fleet certificate: counts of one window, and the average shift they prove (T5). Frozen data.
+
+W_r is concave, so the mean of the requests' bounds is at most the bound of their mean survival. The distances behind
+the counts are differently distributed: Clopper & Pearson (1934) for Poisson-binomial counts, by Hoeffding (1956).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from types import MappingProxyType
+from typing import Any, Final
+
+import numpy as np
+
+from smoothgen.certificates.bounds.bands import SurvivalBand, require_alpha
+from smoothgen.certificates.bounds.radius import BoundCurve, safe_radius
+from smoothgen.certificates.bounds.rounding import complement, round_down
+from smoothgen.certificates.bounds.shift_bounds import Method, ShiftBounds, require_slack
+from smoothgen.certificates.fleet.grid import GRID, THRESHOLDS, fleet_thresholds, require_diameter
+from smoothgen.certificates.fleet.levels import LOOKS, exceedance_limit, look_alpha, look_size
+from smoothgen.certificates.fleet.statement import fleet_statement, fleet_statement_v1
+from smoothgen.certificates.fleet.subject import FleetSubject
+from smoothgen.certificates.format.document import content_digest
+from smoothgen.errors import InvalidCertificate, InvalidInput, InvalidTolerance
+from smoothgen.mechanisms import Mechanism, mechanism_from_dict
+from smoothgen.mechanisms.scale import LARGEST_SHIFT_IN_SIGMAS
+
+__all__ = ["FLEET_V1", "FLEET_V2", "LOOKS", "FleetCertificate", "exceedance_limit", "look_alpha", "look_size"]
+
+CURVE_STEP: Final = 1 / 16  # in sigmas: the same attacks for every window, so that two curves compare point by point
+CURVE_POINTS: Final = 33
+# T2, not T2′: the largest over s is no concave function of the survival, so it cannot be averaged over requests.
+FLEET_V1: Final = Method(
+    "fleet/v1", "smoothgen/fleet/v1", oscillation=False, failures_at_diameter=True, furthest=math.inf
+)
+FLEET_V2: Final = Method(
+    "fleet/v2", "smoothgen/fleet/v2", oscillation=False, failures_at_diameter=True, furthest=LARGEST_SHIFT_IN_SIGMAS
+)
+"""min(T1, T5) over the named grid, with the rounding slack of the noise. Another meaning gets another name."""
+_METHODS: Final[Mapping[str, Method]] = MappingProxyType({m.name: m for m in (FLEET_V1, FLEET_V2)})
+
+
+@dataclass(frozen=True)
+class FleetCertificate:
+    """What is proven about the average request of one pool (model, mechanism, metric) in one window of time.
+
+    With probability at least `confidence` over the extra draws, for EVERY epsilon at once, for this reading of the
+    window and every other one, running or closed: if each request's embedding is moved by its own attack of l2 norm
+    ≤ epsilon, then the Wasserstein-1 shift of the outputs, averaged over the requests named here, is at most
+    `w1_bound(epsilon)`. An average: nothing is promised about any single request.
+
+    counts: for each threshold of the grid, how many requests exceed it; outstanding requests exceed all.
+    requests: N, the first N of the window by submission. outstanding: those of them that had not ended.
+    left_out: submissions among them that were refused before any noise was drawn. submitted: all submissions seen.
+    diameter: D, metric units. alpha: of the whole window, all looks together.
+    closed: whether the window is over; if so these are all its requests. look: j where the first 2^j requests of a
+    running window were looked at, None for a closed window or where there was none to look at. rounding_slack: as in
+    `certify`, of the largest x in the pool. subject: which requests these are; what is verified must have one. method:
+    "fleet/v2", or "fleet/v1" of a certificate that was read.
+    Raises InvalidCertificate where these contradict each other; InvalidAlpha, InvalidMetric.
+    """
+
+    counts: tuple[int, ...]
+    requests: int
+    outstanding: int
+    left_out: int
+    submitted: int
+    diameter: float
+    mechanism: Mechanism
+    alpha: float
+    closed: bool
+    look: int | None
+    grid: str = GRID
+    rounding_slack: float = 0.0
+    subject: FleetSubject | None = None
+    method: str = FLEET_V2.name
+
+    def __post_init__(self) -> None:
+        require_alpha(self.alpha)
+        require_diameter(self.diameter)
+        require_slack(self.rounding_slack)
+        for broken, reason in (
+            (self.grid != GRID, f"grid must be {GRID!r}, got {self.grid!r:.80}"),
+            (len(self.counts) != THRESHOLDS, f"counts must hold {THRESHOLDS} numbers, got {len(self.counts)}"),
+            (
+                any(a < b for a, b in pairwise((self.requests, *self.counts, self.outstanding, 0))),
+                "counts must fall from at most `requests` to at least `outstanding` ≥ 0",
+            ),
+            (
+                self.left_out < 0 or self.requests + self.left_out > self.submitted,
+                f"requests {self.requests} and left_out {self.left_out} must be part of submitted {self.submitted}",
+            ),
+            (
+                self.closed and (self.look is not None or self.requests + self.left_out != self.submitted),
+                "a closed window has no look and leaves no submission out but the refused ones",
+            ),
+            (
+                not self.closed and self.requests != look_size(self.look),
+                f"look {self.look!r} of a running window is not one of {self.requests} requests",
+            ),
+        ):
+            if broken:
+                raise InvalidCertificate(reason)
+
+    @property
+    def confidence(self) -> float:
+        """1 − alpha, rounded as a decimal: of everything said about this window together."""
+        return complement(self.alpha)
+
+    @property
+    def look_alpha(self) -> float:
+        """What this look spends: half of alpha for the closed window, an equal part of the other half for a look."""
+        return look_alpha(self.alpha, closed=self.closed)
+
+    @cached_property
+    def survival(self) -> SurvivalBand:
+        """Upper bounds on (1/N)·Σ P(R_i > t) for all t ∈ [0, D) together; 1 where no request was looked at."""
+        fractions = fleet_thresholds()
+        levels = np.ones(THRESHOLDS)
+        if self.requests:
+            levels = exceedance_limit(self.counts, self.requests, self.look_alpha / THRESHOLDS)
+        band = SurvivalBand(edges=np.append(fractions, 1.0) * self.diameter, levels=levels)
+        return band.raised(self.rounding_slack)
+
+    def w1_bound(self, epsilon: float) -> float:
+        """Upper bound on the average W₁ when no attack is of norm above epsilon: min(T1, T5, D), rounded up.
+
+        Raises InvalidEpsilon unless epsilon ≥ 0 and finite.
+        """
+        return self.bound_curve.printed([epsilon])[0]
+
+    def radius(self, tolerance: float) -> float:
+        """The largest epsilon found whose bound, as printed, is at most `tolerance` ∈ (0, D). Rounded down.
+
+        Raises InvalidTolerance.
+        """
+        if not 0 < tolerance < self.diameter:  # refuses NaN too
+            raise InvalidTolerance(
+                f"tolerance must lie strictly between 0 and the metric's diameter {self.diameter!r}, got {tolerance!r}",
+                field="tolerance",
+            )
+        return safe_radius(self.bound_curve, tolerance)
+
+    @cached_property
+    def curve(self) -> tuple[tuple[float, float], ...]:
+        """(epsilon, W₁ bound) for attacks of 0, 1/16, … 2 sigmas."""
+        epsilons = [round_down(k * CURVE_STEP * self.mechanism.effective_sigma) for k in range(CURVE_POINTS)]
+        return tuple(zip(epsilons, self.bound_curve.printed(epsilons), strict=True))
+
+    @property
+    def statement(self) -> str:
+        """What is certified, in words, read from the curve at half a sigma. Deterministic."""
+        return self.said_of(*self.curve[CURVE_POINTS // 4])
+
+    def said_of(self, epsilon: float, w1_bound: float) -> str:
+        """The statement with these two numbers in it: `verify_fleet` reads a stranger's."""
+        written = fleet_statement_v1 if self.method == FLEET_V1.name else fleet_statement
+        return written(self, epsilon, w1_bound)
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON form; `from_dict` reads it, `verify_fleet` judges it."""
+        first = self.method == FLEET_V1.name
+        subject = None if self.subject is None else self.subject.to_dict()
+        document = {
+            "schema": _METHODS[self.method].schema,
+            "method": self.method,
+            "statement": self.statement,
+            **({} if first else {"subject": subject}),
+            "grid": self.grid,
+            "counts": list(self.counts),
+            "requests": self.requests,
+            "outstanding": self.outstanding,
+            "left_out": self.left_out,
+            "submitted": self.submitted,
+            "diameter": self.diameter,
+            **({} if first else {"rounding_slack": self.rounding_slack}),
+            "mechanism": self.mechanism.to_dict(),
+            "confidence": self.confidence,
+            "alpha": self.alpha,
+            "closed": self.closed,
+            "look": self.look,
+            "look_alpha": self.look_alpha,
+            "curve": [list(point) for point in self.curve],
+        }
+        return document if first else {**document, "digest": content_digest(document)}
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any]) -> FleetCertificate:
+        """Inverse of `to_dict`: reads what the claims rest on and derives the claims again.
+
+        Raises InvalidCertificate for what is missing, of the wrong kind, or contradicts itself.
+        """
+        method = next((m for m in _METHODS.values() if _is_of(m, document)), None)
+        if method is None:
+            known = " or ".join(f"schema {m.schema!r} with method {m.name!r}" for m in _METHODS.values())
+            raise InvalidCertificate(f"a fleet certificate is an object of {known}")
+        first = method is FLEET_V1
+        kinds = _KINDS if first else {**_KINDS, "rounding_slack": float}
+        missing = {"counts", "mechanism", "look", *kinds, *(() if first else ("subject",))} - set(document)
+        if missing:
+            raise InvalidCertificate(f"fields missing: {sorted(missing)}")
+        read = {name: _plain(document[name], kind, name) for name, kind in kinds.items()}
+        counts, look, mechanism = document["counts"], document["look"], document["mechanism"]
+        if not isinstance(counts, list) or not isinstance(mechanism, Mapping):
+            raise InvalidCertificate("counts must be a list of whole numbers, mechanism an object")
+        try:
+            return cls(
+                counts=tuple(_plain(count, int, "counts") for count in counts),
+                mechanism=mechanism_from_dict(mechanism),
+                look=None if look is None else _plain(look, int, "look"),
+                subject=None if first or document["subject"] is None else FleetSubject.from_dict(document["subject"]),
+                method=method.name,
+                **read,
+            )
+        except InvalidCertificate:
+            raise
+        except InvalidInput as error:
+            raise InvalidCertificate(str(error), field=error.field) from error
+
+    @cached_property
+    def bound_curve(self) -> BoundCurve:
+        """ε ↦ min(T1, T5, D): T5 is T2's integral over the pooled survival."""
+        bounds = ShiftBounds(self.diameter, self.mechanism, _METHODS[self.method], self.rounding_slack)
+        return BoundCurve(self.survival, bounds)
+
+
+_KINDS: Final[Mapping[str, type]] = {
+    "requests": int,
+    "outstanding": int,
+    "left_out": int,
+    "submitted": int,
+    "diameter": float,
+    "alpha": float,
+    "closed": bool,
+    "grid": str,
+}
+
+
+def _is_of(method: Method, document: Any) -> bool:
+    return (
+        isinstance(document, Mapping)
+        and document.get("schema") == method.schema
+        and document.get("method") == method.name
+    )
+
+
+def _plain(value: Any, kind: type, where: str) -> Any:
+    """A value of exactly this kind; a whole number will do for a float. No whole number beyond 64 bits."""
+    accepted = (int, float) if kind is float else (kind,)
+    if not isinstance(value, accepted) or (isinstance(value, bool) and kind is not bool):
+        raise InvalidCertificate(f"{where} must be of kind {kind.__name__}, got {value!r:.80}", field=where)
+    if isinstance(value, int) and not -(2**63) < value < 2**63:
+        raise InvalidCertificate(f"{where} must fit in 64 bits", field=where)
+    return kind(value)

@@ -1,0 +1,1 @@
+"""Certificates as JSON documents, their digest, and their statement in words."""

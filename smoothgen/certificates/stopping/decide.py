@@ -1,0 +1,259 @@
+"""What a look decides: enough is proven, what is asked will not be, or draw on. Pure functions of the distances.
+
+With every look paid for (`LookPlan`), stopping may depend on anything, so no rule here can make a certificate false.
+They can waste samples, or give up too soon: docs/theory, Statistics, says how often.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from smoothgen.certificates.abstention import Abstention, Reason
+from smoothgen.certificates.bounds.bands import ORDER_STATISTICS, band_by_name
+from smoothgen.certificates.bounds.lipschitz import Lipschitz
+from smoothgen.certificates.bounds.looks import LookPlan
+from smoothgen.certificates.bounds.radius import LARGEST_RADIUS_IN_SIGMAS, BoundCurve
+from smoothgen.certificates.bounds.shift_bounds import ShiftBounds
+from smoothgen.certificates.certificate import Certificate
+from smoothgen.certificates.certify import beyond_reach, certify, require_sound_extras, require_sound_request
+from smoothgen.certificates.evidence import Evidence
+from smoothgen.certificates.provenance import Provenance
+from smoothgen.certificates.sigma_selection import SigmaSelection
+from smoothgen.certificates.stopping.futility import all_at_the_centre, favourable, repeated
+from smoothgen.certificates.universal import certify_universal
+from smoothgen.errors import InvalidTolerance
+from smoothgen.mechanisms import Mechanism
+
+Continuation = Callable[[NDArray[np.float64], int], NDArray[np.float64]]
+_REMEDY: Final = "ask for a larger tolerance, a smaller epsilon, more samples or another sigma"
+
+
+class Stop(StrEnum):
+    """Why a job stops drawing samples."""
+
+    PROVEN = "proven"
+    OUT_OF_REACH = "out_of_reach"
+    SETTLED = "settled"
+    SAMPLE_LIMIT = "sample_limit"
+
+
+@dataclass(frozen=True)
+class LookResult:
+    """outcome: what can be said if sampling stops here. stop: why it should, None to go on."""
+
+    outcome: Certificate | Abstention
+    stop: Stop | None
+
+
+def take_look(
+    distances: ArrayLike,
+    *,
+    bound: float,
+    diameter: float,
+    mechanism: Mechanism,
+    plan: LookPlan,
+    alpha: float,
+    tolerance: float,
+    epsilon: float | None = None,
+    radius_tolerance: float | None = None,
+    band: str = ORDER_STATISTICS.name,
+    provenance: Provenance | None = None,
+    sigma_selection: SigmaSelection | None = None,
+    lipschitz: Lipschitz | None = None,
+    rounding_slack: float = 0.0,
+) -> LookResult:
+    """Certify what one look of the plan shows, and decide whether to draw on.
+
+    PROVEN: the bound at `epsilon` is within the tolerance. OUT_OF_REACH: not even a favourable continuation to a later
+    look would bring it there. SETTLED, without an epsilon: no later look is expected to enlarge the radius by more
+    than the fraction `radius_tolerance` a doubling. SAMPLE_LIMIT: the last look.
+
+    distances: shape (n,), of the certification samples with index < n, n one of the plan's sizes; NaN is a failed one.
+    The other arguments as in `certify`, and what it raises; InvalidTolerance unless radius_tolerance is positive.
+    """
+    if radius_tolerance is not None and not (math.isfinite(radius_tolerance) and radius_tolerance > 0):
+        raise InvalidTolerance(
+            f"radius_tolerance must be a positive fraction of the radius such as 0.05, got {radius_tolerance!r}",
+            field="radius_tolerance",
+        )
+    outcome = certify(
+        distances,
+        bound=bound,
+        diameter=diameter,
+        mechanism=mechanism,
+        alpha=alpha,
+        tolerance=tolerance,
+        epsilon=epsilon,
+        band=band,
+        provenance=provenance,
+        plan=plan,
+        sigma_selection=sigma_selection,
+        lipschitz=lipschitz,
+        rounding_slack=rounding_slack,
+    )
+    if epsilon is not None and isinstance(outcome, Certificate):
+        return LookResult(outcome, Stop.PROVEN)
+    evidence = Evidence.from_measurements(distances, bound=bound, diameter=diameter)
+    if plan.next_size(evidence.samples) is None:
+        return LookResult(outcome, Stop.SAMPLE_LIMIT)
+    bounds = ShiftBounds(
+        diameter=evidence.diameter,
+        mechanism=mechanism,
+        rounding_slack=float(rounding_slack),
+        reach=_reach(sigma_selection),
+        lipschitz=lipschitz,
+    )
+    later = _LaterLooks(evidence, bounds, plan, band, float(tolerance))
+    if epsilon is not None:
+        hoped = later.best_bound(float(epsilon), favourable)
+        if hoped is not None:
+            return LookResult(later.given_up(outcome, float(epsilon), hoped), Stop.OUT_OF_REACH)
+    elif (
+        radius_tolerance is not None
+        and isinstance(outcome, Certificate)
+        and later.adds_little(outcome.radius, radius_tolerance)
+    ):
+        return LookResult(outcome, Stop.SETTLED)
+    return LookResult(outcome, None)
+
+
+def hopeless_from_the_start(
+    *,
+    bound: float,
+    diameter: float,
+    mechanism: Mechanism,
+    plan: LookPlan,
+    alpha: float,
+    tolerance: float,
+    epsilon: float,
+    band: str = ORDER_STATISTICS.name,
+    sigma_selection: SigmaSelection | None = None,
+    lipschitz: Lipschitz | None = None,
+    rounding_slack: float = 0.0,
+) -> Abstention | None:
+    """The abstention where no certification sample need be drawn: not even distances that are all 0 would be enough.
+
+    None where there is hope. Raises as `certify` does.
+    """
+    alpha, tolerance, epsilon = float(alpha), float(tolerance), float(epsilon)
+    Evidence.from_measurements([0.0], bound=bound, diameter=diameter)
+    nothing_seen = replace(Evidence.none(diameter), bound=float(bound))
+    require_sound_request(nothing_seen, alpha, tolerance, epsilon)
+    plan.require_within(require_sound_extras(sigma_selection, lipschitz, mechanism, alpha))
+    reach = _reach(sigma_selection)
+    bounds = ShiftBounds(
+        diameter=nothing_seen.diameter,
+        mechanism=mechanism,
+        rounding_slack=float(rounding_slack),
+        reach=reach,
+        lipschitz=lipschitz,
+    )
+    later = _LaterLooks(nothing_seen, bounds, plan, band, tolerance)
+    hoped = later.best_bound(epsilon, all_at_the_centre)
+    if hoped is None:
+        return None
+    # What is proven without samples. It enters every bound, the one just computed too, so it abstains as well.
+    universal = certify_universal(
+        diameter=diameter,
+        mechanism=mechanism,
+        alpha=alpha,
+        tolerance=tolerance,
+        epsilon=epsilon,
+        sigma_selection=sigma_selection,
+        lipschitz=lipschitz,
+        rounding_slack=rounding_slack,
+    )
+    if epsilon > reach:
+        detail = f"no certification sample was drawn: {beyond_reach(epsilon, reach)}"
+        return Abstention(Reason.RADIUS_OUT_OF_REACH, detail, universal.curve)
+    unproven = universal.detail if isinstance(universal, Abstention) else ""
+    return Abstention(
+        Reason.RADIUS_OUT_OF_REACH,
+        f"no certification sample was drawn, as the W1 bound would be {hoped!r} even if all {plan.sizes[-1]} outputs "
+        f"were equal to the centre: {unproven}; {_REMEDY}",
+        universal.curve,
+    )
+
+
+def at_deadline(outcome: Certificate | Abstention) -> Certificate | Abstention:
+    """What an unfinished job says when its deadline comes: its certificate if there is one, else how far it came."""
+    if isinstance(outcome, Certificate) or outcome.reason is not Reason.RADIUS_OUT_OF_REACH:
+        return outcome
+    detail = f"the deadline came first: {outcome.detail}; a later deadline leaves time for more samples"
+    return replace(outcome, reason=Reason.DEADLINE, detail=detail)
+
+
+@dataclass(frozen=True)
+class _LaterLooks:
+    """The looks still to come after those samples, and what they could say."""
+
+    evidence: Evidence
+    bounds: ShiftBounds
+    plan: LookPlan
+    band: str
+    tolerance: float
+
+    def best_bound(self, epsilon: float, continuation: Continuation) -> float | None:
+        """The least bound at epsilon that a later look would give if the samples continued like this.
+
+        None where one of them is within the tolerance, that is, where there is hope.
+        """
+        least = math.inf
+        # The last look first: it has the most samples and the largest alpha, and nearly always decides.
+        for look in reversed(range(len(self.plan.sizes))):
+            if self.plan.sizes[look] <= self.evidence.samples:
+                break
+            hoped = self._bound(look, epsilon, continuation)
+            if hoped <= self.tolerance:
+                return None
+            least = min(least, hoped)
+        return least
+
+    def adds_little(self, radius: float, fraction: float) -> bool:
+        """Whether no later look, if it saw the same law, would gain more than the fraction a doubling.
+
+        All later looks, not only the next: while few samples are seen T1 alone gives the radius, and the first doubling
+        or two gain nothing before the spread shows.
+        """
+        largest = self.bounds.mechanism.epsilon(LARGEST_RADIUS_IN_SIGMAS)
+        now = self.plan.look_at(self.evidence.samples)
+        for look in range(now + 1, len(self.plan.sizes)):
+            further = radius * (1 + fraction) ** (look - now)
+            if further <= largest and self._bound(look, further, repeated) <= self.tolerance:
+                return False
+        return True
+
+    def given_up(self, outcome: Certificate | Abstention, epsilon: float, hoped: float) -> Certificate | Abstention:
+        """The outcome with a detail that says at which look, on what grounds, and what to change."""
+        if isinstance(outcome, Certificate) or outcome.reason is not Reason.RADIUS_OUT_OF_REACH:
+            return outcome  # where every sample failed, that is the reason
+        samples, sizes = self.evidence.samples, self.plan.sizes
+        certain = self.best_bound(epsilon, all_at_the_centre)
+        grounds = (
+            f"the bound would be {certain!r} even if all samples to come were equal to the centre"
+            if certain is not None
+            else f"a bound of {hoped!r} is the best that can be hoped for"
+        )
+        return replace(
+            outcome,
+            detail=f"given up at look {self.plan.look_at(samples) + 1} of {len(sizes)}, after {samples} of at most "
+            f"{sizes[-1]} samples: {outcome.detail}; with {sizes[-1]} samples {grounds}; {_REMEDY}",
+        )
+
+    def _bound(self, look: int, epsilon: float, continuation: Continuation) -> float:
+        worst = self.bounds.worst_distance(self.evidence)
+        ordered = continuation(self.evidence.ordered(worst), self.plan.sizes[look])
+        survival = self.bounds.survival(band_by_name(self.band), ordered, worst, self.plan.alphas[look])
+        curve = BoundCurve(survival, self.bounds)
+        return curve.printed([epsilon])[0]
+
+
+def _reach(sigma_selection: SigmaSelection | None) -> float:
+    return math.inf if sigma_selection is None else sigma_selection.radius

@@ -1,0 +1,170 @@
+"""Many script calls, few round trips: what is asked for while one pipeline travels goes with the next."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from hiredis import pack_command
+from redis.asyncio import Redis
+from redis.asyncio.connection import AbstractConnection
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import NoScriptError, ResponseError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from smoothgen.errors import NotReplicated
+from smoothgen.queue.connection import ANSWER_TIMEOUT_S, redis_errors
+from smoothgen.queue.keys import PROBE as PROBE_KEY
+from smoothgen.queue.replication import BARRIER, UNREPLICATED, Replication
+from smoothgen.queue.scripts.shared import Script
+
+_MOST_AT_ONCE = 512
+
+
+@dataclass(frozen=True)
+class _Call:
+    script: Script
+    arguments: tuple[Any, ...]
+    answer: asyncio.Future[Any] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+
+    @property
+    def command(self) -> tuple[Any, ...]:
+        return ("EVALSHA", *self.arguments)
+
+
+class Coalescer:
+    """Runs scripts on one Redis. A call raises QueueUnavailable when Redis cannot be reached; it may then have run.
+
+    Where replicas must confirm, one WAIT a pipeline asks them, and scripts that need no confirmation travel apart: they
+    never wait for it.
+    """
+
+    def __init__(self, redis: Redis, replication: Replication = UNREPLICATED) -> None:
+        self._direct = _Lane(redis)
+        self._confirmed = _Lane(redis, replication) if replication.replicas else self._direct
+
+    async def call(self, script: Script, keys: Sequence[str], arguments: Sequence[Any]) -> Any:
+        """One script's answer. Raises NotReplicated, a QueueUnavailable, where too few replicas confirmed in time what
+        it did."""
+        lane = self._confirmed if script.replicated else self._direct
+        with redis_errors():
+            return await lane.asked(_Call(script, (script.sha, len(keys), *keys, *arguments)))
+
+    async def settle(self) -> None:
+        """Wait until replicas have everything that was written so far, where they are to confirm; no longer than that
+        may take."""
+        if self._confirmed is not self._direct:
+            with contextlib.suppress(NotReplicated):
+                await self.call(BARRIER, [PROBE_KEY], [])
+
+
+class _Lane:
+    """Calls that travel together."""
+
+    def __init__(self, redis: Redis, replication: Replication = UNREPLICATED) -> None:
+        self._redis, self._replication = redis, replication
+        self._waiting: list[_Call] = []
+        self._sending: asyncio.Task[None] | None = None
+
+    def asked(self, call: _Call) -> asyncio.Future[Any]:
+        """What will be a call's answer."""
+        self._waiting.append(call)
+        if self._sending is None:
+            self._sending = asyncio.create_task(self._send(), name="redis pipeline")
+        return call.answer
+
+    async def _send(self) -> None:
+        try:
+            while self._waiting:
+                calls, self._waiting = self._waiting[:_MOST_AT_ONCE], self._waiting[_MOST_AT_ONCE:]
+                if self._replication.replicas:
+                    calls.append(_barrier())
+                await self._send_some(calls)
+        finally:
+            self._sending = None
+
+    async def _send_some(self, calls: list[_Call]) -> None:
+        try:
+            answers = await self._execute([call.command for call in calls])
+            if any(isinstance(answer, NoScriptError) for answer in answers):  # a Redis that was started meanwhile
+                answers = await self._again_with_scripts(calls, answers)
+        except BaseException as error:
+            for call in calls:
+                if not call.answer.done():
+                    call.answer.set_exception(
+                        error if isinstance(error, Exception) else RedisConnectionError("stopped")
+                    )
+            if not isinstance(error, Exception):
+                raise
+            return
+        for call, answer in zip(calls, answers, strict=True):
+            if call.answer.done():  # its caller was cancelled
+                continue
+            if isinstance(answer, Exception):
+                call.answer.set_exception(answer)
+            else:
+                call.answer.set_result(answer)
+
+    async def _again_with_scripts(self, calls: list[_Call], answers: list[Any]) -> list[Any]:
+        unknown = [i for i, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
+        for script in {calls[i].script for i in unknown}:
+            await self._redis.script_load(script.text)
+        if self._replication.replicas:  # what is to be confirmed and the barrier after it go by one connection
+            unknown = list(range(len(calls)))
+        repeated = await self._execute([calls[i].command for i in unknown])
+        for i, answer in zip(unknown, repeated, strict=True):
+            answers[i] = answer
+        return answers
+
+    async def _execute(self, commands: list[tuple[Any, ...]]) -> list[Any]:
+        try:
+            return await self._execute_once(commands)
+        except RedisConnectionError:
+            # A pooled connection may be of a server that was restarted. Every script may be sent twice.
+            return await self._execute_once(commands)
+
+    async def _execute_once(self, commands: list[tuple[Any, ...]]) -> list[Any]:
+        # A connection of its own, not redis-py's pipeline: that sets a timer for every answer, a tenth of all the time
+        # a small request takes. Here one timer watches over all of them.
+        replication = self._replication
+        wait = [("WAIT", replication.replicas, replication.timeout_ms)] if replication.replicas else []
+        patience_s = ANSWER_TIMEOUT_S + (replication.timeout_ms / 1000 if wait else 0)
+        connection = await self._redis.connection_pool.get_connection()
+        timeout, connection.socket_timeout = connection.socket_timeout, None  # or sending starts a task to time itself
+        try:
+            async with asyncio.timeout(patience_s):
+                # Packed by hiredis and sent as one piece: the client's own packing is Python, argument by argument.
+                await connection.send_packed_command(b"".join(map(pack_command, commands + wait)))
+                answers = [await _answer(connection) for _ in commands + wait]
+        except BaseException as error:
+            await connection.disconnect(nowait=True)  # its late answers would be taken for others
+            if isinstance(error, TimeoutError):
+                raise RedisTimeoutError(f"no answer within {patience_s:g} s") from error
+            raise
+        finally:
+            connection.socket_timeout = timeout
+            await self._redis.connection_pool.release(connection)
+        if wait:
+            confirmed = answers.pop()
+            if any(isinstance(answer, NoScriptError) for answer in answers):
+                return answers  # nothing to confirm yet: they are sent again, with the scripts
+            replication.require(0 if isinstance(confirmed, Exception) else confirmed)
+        return answers
+
+
+async def _answer(connection: AbstractConnection) -> Any:
+    """The next answer; an error of this one command is an answer too."""
+    try:
+        return await connection.read_response(timeout=math.inf)
+    except ResponseError as error:
+        return error
+
+
+def _barrier() -> _Call:
+    call = _Call(BARRIER, (BARRIER.sha, 1, PROBE_KEY))
+    call.answer.add_done_callback(lambda answer: answer.cancelled() or answer.exception())  # nobody else looks at it
+    return call

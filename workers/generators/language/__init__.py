@@ -1,0 +1,1 @@
+"""Language models: the adapter that reads noisy token embeddings, and everything that loads one from a folder."""

@@ -1,0 +1,266 @@
+"""Causal language models through transformers: noise on the prompt's token embeddings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from transformers import (
+    GenerationConfig,
+    LogitsProcessor,
+    LogitsProcessorList,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    TopKLogitsWarper,
+    TopPLogitsWarper,
+)
+
+from smoothgen.certificates import ModelIdentity
+from smoothgen.contracts import Parameters, Template, TextParameters
+from smoothgen.errors import InvalidParameters, InvalidPrompt
+from smoothgen.mechanisms import Gaussian
+from smoothgen.noise import gumbels
+from workers.generators.language.chat_template import ChatTemplates
+from workers.generators.language.decoding import Decoder, Health, end_tokens
+from workers.generators.language.prompt_tokens import PromptTokens
+from workers.generators.protocol import Condition, Draw, Failure, Made, Smoothing, SmoothMap
+from workers.progress import made_progress
+
+LOG_PROBABILITY_UNIT = "nats of the next token's log-probabilities (l2) per l2 unit of the embedding"
+
+
+class LanguageModel:
+    """A causal language model as a Generator.
+
+    x is the (tokens × width) block of the prompt's token embeddings; every one of its numbers is noised. What the model
+    also learns from the prompt, its token count and so its mask and positions, is held fixed. Greedy by default; with a
+    temperature, tokens are drawn by Gumbel-max from numbers that belong to the sample, so that common randomness
+    couples the samples of a job.
+    """
+
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        *,
+        identity: ModelIdentity,
+        description: str,
+        default_sigma: float,
+    ) -> None:
+        self._model, self._tokenizer = model.eval(), tokenizer
+        self._model.register_forward_hook(made_progress)  # token by token
+        self._ends = end_tokens(model.generation_config.eos_token_id, tokenizer.eos_token_id)
+        self._decoder, self._tokens = Decoder(tokenizer, self._ends), PromptTokens(tokenizer)
+        self._templates = ChatTemplates(identity.name, tokenizer, self._tokens)
+        # transformers fills whatever a request's configuration leaves open from here. A checkpoint's own defaults
+        # (penalties, beams, forced tokens) would change what is served without the certificate naming them.
+        model.generation_config = GenerationConfig()
+        self.identity, self.description, self.default_sigma = identity, description, default_sigma
+        self.longest_prompt_tokens: int | None = getattr(model.config, "max_position_embeddings", None)
+
+    mechanisms = ("embedding",)
+    default_betas: ClassVar[dict[str, float]] = {}
+    image = None
+    classifier = None
+
+    batch_sensitivity: float | None = None
+    """Measured by whoever loads the model."""
+
+    @property
+    def precision(self) -> str:
+        """The number format it computes in."""
+        return str(self._model.dtype).removeprefix("torch.")
+
+    @property
+    def largest_dimension(self) -> int | None:
+        """Tokens of the longest prompt times the width of an embedding."""
+        longest = self.longest_prompt_tokens
+        return None if longest is None else longest * int(self._model.get_input_embeddings().weight.shape[1])
+
+    @property
+    def network(self) -> PreTrainedModel:
+        """The model itself, for training around it."""
+        return self._model
+
+    @property
+    def tokenizer(self) -> PreTrainedTokenizerBase:
+        """Its tokenizer."""
+        return self._tokenizer
+
+    def rendered(self, prompt: str, parameters: Parameters) -> Template | None:
+        """The chat template around this prompt as it reads now, None without chat. Raises InvalidParameters,
+        InvalidPrompt."""
+        return self._templates.around(prompt) if _of_text(parameters).chat else None
+
+    def condition(
+        self, prompt: str, parameters: Parameters, smoothing: Smoothing, template: Template | None = None
+    ) -> Condition:
+        """Embed the prompt's tokens. `template`: with chat, as it was rendered for the job; rendered now where none is
+        given.
+
+        Raises InvalidPrompt if the tokens do not fit or spell a marker, InvalidParameters for a chat template that is
+        missing or cannot be followed.
+        """
+        parameters = _of_text(parameters)
+        if parameters.chat:
+            template = template or self._templates.around(prompt)
+            ids = self._tokens.within(prompt.strip() if template.trims else prompt, template.encoded_after)
+        else:
+            template, ids = None, self._tokens.completion(prompt)
+        tokens = torch.tensor([ids], dtype=torch.long)
+        count, fixed = len(ids), 0 if template is None else len(template.before) + len(template.after)
+        longest = self.longest_prompt_tokens
+        if count == 0:
+            raise InvalidPrompt(f"the prompt {prompt!r:.80} has no tokens in this model's vocabulary", field="prompt")
+        if longest is not None and count + fixed + parameters.max_new_tokens > longest:
+            raise InvalidPrompt(
+                f"the prompt has {count + fixed} tokens and max_new_tokens is {parameters.max_new_tokens}; together "
+                f"model {self.identity.name!r} takes at most {longest}: shorten the prompt or lower max_new_tokens",
+                field="prompt",
+            )
+        counted = "token count of each drawn text" if smoothing.words_drawn else f"token count ({count})"
+        held_fixed = [counted, "attention mask and positions"]
+        if fixed:
+            held_fixed.append(f"chat template ({fixed} tokens)")
+        with torch.inference_mode():
+            embedding = self._embed(tokens)[0].float().cpu().numpy()
+        return Condition(
+            embedding,
+            attack_on="token embeddings of the prompt",
+            mechanism=Gaussian(smoothing.level),
+            held_fixed=tuple(held_fixed),
+            random=parameters.temperature > 0,
+            mixes=(embedding.shape, template),  # of one length, so nothing need be padded, and in one template
+            numbers_per_token=embedding.shape[1],
+            template=template,
+        )
+
+    def generate(
+        self,
+        condition: Condition,
+        noise: NDArray[np.float64],
+        draws: Sequence[Draw],
+        parameters: Parameters,
+    ) -> list[Made | Failure]:
+        """One batched `generate` over noisy embeddings; all prompts have one length, so nothing is padded."""
+        with torch.inference_mode():
+            return self.continued(self.inputs(condition, noise), draws, parameters)
+
+    def inputs(self, condition: Condition, noise: NDArray[np.float64]) -> torch.Tensor:
+        """What the network is given for each row of noise: input embeddings (batch, tokens, width)."""
+        noisy = torch.from_numpy(condition.noisy(noise))
+        return self._framed(condition.template, noisy.to(self._model.dtype).to(self._model.device))
+
+    def continued(
+        self, embeddings: torch.Tensor, draws: Sequence[Draw], parameters: Parameters
+    ) -> list[Made | Failure]:
+        """What the model says after these input embeddings, (batch, tokens, width), each with its own ω."""
+        parameters = _of_text(parameters)
+        with torch.inference_mode():
+            embeddings = embeddings.to(self._model.dtype).to(self._model.device)
+            processors, health = _processors(parameters, draws)
+            tokens = self._model.generate(
+                inputs_embeds=embeddings,
+                attention_mask=torch.ones(embeddings.shape[:2], dtype=torch.long, device=embeddings.device),
+                generation_config=self._generation_config(parameters),
+                logits_processor=processors,
+            )
+        return self._decoder.made(tokens, health)
+
+    def smooth_map(self, condition: Condition, draw: Draw, parameters: Parameters) -> SmoothMap:
+        """The prompt's embeddings → log-probabilities of the next token.
+
+        Not the text: greedy decoding is constant almost everywhere and jumps elsewhere, so its gradient says nothing.
+        """
+        del draw, parameters
+
+        def call(x: torch.Tensor) -> torch.Tensor:
+            return self.next_token(self._framed(condition.template, x.to(self._model.dtype).to(self._model.device)))
+
+        return SmoothMap(call, 1.0, LOG_PROBABILITY_UNIT)
+
+    def next_token(self, embeddings: torch.Tensor) -> torch.Tensor:
+        """Log-probabilities of the token after these input embeddings, (batch, vocabulary), differentiable."""
+        embeddings = embeddings.to(self._model.dtype).to(self._model.device)
+        mask = torch.ones(embeddings.shape[:2], dtype=torch.long, device=embeddings.device)
+        logits = self._model(inputs_embeds=embeddings, attention_mask=mask, use_cache=False).logits[:, -1]
+        return torch.log_softmax(logits.float(), dim=-1).cpu()
+
+    def _framed(self, template: Template | None, noisy: torch.Tensor) -> torch.Tensor:
+        """The template's embeddings around those of the prompts."""
+        if template is None:
+            return noisy
+        before, after = (
+            self._embed(torch.tensor([ids], dtype=torch.long)).expand(len(noisy), -1, -1)
+            for ids in (template.before, template.after)
+        )
+        return torch.cat([before, noisy, after], dim=1)
+
+    def _generation_config(self, parameters: TextParameters) -> GenerationConfig:
+        return GenerationConfig(
+            max_new_tokens=parameters.max_new_tokens,
+            do_sample=False,  # the draw, where there is one, is _GumbelMax's
+            eos_token_id=list(self._ends) or None,
+            pad_token_id=_first(self._tokenizer.pad_token_id, self._tokenizer.eos_token_id, 0),
+        )
+
+    def _embed(self, tokens: torch.Tensor) -> torch.Tensor:
+        embedded: torch.Tensor = self._model.get_input_embeddings()(tokens.to(self._model.device))
+        return embedded
+
+
+def _of_text(parameters: Parameters) -> TextParameters:
+    if isinstance(parameters, TextParameters):
+        return parameters
+    raise InvalidParameters(f"a language model takes text parameters, got {parameters!r:.200}", field="parameters")
+
+
+def _first(*ids: Any) -> Any:
+    return next((i for i in ids if i is not None), None)
+
+
+def _processors(parameters: TextParameters, draws: Sequence[Draw]) -> tuple[LogitsProcessorList, Health]:
+    """Checks and, with a temperature, exact sampling as an argmax: softmax(logits/T) by Gumbel-max."""
+    health = Health()
+    processors = LogitsProcessorList([health])
+    if parameters.temperature > 0:
+        processors.append(_Temperature(parameters.temperature))
+        if parameters.top_k is not None:
+            processors.append(TopKLogitsWarper(parameters.top_k))
+        if parameters.top_p is not None and parameters.top_p < 1:
+            processors.append(TopPLogitsWarper(parameters.top_p))
+        processors.append(_GumbelMax(draws))
+    return processors, health
+
+
+class _Temperature(LogitsProcessor):  # type: ignore[misc]  # transformers ships no types
+    """Logits below their maximum, divided by T: as T → 0 the others go to −∞, where logits / T would overflow."""
+
+    def __init__(self, temperature: float) -> None:
+        self._temperature = max(temperature, 1e-30)  # single precision knows nothing smaller, and needs nothing smaller
+
+    def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:
+        del input_ids
+        return (scores - scores.amax(dim=-1, keepdim=True)) / self._temperature  # type: ignore[return-value]
+
+
+class _GumbelMax(LogitsProcessor):  # type: ignore[misc]  # transformers ships no types
+    """Adds each row's own Gumbel numbers; rows that share a draw share the numbers."""
+
+    def __init__(self, draws: Sequence[Draw]) -> None:
+        self._draws, self._step = draws, 0
+
+    def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:
+        del input_ids
+        distinct = {
+            draw: gumbels(draw.seed, draw.stream, draw.index, scores.shape[-1], step=self._step)
+            for draw in set(self._draws)
+        }
+        self._step += 1
+        added = (
+            np.stack([distinct[draw] for draw in self._draws]) if len(distinct) > 1 else next(iter(distinct.values()))
+        )
+        return scores + torch.from_numpy(added).to(scores.device, scores.dtype)  # type: ignore[return-value]

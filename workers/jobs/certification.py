@@ -1,0 +1,232 @@
+"""From a job's opening and distances to what is stored: a look's decision, and the result. No model, no Redis.
+
+Any worker can do this for any job, whoever drew the samples: everything is in the spec, the opening and the distances.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smoothgen.certificates import (
+    Abstention,
+    Certificate,
+    Lipschitz,
+    LookPlan,
+    Provenance,
+    SigmaSelection,
+    certify_universal,
+    remaining_alpha,
+    selection_alpha,
+    to_document,
+)
+from smoothgen.certificates.bounds.rounding import complement
+from smoothgen.certificates.stopping.decide import LookResult, at_deadline, hopeless_from_the_start, take_look
+from smoothgen.contracts import (
+    AbstentionView,
+    FleetView,
+    JobResult,
+    JobSpec,
+    ModelRef,
+    Note,
+    Opening,
+    Usage,
+    windows_of,
+)
+from smoothgen.errors import GenerationFailed
+from smoothgen.mechanisms import Mechanism, mechanism_from_dict
+from workers.jobs.notes import note_on_certificate
+from workers.jobs.selection import Opened
+
+NONE_DRAWN: NDArray[np.float64] = np.zeros(0)
+
+
+def plan_of(spec: JobSpec) -> LookPlan:
+    """When the job looks at its samples: doubling where something may stop it early, once at the end where nothing may.
+
+    Fixed by the request alone, before any sample is drawn. A selection of σ has spent its share.
+    """
+    robustness = spec.request.robustness
+    alpha = complement(robustness.confidence)
+    if robustness.adapt == "prompt":
+        alpha = remaining_alpha(alpha, selection_alpha(alpha))
+    may_stop = (robustness.epsilon, robustness.radius_tolerance, robustness.deadline_s)
+    if any(reason is not None for reason in may_stop):
+        return LookPlan.doubling(robustness.samples, alpha)
+    return LookPlan.single(robustness.samples, alpha)
+
+
+def at_the_opening(spec: JobSpec, opened: Opened) -> JobResult | None:
+    """The result where certification samples cannot change it: tiers without any, and what is hopeless at once."""
+    robustness, sensed = spec.request.robustness, opened.sensed
+    if sensed.abstention is not None:
+        # Its output was drawn at the job's own level: shown, and never called certified.
+        return result_of(spec, opened, sensed.abstention, NONE_DRAWN, opened.device_s)
+    mechanism = opened.condition.mechanism
+    if robustness.tier != "request":
+        outcome = _universal(
+            spec,
+            opened.metric.diameter,
+            mechanism,
+            opened.provenance,
+            sensed.selection,
+            opened.lipschitz,
+            opened.condition.rounding_slack,
+        )
+        return result_of(spec, opened, outcome, NONE_DRAWN, opened.device_s)
+    if robustness.epsilon is None:
+        return None
+    hopeless = hopeless_from_the_start(
+        bound=opened.bound,
+        diameter=opened.metric.diameter,
+        mechanism=mechanism,
+        plan=plan_of(spec),
+        alpha=complement(robustness.confidence),
+        tolerance=spec.tolerance,
+        epsilon=robustness.epsilon,
+        band=opened.metric.band,
+        sigma_selection=sensed.selection,
+        lipschitz=opened.lipschitz,
+        rounding_slack=opened.condition.rounding_slack,
+    )
+    return None if hopeless is None else result_of(spec, opened, hopeless, NONE_DRAWN, opened.device_s)
+
+
+def look_at(spec: JobSpec, opening: Opening, distances: NDArray[np.float64], failure: str) -> LookResult:
+    """What the look at these distances decides, shape (n,), NaN where a sample failed.
+
+    Raises GenerationFailed where every sample of the last look failed; `failure` says why the last one did.
+    """
+    plan = plan_of(spec)
+    if np.isnan(distances).all() and len(distances) == plan.sizes[-1]:
+        raise GenerationFailed(
+            f"all {len(distances)} certification samples failed, the last with {failure or 'NaN features'}; "
+            "try a smaller sigma, or another prompt"
+        )
+    robustness = spec.request.robustness
+    return take_look(
+        distances,
+        bound=opening.bound,
+        diameter=opening.diameter,
+        mechanism=mechanism_from_dict(opening.mechanism),
+        plan=plan,
+        alpha=complement(robustness.confidence),
+        tolerance=spec.tolerance,
+        epsilon=robustness.epsilon,
+        radius_tolerance=robustness.radius_tolerance,
+        band=opening.band,
+        provenance=Provenance.from_dict(opening.provenance),
+        sigma_selection=_selection(opening),
+        lipschitz=_lipschitz(opening),
+        rounding_slack=opening.rounding_slack,
+    )
+
+
+def at_the_deadline(
+    spec: JobSpec, opening: Opening, distances: NDArray[np.float64], failure: str, device_s: float
+) -> JobResult:
+    """The result with the samples there are: the last look that is complete, or the bound that needs none."""
+    looks = [size for size in plan_of(spec).sizes if size <= len(distances)]
+    outcome = look_at(spec, opening, distances[: looks[-1]], failure).outcome if looks else None
+    if outcome is None:
+        mechanism, provenance = mechanism_from_dict(opening.mechanism), Provenance.from_dict(opening.provenance)
+        selection, lipschitz = _selection(opening), _lipschitz(opening)
+        outcome = _universal(
+            spec, opening.diameter, mechanism, provenance, selection, lipschitz, opening.rounding_slack
+        )
+    return result_of(spec, opening, at_deadline(outcome), distances, device_s)
+
+
+def proven_so_far(spec: JobSpec, outcome: Certificate | Abstention) -> tuple[float, float]:
+    """Radius and W₁ bound (at the asked epsilon) of a look, for progress."""
+    if isinstance(outcome, Certificate):
+        return outcome.radius, outcome.claims.w1_bound
+    radius = max((e for e, bound in outcome.curve if bound <= spec.tolerance), default=0.0)
+    epsilon = spec.request.robustness.epsilon
+    return radius, next((bound for e, bound in outcome.curve if e == epsilon), float(spec.tolerance))
+
+
+def result_of(
+    spec: JobSpec,
+    opening: Opening | Opened,
+    outcome: Certificate | Abstention,
+    drawn: NDArray[np.float64],
+    device_s: float,
+) -> JobResult:
+    """What is stored and answered. `drawn`: all certification distances that were paid for."""
+    certified = isinstance(outcome, Certificate)
+    notes = [*(opening.notes or []), *_note_on(spec, outcome)]
+    return JobResult(
+        model=_model_of(opening),
+        output=opening.output.model_copy(update={"certified": certified}),
+        notes=notes or None,
+        certificate=_document(outcome, spec) if isinstance(outcome, Certificate) else None,
+        abstention=_abstention(outcome) if isinstance(outcome, Abstention) else None,
+        lipschitz_estimate=opening.lipschitz_estimate,
+        fleet=None if spec.pool is None else FleetView(pool=spec.pool.id, windows=windows_of(spec.submitted_ms)),
+        usage=Usage(
+            samples=len(drawn),
+            device_s=round(device_s, 3),
+            queued_s=opening.queued_s,
+            overhead=opening.generations + len(drawn),
+        ),
+    )
+
+
+def _universal(
+    spec: JobSpec,
+    diameter: float,
+    mechanism: Mechanism,
+    provenance: Provenance,
+    selection: SigmaSelection | None,
+    lipschitz: Lipschitz | None,
+    rounding_slack: float,
+) -> Certificate | Abstention:
+    """Theorem T1, and T4 where it is proven: what holds without a sample."""
+    robustness = spec.request.robustness
+    return certify_universal(
+        diameter=diameter,
+        mechanism=mechanism,
+        alpha=complement(robustness.confidence),
+        tolerance=spec.tolerance,
+        epsilon=robustness.epsilon,
+        provenance=provenance,
+        sigma_selection=selection,
+        lipschitz=lipschitz,
+        rounding_slack=rounding_slack,
+    )
+
+
+def _note_on(spec: JobSpec, outcome: Certificate | Abstention) -> list[Note]:
+    if not isinstance(outcome, Certificate) or not outcome.evidence.samples:
+        return []
+    provenance, selection, lipschitz = outcome.provenance, outcome.sigma_selection, outcome.lipschitz
+    diameter, slack = outcome.evidence.diameter, outcome.rounding_slack
+    without = _universal(spec, diameter, outcome.mechanism, provenance, selection, lipschitz, slack)
+    return note_on_certificate(outcome, without)
+
+
+def _model_of(opening: Opening | Opened) -> ModelRef:
+    if isinstance(opening, Opened):
+        return ModelRef(name=opening.model.name, revision=opening.model.revision, digest=opening.model.digest)
+    return ModelRef(**opening.provenance["model"])
+
+
+def _selection(opening: Opening) -> SigmaSelection | None:
+    return None if opening.sigma_selection is None else SigmaSelection.from_dict(opening.sigma_selection)
+
+
+def _lipschitz(opening: Opening) -> Lipschitz | None:
+    return None if opening.lipschitz is None else Lipschitz.from_dict(opening.lipschitz)
+
+
+def _document(certificate: Certificate, spec: JobSpec) -> dict[str, object]:
+    # The time of the request, not of this run: a job run twice must give one certificate.
+    requested_at = datetime.fromtimestamp(spec.submitted_ms / 1000, UTC).isoformat(timespec="milliseconds")
+    return to_document(certificate.identified(spec.id, requested_at))
+
+
+def _abstention(outcome: Abstention) -> AbstentionView:
+    return AbstentionView(reason=outcome.reason, detail=outcome.detail, curve=list(outcome.curve))

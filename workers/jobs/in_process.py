@@ -1,0 +1,119 @@
+"""One job from start to end in one process: what the queue spreads over many workers, as a plain loop.
+
+Tests and benchmarks run jobs through this; it calls the very functions the workers call. Everything random comes from
+the job's seed, so running a job twice, here or there, gives the same certificate.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
+
+import numpy as np
+
+from smoothgen.contracts import JobResult, JobSpec, Output
+from smoothgen.noise import Stream
+from workers.distances import OutputMetric
+from workers.generators import Failure, Generator, Made
+from workers.generators.batching import Batcher, FixedBatcher, Generate, Outputs
+from workers.jobs.certification import NONE_DRAWN, at_the_opening, look_at, plan_of, result_of
+from workers.jobs.sampling import Row, Samples, blocks_of, condition_of, generate, rows_of
+from workers.jobs.selection import measure, open_job, opening_samples
+from workers.sensitivity import sense
+
+
+class Watch(Protocol):
+    """Told what a job does as it runs. Any call may raise to stop it at this batch boundary."""
+
+    def output_chosen(self, output: Output, sheet: bytes | None) -> None:
+        """The output is fixed; the certificate is still to come. `sheet`: a picture of the noisy samples, PNG."""
+        ...
+
+    def batch_done(self, samples: int, failed: int, seconds: float) -> None:
+        """A batch was generated and measured."""
+        ...
+
+
+def run_job(
+    spec: JobSpec,
+    generator: Generator,
+    metric: OutputMetric,
+    *,
+    batcher: Batcher,
+    watch: Watch,
+    precision: str | None = None,
+) -> JobResult:
+    """Run a job to its certificate or abstention. `precision`: what the generator computes in, for the certificate.
+
+    With a FixedBatcher every sample stands at its row of a batch of that size. Raises TooLarge where that does not fit,
+    InvalidInput for a prompt or parameters the model cannot take, GenerationFailed when the model gives nothing to
+    certify, and whatever `watch` raises.
+    """
+    started = time.time()
+    condition = condition_of(spec, generator)
+    sensed = sense(spec, generator, metric, condition, batcher=batcher, on_batch=watch.batch_done)
+    if sensed.selection is not None:
+        condition = condition_of(spec, generator, sensed.selection.sigma, condition.template)
+    draw = _Drawing(generator, batcher, watch)
+    outputs = [o for batch in draw(opening_samples(spec, condition)) for o in batch]
+    spent_s = draw.device_s
+    opened = open_job(
+        spec,
+        generator,
+        metric,
+        condition,
+        outputs,
+        device_s=spent_s,
+        started=started,
+        sensed=sensed,
+        precision=precision,
+        batch_size=batcher.batch_size if isinstance(batcher, FixedBatcher) else None,
+    )
+    opening = opened.opening
+    watch.output_chosen(opening.output, opened.sheet)
+    if (result := at_the_opening(spec, opened)) is not None:
+        return result
+    centre = metric.read_centre(opening.centre, opening.bound)
+    distances = NONE_DRAWN
+    for size in plan_of(spec).sizes:
+        following = Samples(spec, condition, Stream.CERTIFICATION, range(len(distances), size))
+        # Measured batch by batch, within the batch's time: what is kept of a sample is one number.
+        distances = np.concatenate([distances, *draw([following], lambda o: measure(o, metric, centre))])
+        look = look_at(spec, opening, distances, draw.last_failure)
+        if look.stop is not None:
+            break
+    return result_of(spec, opening, look.outcome, distances, sensed.device_s + draw.device_s)
+
+
+class _Drawing:
+    """Draws samples batch by batch and counts what they cost."""
+
+    def __init__(self, generator: Generator, batcher: Batcher, watch: Watch) -> None:
+        self._generator, self._batcher, self._watch = generator, batcher, watch
+        self.device_s, self.last_failure = 0.0, ""
+
+    def __call__(self, samples: Sequence[Samples], keep: Callable = list) -> Iterator:  # type: ignore[type-arg]
+        started = time.perf_counter()
+
+        def one_batch(rows: Sequence[Row]) -> Sequence[Made | Failure]:
+            return generate(self._generator, rows)
+
+        for rows, outputs in self._batches(samples, one_batch):
+            yield keep(outputs)
+            failures = [o for o in outputs if isinstance(o, Failure)]
+            if failures:
+                self.last_failure = failures[-1].reason
+            seconds, started = time.perf_counter() - started, time.perf_counter()
+            self.device_s += seconds
+            self._watch.batch_done(len(rows), len(failures), seconds)
+
+    def _batches(self, samples: Sequence[Samples], one_batch: Generate[Row]) -> Iterator[tuple[Sequence[Row], Outputs]]:
+        """(rows, outputs), batch by batch: what is asked for of each."""
+        if not isinstance(self._batcher, FixedBatcher):
+            yield from self._batcher.run(rows_of(samples), one_batch)
+            return
+        for each in samples:
+            for rows, ours in blocks_of(each, self._batcher.batch_size):
+                made = self._batcher.survive(rows, one_batch)
+                yield rows[ours.start : ours.stop], made[ours.start : ours.stop]

@@ -1,0 +1,196 @@
+"""Drawing samples: noise by (seed, stream, index), and batches that may mix the samples of several jobs."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from itertools import groupby
+
+import numpy as np
+
+from smoothgen.contracts import JobSpec, Template
+from smoothgen.errors import InvalidInput, InvalidParameters, InvalidPrompt
+from smoothgen.mechanisms import SynonymClasses
+from smoothgen.noise import Seed, Stream
+from smoothgen.synonyms import Partition
+from workers.generators import Condition, Draw, Failure, Generator, Made, Smoothing, Templated, joined
+from workers.jobs.synonym_texts import Variants
+
+_FRESH_DRAWS = {
+    Stream.SELECTION: Stream.GENERATOR_SELECTION,
+    Stream.CERTIFICATION: Stream.GENERATOR,
+    Stream.SERVED: Stream.GENERATOR_SERVED,
+}
+
+
+def seed_of(spec: JobSpec) -> Seed:
+    """The job's seed."""
+    return Seed(int(spec.seed, 16), spec.seed_origin)
+
+
+def condition_of(
+    spec: JobSpec, generator: Generator, sigma: float | None = None, template: Template | None = None
+) -> Condition:
+    """The job's prompt as the generator sees it. Raises InvalidPrompt, InvalidParameters and other InvalidInput.
+
+    sigma: the level the job's opening selected; without one, the job's own. template: the chat template as the opening
+    rendered it; without one, it is rendered now.
+    """
+    level = spec.sigma if sigma is None else sigma
+    robustness = spec.request.robustness
+    common = Draw(seed_of(spec), Stream.GENERATOR_COMMON, 0)
+    smoothing = Smoothing(robustness.mechanism, level, common, words_drawn=robustness.synonyms)
+
+    def embed_within(rendered: Template | None, text: str) -> Condition:
+        if isinstance(generator, Templated):
+            return generator.condition(text, spec.parameters, smoothing, rendered)
+        return generator.condition(text, spec.parameters, smoothing)
+
+    if not robustness.synonyms:
+        return _pooled(spec, embed_within(template, spec.request.prompt))
+    partition = _partition(spec)
+    # From here on the prompt is its canonical form: whatever read the words as given would be a way around the classes.
+    plain = embed_within(template, partition.plain(partition.canonical(spec.request.prompt)))
+    # All texts of the class stand in the template as it was rendered once, around the plain one.
+    embed = partial(embed_within, plain.template)
+    variants = Variants(spec.request.prompt, partition, seed_of(spec), embed)
+    mechanism = SynonymClasses(partition.name, partition.version, partition.digest, plain.mechanism)
+    width = plain.numbers_per_token
+    # A tokenizer makes at most one token a byte, and one for the start.
+    largest = None if width is None else width * (variants.longest_bytes + 1)
+    drawn = replace(plain, mechanism=mechanism, of_sample=variants, largest_dimension=largest)
+    return _pooled(spec, drawn)
+
+
+def _pooled(spec: JobSpec, condition: Condition) -> Condition:
+    """The condition, if the job may be counted in the fleet pool it was planned for, or is planned for none.
+
+    Raises InvalidPrompt: the rounding slack of a pool is that of the largest x it may hold.
+    """
+    pool = spec.pool
+    if pool is None:
+        return condition
+    dimension = condition.largest_dimension or condition.embedding.size
+    if pool.largest_dimension is not None and dimension > pool.largest_dimension:
+        raise InvalidPrompt(
+            f"the prompt's embedding may have {dimension} numbers, and tier 'fleet' pools requests of at most "
+            f"{pool.largest_dimension}; shorten the prompt, or use tier 'request'",
+            field="prompt",
+        )
+    return condition
+
+
+def _partition(spec: JobSpec) -> Partition:
+    """The partition shipped here. Raises InvalidInput where the job was planned with another."""
+    partition = Partition.load()
+    if spec.partition not in (None, partition.digest):
+        raise InvalidInput(
+            f"the job was planned with the partition of words {spec.partition}, and this worker has version "
+            f"{partition.version!r} of {partition.name!r} ({partition.digest}); send it again when all workers of the "
+            "model are of one version",
+            field="robustness.synonyms",
+        )
+    return partition
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """Samples of one job: the indices of one stream."""
+
+    spec: JobSpec
+    condition: Condition
+    stream: Stream
+    indices: range
+
+    @cached_property
+    def seed(self) -> Seed:
+        """The job's."""
+        return seed_of(self.spec)
+
+    @property
+    def mixes_with(self) -> Hashable:
+        """Samples with equal keys, of one model, may share a batch."""
+        mixes = self.condition.mixes
+        return self.spec.id if mixes is None else (mixes, self.spec.parameters)
+
+
+Row = tuple[Samples, int]
+"""One sample: whose, and its index."""
+
+
+def rows_of(samples: Sequence[Samples]) -> list[Row]:
+    """Every sample of these, in order."""
+    return [(s, index) for s in samples for index in s.indices]
+
+
+def fixed_size(spec: JobSpec, batch_size: int) -> int:
+    """How many samples every batch of a job has where it keeps to one size: a function of the job and of what a worker
+    takes at most. One where no certification samples are drawn, as batches of a job alone would be nearly empty."""
+    return max(1, min(batch_size, spec.certification_samples))
+
+
+def blocks_of(samples: Samples, size: int) -> Iterator[tuple[list[Row], range]]:
+    """The batches these samples stand in where batches are fixed, each with the rows that are theirs.
+
+    Sample i stands at row i mod `size`, beside the others of its job's block i // size, whether they are asked for or
+    not: what its batch holds is a function of (job, i) alone. Raises InvalidParameters where texts of different token
+    counts are drawn, which cannot stand in one batch.
+    """
+    if samples.condition.of_sample is not None and samples.condition.numbers_per_token is not None:
+        raise InvalidParameters(
+            "robustness.synonyms draws texts of different token counts, and this model is served in 16 bits, where all "
+            "batches of a job are of one size; leave synonyms out, or serve the model in float32",
+            field="robustness.synonyms",
+        )
+    first, stop = samples.indices[0], samples.indices[-1] + 1
+    for start in range(first - first % size, stop, size):
+        block = replace(samples, indices=range(start, start + size))
+        yield rows_of([block]), range(max(first, start) - start, min(stop, start + size) - start)
+
+
+def generate(generator: Generator, rows: Sequence[Row]) -> Sequence[Made | Failure]:
+    """One batch: one output a row, in order. The rows may be of several jobs whose samples mix.
+
+    Where texts are drawn, the samples of one job can have conditions that do not mix (token counts differ): those that
+    do go through the generator together.
+    """
+    groups: defaultdict[Hashable, list[int]] = defaultdict(list)
+    conditions = [_condition_of_row(row) for row in rows]
+    for place, condition in enumerate(conditions):
+        groups[id(condition) if condition.mixes is None else condition.mixes].append(place)
+    if len(groups) == 1:
+        return _generate_together(generator, [(*row, c) for row, c in zip(rows, conditions, strict=True)])
+    outputs: dict[int, Made | Failure] = {}
+    for places in groups.values():
+        made = _generate_together(generator, [(*rows[place], conditions[place]) for place in places])
+        outputs.update(zip(places, made, strict=True))
+    return [outputs[place] for place in range(len(rows))]
+
+
+def _generate_together(
+    generator: Generator, rows: Sequence[tuple[Samples, int, Condition]]
+) -> Sequence[Made | Failure]:
+    """Samples whose conditions mix. Neighbours of one job and one condition are joined as one part."""
+    noise, draws, parts = [], [], []
+    for (samples, _), run in groupby(rows, key=lambda row: (row[0], id(row[2]))):
+        ours = list(run)
+        condition, indices = ours[0][2], [index for _, index, _ in ours]
+        noise.append(condition.mechanism.draw(samples.seed, samples.stream, indices, condition.embedding.shape))
+        draws += [_draw(samples, index) for index in indices]
+        parts.append((condition, len(indices)))
+    return generator.generate(joined(parts), np.concatenate(noise), draws, rows[0][0].spec.parameters)
+
+
+def _condition_of_row(row: Row) -> Condition:
+    samples, index = row
+    of_sample = samples.condition.of_sample
+    return samples.condition if of_sample is None else of_sample(samples.stream, index)
+
+
+def _draw(samples: Samples, index: int) -> Draw:
+    """The generator's own randomness of one sample."""
+    if samples.spec.request.robustness.randomness == "common":
+        return Draw(samples.seed, Stream.GENERATOR_COMMON, 0)
+    return Draw(samples.seed, _FRESH_DRAWS[samples.stream], index)

@@ -1,0 +1,279 @@
+"""A job's opening: selection samples, centre and output, and for tiers without certification samples the end."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smoothgen.certificates import (
+    Lipschitz,
+    MetricIdentity,
+    ModelIdentity,
+    OutputIdentity,
+    Provenance,
+    RequestIdentity,
+    Sampling,
+    Threat,
+)
+from smoothgen.certificates.bounds.rounding import round_up
+from smoothgen.certificates.fleet.certify import fleet_bin
+from smoothgen.contracts import FleetPool, JobSpec, LipschitzEstimate, Note, Opening, Output
+from smoothgen.errors import GenerationFailed
+from smoothgen.images import encode_png
+from smoothgen.noise import SCHEME, Stream
+from workers.distances import Centre, OutputMetric
+from workers.generators import Condition, Failure, Generator, Made, Picture
+from workers.jobs.contact_sheet import contact_sheet
+from workers.jobs.notes import notes_of
+from workers.jobs.sampling import Samples
+from workers.sensitivity import NOTHING_SENSED, Sensed
+
+Outputs = Sequence[Made | Failure]
+_SHEET_PICTURES = 25
+
+
+@dataclass(frozen=True)
+class Opened:
+    """What an opening came to, as objects. `opening` is what any other worker goes on from.
+
+    centre: None where nothing is measured. sensed: what was learnt of the prompt before, with `condition` at the level
+    it selected. provenance: the certificate's. notes: what the client should know of prompt and samples. sheet: a
+    picture of the noisy samples, PNG. fleet_bin: where R falls on the public grid, for tier fleet. batch_size: of all
+    batches of the job, where it is fixed.
+    """
+
+    output: Output
+    model: ModelIdentity
+    metric: OutputMetric
+    condition: Condition
+    centre: Centre | None
+    sensed: Sensed
+    provenance: Provenance
+    notes: list[Note] | None
+    generations: int
+    device_s: float
+    queued_s: float
+    sheet: bytes | None
+    fleet_bin: int | None
+    batch_size: int | None
+
+    @property
+    def lipschitz_estimate(self) -> LipschitzEstimate | None:
+        """How steep the model is around the prompt, not certified."""
+        return self.sensed.estimate
+
+    @property
+    def lipschitz(self) -> Lipschitz | None:
+        """The proven constant, where it was proven for this metric. A cap keeps it: min(d, κ) is at most d."""
+        proven = self.condition.lipschitz
+        return proven if proven is not None and proven.metric == self.metric.name else None
+
+    @property
+    def bound(self) -> float:
+        """D_c."""
+        return self.metric.diameter if self.centre is None else self.centre.bound
+
+    @cached_property
+    def opening(self) -> Opening:
+        """As it is stored. A job that ends here needs none."""
+        selection = self.sensed.selection
+        return Opening(
+            output=self.output,
+            centre={} if self.centre is None else self.centre.document,
+            bound=self.bound,
+            diameter=self.metric.diameter,
+            band=self.metric.band,
+            mechanism=self.condition.mechanism.to_dict(),
+            provenance=self.provenance.to_dict(),
+            notes=self.notes,
+            lipschitz_estimate=self.lipschitz_estimate,
+            lipschitz=None if self.lipschitz is None else self.lipschitz.to_dict(),
+            rounding_slack=self.condition.rounding_slack,
+            sigma_selection=None if selection is None else selection.to_dict(),
+            template=self.condition.template,
+            generations=self.generations,
+            device_s=self.device_s,
+            queued_s=self.queued_s,
+            batch_size=self.batch_size,
+        )
+
+
+def opening_samples(spec: JobSpec, condition: Condition) -> list[Samples]:
+    """What must be drawn: selection samples and the one to be served, or for the other tiers one exact draw and, for
+    the fleet, another to compare it with."""
+    robustness = spec.request.robustness
+
+    def samples(stream: Stream, count: int = 1) -> Samples:
+        return Samples(spec, condition, stream, range(count))
+
+    if robustness.tier == "universal":
+        return [samples(Stream.SERVED)]
+    if robustness.tier == "fleet":
+        return [samples(Stream.SERVED), samples(Stream.CERTIFICATION)]
+    selection = samples(Stream.SELECTION, robustness.selection_samples)
+    return [selection, samples(Stream.SERVED)] if spec.request.output == "sample" else [selection]
+
+
+def open_job(
+    spec: JobSpec,
+    generator: Generator,
+    metric: OutputMetric,
+    condition: Condition,
+    outputs: Outputs,
+    *,
+    device_s: float,
+    started: float,
+    sensed: Sensed = NOTHING_SENSED,
+    precision: str | None = None,
+    batch_size: int | None = None,
+) -> Opened:
+    """Fix centre and output. `outputs`: one for each of `opening_samples`, in order; `started`: Unix seconds; `sensed`:
+    what was learnt of the prompt before, with `condition` at the level it selected; `precision`: what the model
+    computes in, where that is known; `batch_size`: of all batches of the job, where it is fixed.
+
+    Raises GenerationFailed when nothing could be served.
+    """
+    served, centre, drawn = _chosen(spec, metric, outputs)
+    sampling = _sampling(spec, generator, condition, precision, batch_size)
+    output = served.output(certified=False)
+    return Opened(
+        output=output,
+        model=generator.identity,
+        metric=metric,
+        condition=condition,
+        centre=centre,
+        sensed=sensed,
+        provenance=_provenance(spec, generator, metric, condition, centre, served, output, sampling),
+        notes=[*condition.notes, *notes_of(spec, metric, outputs, served)] or None,
+        generations=sensed.generations + len(outputs),
+        device_s=sensed.device_s + device_s,
+        queued_s=round(max(0.0, started - spec.submitted_ms / 1000), 3),
+        sheet=_sheet(drawn) if spec.request.robustness.tier == "request" else None,
+        fleet_bin=None if centre is None or spec.pool is None else _fleet_bin(spec.pool, metric, centre, outputs[1]),
+        batch_size=batch_size,
+    )
+
+
+def measure(outputs: Outputs, metric: OutputMetric, centre: Centre) -> NDArray[np.float64]:
+    """Distances in sample order; NaN for a sample that failed, which `certify` counts as the worst distance."""
+    distances = np.full(len(outputs), np.nan)
+    whole = {i: output.content for i, output in enumerate(outputs) if not isinstance(output, Failure)}
+    if whole:
+        distances[list(whole)] = metric.distances(list(whole.values()), centre)
+    return distances
+
+
+def _chosen(spec: JobSpec, metric: OutputMetric, outputs: Outputs) -> tuple[Made, Centre | None, list[Made]]:
+    """The output to serve, the centre, and the outputs it was chosen from. No centre where nothing is measured."""
+    robustness = spec.request.robustness
+    if robustness.tier != "request":
+        served = _served(outputs[0])
+        return served, metric.choose_centre([served.content]) if robustness.tier == "fleet" else None, [served]
+    selection, extra = outputs[: robustness.selection_samples], outputs[robustness.selection_samples :]
+    whole = [o for o in selection if not isinstance(o, Failure)]
+    if not whole:
+        raise GenerationFailed(
+            f"all {len(selection)} selection samples failed, the first with {_first_reason(selection)}; "
+            "try a smaller sigma, or another prompt"
+        )
+    centre = metric.choose_centre([o.content for o in whole])
+    return _served(extra[0]) if extra else whole[centre.representative], centre, whole
+
+
+def _served(output: Made | Failure) -> Made:
+    if isinstance(output, Failure):
+        raise GenerationFailed(f"the sample to be served failed with {output.reason}; send the request again")
+    return output
+
+
+def _fleet_bin(pool: FleetPool, metric: OutputMetric, centre: Centre, other: Made | Failure) -> int:
+    [distance] = measure([other], metric, centre)
+    return fleet_bin(float(distance), pool.diameter)
+
+
+def _sheet(outputs: Sequence[Made]) -> bytes | None:
+    """The noisy samples of a picture model side by side; None for texts."""
+    pictures = [o.pixels for o in outputs if isinstance(o, Picture)]
+    return encode_png(contact_sheet(pictures[:_SHEET_PICTURES])) if pictures else None
+
+
+def _provenance(
+    spec: JobSpec,
+    generator: Generator,
+    metric: OutputMetric,
+    condition: Condition,
+    centre: Centre | None,
+    served: Made,
+    output: Output,
+    sampling: Sampling,
+) -> Provenance:
+    robustness = spec.request.robustness
+    dimension = condition.embedding.size
+    return Provenance(
+        request=RequestIdentity(
+            prompt_digest=f"sha256:{hashlib.sha256(spec.request.prompt.encode()).hexdigest()}",
+            parameters=spec.parameters.for_certificate(),
+            template=None if condition.template is None else condition.template.digest,
+        ),
+        model=generator.identity,
+        metric=_metric_identity(metric, getattr(spec.metric, "cap", None), centre),
+        sampling=sampling,
+        output=OutputIdentity(
+            kind=spec.request.output if robustness.tier == "request" else "sample",
+            media_type=output.media_type,
+            digest=output.digest,
+            distance_to_centre=None if centre is None else _to_centre(served, metric, centre),
+        ),
+        threat=Threat(
+            attack_on=condition.attack_on,
+            dimension=dimension,
+            embedding_norm=round(float(np.linalg.norm(condition.embedding.astype(np.float64))), 6),
+            noise_norm=condition.mechanism.noise_norm(dimension),
+            held_fixed=condition.held_fixed,
+        ),
+    )
+
+
+def _sampling(
+    spec: JobSpec, generator: Generator, condition: Condition, precision: str | None, batch_size: int | None
+) -> Sampling:
+    robustness = spec.request.robustness
+    return Sampling(
+        seed=spec.seed,
+        seed_origin=spec.seed_origin,
+        noise_scheme=SCHEME,
+        randomness=robustness.randomness if condition.random else "none",
+        selection_samples=robustness.selection_samples if robustness.tier == "request" else 0,
+        precision=precision,
+        batch_size=batch_size,
+        batch_sensitivity=getattr(generator, "batch_sensitivity", None),
+    )
+
+
+def _metric_identity(metric: OutputMetric, cap: float | None, centre: Centre | None) -> MetricIdentity:
+    if centre is None and not metric.options:
+        return _nothing_measured(metric.name, metric.description, cap)
+    document = {} if centre is None else centre.document
+    return MetricIdentity(metric.name, metric.description, cap, options=metric.options, centre=document)
+
+
+@lru_cache(maxsize=64)
+def _nothing_measured(name: str, description: str, cap: float | None) -> MetricIdentity:
+    """Shared by all jobs that measure nothing in the metric: what is written of it is then written once."""
+    return MetricIdentity(name, description, cap, options={}, centre={})
+
+
+def _to_centre(served: Made, metric: OutputMetric, centre: Centre) -> float:
+    distance = float(metric.distances([served.content], centre)[0])
+    if np.isnan(distance):
+        raise GenerationFailed(f"the output to be served cannot be measured: {served.content!r:.80}")
+    return min(round_up(distance), centre.bound)
+
+
+def _first_reason(outputs: Outputs) -> str:
+    return next((o.reason for o in outputs if isinstance(o, Failure)), "an unknown reason")

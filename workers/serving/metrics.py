@@ -1,0 +1,121 @@
+"""What a worker counts for Prometheus."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache, partial
+from importlib.util import find_spec
+
+from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from smoothgen.process.metrics import process_registry
+
+
+class Metrics:
+    """One registry a worker. Every series of its models exists from the start, so that rate() sees the first event."""
+
+    def __init__(self, models: Iterable[str]) -> None:
+        self.registry = process_registry("worker")
+        self.finished = Counter(
+            "smoothgen_jobs_finished_total",
+            "Jobs ended, by outcome: certificate, abstention, failed",
+            ["model", "outcome"],
+            registry=self.registry,
+        )
+        self.samples = Counter(
+            "smoothgen_samples_total",
+            "Noisy samples generated, whole or failed",
+            ["model", "result"],
+            registry=self.registry,
+        )
+        self.batch_seconds = Histogram(
+            "smoothgen_batch_seconds",
+            "Time to generate and measure one batch",
+            ["model"],
+            registry=self.registry,
+            buckets=(0.005, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300),
+        )
+        self.job_seconds = Histogram(
+            "smoothgen_job_seconds",
+            "Time from submission to stored result",
+            ["model"],
+            registry=self.registry,
+            # Up to the 6.5 h in which a picture model on two cores draws the backlog that a gateway accepts by default.
+            buckets=(0.05, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1200, 3600, 7200, 14_400, 28_800),
+        )
+        self.job_samples = Histogram(
+            "smoothgen_job_samples",
+            "Model generations a job took, selection included",
+            ["model"],
+            registry=self.registry,
+            # What jobs take: 1 and 2 (tiers universal and fleet), else 32 for the selection, and the looks of 500
+            # samples, or all of 1,000, 2,000, 5,000, 10,000 and 20,000.
+            buckets=(1, 2, 33, 64, 95, 125, 157, 282, 532, 1032, 2032, 5032, 10_032, 20_032),
+        )
+        self.radius = Histogram(
+            "smoothgen_radius_in_sigmas",
+            "Certified radius divided by the noise level",
+            ["model", "metric"],
+            registry=self.registry,
+            buckets=(*(n / 20 for n in range(1, 31)), 2, 3, 5),
+        )
+        self.retries = Counter(
+            "smoothgen_job_retries_total",
+            "Pieces of work taken over from a worker that fell silent",
+            ["model"],
+            registry=self.registry,
+        )
+        self.load_seconds = Gauge(
+            "smoothgen_worker_load_seconds",
+            "Time it took to load the worker's models",
+            registry=self.registry,
+        )
+        self.hung = Gauge(
+            "smoothgen_worker_hung",
+            "1 while the worker's computing thread makes no progress and its work is left to others, else 0",
+            registry=self.registry,
+        )
+        self.batch_size = Gauge(
+            "smoothgen_batch_size",
+            "Samples a whole batch holds, as configured; one series for every model that the worker serves",
+            ["model"],
+            registry=self.registry,
+        )
+        self.models = {model: ModelMetrics(self, model) for model in models}
+
+
+class ModelMetrics:
+    """The series of one model. Looked up once: a lookup takes longer than what it is for."""
+
+    def __init__(self, metrics: Metrics, model: str) -> None:
+        self.ended = {o: metrics.finished.labels(model, o) for o in ("certificate", "abstention", "failed")}
+        self.whole, self.failed = (metrics.samples.labels(model, result) for result in ("whole", "failed"))
+        self.batch_seconds, self.job_seconds = metrics.batch_seconds.labels(model), metrics.job_seconds.labels(model)
+        self.job_samples, self.retries = metrics.job_samples.labels(model), metrics.retries.labels(model)
+        # By metric, as they come.
+        self.radius = cache(partial(metrics.radius.labels, model))
+
+
+class Gpus(Collector):
+    """Memory and use of the GPUs this process computes on, read when Prometheus asks. Needs CUDA."""
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        """Returns bytes in use (by all processes), bytes there are and, where nvidia-ml-py is installed, the use."""
+        import torch
+
+        labels = ["device", "gpu"]
+        used = GaugeMetricFamily("smoothgen_gpu_memory_used_bytes", "In use, by all processes", labels=labels)
+        whole = GaugeMetricFamily("smoothgen_gpu_memory_bytes", "GPU memory there is", labels=labels)
+        busy = GaugeMetricFamily("smoothgen_gpu_utilization", "Share of time a kernel ran, 0 to 1", labels=labels)
+        for index in range(torch.cuda.device_count()):
+            if not torch.cuda.memory_reserved(index):  # asking for its memory would take some of it
+                continue
+            named = [f"cuda:{index}", torch.cuda.get_device_name(index)]
+            free, total = torch.cuda.mem_get_info(index)
+            used.add_metric(named, total - free)
+            whole.add_metric(named, total)
+            if find_spec("pynvml") is not None:
+                busy.add_metric(named, torch.cuda.utilization(index) / 100)
+        return used, whole, busy

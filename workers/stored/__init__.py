@@ -1,0 +1,1 @@
+"""What was learnt once about a model and is read at each start: calibrations and noise shapes."""
