@@ -10,13 +10,13 @@ from fastapi import FastAPI
 
 from app.fleet import Fleet
 from app.http import problems
-from app.http.admission import OPEN_PATHS, Door
+from app.http.admission import OPEN_PATHS, Admission
 from app.http.dependencies import Gateway
-from app.http.offloading import Heavy
-from app.http.request_metrics import Instruments
+from app.http.offloading import BoundedThreads
+from app.http.request_metrics import RequestMetrics
 from app.metrics import Metrics
-from app.model_cards import Cards
-from app.replies import Waiting
+from app.model_cards import ModelCards
+from app.replies import Replies
 from app.routes import certificates, events, fleet, generate, health, jobs, models
 from app.settings import Settings
 from app.shown_fleet import ShownFleet
@@ -46,11 +46,13 @@ def create_app(settings: Settings) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         redis = connect(settings.redis_url)
         store = JobStore(redis, Replication(settings.wait_replicas, settings.wait_timeout_ms))
-        waiting = Waiting(store)
+        waiting = Replies(store)
         waiting.start()
         certified = Fleet(store, settings.fleet_confidence)
         shown_fleet = ShownFleet(certified, store, metrics, settings.shown_tenants)
-        app.state.gateway = Gateway(settings, store, Cards(store), waiting, metrics, Heavy(), certified, shown_fleet)
+        app.state.gateway = Gateway(
+            settings, store, ModelCards(store), waiting, metrics, BoundedThreads(), certified, shown_fleet
+        )
         yield
         await shown_fleet.stop()
         await waiting.stop()
@@ -62,13 +64,13 @@ def create_app(settings: Settings) -> FastAPI:
         app.include_router(room.router)
 
     # The last one added is the first that sees a request.
-    app.add_middleware(Door, settings=settings)
-    app.add_middleware(Instruments, metrics=metrics)
+    app.add_middleware(Admission, settings=settings)
+    app.add_middleware(RequestMetrics, metrics=metrics)
     return app
 
 
 class _Gateway(FastAPI):
-    """FastAPI whose description says where a key is asked for: `Door` asks for it, no route does."""
+    """FastAPI whose description says where a key is asked for: `Admission` asks for it, no route does."""
 
     def openapi(self) -> dict[str, Any]:
         """The OpenAPI document."""

@@ -11,7 +11,7 @@ from smoothgen.queue import JobStore
 _FRESH_S = 1.0
 
 
-class Cards:
+class ModelCards:
     """Reads a card from Redis once a second at the most."""
 
     def __init__(self, store: JobStore) -> None:

@@ -29,7 +29,7 @@ class Expected:
         self.state: JobState | None = None
 
 
-class Waiting:
+class Replies:
     """Tells waiting requests that their job ended."""
 
     def __init__(self, store: JobStore) -> None:

@@ -45,7 +45,7 @@ from workers.research.coverage.measure import placed
 from workers.research.coverage.picture import draw_coverage
 from workers.research.coverage.report import table
 from workers.research.wordnet import Wordnet
-from workers.serving.loaded_model import Encoders, ServedModel
+from workers.serving.loaded_model import Encoders, LoadedModel
 from workers.settings import Settings
 from workers.training.captions import BLIND_TEMPLATES, Caption, held_out_captions, phrase
 from workers.training.negations import BLIND_FORMS, HELD_OUT_FORMS, KNOWN_FORMS
@@ -168,7 +168,7 @@ def put_in(edit: Edit) -> str:
 
 def raw(prompts: int) -> list[Measured]:
     generator, settings = RawTokenStates(served().generator, RAW_SIGMAS[0]), Settings()
-    model = ServedModel(generator, Encoders(settings), settings)
+    model = LoadedModel(generator, Encoders(settings), settings)
     captions, best = held_out_captions(), []
     print("\nthe same model, noise on 12 raw token states (12 × 384 numbers)")
     for sigma in RAW_SIGMAS:
@@ -194,7 +194,7 @@ def raw(prompts: int) -> list[Measured]:
     return max(best, key=lambda measured: np.mean([m.certificate.radius for m in measured]))
 
 
-def agreement(model: ServedModel, job: JobSpec, meaning: Meaning) -> float:
+def agreement(model: LoadedModel, job: JobSpec, meaning: Meaning) -> float:
     """Share of noisy pictures the judge calls what the prompt says."""
     condition = condition_of(job, model.generator)
     [outputs] = [
@@ -242,7 +242,7 @@ def text(prompts: int, tokens: int) -> list[Measured]:
     return measured
 
 
-def swap_distances(model: ServedModel, job: JobSpec, edits: Sequence[Edit]) -> list[float | None]:
+def swap_distances(model: LoadedModel, job: JobSpec, edits: Sequence[Edit]) -> list[float | None]:
     """Of every synonym swap, in order; None where the token count differs."""
     x = condition_of(job, model.generator)
     found: list[float | None] = []

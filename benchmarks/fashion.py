@@ -15,7 +15,7 @@ from smoothgen.contracts import GenerateRequest, JobResult, JobSpec
 from workers.generators import load_generator
 from workers.generators.batching import Batcher
 from workers.jobs.in_process import run_job
-from workers.serving.loaded_model import Encoders, ServedModel
+from workers.serving.loaded_model import Encoders, LoadedModel
 from workers.settings import Settings
 from workers.training.captions import phrase
 from workers.training.vocabulary import COLOURS, GARMENTS
@@ -43,9 +43,9 @@ MEANINGS = [Meaning(g, c) for c, g in itertools.product(range(len(COLOURS)), ran
 
 
 @cache
-def served(name: str = MODEL) -> ServedModel:
+def served(name: str = MODEL) -> LoadedModel:
     settings = Settings()
-    return ServedModel(load_generator(name, settings), Encoders(settings), settings)
+    return LoadedModel(load_generator(name, settings), Encoders(settings), settings)
 
 
 def spec(prompt: str, *, seed: int, parameters: dict[str, Any] | None = None, **robustness: Any) -> JobSpec:

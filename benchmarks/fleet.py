@@ -31,9 +31,9 @@ from smoothgen.noise import Stream
 from smoothgen.queue import Claim
 from workers.generators import Draw, Failure, joined
 from workers.jobs.sampling import condition_of, seed_of
-from workers.serving.executor import Ended, HandRunner
+from workers.serving.executor import Ended, Executor
 from workers.serving.metrics import Metrics
-from workers.serving.run_state import HandWatch
+from workers.serving.run_state import RunState
 from workers.training.captions import held_out_captions
 
 PICTURE = Path("docs/pictures/fleet.png")
@@ -58,13 +58,13 @@ def job(prompt: str, seed: int) -> JobSpec:
     return plain.model_copy(update={"request": request, "pool": pooled.pool})
 
 
-def hand_of(jobs: Sequence[JobSpec]) -> HandWatch:
+def hand_of(jobs: Sequence[JobSpec]) -> RunState:
     """Openings as a worker holds them."""
-    claims = [Claim(MODEL, "", str(n), each, None, -1, each.opening_samples, 1) for n, each in enumerate(jobs)]
-    return HandWatch(MODEL, Metrics([MODEL]), claims)
+    claims = [Claim(MODEL, "", str(n), each, None, -1, each.samples_to_draw, 1) for n, each in enumerate(jobs)]
+    return RunState(MODEL, Metrics([MODEL]), claims)
 
 
-def ended(runner: HandRunner, jobs: Sequence[JobSpec]) -> list[Ended]:
+def ended(runner: Executor, jobs: Sequence[JobSpec]) -> list[Ended]:
     """What came of every job; all of them end at their opening."""
     done = runner.run(hand_of(jobs))
     whole = [each for each in done if isinstance(each, Ended)]
@@ -73,7 +73,7 @@ def ended(runner: HandRunner, jobs: Sequence[JobSpec]) -> list[Ended]:
     return whole
 
 
-def bins_of(runner: HandRunner, jobs: Sequence[JobSpec]) -> bytes:
+def bins_of(runner: Executor, jobs: Sequence[JobSpec]) -> bytes:
     """Serve the fleet's requests: a byte for each."""
     bins = [each.opened.fleet_bin for each in ended(runner, jobs)]
     if None in bins:
@@ -96,7 +96,7 @@ def unprotected(jobs: Sequence[JobSpec]) -> None:
 
 def measured(texts: Sequence[str]) -> tuple[bytes, list[float], list[float], JobSpec]:
     """Bins by order of submission, and seconds a request of each hand: fleet, and unprotected."""
-    runner = HandRunner(served(), BATCH)
+    runner = Executor(served(), BATCH)
     bins, fleet_s, plain_s = bytearray(), [], []
     one = job(texts[0], len(texts))
     ended(runner, [one])  # warm

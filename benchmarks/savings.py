@@ -30,10 +30,10 @@ from smoothgen.certificates.bounds.theorems import total_variation_radius
 from smoothgen.contracts import GenerateRequest, JobResult, JobSpec
 from smoothgen.noise import Stream
 from workers.generators.batching import Batcher
-from workers.jobs.certification import NONE_DRAWN, at_the_opening, look_at, plan_of, result_of
+from workers.jobs.certification import NONE_DRAWN, after_selection, look_at, plan_of, result_of
 from workers.jobs.in_process import run_job
 from workers.jobs.sampling import Samples, condition_of, generate, rows_of
-from workers.jobs.selection import Opened, Outputs, measure, open_job, opening_samples
+from workers.jobs.selection import Outputs, Selected, measure, samples_to_draw, select_output
 
 SAMPLES, SELECTION, BATCH = 500, 32, 64
 LEAST_GAIN = 1.05
@@ -113,7 +113,7 @@ class Drawn:
 
     model: Model
     place: int
-    opened: Opened
+    opened: Selected
     distances: NDArray[np.float64]
 
     @cached_property
@@ -142,7 +142,7 @@ class Drawn:
     def decide(self, epsilon: float) -> JobResult:
         """What a job that asks for this radius does: `run_job`, with the samples there already."""
         job = self.model.job(self.place, epsilon=epsilon)
-        if (result := at_the_opening(job, self.opened)) is not None:
+        if (result := after_selection(job, self.opened)) is not None:
             return result
         seen = NONE_DRAWN
         for size in plan_of(job).sizes:
@@ -185,8 +185,8 @@ def draw(model: Model, place: int) -> Drawn:
     def batches(samples: list[Samples]) -> Iterator[Outputs]:
         return (outputs for _, outputs in Batcher(BATCH).run(rows_of(samples), partial(generate, generator)))
 
-    chosen_from = [output for batch in batches(opening_samples(job, condition)) for output in batch]
-    opened = open_job(job, generator, metric, condition, chosen_from, device_s=0.0, started=time.time())
+    chosen_from = [output for batch in batches(samples_to_draw(job, condition)) for output in batch]
+    opened = select_output(job, generator, metric, condition, chosen_from, device_s=0.0, started=time.time())
     centre = metric.read_centre(opened.opening.centre, opened.opening.bound)
     distances = NONE_DRAWN
     for size in plan_of(job).sizes:

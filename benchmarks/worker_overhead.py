@@ -28,7 +28,7 @@ from workers.generators.batching import Batcher
 from workers.generators.language.adapter import LanguageModel
 from workers.jobs import in_process as job_module
 from workers.jobs.in_process import run_job
-from workers.serving.loaded_model import Encoders, ServedModel
+from workers.serving.loaded_model import Encoders, LoadedModel
 from workers.settings import Settings
 
 PROMPT = "The main cause of the accident was"
@@ -148,7 +148,7 @@ def main() -> None:
     model = load_generator("smollm2-135m", settings)
     assert isinstance(model, LanguageModel)
     encoders = Encoders(settings)
-    served, encoder = ServedModel(model, encoders, settings), encoders.sentence
+    served, encoder = LoadedModel(model, encoders, settings), encoders.sentence
     batcher = Batcher(settings.batch_size)
 
     parts = (

@@ -22,9 +22,9 @@ from smoothgen.process.logs import asked_format, configure_logs
 from smoothgen.process.settings_errors import settings_detail
 from smoothgen.process.stray_lines import take_stderr
 from smoothgen.queue import WorkQueue, connect
-from workers.serving.compute import Compute
+from workers.serving.compute import ComputeThread
 from workers.serving.health import serve_health
-from workers.serving.loaded_model import ServedModel, load_models
+from workers.serving.loaded_model import LoadedModel, load_models
 from workers.serving.metrics import Gpus, Metrics
 from workers.serving.worker import Worker
 from workers.settings import Settings
@@ -42,7 +42,7 @@ class _CannotStartError(Exception):
 
 async def serve(settings: Settings) -> None:
     """Load the models, then serve jobs until SIGTERM or SIGINT. Raises _CannotStartError."""
-    compute = Compute()
+    compute = ComputeThread()
     began = time.monotonic()
     worker_id = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
     try:
@@ -62,7 +62,7 @@ async def serve(settings: Settings) -> None:
         await redis.aclose()
 
 
-def _metrics(models: dict[str, ServedModel], settings: Settings, load_s: float) -> Metrics:
+def _metrics(models: dict[str, LoadedModel], settings: Settings, load_s: float) -> Metrics:
     """The worker's metrics."""
     metrics = Metrics(models)
     metrics.load_seconds.set(load_s)

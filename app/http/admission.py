@@ -32,7 +32,7 @@ _LINGER_BYTES: Final = 64 * 1024 * 1024
 _LONGEST_SHOWN: Final = 100
 
 
-class Door:
+class Admission:
     """ASGI middleware around every route, in this order: 400 or 421 for another host, 401 without a key, 415 for what
     is not JSON, 413 for a body too large; only then is the body read, and handed on as one message."""
 

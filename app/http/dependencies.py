@@ -9,10 +9,10 @@ from typing import Annotated
 from fastapi import Depends, Header, Request
 
 from app.fleet import Fleet
-from app.http.offloading import Heavy
+from app.http.offloading import BoundedThreads
 from app.metrics import Metrics
-from app.model_cards import Cards
-from app.replies import Waiting
+from app.model_cards import ModelCards
+from app.replies import Replies
 from app.settings import Settings
 from app.shown_fleet import ShownFleet
 from smoothgen.queue import JobStore, belongs_to, unknown_certificate, unknown_job
@@ -24,10 +24,10 @@ class Gateway:
 
     settings: Settings
     store: JobStore
-    cards: Cards
-    waiting: Waiting
+    cards: ModelCards
+    waiting: Replies
     metrics: Metrics
-    heavy: Heavy
+    heavy: BoundedThreads
     fleet: Fleet
     shown_fleet: ShownFleet
 

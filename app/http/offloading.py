@@ -19,7 +19,7 @@ _RETRY_S: Final = 2
 _TIDY_AFTER_S: Final = 1.0
 
 
-class Heavy:
+class BoundedThreads:
     """Threads for reading long bodies, checking certificates, unpacking pictures and compiling patterns.
 
     Two at once, and beside them one with a large body: more would only share one interpreter, and a large body is held

@@ -30,7 +30,7 @@ _FAULTS: Final = {
 the gateway. Every other kind is the gateway's."""
 
 
-class Instruments:
+class RequestMetrics:
     """ASGI middleware around everything else that is ours. An exception that nothing inside has answered is logged
     and answered with 500 here, so that this answer too has an id, a line and a count."""
 

@@ -14,7 +14,7 @@ from fastapi.responses import Response
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError
 
-from app.http.offloading import Heavy
+from app.http.offloading import BoundedThreads
 
 Kind = TypeVar("Kind", bound=BaseModel)
 Result = TypeVar("Result")
@@ -59,7 +59,7 @@ async def read_contract(request: Request, contract: type[Kind]) -> Kind:
 async def _off_the_loop(request: Request, read: Callable[[bytes], Result], body: bytes) -> Result:
     if len(body) <= _QUICK_BYTES:
         return read(body)
-    heavy: Heavy = request.app.state.gateway.heavy
+    heavy: BoundedThreads = request.app.state.gateway.heavy
     return await heavy.run(read, body, large=len(body) > LARGE_BYTES)
 
 

@@ -36,7 +36,7 @@ from smoothgen.certificates.sigma_selection import (
     select_sigma,
     selection_alpha,
 )
-from smoothgen.certificates.stopping.decide import LookResult, Stop, at_deadline, hopeless_from_the_start, take_look
+from smoothgen.certificates.stopping.decide import LookResult, Stop, at_deadline, futile_from_the_start, take_look
 from smoothgen.certificates.universal import certify_universal
 from smoothgen.certificates.verify import Check, Verification, verify
 
@@ -72,7 +72,7 @@ __all__ = [
     "certify_exhaustive",
     "certify_universal",
     "from_document",
-    "hopeless_from_the_start",
+    "futile_from_the_start",
     "load_certificate",
     "read_certificate",
     "remaining_alpha",

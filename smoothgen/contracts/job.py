@@ -75,10 +75,10 @@ class JobSpec(Contract):
     @property
     def total_samples(self) -> int:
         """Model generations the job takes: selection, certification, and the sample to be served where one is."""
-        return self.opening_samples + self.certification_samples
+        return self.samples_to_draw + self.certification_samples
 
     @property
-    def opening_samples(self) -> int:
+    def samples_to_draw(self) -> int:
         """Generations that come before certification: probes, selection, and the sample to be served where one is."""
         robustness = self.request.robustness
         if robustness.tier == "request":
@@ -246,7 +246,7 @@ class Template(_View):
         return f"sha256:{hashlib.sha256(ids.encode()).hexdigest()}"
 
 
-class Opening(_View):
+class Selection(_View):
     """What a job's opening fixed before certification: one worker writes it, any other goes on from it.
 
     rounding_slack: total variation between the noise as the model receives it and ideal noise.

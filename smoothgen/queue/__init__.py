@@ -4,7 +4,7 @@
 from smoothgen.queue.builds import build_of
 from smoothgen.queue.connection import connect
 from smoothgen.queue.ids import ANYONE, belongs_to, new_id
-from smoothgen.queue.jobs import Idempotency, JobState, JobStore, Limits, ServedModel
+from smoothgen.queue.jobs import Idempotency, JobState, JobStore, Limits, RegisteredModel
 from smoothgen.queue.leases import MOST_RESTARTS, WorkQueue
 from smoothgen.queue.replication import Replication
 from smoothgen.queue.unknown import unknown_certificate, unknown_job
@@ -22,7 +22,7 @@ __all__ = [
     "Overdue",
     "Pace",
     "Replication",
-    "ServedModel",
+    "RegisteredModel",
     "WorkQueue",
     "belongs_to",
     "build_of",

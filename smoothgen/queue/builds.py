@@ -14,7 +14,7 @@ from redis.asyncio import Redis
 
 from smoothgen.queue import keys
 from smoothgen.queue.connection import redis_errors
-from smoothgen.queue.pipeline import Coalescer
+from smoothgen.queue.pipeline import Pipeline
 from smoothgen.queue.presence import Presence
 from smoothgen.queue.scripts.restart import FORGET
 
@@ -43,7 +43,7 @@ class Orphan:
 class Builds:
     """One worker's view of who serves which build. Every method raises QueueUnavailable when Redis is away."""
 
-    def __init__(self, redis: Redis, scripts: Coalescer, presence: Presence) -> None:
+    def __init__(self, redis: Redis, scripts: Pipeline, presence: Presence) -> None:
         self._redis, self._scripts, self._presence = redis, scripts, presence
         self._since: dict[tuple[str, str], float] = {}
 

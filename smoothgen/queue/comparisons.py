@@ -24,7 +24,7 @@ _REPLY: TypeAdapter[CoversReply] = TypeAdapter(CoversReply)
 _RETRY_FULL_S = 5
 
 
-class CoversQueue:
+class ComparisonQueue:
     """Calls and replies in Redis. Every method raises QueueUnavailable when Redis cannot be reached."""
 
     def __init__(self, redis: Redis, presence: Presence) -> None:

@@ -31,12 +31,12 @@ from smoothgen.contracts import (
 )
 from smoothgen.errors import Conflict, NotFound, Overloaded
 from smoothgen.queue import keys
-from smoothgen.queue.comparisons import CoversQueue
+from smoothgen.queue.comparisons import ComparisonQueue
 from smoothgen.queue.connection import redis_errors
 from smoothgen.queue.ids import model_tag, tag
 from smoothgen.queue.measures import Measures
 from smoothgen.queue.outcomes import end
-from smoothgen.queue.pipeline import Coalescer
+from smoothgen.queue.pipeline import Pipeline
 from smoothgen.queue.presence import Presence
 from smoothgen.queue.replication import PROBE, UNREPLICATED, Replication
 from smoothgen.queue.scripts.jobs import ERASE, FORGET_NEWS, READ, SUBMIT
@@ -54,7 +54,7 @@ _ANY_NUMBER: Final = 10**9
 
 
 @dataclass(frozen=True)
-class ServedModel:
+class RegisteredModel:
     """A model's card and how many workers serve it now."""
 
     card: ModelCard
@@ -122,10 +122,10 @@ class JobStore:
     def __init__(self, redis: Redis, replication: Replication = UNREPLICATED) -> None:
         """`replication`: of jobs, before their submission counts."""
         self._redis = redis
-        self._scripts = Coalescer(redis, replication)
+        self._scripts = Pipeline(redis, replication)
         self.presence = Presence(redis, self._scripts)
         self.clock = self.presence.clock
-        self.covers = CoversQueue(redis, self.presence)
+        self.covers = ComparisonQueue(redis, self.presence)
         self.measures = Measures(redis, self.presence)
 
     async def submit(
@@ -183,7 +183,7 @@ class JobStore:
                 limits.bytes,
                 limits.tenant_bytes,
                 "" if spec.deadline_ms is None else spec.deadline_ms,
-                spec.opening_samples,
+                spec.samples_to_draw,
                 keys.POOLS_A_WINDOW if _made_up(spec) else _ANY_NUMBER,
                 len(windows),
                 *(argument for window in windows for argument in _fleet_about(spec, window)),
@@ -301,7 +301,7 @@ class JobStore:
             raise unknown_certificate(certificate_id)
         return dict(json.loads(document))
 
-    async def models(self) -> list[ServedModel]:
+    async def models(self) -> list[RegisteredModel]:
         """Every model a worker ever registered, and how many workers serve each now."""
         with redis_errors():
             cards = await self._redis.hgetall(keys.MODELS)
@@ -310,7 +310,7 @@ class JobStore:
         # closed-form models last.
         ordered = sorted(parsed, key=lambda card: (card.for_learning, card.modality != "text", card.id))
         live = await self.presence.live([card.id for card in ordered])
-        return [ServedModel(card, len(live[card.id])) for card in ordered]
+        return [RegisteredModel(card, len(live[card.id])) for card in ordered]
 
     async def model(self, model_id: str) -> ModelCard | None:
         """The card of one model, None if no worker ever registered it."""

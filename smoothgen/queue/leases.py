@@ -22,16 +22,16 @@ from smoothgen.contracts import (
     JobView,
     ModelCard,
     ModelRef,
-    Opening,
     Problem,
     Progress,
+    Selection,
 )
 from smoothgen.queue import dead_letters, keys
 from smoothgen.queue.builds import Builds, Orphan
-from smoothgen.queue.comparisons import CoversQueue
+from smoothgen.queue.comparisons import ComparisonQueue
 from smoothgen.queue.connection import redis_errors
 from smoothgen.queue.outcomes import end
-from smoothgen.queue.pipeline import Coalescer
+from smoothgen.queue.pipeline import Pipeline
 from smoothgen.queue.presence import Presence
 from smoothgen.queue.scripts.jobs import ADVANCE, OPEN, PULSE, STORE, TAKE
 from smoothgen.queue.scripts.restart import RESTART, VOID
@@ -66,10 +66,10 @@ class WorkQueue:
 
     def __init__(self, redis: Redis, worker_id: str, *, lease_s: float = keys.LEASE_S) -> None:
         self._redis = redis
-        self._scripts = Coalescer(redis)
+        self._scripts = Pipeline(redis)
         self.presence = Presence(redis, self._scripts)
         self.clock = self.presence.clock
-        self.covers = CoversQueue(redis, self.presence)
+        self.covers = ComparisonQueue(redis, self.presence)
         self.builds = Builds(redis, self._scripts, self.presence)
         self.worker_id = worker_id
         self.lease_s = lease_s
@@ -274,7 +274,7 @@ class WorkQueue:
         ended = await self._scripts.call(PULSE, [keys.job(job) for job in jobs], said)
         return {jobs[i - 1] for i in ended}
 
-    async def open(self, claim: Claim, opening: Opening, *, look_end: int, pace: Pace, sheet: bytes | None) -> None:
+    async def open(self, claim: Claim, opening: Selection, *, look_end: int, pace: Pace, sheet: bytes | None) -> None:
         """Store what the opening fixed, post the first look's chunks, and acknowledge."""
         fields: dict[str, str | int | float] = {
             "status": "running",
@@ -390,7 +390,7 @@ class WorkQueue:
                 piece.entry,
                 spec.id,
                 piece.attempt,
-                spec.opening_samples,
+                spec.samples_to_draw,
                 MOST_RESTARTS,
                 "" if batch_limit is None else batch_limit,
             ],

@@ -6,12 +6,12 @@ A gateway that is not told, because the process that ended the job died in betwe
 from __future__ import annotations
 
 from smoothgen.queue import keys
-from smoothgen.queue.pipeline import Coalescer
+from smoothgen.queue.pipeline import Pipeline
 from smoothgen.queue.scripts.jobs import FINISH, TELL
 
 
 async def end(
-    scripts: Coalescer,
+    scripts: Pipeline,
     job_id: str,
     model: str,
     status: str,

@@ -36,7 +36,7 @@ class _Call:
         return ("EVALSHA", *self.arguments)
 
 
-class Coalescer:
+class Pipeline:
     """Runs scripts on one Redis. A call raises QueueUnavailable when Redis cannot be reached; it may then have run.
 
     Where replicas must confirm, one WAIT a pipeline asks them, and scripts that need no confirmation travel apart: they

@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 from smoothgen.contracts import ModelCard
 from smoothgen.queue import keys
 from smoothgen.queue.clock import Clock
-from smoothgen.queue.pipeline import Coalescer
+from smoothgen.queue.pipeline import Pipeline
 from smoothgen.queue.scripts.presence import ANNOUNCE, DISMISS, PREPARE, PRESENT, PUBLISH
 
 
@@ -29,7 +29,7 @@ class Live:
 class Presence:
     """Workers in Redis. Every method raises QueueUnavailable when Redis cannot be reached."""
 
-    def __init__(self, redis: Redis, scripts: Coalescer) -> None:
+    def __init__(self, redis: Redis, scripts: Pipeline) -> None:
         self._scripts = scripts
         self.clock = Clock(redis)
 

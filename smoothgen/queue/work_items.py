@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from smoothgen.contracts import ImageParameters, JobSpec, Opening
+from smoothgen.contracts import ImageParameters, JobSpec, Selection
 from smoothgen.queue import keys
 
 Record = TypeVar("Record")
@@ -28,7 +28,7 @@ def _remembering(parse: Callable[[str], Record]) -> Callable[[str], Record]:
 
 read_spec = _remembering(JobSpec.model_validate_json)
 """Reads a job's specification. Raises pydantic.ValidationError."""
-read_opening = _remembering(Opening.model_validate_json)
+read_opening = _remembering(Selection.model_validate_json)
 """Reads what a job's opening fixed. Raises pydantic.ValidationError."""
 
 
@@ -45,7 +45,7 @@ class Claim:
     stream: str
     entry: str
     spec: JobSpec
-    opening: Opening | None
+    opening: Selection | None
     first: int
     count: int
     deliveries: int
@@ -87,7 +87,7 @@ class Overdue:
     """A job whose deadline has passed: its opening and the distances it has, where it has got so far."""
 
     spec: JobSpec
-    opening: Opening | None
+    opening: Selection | None
     look: CompleteLook | None
     attempt: int
 

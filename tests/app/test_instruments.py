@@ -10,7 +10,7 @@ from prometheus_client import generate_latest
 from starlette.types import Receive, Scope, Send
 
 from app.http.problems import problem_response
-from app.http.request_metrics import Instruments
+from app.http.request_metrics import RequestMetrics
 from app.metrics import Metrics
 from smoothgen.contracts import Problem
 
@@ -33,7 +33,7 @@ def answered(status: int, body: bytes | None, kind: str = "internal-error") -> s
 
     async def dropped(_: Any) -> None: ...
 
-    asyncio.run(Instruments(app, metrics=metrics)({"type": "http", "method": "GET", "path": "/x"}, nothing, dropped))
+    asyncio.run(RequestMetrics(app, metrics=metrics)({"type": "http", "method": "GET", "path": "/x"}, nothing, dropped))
     return generate_latest(metrics.registry).decode()
 
 

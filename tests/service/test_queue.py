@@ -22,9 +22,9 @@ from smoothgen.contracts import (
     LipschitzEstimate,
     ModelRef,
     Note,
-    Opening,
     Problem,
     Progress,
+    Selection,
     TextOutput,
     Usage,
     windows_of,
@@ -43,7 +43,7 @@ BUILDS = {card.id: build_of(card.digest, "float32") for card in CARDS}
 REF = ModelRef(name="a", revision="v1", digest="sha256:0")
 OUTPUT = TextOutput(media_type="text/plain", text="0.5", digest="sha256:0", certified=False)
 RESULT = JobResult(model=REF, output=OUTPUT, usage=Usage(samples=1, device_s=0.0, queued_s=0.0, overhead=1))
-OPENING = Opening(
+OPENING = Selection(
     output=OUTPUT,
     centre={"kind": "median", "value": 0.5},
     bound=0.5,

@@ -22,10 +22,10 @@ from smoothgen.contracts import (
 from smoothgen.mechanisms import Gaussian
 from smoothgen.noise import Seed, Stream, normals
 from tests.workers.jobs import SEED, Recorded, run
-from tests.workers.test_hand import chunk_of, opening_of, outcomes, runner, watch_of
+from tests.workers.test_executor import chunk_of, opening_of, outcomes, runner, watch_of
 from workers.generators.closed_form import SPECS, ClosedForm
 from workers.jobs.certification import at_the_deadline, look_at, result_of
-from workers.jobs.selection import Opened
+from workers.jobs.selection import Selected
 from workers.sensitivity import public_directions
 from workers.serving.executor import Ended, Measured
 
@@ -217,8 +217,8 @@ def test_an_opening_taken_twice_selects_the_same_level() -> None:
     [first], [second] = (
         runner(ClosedForm("closed-form-tanh"), size).run(watch_of([opening_of(adaptive(FLAT))])) for size in (64, 9)
     )
-    assert isinstance(first, Opened)
-    assert isinstance(second, Opened)
+    assert isinstance(first, Selected)
+    assert isinstance(second, Selected)
     assert first.opening.sigma_selection == second.opening.sigma_selection
     assert first.opening.output == second.opening.output
 
@@ -241,7 +241,7 @@ def test_a_worker_told_to_stop_while_probing_hands_the_opening_back() -> None:
 def test_a_deadline_before_the_first_look_is_kept_with_what_needs_no_sample() -> None:
     job = adaptive(FLAT, samples=500, deadline_s=5.0)
     [opened] = runner(ClosedForm("closed-form-tanh")).run(watch_of([opening_of(job)]))
-    assert isinstance(opened, Opened)
+    assert isinstance(opened, Selected)
     result = at_the_deadline(job, opened.opening, np.zeros(0), "", 0.0)
     assert result.certificate is not None
     assert result.certificate["samples"] == 0

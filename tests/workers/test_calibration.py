@@ -22,7 +22,7 @@ from workers.distances import output_metric
 from workers.generators import Generator
 from workers.generators.closed_form import ClosedForm
 from workers.research.calibrate import calibrate, main
-from workers.serving.loaded_model import Encoders, ServedModel
+from workers.serving.loaded_model import Encoders, LoadedModel
 from workers.stored.calibrations import load_calibrations, save_calibrations
 
 ABSOLUTE = Absolute(name="absolute")
@@ -138,7 +138,7 @@ def test_the_shipped_calibration_reaches_from_standstill_to_saturation(metric: s
 
 
 def test_a_calibrated_model_says_so_on_its_card(smollm2: Generator):
-    card = ServedModel(smollm2, Encoders(CPU), CPU).card
+    card = LoadedModel(smollm2, Encoders(CPU), CPU).card
     assert [m.name for m in card.metrics if m.calibration] == ["sentence-chord", "edit"]
 
 

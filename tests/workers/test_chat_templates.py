@@ -11,18 +11,18 @@ import numpy as np
 import pytest
 from transformers import PreTrainedTokenizerBase
 
-from smoothgen.contracts import JobSpec, Opening, Parameters, Template, TextParameters
+from smoothgen.contracts import JobSpec, Parameters, Selection, Template, TextParameters
 from smoothgen.errors import InvalidInput, InvalidParameters
 from tests.workers import tiny
 from tests.workers.jobs import ON_EMBEDDING, Recorded, run, spec
 from tests.workers.test_adapt import adaptive
 from tests.workers.test_conditioning import seen_by
-from tests.workers.test_hand import chunk_of, numbered, opening_of, runner, watch_of
+from tests.workers.test_executor import chunk_of, numbered, opening_of, runner, watch_of
 from tests.workers.tiny_tokenizers import byte_level, metaspace, served
 from workers.generators import Condition, Generator, Smoothing
 from workers.generators.language.adapter import LanguageModel
 from workers.jobs.comparison import Embedding
-from workers.jobs.selection import Opened
+from workers.jobs.selection import Selected
 from workers.serving.executor import Measured, Refused
 
 CHAT = TextParameters(max_new_tokens=3, chat=True)
@@ -229,9 +229,9 @@ def clocked_job(**asked: Any) -> JobSpec:
                 parameters={"max_new_tokens": 12, "chat": True}, **asked)  # fmt: skip
 
 
-def measured(generator: Generator, job: JobSpec, opened: Opened) -> np.ndarray:
+def measured(generator: Generator, job: JobSpec, opened: Selected) -> np.ndarray:
     claim = chunk_of(job, opened, 0, 12)
-    as_stored = Opening.model_validate_json(opened.opening.model_dump_json(exclude_none=True))
+    as_stored = Selection.model_validate_json(opened.opening.model_dump_json(exclude_none=True))
     [chunk] = runner(generator).run(watch_of([dataclasses.replace(claim, opening=as_stored)]))
     assert isinstance(chunk, Measured)
     return chunk.distances
@@ -247,12 +247,12 @@ def test_a_template_with_a_real_clock_is_served():
 def test_every_worker_reads_the_template_as_the_opening_rendered_it():
     clocked, job = Clocked(), clocked_job()
     [opened] = runner(clocked.model).run(watch_of([opening_of(job)]))
-    assert isinstance(opened, Opened)
+    assert isinstance(opened, Selected)
     before = measured(clocked.model, job, opened)
     clocked.tick()
     assert np.array_equal(measured(clocked.model, job, opened), before)  # a runner that knows nothing of the job
     [later] = runner(clocked.model).run(watch_of([opening_of(job)]))
-    assert isinstance(later, Opened)
+    assert isinstance(later, Selected)
     assert later.opening.template != opened.opening.template
     assert not np.array_equal(measured(clocked.model, job, later), before)  # the clock does matter to this model
 
@@ -266,7 +266,7 @@ def test_the_opening_keeps_one_template_through_the_choice_of_sigma(through: str
     job = asked.model_copy(update={"metric": clocked_job().metric, "parameters": CHAT})
     if through == "hand":
         [opened] = runner(Ticking(clocked)).run(watch_of([opening_of(job)]))
-        assert isinstance(opened, Opened)
+        assert isinstance(opened, Selected)
         assert opened.sensed.selection is not None
         assert opened.opening.template == first
     else:

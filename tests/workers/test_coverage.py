@@ -19,7 +19,7 @@ from workers.generators.batching import Batcher
 from workers.generators.language.adapter import LanguageModel
 from workers.research.coverage import Asked, Edit, Measured, job_of, measure_prompt, shares, table
 from workers.research.coverage.__main__ import main
-from workers.serving.loaded_model import Encoders, ServedModel
+from workers.serving.loaded_model import Encoders, LoadedModel
 
 
 @pytest.fixture(scope="module")
@@ -27,12 +27,12 @@ def wordnet(tmp_path_factory) -> Path:
     return tiny_wordnet.write(tmp_path_factory.mktemp("wordnet"))
 
 
-def measured(model: ServedModel, prompt: str, edits: list[Edit], **asked) -> Measured:
+def measured(model: LoadedModel, prompt: str, edits: list[Edit], **asked) -> Measured:
     return measure_prompt(model, job_of(model, prompt, Asked(**asked), 0), edits, batcher=Batcher(64))
 
 
-def closed_form() -> ServedModel:
-    return ServedModel(load_generator("closed-form-tanh", CPU), Encoders(CPU), CPU)
+def closed_form() -> LoadedModel:
+    return LoadedModel(load_generator("closed-form-tanh", CPU), Encoders(CPU), CPU)
 
 
 def edits_at(offsets: list[float], kind: str) -> list[Edit]:
@@ -74,7 +74,7 @@ def test_shares_count_every_edit_and_name_what_should_not_be_inside():
 
 
 def test_texts_of_another_token_count_are_not_covered_by_noise_on_token_embeddings(llama: LanguageModel):
-    model = ServedModel(llama, Encoders(CPU), CPU)
+    model = LoadedModel(llama, Encoders(CPU), CPU)
     edits = [Edit("template", "The capital of France is, please"), Edit("synonym", "The capital of France is")]
     found = measured(model, "The capital of France is", edits, samples=20, metric="edit", sigma=0.05, max_new_tokens=2)
     longer, equal = found.places
@@ -85,7 +85,7 @@ def test_texts_of_another_token_count_are_not_covered_by_noise_on_token_embeddin
 
 def test_swaps_inside_synonym_classes_are_covered_at_no_distance(llama: LanguageModel):
     word, other = next(c for c in Partition.load().classes if len(c) > 1)[:2]
-    model = ServedModel(llama, Encoders(CPU), CPU)
+    model = LoadedModel(llama, Encoders(CPU), CPU)
     edits = [Edit("synonym", f"the {other} thing"), Edit("coordinate", "the blue thing")]
     found = measured(
         model, f"the {word} thing", edits, samples=20, metric="edit", sigma=0.05, max_new_tokens=2, synonyms=True
@@ -97,7 +97,7 @@ def test_swaps_inside_synonym_classes_are_covered_at_no_distance(llama: Language
 
 
 def test_noise_that_holds_the_prompt_fixed_covers_no_prompt(tmp_path: Path):
-    model = ServedModel(tiny_diffusion.load(tiny_diffusion.save(tmp_path)), Encoders(CPU), CPU)
+    model = LoadedModel(tiny_diffusion.load(tiny_diffusion.save(tmp_path)), Encoders(CPU), CPU)
     with pytest.raises(InvalidInput, match="holds the prompt fixed"):
         measured(model, "a red bag", [], samples=2, mechanism="latent-schedule")
 

@@ -15,7 +15,7 @@ from workers.generators.batching import Batcher
 from workers.generators.diffusion.text_head import TextHead
 from workers.generators.folders import SHIPPED
 from workers.jobs.in_process import run_job
-from workers.serving.loaded_model import Encoders, ServedModel
+from workers.serving.loaded_model import Encoders, LoadedModel
 from workers.settings import Settings
 from workers.training.captions import phrase
 from workers.training.negations import HELD_OUT_FORMS, KNOWN_FORMS
@@ -28,7 +28,7 @@ SEED = Seed(7, "server")
 @pytest.fixture(scope="module")
 def served():
     settings = Settings()
-    return ServedModel(load_generator(MODEL, settings), Encoders(settings), settings)
+    return LoadedModel(load_generator(MODEL, settings), Encoders(settings), settings)
 
 
 def planned(served, prompt, **robustness):

@@ -18,7 +18,7 @@ from smoothgen.noise import Stream
 from smoothgen.queue import JobStore, WorkQueue, connect, keys, new_id
 from tests.processes import Lab
 from tests.workers.jobs import Silent, metric_of, spec
-from tests.workers.test_hand import chunk_of, number_job, numbered, opening_of, watch_of
+from tests.workers.test_executor import chunk_of, number_job, numbered, opening_of, watch_of
 from workers.generators import Condition, Draw, Failure, Made, Text
 from workers.generators.batching import FixedBatcher, TooLarge
 from workers.generators.closed_form import ClosedForm
@@ -26,10 +26,10 @@ from workers.generators.language.adapter import LanguageModel
 from workers.generators.language.loading import load_language_model
 from workers.jobs.in_process import run_job
 from workers.jobs.sampling import Samples, blocks_of, condition_of, fixed_size
-from workers.jobs.selection import Opened
-from workers.serving.compute import Compute
-from workers.serving.executor import Ended, HandRunner, Measured, NoRoom
-from workers.serving.loaded_model import Encoders, ServedModel
+from workers.jobs.selection import Selected
+from workers.serving.compute import ComputeThread
+from workers.serving.executor import Ended, Executor, Measured, NoRoom
+from workers.serving.loaded_model import Encoders, LoadedModel
 from workers.serving.metrics import Metrics
 from workers.serving.worker import Worker
 from workers.settings import Settings
@@ -72,8 +72,8 @@ class AsTheyCome(ShapeSensitive):
     precision = "float32"
 
 
-def runner(generator: ClosedForm, batch_size: int = 16) -> HandRunner:
-    return HandRunner(ServedModel(generator, Encoders(PLAIN), PLAIN), batch_size)
+def runner(generator: ClosedForm, batch_size: int = 16) -> Executor:
+    return Executor(LoadedModel(generator, Encoders(PLAIN), PLAIN), batch_size)
 
 
 def in_order(job: JobSpec, generator: ClosedForm, batch_size: int) -> NDArray[np.float32]:
@@ -85,7 +85,7 @@ def in_order(job: JobSpec, generator: ClosedForm, batch_size: int) -> NDArray[np
     return from_document(result.certificate).evidence.distances
 
 
-def chunks(run: HandRunner, job: JobSpec, opened: Opened, cuts: Sequence[int], *others: JobSpec) -> NDArray[np.float64]:
+def chunks(run: Executor, job: JobSpec, opened: Selected, cuts: Sequence[int], *others: JobSpec) -> NDArray[np.float64]:
     """The job's distances, cut so, with other jobs' openings in every hand."""
     found = []
     for first, stop in pairwise(cuts):
@@ -96,9 +96,9 @@ def chunks(run: HandRunner, job: JobSpec, opened: Opened, cuts: Sequence[int], *
     return np.concatenate(found)
 
 
-def opened_by(run: HandRunner, job: JobSpec) -> Opened:
+def opened_by(run: Executor, job: JobSpec) -> Selected:
     [opened] = run.run(watch_of([opening_of(job)]))
-    assert isinstance(opened, Opened)
+    assert isinstance(opened, Selected)
     return opened
 
 
@@ -123,7 +123,7 @@ def test_openings_are_the_same_beside_other_jobs_and_alone():
     jobs = [number_job(n, samples=100, prompt=f"{n / 10}") for n in range(3)]
     together = runner(ShapeSensitive()).run(watch_of([opening_of(job) for job in jobs]))
     for job, opened in zip(jobs, together, strict=True):
-        assert isinstance(opened, Opened)
+        assert isinstance(opened, Selected)
         alone = opened_by(runner(ShapeSensitive()), job)
         assert (opened.output, opened.opening.centre, opened.provenance) == (
             alone.output,
@@ -203,7 +203,7 @@ def test_an_opening_keeps_to_the_limit_its_job_was_given():
     claim = opening_of(job)
     limited = type(claim)(**{**vars(claim), "batch_limit": 2})
     [opened] = runner(ShapeSensitive()).run(watch_of([limited]))
-    assert isinstance(opened, Opened)
+    assert isinstance(opened, Selected)
     assert opened.opening.batch_size == 2
 
 
@@ -277,8 +277,8 @@ def served(lab: Lab, generator: ClosedForm, job: JobSpec) -> JobView:
 
     async def tell() -> JobView:
         redis = connect(lab.redis.url)
-        models = {name: ServedModel(generator, Encoders(settings), settings)}
-        worker = Worker(WorkQueue(redis, "one"), models, settings, Metrics(models), Compute())
+        models = {name: LoadedModel(generator, Encoders(settings), settings)}
+        worker = Worker(WorkQueue(redis, "one"), models, settings, Metrics(models), ComputeThread())
         running = asyncio.create_task(worker.run())
         store = JobStore(redis)
         identity = generator.identity
@@ -327,10 +327,10 @@ def test_a_language_model_in_16_bits_gives_the_same_distances_however_its_job_is
         numbered(spec(prompt, sigma=0.05, metric="edit", samples=60, parameters=asked), n)
         for n, prompt in enumerate(["A triangle has", "A square has"])
     )
-    served = ServedModel(half, Encoders(IN_HALF), IN_HALF)
+    served = LoadedModel(half, Encoders(IN_HALF), IN_HALF)
     assert served.fixes_batches
-    opened = opened_by(HandRunner(served, 16), job)
-    alone = chunks(HandRunner(served, 16), job, opened, [0, 60])
-    assert np.array_equal(chunks(HandRunner(served, 16), job, opened, [0, 1, 7, 33, 60], other), alone)
-    assert np.array_equal(chunks(HandRunner(served, 64), job, opened, [0, 20, 40, 60]), alone)
-    assert opened_by(HandRunner(served, 16), job).output == opened.output
+    opened = opened_by(Executor(served, 16), job)
+    alone = chunks(Executor(served, 16), job, opened, [0, 60])
+    assert np.array_equal(chunks(Executor(served, 16), job, opened, [0, 1, 7, 33, 60], other), alone)
+    assert np.array_equal(chunks(Executor(served, 64), job, opened, [0, 20, 40, 60]), alone)
+    assert opened_by(Executor(served, 16), job).output == opened.output

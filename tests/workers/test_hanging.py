@@ -12,7 +12,7 @@ import pytest
 
 from tests.processes import eventually
 from workers.progress import made_progress, without_limit
-from workers.serving.compute import Compute, Running
+from workers.serving.compute import ComputeThread, Running
 from workers.serving.hanging import FACTOR, Hanging, Patience
 from workers.serving.metrics import Metrics
 from workers.serving.pacing import Speed
@@ -41,9 +41,9 @@ def test_the_first_batch_is_never_given_less_than_the_others():
 
 
 @contextmanager
-def computing(call: Callable[[], object]) -> Iterator[tuple[Compute, Hanging]]:
+def computing(call: Callable[[], object]) -> Iterator[tuple[ComputeThread, Hanging]]:
     """A thread at this call, looked at with a limit of no time at all."""
-    compute = Compute()
+    compute = ComputeThread()
     hanging = Hanging(compute, lambda _: 0.0, Metrics(["m"]))
     thread = threading.Thread(target=lambda: asyncio.run(compute.run(RUNNING, call)))
     thread.start()

@@ -25,7 +25,7 @@ from workers.generators.folders import SHIPPED
 from workers.generators.lipschitz.network import CLAMP, Layer, LipschitzNetwork, max_min, network_of
 from workers.generators.lipschitz.norms import frobenius_bound, gamma, product_up, spectral_norm_bound
 from workers.jobs.in_process import run_job
-from workers.serving.loaded_model import Encoders, ServedModel
+from workers.serving.loaded_model import Encoders, LoadedModel
 from workers.settings import Settings
 from workers.training.captions import phrase
 from workers.training.lipschitz import LIPSCHITZ, Decoder, styles_of, train_lipschitz
@@ -39,7 +39,7 @@ SEED = Seed(11, "server")
 @pytest.fixture(scope="module")
 def served():
     settings = Settings()
-    return ServedModel(load_generator(MODEL, settings), Encoders(settings), settings)
+    return LoadedModel(load_generator(MODEL, settings), Encoders(settings), settings)
 
 
 @pytest.fixture(scope="module")

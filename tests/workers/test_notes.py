@@ -17,14 +17,14 @@ from smoothgen.contracts import Covers, JobResult, JobView, Note, Progress, Prom
 from smoothgen.mechanisms import Gaussian
 from tests.workers.jobs import ON_EMBEDDING, run, spec
 from tests.workers.test_comparing import call, certificate_of
+from tests.workers.test_executor import opening_of, runner, watch_of
 from tests.workers.test_fashion import planned
-from tests.workers.test_hand import opening_of, runner, watch_of
 from tests.workers.test_rows import END, LINE, WORDS, saying, scripted, tokenizer
 from workers.generators import load_generator
 from workers.generators.closed_form import ClosedForm
 from workers.jobs.comparison import Embedding, compared
-from workers.jobs.selection import Opened
-from workers.serving.loaded_model import Encoders, ServedModel
+from workers.jobs.selection import Selected
+from workers.serving.loaded_model import Encoders, LoadedModel
 from workers.settings import Settings
 
 LABEL: Any = {"name": "label", "extract": {"kind": "first_line"}}
@@ -60,7 +60,7 @@ def test_the_share_is_of_the_samples_it_is_true_of():
     job = asked()
     model = scripted(lambda number, step: saying(END if number < 0 or step > 1 else LINE))
     [opened] = runner(model).run(watch_of([opening_of(job)]))
-    assert isinstance(opened, Opened)
+    assert isinstance(opened, Selected)
     [note] = opened.notes or []
     empty = int(note.detail.split()[0])
     assert 0 < empty < 16
@@ -138,7 +138,7 @@ def test_the_command_line_shows_notes_before_the_radius_and_beside_it(capsys: py
 
 def test_covers_repeats_the_notes_of_the_other_prompt():
     settings = Settings()
-    served = ServedModel(load_generator("fashion-32", settings), Encoders(settings), settings)
+    served = LoadedModel(load_generator("fashion-32", settings), Encoders(settings), settings)
     job = planned(
         served, "a giraffe reading a contract", metric="pixel-rmse", sigma=0.5, samples=4, selection_samples=2
     )

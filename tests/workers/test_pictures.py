@@ -27,7 +27,7 @@ from workers.distances.label import Verdict
 from workers.distances.pixels import PixelRmse
 from workers.distances.protocol import Centre
 from workers.features.picture_classifier import FEATURE_WIDTH, ClassifierNetwork, PictureClassifier
-from workers.serving.loaded_model import Encoders, ServedModel
+from workers.serving.loaded_model import Encoders, LoadedModel
 
 PARTS = {"garment": ["sneaker", "coat", "bag"], "colour": ["red", "blue"]}
 SHAPE = (3, 2, 3)
@@ -213,7 +213,7 @@ def test_a_model_with_a_judge_is_certified_in_its_metrics(tmp_path: Path, networ
     folder = tiny.save(tmp_path)
     network.save(folder / "judge")
     model = tiny.load(folder)
-    served = ServedModel(model, Encoders(CPU), CPU)
+    served = LoadedModel(model, Encoders(CPU), CPU)
     assert [m.name for m in served.card.metrics] == ["pixel-rmse", "feature-chord", "verdict"]
     for asked in ("feature-chord", "verdict", {"name": "feature-chord", "cap": 0.5}, "pixel-rmse"):
         job = tiny.spec(tiny.parameters(), metric=asked, samples=60, tolerance=0.45)
@@ -231,7 +231,7 @@ def test_a_model_with_a_judge_is_certified_in_its_metrics(tmp_path: Path, networ
 
 def test_a_model_without_a_judge_offers_pixels_only(tmp_path: Path):
     model = tiny.load(tiny.save(tmp_path))
-    served = ServedModel(model, Encoders(CPU), CPU)
+    served = LoadedModel(model, Encoders(CPU), CPU)
     assert [m.name for m in served.card.metrics] == ["pixel-rmse"]
     for asked in ("feature-chord", "verdict"):
         job = tiny.spec(tiny.parameters(), metric=asked)

@@ -18,7 +18,7 @@ from tests.workers.settings import CPU
 from workers.generators.language.loading import SMOLLM2_SIGMA, SMOLLM2_SIZE
 from workers.generators.language.probe import batch_sensitivity, require_sound
 from workers.generators.registry import load_generator
-from workers.serving.loaded_model import Encoders, ServedModel
+from workers.serving.loaded_model import Encoders, LoadedModel
 
 
 class Altered(LlamaForCausalLM):
@@ -105,7 +105,7 @@ def test_a_weight_that_is_not_a_number_is_refused(tmp_path: Path):
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
 def test_precision_and_sensitivity_are_on_the_card(dtype: str, llama_folder: Path):
     settings = CPU.model_copy(update={"dtype": dtype})
-    card = ServedModel(load_generator(f"mine={llama_folder}", settings), Encoders(settings), settings).card
+    card = LoadedModel(load_generator(f"mine={llama_folder}", settings), Encoders(settings), settings).card
     assert card.precision == dtype
     assert (card.batch_sensitivity is None) == (dtype == "float32")
     if card.batch_sensitivity is not None:
@@ -113,7 +113,7 @@ def test_precision_and_sensitivity_are_on_the_card(dtype: str, llama_folder: Pat
 
 
 def test_closed_forms_compute_in_double_precision():
-    card = ServedModel(load_generator("closed-form-tanh", CPU), Encoders(CPU), CPU).card
+    card = LoadedModel(load_generator("closed-form-tanh", CPU), Encoders(CPU), CPU).card
     assert (card.precision, card.batch_sensitivity) == ("float64", None)
 
 

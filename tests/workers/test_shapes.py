@@ -24,7 +24,7 @@ from workers.generators.diffusion import DiffusionModel
 from workers.jobs.in_process import run_job
 from workers.research.calibrate import main
 from workers.research.calibrate_shape import Bench, calibrate_shape
-from workers.serving.loaded_model import Encoders, ServedModel
+from workers.serving.loaded_model import Encoders, LoadedModel
 from workers.settings import Settings
 from workers.stored.shapes import (
     StoredShape,
@@ -329,11 +329,11 @@ def test_a_model_without_a_shape_says_why(modality, why):
 
 
 @pytest.fixture(scope="module")
-def fashion() -> ServedModel:
-    return ServedModel(load_generator("fashion-32", CPU), Encoders(CPU), CPU)
+def fashion() -> LoadedModel:
+    return LoadedModel(load_generator("fashion-32", CPU), Encoders(CPU), CPU)
 
 
-def fashion_job(fashion: ServedModel, **robustness):
+def fashion_job(fashion: LoadedModel, **robustness):
     body = {
         "model": "fashion-32",
         "prompt": "a red sneaker",
@@ -344,7 +344,7 @@ def fashion_job(fashion: ServedModel, **robustness):
     return plan(GenerateRequest.model_validate(body), fashion.card, max_samples=1000)
 
 
-def test_the_shipped_model_offers_its_shape_with_the_matched_level(fashion: ServedModel):
+def test_the_shipped_model_offers_its_shape_with_the_matched_level(fashion: LoadedModel):
     kept = load_shape("fashion-32", None)
     assert kept is not None
     assert kept.noise_shape.dimension == 16
@@ -353,7 +353,7 @@ def test_the_shipped_model_offers_its_shape_with_the_matched_level(fashion: Serv
     assert fashion_job(fashion).sigma == kept.sigma == fashion.card.default_betas["embedding-shaped"]
 
 
-def test_a_shaped_job_gives_a_certificate_in_its_norm_that_verifies(fashion: ServedModel):
+def test_a_shaped_job_gives_a_certificate_in_its_norm_that_verifies(fashion: LoadedModel):
     job = fashion_job(fashion)
     metric = fashion.metric(job.metric)
     result = run_job(job, fashion.generator, metric, batcher=Batcher(64), watch=Silent())
@@ -365,7 +365,7 @@ def test_a_shaped_job_gives_a_certificate_in_its_norm_that_verifies(fashion: Ser
     assert "ellipsoid norm at most" in result.certificate["statement"]
 
 
-def test_the_universal_tier_takes_a_shape(fashion: ServedModel):
+def test_the_universal_tier_takes_a_shape(fashion: LoadedModel):
     job = fashion_job(fashion, tier="universal")
     result = run_job(job, fashion.generator, fashion.metric(job.metric), batcher=Batcher(64), watch=Silent())
     assert result.certificate is not None

@@ -16,13 +16,13 @@ from smoothgen.noise import Stream
 from smoothgen.synonyms import Partition
 from tests.workers import tiny, tiny_diffusion
 from tests.workers.jobs import Recorded, run, spec
-from tests.workers.test_hand import chunk_of, numbered, opening_of, outcomes, runner, watch_of
+from tests.workers.test_executor import chunk_of, numbered, opening_of, outcomes, runner, watch_of
 from workers.generators import Failure, Text
 from workers.generators.batching import Batcher
 from workers.generators.closed_form import ClosedForm
 from workers.generators.language.adapter import LanguageModel
 from workers.jobs.sampling import Samples, condition_of, generate, rows_of, seed_of
-from workers.jobs.selection import Opened
+from workers.jobs.selection import Selected
 from workers.jobs.synonym_texts import TEXT_STREAMS, Variants
 from workers.serving.executor import Refused
 
@@ -174,7 +174,7 @@ def test_a_job_planned_with_another_partition_is_refused(llama: LanguageModel):
     assert done.noiseless
     same = job.model_copy(update={"partition": PARTITION.digest})
     [done] = runner(llama).run(watch_of([opening_of(same)]))
-    assert isinstance(done, Opened)
+    assert isinstance(done, Selected)
 
 
 def test_models_of_words_announce_the_partition_and_models_of_numbers_none(llama: LanguageModel):

@@ -23,7 +23,7 @@ from tests.workers import tiny_diffusion as tiny
 from tests.workers.settings import CPU
 from workers.distances import output_metric
 from workers.features.vision_encoder import VisionEncoder
-from workers.serving.loaded_model import Encoders, ServedModel
+from workers.serving.loaded_model import Encoders, LoadedModel
 
 SIZE = 16
 TOWER = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
@@ -90,7 +90,7 @@ def test_a_job_is_certified_in_a_vision_models_features(build, tmp_path: Path):
     folder = str(build(tmp_path / "vision")[0])
     settings = CPU.model_copy(update={"vision_models": [folder]})
     model = tiny.load(tiny.save(tmp_path / "pipeline"))
-    served = ServedModel(model, Encoders(settings), settings)
+    served = LoadedModel(model, Encoders(settings), settings)
     assert {m.name: m.models for m in served.card.metrics} == {"pixel-rmse": None, "vision-chord": [folder]}
     job = tiny.spec(tiny.parameters(), metric={"name": "vision-chord", "model": folder}, samples=40, tolerance=0.9)
     metric = output_metric(job.metric, served)

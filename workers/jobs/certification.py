@@ -23,7 +23,7 @@ from smoothgen.certificates import (
     to_document,
 )
 from smoothgen.certificates.bounds.rounding import complement
-from smoothgen.certificates.stopping.decide import LookResult, at_deadline, hopeless_from_the_start, take_look
+from smoothgen.certificates.stopping.decide import LookResult, at_deadline, futile_from_the_start, take_look
 from smoothgen.contracts import (
     AbstentionView,
     FleetView,
@@ -31,14 +31,14 @@ from smoothgen.contracts import (
     JobSpec,
     ModelRef,
     Note,
-    Opening,
+    Selection,
     Usage,
     windows_of,
 )
 from smoothgen.errors import GenerationFailed
 from smoothgen.mechanisms import Mechanism, mechanism_from_dict
 from workers.jobs.notes import note_on_certificate
-from workers.jobs.selection import Opened
+from workers.jobs.selection import Selected
 
 NONE_DRAWN: NDArray[np.float64] = np.zeros(0)
 
@@ -58,7 +58,7 @@ def plan_of(spec: JobSpec) -> LookPlan:
     return LookPlan.single(robustness.samples, alpha)
 
 
-def at_the_opening(spec: JobSpec, opened: Opened) -> JobResult | None:
+def after_selection(spec: JobSpec, opened: Selected) -> JobResult | None:
     """The result where certification samples cannot change it: tiers without any, and what is hopeless at once."""
     robustness, sensed = spec.request.robustness, opened.sensed
     if sensed.abstention is not None:
@@ -78,7 +78,7 @@ def at_the_opening(spec: JobSpec, opened: Opened) -> JobResult | None:
         return result_of(spec, opened, outcome, NONE_DRAWN, opened.device_s)
     if robustness.epsilon is None:
         return None
-    hopeless = hopeless_from_the_start(
+    hopeless = futile_from_the_start(
         bound=opened.bound,
         diameter=opened.metric.diameter,
         mechanism=mechanism,
@@ -94,7 +94,7 @@ def at_the_opening(spec: JobSpec, opened: Opened) -> JobResult | None:
     return None if hopeless is None else result_of(spec, opened, hopeless, NONE_DRAWN, opened.device_s)
 
 
-def look_at(spec: JobSpec, opening: Opening, distances: NDArray[np.float64], failure: str) -> LookResult:
+def look_at(spec: JobSpec, opening: Selection, distances: NDArray[np.float64], failure: str) -> LookResult:
     """What the look at these distances decides, shape (n,), NaN where a sample failed.
 
     Raises GenerationFailed where every sample of the last look failed; `failure` says why the last one did.
@@ -125,7 +125,7 @@ def look_at(spec: JobSpec, opening: Opening, distances: NDArray[np.float64], fai
 
 
 def at_the_deadline(
-    spec: JobSpec, opening: Opening, distances: NDArray[np.float64], failure: str, device_s: float
+    spec: JobSpec, opening: Selection, distances: NDArray[np.float64], failure: str, device_s: float
 ) -> JobResult:
     """The result with the samples there are: the last look that is complete, or the bound that needs none."""
     looks = [size for size in plan_of(spec).sizes if size <= len(distances)]
@@ -150,7 +150,7 @@ def proven_so_far(spec: JobSpec, outcome: Certificate | Abstention) -> tuple[flo
 
 def result_of(
     spec: JobSpec,
-    opening: Opening | Opened,
+    opening: Selection | Selected,
     outcome: Certificate | Abstention,
     drawn: NDArray[np.float64],
     device_s: float,
@@ -208,17 +208,17 @@ def _note_on(spec: JobSpec, outcome: Certificate | Abstention) -> list[Note]:
     return note_on_certificate(outcome, without)
 
 
-def _model_of(opening: Opening | Opened) -> ModelRef:
-    if isinstance(opening, Opened):
+def _model_of(opening: Selection | Selected) -> ModelRef:
+    if isinstance(opening, Selected):
         return ModelRef(name=opening.model.name, revision=opening.model.revision, digest=opening.model.digest)
     return ModelRef(**opening.provenance["model"])
 
 
-def _selection(opening: Opening) -> SigmaSelection | None:
+def _selection(opening: Selection) -> SigmaSelection | None:
     return None if opening.sigma_selection is None else SigmaSelection.from_dict(opening.sigma_selection)
 
 
-def _lipschitz(opening: Opening) -> Lipschitz | None:
+def _lipschitz(opening: Selection) -> Lipschitz | None:
     return None if opening.lipschitz is None else Lipschitz.from_dict(opening.lipschitz)
 
 

@@ -17,9 +17,9 @@ from smoothgen.noise import Stream
 from workers.distances import OutputMetric
 from workers.generators import Failure, Generator, Made
 from workers.generators.batching import Batcher, FixedBatcher, Generate, Outputs
-from workers.jobs.certification import NONE_DRAWN, at_the_opening, look_at, plan_of, result_of
+from workers.jobs.certification import NONE_DRAWN, after_selection, look_at, plan_of, result_of
 from workers.jobs.sampling import Row, Samples, blocks_of, condition_of, generate, rows_of
-from workers.jobs.selection import measure, open_job, opening_samples
+from workers.jobs.selection import measure, samples_to_draw, select_output
 from workers.sensitivity import sense
 
 
@@ -56,9 +56,9 @@ def run_job(
     if sensed.selection is not None:
         condition = condition_of(spec, generator, sensed.selection.sigma, condition.template)
     draw = _Drawing(generator, batcher, watch)
-    outputs = [o for batch in draw(opening_samples(spec, condition)) for o in batch]
+    outputs = [o for batch in draw(samples_to_draw(spec, condition)) for o in batch]
     spent_s = draw.device_s
-    opened = open_job(
+    opened = select_output(
         spec,
         generator,
         metric,
@@ -72,7 +72,7 @@ def run_job(
     )
     opening = opened.opening
     watch.output_chosen(opening.output, opened.sheet)
-    if (result := at_the_opening(spec, opened)) is not None:
+    if (result := after_selection(spec, opened)) is not None:
         return result
     centre = metric.read_centre(opening.centre, opening.bound)
     distances = NONE_DRAWN

@@ -13,7 +13,7 @@ from workers.generators import Failure, Made, Picture, Text
 
 def notes_of(spec: JobSpec, metric: OutputMetric, outputs: Sequence[Made | Failure], served: Made) -> list[Note]:
     """The notes on an opening's outputs, each with the share of the selection samples it is true of and whether it is
-    true of the output served. `outputs`: as `opening_samples` asks for them."""
+    true of the output served. `outputs`: as `samples_to_draw` asks for them."""
     robustness = spec.request.robustness
     selection = outputs[: robustness.selection_samples] if robustness.tier == "request" else ()
 

@@ -22,7 +22,7 @@ from smoothgen.certificates import (
 )
 from smoothgen.certificates.bounds.rounding import round_up
 from smoothgen.certificates.fleet.certify import fleet_bin
-from smoothgen.contracts import FleetPool, JobSpec, LipschitzEstimate, Note, Opening, Output
+from smoothgen.contracts import FleetPool, JobSpec, LipschitzEstimate, Note, Output, Selection
 from smoothgen.errors import GenerationFailed
 from smoothgen.images import encode_png
 from smoothgen.noise import SCHEME, Stream
@@ -38,7 +38,7 @@ _SHEET_PICTURES = 25
 
 
 @dataclass(frozen=True)
-class Opened:
+class Selected:
     """What an opening came to, as objects. `opening` is what any other worker goes on from.
 
     centre: None where nothing is measured. sensed: what was learnt of the prompt before, with `condition` at the level
@@ -79,10 +79,10 @@ class Opened:
         return self.metric.diameter if self.centre is None else self.centre.bound
 
     @cached_property
-    def opening(self) -> Opening:
+    def opening(self) -> Selection:
         """As it is stored. A job that ends here needs none."""
         selection = self.sensed.selection
-        return Opening(
+        return Selection(
             output=self.output,
             centre={} if self.centre is None else self.centre.document,
             bound=self.bound,
@@ -103,7 +103,7 @@ class Opened:
         )
 
 
-def opening_samples(spec: JobSpec, condition: Condition) -> list[Samples]:
+def samples_to_draw(spec: JobSpec, condition: Condition) -> list[Samples]:
     """What must be drawn: selection samples and the one to be served, or for the other tiers one exact draw and, for
     the fleet, another to compare it with."""
     robustness = spec.request.robustness
@@ -119,7 +119,7 @@ def opening_samples(spec: JobSpec, condition: Condition) -> list[Samples]:
     return [selection, samples(Stream.SERVED)] if spec.request.output == "sample" else [selection]
 
 
-def open_job(
+def select_output(
     spec: JobSpec,
     generator: Generator,
     metric: OutputMetric,
@@ -131,8 +131,8 @@ def open_job(
     sensed: Sensed = NOTHING_SENSED,
     precision: str | None = None,
     batch_size: int | None = None,
-) -> Opened:
-    """Fix centre and output. `outputs`: one for each of `opening_samples`, in order; `started`: Unix seconds; `sensed`:
+) -> Selected:
+    """Fix centre and output. `outputs`: one for each of `samples_to_draw`, in order; `started`: Unix seconds; `sensed`:
     what was learnt of the prompt before, with `condition` at the level it selected; `precision`: what the model
     computes in, where that is known; `batch_size`: of all batches of the job, where it is fixed.
 
@@ -141,7 +141,7 @@ def open_job(
     served, centre, drawn = _chosen(spec, metric, outputs)
     sampling = _sampling(spec, generator, condition, precision, batch_size)
     output = served.output(certified=False)
-    return Opened(
+    return Selected(
         output=output,
         model=generator.identity,
         metric=metric,

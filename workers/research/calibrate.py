@@ -25,7 +25,7 @@ from workers.generators import Draw, Generator, Smoothing, load_generator
 from workers.generators.batching import Batcher, Outputs
 from workers.research.calibrate_shape import calibrate_shape
 from workers.sensitivity.displacement import made_with, mean_displacement
-from workers.serving.loaded_model import Encoders, ServedModel
+from workers.serving.loaded_model import Encoders, LoadedModel
 from workers.settings import Settings
 from workers.stored.calibrations import DATA, save_calibrations
 from workers.stored.shapes import pairs_file, read_pairs, require_pictures, save_shape
@@ -107,7 +107,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         settings = Settings()
         generator = load_generator(given.model, settings)
-        model = ServedModel(generator, Encoders(settings), settings)
+        model = LoadedModel(generator, Encoders(settings), settings)
         source: Path = given.prompts or PROMPTS[model.card.modality]
         prompts = [line.strip() for line in source.read_text(encoding="utf-8").splitlines() if line.strip()]
         if not prompts:
@@ -138,7 +138,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _shape(
-    given: argparse.Namespace, model: ServedModel, metric: OutputMetric, prompts: Sequence[str], settings: Settings
+    given: argparse.Namespace, model: LoadedModel, metric: OutputMetric, prompts: Sequence[str], settings: Settings
 ) -> int:
     """Write <output>/<model>.shape.json and print what the shape is."""
     name = model.card.id
@@ -166,19 +166,19 @@ def _shape(
     return 0
 
 
-def _calibratable(model: ServedModel) -> list[str]:
+def _calibratable(model: LoadedModel) -> list[str]:
     """Metrics with displacements to speak of, and no options a request must give."""
     return [metric.name for metric in model.card.metrics if metric.name not in ("label", "verdict", "vision-chord")]
 
 
-def _metric(name: str, model: ServedModel) -> OutputMetric:
+def _metric(name: str, model: LoadedModel) -> OutputMetric:
     offered = _calibratable(model)
     if name not in offered:
         raise UnknownName("metric", name, offered)
     return model.metric(metric_with_defaults(name))
 
 
-def _parameters(model: ServedModel, max_new_tokens: int) -> Parameters:
+def _parameters(model: LoadedModel, max_new_tokens: int) -> Parameters:
     """The model's defaults, as a request that names none gets them."""
     card = model.card.image
     if card is None:

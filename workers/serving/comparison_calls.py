@@ -16,26 +16,26 @@ from smoothgen.certificates import from_document
 from smoothgen.contracts import CoversCall, CoversReply, Problem
 from smoothgen.errors import InvalidInput, QueueUnavailable
 from smoothgen.mechanisms import SynonymClasses
-from smoothgen.queue.comparisons import CoversQueue
+from smoothgen.queue.comparisons import ComparisonQueue
 from smoothgen.queue.unreadable import unreadable
 from workers.job_logs import trace_of
 from workers.jobs.comparison import Embedding, by_class, compared
-from workers.serving.compute import Compute, Running
-from workers.serving.loaded_model import ServedModel
+from workers.serving.compute import ComputeThread, Running
+from workers.serving.loaded_model import LoadedModel
 
 _BLOCK_S = 1.0
 _RECONNECT_S = 0.5
 _HANGS_S = 0.5
 
 
-class Comparing:
+class ComparisonCalls:
     """Answers the calls of a worker's models, one after the other."""
 
     def __init__(
         self,
-        queue: CoversQueue,
-        models: Mapping[str, ServedModel],
-        compute: Compute,
+        queue: ComparisonQueue,
+        models: Mapping[str, LoadedModel],
+        compute: ComputeThread,
         hangs: Callable[[], bool] = lambda: False,
     ) -> None:
         """hangs: whether the computing thread does, so that calls are left to other workers."""

@@ -21,7 +21,7 @@ class Running:
     rows: int
 
 
-class Compute:
+class ComputeThread:
     """One thread for everything torch does, loading included.
 
     A second one would bring OpenMP a second team of threads; with more of them than cores they sleep at barriers, which

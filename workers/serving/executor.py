@@ -23,14 +23,14 @@ from smoothgen.queue import Claim
 from workers.generators import Condition, Failure, Made
 from workers.generators.batching import Batcher, FixedBatcher, TooLarge
 from workers.job_logs import lines_about, log_crash
-from workers.jobs.certification import at_the_opening
+from workers.jobs.certification import after_selection
 from workers.jobs.sampling import Row, Samples, blocks_of, condition_of, fixed_size, generate, rows_of
-from workers.jobs.selection import Opened, measure, open_job, opening_samples
+from workers.jobs.selection import Selected, measure, samples_to_draw, select_output
 from workers.progress import made_progress
 from workers.sensitivity import NOTHING_SENSED, Sensed, sense
-from workers.serving.loaded_model import ServedModel
+from workers.serving.loaded_model import LoadedModel
 from workers.serving.pacing import Speed
-from workers.serving.run_state import HandWatch
+from workers.serving.run_state import RunState
 from workers.serving.slowness import Slowness
 
 _CONDITIONS_KEPT = 256
@@ -42,7 +42,7 @@ _WITH_IMAGES_KEPT = 4
 class Ended:
     """An opening that was the whole job."""
 
-    opened: Opened
+    opened: Selected
     result: JobResult
 
 
@@ -70,7 +70,7 @@ class NoRoom:
     batch_limit: int
 
 
-Done = Opened | Ended | Measured | Refused | NoRoom | None
+Done = Selected | Ended | Measured | Refused | NoRoom | None
 """What came of a piece. None: the piece is unfinished and is handed back, or its job has ended meanwhile."""
 
 
@@ -108,10 +108,10 @@ class _Recent(OrderedDict[tuple[str, float | None, Template | None], Condition])
             self.popitem(last=False)
 
 
-class HandRunner:
+class Executor:
     """Runs hands of one model."""
 
-    def __init__(self, served: ServedModel, batch_size: int) -> None:
+    def __init__(self, served: LoadedModel, batch_size: int) -> None:
         self._served, self._batcher, self.speed = served, Batcher(batch_size), Speed()
         self._slowness = Slowness(served.card.id)
         # A job's chunks come again and again; its prompt need not be embedded for each.
@@ -122,7 +122,7 @@ class HandRunner:
         """Samples a batch, less than configured where memory was short."""
         return self._batcher.batch_size
 
-    def run(self, watch: HandWatch) -> list[Done]:
+    def run(self, watch: RunState) -> list[Done]:
         """What came of every piece of the hand, in order."""
         started = watch.started
         done: list[Done] = [None] * len(watch.claims)
@@ -142,7 +142,7 @@ class HandRunner:
                     done[piece.place] = self._guarded(piece.claim, finish, noiseless=False)
         return done
 
-    def _prepare(self, place: int, claim: Claim, watch: HandWatch, groups: defaultdict[Hashable, list[_Piece]]) -> None:
+    def _prepare(self, place: int, claim: Claim, watch: RunState, groups: defaultdict[Hashable, list[_Piece]]) -> None:
         with contextlib.suppress(_ToldToStop):
             piece = self._piece(place, claim, watch)
             groups[piece.samples[0].mixes_with].append(piece)
@@ -151,7 +151,7 @@ class HandRunner:
         """Whether the piece's batches are of one size and hold no other job's samples: as its opening fixed."""
         return self._served.fixes_batches if claim.opening is None else claim.opening.batch_size is not None
 
-    def _run_alone(self, place: int, claim: Claim, watch: HandWatch, started: float) -> Done:
+    def _run_alone(self, place: int, claim: Claim, watch: RunState, started: float) -> Done:
         """What came of a piece of fixed batches. An opening that does not fit is run again with smaller ones, all of
         it; beside a chunk there are distances of the larger size, so the job starts over."""
         limit = min(self.batch_size, claim.batch_limit or self.batch_size)
@@ -168,7 +168,7 @@ class HandRunner:
                 return NoRoom(size)
         return None
 
-    def _run_blocks(self, place: int, claim: Claim, watch: HandWatch, started: float, batcher: FixedBatcher) -> Done:
+    def _run_blocks(self, place: int, claim: Claim, watch: RunState, started: float, batcher: FixedBatcher) -> Done:
         pieces: list[_Piece] = []
 
         def prepare() -> None:
@@ -186,7 +186,7 @@ class HandRunner:
 
         return self._guarded(claim, compute, noiseless=False)
 
-    def _draw_blocks(self, piece: _Piece, watch: HandWatch, batcher: FixedBatcher) -> None:
+    def _draw_blocks(self, piece: _Piece, watch: RunState, batcher: FixedBatcher) -> None:
         """Fill the piece's outputs block by block, until done or told to stop. Raises TooLarge, GenerationFailed."""
         for samples in piece.samples:
             for rows, ours in blocks_of(samples, batcher.batch_size):
@@ -202,7 +202,7 @@ class HandRunner:
                 self._slowness.measured(_kind(piece, batcher.batch_size), seconds)
                 watch.batch_done(len(made), sum(isinstance(o, Failure) for o in made), seconds)
 
-    def _piece(self, place: int, claim: Claim, watch: HandWatch, fixed: FixedBatcher | None = None) -> _Piece:
+    def _piece(self, place: int, claim: Claim, watch: RunState, fixed: FixedBatcher | None = None) -> _Piece:
         """`fixed`: what draws it, where its batches are of one size."""
         spec, opening = claim.spec, claim.opening
         batch_size = None if fixed is None else fixed.batch_size
@@ -211,13 +211,13 @@ class HandRunner:
             condition = self._condition(spec)
             if sensed.selection is not None:
                 condition = self._condition(spec, sensed.selection.sigma, condition.template)
-            return _Piece(place, claim, condition, opening_samples(spec, condition), sensed, batch_size)
+            return _Piece(place, claim, condition, samples_to_draw(spec, condition), sensed, batch_size)
         selected = None if opening is None or opening.sigma_selection is None else opening.sigma_selection["sigma"]
         condition = self._condition(spec, selected, None if opening is None else opening.template)
         chunk = range(claim.first, claim.first + claim.count)
         return _Piece(place, claim, condition, [Samples(spec, condition, Stream.CERTIFICATION, chunk)])
 
-    def _sensed(self, place: int, spec: JobSpec, watch: HandWatch, batcher: Batcher) -> Sensed:
+    def _sensed(self, place: int, spec: JobSpec, watch: RunState, batcher: Batcher) -> Sensed:
         """What the opening learns of its prompt first. Raises _ToldToStop."""
         if not spec.probe_samples:
             return NOTHING_SENSED
@@ -246,7 +246,7 @@ class HandRunner:
             kept.keep(key, condition_of(spec, self._served.generator, sigma, template))
         return kept[key]
 
-    def _draw(self, pieces: Sequence[_Piece], watch: HandWatch) -> Refused | None:
+    def _draw(self, pieces: Sequence[_Piece], watch: RunState) -> Refused | None:
         """Fill the pieces' outputs batch by batch, until done or told to stop. A problem concerns all of them."""
         waiting = [(piece, row) for piece in pieces for row in rows_of(piece.samples)]
 
@@ -284,7 +284,7 @@ class HandRunner:
             distances = measure(piece.outputs, metric, metric.read_centre(opening.centre, opening.bound))
             failures = [o.reason for o in piece.outputs if isinstance(o, Failure)]
             return Measured(distances, piece.seconds, failures[-1] if failures else "")
-        opened = open_job(
+        opened = select_output(
             spec,
             self._served.generator,
             metric,
@@ -296,7 +296,7 @@ class HandRunner:
             precision=self._served.precision,
             batch_size=piece.batch_size,
         )
-        result = at_the_opening(spec, opened)
+        result = after_selection(spec, opened)
         return opened if result is None else Ended(opened, result)
 
     def _guarded(self, claim: Claim, step: Callable[[], Done], *, noiseless: bool) -> Done:

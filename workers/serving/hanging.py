@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import structlog
 
 from smoothgen.contracts import Problem
-from workers.serving.compute import Compute, Running
+from workers.serving.compute import ComputeThread, Running
 from workers.serving.metrics import Metrics
 from workers.serving.pacing import Speed
 from workers.settings import Settings
@@ -64,7 +64,7 @@ class Patience:
 class Hanging:
     """Looks at the computing thread, tick by tick. `hang`: None while all is well; read by any thread."""
 
-    def __init__(self, compute: Compute, limit_s: Callable[[Running], float], metrics: Metrics) -> None:
+    def __init__(self, compute: ComputeThread, limit_s: Callable[[Running], float], metrics: Metrics) -> None:
         self._compute, self._limit_s, self._metrics = compute, limit_s, metrics
         self.hang: Hang | None = None
         self._steps, self._silent_s, self._ticked = -1, 0.0, time.monotonic()

@@ -58,7 +58,7 @@ class Encoders:
         return self._vision[name]
 
 
-class ServedModel:
+class LoadedModel:
     """A loaded generator with everything a job on it needs. It is the metrics' `Instruments` too."""
 
     def __init__(self, generator: Generator, encoders: Encoders, settings: Settings) -> None:
@@ -131,10 +131,10 @@ def _partition_card(partition: Partition) -> PartitionCard:
     )
 
 
-def load_models(settings: Settings) -> dict[str, ServedModel]:
+def load_models(settings: Settings) -> dict[str, LoadedModel]:
     """Load every model of the settings, by name."""
     encoders = Encoders(settings)
-    served = [ServedModel(load_generator(name, settings), encoders, settings) for name in settings.models]
+    served = [LoadedModel(load_generator(name, settings), encoders, settings) for name in settings.models]
     if any(model.card.metric("sentence-chord") for model in served):
         _ = encoders.sentence  # now, so that no request waits for it
     return {model.card.id: model for model in served}

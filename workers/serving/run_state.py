@@ -9,7 +9,7 @@ from workers.serving.metrics import Metrics
 
 
 @dataclass
-class HandWatch:
+class RunState:
     """Written by one thread, read by the other. Single values and atomic set operations only, so no lock is needed.
 
     stop: set by the event loop to end the hand at the next batch boundary. ended: jobs whose remaining samples nobody

@@ -24,18 +24,18 @@ from smoothgen.process.draining import GRACE_S
 from smoothgen.queue import Claim, CompleteLook, Pace, WorkQueue, keys
 from workers.job_logs import failure_fields
 from workers.jobs.certification import NONE_DRAWN, at_the_deadline, look_at, plan_of, proven_so_far, result_of
-from workers.jobs.selection import Opened
+from workers.jobs.selection import Selected
 from workers.progress import made_progress
-from workers.serving.comparison_calls import Comparing
-from workers.serving.compute import Compute, Running
-from workers.serving.executor import Done, Ended, HandRunner, Measured, NoRoom, Refused, crashed
+from workers.serving.comparison_calls import ComparisonCalls
+from workers.serving.compute import ComputeThread, Running
+from workers.serving.executor import Done, Ended, Executor, Measured, NoRoom, Refused, crashed
 from workers.serving.hanging import TICK_S, Hanging, Patience
 from workers.serving.leaving import ABANDONED, Leaving
-from workers.serving.loaded_model import ServedModel
+from workers.serving.loaded_model import LoadedModel
 from workers.serving.metrics import Metrics
 from workers.serving.pacing import pace_of
 from workers.serving.restarting import Restarting
-from workers.serving.run_state import HandWatch
+from workers.serving.run_state import RunState
 from workers.settings import Settings
 
 _CLAIM_BLOCK_MS = 1000
@@ -54,21 +54,21 @@ class Worker:
     def __init__(
         self,
         queue: WorkQueue,
-        models: dict[str, ServedModel],
+        models: dict[str, LoadedModel],
         settings: Settings,
         metrics: Metrics,
-        compute: Compute,
+        compute: ComputeThread,
     ) -> None:
         """`compute`: the one thread that loaded the models and runs them; shut down when the worker ends."""
         self._queue, self._models, self._settings, self._metrics = queue, models, settings, metrics
-        self._runners = {name: HandRunner(served, settings.batch_size) for name, served in models.items()}
+        self._runners = {name: Executor(served, settings.batch_size) for name, served in models.items()}
         self._builds = {name: model.build for name, model in models.items()}
         self._workers = dict.fromkeys(models, 1)
         self._compute = compute
         patience = Patience({name: runner.speed for name, runner in self._runners.items()}, settings)
         self.hanging = Hanging(compute, patience.limit_s, metrics)
         self._stopping = asyncio.Event()
-        self._watch: HandWatch | None = None
+        self._watch: RunState | None = None
         self._leaving = Leaving(self._abandon)
         self._ended: dict[str, str] = {}
         self._measured: set[str] = set()
@@ -124,7 +124,7 @@ class Worker:
             asyncio.create_task(self._repeat_until(left, restarting.every_s, restarting.settle)),
             asyncio.create_task(self._repeat_until(left, TICK_S, self._look_at_the_thread)),
             asyncio.create_task(
-                Comparing(self._queue.covers, self._models, self._compute, self._hangs).serve(self._stopping)
+                ComparisonCalls(self._queue.covers, self._models, self._compute, self._hangs).serve(self._stopping)
             ),
         ]
         try:
@@ -181,7 +181,7 @@ class Worker:
         claims = await self._in_time(await self._without_poison(claims))
         if not claims:
             return
-        watch = self._watch = HandWatch(claims[0].model, self._metrics, claims, started=self._queue.clock.last())
+        watch = self._watch = RunState(claims[0].model, self._metrics, claims, started=self._queue.clock.last())
         delivered = asyncio.Event()
         keeping: list[asyncio.Task[None]] = []
 
@@ -310,7 +310,7 @@ class Worker:
         claim: Claim | None,
         result: JobResult,
         *,
-        opened: Opened | None = None,
+        opened: Selected | None = None,
         attempt: int | None = None,
     ) -> None:
         """`attempt`: the job's that the result is of, where no piece is held."""
@@ -380,7 +380,7 @@ class Worker:
         self._log.warning("job_failed", **failure_fields(spec, problem))
         self._metrics.models[spec.request.model].ended["failed"].inc()
 
-    async def _keep_until(self, delivered: asyncio.Event, watch: HandWatch) -> None:
+    async def _keep_until(self, delivered: asyncio.Event, watch: RunState) -> None:
         """Publish progress, notice cancelled jobs and keep the lease of a hand that takes longer than a pulse.
 
         Not while the computing thread hangs, nor when the pieces are handed back: then they are others' to take.

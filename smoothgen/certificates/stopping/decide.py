@@ -124,7 +124,7 @@ def take_look(
     return LookResult(outcome, None)
 
 
-def hopeless_from_the_start(
+def futile_from_the_start(
     *,
     bound: float,
     diameter: float,

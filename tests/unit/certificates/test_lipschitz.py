@@ -15,7 +15,7 @@ from smoothgen import (
     certify_universal,
     verify,
 )
-from smoothgen.certificates import from_document, hopeless_from_the_start, take_look, to_document
+from smoothgen.certificates import from_document, futile_from_the_start, take_look, to_document
 from smoothgen.certificates.format.document import content_digest
 from smoothgen.errors import InvalidCertificate, InvalidLipschitz, InvalidMetric
 from smoothgen.mechanisms import SynonymClasses
@@ -93,8 +93,8 @@ def test_without_samples_it_stands_beside_t1():
 
 def test_looks_and_the_first_word_know_it():
     asked = {**SETTING, "plan": LookPlan.doubling(500, 1e-3), "epsilon": 2.4}
-    assert hopeless_from_the_start(**asked) is not None
-    assert hopeless_from_the_start(**asked, lipschitz=SMALL) is None
+    assert futile_from_the_start(**asked) is not None
+    assert futile_from_the_start(**asked, lipschitz=SMALL) is None
     assert take_look(distances(500)[:32], **asked, lipschitz=SMALL).stop == "proven"
 
 

@@ -26,7 +26,7 @@ from smoothgen import (
 )
 from smoothgen.certificates import (
     from_document,
-    hopeless_from_the_start,
+    futile_from_the_start,
     remaining_alpha,
     selection_alpha,
     take_look,
@@ -209,13 +209,13 @@ def test_an_epsilon_beyond_it_abstains_and_says_why():
     outcome = certified(epsilon=beyond)
     assert outcome.reason is Reason.RADIUS_OUT_OF_REACH
     assert repr(selection().radius) in outcome.detail
-    early = hopeless_from_the_start(
+    early = futile_from_the_start(
         **SETTING, plan=LookPlan.doubling(500, 8e-4), epsilon=beyond, sigma_selection=selection()
     )
     assert "no certification sample was drawn" in early.detail
     assert repr(selection().radius) in early.detail
     within = {"plan": LookPlan.doubling(500, 8e-4), "epsilon": selection().radius, "sigma_selection": selection()}
-    assert hopeless_from_the_start(**SETTING, **within) is None
+    assert futile_from_the_start(**SETTING, **within) is None
 
 
 def test_looks_share_what_the_selection_left():

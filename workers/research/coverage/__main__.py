@@ -24,7 +24,7 @@ from workers.research.coverage.measure import Asked, Measured, job_of, measure_p
 from workers.research.coverage.picture import draw_coverage
 from workers.research.coverage.report import document, table
 from workers.research.wordnet import WORDNET, Wordnet
-from workers.serving.loaded_model import Encoders, ServedModel
+from workers.serving.loaded_model import Encoders, LoadedModel
 from workers.settings import Settings
 
 _MOST_EDITS = 6
@@ -79,7 +79,7 @@ def _run(given: argparse.Namespace) -> None:
         raise ValueError(f"{given.paraphrases} has paraphrases of {strangers[0]!r:.80}, no prompt of {given.prompts}")
     settings = Settings()
     generator = load_generator(given.model, settings)
-    model = ServedModel(generator, Encoders(settings), settings)
+    model = LoadedModel(generator, Encoders(settings), settings)
     templates = load_templates(given.templates) if given.templates else shipped_templates(model.card.modality)
     asked = Asked(
         samples=given.samples,
@@ -104,7 +104,7 @@ def _run(given: argparse.Namespace) -> None:
     _write(given.output, model, asked, measured)
 
 
-def _write(folder: Path, model: ServedModel, asked: Asked, measured: Sequence[Measured]) -> None:
+def _write(folder: Path, model: LoadedModel, asked: Asked, measured: Sequence[Measured]) -> None:
     (folder / "certificates").mkdir(parents=True, exist_ok=True)
     for place, one in enumerate(measured):
         path = folder / "certificates" / f"{place:04}.json"

@@ -28,7 +28,7 @@ from workers.jobs.comparison import Embedding, by_class, compared
 from workers.jobs.in_process import run_job
 from workers.jobs.sampling import condition_of
 from workers.research.coverage.edits import Edit
-from workers.serving.loaded_model import ServedModel
+from workers.serving.loaded_model import LoadedModel
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class Silent:
         self._samples_done(samples)
 
 
-def job_of(model: ServedModel, prompt: str, asked: Asked, place: int) -> JobSpec:
+def job_of(model: LoadedModel, prompt: str, asked: Asked, place: int) -> JobSpec:
     """The job of one prompt, with a seed of its own. Raises InvalidInput for what the model does not offer."""
     card = model.card
     if asked.mechanism not in card.mechanisms:
@@ -118,7 +118,7 @@ def job_of(model: ServedModel, prompt: str, asked: Asked, place: int) -> JobSpec
     )
 
 
-def _parameters(model: ServedModel, asked: Asked) -> Parameters:
+def _parameters(model: LoadedModel, asked: Asked) -> Parameters:
     card = model.card.image
     if card is None:
         return TextParameters(max_new_tokens=asked.max_new_tokens)
@@ -132,7 +132,7 @@ def _parameters(model: ServedModel, asked: Asked) -> Parameters:
 
 
 def measure_prompt(
-    model: ServedModel,
+    model: LoadedModel,
     job: JobSpec,
     edits: Sequence[Edit],
     *,
@@ -158,7 +158,7 @@ def measure_prompt(
     return Measured(job.request.prompt, certificate, result.certificate, placed(model, job, certificate, edits))
 
 
-def placed(model: ServedModel, job: JobSpec, certificate: Certificate, edits: Sequence[Edit]) -> list[Place]:
+def placed(model: LoadedModel, job: JobSpec, certificate: Certificate, edits: Sequence[Edit]) -> list[Place]:
     """Where the edits lie against a certificate."""
     if not edits:
         return []

@@ -17,11 +17,11 @@ from workers.generators.closed_form import ClosedForm
 from workers.generators.diffusion import DiffusionModel
 from workers.generators.language.adapter import LanguageModel
 from workers.jobs.certification import plan_of
-from workers.jobs.selection import Opened
-from workers.serving.executor import Ended, HandRunner, Measured, Refused
-from workers.serving.loaded_model import Encoders, ServedModel
+from workers.jobs.selection import Selected
+from workers.serving.executor import Ended, Executor, Measured, Refused
+from workers.serving.loaded_model import Encoders, LoadedModel
 from workers.serving.metrics import Metrics
-from workers.serving.run_state import HandWatch
+from workers.serving.run_state import RunState
 from workers.settings import Settings
 
 TINY_PICTURES = pytest.mark.filterwarnings("ignore:__array:DeprecationWarning")  # diffusers' own
@@ -36,27 +36,27 @@ def number_job(number: int, prompt: str = "0.25", **asked) -> JobSpec:
     return numbered(spec(prompt, sigma=0.5, metric="absolute", **asked), number)
 
 
-def runner(generator: Generator, batch_size: int = 64) -> HandRunner:
+def runner(generator: Generator, batch_size: int = 64) -> Executor:
     settings = Settings(models=[])
-    return HandRunner(ServedModel(generator, Encoders(settings), settings), batch_size)
+    return Executor(LoadedModel(generator, Encoders(settings), settings), batch_size)
 
 
 def opening_of(job: JobSpec) -> Claim:
-    return Claim("any", "stream", "0-1", job, None, -1, job.opening_samples, 1)
+    return Claim("any", "stream", "0-1", job, None, -1, job.samples_to_draw, 1)
 
 
-def chunk_of(job: JobSpec, opened: Opened, first: int, count: int) -> Claim:
+def chunk_of(job: JobSpec, opened: Selected, first: int, count: int) -> Claim:
     return Claim("any", "stream", "0-2", job, opened.opening, first, count, 1)
 
 
-def watch_of(claims: Sequence[Claim]) -> HandWatch:
-    return HandWatch("any", Metrics(["any"]), list(claims))
+def watch_of(claims: Sequence[Claim]) -> RunState:
+    return RunState("any", Metrics(["any"]), list(claims))
 
 
-def outcomes(run: HandRunner, jobs: Sequence[JobSpec], samples: int) -> list[tuple[Opened, np.ndarray]]:
+def outcomes(run: Executor, jobs: Sequence[JobSpec], samples: int) -> list[tuple[Selected, np.ndarray]]:
     """Every job's opening, then its chunk, side by side."""
     opened = run.run(watch_of([opening_of(job) for job in jobs]))
-    assert all(isinstance(each, Opened) for each in opened), opened
+    assert all(isinstance(each, Selected) for each in opened), opened
     chunks = [chunk_of(job, each, 0, samples) for job, each in zip(jobs, opened, strict=True)]
     measured = run.run(watch_of(chunks))
     assert all(isinstance(each, Measured) for each in measured), measured
@@ -126,8 +126,8 @@ def test_other_parameters_are_another_batch(llama: LanguageModel):
 def test_a_prompt_the_model_cannot_take_fails_alone_and_before_any_noise():
     jobs = [number_job(1), number_job(2, prompt="no number"), number_job(3)]
     first, refused, last = runner(ClosedForm("closed-form-tanh")).run(watch_of([opening_of(job) for job in jobs]))
-    assert isinstance(first, Opened)
-    assert isinstance(last, Opened)
+    assert isinstance(first, Selected)
+    assert isinstance(last, Selected)
     assert isinstance(refused, Refused)
     assert refused.noiseless
     assert refused.problem.status == 422
@@ -143,7 +143,7 @@ def test_a_failing_job_harms_nobody_in_its_batch():
     generator = ClosedForm("closed-form-partly-raising")  # wherever x + noise exceeds 1
     sound, failing = number_job(1, prompt="-9"), number_job(2, prompt="9")
     opened, refused = runner(generator).run(watch_of([opening_of(sound), opening_of(failing)]))
-    assert isinstance(opened, Opened)
+    assert isinstance(opened, Selected)
     assert isinstance(refused, Refused)
 
 
@@ -166,7 +166,7 @@ def test_nobody_computes_for_a_job_that_has_ended():
     watch.ended.add("job-1")
     dropped, opened = runner(recorded).run(watch)
     assert dropped is None
-    assert isinstance(opened, Opened)
+    assert isinstance(opened, Selected)
     assert recorded.batches == [16]
 
 
@@ -180,7 +180,7 @@ def test_told_to_stop_it_finishes_the_batch_and_leaves_the_rest():
             return super().generate(condition, noise, draws, parameters)
 
     first, left = runner(Stopping(ClosedForm("closed-form-tanh")), batch_size=16).run(watch)
-    assert isinstance(first, Opened)
+    assert isinstance(first, Selected)
     assert left is None
 
 
@@ -194,7 +194,7 @@ def test_a_prompt_is_embedded_once_for_all_chunks_of_its_job():
 
     run, job = runner(Counted(ClosedForm("closed-form-tanh"))), number_job(1)
     [opened] = run.run(watch_of([opening_of(job)]))
-    assert isinstance(opened, Opened)
+    assert isinstance(opened, Selected)
     for first in range(0, 100, 20):
         run.run(watch_of([chunk_of(job, opened, first, 20)]))
     assert asked == ["0.25"]
