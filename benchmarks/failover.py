@@ -24,7 +24,7 @@ from pathlib import Path
 
 from benchmarks.load.client import Window, load, request_bytes
 from smoothgen.queue import keys
-from tests.processes import TANH, Gateway, Redis, Worker, eventually
+from tests.support.processes import TANH, Gateway, Redis, Worker, eventually
 
 BEHIND_S = 2.0
 BODY = {"model": TANH, "prompt": "0.0", "robustness": {"sigma": 1.0, "tier": "universal"}}

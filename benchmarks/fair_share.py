@@ -17,7 +17,7 @@ from typing import Any
 
 import httpx2
 
-from tests.processes import SLOW, Lab
+from tests.support.processes import SLOW, Lab
 
 LARGE, MANY, SMALL = 2000, 49, 64
 PATIENCE_S = 600.0

@@ -1,6 +1,6 @@
 """One gateway, one append-only Redis, any number of workers as processes, and what each of them takes of the machine.
 
-What the benchmarks of scaling and of endurance share; the processes are those of tests/processes.py.
+What the benchmarks of scaling and of endurance share; the processes are those of tests/support/processes.py.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from smoothgen.contracts import PRIORITIES
 from smoothgen.queue import keys
-from tests.processes import Gateway, Redis, Worker, free_port
+from tests.support.processes import Gateway, Redis, Worker, free_port
 
 ROOT = Path(__file__).parents[1]
 MIB = 2**20

@@ -6,10 +6,10 @@ python -m benchmarks.statistics
 from __future__ import annotations
 
 from smoothgen.certificates.bounds.bands import ORDER_STATISTICS, TWO_VALUED
-from tests.statistics.closed_form import TANH, THREE_VALUED
 from tests.statistics.test_tightness import certified
 from tests.statistics.test_validity import ALPHA, GENERATORS, LABELS
-from tests.statistics.validity import false_bands, most_false_claims
+from tests.support.statistics.closed_form import TANH, THREE_VALUED
+from tests.support.statistics.validity import false_bands, most_false_claims
 
 REPEATS = 2000
 SAMPLES = 500

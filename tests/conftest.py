@@ -1,4 +1,4 @@
-"""What tests of several folders share: real processes, see tests/processes.py."""
+"""What tests of several folders share: real processes, see tests/support/processes.py."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes import Lab, Redis
+from tests.support.processes import Lab, Redis
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from app.main import create_app
 from app.settings import Settings
 from smoothgen.contracts import Calibration, ImageCard, MetricCard, ModelCard
 from smoothgen.queue import WorkQueue, build_of, connect
-from tests.processes import Gateway, Redis
+from tests.support.processes import Gateway, Redis
 
 NUMBERS, CALIBRATED, PICTURES, PAINTINGS = "numbers", "calibrated", "pictures", "aquarelles"
 

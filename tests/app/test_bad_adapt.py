@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 from smoothgen.contracts import JACOBIAN_ROUNDS, SELECTION_DRAWS, SELECTION_PROBES
 from tests.app.conftest import CALIBRATED, NUMBERS, PICTURES, request_body
 from tests.app.test_bad_input import refused
-from tests.processes import Redis
+from tests.support.processes import Redis
 
 
 def asked(**robustness: Any) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 from smoothgen.contracts import MOST_PROMPTS
 from smoothgen.queue import ANYONE, keys, new_id
 from tests.app.conftest import NUMBERS, problem_of
-from tests.processes import Redis
+from tests.support.processes import Redis
 
 STORED = new_id("a model without workers", ANYONE)
 PATH = f"/certificates/{STORED}/covers"

@@ -16,7 +16,7 @@ from starlette.testclient import TestClient
 from smoothgen.queue import keys
 from tests.app.conftest import NUMBERS, PAINTINGS, PICTURES, problem_of, request_body
 from tests.app.test_bad_input import JSON, refused
-from tests.processes import Gateway, Redis
+from tests.support.processes import Gateway, Redis
 
 
 def encoded(data: bytes) -> str:

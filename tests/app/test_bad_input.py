@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 
 from smoothgen.queue import keys
 from tests.app.conftest import CALIBRATED, problem_of, request_body
-from tests.processes import Redis
+from tests.support.processes import Redis
 
 JSON = {"content-type": "application/json"}
 

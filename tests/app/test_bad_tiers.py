@@ -15,7 +15,7 @@ from app.settings import Settings
 from smoothgen.queue import keys
 from tests.app.conftest import NUMBERS, PICTURES, model_card, problem_of, register, request_body
 from tests.app.test_bad_input import refused
-from tests.processes import Redis
+from tests.support.processes import Redis
 
 
 @pytest.mark.parametrize(

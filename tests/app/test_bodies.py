@@ -14,9 +14,9 @@ import httpx2
 import pytest
 
 from app.settings import Settings
-from tests.app.attacks import status_of
 from tests.app.conftest import problem_of, request_body
-from tests.processes import Gateway, Redis
+from tests.support.attacks import status_of
+from tests.support.processes import Gateway, Redis
 
 MEGABYTE = b"x" * (1 << 20)
 JSON = {"content-type": "application/json"}

@@ -11,9 +11,9 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.app.attacks import HANG_S, HEAD, livez_watched, raw_answer, rss_mb, status_of, whole
 from tests.app.conftest import problem_of, request_body
-from tests.processes import Gateway, Redis, eventually
+from tests.support.attacks import HANG_S, HEAD, livez_watched, raw_answer, rss_mb, status_of, whole
+from tests.support.processes import Gateway, Redis, eventually
 
 JSON = {"content-type": "application/json"}
 LIMIT = 32 * 1024

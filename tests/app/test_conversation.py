@@ -19,7 +19,7 @@ from smoothgen.client.results import FleetReading
 from smoothgen.errors import GenerationFailed, InvalidCertificate, ServerProblem, ServerUnreachable
 from smoothgen.queue import keys
 from tests.app.conftest import NUMBERS, model_card, problem_of, register, request_body
-from tests.processes import Redis
+from tests.support.processes import Redis
 
 
 def submit(api: TestClient, key: str | None = None, **changes: object) -> str:

@@ -12,9 +12,9 @@ from starlette.testclient import TestClient
 
 from app.main import create_app
 from app.settings import Settings
-from tests.app.attacks import HEAD, raw_answer, status_of
 from tests.app.conftest import problem_of, request_body
-from tests.processes import Gateway, Redis
+from tests.support.attacks import HEAD, raw_answer, status_of
+from tests.support.processes import Gateway, Redis
 
 KEY = "a key of this test"
 POSTS = ["/generate", "/certificates/verify", "/certificates/x/covers"]

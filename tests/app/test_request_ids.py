@@ -13,9 +13,9 @@ from starlette.testclient import TestClient
 from app.settings import Settings
 from smoothgen.contracts import JobSpec
 from smoothgen.queue import keys, new_id
-from tests.app.attacks import HEAD, raw_answer, status_of
 from tests.app.conftest import problem_of, request_body
-from tests.processes import Gateway, Redis, eventually
+from tests.support.attacks import HEAD, raw_answer, status_of
+from tests.support.processes import Gateway, Redis, eventually
 
 KEY = "a key of this test"
 FRESH = re.compile(r"[0-9a-f]{32}")

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from smoothgen.queue import keys
-from tests.forwarder import Forwarder
-from tests.processes import Redis
-from tests.replicas import follow, promote, until_in_sync
-from tests.small_disk import SmallDisk
+from tests.support.forwarder import Forwarder
+from tests.support.processes import Redis
+from tests.support.replicas import follow, promote, until_in_sync
+from tests.support.small_disk import SmallDisk
 
 LONGEST_STOP_S = 4.0
 """The longest a process hangs or is stopped: several leases, and less than clients wait."""

@@ -15,7 +15,7 @@ from typing import Any
 
 from smoothgen.process.draining import GOODBYE_S, GRACE_S
 from tests.chaos.servers import LONGEST_STOP_S, One
-from tests.processes import Gateway, HangingWorker, Process, Worker
+from tests.support.processes import Gateway, HangingWorker, Process, Worker
 
 MODEL = "closed-form-device"
 DRAIN_TIMEOUT_S = 1.0

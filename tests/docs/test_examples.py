@@ -16,7 +16,7 @@ import pytest
 from app.examples import GENERATE
 from smoothgen.contracts import GenerateRequest, JobView, read_parameters
 from tests.app.conftest import model_card, register
-from tests.processes import FASHION, TANH, Lab
+from tests.support.processes import FASHION, TANH, Lab
 
 ROOT = Path(__file__).parents[2]
 PAGES = ("README.md", "docs/api.md")

@@ -10,7 +10,7 @@ import httpx2
 import psutil
 import pytest
 
-from tests.processes import FASHION, SLOW, TANH, Lab, Serve
+from tests.support.processes import FASHION, SLOW, TANH, Lab, Serve
 
 ALL_MODELS = [TANH, SLOW, *(f"closed-form-{kind}" for kind in ("partly-nan", "partly-raising", "broken")), FASHION]
 

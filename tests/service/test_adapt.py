@@ -10,9 +10,9 @@ import pytest
 from smoothgen import Client
 from smoothgen.certificates import SigmaSelection
 from smoothgen.contracts import SELECTION_DRAWS, SELECTION_PROBES, Calibration
-from tests.processes import FASHION, SLOW, Gateway, Lab, Serve, eventually
 from tests.service.conftest import finished, submit, substance
 from tests.service.test_stack import smoothgen
+from tests.support.processes import FASHION, SLOW, Gateway, Lab, Serve, eventually
 from workers.stored.calibrations import save_calibrations
 
 OWN_SIGMA, BUDGET = 0.25, 0.1

@@ -14,8 +14,8 @@ import pytest
 from smoothgen.contracts import FleetView, ModelRef, windows_of, written_bin
 from smoothgen.queue import MOST_RESTARTS, JobStore, Pace, WorkQueue, build_of, connect, keys, new_id
 from tests.app.conftest import model_card
-from tests.processes import Lab
 from tests.service.test_queue import FAILURE, LEASE_S, OPENING, REF, RESULT, backlog, numbers, spec
+from tests.support.processes import Lab
 from workers.serving.restarting import Restarting
 
 CARD = model_card("a")

@@ -10,8 +10,8 @@ import httpx2
 import pytest
 
 from smoothgen.contracts import windows_of
-from tests.processes import TANH, Lab, free_port
 from tests.service.conftest import ask, finished, submit
+from tests.support.processes import TANH, Lab, free_port
 
 HOUR_S = 3600.0
 

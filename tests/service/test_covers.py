@@ -13,8 +13,8 @@ import pytest
 from smoothgen import AsyncClient, Client
 from smoothgen.errors import ServerProblem
 from smoothgen.queue import keys
-from tests.processes import FASHION, SLOW, TANH, Gateway, Lab, Process, Serve, eventually
 from tests.service.conftest import ask, finished, submit
+from tests.support.processes import FASHION, SLOW, TANH, Gateway, Lab, Process, Serve, eventually
 from workers.generators.closed_form import true_w1
 
 

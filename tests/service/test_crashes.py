@@ -13,8 +13,8 @@ import pytest
 
 from smoothgen import Client
 from smoothgen.queue import keys
-from tests.processes import SLOW, TANH, Gateway, Lab, Worker, eventually, free_port
 from tests.service.conftest import LONG, ask, finished, submit, substance
+from tests.support.processes import SLOW, TANH, Gateway, Lab, Worker, eventually, free_port
 
 QUICK_LEASE = {"lease_s": 0.5, "batch_size": 16}
 """2032 samples of closed-form-slow take 6 s."""

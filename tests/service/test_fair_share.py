@@ -11,9 +11,9 @@ import pytest
 from smoothgen.contracts import JobSpec
 from smoothgen.errors import Overloaded
 from smoothgen.queue import Claim, Idempotency, JobStore, Limits, Pace, WorkQueue, keys, new_id
-from tests.processes import SLOW, Lab, Worker, eventually
 from tests.service.conftest import ask
 from tests.service.test_queue import BUILDS, FAILURE, OPENING, REF, RESULT, Workers, backlog, numbers, on, spec, take
+from tests.support.processes import SLOW, Lab, Worker, eventually
 
 SLOW_RATE = 20.0
 """Samples a second: what a stream holds ahead is then less than one job's work."""

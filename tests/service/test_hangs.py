@@ -12,9 +12,9 @@ import pytest
 
 from smoothgen.process.draining import GOODBYE_S, GRACE_S
 from smoothgen.queue import keys
-from tests.processes import SLOW, TANH, HangingWorker, Lab, eventually, free_port
 from tests.service.conftest import LONG, ask, finished, submit, substance
 from tests.service.test_crashes import running, value_of
+from tests.support.processes import SLOW, TANH, HangingWorker, Lab, eventually, free_port
 from workers.serving.leaving import ABANDONED
 
 QUICK = {"lease_s": 0.5, "batch_size": 16}

@@ -12,8 +12,8 @@ import pytest
 
 from app.settings import Settings
 from smoothgen.queue import keys, new_id
-from tests.processes import FASHION, LOADING_S, TANH, Lab, Process, Worker, eventually
 from tests.service.conftest import ask, finished, submit
+from tests.support.processes import FASHION, LOADING_S, TANH, Lab, Process, Worker, eventually
 
 SENTINEL = "sentinel-prompt-7c1d"
 EVIL = f'{SENTINEL}\n{{"event": "forged"}}\r\n2026-11-29T00:00:00Z [info] forged\x1b[31m\x9b31m'

@@ -16,8 +16,8 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from app.examples import GENERATE
-from tests.processes import TANH, Serve
 from tests.service.conftest import finished, submit
+from tests.support.processes import TANH, Serve
 
 OPERATIONS = [
     ("POST", "/generate"),

@@ -15,9 +15,9 @@ from PIL import Image
 
 from smoothgen import Client
 from smoothgen.certificates import from_document
-from tests.processes import FASHION, TANH, Serve
 from tests.service.conftest import ask, finished, submit, substance
 from tests.service.test_stack import smoothgen
+from tests.support.processes import FASHION, TANH, Serve
 
 SNEAKER = "a red sneaker"
 QUICK = {"samples": 40, "selection_samples": 8, "tolerance": 0.3}

@@ -10,9 +10,9 @@ import pytest
 from smoothgen.queue import JobStore, WorkQueue, connect, keys
 from smoothgen.queue.clock import Clock
 from smoothgen.queue.scripts.presence import DISMISS
-from tests.forwarder import Forwarder
-from tests.processes import Lab
 from tests.service.test_queue import BUILDS, CARDS, FAILURE, LEASE_S, REF, Workers, on, silence, spec, take
+from tests.support.forwarder import Forwarder
+from tests.support.processes import Lab
 
 
 def consumers(lab: Lab, stream: str) -> set[str]:

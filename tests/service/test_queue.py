@@ -34,7 +34,7 @@ from smoothgen.errors import Conflict, NotFound, Overloaded
 from smoothgen.queue import Claim, Idempotency, JobStore, Limits, Pace, WorkQueue, build_of, connect, keys
 from smoothgen.queue.leases import SUSPECT_FROM
 from tests.app.conftest import model_card, request_body
-from tests.processes import Lab
+from tests.support.processes import Lab
 
 LEASE_S = 2.0
 """Long beside thirty heartbeats, on a busy machine too."""

@@ -10,8 +10,8 @@ import psutil
 from PIL import Image
 
 from smoothgen.queue import keys
-from tests.processes import FASHION, Gateway, Lab, Process
 from tests.service.conftest import finished, submit
+from tests.support.processes import FASHION, Gateway, Lab, Process
 
 MEGABYTE = 1 << 20
 

@@ -12,8 +12,8 @@ import psutil
 import pytest
 
 from smoothgen.queue import keys
-from tests.processes import SLOW, TANH, Process, Redis, Serve, eventually
 from tests.service.conftest import ask, finished, submit
+from tests.support.processes import SLOW, TANH, Process, Redis, Serve, eventually
 
 LONG = ask(SLOW, samples=1000)
 SMALL_BATCHES = {"batch_size": 32}

@@ -20,10 +20,10 @@ from smoothgen.local.redis import EmbeddedRedis
 from smoothgen.local.stack import _STOP_MARGIN_S
 from smoothgen.process.cores import available_cores
 from smoothgen.process.draining import GOODBYE_S, GRACE_S
-from tests.processes import FASHION, LOADING_S, TANH, Lab, Process, Serve, eventually, free_port
 from tests.service.conftest import ask, finished, submit
 from tests.service.test_serve import children, refused, serve
-from tests.workers import tiny
+from tests.support.processes import FASHION, LOADING_S, TANH, Lab, Process, Serve, eventually, free_port
+from tests.support.workers import tiny
 
 
 def _config_only(folder: Path) -> dict[str, str]:

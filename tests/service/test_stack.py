@@ -16,8 +16,8 @@ from smoothgen import AsyncClient, Client
 from smoothgen.certificates import from_document, to_document
 from smoothgen.contracts import JobView
 from smoothgen.errors import ServerProblem
-from tests.processes import BARE, SLOW, TANH, Serve
 from tests.service.conftest import ALL_MODELS, ask, finished, submit, substance
+from tests.support.processes import BARE, SLOW, TANH, Serve
 
 
 def smoothgen(*arguments: str | Path, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:

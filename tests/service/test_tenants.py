@@ -16,8 +16,8 @@ from smoothgen import Client
 from smoothgen.errors import InvalidInput, ServerProblem
 from smoothgen.queue import keys
 from tests.app.conftest import problem_of
-from tests.processes import SLOW, TANH, Gateway, Lab, Process, eventually
 from tests.service.conftest import ask
+from tests.support.processes import SLOW, TANH, Gateway, Lab, Process, eventually
 
 KEYS = {"alice": "alices-key", "bob": "bobs-key"}
 OWN, OTHERS, REVOKED, NONE = "the owner's", "another tenant's", "a revoked", "no"

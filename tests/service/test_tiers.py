@@ -22,8 +22,8 @@ from smoothgen.certificates.fleet.certify import verify_fleet
 from smoothgen.contracts import JobSpec
 from smoothgen.errors import GenerationFailed
 from smoothgen.queue import keys
-from tests.processes import FASHION, SLOW, TANH, Gateway, Lab, Process, Serve, Worker, eventually
 from tests.service.conftest import ask, finished, submit
+from tests.support.processes import FASHION, SLOW, TANH, Gateway, Lab, Process, Serve, Worker, eventually
 
 ENDLESS = ask(SLOW, samples=20_000)
 """A minute of work for a worker of small batches: whatever ends sooner was ended."""

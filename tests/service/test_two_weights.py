@@ -15,12 +15,12 @@ from transformers import LlamaForCausalLM
 from smoothgen.certificates import from_document
 from smoothgen.contracts import JobSpec
 from smoothgen.queue import MOST_RESTARTS, keys
-from tests.processes import Lab, Worker, eventually
 from tests.service.conftest import finished, submit
 from tests.service.test_events import events
-from tests.workers import tiny
-from tests.workers.jobs import run
-from tests.workers.settings import CPU
+from tests.support.processes import Lab, Worker, eventually
+from tests.support.workers import tiny
+from tests.support.workers.jobs import run
+from tests.support.workers.settings import CPU
 from workers.generators import Generator
 from workers.generators.language.loading import load_language_model
 

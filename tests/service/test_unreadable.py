@@ -9,9 +9,9 @@ import pytest
 
 from smoothgen.contracts import windows_of
 from smoothgen.queue import ANYONE, keys
-from tests.processes import SLOW, TANH, Lab, eventually
 from tests.service.conftest import ask, finished, submit
 from tests.service.test_tiers import ENDLESS, SMALL_BATCHES
+from tests.support.processes import SLOW, TANH, Lab, eventually
 
 
 def failed_as_unreadable(view: dict[str, Any]) -> None:

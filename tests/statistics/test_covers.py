@@ -18,8 +18,8 @@ from smoothgen.certificates.bounds.theorems import total_variation
 from smoothgen.certificates.covers import covers, mean_excess, prompt_bound
 from smoothgen.mechanisms import GaussianPerStep
 from smoothgen.noise import SCHEME, Seed, Stream
-from tests.statistics.closed_form import GENERATORS, HEAVY_TAIL, LABELS, RARE_STEP, TANH, Array, ClosedForm
-from tests.statistics.validity import most_false_claims
+from tests.support.statistics.closed_form import GENERATORS, HEAVY_TAIL, LABELS, RARE_STEP, TANH, Array, ClosedForm
+from tests.support.statistics.validity import most_false_claims
 
 ALPHA = 0.05
 RADII = (0.25, 1.0, 2.0)

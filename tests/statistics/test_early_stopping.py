@@ -11,9 +11,9 @@ import pytest
 
 from smoothgen import Certificate, Gaussian, LookPlan, certify
 from smoothgen.certificates.stopping.decide import Stop, take_look
-from tests.statistics.closed_form import GENERATORS, LABELS, NARROW, step_function
-from tests.statistics.early_stopping import RULES, by_index, false_choices, first_to_finish
-from tests.statistics.validity import most_false_claims
+from tests.support.statistics.closed_form import GENERATORS, LABELS, NARROW, step_function
+from tests.support.statistics.early_stopping import RULES, by_index, false_choices, first_to_finish
+from tests.support.statistics.validity import most_false_claims
 
 ALPHA = 0.05
 PLAN = LookPlan.doubling(500, ALPHA)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from smoothgen import ExhaustiveCertificate, certify_exhaustive
-from tests.statistics.snapping import DIAMETER, TOLERANCE, World
+from tests.support.statistics.snapping import DIAMETER, TOLERANCE, World
 
 SEEDS = range(8)
 ATTACKS = 10_000

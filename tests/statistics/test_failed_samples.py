@@ -12,7 +12,7 @@ from smoothgen import Certificate, Gaussian, certify
 from smoothgen.certificates.bounds.bands import ORDER_STATISTICS
 from smoothgen.certificates.bounds.radius import BoundCurve, safe_radius
 from smoothgen.certificates.bounds.shift_bounds import SPREAD_V1, ShiftBounds
-from tests.statistics.validity import most_false_claims
+from tests.support.statistics.validity import most_false_claims
 
 REPEATS, TOLERANCE = 100_000, 0.1
 """y = ½ up to a threshold of the noise, a failure beyond: D = 1, D_c = ½."""

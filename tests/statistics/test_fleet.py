@@ -25,9 +25,9 @@ from smoothgen.certificates.fleet.certify import (
     fleet_bin,
     fleet_thresholds,
 )
-from tests.statistics import high_precision
-from tests.statistics.closed_form import TANH
-from tests.statistics.fleets import (
+from tests.support.statistics import high_precision
+from tests.support.statistics.closed_form import TANH
+from tests.support.statistics.fleets import (
     FLEETS,
     NORMS,
     SIGMA,
@@ -39,7 +39,7 @@ from tests.statistics.fleets import (
     losses,
     slow_when_far,
 )
-from tests.statistics.validity import most_false_claims
+from tests.support.statistics.validity import most_false_claims
 
 ALPHA = 0.05
 REPEATS = 4000

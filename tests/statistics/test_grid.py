@@ -20,7 +20,7 @@ from smoothgen.mechanisms import (
 )
 from smoothgen.mechanisms.grid import grid_step, on_grid, slack_per_number
 from smoothgen.noise import Seed, Stream
-from tests.statistics import high_precision
+from tests.support.statistics import high_precision
 
 Array = NDArray[np.float64]
 SEED = Seed(3, "client")

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from smoothgen.certificates.bounds.bands import ORDER_STATISTICS, TWO_VALUED
-from tests.statistics.high_precision import binomial_at_most
+from tests.support.statistics.high_precision import binomial_at_most
 
 SLACK = 2e-9  # the band adds 1e-9 relative, so that the inverse beta function's own error cannot matter
 

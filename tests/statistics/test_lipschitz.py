@@ -5,9 +5,9 @@ import pytest
 from scipy.stats import wasserstein_distance
 
 from smoothgen import Certificate, Gaussian, Lipschitz, certify, certify_universal
-from tests.statistics.closed_form import NARROW, TANH, ClosedForm
-from tests.statistics.validity import most_false_claims
-from tests.unit.certificates.examples import METRIC
+from tests.support.certificates.examples import METRIC
+from tests.support.statistics.closed_form import NARROW, TANH, ClosedForm
+from tests.support.statistics.validity import most_false_claims
 
 ALPHA, SIGMA = 0.05, 0.5
 # Both generators are functions of u = z/σ with a known steepest slope, read in the middle of cells 12/498 wide: off by

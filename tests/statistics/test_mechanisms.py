@@ -15,8 +15,8 @@ from scipy.stats import binom, chi2, norm
 
 from smoothgen import Certificate, ForwardDiffusion, Gaussian, GaussianPerStep, LatentSchedule, certify
 from smoothgen.noise import Seed, Stream, normals
-from tests.statistics.closed_form import LABELS
-from tests.statistics.validity import ONCE_IN, most_false_claims
+from tests.support.statistics.closed_form import LABELS
+from tests.support.statistics.validity import ONCE_IN, most_false_claims
 
 ALPHA = 0.05
 SEED = Seed(20_260_101, "server")

@@ -20,7 +20,7 @@ from smoothgen import (
     select_sigma,
 )
 from smoothgen.certificates import selection_alpha
-from tests.statistics.validity import most_false_claims
+from tests.support.statistics.validity import most_false_claims
 
 BUDGET, ATTACK, ALPHA, TOLERANCE = 0.08, 0.1, 0.001, 0.1
 EDGES = np.array([-2.5, 0.05, 0.15, 2.5])  # of the pieces' slopes

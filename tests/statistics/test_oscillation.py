@@ -15,8 +15,8 @@ from smoothgen import Gaussian, certify
 from smoothgen.certificates import total_variation, worst_event_shift
 from smoothgen.certificates.bounds.bands import ORDER_STATISTICS, SurvivalBand
 from smoothgen.certificates.bounds.theorems import upward_shift
-from tests.statistics import high_precision
-from tests.statistics.closed_form import GENERATORS, random_generator
+from tests.support.statistics import high_precision
+from tests.support.statistics.closed_form import GENERATORS, random_generator
 
 Array = NDArray[np.float64]
 RADII = [0.01, 0.1, 0.5, 1.0, 2.0, 4.0]

@@ -20,7 +20,7 @@ from smoothgen import Certificate, certify
 from smoothgen.mechanisms import Shape, ShapedGaussian
 from smoothgen.mechanisms.scale import l2_norm
 from smoothgen.noise import Seed, Stream
-from tests.statistics.validity import ONCE_IN, most_false_claims
+from tests.support.statistics.validity import ONCE_IN, most_false_claims
 
 ALPHA, SIGMA, REPEATS = 0.05, 0.4, 2000
 SEED = Seed(20_260_202, "server")

@@ -9,8 +9,8 @@ from scipy.stats import beta, binom
 
 from smoothgen import Certificate, Gaussian, SigmaSelection, certify, select_sigma
 from smoothgen.certificates import remaining_alpha, selection_alpha
-from tests.statistics.sensitive import BUDGET, GENERATORS, GRID, RISING, Sensitive, of_steps
-from tests.statistics.validity import most_false_claims
+from tests.support.statistics.sensitive import BUDGET, GENERATORS, GRID, RISING, Sensitive, of_steps
+from tests.support.statistics.validity import most_false_claims
 
 ALPHA = 0.05
 REPEATS = 2000

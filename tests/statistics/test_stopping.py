@@ -11,8 +11,8 @@ import pytest
 
 from smoothgen import Certificate, Gaussian, LookPlan, certify
 from smoothgen.certificates.stopping.decide import Stop, take_look
-from tests.statistics.closed_form import GENERATORS, HEAVY_TAIL, LABELS, NARROW, TANH, ClosedForm
-from tests.statistics.validity import most_false_claims
+from tests.support.statistics.closed_form import GENERATORS, HEAVY_TAIL, LABELS, NARROW, TANH, ClosedForm
+from tests.support.statistics.validity import most_false_claims
 
 ALPHA, SAMPLES, TOLERANCE = 1e-3, 500, 0.1
 PLAN = LookPlan.doubling(SAMPLES, ALPHA)

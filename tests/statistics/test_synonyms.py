@@ -18,7 +18,7 @@ from smoothgen.certificates import Certificate, certify
 from smoothgen.mechanisms import Gaussian, SynonymClasses
 from smoothgen.noise import Seed, Stream
 from smoothgen.synonyms import Partition
-from tests.statistics.validity import most_false_claims
+from tests.support.statistics.validity import most_false_claims
 
 CLASSES = [["car", "+auto", "motor"], ["red", "+amber"], ["old", "aged"]]
 PARTITION = Partition("toy", "1", "sha256:" + "0" * 64, CLASSES)

@@ -8,8 +8,8 @@ from scipy.optimize import linprog
 from scipy.special import ndtr
 
 from smoothgen.certificates import attacked_probability, total_variation, universal_w1_bound, worst_event_shift
-from tests.statistics import high_precision
-from tests.statistics.closed_form import GENERATORS, RARE_STEP, random_generator
+from tests.support.statistics import high_precision
+from tests.support.statistics.closed_form import GENERATORS, RARE_STEP, random_generator
 
 TABLE_P = [0.0001, 0.01, 0.05, 0.2, 0.5, 0.8, 1.0]
 TABLE = {

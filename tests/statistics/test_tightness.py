@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from smoothgen import Certificate, Gaussian, certify
-from tests.statistics.closed_form import TANH, THREE_VALUED, ClosedForm
+from tests.support.statistics.closed_form import TANH, THREE_VALUED, ClosedForm
 
 ALPHA = 1e-3
 

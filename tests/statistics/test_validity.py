@@ -6,8 +6,8 @@ import pytest
 from smoothgen import Gaussian, certify
 from smoothgen.certificates.bounds.bands import ORDER_STATISTICS, TWO_VALUED, SurvivalBand
 from smoothgen.noise import Seed, Stream
-from tests.statistics.closed_form import GENERATORS, LABELS, NARROW, RARE_STEP, TANH
-from tests.statistics.validity import false_bands, false_certificates, most_false_claims
+from tests.support.statistics.closed_form import GENERATORS, LABELS, NARROW, RARE_STEP, TANH
+from tests.support.statistics.validity import false_bands, false_certificates, most_false_claims
 
 ALPHA = 0.05
 SIZES = [1, 5, 50, 500]

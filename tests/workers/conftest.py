@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from diffusers import StableDiffusionPipeline
 
-from tests.workers import tiny, tiny_diffusion
-from tests.workers.settings import CPU
+from tests.support.workers import tiny, tiny_diffusion
+from tests.support.workers.settings import CPU
 from workers.features import FeatureMap
 from workers.generators import Generator, load_generator
 from workers.generators.diffusion import DiffusionModel

@@ -21,7 +21,7 @@ from smoothgen.contracts import (
 )
 from smoothgen.mechanisms import Gaussian
 from smoothgen.noise import Seed, Stream, normals
-from tests.workers.jobs import SEED, Recorded, run
+from tests.support.workers.jobs import SEED, Recorded, run
 from tests.workers.test_executor import chunk_of, opening_of, outcomes, runner, watch_of
 from workers.generators.closed_form import SPECS, ClosedForm
 from workers.jobs.certification import at_the_deadline, look_at, result_of

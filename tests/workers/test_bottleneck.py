@@ -14,8 +14,8 @@ from smoothgen.certificates import ModelIdentity, verify
 from smoothgen.contracts import ImageParameters, TextParameters
 from smoothgen.errors import InvalidParameters, InvalidPrompt, UnknownName
 from smoothgen.noise import Seed, Stream
-from tests.workers.jobs import ON_EMBEDDING, run, spec
-from tests.workers.settings import CPU
+from tests.support.workers.jobs import ON_EMBEDDING, run, spec
+from tests.support.workers.settings import CPU
 from workers.features import FeatureMap
 from workers.generators import Condition, Draw, Generator, Smoothing, joined, load_generator
 from workers.generators.bottleneck import BottleneckModel

@@ -13,8 +13,8 @@ from smoothgen.certificates import from_document
 from smoothgen.mechanisms.grid import grid_step
 from smoothgen.noise import Seed, Stream
 from tests.statistics.test_grid import off_the_lattice
-from tests.statistics.validity import most_false_claims
-from tests.workers.jobs import run, spec
+from tests.support.statistics.validity import most_false_claims
+from tests.support.workers.jobs import run, spec
 from workers.generators import closed_form
 from workers.generators.closed_form import ClosedForm, Law
 from workers.jobs.sampling import Samples, condition_of, generate, rows_of

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from smoothgen.contracts import Absolute, Calibration, TextParameters
 from smoothgen.errors import InvalidBudget
 from smoothgen.noise import Seed
-from tests.workers.jobs import Measures, Recorded
-from tests.workers.settings import CPU
+from tests.support.workers.jobs import Measures, Recorded
+from tests.support.workers.settings import CPU
 from workers.distances import output_metric
 from workers.generators import Generator
 from workers.generators.closed_form import ClosedForm

@@ -13,12 +13,12 @@ from transformers import PreTrainedTokenizerBase
 
 from smoothgen.contracts import JobSpec, Parameters, Selection, Template, TextParameters
 from smoothgen.errors import InvalidInput, InvalidParameters
-from tests.workers import tiny
-from tests.workers.jobs import ON_EMBEDDING, Recorded, run, spec
+from tests.support.workers import tiny
+from tests.support.workers.jobs import ON_EMBEDDING, Recorded, run, spec
+from tests.support.workers.tiny_tokenizers import byte_level, metaspace, served
 from tests.workers.test_adapt import adaptive
 from tests.workers.test_conditioning import seen_by
 from tests.workers.test_executor import chunk_of, numbered, opening_of, runner, watch_of
-from tests.workers.tiny_tokenizers import byte_level, metaspace, served
 from workers.generators import Condition, Generator, Smoothing
 from workers.generators.language.adapter import LanguageModel
 from workers.jobs.comparison import Embedding

@@ -7,7 +7,7 @@ import pytest
 
 from smoothgen.certificates import from_document
 from smoothgen.contracts import TextParameters
-from tests.workers.jobs import ON_EMBEDDING, run, spec
+from tests.support.workers.jobs import ON_EMBEDDING, run, spec
 from workers.generators import Text
 from workers.generators.closed_form import SPECS, ClosedForm, true_w1
 

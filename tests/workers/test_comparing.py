@@ -14,7 +14,7 @@ from smoothgen.contracts import Covers, CoversCall, JobSpec, read_parameters
 from smoothgen.errors import InvalidAlpha, InvalidParameters
 from smoothgen.mechanisms import Gaussian, SynonymClasses
 from smoothgen.synonyms import Partition
-from tests.workers.jobs import run, spec
+from tests.support.workers.jobs import run, spec
 from tests.workers.test_adapt import adaptive
 from workers.generators import Generator
 from workers.generators.closed_form import ClosedForm

@@ -13,8 +13,8 @@ from transformers import AutoModelForCausalLM
 
 from smoothgen.contracts import TextParameters
 from smoothgen.errors import InvalidParameters, InvalidPrompt
-from tests.workers import tiny
-from tests.workers.jobs import ON_EMBEDDING, run, spec
+from tests.support.workers import tiny
+from tests.support.workers.jobs import ON_EMBEDDING, run, spec
 from workers.generators import Condition, Text
 from workers.generators.language.adapter import LanguageModel
 
@@ -171,7 +171,7 @@ def test_chat_without_a_template_is_refused(gpt2: LanguageModel):
 
 def test_a_template_that_repeats_the_prompt_is_refused(llama_folder, tmp_path):
     # The second copy would reach the network without noise.
-    from tests.workers.settings import CPU
+    from tests.support.workers.settings import CPU
     from workers.generators.language.loading import load_language_model
 
     echo = "{% for m in messages %}{{ m['content'] }} again: {{ m['content'] }}{% endfor %}"

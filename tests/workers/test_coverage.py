@@ -12,7 +12,7 @@ from PIL import Image
 from smoothgen.certificates import verify
 from smoothgen.errors import InvalidInput
 from smoothgen.synonyms import Partition
-from tests.workers import tiny_diffusion, tiny_wordnet
+from tests.support.workers import tiny_diffusion, tiny_wordnet
 from tests.workers.conftest import CPU
 from workers.generators import load_generator
 from workers.generators.batching import Batcher

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.workers import tiny_wordnet
+from tests.support.workers import tiny_wordnet
 from workers.research.coverage.edits import CHANGED, SAME, Edit, edits_of, load_given, load_templates, shipped_templates
 from workers.research.coverage.inflection import base_form, inflect, with_articles
 from workers.research.coverage.words import swappable

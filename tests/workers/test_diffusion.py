@@ -13,8 +13,8 @@ from smoothgen.certificates import from_document, verify
 from smoothgen.contracts import TextParameters
 from smoothgen.errors import GenerationFailed, InvalidParameters, InvalidPrompt, UnknownName
 from smoothgen.noise import Seed, Stream, normals
-from tests.workers import tiny_diffusion as tiny
-from tests.workers.jobs import Recorded
+from tests.support.workers import tiny_diffusion as tiny
+from tests.support.workers.jobs import Recorded
 from workers.generators import Condition, Draw, Failure, Picture, Smoothing
 from workers.generators.diffusion import DiffusionModel
 

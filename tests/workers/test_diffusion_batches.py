@@ -13,8 +13,8 @@ import pytest
 from smoothgen.certificates import from_document, verify
 from smoothgen.contracts import JobResult
 from smoothgen.noise import Seed, Stream
-from tests.workers import tiny_diffusion as tiny
-from tests.workers.jobs import SEED, Recorded
+from tests.support.workers import tiny_diffusion as tiny
+from tests.support.workers.jobs import SEED, Recorded
 from workers.generators import Draw, Picture, Smoothing
 from workers.generators.diffusion import DiffusionModel
 from workers.generators.diffusion.schedulers import offered_schedulers

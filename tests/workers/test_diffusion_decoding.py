@@ -16,8 +16,8 @@ from smoothgen.certificates import from_document
 from smoothgen.errors import GenerationFailed, InvalidParameters
 from smoothgen.images import decode_image
 from smoothgen.noise import Seed, Stream, normals
-from tests.workers import tiny_diffusion as tiny
-from tests.workers.jobs import Recorded
+from tests.support.workers import tiny_diffusion as tiny
+from tests.support.workers.jobs import Recorded
 from workers.generators import Condition, Draw, Failure, Picture, Smoothing
 from workers.generators.diffusion import DiffusionModel
 from workers.generators.diffusion.decoding import Decoded

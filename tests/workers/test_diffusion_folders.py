@@ -15,8 +15,8 @@ from safetensors.torch import load_file, save_file
 from transformers import ViTConfig, ViTForImageClassification, ViTImageProcessorPil, ViTModel
 
 from smoothgen.errors import InvalidParameters
-from tests.workers import tiny_diffusion as tiny
-from tests.workers.settings import CPU
+from tests.support.workers import tiny_diffusion as tiny
+from tests.support.workers.settings import CPU
 from workers.features.sentence_encoder import SentenceEncoder
 from workers.features.vision_encoder import VisionEncoder
 from workers.generators import load_generator

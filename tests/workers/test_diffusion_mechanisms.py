@@ -19,7 +19,7 @@ from smoothgen.certificates import verify
 from smoothgen.errors import InvalidParameters
 from smoothgen.mechanisms import ForwardDiffusion, Gaussian, GaussianPerStep, LatentSchedule
 from smoothgen.noise import Seed, Stream, normals
-from tests.workers import tiny_diffusion as tiny
+from tests.support.workers import tiny_diffusion as tiny
 from workers.generators import Condition, Draw, Picture, Smoothing
 from workers.generators.diffusion import DiffusionModel
 

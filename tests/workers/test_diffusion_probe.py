@@ -16,8 +16,8 @@ from diffusers.pipelines.deprecated.text_to_video_synthesis.pipeline_text_to_vid
 
 from smoothgen.certificates import ModelIdentity
 from smoothgen.errors import InvalidParameters
-from tests.workers import tiny_diffusion as tiny
-from tests.workers.settings import CPU
+from tests.support.workers import tiny_diffusion as tiny
+from tests.support.workers.settings import CPU
 from workers.generators import load_generator
 from workers.generators.diffusion import DiffusionModel
 from workers.generators.diffusion.probe import probe

@@ -11,8 +11,8 @@ from diffusers import StableDiffusionPipeline
 
 from smoothgen.errors import InvalidPrompt
 from smoothgen.noise import Seed, Stream
-from tests.workers import tiny_diffusion as tiny
-from tests.workers.settings import CPU
+from tests.support.workers import tiny_diffusion as tiny
+from tests.support.workers.settings import CPU
 from workers.features.sentence_encoder import SentenceEncoder
 from workers.generators import Draw, Smoothing, load_generator
 from workers.generators.diffusion import DiffusionModel

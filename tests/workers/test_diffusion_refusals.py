@@ -13,8 +13,8 @@ import torch
 
 from smoothgen.errors import InvalidParameters
 from smoothgen.noise import Seed, Stream
-from tests.workers import tiny_diffusion as tiny
-from tests.workers.settings import CPU
+from tests.support.workers import tiny_diffusion as tiny
+from tests.support.workers.settings import CPU
 from workers.generators import Draw, Smoothing, load_generator
 from workers.generators.diffusion import is_pipeline
 

@@ -14,7 +14,7 @@ from hypothesis.extra.numpy import arrays
 from smoothgen.contracts import Absolute, Edit, Label, SentenceChord
 from smoothgen.contracts.metrics import FirstLineRule, JsonFieldRule, NumberRule, RegexRule
 from smoothgen.errors import GenerationFailed
-from tests.workers.jobs import Measures, run, spec
+from tests.support.workers.jobs import Measures, run, spec
 from workers.distances import OutputMetric, output_metric
 from workers.distances.edit import normalised_edit_distance, tokens
 from workers.features import FeatureMap

@@ -9,8 +9,8 @@ import pytest
 
 from smoothgen.contracts import JobSpec
 from smoothgen.queue import Claim
-from tests.workers import tiny_diffusion
-from tests.workers.jobs import ON_EMBEDDING, Recorded, metric_of, spec
+from tests.support.workers import tiny_diffusion
+from tests.support.workers.jobs import ON_EMBEDDING, Recorded, metric_of, spec
 from workers.distances.pixels import PixelRmse
 from workers.generators import Generator, joined
 from workers.generators.closed_form import ClosedForm

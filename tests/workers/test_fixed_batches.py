@@ -16,8 +16,8 @@ from smoothgen.contracts import JobSpec, JobView, ModelRef, Parameters
 from smoothgen.errors import GenerationFailed
 from smoothgen.noise import Stream
 from smoothgen.queue import JobStore, WorkQueue, connect, keys, new_id
-from tests.processes import Lab
-from tests.workers.jobs import Silent, metric_of, spec
+from tests.support.processes import Lab
+from tests.support.workers.jobs import Silent, metric_of, spec
 from tests.workers.test_executor import chunk_of, number_job, numbered, opening_of, watch_of
 from workers.generators import Condition, Draw, Failure, Made, Text
 from workers.generators.batching import FixedBatcher, TooLarge

@@ -13,9 +13,9 @@ import pytest
 from smoothgen.contracts import ImageParameters, TextParameters
 from smoothgen.mechanisms import GaussianPerStep, LatentSchedule, Shape, ShapedGaussian
 from smoothgen.noise import Seed, Stream
-from tests.workers import tiny_diffusion
-from tests.workers.jobs import ON_EMBEDDING
-from tests.workers.settings import CPU
+from tests.support.workers import tiny_diffusion
+from tests.support.workers.jobs import ON_EMBEDDING
+from tests.support.workers.settings import CPU
 from workers.generators import Condition, Draw, Generator, Smoothing, load_generator
 from workers.generators.diffusion import DiffusionModel
 from workers.generators.language.loading import load_language_model

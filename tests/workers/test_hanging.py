@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.processes import eventually
+from tests.support.processes import eventually
 from workers.progress import made_progress, without_limit
 from workers.serving.compute import ComputeThread, Running
 from workers.serving.hanging import FACTOR, Hanging, Patience

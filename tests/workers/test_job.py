@@ -12,7 +12,7 @@ from smoothgen.contracts import JobResult, JobSpec
 from smoothgen.errors import GenerationFailed, InvalidPrompt
 from smoothgen.mechanisms import Gaussian
 from smoothgen.noise import Seed, Stream
-from tests.workers.jobs import ON_EMBEDDING, SEED, Recorded, Silent, metric_of, run, spec
+from tests.support.workers.jobs import ON_EMBEDDING, SEED, Recorded, Silent, metric_of, run, spec
 from workers.generators import Text
 from workers.generators.batching import Batcher
 from workers.generators.closed_form import ClosedForm

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from smoothgen.process.draining import GOODBYE_S
-from tests.processes import Process
+from tests.support.processes import Process
 from workers.serving.leaving import ABANDONED
 
 SCRIPT = """

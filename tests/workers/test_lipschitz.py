@@ -18,7 +18,7 @@ from smoothgen.contracts import GenerateRequest
 from smoothgen.errors import InvalidParameters, UnknownName
 from smoothgen.mechanisms.grid import grid_step
 from smoothgen.noise import Seed, Stream
-from tests.workers.jobs import Silent
+from tests.support.workers.jobs import Silent
 from workers.generators import Draw, Smoothing, load_generator
 from workers.generators.batching import Batcher
 from workers.generators.folders import SHIPPED

@@ -14,10 +14,10 @@ from transformers import GenerationConfig, T5Config, T5ForConditionalGeneration
 
 from smoothgen.contracts import TextParameters
 from smoothgen.errors import InvalidParameters, UnknownName
-from tests.workers import tiny
-from tests.workers.jobs import ON_EMBEDDING
-from tests.workers.settings import CPU
-from tests.workers.tiny_gguf import write_gguf
+from tests.support.workers import tiny
+from tests.support.workers.jobs import ON_EMBEDDING
+from tests.support.workers.settings import CPU
+from tests.support.workers.tiny_gguf import write_gguf
 from workers.generators import Text
 from workers.generators.language.adapter import LanguageModel
 from workers.generators.language.loading import load_language_model

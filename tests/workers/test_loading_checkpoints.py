@@ -20,10 +20,10 @@ from transformers import (
 )
 
 from smoothgen.contracts import TextParameters
-from tests.workers import tiny, tiny_decoders
-from tests.workers.jobs import ON_EMBEDDING
-from tests.workers.settings import CPU
-from tests.workers.tiny_gguf import write_gguf
+from tests.support.workers import tiny, tiny_decoders
+from tests.support.workers.jobs import ON_EMBEDDING
+from tests.support.workers.settings import CPU
+from tests.support.workers.tiny_gguf import write_gguf
 from workers.generators.language.loading import load_language_model
 from workers.generators.registry import load_generator
 from workers.loading.complete import require_complete

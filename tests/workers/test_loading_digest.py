@@ -11,9 +11,9 @@ import pytest
 import torch
 from transformers import GenerationConfig
 
-from tests.workers import tiny
-from tests.workers.settings import CPU
-from tests.workers.tiny_gguf import write_gguf
+from tests.support.workers import tiny
+from tests.support.workers.settings import CPU
+from tests.support.workers.tiny_gguf import write_gguf
 from workers.features import FeatureMap
 from workers.generators.bottleneck.head import Head
 from workers.generators.bottleneck.loading import BottleneckConfig, assemble

@@ -9,9 +9,9 @@ import pytest
 
 from smoothgen.contracts import TextParameters
 from smoothgen.errors import InvalidParameters
-from tests.workers import tiny, tiny_decoders
-from tests.workers.jobs import ON_EMBEDDING
-from tests.workers.settings import CPU
+from tests.support.workers import tiny, tiny_decoders
+from tests.support.workers.jobs import ON_EMBEDDING
+from tests.support.workers.settings import CPU
 from workers.generators import Text
 from workers.generators.registry import load_generator
 

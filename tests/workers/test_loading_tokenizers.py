@@ -11,8 +11,8 @@ import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
-from tests.workers import tiny, tiny_decoders
-from tests.workers.settings import CPU
+from tests.support.workers import tiny, tiny_decoders
+from tests.support.workers.settings import CPU
 from workers.generators.language.tokenizers import ordinary_ids, require_tokenizer
 from workers.generators.registry import load_generator
 

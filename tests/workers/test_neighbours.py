@@ -10,7 +10,7 @@ import torch
 
 from smoothgen.errors import InvalidParameters, InvalidPrompt
 from smoothgen.tokens import Neighbourhoods, nearest_sequences
-from tests.workers import tiny
+from tests.support.workers import tiny
 from workers.generators import Generator, load_generator
 from workers.generators.language.adapter import LanguageModel
 from workers.generators.language.token_rows import embedding_rows, token_table

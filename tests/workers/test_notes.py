@@ -15,7 +15,7 @@ from smoothgen.cli.show_covers import show_covers
 from smoothgen.client import Generation
 from smoothgen.contracts import Covers, JobResult, JobView, Note, Progress, PromptCover, TextParameters
 from smoothgen.mechanisms import Gaussian
-from tests.workers.jobs import ON_EMBEDDING, run, spec
+from tests.support.workers.jobs import ON_EMBEDDING, run, spec
 from tests.workers.test_comparing import call, certificate_of
 from tests.workers.test_executor import opening_of, runner, watch_of
 from tests.workers.test_fashion import planned

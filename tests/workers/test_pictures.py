@@ -18,8 +18,8 @@ from PIL import Image
 
 from smoothgen.certificates import from_document, verify
 from smoothgen.errors import GenerationFailed, UnknownName
-from tests.workers import tiny_diffusion as tiny
-from tests.workers.settings import CPU
+from tests.support.workers import tiny_diffusion as tiny
+from tests.support.workers.settings import CPU
 from workers.distances import output_metric
 from workers.distances.capped import Capped
 from workers.distances.chord import FEATURE_CHORD, Chord

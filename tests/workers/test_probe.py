@@ -12,9 +12,9 @@ from transformers import GenerationConfig, LlamaForCausalLM, PreTrainedTokenizer
 
 from smoothgen.contracts import TextParameters
 from smoothgen.errors import InvalidParameters
-from tests.workers import tiny, tiny_decoders
-from tests.workers.jobs import ON_EMBEDDING
-from tests.workers.settings import CPU
+from tests.support.workers import tiny, tiny_decoders
+from tests.support.workers.jobs import ON_EMBEDDING
+from tests.support.workers.settings import CPU
 from workers.generators.language.loading import SMOLLM2_SIGMA, SMOLLM2_SIZE
 from workers.generators.language.probe import batch_sensitivity, require_sound
 from workers.generators.registry import load_generator

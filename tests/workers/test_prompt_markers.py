@@ -12,12 +12,12 @@ from transformers import AddedToken, ByT5Tokenizer, PreTrainedTokenizerBase, Pre
 
 from smoothgen.contracts import TextParameters
 from smoothgen.errors import InvalidPrompt
-from tests.workers import tiny
-from tests.workers.jobs import ON_EMBEDDING, run, spec
-from tests.workers.settings import CPU
+from tests.support.workers import tiny
+from tests.support.workers.jobs import ON_EMBEDDING, run, spec
+from tests.support.workers.settings import CPU
+from tests.support.workers.tiny_gguf import write_gguf
+from tests.support.workers.tiny_tokenizers import metaspace, served
 from tests.workers.test_chat_templates import CHAT, real_ids, served_ids
-from tests.workers.tiny_gguf import write_gguf
-from tests.workers.tiny_tokenizers import metaspace, served
 from workers.generators.language.adapter import LanguageModel
 from workers.generators.language.loading import load_language_model
 

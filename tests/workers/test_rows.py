@@ -14,9 +14,9 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import ByT5Tokenizer, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 from smoothgen.contracts import TextParameters
-from tests.workers import tiny
-from tests.workers.jobs import ON_EMBEDDING, run, spec
-from tests.workers.tiny_tokenizers import served, spoken
+from tests.support.workers import tiny
+from tests.support.workers.jobs import ON_EMBEDDING, run, spec
+from tests.support.workers.tiny_tokenizers import served, spoken
 from workers.distances.edit import Edit
 from workers.generators import Failure, Made, Text
 from workers.generators.language.adapter import LanguageModel

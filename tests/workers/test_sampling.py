@@ -14,8 +14,8 @@ from transformers import AutoModelForCausalLM
 
 from smoothgen.contracts import TextParameters
 from smoothgen.noise import Seed, Stream
-from tests.workers import tiny
-from tests.workers.jobs import ON_EMBEDDING
+from tests.support.workers import tiny
+from tests.support.workers.jobs import ON_EMBEDDING
 from workers.generators import Draw, Text
 from workers.generators.language.adapter import LanguageModel
 

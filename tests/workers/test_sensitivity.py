@@ -11,8 +11,8 @@ import torch
 from smoothgen.contracts import TextParameters
 from smoothgen.errors import InvalidInput
 from smoothgen.noise import Seed, Stream, normals
-from tests.workers import tiny_diffusion
-from tests.workers.jobs import ON_EMBEDDING, Recorded, metric_of, run, spec
+from tests.support.workers import tiny_diffusion
+from tests.support.workers.jobs import ON_EMBEDDING, Recorded, metric_of, run, spec
 from workers.distances.pixels import PixelRmse
 from workers.generators import Condition, Draw, SmoothMap
 from workers.generators.batching import Batcher

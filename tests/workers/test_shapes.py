@@ -14,9 +14,9 @@ from smoothgen.contracts import GenerateRequest, ImageParameters, MetricCard, Mo
 from smoothgen.errors import InvalidBudget, InvalidInput, InvalidParameters
 from smoothgen.mechanisms import Gaussian, Shape, ShapedGaussian
 from smoothgen.noise import Seed, Stream
-from tests.workers import tiny_diffusion as tiny
-from tests.workers.jobs import Silent
-from tests.workers.settings import CPU
+from tests.support.workers import tiny_diffusion as tiny
+from tests.support.workers.jobs import Silent
+from tests.support.workers.settings import CPU
 from workers.distances.pixels import PixelRmse
 from workers.generators import Condition, Draw, Failure, Picture, Smoothing, load_generator
 from workers.generators.batching import Batcher

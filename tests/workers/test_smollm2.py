@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from smoothgen.certificates import verify
-from tests.workers.jobs import run, spec
+from tests.support.workers.jobs import run, spec
 from workers.features import FeatureMap
 from workers.generators import Generator
 

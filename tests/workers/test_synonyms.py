@@ -14,8 +14,8 @@ from smoothgen.errors import InvalidInput
 from smoothgen.mechanisms import Gaussian, SynonymClasses
 from smoothgen.noise import Stream
 from smoothgen.synonyms import Partition
-from tests.workers import tiny, tiny_diffusion
-from tests.workers.jobs import Recorded, run, spec
+from tests.support.workers import tiny, tiny_diffusion
+from tests.support.workers.jobs import Recorded, run, spec
 from tests.workers.test_executor import chunk_of, numbered, opening_of, outcomes, runner, watch_of
 from workers.generators import Failure, Text
 from workers.generators.batching import Batcher

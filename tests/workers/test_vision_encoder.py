@@ -19,8 +19,8 @@ from transformers import (
 
 from smoothgen.certificates import verify
 from smoothgen.errors import UnknownName
-from tests.workers import tiny_diffusion as tiny
-from tests.workers.settings import CPU
+from tests.support.workers import tiny_diffusion as tiny
+from tests.support.workers.settings import CPU
 from workers.distances import output_metric
 from workers.features.vision_encoder import VisionEncoder
 from workers.serving.loaded_model import Encoders, LoadedModel

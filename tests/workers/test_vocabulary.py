@@ -13,7 +13,7 @@ from smoothgen.contracts import ImageParameters, Parameters, TextParameters
 from smoothgen.errors import InvalidCertificate
 from smoothgen.mechanisms import Mechanism, SynonymClasses
 from smoothgen.noise import Seed, Stream
-from tests.workers import tiny_diffusion
+from tests.support.workers import tiny_diffusion
 from workers.distances.absolute import Absolute
 from workers.distances.chord import FEATURE_CHORD, SENTENCE_CHORD, VISION_CHORD
 from workers.distances.edit import Edit

@@ -21,7 +21,7 @@ from smoothgen.errors import (
     InvalidTolerance,
     UnknownName,
 )
-from tests.unit.certificates.examples import PROVENANCE, distances, full, label, plain
+from tests.support.certificates.examples import PROVENANCE, distances, full, label, plain
 
 ASKED = {"bound": 1.0, "diameter": 1.0, "mechanism": Gaussian(0.5), "alpha": 1e-3, "tolerance": 0.1}
 

@@ -18,8 +18,8 @@ from smoothgen.errors import (
     InvalidMetric,
     InvalidTolerance,
 )
-from tests.unit.certificates import exhaustive
-from tests.unit.certificates.exhaustive import COSTS, DISTANCES, certified
+from tests.support.certificates import exhaustive
+from tests.support.certificates.exhaustive import COSTS, DISTANCES, certified
 
 
 def just_below(value: float) -> float:

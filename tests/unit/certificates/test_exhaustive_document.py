@@ -14,8 +14,8 @@ from smoothgen.certificates import Certificate, from_document, read_certificate,
 from smoothgen.certificates.exhaustive.statement import statement
 from smoothgen.certificates.format.document import content_digest
 from smoothgen.errors import InvalidCertificate, InvalidInput
-from tests.unit.certificates import examples, exhaustive
-from tests.unit.certificates.exhaustive import COSTS, DISTANCES, EXAMPLES, PROVENANCE, TEXTS, THREAT, certified
+from tests.support.certificates import examples, exhaustive
+from tests.support.certificates.exhaustive import COSTS, DISTANCES, EXAMPLES, PROVENANCE, TEXTS, THREAT, certified
 
 DOCUMENTS = {name: to_document(made()) for name, made in EXAMPLES.items()}
 BARE = DOCUMENTS["bare"]

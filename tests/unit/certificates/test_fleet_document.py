@@ -17,7 +17,7 @@ from smoothgen.certificates.fleet.certify import (
 )
 from smoothgen.certificates.format.document import content_digest
 from smoothgen.errors import InvalidCertificate
-from tests.unit.certificates.examples import MECHANISMS
+from tests.support.certificates.examples import MECHANISMS
 from tests.unit.certificates.test_fleet import made, ordinary
 
 J = len(fleet_thresholds())

@@ -24,7 +24,7 @@ from smoothgen.certificates import (
 from smoothgen.certificates.format.document import content_digest, from_document
 from smoothgen.certificates.format.statement import statement
 from smoothgen.mechanisms import Gaussian
-from tests.unit.certificates.served import (
+from tests.support.certificates.served import (
     CENTRES,
     DIMENSION,
     HEAD,

@@ -19,7 +19,7 @@ from smoothgen.certificates import from_document, futile_from_the_start, take_lo
 from smoothgen.certificates.format.document import content_digest
 from smoothgen.errors import InvalidCertificate, InvalidLipschitz, InvalidMetric
 from smoothgen.mechanisms import SynonymClasses
-from tests.unit.certificates.examples import (
+from tests.support.certificates.examples import (
     MECHANISMS,
     METRIC,
     PROVEN,

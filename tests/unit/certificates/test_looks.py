@@ -15,7 +15,7 @@ from smoothgen import Certificate, Gaussian, LookPlan, certify, verify
 from smoothgen.certificates import from_document, to_document
 from smoothgen.certificates.format.document import content_digest
 from smoothgen.errors import InvalidAlpha, InvalidCertificate, InvalidDistances
-from tests.unit.certificates.examples import PLAN, distances, early, plain
+from tests.support.certificates.examples import PLAN, distances, early, plain
 
 ASKED = {"bound": 1.0, "diameter": 1.0, "mechanism": Gaussian(0.5), "alpha": 1e-3, "tolerance": 0.1}
 EARLY = to_document(early())

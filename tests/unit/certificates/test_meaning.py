@@ -12,8 +12,8 @@ from smoothgen.certificates.format.document import content_digest
 from smoothgen.certificates.meaning.metrics import METRICS
 from smoothgen.certificates.meaning.quoting import quoted
 from smoothgen.mechanisms import Gaussian
-from tests.unit.certificates.examples import full, plain
-from tests.unit.certificates.served import (
+from tests.support.certificates.examples import full, plain
+from tests.support.certificates.served import (
     CENTRES,
     DIMENSION,
     HEAD,

@@ -21,7 +21,7 @@ from smoothgen.mechanisms import (
     SynonymClasses,
 )
 from smoothgen.mechanisms.grid import grid_step
-from tests.unit.certificates.served import (
+from tests.support.certificates.served import (
     DIMENSION,
     KINDS,
     SIGMA,

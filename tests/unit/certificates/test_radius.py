@@ -8,7 +8,7 @@ from smoothgen.certificates.bounds.bands import NO_SAMPLES, ORDER_STATISTICS, Su
 from smoothgen.certificates.bounds.radius import LARGEST_RADIUS_IN_SIGMAS, BoundCurve, safe_radius, universal_radius
 from smoothgen.certificates.bounds.rounding import round_up
 from smoothgen.certificates.bounds.shift_bounds import ShiftBounds
-from tests.unit.certificates.examples import distances
+from tests.support.certificates.examples import distances
 
 
 def curve(diameter: float = 1.0, sigma: float = 0.5) -> BoundCurve:

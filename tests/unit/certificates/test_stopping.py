@@ -18,8 +18,8 @@ from smoothgen.errors import (
     InvalidTolerance,
     UnknownName,
 )
-from tests.statistics.high_precision import worst_event_shift
-from tests.unit.certificates.examples import PLAN, distances, label
+from tests.support.certificates.examples import PLAN, distances, label
+from tests.support.statistics.high_precision import worst_event_shift
 
 ASKED = {"bound": 1.0, "diameter": 1.0, "mechanism": Gaussian(1.0), "plan": PLAN, "alpha": 1e-3, "tolerance": 0.1}
 

@@ -14,7 +14,7 @@ from smoothgen import Abstention, Certificate, Gaussian, Reason, certify, certif
 from smoothgen.certificates import Evidence, from_document, save_certificate, to_document
 from smoothgen.certificates.format.document import content_digest
 from smoothgen.errors import InvalidAlpha, InvalidDistances, InvalidEpsilon, InvalidMetric, InvalidTolerance
-from tests.unit.certificates.examples import MECHANISMS, PROVENANCE, plain, universal
+from tests.support.certificates.examples import MECHANISMS, PROVENANCE, plain, universal
 
 ASKED = {"diameter": 1.0, "mechanism": Gaussian(0.5), "alpha": 1e-3, "tolerance": 0.1}
 DOCUMENT = to_document(universal())

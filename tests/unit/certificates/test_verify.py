@@ -16,7 +16,7 @@ from smoothgen import Gaussian, certify, save_certificate, verify
 from smoothgen.certificates import Evidence, to_document
 from smoothgen.certificates.claims import derive_claims
 from smoothgen.certificates.format.document import content_digest
-from tests.unit.certificates.examples import (
+from tests.support.certificates.examples import (
     MECHANISMS,
     distances,
     early,

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from smoothgen.tokens.distances import UNIT, direct_error, direct_squared, least_squared_reach
-from tests.unit.tokens.brute import exact_squared
+from tests.support.brute_neighbours import exact_squared
 
 
 @pytest.mark.parametrize("width", [1, 7, 576, 8192])

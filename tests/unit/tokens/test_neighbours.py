@@ -11,7 +11,7 @@ import pytest
 
 from smoothgen.errors import InvalidTokens, UnusableTable
 from smoothgen.tokens import Neighbourhoods, TokenTable, cost_of, nearest_sequences, neighbours
-from tests.unit.tokens.brute import classes, every_sequence, exact_squared, is_just_below_root, random_table
+from tests.support.brute_neighbours import classes, every_sequence, exact_squared, is_just_below_root, random_table
 
 
 @pytest.mark.parametrize("seed", range(200))

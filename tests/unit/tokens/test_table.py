@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from smoothgen.errors import InvalidTokens, UnusableTable
 from smoothgen.tokens import Neighbourhoods, TokenTable, candidates, cost_of, distances
 from smoothgen.tokens.distances import direct_squared
-from tests.unit.tokens.brute import classes, exact_squared, norm_above, random_table
+from tests.support.brute_neighbours import classes, exact_squared, norm_above, random_table
 
 ATTACKS = 10_000
 

@@ -10,7 +10,7 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers,
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 from smoothgen.certificates import ModelIdentity
-from tests.workers import tiny
+from tests.support.workers import tiny
 from workers.generators.language.adapter import LanguageModel
 
 INST = ["<unk>", "<s>", "</s>", "[INST]", "[/INST]", "<|user|>", "<|assistant|>"]

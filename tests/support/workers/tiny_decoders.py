@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from transformers import CONFIG_MAPPING, AutoModelForCausalLM, PreTrainedModel
 
-from tests.workers import tiny
+from tests.support.workers import tiny
 
 # Architectures name the same size differently; each takes those it knows.
 _SIZES: dict[str, Any] = {

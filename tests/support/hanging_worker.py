@@ -1,4 +1,4 @@
-"""A worker whose device hangs on command: `python -m tests.hanging_worker FILE [SKEW]`.
+"""A worker whose device hangs on command: `python -m tests.support.hanging_worker FILE [SKEW]`.
 
 While FILE exists, closed-form models do not return from the call it names, as a call of a GPU whose driver hangs does
 not: "generate" (a batch), "condition" (embedding a prompt), or "look" (certifying the samples there are). The worker's

@@ -1,6 +1,6 @@
 """Fleets of requests whose laws are known exactly, the bytes a server would keep of them, and the truth beside them.
 
-python -m tests.statistics.fleets prints how far the certified averages lie above the true ones.
+python -m tests.support.statistics.fleets prints how far the certified averages lie above the true ones.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from smoothgen.certificates.fleet.certify import (
     certify_fleet,
     fleet_thresholds,
 )
-from tests.statistics.closed_form import (
+from tests.support.statistics.closed_form import (
     GENERATORS,
     LABELS,
     NARROW,

@@ -11,7 +11,7 @@ from scipy.stats import binom
 from smoothgen import Certificate, Gaussian, certify
 from smoothgen.certificates import Evidence
 from smoothgen.certificates.bounds.bands import SurvivalBand
-from tests.statistics.closed_form import ClosedForm
+from tests.support.statistics.closed_form import ClosedForm
 
 ONCE_IN = 1e-6
 Build = Callable[[NDArray[np.float64], float, float], SurvivalBand]

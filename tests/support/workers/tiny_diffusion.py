@@ -24,8 +24,8 @@ from tokenizers.pre_tokenizers import ByteLevel
 from transformers import CLIPConfig, CLIPImageProcessorPil, CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from smoothgen.contracts import GenerateRequest, ImageParameters, JobResult, JobSpec
-from tests.workers.jobs import SEED, Silent
-from tests.workers.settings import CPU
+from tests.support.workers.jobs import SEED, Silent
+from tests.support.workers.settings import CPU
 from workers.distances import OutputMetric
 from workers.distances.pixels import PixelRmse
 from workers.generators import Generator, load_generator

@@ -11,7 +11,7 @@ import numpy as np
 from scipy.special import ndtr
 
 from smoothgen import SigmaGrid
-from tests.statistics.closed_form import Array, ClosedForm, step_function
+from tests.support.statistics.closed_form import Array, ClosedForm, step_function
 
 BUDGET = 1.0
 GRID = SigmaGrid(1.0, -4, 4)

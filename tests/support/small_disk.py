@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 from typing import Self
 
-from tests.processes import eventually
+from tests.support.processes import eventually
 
 
 class SmallDisk:

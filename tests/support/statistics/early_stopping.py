@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from smoothgen import LookPlan
 from smoothgen.certificates import Evidence
 from smoothgen.certificates.bounds.bands import SurvivalBand, band_by_name
-from tests.statistics.closed_form import ClosedForm
-from tests.statistics.validity import covers
+from tests.support.statistics.closed_form import ClosedForm
+from tests.support.statistics.validity import covers
 
 Array = NDArray[np.float64]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.processes import Redis, eventually
+from tests.support.processes import Redis, eventually
 
 
 def follow(replica: Redis, master: Redis) -> None:

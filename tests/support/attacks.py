@@ -13,7 +13,7 @@ from multiprocessing.synchronize import Event
 
 import psutil
 
-from tests.processes import Gateway
+from tests.support.processes import Gateway
 
 HEAD = b"POST /generate HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 HANG_S = 20.0
