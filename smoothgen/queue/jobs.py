@@ -38,8 +38,9 @@ from smoothgen.queue.measures import Measures
 from smoothgen.queue.outcomes import end
 from smoothgen.queue.pipeline import Pipeline
 from smoothgen.queue.presence import Presence
-from smoothgen.queue.replication import PROBE, UNREPLICATED, Replication
-from smoothgen.queue.scripts.jobs import ERASE, FORGET_NEWS, READ, SUBMIT
+from smoothgen.queue.replication import UNREPLICATED, Replication
+from smoothgen.queue.scripts.jobs import Erase, FleetWindow, ForgetNews, Read, Submit
+from smoothgen.queue.scripts.probes import Probe
 from smoothgen.queue.unknown import unknown_certificate, unknown_job
 
 _OUTPUT: TypeAdapter[Output] = TypeAdapter(Output)
@@ -148,7 +149,7 @@ class JobStore:
             raise ValueError(f"job {spec.id!r:.80} has an id of another model than {name!r:.80}; make it by new_id")
         text = spec.model_dump_json()
         size = len(text.encode())
-        record = {
+        record: dict[str, str | int] = {
             "spec": text,
             "model": _written_model(model),
             "status": "queued",
@@ -159,36 +160,30 @@ class JobStore:
         }
         if spec.pool is not None:
             record["build"] = spec.pool.digest  # its distance is counted among that model's, so no other may draw it
-        windows = [] if spec.pool is None else windows_of(spec.submitted_ms)
         outcome, job_id, first_body = await self._scripts.call(
-            SUBMIT,
-            [
-                keys.job(spec.id),
-                keys.work(name, request.priority),
-                keys.backlog(name),
-                keys.accounts(name),
-                keys.deadlines(name),
-                *(key for window in windows for key in _fleet_keys(spec, window)),
-                *([keys.idempotency(name, tenant, idempotency.key)] if idempotency else []),
-            ],
-            [
-                spec.id,
-                tenant,
-                idempotency.body if idempotency else "",
-                keys.IDEMPOTENCY_TTL_S,
-                spec.total_samples,
-                size,
-                limits.samples,
-                limits.tenant_samples,
-                limits.bytes,
-                limits.tenant_bytes,
-                "" if spec.deadline_ms is None else spec.deadline_ms,
-                spec.samples_to_draw,
-                keys.POOLS_A_WINDOW if _made_up(spec) else _ANY_NUMBER,
-                len(windows),
-                *(argument for window in windows for argument in _fleet_about(spec, window)),
-                *(x for item in record.items() for x in item),
-            ],
+            Submit(
+                job=keys.job(spec.id),
+                stream=keys.work(name, request.priority),
+                backlog=keys.backlog(name),
+                accounts=keys.accounts(name),
+                deadlines=keys.deadlines(name),
+                windows=_fleet_windows(spec),
+                idempotency=keys.idempotency(name, tenant, idempotency.key) if idempotency else None,
+                job_id=spec.id,
+                tenant=tenant,
+                body=idempotency.body if idempotency else None,
+                idempotency_ttl_s=keys.IDEMPOTENCY_TTL_S,
+                samples=spec.total_samples,
+                bytes=size,
+                most_samples=limits.samples,
+                most_samples_of_tenant=limits.tenant_samples,
+                most_bytes=limits.bytes,
+                most_bytes_of_tenant=limits.tenant_bytes,
+                deadline_ms=spec.deadline_ms,
+                samples_to_draw=spec.samples_to_draw,
+                most_pools=keys.POOLS_A_WINDOW if _made_up(spec) else _ANY_NUMBER,
+                fields=record,
+            )
         )
         if outcome == "full":
             raise await self._overloaded(spec, str(job_id), int(first_body), limits, size)
@@ -229,7 +224,12 @@ class JobStore:
         One step: the outcome is stored and the watchers are read in one step too, so one of the two sees the other.
         """
         answer = await self._scripts.call(
-            READ, [keys.job(job_id), keys.certificate(job_id), keys.workers_of(job_id)], [gateway_id]
+            Read(
+                job=keys.job(job_id),
+                certificate=keys.certificate(job_id),
+                workers=keys.workers_of(job_id),
+                gateway=gateway_id,
+            )
         )
         if answer is None:
             raise unknown_job(job_id)
@@ -274,12 +274,15 @@ class JobStore:
         state, cancelled = await self.cancel(job_id)
         view = state.view.model_copy(update={"output": None, "certificate": None})
         told = await self._scripts.call(
-            ERASE,
-            [keys.job(job_id), keys.asked(job_id), keys.samples(job_id)],
-            [view.model_dump_json(exclude_none=True)],
+            Erase(
+                job=keys.job(job_id),
+                asked=keys.asked(job_id),
+                samples=keys.samples(job_id),
+                view=view.model_dump_json(exclude_none=True),
+            )
         )
         for gateway in str(told).split():
-            await self._scripts.call(FORGET_NEWS, [keys.replies(gateway)], [job_id])
+            await self._scripts.call(ForgetNews(replies=keys.replies(gateway), job_id=job_id))
         return state, cancelled
 
     async def samples(self, job_id: str) -> bytes:
@@ -352,7 +355,7 @@ class JobStore:
     async def require_writable(self) -> None:
         """Raises QueueUnavailable where a job could not be submitted now: Redis is away, full, or only a replica, or
         its own replicas do not confirm."""
-        await self._scripts.call(PROBE, [keys.PROBE], [])
+        await self._scripts.call(Probe(probe=keys.PROBE))
 
     async def replies(self, gateway_id: str, block_ms: int = 2000) -> AsyncIterator[Reply | None]:
         """Ended jobs this gateway watches, as they end; None at least every `block_ms` as a sign of life.
@@ -397,19 +400,22 @@ def _made_up(spec: JobSpec) -> bool:
     return not (robustness.sigma is None and robustness.budget is None and robustness.metric is None)
 
 
-def _fleet_keys(spec: JobSpec, window: str) -> tuple[str, str, str]:
-    model, tenant, pool = spec.request.model, spec.tenant, "" if spec.pool is None else spec.pool.id
-    return (
-        keys.fleet_window(model, tenant, window),
-        keys.fleet_bins(model, tenant, window, pool),
-        keys.fleet_uncounted(model, tenant, window),
-    )
-
-
-def _fleet_about(spec: JobSpec, window: str) -> tuple[str, str, int]:
+def _fleet_windows(spec: JobSpec) -> list[FleetWindow]:
+    """Returns the windows of time that the job is counted in; none for a job in no pool."""
     if spec.pool is None:
-        raise ValueError(f"job {spec.id} is in no fleet pool")
-    return spec.pool.id, spec.pool.model_dump_json(), keys.FLEET_TTL_S[window.partition(":")[0]]
+        return []
+    model, tenant, pool, about = spec.request.model, spec.tenant, spec.pool.id, spec.pool.model_dump_json()
+    return [
+        FleetWindow(
+            pools=keys.fleet_window(model, tenant, window),
+            bins=keys.fleet_bins(model, tenant, window, pool),
+            uncounted=keys.fleet_uncounted(model, tenant, window),
+            pool=pool,
+            about=about,
+            ttl_s=keys.FLEET_TTL_S[window.partition(":")[0]],
+        )
+        for window in windows_of(spec.submitted_ms)
+    ]
 
 
 def _card(text: str) -> ModelCard | None:
