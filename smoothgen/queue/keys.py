@@ -17,7 +17,7 @@ one script, lie on one node.
                                          nothing waits in them
 …:work:{priority}                stream  one entry a job that waits to be opened; consumer group GROUP
 …:work:{priority}:{build}        stream  one entry a piece that only workers of this build may compute; likewise
-…:work:…:share                   hash    what of a stream's work is in it and what waits outside (`scripts/shared/share.lua`)
+…:work:…:share                   hash    what of a stream's work is in it and what waits outside (`shared/share.lua`)
 …:work:…:turns                   zset    tenants whose pieces wait outside a stream, by their turn; goes when none does
 …:work:…:waiting:{tenant}        list    those pieces; goes with the last
 …:backlog                        string  noisy samples promised to jobs and not yet drawn
