@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import structlog
 from pydantic import TypeAdapter, ValidationError
+from pydantic_core import from_json, to_json
 from redis.asyncio import Redis
 
 from smoothgen.contracts import (
@@ -64,11 +65,30 @@ class RegisteredModel:
 
 @dataclass(frozen=True)
 class JobState:
-    """A job as it stands. `text` is the JSON of its view: an ended job's is passed on as the worker wrote it."""
+    """A job as it stands. document: its view as JSON data, with its certificate.
+
+    The document of an ended job has all that the worker wrote, though this version may not know every field.
+    """
 
     id: str
     status: str
-    text: str
+    document: dict[str, Any]
+
+    @classmethod
+    def of(cls, view: JobView) -> JobState:
+        """Returns the state that a view shows."""
+        return cls(view.id, view.status, view.model_dump(mode="json", exclude_none=True))
+
+    @classmethod
+    def stored(cls, job_id: str, status: str, view: str, certificate: str) -> JobState:
+        """Returns the state of an ended job from the JSON of its view and of its certificate, '' where it has none.
+
+        They are kept apart, since they live for different times.
+        """
+        document = from_json(view)
+        if certificate:
+            document["certificate"] = from_json(certificate)
+        return cls(job_id, status, document)
 
     @property
     def ended(self) -> bool:
@@ -76,9 +96,14 @@ class JobState:
         return self.status in FINISHED
 
     @cached_property
+    def text(self) -> str:
+        """The document as JSON."""
+        return to_json(self.document).decode()
+
+    @cached_property
     def view(self) -> JobView:
-        """The same, parsed."""
-        return JobView.model_validate_json(self.text)
+        """The document, read as a view."""
+        return JobView.model_validate(self.document)
 
 
 @dataclass(frozen=True)
@@ -237,7 +262,7 @@ class JobStore:
         if status in FINISHED:
             await self._scripts.settle()
             [certificate] = rest
-            return JobState(job_id, status, _with_certificate(text, certificate))
+            return JobState.stored(job_id, status, text, certificate)
         done, total, output, radius, w1_bound, served = rest
         view = JobView(
             id=job_id,
@@ -252,7 +277,7 @@ class JobStore:
             output=_OUTPUT.validate_json(output) if output else None,
             notes=None if served else [_NOBODY],
         )
-        return JobState(job_id, status, view.model_dump_json(exclude_none=True))
+        return JobState.of(view)
 
     async def cancel(self, job_id: str) -> tuple[JobState, bool]:
         """End a job that has not ended: no further batch of it is begun. Returns it, and whether this call ended it.
@@ -302,7 +327,7 @@ class JobStore:
             document = await self._redis.get(keys.certificate(certificate_id))
         if document is None:
             raise unknown_certificate(certificate_id)
-        return dict(json.loads(document))
+        return dict(from_json(document))
 
     async def models(self) -> list[RegisteredModel]:
         """Every model a worker ever registered, and how many workers serve each now."""
@@ -385,12 +410,7 @@ class JobStore:
 def _state(reply: dict[str, str]) -> JobState | None:
     if "view" not in reply:
         return None
-    return JobState(reply["job"], reply["status"], _with_certificate(reply["view"], reply["certificate"]))
-
-
-def _with_certificate(view: str, certificate: str) -> str:
-    """A view and its certificate are kept apart, since they live for different times; here they are one again."""
-    return f'{view[:-1]},"certificate":{certificate}}}' if certificate else view
+    return JobState.stored(reply["job"], reply["status"], reply["view"], reply["certificate"])
 
 
 def _made_up(spec: JobSpec) -> bool:

@@ -49,9 +49,6 @@ from smoothgen.queue.work_items import (
 )
 
 _OVERDUE_AT_ONCE = 64
-_VIEWED = tuple(
-    name for name in JobView.model_fields if name in JobResult.model_fields and name not in ("model", "certificate")
-)
 SUSPECT_FROM = 3
 """From this delivery on a piece is taken alone: whatever its workers died of, no other piece is to be blamed for it."""
 MOST_RESTARTS: Final = 2
@@ -428,27 +425,29 @@ class WorkQueue:
         attempt: the job's that the result is of, where no piece is held.
         """
         drawn = result.usage.overhead
-        # A JobView field by field: its parts were validated when they were made.
-        view = {
-            "id": spec.id,
-            "status": "succeeded",
-            "model": result.model,
-            "progress": Progress(done=drawn, total=drawn),
-        }
-        for name in _VIEWED:
-            if (part := getattr(result, name)) is not None:
-                view[name] = part
-        if result.fleet is not None and spec.pool is not None and claim is not None:
-            windows = result.fleet.windows
-            counted = {"windows": [w for w in windows if w in claim.windows]}
-            missed = {"uncounted": [w for w in windows if w not in claim.windows] or None}
-            view["fleet"] = result.fleet.model_copy(update=counted | missed)
+        fleet = result.fleet
+        if fleet is not None and spec.pool is not None and claim is not None:
+            counted = [window for window in fleet.windows if window in claim.windows]
+            uncounted = [window for window in fleet.windows if window not in claim.windows]
+            fleet = fleet.model_copy(update={"windows": counted, "uncounted": uncounted or None})
+        view = JobView(
+            id=spec.id,
+            status="succeeded",
+            model=result.model,
+            progress=Progress(done=drawn, total=drawn),
+            output=result.output,
+            notes=result.notes,
+            abstention=result.abstention,
+            fleet=fleet,
+            lipschitz_estimate=result.lipschitz_estimate,
+            usage=result.usage,
+        )
         return await end(
             self._scripts,
             spec.id,
             spec.request.model,
             "succeeded",
-            to_json(view, exclude_none=True).decode(),
+            view.model_dump_json(exclude_none=True),
             certificate=None if result.certificate is None else to_json(result.certificate).decode(),
             sheet=None if sheet is None else _base64(sheet),
             fleet_bin=fleet_bin,
