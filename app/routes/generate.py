@@ -151,7 +151,7 @@ async def _submitted(
             return await waiting.until_finished(job_id, wait_s - (time.monotonic() - submitted))
         except QueueUnavailable:  # say that it is accepted, and where to find it when Redis is back
             view = JobView(id=job_id, status="queued", model=model, progress=Progress(done=0, total=spec.total_samples))
-            return JobState(job_id, "queued", view.model_dump_json(exclude_none=True))
+            return JobState.of(view)
 
 
 def _bad_parameters(error: ValidationError, request: GenerateRequest, card: ModelCard) -> RequestValidationError:

@@ -16,7 +16,7 @@ from smoothgen.queue import keys
 from smoothgen.queue.connection import redis_errors
 from smoothgen.queue.pipeline import Pipeline
 from smoothgen.queue.presence import Presence
-from smoothgen.queue.scripts.restart import FORGET
+from smoothgen.queue.scripts.presence import Forget
 
 _AT_ONCE = 256
 
@@ -32,7 +32,7 @@ class Orphan:
 
     model: str
     build: str
-    stream: str
+    stream: keys.Key
     entry: str
     job_id: str
     first: int
@@ -65,8 +65,8 @@ class Builds:
             if now - self._since[model, build] >= after_s - silent_s:
                 found = await self._waiting(model, build)
                 if not found:
-                    streams = keys.streams(model, build)
-                    await self._scripts.call(FORGET, [keys.builds(model), *streams], [build])
+                    forget = Forget(builds=keys.builds(model), streams=keys.streams(model, build), build=build)
+                    await self._scripts.call(forget)
                 orphans += found
         return orphans
 

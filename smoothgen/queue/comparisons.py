@@ -6,11 +6,11 @@ worker takes it off the list at once, and one that dies with it leaves a gateway
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
 import structlog
 from pydantic import TypeAdapter, ValidationError
+from pydantic_core import from_json
 from redis.asyncio import Redis
 
 from smoothgen.contracts import CoversCall, CoversReply, JobSpec, Problem
@@ -77,7 +77,7 @@ class ComparisonQueue:
     async def _answer_unreadable(self, text: str, problem: Problem) -> None:
         structlog.get_logger().warning("covers_call_unreadable", detail=problem.detail, call=text[:200])
         try:
-            read = json.loads(text)
+            read = from_json(text)
             call_id, gateway = str(read["id"]), str(read["gateway"])
         except (ValueError, KeyError, TypeError):
             return  # nobody to tell: who asked gives up at the call's deadline

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from types import TracebackType
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from redis.asyncio import Redis
@@ -54,23 +55,22 @@ def connect(url: str) -> Redis:
     return client
 
 
-class redis_errors:  # noqa: N801  used as a function is
-    """Turn trouble that passes without our doing into QueueUnavailable, leaving our own errors alone.
+@contextmanager
+def redis_errors() -> Iterator[None]:
+    """Raises QueueUnavailable for errors of Redis that pass without our doing, and leaves all others as they are.
 
-    `with redis_errors(): await …`. A class, since a generator costs a small request more than its checks do.
+    `with redis_errors(): await …`
     """
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if error is not None and (said := _passing(error)) is not None:
+    try:
+        yield
+    except Exception as error:
+        if (said := _passing(error)) is not None:
             raise QueueUnavailable(f"{said}: {error}") from error
+        raise
 
 
-def _passing(error: BaseException) -> str | None:
-    """What to say of trouble that passes; None for any other."""
+def _passing(error: Exception) -> str | None:
+    """Returns what to say of an error that passes, None for any other."""
     if isinstance(error, RedisConnectionError | RedisTimeoutError | OSError):
         return "Redis cannot be reached"
     if isinstance(error, InvalidResponse):

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import structlog
 from pydantic import TypeAdapter, ValidationError
+from pydantic_core import from_json, to_json
 from redis.asyncio import Redis
 
 from smoothgen.contracts import (
@@ -38,8 +39,9 @@ from smoothgen.queue.measures import Measures
 from smoothgen.queue.outcomes import end
 from smoothgen.queue.pipeline import Pipeline
 from smoothgen.queue.presence import Presence
-from smoothgen.queue.replication import PROBE, UNREPLICATED, Replication
-from smoothgen.queue.scripts.jobs import ERASE, FORGET_NEWS, READ, SUBMIT
+from smoothgen.queue.replication import UNREPLICATED, Replication
+from smoothgen.queue.scripts.jobs import Erase, FleetWindow, ForgetNews, Read, Submit
+from smoothgen.queue.scripts.probes import Probe
 from smoothgen.queue.unknown import unknown_certificate, unknown_job
 
 _OUTPUT: TypeAdapter[Output] = TypeAdapter(Output)
@@ -63,11 +65,30 @@ class RegisteredModel:
 
 @dataclass(frozen=True)
 class JobState:
-    """A job as it stands. `text` is the JSON of its view: an ended job's is passed on as the worker wrote it."""
+    """A job as it stands. document: its view as JSON data, with its certificate.
+
+    The document of an ended job has all that the worker wrote, though this version may not know every field.
+    """
 
     id: str
     status: str
-    text: str
+    document: dict[str, Any]
+
+    @classmethod
+    def of(cls, view: JobView) -> JobState:
+        """Returns the state that a view shows."""
+        return cls(view.id, view.status, view.model_dump(mode="json", exclude_none=True))
+
+    @classmethod
+    def stored(cls, job_id: str, status: str, view: str, certificate: str) -> JobState:
+        """Returns the state of an ended job from the JSON of its view and of its certificate, '' where it has none.
+
+        They are kept apart, since they live for different times.
+        """
+        document = from_json(view)
+        if certificate:
+            document["certificate"] = from_json(certificate)
+        return cls(job_id, status, document)
 
     @property
     def ended(self) -> bool:
@@ -75,9 +96,14 @@ class JobState:
         return self.status in FINISHED
 
     @cached_property
+    def text(self) -> str:
+        """The document as JSON."""
+        return to_json(self.document).decode()
+
+    @cached_property
     def view(self) -> JobView:
-        """The same, parsed."""
-        return JobView.model_validate_json(self.text)
+        """The document, read as a view."""
+        return JobView.model_validate(self.document)
 
 
 @dataclass(frozen=True)
@@ -148,7 +174,7 @@ class JobStore:
             raise ValueError(f"job {spec.id!r:.80} has an id of another model than {name!r:.80}; make it by new_id")
         text = spec.model_dump_json()
         size = len(text.encode())
-        record = {
+        record: dict[str, str | int] = {
             "spec": text,
             "model": _written_model(model),
             "status": "queued",
@@ -159,36 +185,30 @@ class JobStore:
         }
         if spec.pool is not None:
             record["build"] = spec.pool.digest  # its distance is counted among that model's, so no other may draw it
-        windows = [] if spec.pool is None else windows_of(spec.submitted_ms)
         outcome, job_id, first_body = await self._scripts.call(
-            SUBMIT,
-            [
-                keys.job(spec.id),
-                keys.work(name, request.priority),
-                keys.backlog(name),
-                keys.accounts(name),
-                keys.deadlines(name),
-                *(key for window in windows for key in _fleet_keys(spec, window)),
-                *([keys.idempotency(name, tenant, idempotency.key)] if idempotency else []),
-            ],
-            [
-                spec.id,
-                tenant,
-                idempotency.body if idempotency else "",
-                keys.IDEMPOTENCY_TTL_S,
-                spec.total_samples,
-                size,
-                limits.samples,
-                limits.tenant_samples,
-                limits.bytes,
-                limits.tenant_bytes,
-                "" if spec.deadline_ms is None else spec.deadline_ms,
-                spec.samples_to_draw,
-                keys.POOLS_A_WINDOW if _made_up(spec) else _ANY_NUMBER,
-                len(windows),
-                *(argument for window in windows for argument in _fleet_about(spec, window)),
-                *(x for item in record.items() for x in item),
-            ],
+            Submit(
+                job=keys.job(spec.id),
+                stream=keys.work(name, request.priority),
+                backlog=keys.backlog(name),
+                accounts=keys.accounts(name),
+                deadlines=keys.deadlines(name),
+                windows=_fleet_windows(spec),
+                idempotency=keys.idempotency(name, tenant, idempotency.key) if idempotency else None,
+                job_id=spec.id,
+                tenant=tenant,
+                body=idempotency.body if idempotency else None,
+                idempotency_ttl_s=keys.IDEMPOTENCY_TTL_S,
+                samples=spec.total_samples,
+                bytes=size,
+                most_samples=limits.samples,
+                most_samples_of_tenant=limits.tenant_samples,
+                most_bytes=limits.bytes,
+                most_bytes_of_tenant=limits.tenant_bytes,
+                deadline_ms=spec.deadline_ms,
+                samples_to_draw=spec.samples_to_draw,
+                most_pools=keys.POOLS_A_WINDOW if _made_up(spec) else _ANY_NUMBER,
+                fields=record,
+            )
         )
         if outcome == "full":
             raise await self._overloaded(spec, str(job_id), int(first_body), limits, size)
@@ -229,7 +249,12 @@ class JobStore:
         One step: the outcome is stored and the watchers are read in one step too, so one of the two sees the other.
         """
         answer = await self._scripts.call(
-            READ, [keys.job(job_id), keys.certificate(job_id), keys.workers_of(job_id)], [gateway_id]
+            Read(
+                job=keys.job(job_id),
+                certificate=keys.certificate(job_id),
+                workers=keys.workers_of(job_id),
+                gateway=gateway_id,
+            )
         )
         if answer is None:
             raise unknown_job(job_id)
@@ -237,7 +262,7 @@ class JobStore:
         if status in FINISHED:
             await self._scripts.settle()
             [certificate] = rest
-            return JobState(job_id, status, _with_certificate(text, certificate))
+            return JobState.stored(job_id, status, text, certificate)
         done, total, output, radius, w1_bound, served = rest
         view = JobView(
             id=job_id,
@@ -252,7 +277,7 @@ class JobStore:
             output=_OUTPUT.validate_json(output) if output else None,
             notes=None if served else [_NOBODY],
         )
-        return JobState(job_id, status, view.model_dump_json(exclude_none=True))
+        return JobState.of(view)
 
     async def cancel(self, job_id: str) -> tuple[JobState, bool]:
         """End a job that has not ended: no further batch of it is begun. Returns it, and whether this call ended it.
@@ -274,12 +299,15 @@ class JobStore:
         state, cancelled = await self.cancel(job_id)
         view = state.view.model_copy(update={"output": None, "certificate": None})
         told = await self._scripts.call(
-            ERASE,
-            [keys.job(job_id), keys.asked(job_id), keys.samples(job_id)],
-            [view.model_dump_json(exclude_none=True)],
+            Erase(
+                job=keys.job(job_id),
+                asked=keys.asked(job_id),
+                samples=keys.samples(job_id),
+                view=view.model_dump_json(exclude_none=True),
+            )
         )
         for gateway in str(told).split():
-            await self._scripts.call(FORGET_NEWS, [keys.replies(gateway)], [job_id])
+            await self._scripts.call(ForgetNews(replies=keys.replies(gateway), job_id=job_id))
         return state, cancelled
 
     async def samples(self, job_id: str) -> bytes:
@@ -299,7 +327,7 @@ class JobStore:
             document = await self._redis.get(keys.certificate(certificate_id))
         if document is None:
             raise unknown_certificate(certificate_id)
-        return dict(json.loads(document))
+        return dict(from_json(document))
 
     async def models(self) -> list[RegisteredModel]:
         """Every model a worker ever registered, and how many workers serve each now."""
@@ -352,7 +380,7 @@ class JobStore:
     async def require_writable(self) -> None:
         """Raises QueueUnavailable where a job could not be submitted now: Redis is away, full, or only a replica, or
         its own replicas do not confirm."""
-        await self._scripts.call(PROBE, [keys.PROBE], [])
+        await self._scripts.call(Probe(probe=keys.PROBE))
 
     async def replies(self, gateway_id: str, block_ms: int = 2000) -> AsyncIterator[Reply | None]:
         """Ended jobs this gateway watches, as they end; None at least every `block_ms` as a sign of life.
@@ -382,12 +410,7 @@ class JobStore:
 def _state(reply: dict[str, str]) -> JobState | None:
     if "view" not in reply:
         return None
-    return JobState(reply["job"], reply["status"], _with_certificate(reply["view"], reply["certificate"]))
-
-
-def _with_certificate(view: str, certificate: str) -> str:
-    """A view and its certificate are kept apart, since they live for different times; here they are one again."""
-    return f'{view[:-1]},"certificate":{certificate}}}' if certificate else view
+    return JobState.stored(reply["job"], reply["status"], reply["view"], reply["certificate"])
 
 
 def _made_up(spec: JobSpec) -> bool:
@@ -397,19 +420,22 @@ def _made_up(spec: JobSpec) -> bool:
     return not (robustness.sigma is None and robustness.budget is None and robustness.metric is None)
 
 
-def _fleet_keys(spec: JobSpec, window: str) -> tuple[str, str, str]:
-    model, tenant, pool = spec.request.model, spec.tenant, "" if spec.pool is None else spec.pool.id
-    return (
-        keys.fleet_window(model, tenant, window),
-        keys.fleet_bins(model, tenant, window, pool),
-        keys.fleet_uncounted(model, tenant, window),
-    )
-
-
-def _fleet_about(spec: JobSpec, window: str) -> tuple[str, str, int]:
+def _fleet_windows(spec: JobSpec) -> list[FleetWindow]:
+    """Returns the windows of time that the job is counted in; none for a job in no pool."""
     if spec.pool is None:
-        raise ValueError(f"job {spec.id} is in no fleet pool")
-    return spec.pool.id, spec.pool.model_dump_json(), keys.FLEET_TTL_S[window.partition(":")[0]]
+        return []
+    model, tenant, pool, about = spec.request.model, spec.tenant, spec.pool.id, spec.pool.model_dump_json()
+    return [
+        FleetWindow(
+            pools=keys.fleet_window(model, tenant, window),
+            bins=keys.fleet_bins(model, tenant, window, pool),
+            uncounted=keys.fleet_uncounted(model, tenant, window),
+            pool=pool,
+            about=about,
+            ttl_s=keys.FLEET_TTL_S[window.partition(":")[0]],
+        )
+        for window in windows_of(spec.submitted_ms)
+    ]
 
 
 def _card(text: str) -> ModelCard | None:

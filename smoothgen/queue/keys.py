@@ -17,7 +17,7 @@ one script, lie on one node.
                                          nothing waits in them
 …:work:{priority}                stream  one entry a job that waits to be opened; consumer group GROUP
 …:work:{priority}:{build}        stream  one entry a piece that only workers of this build may compute; likewise
-…:work:…:share                   hash    what of a stream's work is in it and what waits outside (`scripts.shared`)
+…:work:…:share                   hash    what of a stream's work is in it and what waits outside (`shared/share.lua`)
 …:work:…:turns                   zset    tenants whose pieces wait outside a stream, by their turn; goes when none does
 …:work:…:waiting:{tenant}        list    those pieces; goes with the last
 …:backlog                        string  noisy samples promised to jobs and not yet drawn
@@ -47,14 +47,17 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Final
+from typing import Final, NewType
 
 from smoothgen.contracts import PRIORITIES
 from smoothgen.queue.ids import model_tag, tag
 
+Key = NewType("Key", str)
+"""The name of a key in Redis. A type of its own, so that no argument of a script is taken for a key."""
+
 GROUP: Final = "workers"
-MODELS: Final = "smoothgen:models"
-PROBE: Final = "smoothgen:probe"
+MODELS: Final = Key("smoothgen:models")
+PROBE: Final = Key("smoothgen:probe")
 
 CERTIFICATE_TTL_S: Final = 30 * 24 * 3600
 IDEMPOTENCY_TTL_S: Final = 24 * 3600
@@ -74,15 +77,15 @@ LEASE_S: Final = 30.0
 """How long a worker may be silent about its work before another takes it over."""
 
 
-def _of_tag(tag_of_model: str, name: str) -> str:
-    return f"smoothgen:{{{tag_of_model}}}:{name}"
+def _of_tag(tag_of_model: str, name: str) -> Key:
+    return Key(f"smoothgen:{{{tag_of_model}}}:{name}")
 
 
-def _of_model(model: str, name: str) -> str:
+def _of_model(model: str, name: str) -> Key:
     return _of_tag(tag(model), name)
 
 
-def _of_job(job_id: str, name: str) -> str:
+def _of_job(job_id: str, name: str) -> Key:
     return _of_tag(model_tag(job_id), f"{name}:{job_id}")
 
 
@@ -91,72 +94,72 @@ def of_all_models(name: str) -> str:
     return _of_tag("*", f"{name}*")
 
 
-def workers(model: str) -> str:
+def workers(model: str) -> Key:
     """The workers that serve a model."""
     return _of_model(model, "workers")
 
 
-def workers_of(job_id: str) -> str:
+def workers_of(job_id: str) -> Key:
     """The workers that serve a job's model."""
     return _of_tag(model_tag(job_id), "workers")
 
 
-def rates(model: str) -> str:
+def rates(model: str) -> Key:
     """How fast each worker of a model is."""
     return _of_model(model, "rates")
 
 
-def served(model: str) -> str:
+def served(model: str) -> Key:
     """Which build of a model each worker serves."""
     return _of_model(model, "served")
 
 
-def builds(model: str) -> str:
+def builds(model: str) -> Key:
     """The builds of a model that have streams."""
     return _of_model(model, "builds")
 
 
-def work(model: str, priority: str, build: str | None = None) -> str:
+def work(model: str, priority: str, build: str | None = None) -> Key:
     """The stream of a model's work of one priority: of openings, which any worker may take, or of one build's."""
-    return _of_model(model, f"work:{priority}") + ("" if build is None else f":{build}")
+    return _of_model(model, f"work:{priority}" if build is None else f"work:{priority}:{build}")
 
 
-def streams(model: str, build: str | None = None) -> list[str]:
+def streams(model: str, build: str | None = None) -> list[Key]:
     """All streams of a model's openings, or of one build's work, the most urgent first."""
     return [work(model, priority, build) for priority in PRIORITIES]
 
 
-def share(stream: str) -> str:
+def share(stream: str) -> Key:
     """How much of a stream's work is in it, and how much waits outside."""
-    return f"{stream}:share"
+    return Key(f"{stream}:share")
 
 
-def turns(stream: str) -> str:
+def turns(stream: str) -> Key:
     """The tenants whose pieces wait outside a stream."""
-    return f"{stream}:turns"
+    return Key(f"{stream}:turns")
 
 
-def waiting(stream: str, tenant: str) -> str:
+def waiting(stream: str, tenant: str) -> Key:
     """A tenant's pieces that wait outside a stream."""
-    return f"{stream}:waiting:{tenant}"
+    return Key(f"{stream}:waiting:{tenant}")
 
 
-def backlog(model: str) -> str:
+def backlog(model: str) -> Key:
     """A model's samples promised and not yet drawn."""
     return _of_model(model, "backlog")
 
 
-def accounts(model: str) -> str:
+def accounts(model: str) -> Key:
     """What each tenant's jobs of a model owe in samples and hold in bytes."""
     return _of_model(model, "accounts")
 
 
-def deadlines(model: str) -> str:
+def deadlines(model: str) -> Key:
     """A model's jobs that have a deadline."""
     return _of_model(model, "deadlines")
 
 
-def dead(model: str) -> str:
+def dead(model: str) -> Key:
     """The stream of a model's work that no worker survived."""
     return _of_model(model, "dead")
 
@@ -166,65 +169,65 @@ def jobs(model: str) -> str:
     return _of_model(model, "job:")
 
 
-def job(job_id: str) -> str:
+def job(job_id: str) -> Key:
     """A job's record."""
     return _of_job(job_id, "job")
 
 
-def distances(job_id: str) -> str:
+def distances(job_id: str) -> Key:
     """A job's distances so far, by the first index of their chunk."""
     return _of_job(job_id, "distances")
 
 
-def certificate(certificate_id: str) -> str:
+def certificate(certificate_id: str) -> Key:
     """An issued certificate. Its id is the job's."""
     return _of_job(certificate_id, "certificate")
 
 
-def asked(certificate_id: str) -> str:
+def asked(certificate_id: str) -> Key:
     """The request a certificate answers."""
     return _of_job(certificate_id, "asked")
 
 
-def samples(job_id: str) -> str:
+def samples(job_id: str) -> Key:
     """The contact sheet of an image job's noisy samples."""
     return _of_job(job_id, "samples")
 
 
-def replies(gateway_id: str) -> str:
+def replies(gateway_id: str) -> Key:
     """A gateway's stream of ended jobs."""
-    return f"smoothgen:replies:{gateway_id}"
+    return Key(f"smoothgen:replies:{gateway_id}")
 
 
-def covers_calls(model: str) -> str:
+def covers_calls(model: str) -> Key:
     """Prompts that wait to be compared with certificates of a model."""
     return _of_model(model, "covers")
 
 
-def covers_reply(call_id: str) -> str:
+def covers_reply(call_id: str) -> Key:
     """What a worker answered to a call."""
-    return f"smoothgen:covers-reply:{call_id}"
+    return Key(f"smoothgen:covers-reply:{call_id}")
 
 
-def idempotency(model: str, tenant: str, key: str) -> str:
+def idempotency(model: str, tenant: str, key: str) -> Key:
     """A tenant's idempotency key for a model, hashed: it is a stranger's text of any length."""
     owned = f"{tag(tenant)} {key}"
     return _of_model(model, f"idempotency:{hashlib.sha256(owned.encode()).hexdigest()}")
 
 
-def fleet_window(model: str, tenant: str, window: str) -> str:
+def fleet_window(model: str, tenant: str, window: str) -> Key:
     """The pools of a tenant's requests to a model in a window of time."""
     return _of_model(model, f"fleet:{tag(tenant)}:{window}")
 
 
-def fleet_uncounted(model: str, tenant: str, window: str) -> str:
+def fleet_uncounted(model: str, tenant: str, window: str) -> Key:
     """How many requests of a window are in no pool, because it held its most pools. No pool's id is this word."""
-    return f"{fleet_window(model, tenant, window)}:uncounted"
+    return Key(f"{fleet_window(model, tenant, window)}:uncounted")
 
 
-def fleet_bins(model: str, tenant: str, window: str, pool: str) -> str:
+def fleet_bins(model: str, tenant: str, window: str, pool: str) -> Key:
     """The distances of a pool's requests in a window."""
-    return f"{fleet_window(model, tenant, window)}:{pool}"
+    return Key(f"{fleet_window(model, tenant, window)}:{pool}")
 
 
 def window_of_bins(key: str) -> str:

@@ -33,14 +33,14 @@ from smoothgen.queue.connection import redis_errors
 from smoothgen.queue.outcomes import end
 from smoothgen.queue.pipeline import Pipeline
 from smoothgen.queue.presence import Presence
-from smoothgen.queue.scripts.jobs import ADVANCE, OPEN, PULSE, STORE, TAKE
-from smoothgen.queue.scripts.restart import RESTART, VOID
+from smoothgen.queue.scripts.work import Advance, HeldItem, Open, Pulse, Restart, RunningJob, Store, Take, Void
 from smoothgen.queue.unreadable import unreadable
 from smoothgen.queue.work_items import (
     Claim,
     CompleteLook,
     Overdue,
     Pace,
+    Place,
     asked_of,
     joined_chunks,
     read_opening,
@@ -49,16 +49,13 @@ from smoothgen.queue.work_items import (
 )
 
 _OVERDUE_AT_ONCE = 64
-_VIEWED = tuple(
-    name for name in JobView.model_fields if name in JobResult.model_fields and name not in ("model", "certificate")
-)
 SUSPECT_FROM = 3
 """From this delivery on a piece is taken alone: whatever its workers died of, no other piece is to be blamed for it."""
 MOST_RESTARTS: Final = 2
 """How often a job starts over because no worker has its build any more. Then it fails."""
 
-_Place = tuple[str, str]
-"""A stream, and the stream of the openings of its model and priority."""
+_Lane = tuple[keys.Key, keys.Key]
+"""A stream, and the stream of the selections of its model and priority."""
 
 
 class WorkQueue:
@@ -115,19 +112,19 @@ class WorkQueue:
         Whoever waits on the streams of many models may be given a piece of each: what is of another than the first is
         let go, for any worker to take at once.
         """
-        places = {place[0]: (model, place) for model in models for place in self._places(model, builds[model])}
+        lanes = {lane[0]: (model, lane) for model in models for lane in self._lanes(model, builds[model])}
         with redis_errors():
             answer = await self._redis.xreadgroup(
-                keys.GROUP, self.worker_id, dict.fromkeys(places, ">"), count=1, block=block_ms
+                keys.GROUP, self.worker_id, dict.fromkeys(lanes, ">"), count=1, block=block_ms
             )
-        came = [(*places[stream], entry, fields) for stream, entries in answer or [] for entry, fields in entries]
+        came = [(*lanes[stream], entry, fields) for stream, entries in answer or [] for entry, fields in entries]
         if not came:
             return []
         chosen = came[0][0]
         for model, (stream, _), entry, _ in came:
             if model != chosen:
                 await self._let_go(stream, entry, 0)
-        held = [(place, entry, fields) for model, place, entry, fields in came if model == chosen]
+        held = [(lane, entry, fields) for model, lane, entry, fields in came if model == chosen]
         return await self._take(chosen, builds[chosen], samples, pieces, held)
 
     def _in_turn(self, builds: Mapping[str, str]) -> list[str]:
@@ -137,7 +134,7 @@ class WorkQueue:
         shift = self._turn % len(models)
         return [*models[shift:], *models[:shift]]
 
-    def _places(self, model: str, build: str) -> list[_Place]:
+    def _lanes(self, model: str, build: str) -> list[_Lane]:
         """The streams of a model in the order of this turn: every priority leads in its turn.
 
         Of eight turns high priority leads five, normal two and low one: urgent work comes first, and no other starves.
@@ -148,7 +145,7 @@ class WorkQueue:
         # Not every other turn: the one turn in eight that low priority leads would always be of one kind.
         chunks_first = (turn + turn // 8) % 2 == 0
         openings, chunks = keys.streams(model), keys.streams(model, build)
-        ordered: list[_Place] = []
+        ordered: list[_Lane] = []
         for priority in (lead, *(p for p in range(len(openings)) if p != lead)):
             pair = [(openings[priority], openings[priority]), (chunks[priority], openings[priority])]
             ordered += pair[::-1] if chunks_first else pair
@@ -160,38 +157,44 @@ class WorkQueue:
         build: str,
         samples: int,
         pieces: int,
-        held: list[tuple[_Place, str, dict[str, str]]],
+        held: list[tuple[_Lane, str, dict[str, str]]],
     ) -> list[Claim]:
-        places = self._places(model, build)
-        number = {place: i for i, place in enumerate(places, start=1)}
+        lanes = self._lanes(model, build)
+        number = {lane: i for i, lane in enumerate(lanes, start=1)}
         taken: list[list[Any]] = await self._scripts.call(
-            TAKE,
-            [keys.builds(model), *(stream for stream, _ in places)],
-            [
-                keys.GROUP,
-                self.worker_id,
-                samples,
-                pieces,
-                int(self.lease_s * 1000),
-                SUSPECT_FROM,
-                keys.jobs(model),
-                build,
-                *(f"{openings}:" for _, openings in places),
-                *(
-                    x
-                    for place, entry, f in held
-                    for x in (number[place], entry, f["job"], f["first"], f["count"], f["attempt"])
-                ),
-            ],
+            Take(
+                builds=keys.builds(model),
+                streams=[stream for stream, _ in lanes],
+                group=keys.GROUP,
+                worker=self.worker_id,
+                samples=samples,
+                items=pieces,
+                lease_ms=int(self.lease_s * 1000),
+                suspect_from=SUSPECT_FROM,
+                jobs=keys.jobs(model),
+                build=build,
+                prefixes=[f"{selections}:" for _, selections in lanes],
+                held=[
+                    HeldItem(
+                        place=number[lane],
+                        entry=entry,
+                        job=fields["job"],
+                        first=fields["first"],
+                        count=fields["count"],
+                        attempt=fields["attempt"],
+                    )
+                    for lane, entry, fields in held
+                ],
+            )
         )
-        claims = [await self._read(model, build, places[place - 1][0], *rest) for place, *rest in taken]
+        claims = [await self._read(model, build, lanes[place - 1][0], *rest) for place, *rest in taken]
         return [claim for claim in claims if claim is not None]
 
     async def _read(
         self,
         model: str,
         build: str,
-        stream: str,
+        stream: keys.Key,
         entry: str,
         job_id: str,
         first: int,
@@ -219,7 +222,9 @@ class WorkQueue:
                 windows_of_bins(fleet),
             )
         except ValidationError as error:
-            await self._bury(job_id, ModelRef(name=model, revision="", digest=""), (stream, entry), unreadable(error))
+            await self._bury(
+                job_id, ModelRef(name=model, revision="", digest=""), Place(stream, entry), unreadable(error)
+            )
             return None
 
     async def heartbeat(self, claims: Iterable[Claim]) -> None:
@@ -270,8 +275,8 @@ class WorkQueue:
         counts as ended for the attempt in hand.
         """
         jobs = list(opened)
-        said = [number for pair in opened.values() for number in pair]
-        ended = await self._scripts.call(PULSE, [keys.job(job) for job in jobs], said)
+        running = [RunningJob(keys.job(job), attempt, drawn) for job, (attempt, drawn) in opened.items()]
+        ended = await self._scripts.call(Pulse(jobs=running))
         return {jobs[i - 1] for i in ended}
 
     async def open(self, claim: Claim, opening: Selection, *, look_end: int, pace: Pace, sheet: bytes | None) -> None:
@@ -293,25 +298,22 @@ class WorkQueue:
         if opening.batch_size is not None:
             fields["batch_size"] = opening.batch_size
         await self._scripts.call(
-            OPEN,
-            [
-                keys.job(claim.spec.id),
-                claim.stream,
-                keys.backlog(claim.model),
-                keys.accounts(claim.model),
-                keys.samples(claim.spec.id),
-                claim.chunks,
-            ],
-            [
-                keys.GROUP,
-                claim.entry,
-                claim.spec.id,
-                opening.generations,
-                pace.window,
-                _base64(sheet),
-                claim.attempt,
-                *(x for item in fields.items() for x in item),
-            ],
+            Open(
+                job=keys.job(claim.spec.id),
+                stream=claim.stream,
+                backlog=keys.backlog(claim.model),
+                accounts=keys.accounts(claim.model),
+                samples=keys.samples(claim.spec.id),
+                chunks=claim.chunks,
+                group=keys.GROUP,
+                entry=claim.entry,
+                job_id=claim.spec.id,
+                generations=opening.generations,
+                window=pace.window,
+                sheet=None if sheet is None else _base64(sheet),
+                attempt=claim.attempt,
+                fields=fields,
+            )
         )
 
     async def store(
@@ -320,26 +322,23 @@ class WorkQueue:
         """Store a chunk's distances, once, and acknowledge, unless the look is complete with it: then whoever holds the
         piece takes the look, and `advance` or `succeed` acknowledges."""
         answer = await self._scripts.call(
-            STORE,
-            [
-                keys.job(claim.spec.id),
-                claim.stream,
-                keys.backlog(claim.model),
-                keys.accounts(claim.model),
-                keys.distances(claim.spec.id),
-                claim.chunks,
-            ],
-            [
-                keys.GROUP,
-                claim.entry,
-                claim.spec.id,
-                claim.first,
-                claim.count,
-                _base64(distances.astype("<f8").tobytes()),
-                repr(device_s),
-                failure,
-                claim.attempt,
-            ],
+            Store(
+                job=keys.job(claim.spec.id),
+                stream=claim.stream,
+                backlog=keys.backlog(claim.model),
+                accounts=keys.accounts(claim.model),
+                distances=keys.distances(claim.spec.id),
+                chunks=claim.chunks,
+                group=keys.GROUP,
+                entry=claim.entry,
+                job_id=claim.spec.id,
+                first=claim.first,
+                count=claim.count,
+                packed=_base64(distances.astype("<f8").tobytes()),
+                device_s=device_s,
+                failure=failure,
+                attempt=claim.attempt,
+            )
         )
         if answer[0] != "look":
             return None
@@ -351,20 +350,21 @@ class WorkQueue:
     ) -> None:
         """Go on from the look of `look` samples to the one of `following`, saying what is proven so far."""
         await self._scripts.call(
-            ADVANCE,
-            [keys.job(claim.spec.id), claim.stream, claim.chunks],
-            [
-                keys.GROUP,
-                claim.entry,
-                claim.spec.id,
-                look,
-                following,
-                pace.chunk,
-                pace.window,
-                repr(radius),
-                repr(w1_bound),
-                claim.attempt,
-            ],
+            Advance(
+                job=keys.job(claim.spec.id),
+                stream=claim.stream,
+                chunks=claim.chunks,
+                group=keys.GROUP,
+                entry=claim.entry,
+                job_id=claim.spec.id,
+                look=look,
+                following=following,
+                chunk=pace.chunk,
+                window=pace.window,
+                radius=radius,
+                w1_bound=w1_bound,
+                attempt=claim.attempt,
+            )
         )
 
     async def restart(self, piece: Claim | Orphan, spec: JobSpec, *, batch_limit: int | None = None) -> str:
@@ -375,25 +375,22 @@ class WorkQueue:
         "spent", after MOST_RESTARTS for want of a worker, or "bound", for a job that may run under one build only.
         """
         outcome: str = await self._scripts.call(
-            RESTART,
-            [
-                keys.job(spec.id),
-                piece.stream,
-                keys.work(piece.model, spec.request.priority),
-                keys.backlog(piece.model),
-                keys.accounts(piece.model),
-                keys.distances(spec.id),
-                keys.samples(spec.id),
-            ],
-            [
-                keys.GROUP,
-                piece.entry,
-                spec.id,
-                piece.attempt,
-                spec.samples_to_draw,
-                MOST_RESTARTS,
-                "" if batch_limit is None else batch_limit,
-            ],
+            Restart(
+                job=keys.job(spec.id),
+                stream=piece.stream,
+                openings=keys.work(piece.model, spec.request.priority),
+                backlog=keys.backlog(piece.model),
+                accounts=keys.accounts(piece.model),
+                distances=keys.distances(spec.id),
+                samples=keys.samples(spec.id),
+                group=keys.GROUP,
+                entry=piece.entry,
+                job_id=spec.id,
+                attempt=piece.attempt,
+                samples_to_draw=spec.samples_to_draw,
+                most_restarts=MOST_RESTARTS,
+                batch_limit=batch_limit,
+            )
         )
         return outcome
 
@@ -402,14 +399,14 @@ class WorkQueue:
         with redis_errors():
             spec = await self._redis.hget(keys.job(orphan.job_id), "spec")
         if spec is None:
-            await self._scripts.call(VOID, [orphan.stream], [keys.GROUP, orphan.entry])
+            await self._scripts.call(Void(stream=orphan.stream, group=keys.GROUP, entry=orphan.entry))
             return None
         place = (orphan.model, orphan.stream, orphan.entry)
         try:
             asked = read_spec(spec)
         except ValidationError as error:
             model = ModelRef(name=orphan.model, revision="", digest="")
-            await self._bury(orphan.job_id, model, (orphan.stream, orphan.entry), unreadable(error))
+            await self._bury(orphan.job_id, model, Place(orphan.stream, orphan.entry), unreadable(error))
             return None
         return Claim(*place, asked, None, orphan.first, orphan.count, 0, orphan.build, orphan.attempt)
 
@@ -428,68 +425,70 @@ class WorkQueue:
         attempt: the job's that the result is of, where no piece is held.
         """
         drawn = result.usage.overhead
-        # A JobView field by field: its parts were validated when they were made.
-        view = {
-            "id": spec.id,
-            "status": "succeeded",
-            "model": result.model,
-            "progress": Progress(done=drawn, total=drawn),
-        }
-        for name in _VIEWED:
-            if (part := getattr(result, name)) is not None:
-                view[name] = part
-        if result.fleet is not None and spec.pool is not None and claim is not None:
-            windows = result.fleet.windows
-            counted = {"windows": [w for w in windows if w in claim.windows]}
-            missed = {"uncounted": [w for w in windows if w not in claim.windows] or None}
-            view["fleet"] = result.fleet.model_copy(update=counted | missed)
+        fleet = result.fleet
+        if fleet is not None and spec.pool is not None and claim is not None:
+            counted = [window for window in fleet.windows if window in claim.windows]
+            uncounted = [window for window in fleet.windows if window not in claim.windows]
+            fleet = fleet.model_copy(update={"windows": counted, "uncounted": uncounted or None})
+        view = JobView(
+            id=spec.id,
+            status="succeeded",
+            model=result.model,
+            progress=Progress(done=drawn, total=drawn),
+            output=result.output,
+            notes=result.notes,
+            abstention=result.abstention,
+            fleet=fleet,
+            lipschitz_estimate=result.lipschitz_estimate,
+            usage=result.usage,
+        )
         return await end(
             self._scripts,
             spec.id,
             spec.request.model,
             "succeeded",
-            to_json(view, exclude_none=True).decode(),
-            certificate="" if result.certificate is None else to_json(result.certificate).decode(),
-            sheet=_base64(sheet),
+            view.model_dump_json(exclude_none=True),
+            certificate=None if result.certificate is None else to_json(result.certificate).decode(),
+            sheet=None if sheet is None else _base64(sheet),
             fleet_bin=fleet_bin,
-            piece=_piece(claim),
+            place=None if claim is None else claim.place,
             asked=asked_of(spec),
-            attempt=_attempt(claim, attempt),
+            attempt=attempt if claim is None else claim.attempt,
         )
 
     async def fail(self, claim: Claim, model: ModelRef, problem: Problem, *, fleet_bin: str = "") -> bool:
         """Store why the job failed and acknowledge; False if the job had ended before."""
-        return await self._fail(claim.spec.id, model, _piece(claim), problem, fleet_bin, _attempt(claim))
+        return await self._fail(claim.spec.id, model, claim.place, problem, fleet_bin, claim.attempt)
 
     async def _fail(
         self,
         job_id: str,
         model: ModelRef,
-        piece: tuple[str, str],
+        place: Place | None,
         problem: Problem,
         fleet_bin: str = "",
-        attempt: str = "",
+        attempt: int | None = None,
     ) -> bool:
         view = JobView(
             id=job_id, status="failed", model=model, progress=Progress(done=0, total=0), error=problem
         ).model_dump_json(exclude_none=True)
         return await end(
-            self._scripts, job_id, model.name, "failed", view, fleet_bin=fleet_bin, piece=piece, attempt=attempt
+            self._scripts, job_id, model.name, "failed", view, fleet_bin=fleet_bin, place=place, attempt=attempt
         )
 
     async def expire(self, spec: JobSpec, model: ModelRef, problem: Problem) -> bool:
         """Fail a job that nobody has begun; whoever takes its opening later finds it ended."""
-        return await self._fail(spec.id, model, ("", ""), problem)
+        return await self._fail(spec.id, model, None, problem)
 
     async def bury(self, claim: Claim, model: ModelRef, problem: Problem) -> bool:
         """Fail a job no worker survives, and keep its id among the dead letters."""
-        return await self._bury(claim.spec.id, model, _piece(claim), problem, _attempt(claim))
+        return await self._bury(claim.spec.id, model, claim.place, problem, claim.attempt)
 
     async def _bury(
-        self, job_id: str, model: ModelRef, piece: tuple[str, str], problem: Problem, attempt: str = ""
+        self, job_id: str, model: ModelRef, place: Place | None, problem: Problem, attempt: int | None = None
     ) -> bool:
         await dead_letters.bury(self._scripts, model.name, job_id, problem.detail)
-        return await self._fail(job_id, model, piece, problem, attempt=attempt)
+        return await self._fail(job_id, model, place, problem, attempt=attempt)
 
     async def overdue(self, models: Iterable[str]) -> list[Overdue]:
         """Jobs of these models whose deadline has passed, each with the distances it has."""
@@ -521,23 +520,12 @@ class WorkQueue:
             opened = read_opening(opening) if opening else None
             return Overdue(read_spec(spec or ""), opened, look, int(attempt or 0))
         except ValueError as error:  # the others of the model have deadlines, too
-            await self._bury(job_id, ModelRef(name=model, revision="", digest=""), ("", ""), unreadable(error))
+            await self._bury(job_id, ModelRef(name=model, revision="", digest=""), None, unreadable(error))
             return None
 
 
-def _piece(claim: Claim | None) -> tuple[str, str]:
-    return ("", "") if claim is None else (claim.stream, claim.entry)
-
-
-def _attempt(claim: Claim | None, attempt: int | None = None) -> str:
-    """The attempt as the scripts have it; '' for whichever the job is on."""
-    if claim is not None:
-        return str(claim.attempt)
-    return "" if attempt is None else str(attempt)
-
-
-def _base64(content: bytes | None) -> str:
-    return "" if content is None else base64.b64encode(content).decode("ascii")
+def _base64(content: bytes) -> str:
+    return base64.b64encode(content).decode("ascii")
 
 
 @contextmanager

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from smoothgen.queue import keys
 from smoothgen.queue.pipeline import Pipeline
-from smoothgen.queue.scripts.jobs import FINISH, TELL
+from smoothgen.queue.scripts.jobs import Finish, Tell
+from smoothgen.queue.work_items import Place
 
 
 async def end(
@@ -17,51 +18,48 @@ async def end(
     status: str,
     view: str,
     *,
-    certificate: str = "",
-    sheet: str = "",
-    fleet_bin: str = "",
-    piece: tuple[str, str] = ("", ""),
-    asked: str = "",
-    attempt: str = "",
+    certificate: str | None = None,
+    sheet: str | None = None,
+    fleet_bin: str | None = None,
+    place: Place | None = None,
+    asked: str | None = None,
+    attempt: int | None = None,
 ) -> bool:
-    """Store a job's outcome, once; False if it had ended before. `piece`: stream and entry to acknowledge with it.
+    """Store a job's outcome, once; False if it had ended before. place: of the work item to acknowledge with it.
 
-    `asked`: what to keep of the request for as long as the certificate, where that is not all of it. `attempt`: the one
-    the outcome is of, which is dropped where the job has started over since; '' for whichever it is on.
+    asked: what to keep of the request for as long as the certificate, where that is not all of it. attempt: the one
+    the outcome is of, which is dropped where the job has started over since; None for whichever it is on.
     """
-    stream, entry = piece
     first, watchers, kept_s = await scripts.call(
-        FINISH,
-        [
-            keys.job(job_id),
-            keys.certificate(job_id),
-            keys.samples(job_id),
-            keys.distances(job_id),
-            keys.asked(job_id),
-            keys.backlog(model),
-            keys.accounts(model),
-            keys.deadlines(model),
-            *([stream] if stream else []),
-        ],
-        [
-            keys.GROUP,
-            entry,
-            job_id,
-            keys.CERTIFICATE_TTL_S,
-            status,
-            view,
-            certificate,
-            sheet,
-            fleet_bin,
-            asked,
-            attempt,
-        ],
+        Finish(
+            job=keys.job(job_id),
+            certificate=keys.certificate(job_id),
+            samples=keys.samples(job_id),
+            distances=keys.distances(job_id),
+            asked=keys.asked(job_id),
+            backlog=keys.backlog(model),
+            accounts=keys.accounts(model),
+            deadlines=keys.deadlines(model),
+            stream=None if place is None else place.stream,
+            group=keys.GROUP,
+            entry=None if place is None else place.entry,
+            job_id=job_id,
+            certificate_ttl_s=keys.CERTIFICATE_TTL_S,
+            status=status,
+            view=view,
+            document=certificate,
+            sheet=sheet,
+            fleet_bin=fleet_bin,
+            request=asked,
+            attempt=attempt,
+        )
     )
-    news = ["job", job_id]
+    news = {"job": job_id}
     # A short outcome goes with the news of it. A longer one, a picture say, or one that is kept for a shorter time than
     # news may be, is read where it is kept.
-    if first and len(view) + len(certificate) <= keys.LONGEST_REPLY and int(kept_s) >= keys.WATCH_TTL_S:
-        news += ["status", status, "view", view, "certificate", certificate]
+    if first and len(view) + len(certificate or "") <= keys.LONGEST_REPLY and int(kept_s) >= keys.WATCH_TTL_S:
+        news |= {"status": status, "view": view, "certificate": certificate or ""}
     for gateway in str(watchers).split():
-        await scripts.call(TELL, [keys.replies(gateway)], [keys.REPLIES_KEPT, keys.WATCH_TTL_S, *news])
+        told = Tell(replies=keys.replies(gateway), replies_kept=keys.REPLIES_KEPT, ttl_s=keys.WATCH_TTL_S, news=news)
+        await scripts.call(told)
     return bool(first)

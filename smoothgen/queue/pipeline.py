@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,23 +16,27 @@ from redis.exceptions import NoScriptError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from smoothgen.errors import NotReplicated
+from smoothgen.queue import keys
 from smoothgen.queue.connection import ANSWER_TIMEOUT_S, redis_errors
-from smoothgen.queue.keys import PROBE as PROBE_KEY
-from smoothgen.queue.replication import BARRIER, UNREPLICATED, Replication
-from smoothgen.queue.scripts.shared import Script
+from smoothgen.queue.replication import UNREPLICATED, Replication
+from smoothgen.queue.scripts.probes import Barrier
+from smoothgen.queue.scripts.script import Script, ScriptCall
 
 _MOST_AT_ONCE = 512
 
 
 @dataclass(frozen=True)
 class _Call:
+    """A call on its way. command: as Redis is sent it."""
+
     script: Script
-    arguments: tuple[Any, ...]
+    command: tuple[Any, ...]
     answer: asyncio.Future[Any] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
-    @property
-    def command(self) -> tuple[Any, ...]:
-        return ("EVALSHA", *self.arguments)
+    @classmethod
+    def of(cls, call: ScriptCall) -> _Call:
+        sent_keys = call.sent_keys
+        return cls(call.script, ("EVALSHA", call.script.sha, len(sent_keys), *sent_keys, *call.sent_arguments))
 
 
 class Pipeline:
@@ -47,19 +50,19 @@ class Pipeline:
         self._direct = _Lane(redis)
         self._confirmed = _Lane(redis, replication) if replication.replicas else self._direct
 
-    async def call(self, script: Script, keys: Sequence[str], arguments: Sequence[Any]) -> Any:
-        """One script's answer. Raises NotReplicated, a QueueUnavailable, where too few replicas confirmed in time what
-        it did."""
-        lane = self._confirmed if script.replicated else self._direct
+    async def call(self, call: ScriptCall) -> Any:
+        """Returns one script's answer. Raises NotReplicated, a QueueUnavailable, where too few replicas confirmed in
+        time what it did."""
+        lane = self._confirmed if call.script.replicated else self._direct
         with redis_errors():
-            return await lane.asked(_Call(script, (script.sha, len(keys), *keys, *arguments)))
+            return await lane.asked(_Call.of(call))
 
     async def settle(self) -> None:
         """Wait until replicas have everything that was written so far, where they are to confirm; no longer than that
         may take."""
         if self._confirmed is not self._direct:
             with contextlib.suppress(NotReplicated):
-                await self.call(BARRIER, [PROBE_KEY], [])
+                await self.call(Barrier(probe=keys.PROBE))
 
 
 class _Lane:
@@ -165,6 +168,6 @@ async def _answer(connection: AbstractConnection) -> Any:
 
 
 def _barrier() -> _Call:
-    call = _Call(BARRIER, (BARRIER.sha, 1, PROBE_KEY))
+    call = _Call.of(Barrier(probe=keys.PROBE))
     call.answer.add_done_callback(lambda answer: answer.cancelled() or answer.exception())  # nobody else looks at it
     return call

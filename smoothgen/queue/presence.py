@@ -13,7 +13,7 @@ from smoothgen.contracts import ModelCard
 from smoothgen.queue import keys
 from smoothgen.queue.clock import Clock
 from smoothgen.queue.pipeline import Pipeline
-from smoothgen.queue.scripts.presence import ANNOUNCE, DISMISS, PREPARE, PRESENT, PUBLISH
+from smoothgen.queue.scripts.presence import Announce, Dismiss, Prepare, Present, Publish
 
 
 @dataclass(frozen=True)
@@ -35,11 +35,12 @@ class Presence:
 
     async def prepare(self, cards: Iterable[ModelCard], builds: Mapping[str, str]) -> None:
         """Publish models, and make sure that streams and groups of these builds of them exist."""
-        published = [text for card in cards for text in (card.id, card.model_dump_json())]
-        steps = [self._scripts.call(PUBLISH, [keys.MODELS], published)] if published else []
+        published = {card.id: card.model_dump_json() for card in cards}
+        steps = [self._scripts.call(Publish(cards=keys.MODELS, published=published))] if published else []
         for model, build in builds.items():
-            streams = (*keys.streams(model), *keys.streams(model, build))
-            steps.append(self._scripts.call(PREPARE, [keys.builds(model), *streams], [keys.GROUP, build]))
+            streams = [*keys.streams(model), *keys.streams(model, build)]
+            prepare = Prepare(builds=keys.builds(model), streams=streams, group=keys.GROUP, build=build)
+            steps.append(self._scripts.call(prepare))
         await asyncio.gather(*steps)
 
     async def announce(self, worker: str, rates: Mapping[str, float], builds: Mapping[str, str]) -> dict[str, int]:
@@ -53,7 +54,15 @@ class Presence:
         answers = await asyncio.gather(
             *(
                 self._scripts.call(
-                    ANNOUNCE, _keys(model), [worker, repr(rate) if rate > 0 else "", builds[model], keys.WORKER_TTL_S]
+                    Announce(
+                        workers=keys.workers(model),
+                        rates=keys.rates(model),
+                        served=keys.served(model),
+                        worker=worker,
+                        rate=rate if rate > 0 else None,
+                        build=builds[model],
+                        ttl_s=keys.WORKER_TTL_S,
+                    )
                 )
                 for model, rate in rates.items()
             )
@@ -68,15 +77,23 @@ class Presence:
         """Say goodbye, leaving no empty consumer behind."""
         await asyncio.gather(*(self._dismiss(model, worker) for model in models))
 
-    async def _dismiss(self, model: str, worker: str, gone_s: float | None = None) -> None:
-        streams = keys.streams(model)
-        prefixes = keys.streams(model, "")
-        silence = "" if gone_s is None else gone_s
-        await self._scripts.call(DISMISS, [*_keys(model), *streams], [keys.GROUP, worker, silence, *prefixes])
+    async def _dismiss(self, model: str, worker: str, gone_s: int | None = None) -> None:
+        await self._scripts.call(
+            Dismiss(
+                workers=keys.workers(model),
+                rates=keys.rates(model),
+                served=keys.served(model),
+                streams=keys.streams(model),
+                group=keys.GROUP,
+                worker=worker,
+                gone_s=gone_s,
+                prefixes=keys.streams(model, ""),
+            )
+        )
 
     async def live(self, models: Sequence[str]) -> dict[str, list[Live]]:
         """The live workers of each model."""
-        answers = await asyncio.gather(*(self._scripts.call(PRESENT, _keys(model), []) for model in models))
+        answers = await asyncio.gather(*(self._scripts.call(_present(model)) for model in models))
         return {
             model: [Live(keys.WORKER_TTL_S - float(left), float(rate), build) for left, rate, build in answer]
             for model, answer in zip(models, answers, strict=True)
@@ -87,5 +104,5 @@ class Presence:
         return {model: sum(each.rate for each in live) for model, live in (await self.live(models)).items()}
 
 
-def _keys(model: str) -> list[str]:
-    return [keys.workers(model), keys.rates(model), keys.served(model)]
+def _present(model: str) -> Present:
+    return Present(workers=keys.workers(model), rates=keys.rates(model), served=keys.served(model))

@@ -6,30 +6,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from smoothgen.errors import NotReplicated
-from smoothgen.queue.scripts.shared import EVEN_WHEN_FULL, Script
-
-# WAIT looks back to the last write of its own connection. A job that is submitted again, and an outcome that is only
-# read, write nothing: so a write goes before every WAIT, and everything written earlier by anyone stands before it.
-BARRIER: Final = Script(
-    EVEN_WHEN_FULL
-    + """
--- KEYS: probe
-redis.call('SET', KEYS[1], 'replicated', 'PX', 60000)
-return 1
-""",
-    replicated=True,
-)
-"""A write that says nothing, after everything that was written before."""
-
-PROBE: Final = Script(
-    """
--- KEYS: probe
-redis.call('SET', KEYS[1], 'ready', 'PX', 60000)
-return 1
-""",
-    replicated=True,
-)
-"""A write that a Redis refuses which is full, or a replica, or may not write its data down."""
 
 
 @dataclass(frozen=True)

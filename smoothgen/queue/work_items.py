@@ -33,6 +33,14 @@ read_opening = _remembering(Selection.model_validate_json)
 
 
 @dataclass(frozen=True)
+class Place:
+    """Where a work item lies: its stream, and its entry in it."""
+
+    stream: keys.Key
+    entry: str
+
+
+@dataclass(frozen=True)
 class Claim:
     """A piece of a job this worker holds: its opening, or the chunk of certification samples first … first+count−1.
 
@@ -42,7 +50,7 @@ class Claim:
     """
 
     model: str
-    stream: str
+    stream: keys.Key
     entry: str
     spec: JobSpec
     opening: Selection | None
@@ -55,7 +63,12 @@ class Claim:
     windows: tuple[str, ...] = ()
 
     @property
-    def chunks(self) -> str:
+    def place(self) -> Place:
+        """Where the work item lies."""
+        return Place(self.stream, self.entry)
+
+    @property
+    def chunks(self) -> keys.Key:
         """The stream of the chunks of its job."""
         return keys.work(self.model, self.spec.request.priority, self.build)
 

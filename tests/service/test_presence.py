@@ -9,7 +9,7 @@ import pytest
 
 from smoothgen.queue import JobStore, WorkQueue, connect, keys
 from smoothgen.queue.clock import Clock
-from smoothgen.queue.scripts.presence import DISMISS
+from smoothgen.queue.scripts.presence import Dismiss
 from tests.service.test_queue import BUILDS, CARDS, FAILURE, LEASE_S, REF, Workers, on, silence, spec, take
 from tests.support.forwarder import Forwarder
 from tests.support.processes import Lab
@@ -118,7 +118,7 @@ def test_a_worker_that_came_back_is_not_forgotten(lab: Lab) -> None:
         came: list[bytes] = []
 
         def comes_back(said: bytes) -> None:
-            if DISMISS.sha.encode() in said:
+            if Dismiss.script.sha.encode() in said:
                 lab.redis.client.zadd(keys.workers("a"), {"back": time.time() + 1000})
                 came.append(said)
 

@@ -631,8 +631,7 @@ RESULTS = {
 
 
 @pytest.mark.parametrize("said", RESULTS)
-def test_what_a_worker_stores_of_an_ended_job_is_its_view(said: str, lab: Lab) -> None:
-    """The worker writes the view without building one: the same text, to the last character."""
+def test_what_a_client_reads_of_an_ended_job_is_its_view_and_its_certificate(said: str, lab: Lab) -> None:
     result, job = RESULTS[said], spec()
     fields = {name: getattr(result, name) for name in JobResult.model_fields if name != "certificate"}
     view = JobView(id=job.id, status="succeeded", progress=Progress(done=1, total=1), **fields)

@@ -1,0 +1,36 @@
+#!lua flags=allow-oom
+-- Stores an outcome once, forgets what led to it, and acknowledges the work item that led to it, where one is held.
+-- Answers {1 if this call did it, the gateways that wait for the job's end, seconds for which the outcome is kept}. The
+-- gateways are told afterwards, since in a cluster their streams lie elsewhere.
+-- USES: current, share, charge
+-- KEYS: job, certificate, samples, distances, asked, backlog, accounts, deadlines, stream?
+-- ARGV: group, entry, job_id, certificate_ttl_s, status, view, document, sheet, fleet_bin, request, attempt
+local job = redis.call(
+  'HMGET', key.job, 'watchers', 'fleet', 'spec', 'status', 'owed', 'attempt', 'tenant', 'bytes', 'retention_s')
+local first = lives(job[4]) and (arg.attempt == '' or arg.attempt == (job[6] or '0'))
+if first then
+  local tenant, kept_s = job[7], job[9]
+  -- The job's own account goes with its record: only the model's and the tenant's are settled.
+  if tonumber(job[5] or 0) > 0 then redis.call('DECRBY', key.backlog, job[5]) end
+  charge(key.accounts, tenant .. ' samples', -tonumber(job[5] or 0))
+  charge(key.accounts, tenant .. ' bytes', -tonumber(job[8] or 0))
+  charge(key.accounts, '* bytes', -tonumber(job[8] or 0))
+  redis.call('DEL', key.job, key.distances)
+  redis.call('ZREM', key.deadlines, arg.job_id)
+  redis.call('HSET', key.job, 'status', arg.status, 'view', arg.view, 'watchers', job[1] or '')
+  redis.call('EXPIRE', key.job, kept_s)
+  if arg.document ~= '' then
+    redis.call('SET', key.certificate, arg.document, 'EX', arg.certificate_ttl_s)
+    redis.call('SET', key.asked, arg.request ~= '' and arg.request or job[3], 'EX', kept_s)
+  end
+  if arg.sheet ~= '' then redis.call('SET', key.samples, arg.sheet, 'EX', kept_s) end
+  redis.call('EXPIRE', key.samples, kept_s)
+  if arg.fleet_bin ~= '' then
+    for bins, place in string.gmatch(job[2] or '', '(%S+) (%d+)') do
+      if redis.call('EXISTS', bins) == 1 then redis.call('SETRANGE', bins, place, arg.fleet_bin) end
+    end
+  end
+end
+if arg.entry ~= '' then acknowledge(key.stream, arg.group, arg.entry) end
+-- Who asks again is answered again: the answer to the first call may have been lost, and with it who waits.
+return {first and 1 or 0, (first or not lives(job[4])) and job[1] or '', job[9] or 0}
