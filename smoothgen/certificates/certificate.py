@@ -16,7 +16,6 @@ from smoothgen.certificates.bounds.rounding import RELATIVE_SLACK, complement, r
 from smoothgen.certificates.bounds.shift_bounds import SPREAD_V2, ShiftBounds, method_by_name
 from smoothgen.certificates.bounds.theorems import universal_w1_bound
 from smoothgen.certificates.evidence import Evidence
-from smoothgen.certificates.format.canonical import canonical
 from smoothgen.certificates.provenance import Provenance
 from smoothgen.certificates.sigma_selection import SigmaSelection, remaining_alpha
 from smoothgen.certificates.terms import Terms
@@ -58,11 +57,6 @@ class Claims:
             "deviation": [dict(vars(d)) for d in self.deviation],
             "stays": None if self.stays is None else [*map(list, self.stays)],
         }
-
-    @cached_property
-    def canonical(self) -> dict[str, str]:
-        """The canonical text of `lists`, written once: a server states the same claims in many certificates."""
-        return {name: canonical(value) for name, value in self.lists().items()}
 
 
 @dataclass(frozen=True)

@@ -98,11 +98,13 @@ def certify_evidence(evidence: Evidence, terms: Terms) -> Certificate | Abstenti
     plan = terms.plan
     if plan is not None and plan == LookPlan.single(evidence.samples, terms.alpha_of_looks()):
         plan = None  # one look that spends all of alpha is what a certificate without a plan has
-    return conclude(certificate_under(terms, evidence, claims, looks=plan))
+    return conclude(certificate_under(terms, evidence, claims, band=terms.band, looks=plan))
 
 
-def certificate_under(terms: Terms, evidence: Evidence, claims: Claims, *, looks: LookPlan | None) -> Certificate:
-    """Returns the certificate of claims that were derived from this evidence under these terms."""
+def certificate_under(
+    terms: Terms, evidence: Evidence, claims: Claims, *, band: str, looks: LookPlan | None
+) -> Certificate:
+    """Returns the certificate of claims that were derived with this band from this evidence, under these terms."""
     return Certificate(
         evidence=evidence,
         mechanism=terms.mechanism,
@@ -110,7 +112,7 @@ def certificate_under(terms: Terms, evidence: Evidence, claims: Claims, *, looks
         tolerance=terms.tolerance,
         epsilon=terms.epsilon,
         claims=claims,
-        band=terms.band,
+        band=band,
         provenance=terms.provenance,
         looks=looks,
         sigma_selection=terms.sigma_selection,

@@ -38,7 +38,8 @@ class Terms:
         # Plain floats: a numpy scalar or an int prints differently, and the certificate is read back as floats.
         for name in ("alpha", "tolerance", "epsilon", "rounding_slack"):
             value = getattr(self, name)
-            object.__setattr__(self, name, None if value is None else float(value))
+            if value is not None and type(value) is not float:
+                object.__setattr__(self, name, float(value))
 
     @property
     def reach(self) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import lru_cache
 
 from smoothgen.certificates.abstention import Abstention
@@ -70,11 +69,10 @@ def certify_universal(
 def certify_without_samples(diameter: float, terms: Terms) -> Certificate | Abstention:
     """Returns what holds under these terms without a sample, whatever band and looks they name: `certify_universal` for
     arguments that are bundled already. diameter: D, metric units."""
-    terms = replace(terms, band=NO_SAMPLES.name, plan=None)
     terms.alpha_of_looks()
     evidence, claims = _derived(terms.bounds(diameter), terms.alpha, terms.tolerance, terms.epsilon)
     terms.require_sound_output()
-    return conclude(certificate_under(terms, evidence, claims, looks=None))
+    return conclude(certificate_under(terms, evidence, claims, band=NO_SAMPLES.name, looks=None))
 
 
 @lru_cache(maxsize=4096)  # a few hundred bytes to a few kilobytes each
