@@ -37,6 +37,7 @@ from smoothgen.certificates.sigma_selection import (
     selection_alpha,
 )
 from smoothgen.certificates.stopping.decide import LookResult, Stop, at_deadline, futile_from_the_start, take_look
+from smoothgen.certificates.terms import Terms
 from smoothgen.certificates.universal import certify_universal
 from smoothgen.certificates.verify import Check, Verification, verify
 
@@ -63,6 +64,7 @@ __all__ = [
     "SigmaSelection",
     "SnapThreat",
     "Stop",
+    "Terms",
     "Threat",
     "Verification",
     "at_deadline",

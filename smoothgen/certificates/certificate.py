@@ -16,9 +16,9 @@ from smoothgen.certificates.bounds.rounding import RELATIVE_SLACK, complement, r
 from smoothgen.certificates.bounds.shift_bounds import SPREAD_V2, ShiftBounds, method_by_name
 from smoothgen.certificates.bounds.theorems import universal_w1_bound
 from smoothgen.certificates.evidence import Evidence
-from smoothgen.certificates.format.canonical import canonical
 from smoothgen.certificates.provenance import Provenance
 from smoothgen.certificates.sigma_selection import SigmaSelection, remaining_alpha
+from smoothgen.certificates.terms import Terms
 from smoothgen.errors import InvalidAlpha
 from smoothgen.mechanisms import Mechanism
 
@@ -57,11 +57,6 @@ class Claims:
             "deviation": [dict(vars(d)) for d in self.deviation],
             "stays": None if self.stays is None else [*map(list, self.stays)],
         }
-
-    @cached_property
-    def canonical(self) -> dict[str, str]:
-        """The canonical text of `lists`, written once: a server states the same claims in many certificates."""
-        return {name: canonical(value) for name, value in self.lists().items()}
 
 
 @dataclass(frozen=True)
@@ -124,6 +119,22 @@ class Certificate:
     def reach(self) -> float:
         """The largest epsilon anything is claimed for: beyond it an attack may be served at another σ."""
         return math.inf if self.sigma_selection is None else self.sigma_selection.radius
+
+    @property
+    def terms(self) -> Terms:
+        """What was asked of this certificate and what it may rest on."""
+        return Terms(
+            mechanism=self.mechanism,
+            alpha=self.alpha,
+            tolerance=self.tolerance,
+            epsilon=self.epsilon,
+            band=self.band,
+            provenance=self.provenance,
+            plan=self.looks,
+            sigma_selection=self.sigma_selection,
+            lipschitz=self.lipschitz,
+            rounding_slack=self.rounding_slack,
+        )
 
     @property
     def curve(self) -> tuple[tuple[float, float], ...]:

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import math
-
 from numpy.typing import ArrayLike
 
 from smoothgen.certificates.abstention import Abstention, Reason
-from smoothgen.certificates.bounds.bands import ORDER_STATISTICS, require_alpha
-from smoothgen.certificates.bounds.lipschitz import Lipschitz, require_l2, require_proven_in
+from smoothgen.certificates.bounds.bands import ORDER_STATISTICS
+from smoothgen.certificates.bounds.lipschitz import Lipschitz
 from smoothgen.certificates.bounds.looks import LookPlan
-from smoothgen.certificates.bounds.shift_bounds import ShiftBounds
-from smoothgen.certificates.certificate import Certificate
+from smoothgen.certificates.certificate import Certificate, Claims
 from smoothgen.certificates.claims import derive_claims
 from smoothgen.certificates.evidence import Evidence
 from smoothgen.certificates.provenance import Provenance
-from smoothgen.certificates.sigma_selection import SigmaSelection, remaining_alpha, require_sound_selection
-from smoothgen.errors import InvalidDistances, InvalidEpsilon, InvalidTolerance
+from smoothgen.certificates.sigma_selection import SigmaSelection
+from smoothgen.certificates.terms import Terms
 from smoothgen.mechanisms import Mechanism
 
 
@@ -75,46 +72,52 @@ def certify(
         a selection of another σ, or one that its own draws do not prove), InvalidSlack, UnknownName.
     """
     evidence = Evidence.from_measurements(distances, bound=bound, diameter=diameter)
-    # Plain floats: a numpy scalar or an int prints differently, and the certificate is read back as floats.
-    alpha, tolerance, epsilon = float(alpha), float(tolerance), None if epsilon is None else float(epsilon)
-    provenance = provenance or Provenance()
-    require_sound_request(evidence, alpha, tolerance, epsilon)
-    require_sound_output(provenance)
-    looks_alpha = require_sound_extras(sigma_selection, lipschitz, mechanism, alpha, provenance)
-    look_alpha = look_share(plan, evidence.samples, looks_alpha)
-    if evidence.failed == evidence.samples:
-        return Abstention(Reason.TOO_FEW_SAMPLES, f"all {evidence.samples} samples failed")
-    bounds = ShiftBounds(
-        diameter=evidence.diameter,
+    terms = Terms(
         mechanism=mechanism,
-        rounding_slack=float(rounding_slack),
-        reach=math.inf if sigma_selection is None else sigma_selection.radius,
-        lipschitz=lipschitz,
-    )
-    claims = derive_claims(
-        evidence,
-        bounds,
-        alpha=look_alpha,
+        alpha=alpha,
         tolerance=tolerance,
         epsilon=epsilon,
         band=band,
-        provenance=provenance,
+        provenance=provenance or Provenance(),
+        plan=plan,
+        sigma_selection=sigma_selection,
+        lipschitz=lipschitz,
+        rounding_slack=rounding_slack,
     )
-    return conclude(
-        Certificate(
-            evidence=evidence,
-            mechanism=mechanism,
-            alpha=alpha,
-            tolerance=tolerance,
-            epsilon=epsilon,
-            claims=claims,
-            band=band,
-            provenance=provenance,
-            looks=None if plan is None or plan == LookPlan.single(evidence.samples, looks_alpha) else plan,
-            sigma_selection=sigma_selection,
-            lipschitz=lipschitz,
-            rounding_slack=bounds.rounding_slack,
-        )
+    return certify_evidence(evidence, terms)
+
+
+def certify_evidence(evidence: Evidence, terms: Terms) -> Certificate | Abstention:
+    """Returns what these distances prove under these terms: `certify` for arguments that are bundled already."""
+    terms.require_sound_request(evidence.diameter)
+    terms.require_sound_output()
+    look_alpha = terms.alpha_of_look(evidence.samples)
+    if evidence.failed == evidence.samples:
+        return Abstention(Reason.TOO_FEW_SAMPLES, f"all {evidence.samples} samples failed")
+    claims = derive_claims(evidence, terms.bounds(evidence.diameter), terms, alpha=look_alpha)
+    plan = terms.plan
+    if plan is not None and plan == LookPlan.single(evidence.samples, terms.alpha_of_looks()):
+        plan = None  # one look that spends all of alpha is what a certificate without a plan has
+    return conclude(certificate_under(terms, evidence, claims, band=terms.band, looks=plan))
+
+
+def certificate_under(
+    terms: Terms, evidence: Evidence, claims: Claims, *, band: str, looks: LookPlan | None
+) -> Certificate:
+    """Returns the certificate of claims that were derived with this band from this evidence, under these terms."""
+    return Certificate(
+        evidence=evidence,
+        mechanism=terms.mechanism,
+        alpha=terms.alpha,
+        tolerance=terms.tolerance,
+        epsilon=terms.epsilon,
+        claims=claims,
+        band=band,
+        provenance=terms.provenance,
+        looks=looks,
+        sigma_selection=terms.sigma_selection,
+        lipschitz=terms.lipschitz,
+        rounding_slack=terms.rounding_slack,
     )
 
 
@@ -140,60 +143,3 @@ def beyond_reach(epsilon: float, reach: float) -> str:
         f"epsilon={epsilon!r} is beyond {reach!r}, up to which the noise level selected for this prompt is proven to "
         "stay the same; ask for a smaller epsilon, or adapt the noise to the model only"
     )
-
-
-def require_sound_extras(
-    sigma_selection: SigmaSelection | None,
-    lipschitz: Lipschitz | None,
-    mechanism: Mechanism,
-    alpha: float,
-    provenance: Provenance | None = None,
-) -> float:
-    """The door for what not every certificate has. Returns the alpha that all looks together may spend.
-
-    Raises InvalidSigma, InvalidAlpha, or InvalidMetric where the mechanism measures attacks in another norm, or the
-    certificate distances in another metric, than the Lipschitz constant is proven for.
-    """
-    if lipschitz is not None:
-        require_l2(mechanism, "a Lipschitz constant")
-        if provenance is not None and provenance.metric is not None:
-            require_proven_in(lipschitz, provenance.metric.name)
-    if sigma_selection is None:
-        return alpha
-    require_sound_selection(sigma_selection, mechanism, alpha)
-    return remaining_alpha(alpha, sigma_selection.alpha)
-
-
-def require_sound_request(evidence: Evidence, alpha: float, tolerance: float, epsilon: float | None) -> None:
-    """The door of `certify` and `verify` alike. Raises InvalidAlpha, InvalidTolerance or InvalidEpsilon."""
-    require_alpha(alpha)
-    if not 0 < tolerance < evidence.diameter:  # refuses NaN too
-        raise InvalidTolerance(
-            f"tolerance must lie strictly between 0 and the metric's diameter {evidence.diameter!r}, "
-            f"got {tolerance!r}; at the diameter the claim is empty",
-            field="tolerance",
-        )
-    if epsilon is not None and not (math.isfinite(epsilon) and epsilon > 0):
-        raise InvalidEpsilon(f"epsilon must be a positive finite number, got {epsilon!r}", field="epsilon")
-
-
-def require_sound_output(provenance: Provenance) -> None:
-    """Raises InvalidDistances where the output named lies at an impossible distance."""
-    distance = None if provenance.output is None else provenance.output.distance_to_centre
-    # A negative one would put the deviation from the output below the deviation from the centre.
-    if distance is not None and not (math.isfinite(distance) and distance >= 0):
-        raise InvalidDistances(
-            f"output.distance_to_centre must be a finite number of at least 0, got {distance!r}",
-            field="output.distance_to_centre",
-        )
-
-
-def look_share(plan: LookPlan | None, samples: int, alpha: float) -> float:
-    """What a look at so many samples may spend: all of alpha without a plan.
-
-    Raises InvalidDistances for a number of samples that is no look, InvalidAlpha for looks that spend more than alpha.
-    """
-    if plan is None:
-        return alpha
-    plan.require_within(alpha)
-    return plan.alphas[plan.look_at(samples)]

@@ -12,6 +12,7 @@ from smoothgen.certificates.bounds.shift_bounds import ShiftBounds
 from smoothgen.certificates.certificate import Claims, Deviation, output_deviation
 from smoothgen.certificates.evidence import Evidence
 from smoothgen.certificates.provenance import Provenance
+from smoothgen.certificates.terms import Terms
 
 CURVE_POINTS: Final = 33
 DEVIATION_GAMMAS: Final = (0.5, 0.1, 0.05, 0.01)
@@ -20,21 +21,18 @@ DEVIATION_GAMMAS: Final = (0.5, 0.1, 0.05, 0.01)
 def derive_claims(
     evidence: Evidence,
     bounds: ShiftBounds,
+    terms: Terms,
     *,
     alpha: float,
-    tolerance: float,
-    epsilon: float | None,
-    band: str,
-    provenance: Provenance,
 ) -> Claims:
-    """Everything a certificate states, from its evidence. `verify` calls this again and compares.
+    """Returns everything a certificate states, from its evidence. `verify` calls this again and compares.
 
     bounds: how bounds follow from the band. alpha: what the band may spend, the share of the look where there are
     several.
     """
-    curve = bound_curve(evidence, bounds, alpha=alpha, band=band)
-    radius = certified_radius(curve, tolerance, sampled=band != NO_SAMPLES.name)
-    return claims_at(radius, curve, evidence, epsilon=epsilon, band=band, provenance=provenance)
+    curve = bound_curve(evidence, bounds, alpha=alpha, band=terms.band)
+    radius = certified_radius(curve, terms.tolerance, sampled=terms.band != NO_SAMPLES.name)
+    return claims_at(radius, curve, evidence, terms)
 
 
 def bound_curve(evidence: Evidence, bounds: ShiftBounds, *, alpha: float, band: str) -> BoundCurve:
@@ -47,14 +45,11 @@ def claims_at(
     radius: float,
     bound_curve: BoundCurve,
     evidence: Evidence,
-    *,
-    epsilon: float | None,
-    band: str,
-    provenance: Provenance,
+    terms: Terms,
 ) -> Claims:
     """Returns everything a certificate of this radius states."""
     survival, bounds = bound_curve.survival, bound_curve.bounds
-    sampled = band != NO_SAMPLES.name
+    epsilon, sampled = terms.epsilon, terms.band != NO_SAMPLES.name
     stated = sorted({epsilon or radius, radius})
     curve_epsilons = sorted({*(round_down(2 * radius * k / (CURVE_POINTS - 1)) for k in range(CURVE_POINTS)), *stated})
     curve = tuple(zip(curve_epsilons, bound_curve.printed(curve_epsilons), strict=True))
@@ -62,8 +57,8 @@ def claims_at(
         radius=radius,
         w1_bound=dict(curve)[epsilon or radius],
         curve=curve,
-        deviation=tuple(_deviations(evidence.diameter, survival, bounds, stated, provenance)) if sampled else (),
-        stays=_stays(survival, bounds, curve_epsilons) if band == TWO_VALUED.name else None,
+        deviation=tuple(_deviations(evidence.diameter, survival, bounds, stated, terms.provenance)) if sampled else (),
+        stays=_stays(survival, bounds, curve_epsilons) if terms.band == TWO_VALUED.name else None,
     )
 
 

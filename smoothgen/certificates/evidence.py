@@ -14,7 +14,6 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from smoothgen.certificates.format.canonical import canonical
 from smoothgen.errors import InvalidCertificate, InvalidDistances, InvalidMetric
 
 ENCODING: Final = "float32-le/base64"
@@ -118,11 +117,6 @@ class Evidence:
     def sha256(self) -> str:
         """Digest of the packed distances, "sha256:<hex>"."""
         return f"sha256:{hashlib.sha256(self._packed).hexdigest()}"
-
-    @cached_property
-    def canonical(self) -> str:
-        """The canonical text of `to_dict` as a certificate's digest covers it: the distances by their sha256."""
-        return canonical({"encoding": ENCODING, "sha256": self.sha256})
 
     def to_dict(self) -> dict[str, Any]:
         """JSON form: four bytes a sample, base64."""

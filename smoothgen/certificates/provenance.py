@@ -12,10 +12,8 @@ import types
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, Final, Literal, TypeVar
 
-from smoothgen.certificates.format.canonical import canonical
 from smoothgen.errors import InvalidCertificate
 
 Section = TypeVar("Section")
@@ -27,18 +25,13 @@ class _Section:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON form, in the order of its fields; an optional field that is None is left out."""
-        left_out = {"canonical"} | {
-            name
-            for name in _optional_fields(type(self))  # type: ignore[arg-type]  # mypy doubts that a class is hashable
-            if getattr(self, name) is None
-        }
+        optional = _optional_fields(type(self))  # type: ignore[arg-type]  # mypy doubts that a class is hashable
         # vars, not dataclasses.asdict, which copies more and takes four times as long: servers do this per request.
-        return {k: v if type(v) in _LEAVES else _copied(v) for k, v in vars(self).items() if k not in left_out}
-
-    @cached_property
-    def canonical(self) -> str:
-        """The canonical text of `to_dict`, written once: a model's identity stands in all its certificates."""
-        return canonical(self.to_dict())
+        return {
+            name: value if type(value) in _LEAVES else _copied(value)
+            for name, value in vars(self).items()
+            if value is not None or name not in optional
+        }
 
 
 @dataclass(frozen=True)
@@ -133,14 +126,7 @@ class Provenance:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON form, empty sections left out."""
-        return {name: section.to_dict() for name, section in self._known()}
-
-    def canonical(self) -> dict[str, str]:
-        """The canonical text of every section of `to_dict`."""
-        return {name: section.canonical for name, section in self._known()}
-
-    def _known(self) -> list[tuple[str, _Section]]:
-        return [(name, section) for name, section in vars(self).items() if section is not None]
+        return {name: section.to_dict() for name, section in vars(self).items() if section is not None}
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> Provenance:

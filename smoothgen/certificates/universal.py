@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from functools import lru_cache
 
 from smoothgen.certificates.abstention import Abstention
@@ -10,19 +9,13 @@ from smoothgen.certificates.bounds.bands import NO_SAMPLES
 from smoothgen.certificates.bounds.lipschitz import Lipschitz
 from smoothgen.certificates.bounds.shift_bounds import ShiftBounds
 from smoothgen.certificates.certificate import Certificate, Claims
-from smoothgen.certificates.certify import (
-    conclude,
-    require_sound_extras,
-    require_sound_output,
-    require_sound_request,
-)
+from smoothgen.certificates.certify import certificate_under, conclude
 from smoothgen.certificates.claims import derive_claims
 from smoothgen.certificates.evidence import Evidence
 from smoothgen.certificates.provenance import Provenance
 from smoothgen.certificates.sigma_selection import SigmaSelection
+from smoothgen.certificates.terms import Terms
 from smoothgen.mechanisms import Mechanism
-
-_NOTHING_KNOWN = Provenance()
 
 
 def certify_universal(
@@ -59,48 +52,33 @@ def certify_universal(
         InvalidMetric, InvalidAlpha, InvalidTolerance, InvalidEpsilon, InvalidSigma, InvalidSlack, InvalidDistances (for
         the output's distance).
     """
-    diameter, alpha, tolerance = float(diameter), float(alpha), float(tolerance)
-    epsilon = None if epsilon is None else float(epsilon)
-    provenance = provenance or _NOTHING_KNOWN
-    if sigma_selection is not None or lipschitz is not None:
-        require_sound_extras(sigma_selection, lipschitz, mechanism, alpha, provenance)
-    bounds = ShiftBounds(
-        diameter=diameter,
+    terms = Terms(
         mechanism=mechanism,
-        rounding_slack=float(rounding_slack),
-        reach=math.inf if sigma_selection is None else sigma_selection.radius,
-        lipschitz=lipschitz,
-    )
-    evidence, claims = _derived(bounds, alpha, tolerance, epsilon)
-    require_sound_output(provenance)
-    return conclude(
-        Certificate(
-            evidence=evidence,
-            mechanism=mechanism,
-            alpha=alpha,
-            tolerance=tolerance,
-            epsilon=epsilon,
-            claims=claims,
-            band=NO_SAMPLES.name,
-            provenance=provenance,
-            sigma_selection=sigma_selection,
-            lipschitz=lipschitz,
-            rounding_slack=bounds.rounding_slack,
-        )
-    )
-
-
-@lru_cache(maxsize=4096)  # a few hundred bytes to a few kilobytes each
-def _derived(bounds: ShiftBounds, alpha: float, tolerance: float, epsilon: float | None) -> tuple[Evidence, Claims]:
-    evidence = Evidence.none(bounds.diameter)
-    require_sound_request(evidence, alpha, tolerance, epsilon)
-    claims = derive_claims(
-        evidence,
-        bounds,
         alpha=alpha,
         tolerance=tolerance,
         epsilon=epsilon,
         band=NO_SAMPLES.name,
-        provenance=_NOTHING_KNOWN,
+        provenance=provenance or Provenance(),
+        sigma_selection=sigma_selection,
+        lipschitz=lipschitz,
+        rounding_slack=rounding_slack,
     )
-    return evidence, claims
+    return certify_without_samples(float(diameter), terms)
+
+
+def certify_without_samples(diameter: float, terms: Terms) -> Certificate | Abstention:
+    """Returns what holds under these terms without a sample, whatever band and looks they name: `certify_universal` for
+    arguments that are bundled already. diameter: D, metric units."""
+    terms.alpha_of_looks()
+    evidence, claims = _derived(terms.bounds(diameter), terms.alpha, terms.tolerance, terms.epsilon)
+    terms.require_sound_output()
+    return conclude(certificate_under(terms, evidence, claims, band=NO_SAMPLES.name, looks=None))
+
+
+@lru_cache(maxsize=4096)  # a few hundred bytes to a few kilobytes each
+def _derived(bounds: ShiftBounds, alpha: float, tolerance: float, epsilon: float | None) -> tuple[Evidence, Claims]:
+    """Returns the evidence of no samples and the claims that follow. They do not depend on the provenance."""
+    evidence = Evidence.none(bounds.diameter)
+    terms = Terms(bounds.mechanism, alpha, tolerance, epsilon, band=NO_SAMPLES.name)
+    terms.require_sound_request(evidence.diameter)
+    return evidence, derive_claims(evidence, bounds, terms, alpha=alpha)

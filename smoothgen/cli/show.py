@@ -119,20 +119,7 @@ def why_it_stopped(certificate: Certificate, asked: Mapping[str, Any]) -> str:
     if certificate.epsilon is not None:
         return "the bound at epsilon was proven"
     # The certificate does not say; the same pure function of the same distances does.
-    look = take_look(
-        evidence.distances,
-        bound=evidence.bound,
-        diameter=evidence.diameter,
-        mechanism=certificate.mechanism,
-        plan=plan,
-        alpha=certificate.alpha,
-        tolerance=certificate.tolerance,
-        radius_tolerance=asked.get("radius_tolerance"),
-        band=certificate.band,
-        sigma_selection=certificate.sigma_selection,
-        lipschitz=certificate.lipschitz,
-        rounding_slack=certificate.rounding_slack,
-    )
+    look = take_look(evidence, certificate.terms, radius_tolerance=asked.get("radius_tolerance"))
     if look.stop is Stop.SETTLED:
         return f"more would hardly enlarge the radius (by {asked['radius_tolerance']!r} of it at most)"
     return "the deadline came"

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 from smoothgen import Certificate, Gaussian, LookPlan, certify
-from smoothgen.certificates.stopping.decide import Stop, take_look
+from smoothgen.certificates.stopping.decide import Stop
 from tests.support.statistics.closed_form import GENERATORS, LABELS, NARROW, step_function
 from tests.support.statistics.early_stopping import RULES, by_index, false_choices, first_to_finish
 from tests.support.statistics.validity import most_false_claims
+from tests.unit.certificates.looking import look_at
 
 ALPHA = 0.05
 PLAN = LookPlan.doubling(500, ALPHA)
@@ -56,7 +57,7 @@ def test_the_first_to_finish_are_no_sample(generator, band):
         assert finished[rule] > most_false_claims(repeats, ALPHA)
 
 
-# The whole way through take_look, on a label whose T2 is exact: Y = 1{u > 1.2}, P(R > 0) = 0.115, and up to r = 1.177
+# The whole way through `take_look`, on a label whose T2 is exact: Y = 1{u > 1.2}, P(R > 0) = 0.115, and up to r = 1.177
 # the true W₁ is W_r(0.115). Distances are 0 or 1, so a look's result depends on their count alone and is computed once.
 
 STEP = step_function([1.2], [0.0, 1.0], 0.0)
@@ -81,7 +82,7 @@ def test_a_job_that_stops_when_proven_proves_a_falsehood_rarely():
 
     @cache
     def stop(size: int, count: int) -> Stop | None:
-        return take_look(sample(size, count), **SETTING, plan=PLAN, tolerance=tolerance, epsilon=R).stop
+        return look_at(sample(size, count), **SETTING, plan=PLAN, tolerance=tolerance, epsilon=R).stop
 
     @cache
     def unpaid(size: int, count: int) -> bool:
@@ -104,7 +105,7 @@ def test_a_radius_that_has_settled_is_too_large_rarely(radius_tolerance):
     @cache
     def settled(size: int, count: int) -> tuple[bool, bool]:
         asked = {**SETTING, "plan": PLAN, "tolerance": TRUE_W1, "radius_tolerance": radius_tolerance}
-        result = take_look(sample(size, count), **asked)
+        result = look_at(sample(size, count), **asked)
         return result.stop is not None, result.outcome.radius > R
 
     repeats = 20_000

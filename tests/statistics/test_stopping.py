@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from smoothgen import Certificate, Gaussian, LookPlan, certify
-from smoothgen.certificates.stopping.decide import Stop, take_look
+from smoothgen.certificates.stopping.decide import Stop
 from tests.support.statistics.closed_form import GENERATORS, HEAVY_TAIL, LABELS, NARROW, TANH, ClosedForm
 from tests.support.statistics.validity import most_false_claims
+from tests.unit.certificates.looking import look_at
 
 ALPHA, SAMPLES, TOLERANCE = 1e-3, 500, 0.1
 PLAN = LookPlan.doubling(SAMPLES, ALPHA)
@@ -52,7 +53,7 @@ def stops(generator: ClosedForm, band: str, epsilon: float, repeats: int, seed: 
     @cache
     def stop(size: int, count: int) -> Stop | None:
         distances = np.where(np.arange(size) < count, other, 0.0)
-        return take_look(distances, **asked(generator, band), plan=PLAN, epsilon=epsilon).stop
+        return look_at(distances, **asked(generator, band), plan=PLAN, epsilon=epsilon).stop
 
     counted = np.cumsum(jobs(generator, repeats, seed) > 0, axis=1)[:, np.array(PLAN.sizes) - 1]
     for row in counted.tolist():
@@ -91,13 +92,13 @@ def test_continuous_distances_are_decided_alike(generator):
         assert easy <= SAMPLES / 4
         assert hard == PLAN.sizes[0]
         gave_up, proves = (
-            take_look(drawn[:n], **asked(generator), plan=PLAN, epsilon=0.98 * radius).stop for n in (63, 500)
+            look_at(drawn[:n], **asked(generator), plan=PLAN, epsilon=0.98 * radius).stop for n in (63, 500)
         )
         assert not (gave_up is Stop.OUT_OF_REACH and proves is Stop.PROVEN)
 
 
 def samples_used(generator: ClosedForm, drawn: np.ndarray, **wanted) -> int:
-    return next(n for n in PLAN.sizes if take_look(drawn[:n], **asked(generator), plan=PLAN, **wanted).stop is not None)
+    return next(n for n in PLAN.sizes if look_at(drawn[:n], **asked(generator), plan=PLAN, **wanted).stop is not None)
 
 
 def test_a_settled_radius_is_within_the_fraction_of_the_one_all_samples_give():

@@ -13,17 +13,19 @@ from numpy.typing import NDArray
 from smoothgen.certificates import (
     Abstention,
     Certificate,
+    Evidence,
     Lipschitz,
     LookPlan,
     Provenance,
     SigmaSelection,
-    certify_universal,
+    Terms,
     remaining_alpha,
     selection_alpha,
     to_document,
 )
 from smoothgen.certificates.bounds.rounding import complement
 from smoothgen.certificates.stopping.decide import LookResult, at_deadline, futile_from_the_start, take_look
+from smoothgen.certificates.universal import certify_without_samples
 from smoothgen.contracts import (
     AbstentionView,
     FleetView,
@@ -36,7 +38,7 @@ from smoothgen.contracts import (
     windows_of,
 )
 from smoothgen.errors import GenerationFailed
-from smoothgen.mechanisms import Mechanism, mechanism_from_dict
+from smoothgen.mechanisms import mechanism_from_dict
 from workers.jobs.notes import note_on_certificate
 from workers.jobs.selection import Selected
 
@@ -64,33 +66,22 @@ def after_selection(spec: JobSpec, opened: Selected) -> JobResult | None:
     if sensed.abstention is not None:
         # Its output was drawn at the job's own level: shown, and never called certified.
         return result_of(spec, opened, sensed.abstention, NONE_DRAWN, opened.device_s)
-    mechanism = opened.condition.mechanism
-    if robustness.tier != "request":
-        outcome = _universal(
-            spec,
-            opened.metric.diameter,
-            mechanism,
-            opened.provenance,
-            sensed.selection,
-            opened.lipschitz,
-            opened.condition.rounding_slack,
-        )
-        return result_of(spec, opened, outcome, NONE_DRAWN, opened.device_s)
-    if robustness.epsilon is None:
-        return None
-    hopeless = futile_from_the_start(
-        bound=opened.bound,
-        diameter=opened.metric.diameter,
-        mechanism=mechanism,
-        plan=plan_of(spec),
+    terms = Terms(
+        mechanism=opened.condition.mechanism,
         alpha=complement(robustness.confidence),
         tolerance=spec.tolerance,
         epsilon=robustness.epsilon,
         band=opened.metric.band,
+        provenance=opened.provenance,
+        plan=None if robustness.tier != "request" else plan_of(spec),
         sigma_selection=sensed.selection,
         lipschitz=opened.lipschitz,
         rounding_slack=opened.condition.rounding_slack,
     )
+    if robustness.tier != "request":
+        outcome = certify_without_samples(opened.metric.diameter, terms)
+        return result_of(spec, opened, outcome, NONE_DRAWN, opened.device_s)
+    hopeless = futile_from_the_start(terms, bound=opened.bound, diameter=opened.metric.diameter)
     return None if hopeless is None else result_of(spec, opened, hopeless, NONE_DRAWN, opened.device_s)
 
 
@@ -105,23 +96,8 @@ def look_at(spec: JobSpec, opening: Selection, distances: NDArray[np.float64], f
             f"all {len(distances)} certification samples failed, the last with {failure or 'NaN features'}; "
             "try a smaller sigma, or another prompt"
         )
-    robustness = spec.request.robustness
-    return take_look(
-        distances,
-        bound=opening.bound,
-        diameter=opening.diameter,
-        mechanism=mechanism_from_dict(opening.mechanism),
-        plan=plan,
-        alpha=complement(robustness.confidence),
-        tolerance=spec.tolerance,
-        epsilon=robustness.epsilon,
-        radius_tolerance=robustness.radius_tolerance,
-        band=opening.band,
-        provenance=Provenance.from_dict(opening.provenance),
-        sigma_selection=_selection(opening),
-        lipschitz=_lipschitz(opening),
-        rounding_slack=opening.rounding_slack,
-    )
+    evidence = Evidence.from_measurements(distances, bound=opening.bound, diameter=opening.diameter)
+    return take_look(evidence, _terms_of(spec, opening), radius_tolerance=spec.request.robustness.radius_tolerance)
 
 
 def at_the_deadline(
@@ -131,11 +107,7 @@ def at_the_deadline(
     looks = [size for size in plan_of(spec).sizes if size <= len(distances)]
     outcome = look_at(spec, opening, distances[: looks[-1]], failure).outcome if looks else None
     if outcome is None:
-        mechanism, provenance = mechanism_from_dict(opening.mechanism), Provenance.from_dict(opening.provenance)
-        selection, lipschitz = _selection(opening), _lipschitz(opening)
-        outcome = _universal(
-            spec, opening.diameter, mechanism, provenance, selection, lipschitz, opening.rounding_slack
-        )
+        outcome = certify_without_samples(opening.diameter, _terms_of(spec, opening))
     return result_of(spec, opening, at_deadline(outcome), distances, device_s)
 
 
@@ -157,7 +129,7 @@ def result_of(
 ) -> JobResult:
     """What is stored and answered. `drawn`: all certification distances that were paid for."""
     certified = isinstance(outcome, Certificate)
-    notes = [*(opening.notes or []), *_note_on(spec, outcome)]
+    notes = [*(opening.notes or []), *_note_on(outcome)]
     return JobResult(
         model=_model_of(opening),
         output=opening.output.model_copy(update={"certified": certified}),
@@ -175,36 +147,26 @@ def result_of(
     )
 
 
-def _universal(
-    spec: JobSpec,
-    diameter: float,
-    mechanism: Mechanism,
-    provenance: Provenance,
-    selection: SigmaSelection | None,
-    lipschitz: Lipschitz | None,
-    rounding_slack: float,
-) -> Certificate | Abstention:
-    """Theorem T1, and T4 where it is proven: what holds without a sample."""
-    robustness = spec.request.robustness
-    return certify_universal(
-        diameter=diameter,
-        mechanism=mechanism,
-        alpha=complement(robustness.confidence),
+def _terms_of(spec: JobSpec, opening: Selection) -> Terms:
+    """Returns what a stored selection is certified under."""
+    return Terms(
+        mechanism=mechanism_from_dict(opening.mechanism),
+        alpha=complement(spec.request.robustness.confidence),
         tolerance=spec.tolerance,
-        epsilon=robustness.epsilon,
-        provenance=provenance,
-        sigma_selection=selection,
-        lipschitz=lipschitz,
-        rounding_slack=rounding_slack,
+        epsilon=spec.request.robustness.epsilon,
+        band=opening.band,
+        provenance=Provenance.from_dict(opening.provenance),
+        plan=plan_of(spec),
+        sigma_selection=_selection(opening),
+        lipschitz=_lipschitz(opening),
+        rounding_slack=opening.rounding_slack,
     )
 
 
-def _note_on(spec: JobSpec, outcome: Certificate | Abstention) -> list[Note]:
+def _note_on(outcome: Certificate | Abstention) -> list[Note]:
     if not isinstance(outcome, Certificate) or not outcome.evidence.samples:
         return []
-    provenance, selection, lipschitz = outcome.provenance, outcome.sigma_selection, outcome.lipschitz
-    diameter, slack = outcome.evidence.diameter, outcome.rounding_slack
-    without = _universal(spec, diameter, outcome.mechanism, provenance, selection, lipschitz, slack)
+    without = certify_without_samples(outcome.evidence.diameter, outcome.terms)
     return note_on_certificate(outcome, without)
 
 

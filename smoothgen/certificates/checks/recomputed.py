@@ -18,7 +18,6 @@ from smoothgen.certificates.bounds.radius import BoundCurve, certified_radius
 from smoothgen.certificates.bounds.rounding import SIGNIFICANT_DIGITS
 from smoothgen.certificates.bounds.shift_bounds import SPREAD_V1
 from smoothgen.certificates.certificate import Certificate, Claims
-from smoothgen.certificates.certify import look_share, require_sound_extras, require_sound_output, require_sound_request
 from smoothgen.certificates.checks.verification import Check
 from smoothgen.certificates.claims import bound_curve, claims_at, derive_claims
 from smoothgen.certificates.evidence import Evidence
@@ -88,27 +87,17 @@ def _require_sound_inputs(stated: Certificate) -> float:
             )
     else:
         Evidence.from_measurements(evidence.distances, bound=evidence.bound, diameter=evidence.diameter)
-    require_sound_request(evidence, stated.alpha, stated.tolerance, stated.epsilon)
-    require_sound_output(stated.provenance)
-    alpha = require_sound_extras(
-        stated.sigma_selection, stated.lipschitz, stated.mechanism, stated.alpha, stated.provenance
-    )
-    if stated.looks is not None and stated.looks == LookPlan.single(evidence.samples, alpha):
+    terms = stated.terms
+    terms.require_sound_request(evidence.diameter)
+    terms.require_sound_output()
+    if terms.plan is not None and terms.plan == LookPlan.single(evidence.samples, terms.alpha_of_looks()):
         raise InvalidAlpha("a single look that spends all of alpha is no plan; leave looks out", field="looks")
-    return look_share(stated.looks, evidence.samples, alpha)
+    return terms.alpha_of_look(evidence.samples)
 
 
 def _differing_v1(stated: Certificate, share: float) -> list[Check]:
     """As certificate/v1 is compared, for ever: one unit in the ninth digit, either way."""
-    derived = derive_claims(
-        stated.evidence,
-        stated.bounds,
-        alpha=share,
-        tolerance=stated.tolerance,
-        epsilon=stated.epsilon,
-        band=stated.band,
-        provenance=stated.provenance,
-    )
+    derived = derive_claims(stated.evidence, stated.bounds, stated.terms, alpha=share)
     if (stated.claims.stays is None) != (derived.stays is None):
         return [_stays_of_another_band(stated)]
     flat = _flatten(stated.claims), _flatten(derived)
@@ -138,9 +127,7 @@ def _differing(stated: Certificate, share: float) -> list[Check]:
         stated.claims.radius if radius.passed else found,
         curve,
         stated.evidence,
-        epsilon=stated.epsilon,
-        band=stated.band,
-        provenance=stated.provenance,
+        stated.terms,
     )
     if (stated.claims.stays is None) != (derived.stays is None):
         return [radius, _stays_of_another_band(stated)]

@@ -15,7 +15,7 @@ from smoothgen.certificates.bounds.looks import LookPlan
 from smoothgen.certificates.bounds.shift_bounds import METHODS, SPREAD_V1, method_by_name
 from smoothgen.certificates.certificate import Certificate, Claims, Deviation
 from smoothgen.certificates.evidence import Evidence
-from smoothgen.certificates.format.canonical import canonical, canonical_object
+from smoothgen.certificates.format.canonical import canonical
 from smoothgen.certificates.format.json_data import (
     require_list,
     require_mapping,
@@ -76,8 +76,7 @@ def to_document(certificate: Certificate) -> dict[str, Any]:
         "evidence": evidence.to_dict(),
     }
     document = {k: v for k, v in document.items() if v is not None or k not in _OPTIONAL | {"rounding_slack"}}
-    written = {**claims.canonical, **certificate.provenance.canonical(), "evidence": evidence.canonical}
-    document["digest"] = _sha256(canonical_object(document, written))
+    document["digest"] = content_digest(document)
     return document
 
 
@@ -91,11 +90,7 @@ def content_digest(document: Mapping[str, Any]) -> str:
     covered = {k: v for k, v in document.items() if k != "digest"}
     if isinstance(covered.get("evidence"), Mapping):
         covered["evidence"] = {k: v for k, v in covered["evidence"].items() if k != "distances"}
-    return _sha256(canonical(covered))
-
-
-def _sha256(text: str) -> str:
-    return f"sha256:{hashlib.sha256(text.encode('ascii')).hexdigest()}"
+    return f"sha256:{hashlib.sha256(canonical(covered).encode('ascii')).hexdigest()}"
 
 
 def from_document(document: Any) -> Certificate:

@@ -13,23 +13,20 @@ from enum import StrEnum
 from typing import Final
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from smoothgen.certificates.abstention import Abstention, Reason
-from smoothgen.certificates.bounds.bands import ORDER_STATISTICS, band_by_name
-from smoothgen.certificates.bounds.lipschitz import Lipschitz
+from smoothgen.certificates.bounds.bands import band_by_name
 from smoothgen.certificates.bounds.looks import LookPlan
 from smoothgen.certificates.bounds.radius import LARGEST_RADIUS_IN_SIGMAS, BoundCurve
 from smoothgen.certificates.bounds.shift_bounds import ShiftBounds
 from smoothgen.certificates.certificate import Certificate
-from smoothgen.certificates.certify import beyond_reach, certify, require_sound_extras, require_sound_request
+from smoothgen.certificates.certify import beyond_reach, certify_evidence
 from smoothgen.certificates.evidence import Evidence
-from smoothgen.certificates.provenance import Provenance
-from smoothgen.certificates.sigma_selection import SigmaSelection
 from smoothgen.certificates.stopping.futility import all_at_the_centre, favourable, repeated
-from smoothgen.certificates.universal import certify_universal
+from smoothgen.certificates.terms import Terms
+from smoothgen.certificates.universal import certify_without_samples
 from smoothgen.errors import InvalidTolerance
-from smoothgen.mechanisms import Mechanism
 
 Continuation = Callable[[NDArray[np.float64], int], NDArray[np.float64]]
 _REMEDY: Final = "ask for a larger tolerance, a smaller epsilon, more samples or another sigma"
@@ -52,69 +49,32 @@ class LookResult:
     stop: Stop | None
 
 
-def take_look(
-    distances: ArrayLike,
-    *,
-    bound: float,
-    diameter: float,
-    mechanism: Mechanism,
-    plan: LookPlan,
-    alpha: float,
-    tolerance: float,
-    epsilon: float | None = None,
-    radius_tolerance: float | None = None,
-    band: str = ORDER_STATISTICS.name,
-    provenance: Provenance | None = None,
-    sigma_selection: SigmaSelection | None = None,
-    lipschitz: Lipschitz | None = None,
-    rounding_slack: float = 0.0,
-) -> LookResult:
+def take_look(evidence: Evidence, terms: Terms, *, radius_tolerance: float | None = None) -> LookResult:
     """Certify what one look of the plan shows, and decide whether to draw on.
 
-    PROVEN: the bound at `epsilon` is within the tolerance. OUT_OF_REACH: not even a favourable continuation to a later
-    look would bring it there. SETTLED, without an epsilon: no later look is expected to enlarge the radius by more
-    than the fraction `radius_tolerance` a doubling. SAMPLE_LIMIT: the last look.
+    PROVEN: the bound at the asked epsilon is within the tolerance. OUT_OF_REACH: not even a favourable continuation to
+    a later look would bring it there. SETTLED, without an epsilon: no later look is expected to enlarge the radius by
+    more than the fraction `radius_tolerance` a doubling. SAMPLE_LIMIT: the last look.
 
-    distances: shape (n,), of the certification samples with index < n, n one of the plan's sizes; NaN is a failed one.
-    The other arguments as in `certify`, and what it raises; InvalidTolerance unless radius_tolerance is positive.
+    evidence: of the certification samples with index < n, n one of the plan's sizes.
+    Raises what `certify` raises; InvalidTolerance unless radius_tolerance is positive; InvalidDistances without a plan.
     """
     if radius_tolerance is not None and not (math.isfinite(radius_tolerance) and radius_tolerance > 0):
         raise InvalidTolerance(
             f"radius_tolerance must be a positive fraction of the radius such as 0.05, got {radius_tolerance!r}",
             field="radius_tolerance",
         )
-    outcome = certify(
-        distances,
-        bound=bound,
-        diameter=diameter,
-        mechanism=mechanism,
-        alpha=alpha,
-        tolerance=tolerance,
-        epsilon=epsilon,
-        band=band,
-        provenance=provenance,
-        plan=plan,
-        sigma_selection=sigma_selection,
-        lipschitz=lipschitz,
-        rounding_slack=rounding_slack,
-    )
+    plan, epsilon = terms.require_plan(), terms.epsilon
+    outcome = certify_evidence(evidence, terms)
     if epsilon is not None and isinstance(outcome, Certificate):
         return LookResult(outcome, Stop.PROVEN)
-    evidence = Evidence.from_measurements(distances, bound=bound, diameter=diameter)
     if plan.next_size(evidence.samples) is None:
         return LookResult(outcome, Stop.SAMPLE_LIMIT)
-    bounds = ShiftBounds(
-        diameter=evidence.diameter,
-        mechanism=mechanism,
-        rounding_slack=float(rounding_slack),
-        reach=_reach(sigma_selection),
-        lipschitz=lipschitz,
-    )
-    later = _LaterLooks(evidence, bounds, plan, band, float(tolerance))
+    later = _LaterLooks(evidence, terms.bounds(evidence.diameter), plan, terms.band, terms.tolerance)
     if epsilon is not None:
-        hoped = later.best_bound(float(epsilon), favourable)
+        hoped = later.best_bound(epsilon, favourable)
         if hoped is not None:
-            return LookResult(later.given_up(outcome, float(epsilon), hoped), Stop.OUT_OF_REACH)
+            return LookResult(later.given_up(outcome, epsilon, hoped), Stop.OUT_OF_REACH)
     elif (
         radius_tolerance is not None
         and isinstance(outcome, Certificate)
@@ -124,54 +84,27 @@ def take_look(
     return LookResult(outcome, None)
 
 
-def futile_from_the_start(
-    *,
-    bound: float,
-    diameter: float,
-    mechanism: Mechanism,
-    plan: LookPlan,
-    alpha: float,
-    tolerance: float,
-    epsilon: float,
-    band: str = ORDER_STATISTICS.name,
-    sigma_selection: SigmaSelection | None = None,
-    lipschitz: Lipschitz | None = None,
-    rounding_slack: float = 0.0,
-) -> Abstention | None:
-    """The abstention where no certification sample need be drawn: not even distances that are all 0 would be enough.
+def futile_from_the_start(terms: Terms, *, bound: float, diameter: float) -> Abstention | None:
+    """Returns the abstention where no certification sample need be drawn: not even distances that are all 0 would be
+    enough. Returns None where samples may prove the bound, and where no epsilon is asked for.
 
-    None where there is hope. Raises as `certify` does.
+    bound: D_c, diameter: D, metric units. Raises what `certify` raises; InvalidDistances without a plan.
     """
-    alpha, tolerance, epsilon = float(alpha), float(tolerance), float(epsilon)
+    if terms.epsilon is None:
+        return None
+    plan, epsilon = terms.require_plan(), terms.epsilon
     Evidence.from_measurements([0.0], bound=bound, diameter=diameter)
     nothing_seen = replace(Evidence.none(diameter), bound=float(bound))
-    require_sound_request(nothing_seen, alpha, tolerance, epsilon)
-    plan.require_within(require_sound_extras(sigma_selection, lipschitz, mechanism, alpha))
-    reach = _reach(sigma_selection)
-    bounds = ShiftBounds(
-        diameter=nothing_seen.diameter,
-        mechanism=mechanism,
-        rounding_slack=float(rounding_slack),
-        reach=reach,
-        lipschitz=lipschitz,
-    )
-    later = _LaterLooks(nothing_seen, bounds, plan, band, tolerance)
+    terms.require_sound_request(nothing_seen.diameter)
+    plan.require_within(terms.alpha_of_looks())
+    later = _LaterLooks(nothing_seen, terms.bounds(nothing_seen.diameter), plan, terms.band, terms.tolerance)
     hoped = later.best_bound(epsilon, all_at_the_centre)
     if hoped is None:
         return None
     # What is proven without samples. It enters every bound, the one just computed too, so it abstains as well.
-    universal = certify_universal(
-        diameter=diameter,
-        mechanism=mechanism,
-        alpha=alpha,
-        tolerance=tolerance,
-        epsilon=epsilon,
-        sigma_selection=sigma_selection,
-        lipschitz=lipschitz,
-        rounding_slack=rounding_slack,
-    )
-    if epsilon > reach:
-        detail = f"no certification sample was drawn: {beyond_reach(epsilon, reach)}"
+    universal = certify_without_samples(nothing_seen.diameter, terms)
+    if epsilon > terms.reach:
+        detail = f"no certification sample was drawn: {beyond_reach(epsilon, terms.reach)}"
         return Abstention(Reason.RADIUS_OUT_OF_REACH, detail, universal.curve)
     unproven = universal.detail if isinstance(universal, Abstention) else ""
     return Abstention(
@@ -253,7 +186,3 @@ class _LaterLooks:
         survival = self.bounds.survival(band_by_name(self.band), ordered, worst, self.plan.alphas[look])
         curve = BoundCurve(survival, self.bounds)
         return curve.printed([epsilon])[0]
-
-
-def _reach(sigma_selection: SigmaSelection | None) -> float:
-    return math.inf if sigma_selection is None else sigma_selection.radius

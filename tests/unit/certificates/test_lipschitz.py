@@ -15,7 +15,7 @@ from smoothgen import (
     certify_universal,
     verify,
 )
-from smoothgen.certificates import from_document, futile_from_the_start, take_look, to_document
+from smoothgen.certificates import from_document, to_document
 from smoothgen.certificates.format.document import content_digest
 from smoothgen.errors import InvalidCertificate, InvalidLipschitz, InvalidMetric
 from smoothgen.mechanisms import SynonymClasses
@@ -32,6 +32,7 @@ from tests.support.certificates.examples import (
     selection,
     universal,
 )
+from tests.unit.certificates.looking import futile, look_at
 
 DOCUMENT = to_document(proven())
 SETTING = {"bound": 1.0, "diameter": 1.0, "mechanism": Gaussian(SIGMA), "alpha": 1e-3, "tolerance": 0.1}
@@ -93,9 +94,9 @@ def test_without_samples_it_stands_beside_t1():
 
 def test_looks_and_the_first_word_know_it():
     asked = {**SETTING, "plan": LookPlan.doubling(500, 1e-3), "epsilon": 2.4}
-    assert futile_from_the_start(**asked) is not None
-    assert futile_from_the_start(**asked, lipschitz=SMALL) is None
-    assert take_look(distances(500)[:32], **asked, lipschitz=SMALL).stop == "proven"
+    assert futile(**asked) is not None
+    assert futile(**asked, lipschitz=SMALL) is None
+    assert look_at(distances(500)[:32], **asked, lipschitz=SMALL).stop == "proven"
 
 
 def test_together_with_a_selected_sigma_it_ends_where_the_selection_does():

@@ -26,15 +26,14 @@ from smoothgen import (
 )
 from smoothgen.certificates import (
     from_document,
-    futile_from_the_start,
     remaining_alpha,
     selection_alpha,
-    take_look,
     to_document,
 )
 from smoothgen.certificates.format.document import content_digest
 from smoothgen.errors import InvalidAlpha, InvalidBudget, InvalidCertificate, InvalidSigma
 from tests.support.certificates.examples import GRID, SIGMA, distances, plain, selected, selection
+from tests.unit.certificates.looking import futile, look_at
 
 ASKED = {"budget": 0.1, "grid": GRID, "selection_sigma": SIGMA, "alpha": 1e-4}
 SETTING = {"bound": 1.0, "diameter": 1.0, "mechanism": Gaussian(SIGMA), "alpha": 1e-3, "tolerance": 0.3}
@@ -209,13 +208,11 @@ def test_an_epsilon_beyond_it_abstains_and_says_why():
     outcome = certified(epsilon=beyond)
     assert outcome.reason is Reason.RADIUS_OUT_OF_REACH
     assert repr(selection().radius) in outcome.detail
-    early = futile_from_the_start(
-        **SETTING, plan=LookPlan.doubling(500, 8e-4), epsilon=beyond, sigma_selection=selection()
-    )
+    early = futile(**SETTING, plan=LookPlan.doubling(500, 8e-4), epsilon=beyond, sigma_selection=selection())
     assert "no certification sample was drawn" in early.detail
     assert repr(selection().radius) in early.detail
     within = {"plan": LookPlan.doubling(500, 8e-4), "epsilon": selection().radius, "sigma_selection": selection()}
-    assert futile_from_the_start(**SETTING, **within) is None
+    assert futile(**SETTING, **within) is None
 
 
 def test_looks_share_what_the_selection_left():
@@ -227,7 +224,7 @@ def test_looks_share_what_the_selection_left():
     assert doubling.looks is not None
     assert math.fsum((*doubling.looks.alphas, 1e-4)) <= 1e-3
     # A radius that the selection limits cannot grow: the first look that reaches it is the last.
-    look = take_look(
+    look = look_at(
         distances(500)[:250],
         **SETTING,
         plan=LookPlan.doubling(500, left),

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smoothgen import Abstention, Certificate, Gaussian, LookPlan, Reason, certify, certify_universal, verify
-from smoothgen.certificates.stopping.decide import LookResult, Stop, at_deadline, futile_from_the_start, take_look
+from smoothgen.certificates.stopping.decide import LookResult, Stop, at_deadline
 from smoothgen.errors import (
     InvalidAlpha,
     InvalidDistances,
@@ -20,12 +20,13 @@ from smoothgen.errors import (
 )
 from tests.support.certificates.examples import PLAN, distances, label
 from tests.support.statistics.high_precision import worst_event_shift
+from tests.unit.certificates.looking import futile, look_at
 
 ASKED = {"bound": 1.0, "diameter": 1.0, "mechanism": Gaussian(1.0), "plan": PLAN, "alpha": 1e-3, "tolerance": 0.1}
 
 
 def look(values, n, **asked) -> LookResult:
-    return take_look(values[:n], **{**ASKED, **asked})
+    return look_at(values[:n], **{**ASKED, **asked})
 
 
 def stops(values, **asked) -> list[Stop | None]:
@@ -51,8 +52,8 @@ def test_zeros_are_proven_at_the_look_whose_unseen_mass_is_small_enough(epsilon)
 
 def test_where_not_even_zeros_would_do_no_sample_is_drawn():
     limit = next(r for r in np.arange(0.9, 1.2, 2e-3) if bound_of_zeros(4, r) > 0.1)
-    assert futile_from_the_start(**ASKED, epsilon=limit - 2e-3) is None
-    abstention = futile_from_the_start(**ASKED, epsilon=limit)
+    assert futile(**ASKED, epsilon=limit - 2e-3) is None
+    abstention = futile(**ASKED, epsilon=limit)
     assert abstention.reason is Reason.RADIUS_OUT_OF_REACH
     assert "no certification sample was drawn" in abstention.detail
     assert repr(certify_universal(**without_samples()).radius) in abstention.detail
@@ -67,15 +68,15 @@ def without_samples():
 
 def test_what_needs_no_samples_is_never_hopeless():
     universal = certify_universal(**without_samples())
-    assert futile_from_the_start(**ASKED, epsilon=universal.radius) is None
+    assert futile(**ASKED, epsilon=universal.radius) is None
 
 
 def test_hope_may_lie_in_any_look():
     """A plan that spends next to nothing on its last look: the first can prove what the last cannot."""
     plan = LookPlan((400, 500), (0.9e-3, 1e-12))
-    assert futile_from_the_start(**{**ASKED, "plan": plan}, epsilon=0.8) is None
+    assert futile(**{**ASKED, "plan": plan}, epsilon=0.8) is None
     last_alone = LookPlan((500,), (1e-12,))
-    assert futile_from_the_start(**{**ASKED, "plan": last_alone}, epsilon=0.8) is not None
+    assert futile(**{**ASKED, "plan": last_alone}, epsilon=0.8) is not None
 
 
 @pytest.mark.parametrize(
@@ -92,7 +93,7 @@ def test_the_same_door_for_all(changes, error):
     asked = {**ASKED, "epsilon": 0.3, "band": "order-statistics/v1", **changes}
     with pytest.raises(error) as from_certify:
         certify(np.zeros(32), **asked)
-    for decide in (lambda: futile_from_the_start(**asked), lambda: take_look(np.zeros(32), **asked)):
+    for decide in (lambda: futile(**asked), lambda: look_at(np.zeros(32), **asked)):
         with pytest.raises(type(from_certify.value)) as raised:
             decide()
         assert str(raised.value) == str(from_certify.value)
@@ -238,4 +239,4 @@ def test_one_look_is_a_plan_too():
         ({"epsilon": 2.0}, Stop.SAMPLE_LIMIT),
         ({}, Stop.SAMPLE_LIMIT),
     ):
-        assert take_look(values, **{**ASKED, "plan": single}, **asked).stop is stop
+        assert look_at(values, **{**ASKED, "plan": single}, **asked).stop is stop

@@ -290,8 +290,8 @@ def test_signal_and_noise_scaled_together_are_one_sigma_and_need_the_digest():
 def test_an_abstention_worthy_certificate_is_rejected():
     """The bound at the asked epsilon is above the tolerance: every number follows, the promise fails."""
     honest = plain()
-    asked = {"alpha": honest.alpha, "tolerance": 0.1, "epsilon": 5.0, "band": honest.band}
-    claims = derive_claims(honest.evidence, honest.bounds, **asked, provenance=honest.provenance)
+    asked = replace(honest.terms, epsilon=5.0)
+    claims = derive_claims(honest.evidence, honest.bounds, asked, alpha=honest.alpha)
     failed = [c.name for c in verify(replace(honest, epsilon=5.0, claims=claims)).checks if not c.passed]
     assert failed == ["epsilon"]
 

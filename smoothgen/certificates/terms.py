@@ -1,0 +1,119 @@
+"""The terms of a job: everything its certificate is made under, beside the distances."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+from smoothgen.certificates.bounds.bands import ORDER_STATISTICS, require_alpha
+from smoothgen.certificates.bounds.lipschitz import Lipschitz, require_l2, require_proven_in
+from smoothgen.certificates.bounds.looks import LookPlan
+from smoothgen.certificates.bounds.shift_bounds import ShiftBounds
+from smoothgen.certificates.provenance import Provenance
+from smoothgen.certificates.sigma_selection import SigmaSelection, remaining_alpha, require_sound_selection
+from smoothgen.errors import InvalidDistances, InvalidEpsilon, InvalidTolerance
+from smoothgen.mechanisms import Mechanism
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What is asked of a certificate and what it may rest on. Fixed before a certification sample is drawn.
+
+    The fields are the keywords of `certify`, which describes each. Making terms checks nothing: the functions that
+    certify under them do, through the methods below.
+    """
+
+    mechanism: Mechanism
+    alpha: float
+    tolerance: float
+    epsilon: float | None = None
+    band: str = ORDER_STATISTICS.name
+    provenance: Provenance = field(default_factory=Provenance)
+    plan: LookPlan | None = None
+    sigma_selection: SigmaSelection | None = None
+    lipschitz: Lipschitz | None = None
+    rounding_slack: float = 0.0
+
+    def __post_init__(self) -> None:
+        # Plain floats: a numpy scalar or an int prints differently, and the certificate is read back as floats.
+        for name in ("alpha", "tolerance", "epsilon", "rounding_slack"):
+            value = getattr(self, name)
+            if value is not None and type(value) is not float:
+                object.__setattr__(self, name, float(value))
+
+    @property
+    def reach(self) -> float:
+        """The largest epsilon anything is claimed for: beyond it an attack may be served at another sigma."""
+        return math.inf if self.sigma_selection is None else self.sigma_selection.radius
+
+    def bounds(self, diameter: float) -> ShiftBounds:
+        """Returns how bounds follow from a band under these terms. diameter: D, metric units. Raises InvalidSlack."""
+        return ShiftBounds(
+            diameter=diameter,
+            mechanism=self.mechanism,
+            rounding_slack=self.rounding_slack,
+            reach=self.reach,
+            lipschitz=self.lipschitz,
+        )
+
+    def require_sound_request(self, diameter: float) -> None:
+        """Raises InvalidAlpha, InvalidTolerance or InvalidEpsilon for what no certificate can be asked for.
+
+        diameter: D, metric units.
+        """
+        require_alpha(self.alpha)
+        if not 0 < self.tolerance < diameter:  # refuses NaN too
+            raise InvalidTolerance(
+                f"tolerance must lie strictly between 0 and the metric's diameter {diameter!r}, "
+                f"got {self.tolerance!r}; at the diameter the claim is empty",
+                field="tolerance",
+            )
+        if self.epsilon is not None and not (math.isfinite(self.epsilon) and self.epsilon > 0):
+            raise InvalidEpsilon(f"epsilon must be a positive finite number, got {self.epsilon!r}", field="epsilon")
+
+    def require_sound_output(self) -> None:
+        """Raises InvalidDistances where the output named lies at an impossible distance."""
+        output = self.provenance.output
+        distance = None if output is None else output.distance_to_centre
+        # A negative one would put the deviation from the output below the deviation from the centre.
+        if distance is not None and not (math.isfinite(distance) and distance >= 0):
+            raise InvalidDistances(
+                f"output.distance_to_centre must be a finite number of at least 0, got {distance!r}",
+                field="output.distance_to_centre",
+            )
+
+    def alpha_of_looks(self) -> float:
+        """Returns the alpha that all looks together may spend, after checking the selection and the constant.
+
+        Raises InvalidSigma, InvalidAlpha, or InvalidMetric where the mechanism measures attacks in another norm, or the
+        certificate distances in another metric, than the Lipschitz constant is proven for.
+        """
+        if self.lipschitz is not None:
+            require_l2(self.mechanism, "a Lipschitz constant")
+            if self.provenance.metric is not None:
+                require_proven_in(self.lipschitz, self.provenance.metric.name)
+        if self.sigma_selection is None:
+            return self.alpha
+        require_sound_selection(self.sigma_selection, self.mechanism, self.alpha)
+        return remaining_alpha(self.alpha, self.sigma_selection.alpha)
+
+    def alpha_of_look(self, samples: int) -> float:
+        """Returns the alpha that a look at so many samples may spend: all that looks may spend without a plan.
+
+        Raises InvalidDistances for a number of samples that is no look, InvalidAlpha for looks that spend too much, and
+        as `alpha_of_looks` does.
+        """
+        together = self.alpha_of_looks()
+        if self.plan is None:
+            return together
+        self.plan.require_within(together)
+        return self.plan.alphas[self.plan.look_at(samples)]
+
+    def require_plan(self) -> LookPlan:
+        """Returns the plan of a job that decides at its looks. Raises InvalidDistances where there is none."""
+        if self.plan is None:
+            raise InvalidDistances(
+                "a job that decides at its looks needs a plan of them; LookPlan.single(samples, alpha) looks once",
+                field="plan",
+            )
+        return self.plan
