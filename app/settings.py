@@ -17,7 +17,7 @@ _TENANT: Final = re.compile("[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 class Settings(BaseSettings):
-    """Environment variables SMOOTHGEN_<NAME>; docs/operations.md lists them."""
+    """Environment variables SMOOTHGEN_<NAME>; docs/operations/reference.md lists them."""
 
     model_config = SettingsConfigDict(env_prefix="SMOOTHGEN_", frozen=True)
 

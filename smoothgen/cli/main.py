@@ -77,7 +77,7 @@ def worker(
     model: Annotated[list[str] | None, typer.Option(help="Model to serve; repeat for more.")] = None,
     device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1 …")] = None,
 ) -> None:
-    """Run one worker. Further settings come from the environment: docs/operations.md."""
+    """Run one worker. Further settings come from the environment: docs/operations."""
     from smoothgen.local.stack import child_environment
 
     environment = child_environment(redis_url=redis, models=model, device=device)

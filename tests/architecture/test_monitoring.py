@@ -10,7 +10,7 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 GRAFANA = ROOT / "docker" / "grafana"
-OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
+OPERATIONS = (ROOT / "docs" / "operations" / "reference.md").read_text()
 DASHBOARD = json.loads((GRAFANA / "dashboards" / "smoothgen.json").read_text())
 PANELS = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
 SOURCES = [
@@ -70,7 +70,7 @@ def test_queries_name_metrics_and_labels_that_exist(where):
 
 @pytest.mark.parametrize("where", queries())
 def test_queries_are_well_formed(where):
-    """What can be seen without a PromQL parser, which pip does not install: docs/operations.md has promtool's part."""
+    """Sees what needs no PromQL parser, which pip does not install; docs/operations/how-to.md has promtool's part."""
     expression = queries()[where]
     skeleton = re.sub(r'"[^"]*"', "s", expression)
     assert '"' not in skeleton

@@ -224,7 +224,7 @@ def test_the_worker_command_is_the_worker_and_stops_when_told(tmp_path: Path, la
 @pytest.mark.parametrize("command", ["calibrate", "coverage"])
 def test_long_commands_are_the_process_that_was_started(tmp_path: Path, command: str) -> None:
     with Process("-m", "smoothgen.cli", command, "--help", log=tmp_path / "log") as process:
-        eventually(lambda: f"workers.{command}" in psutil.Process(process.popen.pid).cmdline())
+        eventually(lambda: f"workers.research.{command}" in psutil.Process(process.popen.pid).cmdline())
         assert process.wait(60) == 0
         assert "--model" in process.log
 
