@@ -31,8 +31,9 @@ from smoothgen.noise import Stream
 from smoothgen.queue import Claim
 from workers.generators import Draw, Failure, joined
 from workers.jobs.sampling import condition_of, seed_of
-from workers.serving.executor import Ended, Executor
+from workers.serving.executor import Executor
 from workers.serving.metrics import Metrics
+from workers.serving.results import Ended
 from workers.serving.run_state import RunState
 from workers.training.captions import held_out_captions
 
@@ -75,7 +76,7 @@ def ended(runner: Executor, jobs: Sequence[JobSpec]) -> list[Ended]:
 
 def bins_of(runner: Executor, jobs: Sequence[JobSpec]) -> bytes:
     """Serve the fleet's requests: a byte for each."""
-    bins = [each.opened.fleet_bin for each in ended(runner, jobs)]
+    bins = [each.selected.fleet_bin for each in ended(runner, jobs)]
     if None in bins:
         raise SystemExit("a fleet request was not measured")
     return bytes(b for b in bins if b is not None)

@@ -32,8 +32,9 @@ from smoothgen.noise import Stream
 from workers.generators.batching import Batcher
 from workers.jobs.certification import NONE_DRAWN, after_selection, look_at, plan_of, result_of
 from workers.jobs.in_process import run_job
+from workers.jobs.measurement import Outputs, measure
 from workers.jobs.sampling import Samples, condition_of, generate, rows_of
-from workers.jobs.selection import Outputs, Selected, measure, samples_to_draw, select_output
+from workers.jobs.selection import Selected, samples_to_draw, select_output
 
 SAMPLES, SELECTION, BATCH = 500, 32, 64
 LEAST_GAIN = 1.05

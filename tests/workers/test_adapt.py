@@ -27,7 +27,7 @@ from workers.generators.closed_form import SPECS, ClosedForm
 from workers.jobs.certification import at_the_deadline, look_at, result_of
 from workers.jobs.selection import Selected
 from workers.sensitivity import public_directions
-from workers.serving.executor import Ended, Measured
+from workers.serving.results import Ended, Measured
 
 OWN_SIGMA = 0.25
 """σ_s, as the calibration would give it."""

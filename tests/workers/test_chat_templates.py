@@ -23,7 +23,7 @@ from workers.generators import Condition, Generator, Smoothing
 from workers.generators.language.adapter import LanguageModel
 from workers.jobs.comparison import Embedding
 from workers.jobs.selection import Selected
-from workers.serving.executor import Measured, Refused
+from workers.serving.results import Measured, Refused
 
 CHAT = TextParameters(max_new_tokens=3, chat=True)
 MISTRAL = "{{ bos_token }}{% for m in messages %}{{ '[INST] ' + m['content'] + ' [/INST]' }}{% endfor %}"

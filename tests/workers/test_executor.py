@@ -18,9 +18,10 @@ from workers.generators.diffusion import DiffusionModel
 from workers.generators.language.adapter import LanguageModel
 from workers.jobs.certification import plan_of
 from workers.jobs.selection import Selected
-from workers.serving.executor import Ended, Executor, Measured, Refused
+from workers.serving.executor import Executor
 from workers.serving.loaded_model import Encoders, LoadedModel
 from workers.serving.metrics import Metrics
+from workers.serving.results import Ended, Measured, Refused
 from workers.serving.run_state import RunState
 from workers.settings import Settings
 

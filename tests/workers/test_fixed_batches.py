@@ -28,9 +28,10 @@ from workers.jobs.in_process import run_job
 from workers.jobs.sampling import Samples, blocks_of, condition_of, fixed_size
 from workers.jobs.selection import Selected
 from workers.serving.compute import ComputeThread
-from workers.serving.executor import Ended, Executor, Measured, NoRoom
+from workers.serving.executor import Executor
 from workers.serving.loaded_model import Encoders, LoadedModel
 from workers.serving.metrics import Metrics
+from workers.serving.results import Ended, Measured, NoRoom
 from workers.serving.worker import Worker
 from workers.settings import Settings
 

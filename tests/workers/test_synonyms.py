@@ -24,7 +24,7 @@ from workers.generators.language.adapter import LanguageModel
 from workers.jobs.sampling import Samples, condition_of, generate, rows_of, seed_of
 from workers.jobs.selection import Selected
 from workers.jobs.synonym_texts import TEXT_STREAMS, Variants
-from workers.serving.executor import Refused
+from workers.serving.results import Refused
 
 ONE, OTHER = "a big automobile and the physician", "a large car and the doctor"
 PARTITION = Partition.load()

@@ -18,8 +18,9 @@ from workers.distances import OutputMetric
 from workers.generators import Failure, Generator, Made
 from workers.generators.batching import Batcher, FixedBatcher, Generate, Outputs
 from workers.jobs.certification import NONE_DRAWN, after_selection, look_at, plan_of, result_of
+from workers.jobs.measurement import measure
 from workers.jobs.sampling import Row, Samples, blocks_of, condition_of, generate, rows_of
-from workers.jobs.selection import measure, samples_to_draw, select_output
+from workers.jobs.selection import samples_to_draw, select_output
 from workers.sensitivity import sense
 
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 
 from smoothgen.certificates import (
     Lipschitz,
@@ -29,11 +28,11 @@ from smoothgen.noise import SCHEME, Stream
 from workers.distances import Centre, OutputMetric
 from workers.generators import Condition, Failure, Generator, Made, Picture
 from workers.jobs.contact_sheet import contact_sheet
+from workers.jobs.measurement import Outputs, measure
 from workers.jobs.notes import notes_of
 from workers.jobs.sampling import Samples
 from workers.sensitivity import NOTHING_SENSED, Sensed
 
-Outputs = Sequence[Made | Failure]
 _SHEET_PICTURES = 25
 
 
@@ -157,15 +156,6 @@ def select_output(
         fleet_bin=None if centre is None or spec.pool is None else _fleet_bin(spec.pool, metric, centre, outputs[1]),
         batch_size=batch_size,
     )
-
-
-def measure(outputs: Outputs, metric: OutputMetric, centre: Centre) -> NDArray[np.float64]:
-    """Distances in sample order; NaN for a sample that failed, which `certify` counts as the worst distance."""
-    distances = np.full(len(outputs), np.nan)
-    whole = {i: output.content for i, output in enumerate(outputs) if not isinstance(output, Failure)}
-    if whole:
-        distances[list(whole)] = metric.distances(list(whole.values()), centre)
-    return distances
 
 
 def _chosen(spec: JobSpec, metric: OutputMetric, outputs: Outputs) -> tuple[Made, Centre | None, list[Made]]:

@@ -1,85 +1,48 @@
-"""Computing the pieces of work in hand: samples of different jobs side by side in one batch, results piece by piece.
+"""Computes the work items in hand: samples of different jobs stand side by side in one batch.
 
-Runs in the computing thread. No Redis: what comes out is delivered by `workers.serving.worker`.
+The executor runs in the computing thread and knows no Redis: `workers.serving.delivery` stores what it returns.
 """
 
 from __future__ import annotations
 
 import contextlib
 import time
-from collections import OrderedDict, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-import numpy as np
 import structlog
-from numpy.typing import NDArray
 
-from smoothgen.contracts import FieldError, JobResult, JobSpec, Problem, Template
+from smoothgen.contracts import FieldError, JobSpec, Problem
 from smoothgen.errors import GenerationFailed, InvalidInput
 from smoothgen.noise import Stream
 from smoothgen.queue import Claim
 from workers.generators import Condition, Failure, Made
 from workers.generators.batching import Batcher, FixedBatcher, TooLarge
-from workers.job_logs import lines_about, log_crash
+from workers.job_logs import lines_about
 from workers.jobs.certification import after_selection
-from workers.jobs.sampling import Row, Samples, blocks_of, condition_of, fixed_size, generate, rows_of
-from workers.jobs.selection import Selected, measure, samples_to_draw, select_output
+from workers.jobs.measurement import measure
+from workers.jobs.sampling import Row, Samples, blocks_of, fixed_size, generate, rows_of
+from workers.jobs.selection import samples_to_draw, select_output
 from workers.progress import made_progress
 from workers.sensitivity import NOTHING_SENSED, Sensed, sense
 from workers.serving.loaded_model import LoadedModel
 from workers.serving.pacing import Speed
+from workers.serving.recent_conditions import RecentConditions
+from workers.serving.results import Ended, Measured, NoRoom, Refused, Result, crashed, nothing_to_certify
 from workers.serving.run_state import RunState
 from workers.serving.slowness import Slowness
 
-_CONDITIONS_KEPT = 256
-_WITH_IMAGES_KEPT = 4
-"""Conditions with a seed image are kept in this number only: each has megabytes."""
-
-
-@dataclass(frozen=True)
-class Ended:
-    """An opening that was the whole job."""
-
-    opened: Selected
-    result: JobResult
-
-
-@dataclass(frozen=True)
-class Measured:
-    """A chunk's distances, seconds of compute, and the reason of its last failed sample ('' if none)."""
-
-    distances: NDArray[np.float64]
-    device_s: float
-    failure: str
-
-
-@dataclass(frozen=True)
-class Refused:
-    """The job fails. `noiseless`: for a reason found before any noise was drawn."""
-
-    problem: Problem
-    noiseless: bool
-
-
-@dataclass(frozen=True)
-class NoRoom:
-    """The job's fixed batches do not fit this worker's memory: it starts over with ones of at most `batch_limit`."""
-
-    batch_limit: int
-
-
-Done = Selected | Ended | Measured | Refused | NoRoom | None
-"""What came of a piece. None: the piece is unfinished and is handed back, or its job has ended meanwhile."""
-
 
 class _ToldToStop(Exception):
-    """Raised between the batches of an opening's probes where the piece is to be handed back or its job has ended."""
+    """Raised between the batches of a selection's probes where the item is to be handed back or its job has ended."""
 
 
 @dataclass
-class _Piece:
+class _WorkItem:
+    """A work item as it is computed. place: its place among the claims in hand; seconds: its share of the batches."""
+
     place: int
     claim: Claim
     condition: Condition
@@ -90,172 +53,65 @@ class _Piece:
     seconds: float = 0.0
 
     @property
-    def whole(self) -> bool:
+    def complete(self) -> bool:
+        """Whether every sample has been drawn."""
         return len(self.outputs) == sum(len(s.indices) for s in self.samples)
 
 
-class _Recent(OrderedDict[tuple[str, float | None, Template | None], Condition]):
-    """The last `most` conditions of jobs, by job, noise level and template."""
-
-    def __init__(self, most: int) -> None:
-        super().__init__()
-        self._most = most
-
-    def keep(self, key: tuple[str, float | None, Template | None], condition: Condition) -> None:
-        """Keep one, in the oldest's place where there are too many."""
-        self[key] = condition
-        if len(self) > self._most:
-            self.popitem(last=False)
-
-
 class Executor:
-    """Runs hands of one model."""
+    """Computes work items of one model, in batches that the memory holds."""
 
-    def __init__(self, served: LoadedModel, batch_size: int) -> None:
-        self._served, self._batcher, self.speed = served, Batcher(batch_size), Speed()
-        self._slowness = Slowness(served.card.id)
-        # A job's chunks come again and again; its prompt need not be embedded for each.
-        self._conditions, self._with_images = _Recent(_CONDITIONS_KEPT), _Recent(_WITH_IMAGES_KEPT)
+    def __init__(self, model: LoadedModel, batch_size: int) -> None:
+        self._model, self._batcher, self.speed = model, Batcher(batch_size), Speed()
+        self._slowness = Slowness(model.card.id)
+        self._conditions = RecentConditions(model.generator)
 
     @property
     def batch_size(self) -> int:
-        """Samples a batch, less than configured where memory was short."""
+        """Samples a batch: as configured, or fewer where memory was short."""
         return self._batcher.batch_size
 
-    def run(self, watch: RunState) -> list[Done]:
-        """What came of every piece of the hand, in order."""
-        started = watch.started
-        done: list[Done] = [None] * len(watch.claims)
-        groups: defaultdict[Hashable, list[_Piece]] = defaultdict(list)
-        for place, claim in enumerate(watch.claims):
-            if self._keeps_to_itself(claim):
-                done[place] = self._run_alone(place, claim, watch, started)
+    def run(self, state: RunState) -> list[Result]:
+        """Returns what came of every work item in hand, in order."""
+        results: list[Result] = [None] * len(state.claims)
+        groups: defaultdict[Hashable, list[_WorkItem]] = defaultdict(list)
+        for place, claim in enumerate(state.claims):
+            if self._has_fixed_batches(claim):
+                results[place] = self._run_fixed(place, claim, state)
                 continue
-            done[place] = self._guarded(claim, partial(self._prepare, place, claim, watch, groups), noiseless=True)
-        for pieces in groups.values():
-            failed = self._draw(pieces, watch)
-            for piece in pieces:
-                if failed is not None:
-                    done[piece.place] = failed
-                elif piece.whole:
-                    finish = partial(self._finish, piece, started)
-                    done[piece.place] = self._guarded(piece.claim, finish, noiseless=False)
-        return done
+            results[place] = self._guarded(claim, partial(self._prepare, place, claim, state, groups), noiseless=True)
+        for items in groups.values():
+            refused = self._draw_mixed(items, state)
+            for item in items:
+                if refused is not None:
+                    results[item.place] = refused
+                elif item.complete:
+                    finish = partial(self._finish, item, state.started)
+                    results[item.place] = self._guarded(item.claim, finish, noiseless=False)
+        return results
 
-    def _prepare(self, place: int, claim: Claim, watch: RunState, groups: defaultdict[Hashable, list[_Piece]]) -> None:
+    # Mixed batches: samples whose conditions mix stand in one batch, whichever job they are of.
+
+    def _prepare(
+        self, place: int, claim: Claim, state: RunState, groups: defaultdict[Hashable, list[_WorkItem]]
+    ) -> None:
         with contextlib.suppress(_ToldToStop):
-            piece = self._piece(place, claim, watch)
-            groups[piece.samples[0].mixes_with].append(piece)
+            item = self._item(place, claim, state)
+            groups[item.samples[0].mixes_with].append(item)
 
-    def _keeps_to_itself(self, claim: Claim) -> bool:
-        """Whether the piece's batches are of one size and hold no other job's samples: as its opening fixed."""
-        return self._served.fixes_batches if claim.opening is None else claim.opening.batch_size is not None
+    def _draw_mixed(self, items: Sequence[_WorkItem], state: RunState) -> Refused | None:
+        """Fills the items' outputs batch by batch, until they are complete or the run is told to stop.
 
-    def _run_alone(self, place: int, claim: Claim, watch: RunState, started: float) -> Done:
-        """What came of a piece of fixed batches. An opening that does not fit is run again with smaller ones, all of
-        it; beside a chunk there are distances of the larger size, so the job starts over."""
-        limit = min(self.batch_size, claim.batch_limit or self.batch_size)
-        size = fixed_size(claim.spec, limit) if claim.opening is None else claim.opening.batch_size
-        while size is not None:
-            try:
-                return self._run_blocks(place, claim, watch, started, FixedBatcher(size))
-            except TooLarge as error:
-                size = error.batch_size
-            structlog.get_logger().warning("fixed_batch_too_large", **claim.spec.log_fields, batch_size=size)
-            self._batcher.batch_size = min(self._batcher.batch_size, size)  # so that no later job begins with more
-            watch.drawn[place] = 0
-            if not claim.opens:
-                return NoRoom(size)
-        return None
+        Returns a problem where one concerns all of them.
+        """
+        waiting = [(item, row) for item in items for row in rows_of(item.samples)]
 
-    def _run_blocks(self, place: int, claim: Claim, watch: RunState, started: float, batcher: FixedBatcher) -> Done:
-        pieces: list[_Piece] = []
+        def one_batch(rows: Sequence[tuple[_WorkItem, Row]]) -> Sequence[Made | Failure]:
+            return generate(self._model.generator, [row for _, row in rows])
 
-        def prepare() -> None:
-            with contextlib.suppress(_ToldToStop):
-                pieces.append(self._piece(place, claim, watch, batcher))
-
-        refused = self._guarded(claim, prepare, noiseless=True)
-        if not pieces:
-            return refused
-        [piece] = pieces
-
-        def compute() -> Done:
-            self._draw_blocks(piece, watch, batcher)
-            return self._finish(piece, started) if piece.whole else None
-
-        return self._guarded(claim, compute, noiseless=False)
-
-    def _draw_blocks(self, piece: _Piece, watch: RunState, batcher: FixedBatcher) -> None:
-        """Fill the piece's outputs block by block, until done or told to stop. Raises TooLarge, GenerationFailed."""
-        for samples in piece.samples:
-            for rows, ours in blocks_of(samples, batcher.batch_size):
-                if watch.stop or piece.claim.spec.id in watch.ended:
-                    return
-                begun = time.perf_counter()
-                made = batcher.survive(rows, partial(generate, self._served.generator))[ours.start : ours.stop]
-                seconds = time.perf_counter() - begun
-                piece.outputs += made
-                piece.seconds += seconds
-                watch.drawn[piece.place] += len(made)
-                self.speed.measured(len(made), seconds)
-                self._slowness.measured(_kind(piece, batcher.batch_size), seconds)
-                watch.batch_done(len(made), sum(isinstance(o, Failure) for o in made), seconds)
-
-    def _piece(self, place: int, claim: Claim, watch: RunState, fixed: FixedBatcher | None = None) -> _Piece:
-        """`fixed`: what draws it, where its batches are of one size."""
-        spec, opening = claim.spec, claim.opening
-        batch_size = None if fixed is None else fixed.batch_size
-        if claim.opens:
-            sensed = self._sensed(place, spec, watch, fixed or self._batcher)
-            condition = self._condition(spec)
-            if sensed.selection is not None:
-                condition = self._condition(spec, sensed.selection.sigma, condition.template)
-            return _Piece(place, claim, condition, samples_to_draw(spec, condition), sensed, batch_size)
-        selected = None if opening is None or opening.sigma_selection is None else opening.sigma_selection["sigma"]
-        condition = self._condition(spec, selected, None if opening is None else opening.template)
-        chunk = range(claim.first, claim.first + claim.count)
-        return _Piece(place, claim, condition, [Samples(spec, condition, Stream.CERTIFICATION, chunk)])
-
-    def _sensed(self, place: int, spec: JobSpec, watch: RunState, batcher: Batcher) -> Sensed:
-        """What the opening learns of its prompt first. Raises _ToldToStop."""
-        if not spec.probe_samples:
-            return NOTHING_SENSED
-
-        def on_batch(samples: int, failed: int, seconds: float) -> None:
-            watch.drawn[place] += samples
-            self.speed.measured(samples, seconds)
-            watch.batch_done(samples, failed, seconds)
-            if watch.stop or spec.id in watch.ended:
-                raise _ToldToStop
-
-        return sense(
-            spec,
-            self._served.generator,
-            self._served.metric(spec.metric),
-            self._condition(spec),
-            batcher=batcher,
-            on_batch=on_batch,
-        )
-
-    def _condition(self, spec: JobSpec, sigma: float | None = None, template: Template | None = None) -> Condition:
-        """The job's condition, at the level and in the chat template its opening chose where it did."""
-        kept = self._conditions if getattr(spec.parameters, "image", None) is None else self._with_images
-        key = (spec.id, sigma, template)
-        if key not in kept:
-            kept.keep(key, condition_of(spec, self._served.generator, sigma, template))
-        return kept[key]
-
-    def _draw(self, pieces: Sequence[_Piece], watch: RunState) -> Refused | None:
-        """Fill the pieces' outputs batch by batch, until done or told to stop. A problem concerns all of them."""
-        waiting = [(piece, row) for piece in pieces for row in rows_of(piece.samples)]
-
-        def one_batch(rows: Sequence[tuple[_Piece, Row]]) -> Sequence[Made | Failure]:
-            return generate(self._served.generator, [row for _, row in rows])
-
-        while waiting and not watch.stop:
-            if watch.ended:
-                waiting = [(piece, row) for piece, row in waiting if piece.claim.spec.id not in watch.ended]
+        while waiting and not state.stop:
+            if state.ended:
+                waiting = [(item, row) for item, row in waiting if item.claim.spec.id not in state.ended]
             batch, waiting = waiting[: self.batch_size], waiting[self.batch_size :]
             if not batch:
                 break
@@ -263,44 +119,150 @@ class Executor:
             try:
                 outputs = self._batcher.survive(batch, one_batch)
             except GenerationFailed as error:
-                return _nothing_to_certify(error)
+                return nothing_to_certify(error)
             seconds = time.perf_counter() - started
-            for (piece, _), output in zip(batch, outputs, strict=True):
-                piece.outputs.append(output)
-                piece.seconds += seconds / len(batch)
-                watch.drawn[piece.place] += 1
-            self.speed.measured(len(batch), seconds)
-            self._slowness.measured(_kind(batch[0][0], len(batch)), seconds)
-            watch.batch_done(len(batch), sum(isinstance(o, Failure) for o in outputs), seconds)
+            for (item, _), output in zip(batch, outputs, strict=True):
+                item.outputs.append(output)
+                item.seconds += seconds / len(batch)
+                state.drawn[item.place] += 1
+            self._measured(batch[0][0], len(batch), outputs, seconds, state)
         return None
 
-    def _finish(self, piece: _Piece, started: float) -> Done:
-        spec = piece.claim.spec
-        metric = self._served.metric(spec.metric)
-        if not piece.claim.opens:
-            opening = piece.claim.opening
-            if opening is None:
-                raise GenerationFailed(f"job {spec.id} has a chunk and no opening")
-            distances = measure(piece.outputs, metric, metric.read_centre(opening.centre, opening.bound))
-            failures = [o.reason for o in piece.outputs if isinstance(o, Failure)]
-            return Measured(distances, piece.seconds, failures[-1] if failures else "")
-        opened = select_output(
-            spec,
-            self._served.generator,
-            metric,
-            piece.condition,
-            piece.outputs,
-            device_s=piece.seconds,
-            started=started,
-            sensed=piece.sensed,
-            precision=self._served.precision,
-            batch_size=piece.batch_size,
-        )
-        result = after_selection(spec, opened)
-        return opened if result is None else Ended(opened, result)
+    # Fixed batches: every batch of the job has one size and holds no other job's samples.
 
-    def _guarded(self, claim: Claim, step: Callable[[], Done], *, noiseless: bool) -> Done:
-        """The step's outcome. Whatever it raises fails this job and no other; the worker lives."""
+    def _has_fixed_batches(self, claim: Claim) -> bool:
+        return self._model.fixes_batches if claim.opening is None else claim.opening.batch_size is not None
+
+    def _run_fixed(self, place: int, claim: Claim, state: RunState) -> Result:
+        """Returns what came of an item of fixed batches.
+
+        A selection that does not fit is run again with smaller batches, all of it. A chunk that does not fit starts
+        its job over, since its other chunks were computed at the larger size.
+        """
+        limit = min(self.batch_size, claim.batch_limit or self.batch_size)
+        size = fixed_size(claim.spec, limit) if claim.opening is None else claim.opening.batch_size
+        while size is not None:
+            try:
+                return self._run_blocks(place, claim, state, FixedBatcher(size))
+            except TooLarge as error:
+                size = error.batch_size
+            structlog.get_logger().warning("fixed_batch_too_large", **claim.spec.log_fields, batch_size=size)
+            self._batcher.batch_size = min(self._batcher.batch_size, size)  # so that no later job begins with more
+            state.drawn[place] = 0
+            if not claim.opens:
+                return NoRoom(size)
+        return None
+
+    def _run_blocks(self, place: int, claim: Claim, state: RunState, batcher: FixedBatcher) -> Result:
+        items: list[_WorkItem] = []
+
+        def prepare() -> None:
+            with contextlib.suppress(_ToldToStop):
+                items.append(self._item(place, claim, state, batcher))
+
+        refused = self._guarded(claim, prepare, noiseless=True)
+        if not items:
+            return refused
+        [item] = items
+
+        def compute() -> Result:
+            self._draw_blocks(item, state, batcher)
+            return self._finish(item, state.started) if item.complete else None
+
+        return self._guarded(claim, compute, noiseless=False)
+
+    def _draw_blocks(self, item: _WorkItem, state: RunState, batcher: FixedBatcher) -> None:
+        """Fills the item's outputs block by block, until it is complete or the run is told to stop.
+
+        Raises TooLarge, GenerationFailed.
+        """
+        for samples in item.samples:
+            for rows, ours in blocks_of(samples, batcher.batch_size):
+                if state.stop or item.claim.spec.id in state.ended:
+                    return
+                begun = time.perf_counter()
+                outputs = batcher.survive(rows, partial(generate, self._model.generator))[ours.start : ours.stop]
+                seconds = time.perf_counter() - begun
+                item.outputs += outputs
+                item.seconds += seconds
+                state.drawn[item.place] += len(outputs)
+                self._measured(item, batcher.batch_size, outputs, seconds, state)
+
+    # What both kinds of batches share.
+
+    def _item(self, place: int, claim: Claim, state: RunState, fixed: FixedBatcher | None = None) -> _WorkItem:
+        """Returns the claim's item, with its prompt embedded and, for a selection, its sensitivity sensed.
+
+        fixed: what draws its batches, where they are of one size. Raises _ToldToStop, and as `condition_of` does.
+        """
+        spec, selection = claim.spec, claim.opening
+        batch_size = None if fixed is None else fixed.batch_size
+        if claim.opens:
+            sensed = self._sensed(place, spec, state, fixed or self._batcher)
+            condition = self._conditions.of(spec)
+            if sensed.selection is not None:
+                condition = self._conditions.of(spec, sensed.selection.sigma, condition.template)
+            return _WorkItem(place, claim, condition, samples_to_draw(spec, condition), sensed, batch_size)
+        chosen = None if selection is None or selection.sigma_selection is None else selection.sigma_selection["sigma"]
+        condition = self._conditions.of(spec, chosen, None if selection is None else selection.template)
+        chunk = range(claim.first, claim.first + claim.count)
+        return _WorkItem(place, claim, condition, [Samples(spec, condition, Stream.CERTIFICATION, chunk)])
+
+    def _sensed(self, place: int, spec: JobSpec, state: RunState, batcher: Batcher) -> Sensed:
+        """Returns what the selection learns of its prompt before it draws a sample. Raises _ToldToStop."""
+        if not spec.probe_samples:
+            return NOTHING_SENSED
+
+        def on_batch(samples: int, failed: int, seconds: float) -> None:
+            state.drawn[place] += samples
+            self.speed.measured(samples, seconds)
+            state.batch_done(samples, failed, seconds)
+            if state.stop or spec.id in state.ended:
+                raise _ToldToStop
+
+        generator, metric = self._model.generator, self._model.metric(spec.metric)
+        return sense(spec, generator, metric, self._conditions.of(spec), batcher=batcher, on_batch=on_batch)
+
+    def _measured(
+        self, item: _WorkItem, rows: int, outputs: Sequence[Made | Failure], seconds: float, state: RunState
+    ) -> None:
+        """Remembers how fast a batch was. rows: of the batch as computed; outputs: those that count."""
+        self.speed.measured(len(outputs), seconds)
+        # The hash stands for the parameters: it is remembered for long, and they may hold a seed image of megabytes.
+        kind = (hash(item.claim.spec.parameters), item.condition.embedding.shape, rows)
+        self._slowness.measured(kind, seconds)
+        state.batch_done(len(outputs), sum(isinstance(o, Failure) for o in outputs), seconds)
+
+    def _finish(self, item: _WorkItem, started: float) -> Result:
+        spec = item.claim.spec
+        metric = self._model.metric(spec.metric)
+        if not item.claim.opens:
+            selection = item.claim.opening
+            if selection is None:
+                raise GenerationFailed(f"job {spec.id} has a chunk and no opening")
+            distances = measure(item.outputs, metric, metric.read_centre(selection.centre, selection.bound))
+            failures = [o.reason for o in item.outputs if isinstance(o, Failure)]
+            return Measured(distances, item.seconds, failures[-1] if failures else "")
+        selected = select_output(
+            spec,
+            self._model.generator,
+            metric,
+            item.condition,
+            item.outputs,
+            device_s=item.seconds,
+            started=started,
+            sensed=item.sensed,
+            precision=self._model.precision,
+            batch_size=item.batch_size,
+        )
+        result = after_selection(spec, selected)
+        return selected if result is None else Ended(selected, result)
+
+    def _guarded(self, claim: Claim, step: Callable[[], Result], *, noiseless: bool) -> Result:
+        """Returns what the step returns, or a problem for whatever it raises: one job fails, and the worker lives.
+
+        noiseless: whether the step draws no noise. Raises TooLarge.
+        """
         try:
             with lines_about(claim.spec):
                 return step()
@@ -312,26 +274,8 @@ class Executor:
             title = "The request cannot be served as written"
             return Refused(Problem.of("invalid-request", title, 422, str(error), errors=errors), noiseless)
         except GenerationFailed as error:
-            return _nothing_to_certify(error)
+            return nothing_to_certify(error)
         except Exception as error:
             return crashed(claim.spec, error)
         finally:
             made_progress()
-
-
-def _kind(piece: _Piece, rows: int) -> Hashable:
-    """What batches that take about as long have in common. The parameters' hash stands for them: it is kept for long,
-    and they may hold a seed image of megabytes."""
-    return hash(piece.claim.spec.parameters), piece.condition.embedding.shape, rows
-
-
-def crashed(spec: JobSpec, error: Exception) -> Refused:
-    """The problem of a job that made our own code fail."""
-    log_crash("job_crashed", spec, error)
-    detail = f"the worker failed with {type(error).__name__}; its log has the cause under job {spec.id}"
-    return Refused(Problem.of("worker-error", "The worker failed", 500, detail), noiseless=False)
-
-
-def _nothing_to_certify(error: GenerationFailed) -> Refused:
-    problem = Problem.of("generation-failed", "The model gave nothing to certify", 500, str(error))
-    return Refused(problem, noiseless=False)

@@ -1,4 +1,4 @@
-"""Jobs whose build no worker serves any more: started over from their opening, and failed where that does not help."""
+"""Starts jobs over whose build no worker serves any more, and fails those where that does not help."""
 
 from __future__ import annotations
 
@@ -6,32 +6,32 @@ from collections.abc import Callable, Mapping
 
 import structlog
 
-from smoothgen.contracts import ModelRef, Problem
+from smoothgen.contracts import JobSpec, ModelRef, Problem
 from smoothgen.errors import QueueUnavailable
 from smoothgen.queue import MOST_RESTARTS, Claim, WorkQueue
 from smoothgen.queue.builds import Orphan
-from workers.serving.executor import crashed
+from workers.serving.results import crashed
 
-OnFailure = Callable[[Claim, Problem], None]
+OnFailure = Callable[[JobSpec, Problem], None]
 
 
 class Restarting:
-    """One worker's care for the orphans of its models. Any worker of a model may do it; the first one does."""
+    """Looks after the orphans of one worker's models. Any worker of a model may do it; the first one does."""
 
     def __init__(
         self,
         queue: WorkQueue,
-        refs: Mapping[str, ModelRef],
         builds: Mapping[str, str],
         *,
+        model_of: Callable[[JobSpec], ModelRef],
         after_s: float,
         on_failure: OnFailure,
     ) -> None:
-        """refs, builds: of this worker's models, by name; after_s: how long nobody must have served a build.
+        """builds: of this worker's models, by name. model_of: the model of a job, as answers name it.
 
-        on_failure: told of every job this worker failed here.
+        after_s: how long nobody must have served a build. on_failure: told of every job this worker failed here.
         """
-        self._queue, self._refs, self._builds = queue, refs, builds
+        self._queue, self._builds, self._model_of = queue, builds, model_of
         self._after_s, self._on_failure = after_s, on_failure
         self._log = structlog.get_logger().bind(worker=queue.worker_id)
 
@@ -41,7 +41,7 @@ class Restarting:
         return self._after_s / 6
 
     async def settle(self) -> None:
-        """Start over what waits for builds nobody serves. Raises QueueUnavailable."""
+        """Starts the jobs over that wait for builds nobody serves. Raises QueueUnavailable."""
         # Until nothing is found: each one that is dealt with lets the next into the stream.
         while orphans := await self._queue.builds.orphans(self._builds, self._after_s):
             for orphan in orphans:
@@ -67,12 +67,12 @@ class Restarting:
 
     async def _fail(self, claim: Claim, problem: Problem) -> None:
         # A fleet request stays outstanding: its sample may have been drawn, and may be what its workers died of.
-        if await self._queue.fail(claim, self._refs[claim.model], problem):
-            self._on_failure(claim, problem)
+        if await self._queue.fail(claim, self._model_of(claim.spec), problem):
+            self._on_failure(claim.spec, problem)
 
 
 def _changed(claim: Claim, after_s: float, outcome: str) -> Problem:
-    """What happened to a job that outlived the workers of its build, and what to do."""
+    """Returns the problem of a job that outlived the workers of its build, with what to do."""
     model, build = claim.model, claim.build
     if outcome == "bound":
         said = (
