@@ -129,7 +129,7 @@ class Drawn:
         return self._radius(self.model.job(self.place, radius_tolerance=0.5)) / self.proven
 
     def _radius(self, job: JobSpec) -> float:
-        outcome = look_at(job, self.opened.opening, self.distances, "").outcome
+        outcome = look_at(job, self.opened.selection, self.distances, "").outcome
         assert isinstance(outcome, Certificate)
         return outcome.radius
 
@@ -138,7 +138,7 @@ class Drawn:
         """T1's radius."""
         sigma = self.model.job(self.place).sigma
         assert sigma is not None
-        return total_variation_radius(self.model.tolerance / self.opened.opening.diameter) * sigma
+        return total_variation_radius(self.model.tolerance / self.opened.selection.diameter) * sigma
 
     def decide(self, epsilon: float) -> JobResult:
         """What a job that asks for this radius does: `run_job`, with the samples there already."""
@@ -148,10 +148,10 @@ class Drawn:
         seen = NONE_DRAWN
         for size in plan_of(job).sizes:
             seen = self.distances[:size]
-            look = look_at(job, self.opened.opening, seen, "")
+            look = look_at(job, self.opened.selection, seen, "")
             if look.stop is not None:
                 break
-        return result_of(job, self.opened.opening, look.outcome, seen, 0.0)
+        return result_of(job, self.opened.selection, look.outcome, seen, 0.0)
 
 
 @dataclass(frozen=True)
@@ -188,7 +188,7 @@ def draw(model: Model, place: int) -> Drawn:
 
     chosen_from = [output for batch in batches(samples_to_draw(job, condition)) for output in batch]
     opened = select_output(job, generator, metric, condition, chosen_from, device_s=0.0, started=time.time())
-    centre = metric.read_centre(opened.opening.centre, opened.opening.bound)
+    centre = metric.read_centre(opened.selection.centre, opened.selection.bound)
     distances = NONE_DRAWN
     for size in plan_of(job).sizes:
         following = Samples(job, condition, Stream.CERTIFICATION, range(len(distances), size))

@@ -200,15 +200,15 @@ def test_another_worker_goes_on_at_the_level_the_opening_selected() -> None:
     ):
         whole = run(job, ClosedForm("closed-form-tanh"))
         assert whole.certificate is not None
-        assert opened.opening.sigma_selection == whole.certificate["sigma_selection"]
-        assert opened.opening.mechanism == whole.certificate["mechanism"]
+        assert opened.selection.sigma_selection == whole.certificate["sigma_selection"]
+        assert opened.selection.mechanism == whole.certificate["mechanism"]
         # A worker that never saw the opening drawn.
         elsewhere = runner(ClosedForm("closed-form-tanh"), 33)
         [again] = elsewhere.run(watch_of([chunk_of(job, opened, 0, 100)]))
         assert isinstance(again, Measured)
         assert np.array_equal(again.distances, distances)
-        look = look_at(job, opened.opening, again.distances, "")
-        result = result_of(job, opened.opening, look.outcome, again.distances, 0.0)
+        look = look_at(job, opened.selection, again.distances, "")
+        result = result_of(job, opened.selection, look.outcome, again.distances, 0.0)
         assert result.certificate == whole.certificate
 
 
@@ -219,8 +219,8 @@ def test_an_opening_taken_twice_selects_the_same_level() -> None:
     )
     assert isinstance(first, Selected)
     assert isinstance(second, Selected)
-    assert first.opening.sigma_selection == second.opening.sigma_selection
-    assert first.opening.output == second.opening.output
+    assert first.selection.sigma_selection == second.selection.sigma_selection
+    assert first.selection.output == second.selection.output
 
 
 def test_the_abstention_ends_the_job_at_its_opening() -> None:
@@ -242,7 +242,7 @@ def test_a_deadline_before_the_first_look_is_kept_with_what_needs_no_sample() ->
     job = adaptive(FLAT, samples=500, deadline_s=5.0)
     [opened] = runner(ClosedForm("closed-form-tanh")).run(watch_of([opening_of(job)]))
     assert isinstance(opened, Selected)
-    result = at_the_deadline(job, opened.opening, np.zeros(0), "", 0.0)
+    result = at_the_deadline(job, opened.selection, np.zeros(0), "", 0.0)
     assert result.certificate is not None
     assert result.certificate["samples"] == 0
     assert verify(result.certificate)

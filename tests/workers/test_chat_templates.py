@@ -231,7 +231,7 @@ def clocked_job(**asked: Any) -> JobSpec:
 
 def measured(generator: Generator, job: JobSpec, opened: Selected) -> np.ndarray:
     claim = chunk_of(job, opened, 0, 12)
-    as_stored = Selection.model_validate_json(opened.opening.model_dump_json(exclude_none=True))
+    as_stored = Selection.model_validate_json(opened.selection.model_dump_json(exclude_none=True))
     [chunk] = runner(generator).run(watch_of([dataclasses.replace(claim, opening=as_stored)]))
     assert isinstance(chunk, Measured)
     return chunk.distances
@@ -253,7 +253,7 @@ def test_every_worker_reads_the_template_as_the_opening_rendered_it():
     assert np.array_equal(measured(clocked.model, job, opened), before)  # a runner that knows nothing of the job
     [later] = runner(clocked.model).run(watch_of([opening_of(job)]))
     assert isinstance(later, Selected)
-    assert later.opening.template != opened.opening.template
+    assert later.selection.template != opened.selection.template
     assert not np.array_equal(measured(clocked.model, job, later), before)  # the clock does matter to this model
 
 
@@ -268,7 +268,7 @@ def test_the_opening_keeps_one_template_through_the_choice_of_sigma(through: str
         [opened] = runner(Ticking(clocked)).run(watch_of([opening_of(job)]))
         assert isinstance(opened, Selected)
         assert opened.sensed.selection is not None
-        assert opened.opening.template == first
+        assert opened.selection.template == first
     else:
         certificate = run(job, Ticking(clocked)).certificate
         assert certificate is not None

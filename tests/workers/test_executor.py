@@ -47,7 +47,7 @@ def opening_of(job: JobSpec) -> Claim:
 
 
 def chunk_of(job: JobSpec, opened: Selected, first: int, count: int) -> Claim:
-    return Claim("any", "stream", "0-2", job, opened.opening, first, count, 1)
+    return Claim("any", "stream", "0-2", job, opened.selection, first, count, 1)
 
 
 def watch_of(claims: Sequence[Claim]) -> RunState:
@@ -71,8 +71,8 @@ def test_jobs_side_by_side_get_what_they_would_have_got_alone():
     assert recorded.batches == [64, 16, 64, 64, 64, 58]  # 5 x 16 selection samples, then 5 x 50
     for job, (opened, distances) in zip(jobs, together, strict=True):
         [(alone, expected)] = outcomes(runner(Recorded(ClosedForm("closed-form-tanh")), 7), [job], 50)
-        assert opened.opening.output == alone.opening.output
-        assert opened.opening.centre == alone.opening.centre
+        assert opened.selection.output == alone.selection.output
+        assert opened.selection.centre == alone.selection.centre
         assert opened.provenance == alone.provenance
         assert np.array_equal(distances, expected)
 
@@ -89,7 +89,7 @@ def test_texts_of_one_length_share_a_batch(llama: LanguageModel):
     assert recorded.batches == ([32, 40] if len(lengths) == 1 else [16, 16, 20, 20])
     for job, (opened, distances) in zip(jobs, together, strict=True):
         [(alone, expected)] = outcomes(runner(llama), [job], 20)
-        assert opened.opening.output == alone.opening.output
+        assert opened.selection.output == alone.selection.output
         assert np.allclose(distances, expected, atol=1e-6)
 
 

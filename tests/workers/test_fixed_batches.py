@@ -126,9 +126,9 @@ def test_openings_are_the_same_beside_other_jobs_and_alone():
     for job, opened in zip(jobs, together, strict=True):
         assert isinstance(opened, Selected)
         alone = opened_by(runner(ShapeSensitive()), job)
-        assert (opened.output, opened.opening.centre, opened.provenance) == (
+        assert (opened.output, opened.selection.centre, opened.provenance) == (
             alone.output,
-            alone.opening.centre,
+            alone.selection.centre,
             alone.provenance,
         )
 
@@ -138,7 +138,7 @@ def test_without_it_they_do_depend_on_both():
     job, other = number_job(1, samples=100), number_job(2, selection_samples=10)
     run = runner(AsTheyCome())
     opened = opened_by(run, job)
-    assert opened.opening.batch_size is None
+    assert opened.selection.batch_size is None
     assert not np.array_equal(chunks(run, job, opened, [0, 100]), chunks(run, job, opened, [0, 7, 100]))
     assert not np.array_equal(chunks(run, job, opened, [0, 100]), chunks(run, job, opened, [0, 100], other))
 
@@ -148,7 +148,7 @@ def test_the_certificate_says_in_which_batches_and_precision_samples_were_drawn(
     sampling = opened_by(runner(ShapeSensitive()), job).provenance.sampling
     assert sampling is not None
     assert (sampling.precision, sampling.batch_size, sampling.batch_sensitivity) == ("bfloat16", 16, 1.0)
-    assert opened_by(runner(ShapeSensitive()), job).opening.batch_size == 16
+    assert opened_by(runner(ShapeSensitive()), job).selection.batch_size == 16
     few = opened_by(runner(ShapeSensitive(), 64), number_job(1, samples=20)).provenance.sampling
     assert few is not None
     assert few.batch_size == 20  # no job is drawn in batches larger than itself
@@ -190,10 +190,10 @@ def test_an_opening_that_does_not_fit_is_run_again_with_smaller_batches():
     generator, job = ShapeSensitive(fits=5), number_job(1, samples=100)
     run = runner(generator)
     opened = opened_by(run, job)
-    assert opened.opening.batch_size == 4
-    assert (opened.output, opened.opening.centre) == (
+    assert opened.selection.batch_size == 4
+    assert (opened.output, opened.selection.centre) == (
         opened_by(runner(ShapeSensitive(), 4), job).output,
-        opened_by(runner(ShapeSensitive(), 4), job).opening.centre,
+        opened_by(runner(ShapeSensitive(), 4), job).selection.centre,
     )
     assert generator.batches == [16, 8, 4, 4, 4, 4]
     assert run.batch_size == 4  # so that no later job begins with more
@@ -205,7 +205,7 @@ def test_an_opening_keeps_to_the_limit_its_job_was_given():
     limited = type(claim)(**{**vars(claim), "batch_limit": 2})
     [opened] = runner(ShapeSensitive()).run(watch_of([limited]))
     assert isinstance(opened, Selected)
-    assert opened.opening.batch_size == 2
+    assert opened.selection.batch_size == 2
 
 
 def test_a_chunk_that_does_not_fit_sends_the_job_back_to_its_opening():

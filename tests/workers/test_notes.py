@@ -66,7 +66,7 @@ def test_the_share_is_of_the_samples_it_is_true_of():
     assert 0 < empty < 16
     assert note.detail.startswith(f"{empty} of 16 selection samples ")
     assert ("the output served" in note.detail) == (opened.output.text == "")
-    assert opened.opening.notes == opened.notes
+    assert opened.selection.notes == opened.notes
 
 
 def test_an_answer_cut_by_max_new_tokens_is_noted_as_cut_and_as_no_answer():

@@ -116,7 +116,7 @@ def test_chunks_of_any_size_on_any_worker_give_the_distances_of_one(llama: Langu
     together = outcomes(runner(llama), jobs, 20)
     for job, (opened, distances) in zip(jobs, together, strict=True):
         [(alone, expected)] = outcomes(runner(llama, 7), [job], 20)
-        assert opened.opening.output == alone.opening.output
+        assert opened.selection.output == alone.selection.output
         assert opened.provenance == alone.provenance
         assert np.allclose(distances, expected, atol=1e-6)
         parts = [
@@ -178,7 +178,7 @@ def test_a_job_planned_with_another_partition_is_refused(llama: LanguageModel):
 
 
 def test_models_of_words_announce_the_partition_and_models_of_numbers_none(llama: LanguageModel):
-    card = runner(llama)._served.card
+    card = runner(llama)._model.card
     assert card.synonyms is not None
     assert (card.synonyms.name, card.synonyms.version, card.synonyms.digest) == (
         PARTITION.name,
@@ -186,7 +186,7 @@ def test_models_of_words_announce_the_partition_and_models_of_numbers_none(llama
         PARTITION.digest,
     )
     assert card.synonyms.words == sum(map(len, PARTITION.classes))
-    assert runner(ClosedForm("closed-form-tanh"))._served.card.synonyms is None
+    assert runner(ClosedForm("closed-form-tanh"))._model.card.synonyms is None
 
 
 @TINY_PICTURES

@@ -1,6 +1,6 @@
-"""From a job's opening and distances to what is stored: a look's decision, and the result. No model, no Redis.
+"""Certifies a job's distances: the decision of a look, and the result that is stored. No model and no Redis.
 
-Any worker can do this for any job, whoever drew the samples: everything is in the spec, the opening and the distances.
+Any worker can do this for any job, whoever drew the samples: the spec, the selection and the distances hold everything.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ NONE_DRAWN: NDArray[np.float64] = np.zeros(0)
 
 
 def plan_of(spec: JobSpec) -> LookPlan:
-    """When the job looks at its samples: doubling where something may stop it early, once at the end where nothing may.
+    """Returns when the job looks at its samples: doubling where something may stop it early, else once at the end.
 
-    Fixed by the request alone, before any sample is drawn. A selection of σ has spent its share.
+    The plan is fixed by the request alone, before any sample is drawn. A selection of σ has spent its share of alpha.
     """
     robustness = spec.request.robustness
     alpha = complement(robustness.confidence)
@@ -60,35 +60,39 @@ def plan_of(spec: JobSpec) -> LookPlan:
     return LookPlan.single(robustness.samples, alpha)
 
 
-def after_selection(spec: JobSpec, opened: Selected) -> JobResult | None:
-    """The result where certification samples cannot change it: tiers without any, and what is hopeless at once."""
-    robustness, sensed = spec.request.robustness, opened.sensed
+def after_selection(spec: JobSpec, selected: Selected) -> JobResult | None:
+    """Returns the result where certification samples cannot change it, None where they can.
+
+    They cannot for tiers without any, nor where the asked claim is futile from the start.
+    """
+    robustness, sensed = spec.request.robustness, selected.sensed
     if sensed.abstention is not None:
         # Its output was drawn at the job's own level: shown, and never called certified.
-        return result_of(spec, opened, sensed.abstention, NONE_DRAWN, opened.device_s)
+        return result_of(spec, selected, sensed.abstention, NONE_DRAWN, selected.device_s)
     terms = Terms(
-        mechanism=opened.condition.mechanism,
+        mechanism=selected.condition.mechanism,
         alpha=complement(robustness.confidence),
         tolerance=spec.tolerance,
         epsilon=robustness.epsilon,
-        band=opened.metric.band,
-        provenance=opened.provenance,
+        band=selected.metric.band,
+        provenance=selected.provenance,
         plan=None if robustness.tier != "request" else plan_of(spec),
         sigma_selection=sensed.selection,
-        lipschitz=opened.lipschitz,
-        rounding_slack=opened.condition.rounding_slack,
+        lipschitz=selected.lipschitz,
+        rounding_slack=selected.condition.rounding_slack,
     )
     if robustness.tier != "request":
-        outcome = certify_without_samples(opened.metric.diameter, terms)
-        return result_of(spec, opened, outcome, NONE_DRAWN, opened.device_s)
-    hopeless = futile_from_the_start(terms, bound=opened.bound, diameter=opened.metric.diameter)
-    return None if hopeless is None else result_of(spec, opened, hopeless, NONE_DRAWN, opened.device_s)
+        outcome = certify_without_samples(selected.metric.diameter, terms)
+        return result_of(spec, selected, outcome, NONE_DRAWN, selected.device_s)
+    futile = futile_from_the_start(terms, bound=selected.bound, diameter=selected.metric.diameter)
+    return None if futile is None else result_of(spec, selected, futile, NONE_DRAWN, selected.device_s)
 
 
-def look_at(spec: JobSpec, opening: Selection, distances: NDArray[np.float64], failure: str) -> LookResult:
-    """What the look at these distances decides, shape (n,), NaN where a sample failed.
+def look_at(spec: JobSpec, selection: Selection, distances: NDArray[np.float64], failure: str) -> LookResult:
+    """Returns what the look at these distances decides.
 
-    Raises GenerationFailed where every sample of the last look failed; `failure` says why the last one did.
+    distances: metric units, shape (n,), NaN where a sample failed. failure: why the last of those did. Raises
+    GenerationFailed where every sample of the last look failed.
     """
     plan = plan_of(spec)
     if np.isnan(distances).all() and len(distances) == plan.sizes[-1]:
@@ -96,23 +100,23 @@ def look_at(spec: JobSpec, opening: Selection, distances: NDArray[np.float64], f
             f"all {len(distances)} certification samples failed, the last with {failure or 'NaN features'}; "
             "try a smaller sigma, or another prompt"
         )
-    evidence = Evidence.from_measurements(distances, bound=opening.bound, diameter=opening.diameter)
-    return take_look(evidence, _terms_of(spec, opening), radius_tolerance=spec.request.robustness.radius_tolerance)
+    evidence = Evidence.from_measurements(distances, bound=selection.bound, diameter=selection.diameter)
+    return take_look(evidence, _terms_of(spec, selection), radius_tolerance=spec.request.robustness.radius_tolerance)
 
 
 def at_the_deadline(
-    spec: JobSpec, opening: Selection, distances: NDArray[np.float64], failure: str, device_s: float
+    spec: JobSpec, selection: Selection, distances: NDArray[np.float64], failure: str, device_s: float
 ) -> JobResult:
-    """The result with the samples there are: the last look that is complete, or the bound that needs none."""
+    """Returns the result of a job out of time: of the last complete look, or of the bound that needs no samples."""
     looks = [size for size in plan_of(spec).sizes if size <= len(distances)]
-    outcome = look_at(spec, opening, distances[: looks[-1]], failure).outcome if looks else None
+    outcome = look_at(spec, selection, distances[: looks[-1]], failure).outcome if looks else None
     if outcome is None:
-        outcome = certify_without_samples(opening.diameter, _terms_of(spec, opening))
-    return result_of(spec, opening, at_deadline(outcome), distances, device_s)
+        outcome = certify_without_samples(selection.diameter, _terms_of(spec, selection))
+    return result_of(spec, selection, at_deadline(outcome), distances, device_s)
 
 
 def proven_so_far(spec: JobSpec, outcome: Certificate | Abstention) -> tuple[float, float]:
-    """Radius and W₁ bound (at the asked epsilon) of a look, for progress."""
+    """Returns the radius and the W₁ bound at the asked epsilon that a look proves, to be shown as progress."""
     if isinstance(outcome, Certificate):
         return outcome.radius, outcome.claims.w1_bound
     radius = max((e for e, bound in outcome.curve if bound <= spec.tolerance), default=0.0)
@@ -122,44 +126,47 @@ def proven_so_far(spec: JobSpec, outcome: Certificate | Abstention) -> tuple[flo
 
 def result_of(
     spec: JobSpec,
-    opening: Selection | Selected,
+    selection: Selection | Selected,
     outcome: Certificate | Abstention,
     drawn: NDArray[np.float64],
     device_s: float,
 ) -> JobResult:
-    """What is stored and answered. `drawn`: all certification distances that were paid for."""
+    """Returns what is stored and answered.
+
+    drawn: all certification distances that were paid for, shape (n,). device_s: seconds of compute.
+    """
     certified = isinstance(outcome, Certificate)
-    notes = [*(opening.notes or []), *_note_on(outcome)]
+    notes = [*(selection.notes or []), *_note_on(outcome)]
     return JobResult(
-        model=_model_of(opening),
-        output=opening.output.model_copy(update={"certified": certified}),
+        model=_model_of(selection),
+        output=selection.output.model_copy(update={"certified": certified}),
         notes=notes or None,
         certificate=_document(outcome, spec) if isinstance(outcome, Certificate) else None,
         abstention=_abstention(outcome) if isinstance(outcome, Abstention) else None,
-        lipschitz_estimate=opening.lipschitz_estimate,
+        lipschitz_estimate=selection.lipschitz_estimate,
         fleet=None if spec.pool is None else FleetView(pool=spec.pool.id, windows=windows_of(spec.submitted_ms)),
         usage=Usage(
             samples=len(drawn),
             device_s=round(device_s, 3),
-            queued_s=opening.queued_s,
-            overhead=opening.generations + len(drawn),
+            queued_s=selection.queued_s,
+            overhead=selection.generations + len(drawn),
         ),
     )
 
 
-def _terms_of(spec: JobSpec, opening: Selection) -> Terms:
+def _terms_of(spec: JobSpec, selection: Selection) -> Terms:
     """Returns what a stored selection is certified under."""
     return Terms(
-        mechanism=mechanism_from_dict(opening.mechanism),
+        mechanism=mechanism_from_dict(selection.mechanism),
         alpha=complement(spec.request.robustness.confidence),
         tolerance=spec.tolerance,
         epsilon=spec.request.robustness.epsilon,
-        band=opening.band,
-        provenance=Provenance.from_dict(opening.provenance),
+        band=selection.band,
+        provenance=Provenance.from_dict(selection.provenance),
         plan=plan_of(spec),
-        sigma_selection=_selection(opening),
-        lipschitz=_lipschitz(opening),
-        rounding_slack=opening.rounding_slack,
+        sigma_selection=_sigma_selection(selection),
+        lipschitz=_lipschitz(selection),
+        rounding_slack=selection.rounding_slack,
     )
 
 
@@ -170,18 +177,18 @@ def _note_on(outcome: Certificate | Abstention) -> list[Note]:
     return note_on_certificate(outcome, without)
 
 
-def _model_of(opening: Selection | Selected) -> ModelRef:
-    if isinstance(opening, Selected):
-        return ModelRef(name=opening.model.name, revision=opening.model.revision, digest=opening.model.digest)
-    return ModelRef(**opening.provenance["model"])
+def _model_of(selection: Selection | Selected) -> ModelRef:
+    if isinstance(selection, Selected):
+        return ModelRef(name=selection.model.name, revision=selection.model.revision, digest=selection.model.digest)
+    return ModelRef(**selection.provenance["model"])
 
 
-def _selection(opening: Selection) -> SigmaSelection | None:
-    return None if opening.sigma_selection is None else SigmaSelection.from_dict(opening.sigma_selection)
+def _sigma_selection(selection: Selection) -> SigmaSelection | None:
+    return None if selection.sigma_selection is None else SigmaSelection.from_dict(selection.sigma_selection)
 
 
-def _lipschitz(opening: Selection) -> Lipschitz | None:
-    return None if opening.lipschitz is None else Lipschitz.from_dict(opening.lipschitz)
+def _lipschitz(selection: Selection) -> Lipschitz | None:
+    return None if selection.lipschitz is None else Lipschitz.from_dict(selection.lipschitz)
 
 
 def _document(certificate: Certificate, spec: JobSpec) -> dict[str, object]:

@@ -1,7 +1,8 @@
-"""One job from start to end in one process: what the queue spreads over many workers, as a plain loop.
+"""Runs one job from start to end in one process: an oracle for tests, benchmarks and research. It serves no request.
 
-Tests and benchmarks run jobs through this; it calls the very functions the workers call. Everything random comes from
-the job's seed, so running a job twice, here or there, gives the same certificate.
+The functions are those that the workers call, in a plain loop; the queue spreads the same work over many workers.
+Everything random comes from the job's seed, so running a job twice, here or there, gives the same certificate
+(tests/workers/test_executor.py compares the two).
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ def run_job(
     draw = _Drawing(generator, batcher, watch)
     outputs = [o for batch in draw(samples_to_draw(spec, condition)) for o in batch]
     spent_s = draw.device_s
-    opened = select_output(
+    selected = select_output(
         spec,
         generator,
         metric,
@@ -71,20 +72,20 @@ def run_job(
         precision=precision,
         batch_size=batcher.batch_size if isinstance(batcher, FixedBatcher) else None,
     )
-    opening = opened.opening
-    watch.output_chosen(opening.output, opened.sheet)
-    if (result := after_selection(spec, opened)) is not None:
+    selection = selected.selection
+    watch.output_chosen(selection.output, selected.sheet)
+    if (result := after_selection(spec, selected)) is not None:
         return result
-    centre = metric.read_centre(opening.centre, opening.bound)
+    centre = metric.read_centre(selection.centre, selection.bound)
     distances = NONE_DRAWN
     for size in plan_of(spec).sizes:
         following = Samples(spec, condition, Stream.CERTIFICATION, range(len(distances), size))
         # Measured batch by batch, within the batch's time: what is kept of a sample is one number.
         distances = np.concatenate([distances, *draw([following], lambda o: measure(o, metric, centre))])
-        look = look_at(spec, opening, distances, draw.last_failure)
+        look = look_at(spec, selection, distances, draw.last_failure)
         if look.stop is not None:
             break
-    return result_of(spec, opening, look.outcome, distances, sensed.device_s + draw.device_s)
+    return result_of(spec, selection, look.outcome, distances, sensed.device_s + draw.device_s)
 
 
 class _Drawing:

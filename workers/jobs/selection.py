@@ -1,11 +1,11 @@
-"""A job's opening: selection samples, centre and output, and for tiers without certification samples the end."""
+"""The selection of a job: centre and output are fixed from selection samples, before any certification sample."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 import numpy as np
 
@@ -38,7 +38,7 @@ _SHEET_PICTURES = 25
 
 @dataclass(frozen=True)
 class Selected:
-    """What an opening came to, as objects. `opening` is what any other worker goes on from.
+    """What a selection came to, as objects. `selection` is what any other worker goes on from.
 
     centre: None where nothing is measured. sensed: what was learnt of the prompt before, with `condition` at the level
     it selected. provenance: the certificate's. notes: what the client should know of prompt and samples. sheet: a
@@ -78,9 +78,9 @@ class Selected:
         return self.metric.diameter if self.centre is None else self.centre.bound
 
     @cached_property
-    def opening(self) -> Selection:
-        """As it is stored. A job that ends here needs none."""
-        selection = self.sensed.selection
+    def selection(self) -> Selection:
+        """Returns the selection as it is stored. A job that ends here needs none."""
+        sigma_selection = self.sensed.selection
         return Selection(
             output=self.output,
             centre={} if self.centre is None else self.centre.document,
@@ -93,7 +93,7 @@ class Selected:
             lipschitz_estimate=self.lipschitz_estimate,
             lipschitz=None if self.lipschitz is None else self.lipschitz.to_dict(),
             rounding_slack=self.condition.rounding_slack,
-            sigma_selection=None if selection is None else selection.to_dict(),
+            sigma_selection=None if sigma_selection is None else sigma_selection.to_dict(),
             template=self.condition.template,
             generations=self.generations,
             device_s=self.device_s,
@@ -246,16 +246,8 @@ def _sampling(
 
 
 def _metric_identity(metric: OutputMetric, cap: float | None, centre: Centre | None) -> MetricIdentity:
-    if centre is None and not metric.options:
-        return _nothing_measured(metric.name, metric.description, cap)
     document = {} if centre is None else centre.document
     return MetricIdentity(metric.name, metric.description, cap, options=metric.options, centre=document)
-
-
-@lru_cache(maxsize=64)
-def _nothing_measured(name: str, description: str, cap: float | None) -> MetricIdentity:
-    """Shared by all jobs that measure nothing in the metric: what is written of it is then written once."""
-    return MetricIdentity(name, description, cap, options={}, centre={})
 
 
 def _to_centre(served: Made, metric: OutputMetric, centre: Centre) -> float:

@@ -85,7 +85,7 @@ class Delivery:
                 lambda: self._queue.store(claim, result.distances, result.device_s, result.failure), owed=True
             )
         else:
-            selection, first = result.opening, plan_of(claim.spec).sizes[0]
+            selection, first = result.selection, plan_of(claim.spec).sizes[0]
             pace = self._pace(claim, first, selection.device_s / selection.generations, selection.batch_size)
             await self._retries.until_answered(
                 lambda: self._queue.open(claim, selection, look_end=first, pace=pace, sheet=result.sheet), owed=True
