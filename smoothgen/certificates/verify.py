@@ -14,13 +14,13 @@ from smoothgen.certificates.bounds.shift_bounds import METHODS, SPREAD_V1
 from smoothgen.certificates.certificate import Certificate
 from smoothgen.certificates.checks.recomputed import recomputed
 from smoothgen.certificates.checks.stated_twice import stated_twice
-from smoothgen.certificates.checks.verification import Check, Verification
 from smoothgen.certificates.exhaustive.certificate import ExhaustiveCertificate
 from smoothgen.certificates.exhaustive.document import is_exhaustive
 from smoothgen.certificates.exhaustive.verify import verify_exhaustive
 from smoothgen.certificates.format.document import content_digest, from_document, parse_json
-from smoothgen.certificates.format.stored import to_document
 from smoothgen.certificates.meaning.judgement import judged, unknown_meaning
+from smoothgen.certificates.stored import to_document
+from smoothgen.certificates.verification import Check, Verification
 from smoothgen.errors import InvalidInput
 
 __all__ = ["Check", "Verification", "verify"]

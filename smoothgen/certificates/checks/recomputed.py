@@ -18,9 +18,9 @@ from smoothgen.certificates.bounds.radius import BoundCurve, certified_radius
 from smoothgen.certificates.bounds.rounding import SIGNIFICANT_DIGITS
 from smoothgen.certificates.bounds.shift_bounds import SPREAD_V1
 from smoothgen.certificates.certificate import Certificate, Claims
-from smoothgen.certificates.checks.verification import Check
 from smoothgen.certificates.claims import bound_curve, claims_at, derive_claims
 from smoothgen.certificates.evidence import Evidence
+from smoothgen.certificates.verification import Check
 from smoothgen.errors import InvalidAlpha, InvalidDistances, InvalidInput
 
 MACHINE: Final = 1e-12

@@ -10,10 +10,10 @@ from smoothgen.certificates.bounds.lipschitz import Lipschitz
 from smoothgen.certificates.bounds.shift_bounds import SPREAD_V1
 from smoothgen.certificates.certificate import Certificate
 from smoothgen.certificates.checks.recomputed import compare
-from smoothgen.certificates.checks.verification import Check
 from smoothgen.certificates.format.document import to_document
 from smoothgen.certificates.format.statement import statement
 from smoothgen.certificates.provenance import Threat
+from smoothgen.certificates.verification import Check
 from smoothgen.errors import InvalidInput
 from smoothgen.mechanisms import Mechanism, SynonymClasses
 

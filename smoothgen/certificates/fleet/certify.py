@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from smoothgen.certificates.bounds.bands import require_alpha
 from smoothgen.certificates.bounds.rounding import round_up
 from smoothgen.certificates.checks.recomputed import is_sound_bound
-from smoothgen.certificates.checks.verification import Check, Verification, checked
-from smoothgen.certificates.fleet.certificate import FLEET_V1, FleetCertificate
+from smoothgen.certificates.fleet.certificate import FleetCertificate
+from smoothgen.certificates.fleet.counts import FLEET_V1
 from smoothgen.certificates.fleet.grid import (
     GRID,
     NOT_SERVED,
@@ -34,6 +34,7 @@ from smoothgen.certificates.fleet.levels import LOOKS, exceedance_limit, look_al
 from smoothgen.certificates.fleet.subject import FleetSubject
 from smoothgen.certificates.format.document import content_digest, parse_json
 from smoothgen.certificates.meaning.sections import require_plain_names
+from smoothgen.certificates.verification import Check, Verification, checked
 from smoothgen.errors import InvalidCertificate, InvalidDistances
 from smoothgen.mechanisms import Mechanism
 
