@@ -32,6 +32,8 @@ class Shape:
     """A: lower-triangular, positive diagonal, determinant 1. `packed`: its rows up to the diagonal, little-endian
     float64 one after the other, 8·d(d + 1)/2 bytes.
 
+    Proof: docs/theory/mechanisms.md, "The embedding, noise of a shape".
+
     Raises InvalidCertificate for anything else, for d above 64 and for half-axes more than 10⁴ apart.
     """
 
@@ -61,7 +63,7 @@ class Shape:
 
     @classmethod
     def of(cls, name: str, matrix: NDArray[np.float64]) -> Shape:
-        """The shape of a lower-triangular matrix (d, d) with a positive diagonal, scaled to determinant 1."""
+        """Returns the shape of a lower-triangular matrix (d, d) with a positive diagonal, scaled to determinant 1."""
         if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or np.triu(matrix, 1).any():
             raise invalid_shape(f"a shape needs a square lower-triangular matrix, got one of shape {matrix.shape}")
         diagonal = np.diagonal(matrix)
@@ -72,12 +74,12 @@ class Shape:
 
     @property
     def dimension(self) -> int:
-        """d, the numbers of x it shapes noise for."""
+        """Returns d, the numbers of x it shapes noise for."""
         return (math.isqrt(1 + len(self.packed)) - 1) // 2  # 8·d(d + 1)/2 bytes are (2d + 1)² − 1
 
     @cached_property
     def matrix(self) -> NDArray[np.float64]:
-        """A, shape (d, d), not to be written to."""
+        """Returns A, shape (d, d), not to be written to."""
         matrix = np.zeros((self.dimension, self.dimension))
         matrix[np.tril_indices(self.dimension)] = np.frombuffer(self.packed, dtype="<f8")
         matrix.flags.writeable = False
@@ -85,19 +87,19 @@ class Shape:
 
     @cached_property
     def half_axes(self) -> tuple[float, float]:
-        """Shortest and longest half-axis of the ball {‖A⁻¹δ‖ ≤ 1}, in l2 units: A's extreme singular values, the first
-        rounded down and the second up."""
+        """Returns the shortest and the longest half-axis of the ball {‖A⁻¹δ‖ ≤ 1}, in l2 units: A's extreme singular
+        values, the first rounded down and the second up."""
         singular = np.linalg.svd(self.matrix, compute_uv=False)
         slack = _SPECTRUM_SLACK * float(singular[0])
         return float(singular[-1]) - slack, float(singular[0]) + slack
 
     @property
     def digest(self) -> str:
-        """sha256 over the packed matrix."""
+        """Returns the sha256 of the packed matrix, "sha256:<hex>"."""
         return f"sha256:{hashlib.sha256(self.packed).hexdigest()}"
 
     def whitened(self, vectors: NDArray[np.float64]) -> NDArray[np.float64]:
-        """A⁻¹v for every column v, (d,) or (d, k), by forward substitution."""
+        """Returns A⁻¹v for every column v, (d,) or (d, k), by forward substitution."""
         solved = np.empty_like(vectors)
         for row in range(self.dimension):
             known = self.matrix[row, :row] @ solved[:row]
@@ -106,14 +108,15 @@ class Shape:
 
     @cached_property
     def slack(self) -> float:
-        """How much longer A⁻¹δ may be than computed, relative: a triangular solve is exact for a matrix within d + 2
-        units of 2⁻⁵³ of every entry of A (Higham 2002, theorem 8.5), and x' − x and the scaling round once each."""
+        """Returns how much longer A⁻¹δ may be than computed, relative: a triangular solve is exact for a matrix within
+        d + 2 units of 2⁻⁵³ of every entry of A (Higham 2002, theorem 8.5), and x' − x and the scaling round once
+        each."""
         inverse = self.whitened(np.eye(self.dimension))
         condition = float(np.linalg.norm(self.matrix) * np.linalg.norm(inverse))
         return 4 * (self.dimension + 8) * _UNIT * condition
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON form."""
+        """Returns the JSON form."""
         return {
             "name": self.name,
             "dimension": self.dimension,
@@ -123,7 +126,7 @@ class Shape:
 
     @classmethod
     def from_dict(cls, document: Any) -> Shape:
-        """Inverse of `to_dict`. Raises InvalidCertificate for whatever is no shape or contradicts itself."""
+        """Returns what `to_dict` wrote. Raises InvalidCertificate for whatever is no shape or contradicts itself."""
         if not isinstance(document, Mapping) or set(document) != set(_FIELDS):
             raise invalid_shape(f"shape takes exactly {', '.join(_FIELDS)}; got {document!r:.200}")
         try:

@@ -38,7 +38,8 @@ _FURTHEST: Final = 1024.0
 class ShapedGaussian(OneNoiseLevel):
     """N(0, σ²·AAᵀ) on the prompt embedding, r = ‖A⁻¹δ‖/σ. Raises InvalidSigma unless σ lies in [1e-30, 1e30].
 
-    Epsilon, wherever it appears with this mechanism, is ‖A⁻¹δ‖₂.
+    Epsilon, wherever it appears with this mechanism, is ‖A⁻¹δ‖₂. Proof: docs/theory/mechanisms.md, "The embedding,
+    noise of a shape".
     """
 
     sigma: float
@@ -53,17 +54,17 @@ class ShapedGaussian(OneNoiseLevel):
 
     @property
     def effective_sigma(self) -> float:
-        """σ, in units of the ellipsoid's norm."""
+        """Returns σ, in units of the ellipsoid's norm."""
         return self.sigma
 
     @property
     def norm(self) -> str:
-        """Not the l2 norm: see `remark`."""
+        """Returns "ellipsoid": `remark` says which norm that is."""
         return "ellipsoid"
 
     @property
     def remark(self) -> str:
-        """The norm in words, with the ball's extreme half-axes in l2 units."""
+        """Returns the norm in words, with the ball's extreme half-axes in l2 units."""
         shape, (shortest, longest) = self.shape, self.shape.half_axes
         least, most = printed(shortest), _printed_up(longest)
         return (
@@ -76,12 +77,12 @@ class ShapedGaussian(OneNoiseLevel):
         )
 
     def noise_norm(self, dimension: int) -> float:
-        """√E‖η‖² = σ‖A‖_F. Raises InvalidParameters where x has another dimension than the shape."""
+        """Returns √E‖η‖² = σ‖A‖_F. Raises InvalidParameters where x has another dimension than the shape."""
         self._require_dimension(dimension)
         return self.sigma * float(np.linalg.norm(self.shape.matrix))
 
     def draw(self, seed: Seed, stream: Stream, indices: Sequence[int], shape: tuple[int, ...]) -> NDArray[np.float64]:
-        """The noise before it is given its shape, σ·z, (len(indices), *shape): `noisy` multiplies by A.
+        """Returns the noise before it is given its shape, σ·z, (len(indices), *shape): `noisy` multiplies by A.
 
         Raises InvalidParameters for an x of another dimension than the shape's.
         """
@@ -89,13 +90,14 @@ class ShapedGaussian(OneNoiseLevel):
         return Gaussian(self.sigma).draw(seed, stream, indices, shape)
 
     def noisy(self, x: NDArray[Any], noise: NDArray[np.float64], step: int = 0) -> NDArray[np.float64]:
-        """A·(A⁻¹x + σz, on the grid of σ), (n, *x.shape): round noise where the shape is a ball, then the map back.
+        """Returns A·(A⁻¹x + σz, on the grid of σ), (n, *x.shape): round noise where the shape is a ball, then the map
+        back.
 
         Raises InvalidSigma for an x further than 1024σ from the origin in the ellipsoid norm.
         """
         del step
         whitened = on_grid(self._centres(x, _FURTHEST), noise.reshape(-1, self.shape.dimension), self.sigma)
-        # A product a row, not one for the batch: matrix products of another size round differently.
+        # Every row has a product of its own, not one for the batch: matrix products of another size round differently.
         return np.stack([self.shape.matrix @ row for row in whitened]).reshape(noise.shape)
 
     def require_near(self, x: NDArray[Any]) -> None:
@@ -104,7 +106,7 @@ class ShapedGaussian(OneNoiseLevel):
         self._centres(x, _FURTHEST - LARGEST_SHIFT_IN_SIGMAS)
 
     def _centres(self, x: NDArray[Any], sigmas: float) -> NDArray[np.float64]:
-        """A⁻¹x for every row of x, (rows, d). Raises InvalidSigma for one longer than so many sigmas."""
+        """Returns A⁻¹x for every row of x, (rows, d). Raises InvalidSigma for one longer than so many sigmas."""
         centres = self.shape.whitened(np.asarray(x, dtype=np.float64).reshape(-1, self.shape.dimension).T).T
         furthest = float(np.sqrt(np.square(centres).sum(axis=1)).max())
         if not furthest <= sigmas * self.sigma:
@@ -116,14 +118,14 @@ class ShapedGaussian(OneNoiseLevel):
         return centres
 
     def rounding_slack(self, dimension: int) -> float:
-        """d·β₀, and what the error of A⁻¹x can add: it moves the centre of the noise by at most slack·(‖A⁻¹x‖ +
+        """Returns d·β₀ and what the error of A⁻¹x can add: it moves the centre of the noise by at most slack·(‖A⁻¹x‖ +
         ‖A⁻¹(x + δ)‖)/2, and a move of m sigmas is at most 0.4·m in total variation."""
         self._require_dimension(dimension)
         return super().rounding_slack(dimension) + 0.4 * self.shape.slack * (_FURTHEST + LARGEST_SHIFT_IN_SIGMAS)
 
     def attack_norm(self, delta: NDArray[np.float64]) -> float:
-        """‖A⁻¹δ‖₂, rounded up past the error of solving. Raises InvalidEpsilon unless δ has the shape's dimension and
-        finite components."""
+        """Returns ‖A⁻¹δ‖₂, rounded up past the error of solving. Raises InvalidEpsilon unless δ has the shape's
+        dimension and finite components."""
         if delta.size != self.shape.dimension:
             raise InvalidEpsilon(
                 f"an attack under shape {self.shape.name!r} has {self.shape.dimension} numbers, got {delta.size}"
@@ -138,18 +140,18 @@ class ShapedGaussian(OneNoiseLevel):
         return norm
 
     def project(self, noise: NDArray[np.float64], delta: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
-        """u = ⟨z, A⁻¹δ⟩/‖A⁻¹δ‖, shape (n,), and r = ‖A⁻¹δ‖/σ. δ ≠ 0."""
+        """Returns u = ⟨z, A⁻¹δ⟩/‖A⁻¹δ‖, shape (n,), and r = ‖A⁻¹δ‖/σ. δ ≠ 0."""
         norm, unit = direction(self.shape.whitened(delta.reshape(-1)))
         u: NDArray[np.float64] = noise.reshape(len(noise), -1) @ (unit / self.sigma)
         return u, norm / self.sigma
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON form, the matrix included."""
+        """Returns the JSON form, the matrix included."""
         return {"name": self.name, "sigma": self.sigma, "shape": self.shape.to_dict()}
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> ShapedGaussian:
-        """Inverse of `to_dict`. Raises InvalidCertificate on a missing, foreign or ill-typed field."""
+        """Returns what `to_dict` wrote. Raises InvalidCertificate on a missing, foreign or ill-typed field."""
         if "shape" not in document:
             raise invalid_shape(
                 f"mechanism {cls.name!r} takes exactly sigma (number) and shape; got {dict(document)!r:.200}"
@@ -166,5 +168,5 @@ class ShapedGaussian(OneNoiseLevel):
 
 
 def _printed_up(value: float) -> str:
-    """Six digits, rounded up."""
+    """Returns six digits of a length, rounded up."""
     return f"{float(Context(prec=6, rounding=ROUND_CEILING).create_decimal(repr(value))):.6g}"

@@ -27,7 +27,7 @@ def median_cell_radius(
     has no lower edge. sigma: of the noise, in units of x. slack: total variation between the noise as computed and
     ideal noise.
 
-    Proof: docs/theory/adaptive.md, "σ per prompt, and its choice certified".
+    Proof: docs/theory/adaptive.md, "(b) σ per prompt, and its choice certified".
     """
     lower, upper = edges
     m, share = len(drawn), alpha / EVENTS
