@@ -63,7 +63,7 @@ class Cover:
 
     @property
     def w1_bound(self) -> float:
-        """The least bound that applies to the other prompt as it would be served."""
+        """Returns the least bound that applies to the other prompt as it would be served."""
         if self.prompt_bound is None or self.selected_sigma_may_differ:
             return self.ball_bound
         return min(self.ball_bound, self.prompt_bound)

@@ -62,5 +62,5 @@ class ForwardDiffusion(OneNoiseLevel):
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> ForwardDiffusion:
-        """Returns what `to_dict` wrote. Raises InvalidCertificate on a missing or foreign field."""
+        """Reads what `to_dict` writes. Raises InvalidCertificate on a missing or foreign field."""
         return cls(**read_fields(document, cls.name, {"signal": float, "noise": float}))

@@ -52,5 +52,5 @@ class Gaussian(OneNoiseLevel):
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> Gaussian:
-        """Returns what `to_dict` wrote. Raises InvalidCertificate on a missing or foreign field."""
+        """Reads what `to_dict` writes. Raises InvalidCertificate on a missing or foreign field."""
         return cls(**read_fields(document, cls.name, {"sigma": float}))

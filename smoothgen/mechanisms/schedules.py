@@ -60,7 +60,7 @@ class _Schedule(OneNoiseLevel):
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> Self:
-        """Returns what `to_dict` wrote. Raises InvalidCertificate on a missing or foreign field."""
+        """Reads what `to_dict` writes. Raises InvalidCertificate on a missing or foreign field."""
         return cls(**read_fields(document, cls.name, {"beta": float, "steps": int}))
 
 

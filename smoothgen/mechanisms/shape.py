@@ -126,7 +126,7 @@ class Shape:
 
     @classmethod
     def from_dict(cls, document: Any) -> Shape:
-        """Returns what `to_dict` wrote. Raises InvalidCertificate for whatever is no shape or contradicts itself."""
+        """Reads what `to_dict` writes. Raises InvalidCertificate for whatever is no shape or contradicts itself."""
         if not isinstance(document, Mapping) or set(document) != set(_FIELDS):
             raise invalid_shape(f"shape takes exactly {', '.join(_FIELDS)}; got {document!r:.200}")
         try:

@@ -151,7 +151,7 @@ class ShapedGaussian(OneNoiseLevel):
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> ShapedGaussian:
-        """Returns what `to_dict` wrote. Raises InvalidCertificate on a missing, foreign or ill-typed field."""
+        """Reads what `to_dict` writes. Raises InvalidCertificate on a missing, foreign or ill-typed field."""
         if "shape" not in document:
             raise invalid_shape(
                 f"mechanism {cls.name!r} takes exactly sigma (number) and shape; got {dict(document)!r:.200}"

@@ -102,7 +102,7 @@ class SynonymClasses:
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any], read: Callable[[Mapping[str, Any]], Mechanism]) -> SynonymClasses:
-        """Returns what `to_dict` wrote; `read` reads the noise. Raises InvalidCertificate on a missing or foreign
+        """Reads what `to_dict` writes; `read` reads the noise. Raises InvalidCertificate on a missing or foreign
         field, and what `read` raises."""
         inner = document.get("then")
         if set(document) != {"name", "then", *_FIELDS} or not isinstance(inner, Mapping):

@@ -95,7 +95,7 @@ class Lipschitz:
 
     @classmethod
     def from_dict(cls, document: Any) -> Lipschitz:
-        """Returns what `to_dict` wrote. Raises InvalidCertificate for what has another shape, and as the class does."""
+        """Reads what `to_dict` writes. Raises InvalidCertificate for what has another shape, and as the class does."""
         if not isinstance(document, Mapping) or set(document) != set(_FIELDS):
             raise InvalidCertificate(
                 f"lipschitz must have exactly {list(_FIELDS)}, got {document!r:.200}", field="lipschitz"

@@ -92,7 +92,7 @@ class LookPlan:
 
     @classmethod
     def from_dict(cls, document: Any) -> LookPlan:
-        """Returns what `to_dict` wrote. Raises InvalidCertificate for what has another shape, and as the class does."""
+        """Reads what `to_dict` writes. Raises InvalidCertificate for what has another shape, and as the class does."""
         if not isinstance(document, Mapping) or set(document) != {"sizes", "alphas"}:
             raise InvalidCertificate(f"looks must be an object with sizes and alphas, got {document!r:.200}")
         sizes, alphas = document["sizes"], document["alphas"]

@@ -73,12 +73,12 @@ class Steps:
 
     @cached_property
     def _bounds(self) -> NDArray[np.float64]:
-        """The distances with failures at D, shape (n,)."""
+        """Returns the distances with failures at D, shape (n,)."""
         return np.minimum(self.evidence.distances, self.evidence.diameter)
 
     @cached_property
     def _largest(self) -> NDArray[np.float64]:
-        """The largest distance of the runs up to each, shape (n,)."""
+        """Returns the largest distance of the runs up to each, shape (n,)."""
         return np.maximum.accumulate(self._bounds)
 
     def at(self, epsilon: float) -> float:
@@ -109,12 +109,12 @@ class Steps:
         return int(above[0]) if above.size else None
 
     def holds_below(self, index: int | None) -> float:
-        """The norm strictly below which no attack reaches run `index` or what was not run: rounded down."""
+        """Returns the norm strictly below which no attack reaches run `index` or what was not run: rounded down."""
         ends = [self.evidence.next_cost, None if index is None else float(self.evidence.costs[index])]
         return min((round_down(cost) for cost in ends if cost is not None), default=math.inf)
 
     def curve(self) -> tuple[tuple[float, float], ...]:
-        """(epsilon, bound) where the bound rises, the first at 0: it holds for norms from epsilon on."""
+        """Returns (epsilon, bound) where the bound rises, the first at 0: it holds for norms from epsilon on."""
         points: dict[float, float] = {}
         rises = np.flatnonzero(np.diff(self._largest, prepend=-1.0) > 0)
         for cost, largest in zip(self.evidence.costs[rises].tolist(), self._largest[rises].tolist(), strict=True):

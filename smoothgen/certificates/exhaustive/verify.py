@@ -1,4 +1,4 @@
-"""Check a stranger's exhaustive certificate: derive every claim from its runs again, and compare exactly."""
+"""Checks a stranger's exhaustive certificate: derives every claim from its runs again, and compares exactly."""
 
 from __future__ import annotations
 

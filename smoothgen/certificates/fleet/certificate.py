@@ -44,7 +44,8 @@ class FleetCertificate(FleetCounts):
 
     @cached_property
     def survival(self) -> SurvivalBand:
-        """Upper bounds on (1/N)·Σ P(R_i > t) for all t ∈ [0, D) together; 1 where no request was looked at."""
+        """Returns the upper bounds on (1/N)·Σ P(R_i > t) for all t ∈ [0, D) together; 1 where no request was looked
+        at."""
         fractions = fleet_thresholds()
         levels = np.ones(THRESHOLDS)
         if self.requests:
@@ -53,14 +54,14 @@ class FleetCertificate(FleetCounts):
         return band.raised(self.rounding_slack)
 
     def w1_bound(self, epsilon: float) -> float:
-        """Upper bound on the average W₁ when no attack is of norm above epsilon: min(T1, T5, D), rounded up.
+        """Returns an upper bound on the average W₁ when no attack is of norm above epsilon: min(T1, T5, D), rounded up.
 
         Raises InvalidEpsilon unless epsilon ≥ 0 and finite.
         """
         return self.bound_curve.printed([epsilon])[0]
 
     def radius(self, tolerance: float) -> float:
-        """The largest epsilon found whose bound, as printed, is at most `tolerance` ∈ (0, D). Rounded down.
+        """Returns the largest epsilon found whose bound, as printed, is at most `tolerance` ∈ (0, D). Rounded down.
 
         Raises InvalidTolerance.
         """
@@ -73,22 +74,22 @@ class FleetCertificate(FleetCounts):
 
     @cached_property
     def curve(self) -> tuple[tuple[float, float], ...]:
-        """(epsilon, W₁ bound) for attacks of 0, 1/16, … 2 sigmas."""
+        """Returns (epsilon, W₁ bound) for attacks of 0, 1/16, … 2 sigmas."""
         epsilons = [round_down(k * CURVE_STEP * self.mechanism.effective_sigma) for k in range(CURVE_POINTS)]
         return tuple(zip(epsilons, self.bound_curve.printed(epsilons), strict=True))
 
     @property
     def statement(self) -> str:
-        """What is certified, in words, read from the curve at half a sigma. Deterministic."""
+        """Returns what is certified, in words, read from the curve at half a sigma. Deterministic."""
         return self.said_of(*self.curve[CURVE_POINTS // 4])
 
     def said_of(self, epsilon: float, w1_bound: float) -> str:
-        """The statement with these two numbers in it: `verify_fleet` reads a stranger's."""
+        """Returns the statement with these two numbers in it: `verify_fleet` reads a stranger's."""
         written = fleet_statement_v1 if self.method == FLEET_V1.name else fleet_statement
         return written(self, epsilon, w1_bound)
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON form; `from_dict` reads it, `verify_fleet` judges it."""
+        """Returns the JSON form; `from_dict` reads it, `verify_fleet` judges it."""
         first = self.method == FLEET_V1.name
         subject = None if self.subject is None else self.subject.to_dict()
         document = {
@@ -116,7 +117,7 @@ class FleetCertificate(FleetCounts):
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> FleetCertificate:
-        """Inverse of `to_dict`: reads what the claims rest on and derives the claims again.
+        """Reads what `to_dict` writes: only what the claims rest on, from which the claims are derived again.
 
         Raises InvalidCertificate for what is missing, of the wrong kind, or contradicts itself.
         """
@@ -149,7 +150,7 @@ class FleetCertificate(FleetCounts):
 
     @cached_property
     def bound_curve(self) -> BoundCurve:
-        """ε ↦ min(T1, T5, D): T5 is T2's integral over the pooled survival."""
+        """Returns min(T1, T5, D) as a function of ε: T5 is T2's integral over the pooled survival."""
         bounds = ShiftBounds(self.diameter, self.mechanism, FLEET_METHODS[self.method], self.rounding_slack)
         return BoundCurve(self.survival, bounds)
 
@@ -175,7 +176,7 @@ def _is_of(method: Method, document: Any) -> bool:
 
 
 def _plain(value: Any, kind: type, where: str) -> Any:
-    """A value of exactly this kind; a whole number will do for a float. No whole number beyond 64 bits."""
+    """Returns a value of exactly this kind; a whole number will do for a float. No whole number beyond 64 bits."""
     accepted = (int, float) if kind is float else (kind,)
     if not isinstance(value, accepted) or (isinstance(value, bool) and kind is not bool):
         raise InvalidCertificate(f"{where} must be of kind {kind.__name__}, got {value!r:.80}", field=where)

@@ -89,10 +89,11 @@ class FleetCounts:
 
     @property
     def confidence(self) -> float:
-        """1 − alpha, rounded as a decimal: of everything said about this window together."""
+        """Returns 1 − alpha, rounded as a decimal: of everything said about this window together."""
         return complement(self.alpha)
 
     @property
     def look_alpha(self) -> float:
-        """What this look spends: half of alpha for the closed window, an equal part of the other half for a look."""
+        """Returns what this look spends: half of alpha for the closed window, an equal part of the other half for a
+        look."""
         return look_alpha(self.alpha, closed=self.closed)

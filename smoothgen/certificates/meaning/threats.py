@@ -188,7 +188,7 @@ def _require_held_fixed(stated: Threat, attack: Attack, *, drawn: bool, request:
 def _held_fixed(
     attack: Attack, stated: tuple[str, ...], *, drawn: bool, request: RequestIdentity | None
 ) -> list[tuple[str, ...]]:
-    """Everything an adapter of this kind may hold fixed for this request. Counts are taken as stated."""
+    """Returns everything an adapter of this kind may hold fixed for this request. Counts are taken as stated."""
     if attack.kind in ("bottleneck", "closed form"):
         return [()]
     if attack.kind == "language":

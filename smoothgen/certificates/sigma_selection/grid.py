@@ -37,17 +37,17 @@ class SigmaGrid:
         Gaussian(self.level(self.first)), Gaussian(self.level(self.last))
 
     def level(self, k: int) -> float:
-        """σ_k. Even k exactly, odd k with one rounding: the same double on every machine."""
+        """Returns σ_k. Even k exactly, odd k with one rounding: the same double on every machine."""
         half, odd = divmod(k, 2)
         return math.ldexp(self.base * math.sqrt(2) if odd else self.base, half)
 
     @property
     def levels(self) -> tuple[float, ...]:
-        """All levels, increasing."""
+        """Returns all levels, increasing."""
         return tuple(self.level(k) for k in range(self.first, self.last + 1))
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON form."""
+        """Returns the JSON form."""
         return dict(vars(self))
 
 

@@ -21,7 +21,7 @@ def select_sigma(
     alpha: float,
     rounding_slack: float = 0.0,
 ) -> SigmaSelection | Abstention:
-    """The grid level for a prompt from the sensitivities of its noisy copies, or Abstention(SIGMA_NOT_PLACED).
+    """Returns the grid level for a prompt from the sensitivities of its noisy copies, or Abstention(SIGMA_NOT_PLACED).
 
     P(what the selection says is false) ≤ alpha over the draws, however the generator behaves.
 

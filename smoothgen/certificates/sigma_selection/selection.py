@@ -58,12 +58,13 @@ class SigmaSelection:
 
     @property
     def sigma(self) -> float:
-        """The level served: the largest of the grid with sigma·median ≤ budget."""
+        """Returns the level served: the largest of the grid with sigma·median ≤ budget."""
         return self.grid.level(self.cell)
 
     @cached_property
     def radius(self) -> float:
-        """ε_sel, rounded down: no attack of l2 norm up to it moves the median out of the cell. 0: nothing is proven."""
+        """Returns ε_sel, rounded down: no attack of l2 norm up to it moves the median out of the cell. 0: nothing is
+        proven."""
         grid, cell = self.grid, self.cell
         # The last cell has no lower edge: a smaller sensitivity would have the same largest level.
         lower = self.budget / grid.level(cell + 1) if cell < grid.last else None
@@ -85,7 +86,7 @@ class SigmaSelection:
             )
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON form; a failed draw is null."""
+        """Returns the JSON form; a failed draw is null."""
         return {
             "budget": self.budget,
             "grid": self.grid.to_dict(),
@@ -100,7 +101,7 @@ class SigmaSelection:
 
     @classmethod
     def from_dict(cls, document: Any) -> SigmaSelection:
-        """Inverse of `to_dict`: sigma and radius, which follow from the rest, must be numbers and are not kept.
+        """Reads what `to_dict` writes: sigma and radius, which follow from the rest, must be numbers and are not kept.
 
         Raises InvalidCertificate for what has another shape, and as the class does.
         """
@@ -127,9 +128,9 @@ class SigmaSelection:
 
 
 def require_sound_selection(selection: SigmaSelection, mechanism: Mechanism, alpha: float) -> None:
-    """The door of `certify` and `verify` alike: its own draws place it, and the outputs were drawn at its level.
+    """Raises InvalidSigma unless its own draws place the selection and the outputs were drawn at its level.
 
-    Raises InvalidSigma, InvalidAlpha.
+    Raises InvalidAlpha where nothing of alpha is left.
     """
     selection.require_placed()
     if not (isinstance(mechanism, Gaussian) and mechanism.sigma == selection.sigma):

@@ -14,7 +14,7 @@ SELECTION_SHARE: Final = 0.1
 
 
 def selection_alpha(alpha: float) -> float:
-    """What the selection of σ may spend of a job's alpha: a tenth of it."""
+    """Returns what the selection of σ may spend of a job's alpha: a tenth of it."""
     return alpha * SELECTION_SHARE
 
 
@@ -25,7 +25,7 @@ def require_selectable(alpha: float) -> None:
 
 
 def remaining_alpha(alpha: float, spent: float) -> float:
-    """What is left of alpha: never more than alpha − spent. Raises InvalidAlpha where that is no alpha."""
+    """Returns what is left of alpha: never more than alpha − spent. Raises InvalidAlpha where that is no alpha."""
     if spent == 0:
         return alpha
     # One ulp less: however the difference was rounded, the two sum to at most alpha.
