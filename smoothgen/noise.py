@@ -70,12 +70,12 @@ class Seed:
 
     @classmethod
     def fresh(cls) -> Seed:
-        """A secret seed from the operating system's entropy."""
+        """Returns a secret seed from the operating system's entropy."""
         return cls(secrets.randbits(128), "server")
 
     @classmethod
     def from_client(cls, value: int) -> Seed:
-        """A seed given with a request. Raises InvalidSeed outside [0, 2⁶³)."""
+        """Returns a seed given with a request. Raises InvalidSeed outside [0, 2⁶³)."""
         if not (isinstance(value, int) and 0 <= value < CLIENT_SEED_LIMIT):
             raise InvalidSeed(f"seed must be a whole number in [0, 2^63), got {value!r}", field="seed")
         return cls(value, "client")
@@ -85,7 +85,7 @@ class Seed:
 
 
 def uniforms(seed: Seed, stream: Stream, index: int, count: int, *, step: int = 0) -> NDArray[np.float64]:
-    """`count` independent uniforms in the open interval (0, 1), shape (count,).
+    """Returns `count` independent uniforms in the open interval (0, 1), shape (count,).
 
     `step` opens a further sequence for the same sample: a generator that draws token by token asks once a token.
     """
@@ -102,7 +102,7 @@ def uniforms(seed: Seed, stream: Stream, index: int, count: int, *, step: int = 
 
 
 def _words(seed: Seed, counter: tuple[int, int, int, int], count: int) -> NDArray[np.uint64]:
-    """`count` raw words from this counter on.
+    """Returns `count` raw words from this counter on.
 
     One generator a thread, put where it is needed: to make one takes ten times as long as to move it, and longer than
     all else that a short draw does.
@@ -124,13 +124,13 @@ def _words(seed: Seed, counter: tuple[int, int, int, int], count: int) -> NDArra
 
 
 def normals(seed: Seed, stream: Stream, index: int, count: int, *, step: int = 0) -> NDArray[np.float64]:
-    """`count` independent standard normals, shape (count,)."""
+    """Returns `count` independent standard normals, shape (count,)."""
     drawn: NDArray[np.float64] = ndtri(uniforms(seed, stream, index, count, step=step))
     return drawn
 
 
 def gumbels(seed: Seed, stream: Stream, index: int, count: int, *, step: int = 0) -> NDArray[np.float64]:
-    """`count` independent standard Gumbel variables, shape (count,).
+    """Returns `count` independent standard Gumbel variables, shape (count,).
 
     argmax(logits + gumbels) is an exact draw from softmax(logits) (Gumbel-max), and sharing the Gumbels couples
     two draws from nearby logits so that they mostly agree.

@@ -18,7 +18,6 @@ from smoothgen.certificates.certify import certify
 from smoothgen.certificates.evidence import Evidence
 from smoothgen.certificates.exhaustive import ExhaustiveCertificate, SnapThreat, certified_cost, certify_exhaustive
 from smoothgen.certificates.format.document import from_document
-from smoothgen.certificates.format.stored import load_certificate, read_certificate, save_certificate, to_document
 from smoothgen.certificates.provenance import (
     MetricIdentity,
     ModelIdentity,
@@ -37,6 +36,7 @@ from smoothgen.certificates.sigma_selection import (
     selection_alpha,
 )
 from smoothgen.certificates.stopping.decide import LookResult, Stop, at_deadline, futile_from_the_start, take_look
+from smoothgen.certificates.stored import load_certificate, read_certificate, save_certificate, to_document
 from smoothgen.certificates.terms import Terms
 from smoothgen.certificates.universal import certify_universal
 from smoothgen.certificates.verify import Check, Verification, verify

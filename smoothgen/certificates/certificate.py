@@ -51,7 +51,7 @@ class Claims:
     stays: tuple[tuple[float, float], ...] | None
 
     def lists(self) -> dict[str, Any]:
-        """The claims that are lists, as JSON-ready data."""
+        """Returns the claims that are lists, as JSON-ready data."""
         return {
             "curve": [*map(list, self.curve)],
             "deviation": [dict(vars(d)) for d in self.deviation],
@@ -93,21 +93,21 @@ class Certificate:
 
     @property
     def radius(self) -> float:
-        """ε_c: no attack within this l2 norm moves the outputs by more than `tolerance`. Rounded down."""
+        """Returns ε_c: no attack within this l2 norm moves the outputs by more than `tolerance`. Rounded down."""
         return self.claims.radius
 
     def identified(self, certificate_id: str, requested_at: str) -> Certificate:
-        """This certificate with its id and the time (ISO 8601) of the request it answers."""
+        """Returns this certificate with its id and the time (ISO 8601) of the request it answers."""
         return replace(self, id=certificate_id, requested_at=requested_at)
 
     @property
     def confidence(self) -> float:
-        """1 − alpha."""
+        """Returns 1 − alpha."""
         return complement(self.alpha)
 
     @property
     def look_alpha(self) -> float:
-        """What the claims spend: alpha less the selection's share, or the share of the look taken.
+        """Returns what the claims spend: alpha less the selection's share, or the share of the look taken.
 
         Raises InvalidDistances off the plan.
         """
@@ -117,12 +117,12 @@ class Certificate:
 
     @property
     def reach(self) -> float:
-        """The largest epsilon anything is claimed for: beyond it an attack may be served at another σ."""
+        """Returns the largest epsilon anything is claimed for: beyond it an attack may be served at another σ."""
         return math.inf if self.sigma_selection is None else self.sigma_selection.radius
 
     @property
     def terms(self) -> Terms:
-        """What was asked of this certificate and what it may rest on."""
+        """Returns what was asked of this certificate and what it may rest on."""
         return Terms(
             mechanism=self.mechanism,
             alpha=self.alpha,
@@ -138,12 +138,12 @@ class Certificate:
 
     @property
     def curve(self) -> tuple[tuple[float, float], ...]:
-        """The stated (epsilon, W₁ bound) pairs."""
+        """Returns the stated (epsilon, W₁ bound) pairs."""
         return self.claims.curve
 
     @cached_property
     def bounds(self) -> ShiftBounds:
-        """How bounds follow from the band, by the method and everything else that enters them."""
+        """Returns how bounds follow from the band, by the method and everything else that enters them."""
         return ShiftBounds(
             diameter=self.evidence.diameter,
             mechanism=self.mechanism,
@@ -155,19 +155,19 @@ class Certificate:
 
     @cached_property
     def survival(self) -> SurvivalBand:
-        """Upper bounds on P(R > t) under ideal noise, simultaneous over t with probability ≥ 1 − alpha."""
+        """Returns the upper bounds on P(R > t) under ideal noise, simultaneous over t with probability ≥ 1 − alpha."""
         worst = self.bounds.worst_distance(self.evidence)
         return self.bounds.survival(band_by_name(self.band), self.evidence.ordered(worst), worst, self.look_alpha)
 
     def w1_bound(self, epsilon: float) -> float:
-        """Upper bound on W₁ under any attack of norm ≤ epsilon, rounded up, metric units.
+        """Returns an upper bound on W₁ under any attack of norm ≤ epsilon, rounded up, metric units.
 
         The diameter beyond `reach`. Raises InvalidEpsilon unless epsilon ≥ 0 and finite.
         """
         return round_up(float(self.bounds.w1(self.survival, np.array([epsilon]))[0]))
 
     def deviation(self, epsilon: float, gamma: float) -> float:
-        """T3: the distance t such that under any attack of norm ≤ epsilon, P(‖f(Y′) − c‖ > t) ≤ gamma.
+        """Returns T3's distance t such that under any attack of norm ≤ epsilon, P(‖f(Y′) − c‖ > t) ≤ gamma.
 
         Order statistics, never interpolated. Returns the worst distance, max(D_c, D), where nothing smaller is proven.
         Raises InvalidAlpha unless 0 < gamma < 1, InvalidEpsilon for a negative or infinite epsilon.
@@ -177,18 +177,19 @@ class Certificate:
         return self.survival.quantiles((gamma,), self.bounds.attacked(self.survival.levels, epsilon))[0]
 
     def exceedance(self, epsilon: float, distance: float) -> float:
-        """T3: upper bound on P(‖f(Y′) − c‖ > distance) under any attack of norm ≤ epsilon. Rounded up."""
+        """Returns T3's upper bound on P(‖f(Y′) − c‖ > distance) under any attack of norm ≤ epsilon. Rounded up."""
         survival = self.survival.survival_upper_bound(distance)
         return min(1.0, round_up(float(self.bounds.attacked(survival, epsilon))))
 
     def spread_w1_bound(self, epsilon: float) -> float:
-        """T2, or T2′ where the method uses it, alone and for ideal noise: the bound from the spread of the samples at
-        this σ, rounded up."""
+        """Returns T2, or T2′ where the method uses it, alone and for ideal noise: the bound from the spread of the
+        samples at this σ, rounded up."""
         r = np.array([self.mechanism.radius_in_sigmas(epsilon)])
         return round_up(float(self.bounds.spread(self.survival, r)[0]) * (1 + RELATIVE_SLACK))
 
     def universal_w1_bound(self, epsilon: float) -> float:
-        """T1 alone: the bound that needs no samples, at this σ, the rounding slack included, rounded up."""
+        """Returns T1's bound alone: the one that needs no samples, at this σ, the rounding slack included, rounded
+        up."""
         diameter = self.evidence.diameter
         universal = universal_w1_bound(diameter, self.mechanism.radius_in_sigmas(epsilon))
         slack = 2 * self.rounding_slack * diameter
@@ -196,5 +197,5 @@ class Certificate:
 
 
 def output_deviation(diameter: float, to_centre: float, output_to_centre: float) -> float:
-    """‖f(Y′) − f(y*)‖ ≤ ‖f(Y′) − c‖ + ‖c − f(y*)‖, and never more than the diameter. Rounded up."""
+    """Returns a bound on ‖f(Y′) − f(y*)‖: ‖f(Y′) − c‖ + ‖c − f(y*)‖, never more than the diameter. Rounded up."""
     return min(round_up(math.nextafter(to_centre + output_to_centre, math.inf)), diameter)

@@ -33,7 +33,7 @@ def certify(
     lipschitz: Lipschitz | None = None,
     rounding_slack: float = 0.0,
 ) -> Certificate | Abstention:
-    """Certify a smoothed generator from the distances of independent outputs to a fixed centre (T1, T2′, T3, T4).
+    """Certifies a smoothed generator from the distances of independent outputs to a fixed centre (T1, T2′, T3, T4).
 
     With probability ≥ 1 − alpha over the samples, everything the certificate states holds, for every epsilon at once.
 
@@ -122,7 +122,7 @@ def certificate_under(
 
 
 def conclude(certificate: Certificate) -> Certificate | Abstention:
-    """The certificate, or the abstention where its bound at the asked epsilon is above the tolerance."""
+    """Returns the certificate, or the abstention where its bound at the asked epsilon is above the tolerance."""
     claims, epsilon, tolerance = certificate.claims, certificate.epsilon, certificate.tolerance
     if epsilon is None or claims.w1_bound <= tolerance:
         return certificate
@@ -138,7 +138,7 @@ def conclude(certificate: Certificate) -> Certificate | Abstention:
 
 
 def beyond_reach(epsilon: float, reach: float) -> str:
-    """Why nothing is said at an epsilon at which an attacked prompt may be served at another noise level."""
+    """Returns why nothing is said at an epsilon at which an attacked prompt may be served at another noise level."""
     return (
         f"epsilon={epsilon!r} is beyond {reach!r}, up to which the noise level selected for this prompt is proven to "
         "stay the same; ask for a smaller epsilon, or adapt the noise to the model only"

@@ -76,6 +76,7 @@ def _deviations(
 
 
 def _stays(survival: SurvivalBand, bounds: ShiftBounds, epsilons: Iterable[float]) -> tuple[tuple[float, float], ...]:
-    """For two-valued distances: the least probability that a fresh answer is the centre's, at every epsilon."""
+    """Returns, for two-valued distances, the least probability that a fresh answer is the centre's, at every
+    epsilon."""
     level = survival.levels[0]
     return tuple((e, round_down(max(0.0, 1 - float(bounds.attacked(level, e))))) for e in epsilons)

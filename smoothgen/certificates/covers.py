@@ -49,6 +49,8 @@ class Cover:
     where the noise cannot be drawn again; samples: how many it rests on. selected_sigma_may_differ: the certificate's
     sigma was selected by its prompt, and so far away another may be selected: prompt_bound is then about the other
     prompt under the certificate's sigma.
+
+    Proof: docs/theory/covers.md, "What is answered".
     """
 
     distance: float
@@ -61,20 +63,23 @@ class Cover:
 
     @property
     def w1_bound(self) -> float:
-        """The least bound that applies to the other prompt as it would be served."""
+        """Returns the least bound that applies to the other prompt as it would be served."""
         if self.prompt_bound is None or self.selected_sigma_may_differ:
             return self.ball_bound
         return min(self.ball_bound, self.prompt_bound)
 
 
 def covers(certificate: Certificate, deltas: Sequence[NDArray[np.float64]], *, alpha: float) -> list[Cover]:
-    """What a certificate says of other prompts, given the shifts δ = x' − x that lead to them, each of the shape of x.
+    """Returns what a certificate says of other prompts, given the shifts δ = x' − x that lead to them, each of the
+    shape of x.
 
     alpha: what EACH prompt's own bound may spend, apart from the certificate's alpha: for k bounds to hold together
     with probability 1 − α, α/k. It is a probability over the certificate's samples, so the prompts must have been
     chosen without looking at those: neither at their noise, whose seed stands in the certificate, nor at their
     distances or anything computed from them, as radius and curve are.
-    Raises InvalidEpsilon for a shift that is not finite, InvalidAlpha.
+
+    Proof: docs/theory/covers.md, "Whose probability". Raises InvalidEpsilon for a shift that is not finite,
+    InvalidAlpha.
     """
     require_alpha(alpha)
     distances = [round_up(certificate.mechanism.attack_norm(delta)) for delta in deltas]
@@ -89,7 +94,7 @@ def _cover(
 ) -> Cover:
     evidence, diameter = certificate.evidence, certificate.evidence.diameter
     bound: float | None = None
-    if distance == 0:  # one and the same x
+    if distance == 0:  # the two prompts have one and the same x
         bound = 0.0
     elif own is not None:
         sizes = (evidence.samples,) if certificate.looks is None else certificate.looks.sizes
@@ -116,10 +121,10 @@ def _cover(
 def _projections(
     certificate: Certificate, deltas: Sequence[NDArray[np.float64]]
 ) -> list[tuple[NDArray[np.float64], float]]:
-    """The noise of the first certification samples, drawn again and projected: (u, r) for each shift, none of them 0.
+    """Returns the noise of the first certification samples, drawn again and projected: (u, r) for each shift ≠ 0.
 
-    Nothing where it cannot be drawn again: no samples, a seed or construction of noise that is not known, a mechanism
-    that cannot tell. How many samples are drawn depends on the shape of x alone, as a limit on the work.
+    Returns nothing where it cannot be drawn again: no samples, a seed or construction of noise that is not known, a
+    mechanism that cannot tell. How many samples are drawn depends on the shape of x alone, as a limit on the work.
     """
     mechanism, seed, samples = certificate.mechanism, _seed_of(certificate), certificate.evidence.samples
     if seed is None or not samples or not deltas or not isinstance(mechanism, Projecting):
@@ -157,7 +162,9 @@ def prompt_bound(
     worst: float | None = None,
     rounding_slack: float = 0.0,
 ) -> float:
-    """Upper bound on W₁ to the one prompt at the shift δ, rounded up. P(it is too low) ≤ alpha over the noise.
+    """Returns an upper bound on W₁ to the one prompt at the shift δ, rounded up. P(it is too low) ≤ alpha.
+
+    Proof: docs/theory/covers.md, "An upper confidence bound on it".
 
     Args:
         evidence: the distances R, in sample order; failed samples count as `worst`.
@@ -216,7 +223,7 @@ class _Bets:
         alpha: float,
         size: int,
     ) -> _Bets:
-        """Bets tuned for `size` samples.
+        """Returns the bets tuned for `size` samples.
 
         R·W = (R − g(u))·W + g(u)·W with g = m + (D_c − m)(1 − κ/W)₊, whose mean E[g·W] is known exactly: g takes the
         distances' mean m so far where W is small, and D_c where W is large, so that what is left to learn from the
@@ -236,20 +243,23 @@ class _Bets:
 
 
 def _capital(bets: Sequence[_Bets], mean: float) -> float:
-    """ln of the sum of the games' capitals after all samples. Increasing in the mean that is put to the test."""
+    """Returns ln of the sum of the games' capitals after all samples, which increases in the mean put to the test."""
     logs = [float(np.log1p(b.stakes * (mean - b.payoffs)).sum()) for b in bets]
     most = max(logs)
     return most + math.log(math.fsum(math.exp(each - most) for each in logs))
 
 
 def _sums_before(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Sum of the values before each, shape kept."""
+    """Returns the sum of the values before each, shape (m,) → (m,)."""
     sums: NDArray[np.float64] = np.concatenate(([0.0], np.cumsum(values)[:-1]))
     return sums
 
 
 def mean_excess(kappa: float, radius_in_sigmas: float) -> float:
-    """E(|ρ − 1| − κ)₊ in closed form, rounded up. κ ≥ 0, r > 0."""
+    """Returns E(|ρ − 1| − κ)₊ in closed form, rounded up. κ ≥ 0, r > 0.
+
+    Proof: docs/theory/covers.md, "An upper confidence bound on it".
+    """
     r = radius_in_sigmas
     b = math.log1p(kappa) / r + r / 2
     mean = float(ndtr(r - b) - (1 + kappa) * ndtr(-b))
@@ -260,7 +270,7 @@ def mean_excess(kappa: float, radius_in_sigmas: float) -> float:
 
 
 def _exceeded_with_probability(p: float, r: float) -> float:
-    """κ with P(|ρ − 1| > κ) ≈ p. Any κ ≥ 0 gives a valid bound; the equation need not be solved well."""
+    """Returns κ with P(|ρ − 1| > κ) ≈ p. Any κ ≥ 0 gives a valid bound; the equation need not be solved well."""
     if p <= float(ndtr(-(math.log(2) / r + r / 2))):  # the upper tail alone
         return float(np.expm1(-r * ndtri(p) - r * r / 2))
 

@@ -38,7 +38,7 @@ class Evidence:
 
     @classmethod
     def from_measurements(cls, distances: ArrayLike, *, bound: float, diameter: float) -> Evidence:
-        """Check and pack measured distances. NaN and +inf are failed samples.
+        """Checks and packs measured distances. NaN and +inf are failed samples.
 
         Raises InvalidMetric for bounds that contradict each other and InvalidDistances for distances that are empty,
         negative, not one-dimensional or beyond `bound`.
@@ -76,7 +76,8 @@ class Evidence:
 
     @classmethod
     def none(cls, diameter: float) -> Evidence:
-        """No samples: all that is known is D, which bounds the distance to any output taken as the centre.
+        """Returns the evidence of no samples: all that is known is D, which bounds the distance to any output taken as
+        the centre.
 
         Raises InvalidMetric.
         """
@@ -96,16 +97,17 @@ class Evidence:
 
     @property
     def samples(self) -> int:
-        """n, failed samples included."""
+        """Returns n, failed samples included."""
         return len(self.distances)
 
     @cached_property
     def failed(self) -> int:
-        """How many samples failed or measured NaN."""
+        """Returns how many samples failed or measured NaN."""
         return int(np.count_nonzero(np.isinf(self.distances)))
 
     def ordered(self, worst: float) -> NDArray[np.float64]:
-        """The distances in increasing order, failed samples at `worst`, shape (n,). worst ≥ `bound`, metric units."""
+        """Returns the distances in increasing order, failed samples at `worst`, shape (n,). worst ≥ `bound`, metric
+        units."""
         increasing = np.sort(self.distances).astype(np.float64)
         return np.where(np.isinf(increasing), worst, np.minimum(increasing, self.bound))
 
@@ -115,11 +117,11 @@ class Evidence:
 
     @cached_property
     def sha256(self) -> str:
-        """Digest of the packed distances, "sha256:<hex>"."""
+        """Returns the digest of the packed distances, "sha256:<hex>"."""
         return f"sha256:{hashlib.sha256(self._packed).hexdigest()}"
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON form: four bytes a sample, base64."""
+        """Returns the JSON form: four bytes a sample, base64."""
         return {
             "encoding": ENCODING,
             "distances": base64.b64encode(self._packed).decode("ascii"),
@@ -128,7 +130,7 @@ class Evidence:
 
     @classmethod
     def from_dict(cls, document: Any, *, bound: float, diameter: float, may_be_empty: bool = False) -> Evidence:
-        """Inverse of `to_dict`. Raises InvalidCertificate. The stated sha256 is checked by `verify`, not here.
+        """Reads what `to_dict` writes. Raises InvalidCertificate. The stated sha256 is checked by `verify`, not here.
 
         may_be_empty: for the one band that rests on no distances.
         """

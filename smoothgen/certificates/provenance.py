@@ -24,7 +24,7 @@ class _Section:
     """A frozen dataclass of JSON data."""
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON form, in the order of its fields; an optional field that is None is left out."""
+        """Returns the JSON form, in the order of its fields; an optional field that is None is left out."""
         optional = _optional_fields(type(self))  # type: ignore[arg-type]  # mypy doubts that a class is hashable
         # vars, not dataclasses.asdict, which copies more and takes four times as long: servers do this per request.
         return {
@@ -125,12 +125,12 @@ class Provenance:
     threat: Threat | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON form, empty sections left out."""
+        """Returns the JSON form, empty sections left out."""
         return {name: section.to_dict() for name, section in vars(self).items() if section is not None}
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> Provenance:
-        """Read the sections present. Raises InvalidCertificate naming the field that does not fit."""
+        """Reads the sections present. Raises InvalidCertificate naming the field that does not fit."""
         classes = {
             "request": RequestIdentity,
             "model": ModelIdentity,
@@ -143,7 +143,7 @@ class Provenance:
 
 
 def _copied(value: Any) -> Any:
-    """A copy of JSON data: whoever changes a document does not change the certificate it was made from."""
+    """Returns a copy of JSON data: whoever changes a document does not change the certificate it was made from."""
     if isinstance(value, dict):
         return {k: v if type(v) in _LEAVES else _copied(v) for k, v in value.items()}
     return [*map(_copied, value)] if isinstance(value, list | tuple) else value
@@ -154,7 +154,8 @@ _type_hints = functools.cache(typing.get_type_hints)  # a server reads thousands
 
 @functools.cache
 def _optional_fields(kind: type[_Section]) -> frozenset[str]:
-    """The fields that came with certificate/v2, and are left out of a document where nothing is known of them."""
+    """Returns the fields that came with certificate/v2, and are left out of a document where nothing is known of
+    them."""
     return frozenset(f.name for f in dataclasses.fields(kind) if f.default is None)  # type: ignore[arg-type]
 
 

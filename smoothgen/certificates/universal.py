@@ -30,7 +30,7 @@ def certify_universal(
     lipschitz: Lipschitz | None = None,
     rounding_slack: float = 0.0,
 ) -> Certificate | Abstention:
-    """Certify a smoothed generator without a sample: W₁ ≤ D·(2Φ(r/2) − 1), T1 of docs/theory, and T4 where proven.
+    """Certifies a smoothed generator without a sample: W₁ ≤ D·(2Φ(r/2) − 1), T1 of docs/theory, and T4 where proven.
 
     It holds surely, not only with probability 1 − alpha, and assumes nothing about the generator but what `lipschitz`
     says; with a `sigma_selection` it holds as that does, with probability 1 − its alpha. It says nothing of single

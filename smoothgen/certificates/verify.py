@@ -1,7 +1,7 @@
-"""Check a stranger's certificate: recompute what it states, and hold its words to what they mean.
+"""Checks a stranger's certificate: recomputes what it states, and holds its words to what they mean.
 
-verification (the verdict) ← recomputed (the claims), stated_twice, meaning (the vocabulary) ← verify. Documents of
-method exhaustive/v1 rest on no noise and have checks of their own (`exhaustive.verify`).
+verification (the verdict) ← checks (claims recomputed, numbers stated twice), meaning (the vocabulary) ← verify.
+Documents of method exhaustive/v1 rest on no noise and have checks of their own (`exhaustive.verify`).
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from smoothgen.certificates.bounds.shift_bounds import METHODS, SPREAD_V1
 from smoothgen.certificates.certificate import Certificate
 from smoothgen.certificates.checks.recomputed import recomputed
 from smoothgen.certificates.checks.stated_twice import stated_twice
-from smoothgen.certificates.checks.verification import Check, Verification
 from smoothgen.certificates.exhaustive.certificate import ExhaustiveCertificate
 from smoothgen.certificates.exhaustive.document import is_exhaustive
 from smoothgen.certificates.exhaustive.verify import verify_exhaustive
 from smoothgen.certificates.format.document import content_digest, from_document, parse_json
-from smoothgen.certificates.format.stored import to_document
 from smoothgen.certificates.meaning.judgement import judged, unknown_meaning
+from smoothgen.certificates.stored import to_document
+from smoothgen.certificates.verification import Check, Verification
 from smoothgen.errors import InvalidInput
 
 __all__ = ["Check", "Verification", "verify"]
@@ -30,7 +30,7 @@ Verifiable = Certificate | ExhaustiveCertificate | Mapping[str, Any] | str | byt
 
 
 def verify(certificate: Verifiable) -> Verification:
-    """Recompute a certificate from its evidence and compare every stated number. Needs no model and no server.
+    """Recomputes a certificate from its evidence and compares every stated number. Needs no model and no server.
 
     Accepts a certificate of either method, its JSON document (parsed or as text), or a Path. A document that is no
     certificate at all gives a verdict too: one failed check, `document`. Names in it that this library knows must mean
@@ -69,7 +69,7 @@ def _document(certificate: Verifiable) -> Any:
 
 
 def _method(schema: str, name: str) -> Check:
-    """The method is one that this library knows, and the one whose documents have this schema."""
+    """Returns the check that this library knows the method, and that its documents have this schema."""
     known = [m.name for m in METHODS.values() if m.schema == schema]
     found = name in known
     return Check("method", found, f"{name!r:.80}" + ("" if found else f"; documents of {schema} are of {known}"))

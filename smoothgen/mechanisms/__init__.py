@@ -5,7 +5,8 @@ from smoothgen.mechanisms.gaussian import Gaussian
 from smoothgen.mechanisms.protocol import Mechanism
 from smoothgen.mechanisms.registry import mechanism_from_dict
 from smoothgen.mechanisms.schedules import GaussianPerStep, LatentSchedule
-from smoothgen.mechanisms.shaped import Shape, ShapedGaussian
+from smoothgen.mechanisms.shape import Shape
+from smoothgen.mechanisms.shaped import ShapedGaussian
 from smoothgen.mechanisms.synonyms import SynonymClasses
 
 __all__ = [

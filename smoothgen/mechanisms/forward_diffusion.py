@@ -1,4 +1,4 @@
-"""Image-to-image: the pipeline's own forward noise is a smoothing of the seed image, for free (theory §4, last row)."""
+"""Image-to-image: the pipeline's own forward noise is a smoothing of the seed image."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ class ForwardDiffusion(OneNoiseLevel):
     """a·x + b·ξ with ξ ~ N(0, I) is a·(x + N(0, (b/a)²I)): a smoothing of x with σ = b/a (Carlini et al. 2022).
 
     signal: a, √ᾱ of the first step for a variance-preserving scheduler, 1 for one that works in sigmas. noise: b,
-    √(1 − ᾱ) or the sigma itself. Raises InvalidSigma unless both, and their ratio, are positive numbers.
+    √(1 − ᾱ) or the sigma itself.
+
+    Proof: docs/theory/mechanisms.md, "The pipeline's own forward noise". Raises InvalidSigma unless both, and their
+    ratio, are positive numbers.
     """
 
     signal: float
@@ -34,29 +37,30 @@ class ForwardDiffusion(OneNoiseLevel):
 
     @property
     def effective_sigma(self) -> float:
-        """b/a rounded down one ulp, in units of the seed image's latent."""
+        """Returns b/a rounded down one ulp, in units of the seed image's latent."""
         return math.nextafter(self.noise / self.signal, 0.0)
 
     @property
     def drawn_sigma(self) -> float:
-        """b/a as it is drawn, in units of the seed image's latent."""
+        """Returns b/a as it is drawn, in units of the seed image's latent."""
         return self.noise / self.signal
 
     @property
     def remark(self) -> str:
-        """Whose noise it is."""
+        """Returns whose noise it is, in a sentence."""
         sigma = printed(self.effective_sigma)
         return f"The noise is the pipeline's own forward noise, of sigma {sigma} on the latent."
 
     def draw(self, seed: Seed, stream: Stream, indices: Sequence[int], shape: tuple[int, ...]) -> NDArray[np.float64]:
-        """Noise on x of the samples `indices`, shape (len(indices), *shape); whoever adds it multiplies by a."""
+        """Returns the noise on x of the samples `indices`, shape (len(indices), *shape); whoever adds it multiplies by
+        a."""
         return Gaussian(self.drawn_sigma).draw(seed, stream, indices, shape)
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON form."""
+        """Returns the JSON form."""
         return {"name": self.name, "signal": self.signal, "noise": self.noise}
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> ForwardDiffusion:
-        """Inverse of `to_dict`. Raises InvalidCertificate on a missing or foreign field."""
+        """Reads what `to_dict` writes. Raises InvalidCertificate on a missing or foreign field."""
         return cls(**read_fields(document, cls.name, {"signal": float, "noise": float}))

@@ -1,4 +1,4 @@
-"""One Gaussian draw per sample on the whole embedding (theory §4, first row; Cohen, Rosenfeld & Kolter 2019)."""
+"""One Gaussian draw per sample on the whole embedding (Cohen, Rosenfeld & Kolter 2019)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ from smoothgen.noise import Seed, Stream, normals
 
 @dataclass(frozen=True)
 class Gaussian(OneNoiseLevel):
-    """N(0, σ²I) on the prompt embedding, r = ε/σ. Raises InvalidSigma unless σ lies in [1e-30, 1e30]."""
+    """N(0, σ²I) on the prompt embedding, r = ε/σ. Raises InvalidSigma unless σ lies in [1e-30, 1e30].
+
+    Proof: docs/theory/mechanisms.md, "The embedding, one draw held".
+    """
 
     sigma: float
     name: ClassVar[str] = "gaussian"
@@ -26,11 +29,11 @@ class Gaussian(OneNoiseLevel):
 
     @property
     def effective_sigma(self) -> float:
-        """σ itself."""
+        """Returns σ, in embedding units."""
         return self.sigma
 
     def draw(self, seed: Seed, stream: Stream, indices: Sequence[int], shape: tuple[int, ...]) -> NDArray[np.float64]:
-        """Noise of the samples `indices`, shape (len(indices), *shape), in embedding units."""
+        """Returns the noise of the samples `indices`, shape (len(indices), *shape), in embedding units."""
         count = math.prod(shape)
         noise = np.empty((len(indices), count), dtype=np.float64)
         for row, index in enumerate(indices):
@@ -38,16 +41,16 @@ class Gaussian(OneNoiseLevel):
         return noise.reshape(len(indices), *shape)
 
     def project(self, noise: NDArray[np.float64], delta: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
-        """u = ⟨η, δ⟩/(σ‖δ‖), shape (n,), and r = ‖δ‖/σ. δ ≠ 0."""
+        """Returns u = ⟨η, δ⟩/(σ‖δ‖), shape (n,), and r = ‖δ‖/σ. δ ≠ 0."""
         norm, unit = direction(delta)
         u: NDArray[np.float64] = noise.reshape(len(noise), -1) @ (unit / self.sigma)
         return u, norm / self.sigma
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON form."""
+        """Returns the JSON form."""
         return {"name": self.name, "sigma": self.sigma}
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> Gaussian:
-        """Inverse of `to_dict`. Raises InvalidCertificate on a missing or foreign field."""
+        """Reads what `to_dict` writes. Raises InvalidCertificate on a missing or foreign field."""
         return cls(**read_fields(document, cls.name, {"sigma": float}))

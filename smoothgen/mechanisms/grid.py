@@ -1,4 +1,4 @@
-"""The public grid on which a noisy number reaches the generator (theory §10; proof: docs/theory/numerics.md).
+"""The public grid on which a noisy number reaches the generator (docs/theory/numerics.md).
 
 The sum x + η of two doubles reveals x: noise from a counter takes finitely many values, so the sums form a lattice that
 names x, and a generator can recognise it. What a generator receives is therefore the sum rounded to a grid that does
@@ -21,7 +21,10 @@ _UNIT: Final = 2.0**-53
 
 
 def grid_step(sigma: float) -> float:
-    """Returns the grid's step for noise of level sigma: the smallest power of two that is at least 2⁻¹⁶·σ."""
+    """Returns the grid's step for noise of level sigma: the smallest power of two ≥ 2⁻¹⁶·σ.
+
+    Proof: docs/theory/numerics.md, "Noise in finite precision".
+    """
     mantissa, exponent = math.frexp(sigma)
     return math.ldexp(1.0, exponent - _STEP_BITS - (mantissa == 0.5))
 
@@ -31,6 +34,8 @@ def on_grid(x: NDArray[Any], noise: NDArray[np.float64], sigma: float) -> NDArra
 
     x: float32 or double, of the noise's shape or one that broadcasts to it. x is split into a grid point and a rest,
     and only the rest meets the noise: both parts are exact, so the rounding error does not grow with x.
+
+    Proof: docs/theory/numerics.md, "Noise in finite precision".
     """
     step = grid_step(sigma)
     steps = np.asarray(x, dtype=np.float64) / step  # exact: the step is a power of two
@@ -46,6 +51,8 @@ def slack_per_number(sigma: float, relative_error: float = 0.0) -> float:
     product σ·z and of the sum can carry over a cell's edge. s = σ/step, 2¹⁵ < s ≤ 2¹⁶.
 
     relative_error: what else the noise is off by, relative to σ·(1 + |z|).
+
+    Proof: docs/theory/numerics.md, "Noise in finite precision".
     """
     s = sigma / grid_step(sigma)
     error = _QUANTILE_ERROR + 3 * _UNIT

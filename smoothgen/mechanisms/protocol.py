@@ -17,30 +17,30 @@ class Mechanism(Protocol):
 
     @property
     def name(self) -> str:
-        """Registered name, as it stands in certificates."""
+        """Returns the registered name, as it stands in certificates."""
         ...
 
     @property
     def effective_sigma(self) -> float:
-        """The σ of one Gaussian draw on x that protects as well, rounded down."""
+        """Returns the σ of one Gaussian draw on x that protects as well, rounded down."""
         ...
 
     @property
     def remark(self) -> str | None:
-        """A sentence for the certificate's statement, None where there is nothing unusual to say."""
+        """Returns a sentence for the certificate's statement, None where there is nothing unusual to say."""
         ...
 
     def draw(self, seed: Seed, stream: Stream, indices: Sequence[int], shape: tuple[int, ...]) -> NDArray[np.float64]:
-        """The noise of the samples `indices` on an x of this shape: (len(indices), *shape), or, from mechanisms that
-        draw at every denoising step, (len(indices), steps, *shape).
+        """Returns the noise of the samples `indices` on an x of this shape: (len(indices), *shape), or, from mechanisms
+        that draw at every denoising step, (len(indices), steps, *shape).
 
         In double precision, to be added by `noisy` and by nothing else: the bare sum of two doubles reveals x.
         """
         ...
 
     def noisy(self, x: NDArray[Any], noise: NDArray[np.float64], step: int = 0) -> NDArray[np.float64]:
-        """What the generator receives instead of x: x + noise rounded to a public grid that does not depend on x
-        (smoothgen.mechanisms.grid), in double precision, (n, *x.shape).
+        """Returns what the generator receives instead of x: x + noise rounded to a public grid that does not depend on
+        x (smoothgen.mechanisms.grid), in double precision, (n, *x.shape).
 
         Args:
             x: the condition, or one for every row of the noise, (n, *x.shape).
@@ -52,31 +52,33 @@ class Mechanism(Protocol):
         ...
 
     def rounding_slack(self, dimension: int) -> float:
-        """How far, in total variation, everything that a generator receives of an x of `dimension` numbers may be from
-        ideal Gaussian noise rounded to the same grid, whatever x is; an upper bound (docs/theory/numerics.md).
+        """Returns how far, in total variation, everything that a generator receives of an x of `dimension` numbers may
+        be from ideal Gaussian noise rounded to the same grid, whatever x is; an upper bound (docs/theory/numerics.md).
 
         Raises InvalidParameters for a dimension the mechanism does not fit.
         """
         ...
 
     def radius_in_sigmas(self, epsilon: float) -> float:
-        """r for an attack of norm epsilon (see `attack_norm`), rounded up: the side on which bounds stay bounds."""
+        """Returns r for an attack of norm epsilon (see `attack_norm`), rounded up: the side on which bounds stay
+        bounds."""
         ...
 
     @property
     def norm(self) -> str:
-        """Which norm `attack_norm` is, in words that fit before "norm" in a statement: "l2" for round noise."""
+        """Returns which norm `attack_norm` is, in words that fit before "norm" in a statement: "l2" for round noise."""
         ...
 
     def attack_norm(self, delta: NDArray[np.float64]) -> float:
-        """The norm epsilon is measured in, of an attack delta on x (shape of x), rounded up: l2 for round noise.
+        """Returns the norm epsilon is measured in, of an attack delta on x (shape of x), rounded up: l2 for round
+        noise.
 
         Raises InvalidEpsilon unless every component is finite.
         """
         ...
 
     def noise_norm(self, dimension: int) -> float:
-        """How long the noise on an x of this many numbers is, √E‖η‖² in l2 units: σ_eff·√d for round noise, of
+        """Returns how long the noise on an x of this many numbers is, √E‖η‖² in l2 units: σ_eff·√d for round noise, of
         schedules that of the one draw that protects as well.
 
         Raises InvalidParameters for a dimension the mechanism does not fit.
@@ -84,11 +86,11 @@ class Mechanism(Protocol):
         ...
 
     def epsilon(self, radius_in_sigmas: float) -> float:
-        """The attack norm of a given r, rounded down: the side on which radii stay radii."""
+        """Returns the attack norm of a given r, rounded down: the side on which radii stay radii."""
         ...
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON form, read back by `mechanism_from_dict`."""
+        """Returns the JSON form, read back by `mechanism_from_dict`."""
         ...
 
 
@@ -97,6 +99,7 @@ class Projecting(Mechanism, Protocol):
     """A mechanism under which the likelihood ratio of a KNOWN shift δ of x can be told from a sample's noise."""
 
     def project(self, noise: NDArray[np.float64], delta: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
-        """(u, r) with ρ_δ = e^{ru − r²/2}: u standard normal, shape (n,) for `noise` of n samples as `draw` gives it,
-        and r the shift in sigmas of all the noise together, to double precision and not rounded to a side. δ ≠ 0."""
+        """Returns (u, r) with ρ_δ = e^{ru − r²/2}: u standard normal, shape (n,) for `noise` of n samples as `draw`
+        gives it, and r the shift in sigmas of all the noise together, to double precision and not rounded to a side. δ
+        ≠ 0."""
         ...

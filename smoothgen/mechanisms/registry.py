@@ -24,7 +24,7 @@ _READERS: dict[str, Callable[[Mapping[str, Any]], Mechanism]] = {
 
 
 def mechanism_from_dict(document: Mapping[str, Any]) -> Mechanism:
-    """Read a mechanism from its JSON form. Raises UnknownName, InvalidCertificate or the mechanism's own error."""
+    """Reads a mechanism from its JSON form. Raises UnknownName, InvalidCertificate or the mechanism's own error."""
     name = str(document.get("name"))
     if name not in _READERS:
         raise UnknownName("mechanism", name, _READERS, field="mechanism.name")

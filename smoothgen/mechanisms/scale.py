@@ -1,4 +1,4 @@
-"""What every Gaussian mechanism shares: an attack of norm ε against one noise level, rounded to the safe side."""
+"""Shared by every Gaussian mechanism: an attack of norm ε against one noise level, rounded to the safe side."""
 
 from __future__ import annotations
 
@@ -26,61 +26,67 @@ _NORM_SLACK: Final = 1e-13
 
 
 class OneNoiseLevel:
-    """r = ε/σ for mechanisms that amount to one Gaussian of level `effective_sigma` (a lower bound of it)."""
+    """r = ε/σ for mechanisms that amount to one Gaussian of level `effective_sigma` (a lower bound of it).
+
+    Proof: docs/theory/setting.md, "One number: r"; of its rounding: docs/theory/mechanisms.md, "Rounding".
+    """
 
     @property
     def effective_sigma(self) -> float:
-        """The σ of one Gaussian draw that protects as well, rounded down, in units of the attacked vector."""
+        """Returns the σ of one Gaussian draw that protects as well, rounded down, in units of the attacked vector."""
         raise NotImplementedError
 
     @property
     def remark(self) -> str | None:
-        """A sentence for the certificate's statement, None where the noise is what everybody expects."""
+        """Returns a sentence for the certificate's statement, None where the noise is what everybody expects."""
         return None
 
     @property
     def norm(self) -> str:
-        """Which norm epsilon is measured in, as the certificate's statement names it."""
+        """Returns which norm epsilon is measured in, as the certificate's statement names it."""
         return "l2"
 
     def radius_in_sigmas(self, epsilon: float) -> float:
-        """ε/σ rounded up one ulp. Raises InvalidEpsilon unless ε ≥ 0 and finite."""
+        """Returns ε/σ rounded up one ulp. Raises InvalidEpsilon unless ε ≥ 0 and finite."""
         if not (math.isfinite(epsilon) and epsilon >= 0):
             raise InvalidEpsilon(f"epsilon must be a finite number of at least 0, got {epsilon!r}")
         return 0.0 if epsilon == 0 else math.nextafter(epsilon / self.effective_sigma, math.inf)
 
     def attack_norm(self, delta: NDArray[np.float64]) -> float:
-        """‖δ‖₂, rounded up. Raises InvalidEpsilon unless every component is finite."""
+        """Returns ‖δ‖₂, rounded up. Raises InvalidEpsilon unless every component is finite."""
         return l2_norm(delta)
 
     def noise_norm(self, dimension: int) -> float:
-        """σ_eff·√d."""
+        """Returns √E‖η‖² = σ_eff·√d, in units of the attacked vector."""
         return self.effective_sigma * math.sqrt(dimension)
 
     def epsilon(self, radius_in_sigmas: float) -> float:
-        """r·σ rounded down one ulp."""
+        """Returns r·σ rounded down one ulp."""
         return max(0.0, math.nextafter(radius_in_sigmas * self.effective_sigma, 0.0))
 
     @property
     def drawn_sigma(self) -> float:
-        """The level of the noise that is added to x: σ itself, not a lower bound of it."""
+        """Returns the level of the noise that is added to x: σ itself, not a lower bound of it."""
         return self.effective_sigma
 
     def noisy(self, x: NDArray[Any], noise: NDArray[np.float64], step: int = 0) -> NDArray[np.float64]:
-        """x + noise on the public grid, shape of `noise` (see `Mechanism.noisy`)."""
+        """Returns x + noise on the public grid, shape of `noise` (see `Mechanism.noisy`)."""
         del step
         return on_grid(x, noise, self.drawn_sigma)
 
     def rounding_slack(self, dimension: int) -> float:
-        """d·β₀ (see `Mechanism.rounding_slack`)."""
+        """Returns d·β₀ (see `Mechanism.rounding_slack`)."""
         return dimension * slack_per_number(self.drawn_sigma)
 
 
 def l2_norm(delta: NDArray[np.float64]) -> float:
-    """‖δ‖₂ over all axes, rounded up. Raises InvalidEpsilon unless every component, and the norm, is finite."""
+    """Returns ‖δ‖₂ over all axes, rounded up. Raises InvalidEpsilon unless every component, and the norm, is finite.
+
+    Proof: docs/theory/mechanisms.md, "Rounding".
+    """
     largest = norm = float(np.max(np.abs(delta), initial=0.0))
     if math.isfinite(largest) and largest > 0:
-        # Scaled, so that neither tiny nor huge components vanish in their squares.
+        # The components are scaled, so that neither tiny nor huge components vanish in their squares.
         norm = largest * math.sqrt(float(np.sum(np.square(delta / largest)))) * (1 + _NORM_SLACK)
     if not math.isfinite(norm):
         raise InvalidEpsilon(f"an attack must have finite components and a finite norm, got one of norm {norm!r}")
@@ -88,7 +94,10 @@ def l2_norm(delta: NDArray[np.float64]) -> float:
 
 
 def direction(delta: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-    """‖δ‖₂ to double precision and δ/‖δ‖₂ as a flat vector, for δ ≠ 0."""
+    """Returns ‖δ‖₂ to double precision and δ/‖δ‖₂ as a flat vector, for δ ≠ 0.
+
+    Proof: docs/theory/covers.md, "The mean that is bounded".
+    """
     scaled = delta.reshape(-1) / np.max(np.abs(delta))
     length = math.sqrt(float(np.sum(np.square(scaled))))
     return float(np.max(np.abs(delta))) * length, scaled / length
@@ -111,12 +120,13 @@ def require_steps(value: object) -> None:
 
 
 def printed(sigma: float) -> str:
-    """Six digits, rounded down: no printed level promises more than the noise gives."""
+    """Returns six digits of a level, rounded down: no printed level promises more than the noise gives."""
     return f"{float(Context(prec=6, rounding=ROUND_FLOOR).create_decimal(repr(sigma))):.6g}"
 
 
 def read_fields(document: Mapping[str, Any], mechanism: str, fields: Mapping[str, type]) -> dict[str, Any]:
-    """The fields of a mechanism's JSON form. Raises InvalidCertificate on a missing, foreign or ill-typed one."""
+    """Returns the fields of a mechanism's JSON form. Raises InvalidCertificate on a missing, foreign or ill-typed
+    one."""
     read: dict[str, Any] = {}
     for name, kind in fields.items():
         value = document.get(name)

@@ -1,6 +1,6 @@
-"""Noise that follows the denoising steps: σ_t = β√(t/T), t = T first (theory §4, rows 3 and 4; docs/theory/mechanisms).
+"""Noise that follows the denoising steps: σ_t = β√(t/T), t = T first.
 
-Both draw for every sample one block a step, in the order the network meets them: row 0 belongs to t = T.
+Both mechanisms draw for every sample one block a step, in the order the network meets them: row 0 belongs to t = T.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ class _Schedule(OneNoiseLevel):
 
     @property
     def sigmas(self) -> NDArray[np.float64]:
-        """σ_t for t = T, T − 1, …, 1, shape (T,)."""
+        """Returns σ_t for t = T, T − 1, …, 1, shape (T,)."""
         t = np.arange(self.steps, 0, -1)
         levels: NDArray[np.float64] = self.beta * np.sqrt(t / self.steps)
         return levels
 
     def draw(self, seed: Seed, stream: Stream, indices: Sequence[int], shape: tuple[int, ...]) -> NDArray[np.float64]:
-        """Noise of the samples `indices` at every step, shape (len(indices), T, *shape)."""
+        """Returns the noise of the samples `indices` at every step, shape (len(indices), T, *shape)."""
         count = math.prod(shape)
         noise = np.empty((len(indices), self.steps, count), dtype=np.float64)
         for row, index in enumerate(indices):
@@ -50,16 +50,17 @@ class _Schedule(OneNoiseLevel):
         return noise.reshape(len(indices), self.steps, *shape)
 
     def noisy(self, x: NDArray[Any], noise: NDArray[np.float64], step: int = 0) -> NDArray[np.float64]:
-        """x + η_t on the grid of σ_t, t = T − step: shape (n, *x.shape) from noise of shape (n, T, *x.shape)."""
+        """Returns x + η_t on the grid of σ_t, t = T − step: shape (n, *x.shape) from noise of shape (n, T,
+        *x.shape)."""
         return on_grid(x, noise[:, step], float(self.sigmas[step]))
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON form."""
+        """Returns the JSON form."""
         return {"name": self.name, "beta": self.beta, "steps": self.steps}
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> Self:
-        """Inverse of `to_dict`. Raises InvalidCertificate on a missing or foreign field."""
+        """Reads what `to_dict` writes. Raises InvalidCertificate on a missing or foreign field."""
         return cls(**read_fields(document, cls.name, {"beta": float, "steps": int}))
 
 
@@ -69,6 +70,8 @@ class GaussianPerStep(_Schedule):
 
     Gaussian composition: the views are jointly Gaussian, and δ moves view t by ‖δ‖/σ_t of its own σ, so the whole by
     r = ‖δ‖·√(Σ_t σ_t⁻²) (Dong, Roth & Su 2019, corollary 3.3). Much weaker than one draw held through all steps.
+    Proof: docs/theory/mechanisms.md, "The embedding, a fresh draw at every step".
+
     Raises InvalidSigma, InvalidParameters.
     """
 
@@ -76,16 +79,16 @@ class GaussianPerStep(_Schedule):
 
     @property
     def effective_sigma(self) -> float:
-        """β/√(T·H_T), H_T = 1 + 1/2 + … + 1/T, rounded down."""
+        """Returns β/√(T·H_T), H_T = 1 + 1/2 + … + 1/T, rounded down."""
         harmonic = math.fsum(1 / t for t in range(1, self.steps + 1))
         return self.beta / math.sqrt(self.steps * harmonic) * (1 - _SLACK)
 
     def rounding_slack(self, dimension: int) -> float:
-        """d·Σ_t β₀(σ_t): the network receives every number of x once a step."""
+        """Returns d·Σ_t β₀(σ_t): the network receives every number of x once a step."""
         return dimension * math.fsum(map(slack_per_number, self.sigmas.tolist())) * (1 + _SLACK)
 
     def project(self, noise: NDArray[np.float64], delta: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
-        """The views' likelihood ratios multiplied: u = Σ_t ⟨η_t, δ⟩/(σ_t²·‖δ‖·s), s = √(Σ_t σ_t⁻²), and r = ‖δ‖·s."""
+        """Returns u = Σ_t ⟨η_t, δ⟩/(σ_t²·‖δ‖·s), s = √(Σ_t σ_t⁻²), shape (n,), and r = ‖δ‖·s: all views together."""
         norm, unit = direction(delta)
         along = noise.reshape(len(noise), self.steps, -1) @ unit
         precisions = self.sigmas**-2.0
@@ -95,7 +98,7 @@ class GaussianPerStep(_Schedule):
 
     @property
     def remark(self) -> str:
-        """What the composition costs."""
+        """Returns what the composition costs, in a sentence."""
         return (
             f"The network sees {self.steps} independently noised copies of the embedding; together they protect like "
             f"one draw of sigma {printed(self.effective_sigma)}."
@@ -107,19 +110,21 @@ class LatentSchedule(_Schedule):
     """The latent noise schedule against an attack on the initial latent: r = ε/β.
 
     The block of t = T is added before the network first sees the latent, and hides the attack with σ_T = β; x enters
-    nowhere else, so whatever the later steps add is post-processing. Raises InvalidSigma, InvalidParameters.
+    nowhere else, so whatever the later steps add is post-processing.
+
+    Proof: docs/theory/mechanisms.md, "The latent schedule". Raises InvalidSigma, InvalidParameters.
     """
 
     name: ClassVar[str] = "latent-schedule"
 
     @property
     def effective_sigma(self) -> float:
-        """β: only the first step's noise protects."""
+        """Returns β: only the first step's noise protects."""
         return self.beta
 
     @property
     def remark(self) -> str:
-        """Which of the noise protects."""
+        """Returns which of the noise protects, in a sentence."""
         return (
             f"Noise is added to the latent before each of {self.steps} steps; what protects is the first, of sigma "
             f"{printed(self.beta)}."

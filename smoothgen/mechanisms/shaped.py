@@ -1,25 +1,22 @@
-"""Gaussian noise of a published shape, N(0, σ²·AAᵀ) (theory §4, second row; docs/theory/mechanisms).
+"""Gaussian noise of a published shape, N(0, σ²·AAᵀ).
 
 Whitening by A⁻¹ turns it into round noise, so everything known of round noise holds with attacks measured in the norm
 ‖A⁻¹δ‖₂. A certificate carries A: without it nobody could measure an attack.
+Proof: docs/theory/mechanisms.md, "The embedding, noise of a shape".
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Context
-from functools import cached_property
 from typing import Any, ClassVar, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from smoothgen.errors import InvalidCertificate, InvalidEpsilon, InvalidParameters, InvalidSigma
+from smoothgen.errors import InvalidEpsilon, InvalidParameters, InvalidSigma
 from smoothgen.mechanisms.gaussian import Gaussian
 from smoothgen.mechanisms.grid import on_grid
 from smoothgen.mechanisms.scale import (
@@ -30,145 +27,19 @@ from smoothgen.mechanisms.scale import (
     read_fields,
     require_sigma,
 )
+from smoothgen.mechanisms.shape import Shape, invalid_shape
 from smoothgen.noise import Seed, Stream
 
-MOST_DIMENSIONS: Final = 64
-"""2,080 numbers of A: what a certificate may carry."""
-MOST_ECCENTRIC: Final = 1e4
-"""Longest over shortest half-axis; keeps what solving with A can lose below a millionth of a norm."""
-_DETERMINANT_SLACK: Final = 1e-9  # of ln det A: nothing rests on it but that levels of different shapes compare
-_UNIT: Final = 2.0**-53
-_SPECTRUM_SLACK: Final = 1e-12  # of the largest singular value; LAPACK's error is a few hundred units of 2⁻⁵³
-_LONGEST_NAME: Final = 200
 _FURTHEST: Final = 1024.0
 """Sigmas from the origin, ‖A⁻¹x‖/σ: what an embedding may be for the error of A⁻¹x to stay negligible."""
-_FIELDS: Final = ("name", "dimension", "sha256", "cholesky")
-
-
-@dataclass(frozen=True)
-class Shape:
-    """A: lower-triangular, positive diagonal, determinant 1. `packed`: its rows up to the diagonal, little-endian
-    float64 one after the other, 8·d(d + 1)/2 bytes.
-
-    Raises InvalidCertificate for anything else, for d above 64 and for half-axes more than 10⁴ apart.
-    """
-
-    name: str
-    packed: bytes
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.name, str) or not 0 < len(self.name) <= _LONGEST_NAME:
-            raise _invalid(f"a shape needs a name of 1 to {_LONGEST_NAME} characters, got {self.name!r:.80}")
-        self._require_size()
-        if not np.isfinite(self.matrix).all():
-            raise _invalid("a shape's matrix must have finite entries only")
-        diagonal = np.diagonal(self.matrix)
-        if not (diagonal > 0).all():
-            raise _invalid(f"a shape's matrix must have a positive diagonal, got {float(diagonal.min())!r} on it")
-        logarithm = math.fsum(map(math.log, diagonal.tolist()))
-        if abs(logarithm) > _DETERMINANT_SLACK:
-            raise _invalid(
-                f"a shape's matrix must have determinant 1, so that levels compare; this one's is e^{logarithm:.6g}"
-            )
-        shortest, longest = self.half_axes
-        if not (math.isfinite(longest) and shortest > 0 and longest <= MOST_ECCENTRIC * shortest):
-            raise _invalid(
-                f"a shape's half-axes must be at most {MOST_ECCENTRIC:g} times one another, these go from "
-                f"{shortest:.6g} to {longest:.6g}; shrink the matrix towards a multiple of the identity"
-            )
-
-    @classmethod
-    def of(cls, name: str, matrix: NDArray[np.float64]) -> Shape:
-        """The shape of a lower-triangular matrix (d, d) with a positive diagonal, scaled to determinant 1."""
-        if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or np.triu(matrix, 1).any():
-            raise _invalid(f"a shape needs a square lower-triangular matrix, got one of shape {matrix.shape}")
-        diagonal = np.diagonal(matrix)
-        if not (np.isfinite(diagonal).all() and (diagonal > 0).all()):
-            raise _invalid("a shape's matrix must have a finite, positive diagonal")
-        scaled = matrix / np.exp(np.mean(np.log(diagonal)))
-        return cls(name, scaled[np.tril_indices(len(matrix))].astype("<f8").tobytes())
-
-    @property
-    def dimension(self) -> int:
-        """d, the numbers of x it shapes noise for."""
-        return (math.isqrt(1 + len(self.packed)) - 1) // 2  # 8·d(d + 1)/2 bytes are (2d + 1)² − 1
-
-    @cached_property
-    def matrix(self) -> NDArray[np.float64]:
-        """A, shape (d, d), not to be written to."""
-        matrix = np.zeros((self.dimension, self.dimension))
-        matrix[np.tril_indices(self.dimension)] = np.frombuffer(self.packed, dtype="<f8")
-        matrix.flags.writeable = False
-        return matrix
-
-    @cached_property
-    def half_axes(self) -> tuple[float, float]:
-        """Shortest and longest half-axis of the ball {‖A⁻¹δ‖ ≤ 1}, in l2 units: A's extreme singular values, the first
-        rounded down and the second up."""
-        singular = np.linalg.svd(self.matrix, compute_uv=False)
-        slack = _SPECTRUM_SLACK * float(singular[0])
-        return float(singular[-1]) - slack, float(singular[0]) + slack
-
-    @property
-    def digest(self) -> str:
-        """sha256 over the packed matrix."""
-        return f"sha256:{hashlib.sha256(self.packed).hexdigest()}"
-
-    def whitened(self, vectors: NDArray[np.float64]) -> NDArray[np.float64]:
-        """A⁻¹v for every column v, (d,) or (d, k), by forward substitution."""
-        solved = np.empty_like(vectors)
-        for row in range(self.dimension):
-            known = self.matrix[row, :row] @ solved[:row]
-            solved[row] = (vectors[row] - known) / self.matrix[row, row]
-        return solved
-
-    @cached_property
-    def slack(self) -> float:
-        """How much longer A⁻¹δ may be than computed, relative: a triangular solve is exact for a matrix within d + 2
-        units of 2⁻⁵³ of every entry of A (Higham 2002, theorem 8.5), and x' − x and the scaling round once each."""
-        inverse = self.whitened(np.eye(self.dimension))
-        condition = float(np.linalg.norm(self.matrix) * np.linalg.norm(inverse))
-        return 4 * (self.dimension + 8) * _UNIT * condition
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON form."""
-        return {
-            "name": self.name,
-            "dimension": self.dimension,
-            "sha256": self.digest,
-            "cholesky": base64.b64encode(self.packed).decode("ascii"),
-        }
-
-    @classmethod
-    def from_dict(cls, document: Any) -> Shape:
-        """Inverse of `to_dict`. Raises InvalidCertificate for whatever is no shape or contradicts itself."""
-        if not isinstance(document, Mapping) or set(document) != set(_FIELDS):
-            raise _invalid(f"shape takes exactly {', '.join(_FIELDS)}; got {document!r:.200}")
-        try:
-            packed = base64.b64decode(document["cholesky"], validate=True)
-        except (TypeError, ValueError, binascii.Error) as error:
-            raise _invalid(f"shape.cholesky must be base64, got {document['cholesky']!r:.80}") from error
-        shape = cls(document["name"], packed)
-        for name, value in shape.to_dict().items():
-            if type(document[name]) is not type(value) or document[name] != value:
-                raise _invalid(f"shape.{name} is {document[name]!r:.80}, and the matrix says {value!r:.80}")
-        return shape
-
-    def _require_size(self) -> None:
-        size = len(self.packed) if isinstance(self.packed, bytes) else 0
-        if not 0 < size <= 4 * MOST_DIMENSIONS * (MOST_DIMENSIONS + 1) or size != 4 * self.dimension * (
-            self.dimension + 1
-        ):
-            raise _invalid(
-                f"a shape's matrix must be the packed lower triangle of 1 to {MOST_DIMENSIONS} rows, got {size} bytes"
-            )
 
 
 @dataclass(frozen=True)
 class ShapedGaussian(OneNoiseLevel):
     """N(0, σ²·AAᵀ) on the prompt embedding, r = ‖A⁻¹δ‖/σ. Raises InvalidSigma unless σ lies in [1e-30, 1e30].
 
-    Epsilon, wherever it appears with this mechanism, is ‖A⁻¹δ‖₂.
+    Epsilon, wherever it appears with this mechanism, is ‖A⁻¹δ‖₂. Proof: docs/theory/mechanisms.md, "The embedding,
+    noise of a shape".
     """
 
     sigma: float
@@ -183,17 +54,17 @@ class ShapedGaussian(OneNoiseLevel):
 
     @property
     def effective_sigma(self) -> float:
-        """σ, in units of the ellipsoid's norm."""
+        """Returns σ, in units of the ellipsoid's norm."""
         return self.sigma
 
     @property
     def norm(self) -> str:
-        """Not the l2 norm: see `remark`."""
+        """Returns "ellipsoid": `remark` says which norm that is."""
         return "ellipsoid"
 
     @property
     def remark(self) -> str:
-        """The norm in words, with the ball's extreme half-axes in l2 units."""
+        """Returns the norm in words, with the ball's extreme half-axes in l2 units."""
         shape, (shortest, longest) = self.shape, self.shape.half_axes
         least, most = printed(shortest), _printed_up(longest)
         return (
@@ -206,12 +77,12 @@ class ShapedGaussian(OneNoiseLevel):
         )
 
     def noise_norm(self, dimension: int) -> float:
-        """√E‖η‖² = σ‖A‖_F. Raises InvalidParameters where x has another dimension than the shape."""
+        """Returns √E‖η‖² = σ‖A‖_F. Raises InvalidParameters where x has another dimension than the shape."""
         self._require_dimension(dimension)
         return self.sigma * float(np.linalg.norm(self.shape.matrix))
 
     def draw(self, seed: Seed, stream: Stream, indices: Sequence[int], shape: tuple[int, ...]) -> NDArray[np.float64]:
-        """The noise before it is given its shape, σ·z, (len(indices), *shape): `noisy` multiplies by A.
+        """Returns the noise before it is given its shape, σ·z, (len(indices), *shape): `noisy` multiplies by A.
 
         Raises InvalidParameters for an x of another dimension than the shape's.
         """
@@ -219,13 +90,14 @@ class ShapedGaussian(OneNoiseLevel):
         return Gaussian(self.sigma).draw(seed, stream, indices, shape)
 
     def noisy(self, x: NDArray[Any], noise: NDArray[np.float64], step: int = 0) -> NDArray[np.float64]:
-        """A·(A⁻¹x + σz, on the grid of σ), (n, *x.shape): round noise where the shape is a ball, then the map back.
+        """Returns A·(A⁻¹x + σz, on the grid of σ), (n, *x.shape): round noise where the shape is a ball, then the map
+        back.
 
         Raises InvalidSigma for an x further than 1024σ from the origin in the ellipsoid norm.
         """
         del step
         whitened = on_grid(self._centres(x, _FURTHEST), noise.reshape(-1, self.shape.dimension), self.sigma)
-        # A product a row, not one for the batch: matrix products of another size round differently.
+        # Every row has a product of its own, not one for the batch: matrix products of another size round differently.
         return np.stack([self.shape.matrix @ row for row in whitened]).reshape(noise.shape)
 
     def require_near(self, x: NDArray[Any]) -> None:
@@ -234,7 +106,7 @@ class ShapedGaussian(OneNoiseLevel):
         self._centres(x, _FURTHEST - LARGEST_SHIFT_IN_SIGMAS)
 
     def _centres(self, x: NDArray[Any], sigmas: float) -> NDArray[np.float64]:
-        """A⁻¹x for every row of x, (rows, d). Raises InvalidSigma for one longer than so many sigmas."""
+        """Returns A⁻¹x for every row of x, (rows, d). Raises InvalidSigma for one longer than so many sigmas."""
         centres = self.shape.whitened(np.asarray(x, dtype=np.float64).reshape(-1, self.shape.dimension).T).T
         furthest = float(np.sqrt(np.square(centres).sum(axis=1)).max())
         if not furthest <= sigmas * self.sigma:
@@ -246,14 +118,14 @@ class ShapedGaussian(OneNoiseLevel):
         return centres
 
     def rounding_slack(self, dimension: int) -> float:
-        """d·β₀, and what the error of A⁻¹x can add: it moves the centre of the noise by at most slack·(‖A⁻¹x‖ +
+        """Returns d·β₀ and what the error of A⁻¹x can add: it moves the centre of the noise by at most slack·(‖A⁻¹x‖ +
         ‖A⁻¹(x + δ)‖)/2, and a move of m sigmas is at most 0.4·m in total variation."""
         self._require_dimension(dimension)
         return super().rounding_slack(dimension) + 0.4 * self.shape.slack * (_FURTHEST + LARGEST_SHIFT_IN_SIGMAS)
 
     def attack_norm(self, delta: NDArray[np.float64]) -> float:
-        """‖A⁻¹δ‖₂, rounded up past the error of solving. Raises InvalidEpsilon unless δ has the shape's dimension and
-        finite components."""
+        """Returns ‖A⁻¹δ‖₂, rounded up past the error of solving. Raises InvalidEpsilon unless δ has the shape's
+        dimension and finite components."""
         if delta.size != self.shape.dimension:
             raise InvalidEpsilon(
                 f"an attack under shape {self.shape.name!r} has {self.shape.dimension} numbers, got {delta.size}"
@@ -268,20 +140,20 @@ class ShapedGaussian(OneNoiseLevel):
         return norm
 
     def project(self, noise: NDArray[np.float64], delta: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
-        """u = ⟨z, A⁻¹δ⟩/‖A⁻¹δ‖, shape (n,), and r = ‖A⁻¹δ‖/σ. δ ≠ 0."""
+        """Returns u = ⟨z, A⁻¹δ⟩/‖A⁻¹δ‖, shape (n,), and r = ‖A⁻¹δ‖/σ. δ ≠ 0."""
         norm, unit = direction(self.shape.whitened(delta.reshape(-1)))
         u: NDArray[np.float64] = noise.reshape(len(noise), -1) @ (unit / self.sigma)
         return u, norm / self.sigma
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON form, the matrix included."""
+        """Returns the JSON form, the matrix included."""
         return {"name": self.name, "sigma": self.sigma, "shape": self.shape.to_dict()}
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> ShapedGaussian:
-        """Inverse of `to_dict`. Raises InvalidCertificate on a missing, foreign or ill-typed field."""
+        """Reads what `to_dict` writes. Raises InvalidCertificate on a missing, foreign or ill-typed field."""
         if "shape" not in document:
-            raise _invalid(
+            raise invalid_shape(
                 f"mechanism {cls.name!r} takes exactly sigma (number) and shape; got {dict(document)!r:.200}"
             )
         rest = {key: value for key, value in document.items() if key != "shape"}
@@ -295,10 +167,6 @@ class ShapedGaussian(OneNoiseLevel):
             )
 
 
-def _invalid(message: str) -> InvalidCertificate:
-    return InvalidCertificate(message, field="mechanism.shape")
-
-
 def _printed_up(value: float) -> str:
-    """Six digits, rounded up."""
+    """Returns six digits of a length, rounded up."""
     return f"{float(Context(prec=6, rounding=ROUND_CEILING).create_decimal(repr(value))):.6g}"

@@ -1,4 +1,4 @@
-"""Words drawn from the classes of a partition before the text is embedded, then noise (theory §4, synonym classes)."""
+"""Words drawn from the classes of a partition before the text is embedded, then noise."""
 
 from __future__ import annotations
 
@@ -23,8 +23,9 @@ class SynonymClasses:
     """A uniform draw for every word from its class of a published partition, and `then` the noise on the embedding.
 
     Swaps inside classes change no law, so they cost no r at all; r is that of `then`, for an attack on the embedding of
-    whatever text was drawn (docs/theory/synonyms.md). Drawing the text is the sampler's: this class names the partition
-    (its name, version and the digest of its file) and draws the noise that comes after.
+    whatever text was drawn. Proof: docs/theory/synonyms.md, "The ball after the draw". Drawing the text is the
+    sampler's: this class names the partition (its name, version and the digest of its file) and draws the noise that
+    comes after.
 
     Raises InvalidCertificate unless name and version are words and the digest a sha256, and for classes within classes.
     """
@@ -48,17 +49,17 @@ class SynonymClasses:
 
     @property
     def effective_sigma(self) -> float:
-        """That of the noise on the embedding."""
+        """Returns the σ of `then`."""
         return self.then.effective_sigma
 
     @property
     def norm(self) -> str:
-        """That of the noise on the embedding."""
+        """Returns the norm of `then`."""
         return self.then.norm
 
     @property
     def remark(self) -> str:
-        """What is drawn, from which partition, and what the ball then speaks of."""
+        """Returns what is drawn, from which partition, and what the ball then speaks of, in sentences."""
         own = "" if self.then.remark is None else f" {self.then.remark}"
         return (
             "Before the prompt is embedded, every word of it is replaced by a uniform draw from its class of the "
@@ -68,41 +69,41 @@ class SynonymClasses:
         )
 
     def draw(self, seed: Seed, stream: Stream, indices: Sequence[int], shape: tuple[int, ...]) -> NDArray[np.float64]:
-        """The noise on the embedding."""
+        """Returns the noise on the embedding, as `then` draws it."""
         return self.then.draw(seed, stream, indices, shape)
 
     def noisy(self, x: NDArray[Any], noise: NDArray[np.float64], step: int = 0) -> NDArray[np.float64]:
-        """As the noise on the embedding is added."""
+        """Returns x + noise, as `then` adds it."""
         return self.then.noisy(x, noise, step)
 
     def rounding_slack(self, dimension: int) -> float:
-        """That of the noise on the embedding."""
+        """Returns the rounding slack of `then`."""
         return self.then.rounding_slack(dimension)
 
     def radius_in_sigmas(self, epsilon: float) -> float:
-        """That of the noise on the embedding, rounded up."""
+        """Returns r under `then`, rounded up."""
         return self.then.radius_in_sigmas(epsilon)
 
     def attack_norm(self, delta: NDArray[np.float64]) -> float:
-        """That of the noise on the embedding, rounded up."""
+        """Returns the attack norm of `then`, rounded up."""
         return self.then.attack_norm(delta)
 
     def noise_norm(self, dimension: int) -> float:
-        """That of the noise on the embedding."""
+        """Returns the noise norm of `then`."""
         return self.then.noise_norm(dimension)
 
     def epsilon(self, radius_in_sigmas: float) -> float:
-        """That of the noise on the embedding, rounded down."""
+        """Returns the epsilon of `then`, rounded down."""
         return self.then.epsilon(radius_in_sigmas)
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON form."""
+        """Returns the JSON form."""
         return {"name": self.name, **{name: getattr(self, name) for name in _FIELDS}, "then": self.then.to_dict()}
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any], read: Callable[[Mapping[str, Any]], Mechanism]) -> SynonymClasses:
-        """Inverse of `to_dict`; `read` reads the noise. Raises InvalidCertificate on a missing or foreign field, and
-        what `read` raises."""
+        """Reads what `to_dict` writes; `read` reads the noise. Raises InvalidCertificate on a missing or foreign
+        field, and what `read` raises."""
         inner = document.get("then")
         if set(document) != {"name", "then", *_FIELDS} or not isinstance(inner, Mapping):
             raise InvalidCertificate(

@@ -35,7 +35,7 @@ Key = tuple[SynsetId, str, bool]
 
 
 def classes(wordnet: WordNet) -> dict[Key, list[str]]:
-    """Classes of two and more forms by (synset, inflection, familiar), the most tagged form first."""
+    """Returns classes of two and more forms by (synset, inflection, familiar), the most tagged form first."""
     meanings = Meanings(wordnet)
     found: dict[str, Meaning] = {}
     for lemma in wordnet.lemmas:
@@ -60,7 +60,7 @@ def classes(wordnet: WordNet) -> dict[Key, list[str]]:
 
 
 def write(wordnet: WordNet) -> bytes:
-    """The partition's file."""
+    """Returns the partition's file."""
     made = classes(wordnet)
     lines = [
         f"# {FORMAT}",
@@ -99,7 +99,7 @@ def _tagged(wordnet: WordNet, meaning: Meaning) -> int:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write the file and print its digest."""
+    """Writes the file and prints its digest."""
     parser = argparse.ArgumentParser(prog="python -m smoothgen.synonyms.build", description=__doc__)
     parser.add_argument("--wordnet", type=Path, default=WORDNET, help="the folder of WordNet's database files")
     parser.add_argument("--output", type=Path, default=DATA / f"{DEFAULT}-{VERSION}.txt")

@@ -54,7 +54,7 @@ class Inflection:
         self._wordnet = wordnet
 
     def analyses(self, form: str) -> set[Analysis]:
-        """Everything the form may be: its own lemmas, and the lemmas it is an inflected form of."""
+        """Returns everything the form may be: its own lemmas, and the lemmas it is an inflected form of."""
         found = {(form, part, "") for part in "ar" if self._wordnet.senses(form, part)}
         if self._wordnet.senses(form, "n"):
             found.add((form, "n", "pl" if _looks_plural(form) else "sg"))
@@ -70,7 +70,8 @@ class Inflection:
         return {a for a in found if self._wordnet.senses(a[0], a[1]) and not (a[0] == form and a[2] == "er")}
 
     def plural(self, lemma: str) -> str | None:
-        """The plural of a noun; None where it is irregular in more than one way, or looks like a plural already."""
+        """Returns the plural of a noun; None where it is irregular in more than one way, or looks like a plural
+        already."""
         irregular = self._irregular_forms["n"].get(lemma, [])
         if len(irregular) > 1 or _looks_plural(lemma):
             return None
@@ -81,7 +82,8 @@ class Inflection:
         return _with_s(lemma)
 
     def verb_forms(self, lemma: str) -> dict[str, str]:
-        """tag → form. Without "ed" where past and participle differ or are spelt in two ways, as the tag would lie."""
+        """Returns each form by its tag. It leaves out "ed" where past and participle differ or are spelt in two ways,
+        as the tag would lie."""
         irregular = self._irregular_forms["v"].get(lemma, [])
         ing = [form for form in irregular if form.endswith("ing")]
         past = [form for form in irregular if not form.endswith(("ing", "s"))]

@@ -62,7 +62,8 @@ class Meanings:
         self._phrasal = {lemma.split("_")[0] for lemma in wordnet.lemmas if "_" in lemma and wordnet.senses(lemma, "v")}
 
     def of(self, form: str) -> Meaning | None:
-        """The dominant meaning of a form; None for an ambiguous one, a name, a function word, or no word at all."""
+        """Returns the dominant meaning of a form; None for an ambiguous one, a name, a function word, or no word at
+        all."""
         if len(form) < _SHORTEST or not _WORD.fullmatch(form) or form in FUNCTION_WORDS:
             return None
         weights: dict[tuple[SynsetId, str, str], float] = {}
@@ -85,7 +86,7 @@ class Meanings:
         return Meaning(synset, inflection, lemma) if lemma in self._wordnet.synsets[synset].words else None
 
     def forms(self, lemma: str, synset: SynsetId) -> list[str]:
-        """The further forms of a lemma that may join classes of their own: plurals, and the forms of verbs."""
+        """Returns the further forms of a lemma that may join classes of their own: plurals, and the forms of verbs."""
         part, field = synset[0], self._wordnet.synsets[synset].field
         if part == "n" and field in _COUNTABLE and not _UNCOUNTED.fullmatch(lemma):
             plural = self._inflection.plural(lemma)
@@ -95,7 +96,7 @@ class Meanings:
         return []
 
     def familiar(self, word: str) -> bool:
-        """Whether people use a word, or see at once what it is made of: "snow-white", "pinkish".
+        """Returns whether people use a word, or see at once what it is made of: "snow-white", "pinkish".
 
         WordNet's texts use it, or it has more than one sense: wn(1) too measures familiarity by the number of senses.
         """
@@ -112,7 +113,8 @@ class Meanings:
         return any(sense.tagged for part in "nvar" for sense in self._wordnet.senses(word, part))
 
     def _weight(self, key: tuple[SynsetId, str, str], weights: dict[tuple[SynsetId, str, str], float]) -> float:
-        """A meaning's weight with those that say the same of the same word: the noun "red" and the adjective."""
+        """Returns a meaning's weight with those that say the same of the same word: the noun "red" and the
+        adjective."""
         return sum(weight for other, weight in weights.items() if other == key or self._same(key, other))
 
     def _same(self, key: tuple[SynsetId, str, str], other: tuple[SynsetId, str, str]) -> bool:

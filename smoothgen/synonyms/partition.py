@@ -40,7 +40,7 @@ class Slot:
     between: str
 
     def filled(self, word: str, *, an: bool) -> str:
-        """The word in its case, behind its article."""
+        """Returns the word in its case, behind its article."""
         written = self.case.write(word)
         return written if self.article is None else self.article.write("an" if an else "a") + self.between + written
 
@@ -53,7 +53,7 @@ class Canonical:
 
     @cached_property
     def slots(self) -> tuple[Slot, ...]:
-        """The places where words are drawn, in order."""
+        """Returns the places where words are drawn, in order."""
         return tuple(piece for piece in self.pieces if isinstance(piece, Slot))
 
 
@@ -77,14 +77,14 @@ class Partition:
 
     @classmethod
     def load(cls, name: str = DEFAULT) -> Partition:
-        """A partition that comes with the package. Raises UnknownName."""
+        """Returns a partition that comes with the package. Raises UnknownName."""
         if name not in PUBLISHED:
             raise UnknownName("partition", name, PUBLISHED)
         return _load(name)
 
     @classmethod
     def read(cls, content: bytes) -> Partition:
-        """A partition from its file. Raises InvalidPartition."""
+        """Returns a partition from its file. Raises InvalidPartition."""
         head, classes = {}, []
         lines = content.decode("ascii").splitlines()
         if lines[:1] != [f"# {FORMAT}"]:
@@ -101,11 +101,11 @@ class Partition:
         return cls(head["name"], head["version"], digest_of(content), classes)
 
     def members(self, word: str) -> tuple[str, ...]:
-        """The class of a word, in small letters: at least the word itself."""
+        """Returns the class of a word, in small letters: at least the word itself."""
         return self._class_of.get(word.lower(), (word.lower(),))
 
     def canonical(self, prompt: str) -> Canonical:
-        """The canonical form: everything that is drawn is a function of it."""
+        """Returns the canonical form: everything that is drawn is a function of it."""
         pieces: list[str | Slot] = []
         done = 0
         for word in replaceable(prompt, self._class_of.__contains__):
@@ -118,7 +118,8 @@ class Partition:
         return Canonical(tuple(pieces))
 
     def longest_bytes(self, form: Canonical) -> int:
-        """At least the UTF-8 length of every text of this form: the longest word in every slot, and "an " before it."""
+        """Returns how many bytes no text of this form exceeds in UTF-8: the longest word in every slot, and "an "
+        before it."""
 
         def longest(piece: str | Slot) -> int:
             if isinstance(piece, str):
@@ -128,7 +129,8 @@ class Partition:
         return sum(map(longest, form.pieces))
 
     def variant(self, prompt: str | Canonical, seed: Seed, stream: Stream, index: int) -> str:
-        """The text of one sample: every word drawn uniformly from its class by the numbers of (seed, stream, index).
+        """Returns the text of one sample: every word drawn uniformly from its class by the numbers of (seed, stream,
+        index).
 
         A function of the canonical form and of those three, so equal for two prompts of one class.
         """
@@ -142,12 +144,14 @@ class Partition:
         return self._filled(form, chosen)
 
     def plain(self, prompt: str | Canonical) -> str:
-        """The text with the first word of every class: one for all prompts of a class, for what is said once a job."""
+        """Returns the text with the first word of every class: one for all prompts of a class, for what is said once a
+        job."""
         form = self.canonical(prompt) if isinstance(prompt, str) else prompt
         return self._filled(form, [slot.members[0] for slot in form.slots])
 
     def same_class(self, prompt: str, other: str) -> bool:
-        """Whether two prompts differ by swaps inside classes only: then what is drawn from them has one law, W₁ = 0."""
+        """Returns whether two prompts differ by swaps inside classes only: then what is drawn from them has one law, W₁
+        = 0."""
         return self.canonical(prompt) == self.canonical(other)
 
     def _filled(self, form: Canonical, words: Sequence[str]) -> str:
@@ -159,7 +163,7 @@ class Partition:
 
 
 def digest_of(content: bytes) -> str:
-    """sha256 of a partition's file."""
+    """Returns the sha256 of a partition's file."""
     return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 

@@ -68,11 +68,11 @@ class WordNet:
 
     @property
     def lemmas(self) -> list[str]:
-        """Every lemma, lower case, sorted."""
+        """Returns every lemma, lower case, sorted."""
         return sorted({lemma for lemma, _ in self._senses})
 
     def senses(self, lemma: str, part: str) -> tuple[Sense, ...]:
-        """The senses of a lemma as this part of speech, in WordNet's order; none where it is no such word."""
+        """Returns the senses of a lemma as this part of speech, in WordNet's order; none where it is no such word."""
         return self._senses.get((lemma, part), ())
 
     def _lines(self, name: str) -> Iterator[list[str]]:

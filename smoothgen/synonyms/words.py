@@ -31,7 +31,7 @@ class Case(Enum):
     CAPITALS = "RED"
 
     def write(self, word: str) -> str:
-        """A lower-case word in this case."""
+        """Returns a lower-case word in this case."""
         if self is Case.SMALL:
             return word
         return word.upper() if self is Case.CAPITALS else word[0].upper() + word[1:]
@@ -51,7 +51,7 @@ class Word:
 
 
 def replaceable(text: str, in_a_class: Callable[[str], bool]) -> Iterator[Word]:
-    """The words of a text that belong to a class, in order."""
+    """Returns the words of a text that belong to a class, in order."""
     shouted = not any(character.islower() for character in text)
     left_alone = [m.span() for m in _CHUNK.finditer(text) if _NOT_PROSE.search(m.group())]
     following, end_before = 0, 0

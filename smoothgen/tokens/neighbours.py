@@ -105,7 +105,7 @@ class _Walk:
             heapq.heappush(self._heap, (self._term(0, 0), ((0, 0),)))
 
     def next(self) -> tuple[int, State] | None:
-        """The next sequence, None after the last."""
+        """Returns the next sequence, None after the last."""
         if not self._heap:
             return None
         total, state = found = heapq.heappop(self._heap)
@@ -121,18 +121,18 @@ class _Walk:
         return found
 
     def cost(self, total: int) -> float:
-        """The cost that a sum of terms stands for, rounded down."""
+        """Returns the cost that a sum of terms stands for, rounded down."""
         return _root_below(total / (1 << self._shift) if self._shift >= 0 else float(total << -self._shift))
 
     def changes(self, state: State) -> tuple[Change, ...]:
-        """What a state changes, by position."""
+        """Returns what a state changes, by position."""
         return tuple(sorted((self._order[place], int(self._of(place).ids[rank])) for place, rank in state))
 
     def _of(self, place: int) -> TokenRows:
         return self._rows[self._tokens[self._order[place]]]
 
     def _has(self, place: int, rank: int) -> bool:
-        """Whether a position has a row of this rank; fetches more rows where the list may go on."""
+        """Returns whether a position has a row of this rank; fetches more rows where the list may go on."""
         rows = self._of(place)
         if rank >= len(rows.ids) and not rows.complete:
             token = self._tokens[self._order[place]]
@@ -141,7 +141,7 @@ class _Walk:
         return rank < len(rows.ids)
 
     def _term(self, place: int, rank: int) -> int:
-        """A squared cost in multiples of 2^-shift: exact, since none is smaller than the least."""
+        """Returns a squared cost in multiples of 2^-shift: exact, since none is smaller than the least."""
         mantissa, exponent = math.frexp(float(self._of(place).reach[rank]))
         return int(mantissa * 2**53) << (exponent - 53 + self._shift)
 

@@ -54,7 +54,7 @@ class TokenTable:
 
     @property
     def width(self) -> int:
-        """Numbers a row."""
+        """Returns how many numbers a row has."""
         return int(self.rows.shape[1])
 
     def known(self, ids: Sequence[int] | NDArray[Any]) -> NDArray[np.int64]:

@@ -15,7 +15,6 @@ from scipy.stats import binom
 
 from smoothgen import Gaussian
 from smoothgen.certificates.bounds.theorems import worst_event_shift
-from smoothgen.certificates.fleet.certificate import LOOKS
 from smoothgen.certificates.fleet.certify import (
     NOT_SERVED,
     OUTSTANDING,
@@ -25,6 +24,7 @@ from smoothgen.certificates.fleet.certify import (
     fleet_bin,
     fleet_thresholds,
 )
+from smoothgen.certificates.fleet.levels import LOOKS
 from tests.support.statistics import high_precision
 from tests.support.statistics.closed_form import TANH
 from tests.support.statistics.fleets import (

@@ -18,7 +18,7 @@ from pydantic import Field
 from smoothgen.contracts.base import Contract
 from smoothgen.errors import InvalidInput, InvalidParameters
 from smoothgen.mechanisms import Shape
-from smoothgen.mechanisms.shaped import MOST_DIMENSIONS
+from smoothgen.mechanisms.shape import MOST_DIMENSIONS
 from workers.stored.calibrations import DATA, file_name
 
 SHRINKAGE: Final = 0.5

@@ -1,4 +1,4 @@
-"""The statistics: from sampled distances to upper bounds on P(R > t) that hold for all t together.
+"""The bands: from sampled distances to upper bounds on P(R > t) that hold for all t together.
 
 A band is a step function. Its construction is named in the certificate and a name's meaning never changes: a new
 construction gets a new name.
@@ -33,13 +33,17 @@ class SurvivalBand:
 
     edges: shape (K+1,), increasing, from 0 to the bound D_c; levels: shape (K,), in [0, 1]. With probability at least
     1 − alpha (the alpha the band was built with) every level is an upper bound.
+
+    Proof: docs/theory/statistics.md, "All t at once: a grid of ranks"; of what is read from a band:
+    docs/theory/bounds.md, "T2, spread", docs/theory/bounds.md, "T2′, spread and diameter together", and
+    docs/theory/bounds.md, "T3, deviation of one output".
     """
 
     edges: NDArray[np.float64]
     levels: NDArray[np.float64]
 
     def integral_of_worst_shift(self, radius_in_sigmas: NDArray[np.float64]) -> NDArray[np.float64]:
-        """∫₀^{D_c} W_r(P(R > t)) dt for every r, shape (m,) → (m,): the right side of T2, rounded up."""
+        """Returns T2's right side, ∫₀^{D_c} W_r(P(R > t)) dt, for every r, shape (m,) → (m,), rounded up."""
         shifts = self._probabilities.worst_shifts(radius_in_sigmas)
         # numpy's pairwise sum, not a BLAS product: its error is below the slack at any length, and a row's value does
         # not depend on how many rows are computed with it.
@@ -47,10 +51,10 @@ class SurvivalBand:
         return integrals
 
     def bound_by_oscillation(self, diameter: float, radius_in_sigmas: NDArray[np.float64]) -> NDArray[np.float64]:
-        """T2′: max over 0 ≤ s ≤ D/2 of ∫₀ˢ W_r(S) dt + ∫ₛ^{D−s} W⁺_r(S) dt, S(t) the levels, for every r, rounded up.
+        """Returns T2′: max over 0 ≤ s ≤ D/2 of ∫₀ˢ W_r(S) dt + ∫ₛ^{D−s} W⁺_r(S) dt, for every r, rounded up.
 
-        diameter: D > 0, metric units. r of shape (m,) → (m,). Never above T1 or T2 by more than the rounding
-        (docs/theory/bounds.md). The maximand is concave and piecewise linear in s, so it is read at all its kinks.
+        S(t): the levels. diameter: D > 0, metric units. r of shape (m,) → (m,). T2′ is never above T1 or T2 by more
+        than the rounding. The maximand is concave and piecewise linear in s, so it is read at all its kinks.
         """
         starts, ends = self._kinks(diameter)
         lost_or_gained = self._cumulated(self._probabilities.worst_shifts(radius_in_sigmas))
@@ -62,23 +66,25 @@ class SurvivalBand:
         return largest
 
     def raised(self, slack: float) -> SurvivalBand:
-        """This band with `slack` added to every level, at most 1: for a law that far off in total variation."""
+        """Returns this band with `slack` added to every level, at most 1: for a law that far off in total variation."""
         return SurvivalBand(self.edges, np.minimum(1.0, self.levels + slack)) if slack else self
 
     def _kinks(self, diameter: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """The s at which T2′'s maximand may turn, and D − s for each: 0, D/2, every edge t and every D − t between."""
+        """Returns the s at which T2′'s maximand may turn, and D − s for each: 0, D/2, every edge t and every D − t
+        between."""
         candidates = np.concatenate((self.edges, diameter - self.edges, [0.0, diameter / 2]))
         starts = np.unique(np.clip(candidates, 0.0, diameter / 2))
         return starts, np.maximum(diameter - starts, starts)
 
     def _cumulated(self, heights: NDArray[np.float64]) -> NDArray[np.float64]:
-        """∫₀^edge of step functions with these heights, (m, K) → (m, K + 1)."""
+        """Returns ∫₀^edge of step functions with these heights, (m, K) → (m, K + 1)."""
         sums = np.zeros((len(heights), len(self.edges)))
         np.cumsum(heights * self._lengths, axis=1, out=sums[:, 1:])
         return sums
 
     def _read(self, cumulated: NDArray[np.float64], at: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The integrals up to `at`, (m, K + 1) → (m, len(at)): linear between edges, constant beyond the last."""
+        """Returns the integrals up to `at`, (m, K + 1) → (m, len(at)): linear between edges, constant beyond the
+        last."""
         step = np.clip(np.searchsorted(self.edges, at, side="right") - 1, 0, len(self.levels) - 1)
         lengths = self._lengths[step]
         inside = np.clip(at - self.edges[step], 0.0, lengths)
@@ -95,7 +101,7 @@ class SurvivalBand:
         return np.diff(self.edges)
 
     def survival_upper_bound(self, distance: float) -> float:
-        """The upper bound on P(R > distance); 0 at and beyond D_c. Raises InvalidDistances for NaN."""
+        """Returns the upper bound on P(R > distance); 0 at and beyond D_c. Raises InvalidDistances for NaN."""
         if math.isnan(distance):
             raise InvalidDistances(f"distance must be a number, got {distance!r}", field="distance")
         if distance >= self.edges[-1]:
@@ -104,7 +110,8 @@ class SurvivalBand:
         return float(self.levels[max(step, 0)])
 
     def quantiles(self, gammas: Sequence[float], attacked: NDArray[np.float64]) -> list[float]:
-        """T3: for every gamma the smallest t for which P(R′ > t) ≤ gamma is proven under an attack, rounded up.
+        """Returns T3's t for every gamma: the smallest for which P(R′ > t) ≤ gamma is proven under an attack, rounded
+        up.
 
         attacked: the most each of `levels` can become under the attack, shape (K,). Every t is an edge of the band (an
         order statistic), the last edge where no level is small enough.
@@ -116,7 +123,10 @@ class SurvivalBand:
 
 @dataclass(frozen=True)
 class Band:
-    """A named construction: build(sorted distances, bound, alpha), and how it spends alpha."""
+    """A named construction: build(sorted distances, bound, alpha), and how it spends alpha.
+
+    Proof: docs/theory/statistics.md, "All t at once: a grid of ranks".
+    """
 
     name: str
     build: Callable[[NDArray[np.float64], float, float], SurvivalBand]
@@ -133,7 +143,10 @@ def require_alpha(alpha: float) -> None:
 
 
 def grid_ranks(n: int, alpha: float) -> NDArray[np.int64]:
-    """Ranks m₀ = 0 < m₁ < … < n (how many samples lie above), in steps of max(1, 0.35·√(m·ln(20/α)))."""
+    """Returns ranks m₀ = 0 < m₁ < … < n (how many samples lie above), in steps of max(1, 0.35·√(m·ln(20/α))).
+
+    Proof: docs/theory/statistics.md, "All t at once: a grid of ranks".
+    """
     require_alpha(alpha)
     log_term = math.log(20 / alpha)
     ranks = [0]
@@ -145,7 +158,7 @@ def grid_ranks(n: int, alpha: float) -> NDArray[np.int64]:
 
 
 def _rank_alphas(count: int, alpha: float) -> NDArray[np.float64]:
-    """Three tenths of alpha on rank 0, the rest shared equally; all of it where rank 0 is alone."""
+    """Returns each rank's alpha: three tenths on rank 0, the rest shared equally; all of it where rank 0 is alone."""
     if count == 1:
         return np.array([alpha])
     alphas = np.full(count, (1 - RANK_0_SHARE) * alpha / (count - 1))
@@ -154,14 +167,17 @@ def _rank_alphas(count: int, alpha: float) -> NDArray[np.float64]:
 
 
 def clopper_pearson_upper(ranks: NDArray[np.int64], n: int, alphas: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Clopper & Pearson (1934): with m samples above, the survival is below this quantile except w.p. alpha."""
+    """Returns, for m samples above, the quantile that the survival exceeds with probability ≤ alpha only, rounded up.
+
+    Clopper & Pearson (1934). Proof: docs/theory/statistics.md, "One order statistic".
+    """
     quantile: NDArray[np.float64] = betainccinv(ranks + 1, n - ranks, alphas) * (1 + _INVERSION_SLACK)
     return np.minimum(1.0, quantile)
 
 
 @lru_cache(maxsize=256)  # a server certifies at a few n and alpha, thousands of times
 def _grid(n: int, alpha: float) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """The grid of ranks and the level of each: they do not depend on the distances."""
+    """Returns the grid of ranks and the level of each. Neither depends on the distances."""
     ranks = grid_ranks(n, alpha)
     levels = clopper_pearson_upper(ranks, n, _rank_alphas(len(ranks), alpha))
     for shared in (ranks, levels):
@@ -170,7 +186,7 @@ def _grid(n: int, alpha: float) -> tuple[NDArray[np.int64], NDArray[np.float64]]
 
 
 def _order_statistics(ordered: NDArray[np.float64], bound: float, alpha: float) -> SurvivalBand:
-    """P(R > R_(n−m)) is stochastically at most Beta(m+1, n−m), ties and atoms included (docs/theory)."""
+    """Returns the band of any distances: P(R > R_(n−m)) is stochastically at most Beta(m+1, n−m), ties included."""
     n = len(ordered)
     ranks, levels = _grid(n, alpha)
     # ordered[n−1−m] has m samples behind it: P(R > it) ≤ level, and so for every t up to the next grid rank.
@@ -186,7 +202,7 @@ def _order_statistics_split(n: int, alpha: float) -> Mapping[str, float]:
 
 
 def _two_valued(ordered: NDArray[np.float64], bound: float, alpha: float) -> SurvivalBand:
-    """For distances that can only be 0 or D_c, fixed before any data: one binomial, one Clopper–Pearson bound."""
+    """Returns the band of distances that can only be 0 or D_c, fixed before any data: one Clopper–Pearson bound."""
     exceeding = int(np.count_nonzero(ordered))
     if not np.all((ordered == 0) | (ordered >= bound)):
         stray = ordered[(ordered != 0) & (ordered < bound)][0]
@@ -205,7 +221,7 @@ def _two_valued_split(n: int, alpha: float) -> Mapping[str, float]:
 
 
 def _no_samples(ordered: NDArray[np.float64], bound: float, alpha: float) -> SurvivalBand:
-    """Every distance may be D_c: what is known without a sample, and then min(T1, T2) is T1."""
+    """Returns the band in which every distance may be D_c: what is known without a sample. min(T1, T2) is then T1."""
     del alpha
     if len(ordered):
         raise InvalidDistances(
@@ -217,17 +233,20 @@ def _no_samples(ordered: NDArray[np.float64], bound: float, alpha: float) -> Sur
 
 def _no_samples_split(n: int, alpha: float) -> Mapping[str, float]:
     del n, alpha
-    return {}  # it cannot fail, so it spends nothing
+    return {}  # the band cannot fail, so it spends nothing
 
 
 ORDER_STATISTICS: Final = Band("order-statistics/v1", _order_statistics, _order_statistics_split)
+"""The band of any distances. Proof: docs/theory/statistics.md, "All t at once: a grid of ranks"."""
 TWO_VALUED: Final = Band("two-valued/v1", _two_valued, _two_valued_split)
+"""The band of distances that are 0 or D_c. Proof: docs/theory/statistics.md, "One order statistic"."""
 NO_SAMPLES: Final = Band("no-samples/v1", _no_samples, _no_samples_split)
+"""The band of no distances. Proof: docs/theory/statistics.md, "Without samples"."""
 BANDS: Final[Mapping[str, Band]] = MappingProxyType({b.name: b for b in (ORDER_STATISTICS, TWO_VALUED, NO_SAMPLES)})
 
 
 def band_by_name(name: str) -> Band:
-    """Look a band up. Raises UnknownName."""
+    """Returns the band of this name. Raises UnknownName."""
     if name not in BANDS:
         raise UnknownName("band", name, BANDS, field="band")
     return BANDS[name]

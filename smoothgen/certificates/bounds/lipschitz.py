@@ -32,6 +32,8 @@ class Lipschitz:
     bound of each layer's operator norm, the metric's feature map included. offset: metric units, what the outputs'
     rounding and the generator's floating point may add. metric: the name of the one metric all this is proven in.
 
+    Proof: docs/theory/lipschitz.md, "Proven Lipschitz constants (T4)".
+
     Raises InvalidLipschitz for numbers that are negative or beyond 1e30, a constant below 1e-30, one below the product
     of its factors, and a metric without a name.
     """
@@ -66,13 +68,13 @@ class Lipschitz:
             )
 
     def bounds(self, epsilons: NDArray[np.float64]) -> NDArray[np.float64]:
-        """T4 at every epsilon, shape (m,) → (m,), past the error of its own arithmetic but in full digits."""
+        """Returns T4's bound at every epsilon, shape (m,) → (m,), in full digits, past the error of its arithmetic."""
         bounds: NDArray[np.float64] = (self.constant * epsilons + self.offset) * (1 + RELATIVE_SLACK)
         return bounds
 
     def radius(self, tolerance: float) -> float:
-        """The largest 9-digit epsilon found whose printed bound is at most the tolerance; 0 where none is."""
-        within = round_down(tolerance)  # as far as it can be printed
+        """Returns the largest 9-digit epsilon found whose printed bound is at most the tolerance; 0 where none is."""
+        within = round_down(tolerance)  # as far as a bound can be printed
         if self.offset >= within:
             return 0.0
         epsilon = (within - self.offset) / self.constant
@@ -83,7 +85,7 @@ class Lipschitz:
         return 0.0
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON form."""
+        """Returns the JSON form."""
         return {
             "constant": self.constant,
             "offset": self.offset,
@@ -93,7 +95,7 @@ class Lipschitz:
 
     @classmethod
     def from_dict(cls, document: Any) -> Lipschitz:
-        """Inverse of `to_dict`. Raises InvalidCertificate for what has another shape, and as the class does."""
+        """Reads what `to_dict` writes. Raises InvalidCertificate for what has another shape, and as the class does."""
         if not isinstance(document, Mapping) or set(document) != set(_FIELDS):
             raise InvalidCertificate(
                 f"lipschitz must have exactly {list(_FIELDS)}, got {document!r:.200}", field="lipschitz"
@@ -136,5 +138,6 @@ def _require_number(name: str, value: Any, least: float) -> None:
 
 
 def _plain(value: Any) -> Any:
-    """Whole numbers as floats, as they were before a reader wrote 1.0 as 1; anything else is refused by the class."""
+    """Returns a whole number as the float that a reader wrote 1 for, and anything else as given: the class refuses
+    it."""
     return float(value) if isinstance(value, int) and not isinstance(value, bool) else value

@@ -21,7 +21,9 @@ class LookPlan:
 
     sizes: n₁ < … < n_J; look j reads the certification samples with index < n_j, never the first n_j to finish.
     alphas: α₁ … α_J. Each look's certificate is false with probability ≤ α_j, so however one of them is chosen, it is
-    false with probability ≤ Σ α_j (docs/theory, Statistics).
+    false with probability ≤ Σ α_j.
+
+    Proof: docs/theory/statistics.md, "Looking more than once".
 
     Raises InvalidDistances for sizes that are no increasing whole numbers, InvalidAlpha for an α out of range.
     """
@@ -45,15 +47,15 @@ class LookPlan:
 
     @classmethod
     def single(cls, samples: int, alpha: float) -> LookPlan:
-        """One look at all samples, with all of alpha: what `certify` does without a plan."""
+        """Returns one look at all samples, with all of alpha: what `certify` does without a plan."""
         return cls((samples,), (alpha,))
 
     @classmethod
     def doubling(cls, samples: int, alpha: float) -> LookPlan:
-        """Looks at n, n/2, n/4 … down to about 30 samples; 500 gives (32, 63, 125, 250, 500).
+        """Returns looks at n, n/2, n/4 … down to about 30 samples; 500 gives (32, 63, 125, 250, 500).
 
         Half of alpha is kept for the last look, which a hard request needs; the others share the other half equally.
-        Where n or alpha is too small for two looks, a single one.
+        Where n or alpha is too small for two looks, there is a single one.
         """
         earlier: list[int] = []
         while (half := -(-samples >> len(earlier) + 1)) >= FIRST_LOOK:
@@ -64,7 +66,7 @@ class LookPlan:
         return cls((*reversed(earlier), samples), (math.nextafter(share, 0.0),) * len(earlier) + (alpha / 2,))
 
     def look_at(self, samples: int) -> int:
-        """The index of the look with this size. Raises InvalidDistances where there is none."""
+        """Returns the index of the look with this size. Raises InvalidDistances where there is none."""
         if samples not in self.sizes:
             raise InvalidDistances(
                 f"{samples} samples are no look of the plan, which looks at {list(self.sizes)}; "
@@ -74,7 +76,7 @@ class LookPlan:
         return self.sizes.index(samples)
 
     def next_size(self, samples: int) -> int | None:
-        """The size of the look after the one with `samples` (of the first after 0), None after the last."""
+        """Returns the size of the look after the one with `samples` (of the first after 0), None after the last."""
         following = 0 if samples == 0 else self.look_at(samples) + 1
         return self.sizes[following] if following < len(self.sizes) else None
 
@@ -85,12 +87,12 @@ class LookPlan:
             raise InvalidAlpha(f"the looks may spend {spent!r}, more than alpha={alpha!r}", field="looks.alphas")
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON form."""
+        """Returns the JSON form."""
         return {"sizes": list(self.sizes), "alphas": list(self.alphas)}
 
     @classmethod
     def from_dict(cls, document: Any) -> LookPlan:
-        """Inverse of `to_dict`. Raises InvalidCertificate for what has another shape, and as the class does."""
+        """Reads what `to_dict` writes. Raises InvalidCertificate for what has another shape, and as the class does."""
         if not isinstance(document, Mapping) or set(document) != {"sizes", "alphas"}:
             raise InvalidCertificate(f"looks must be an object with sizes and alphas, got {document!r:.200}")
         sizes, alphas = document["sizes"], document["alphas"]

@@ -20,15 +20,18 @@ _DOUBLINGS_AT_ONCE: Final = 2
 
 
 class BoundCurve:
-    """ε ↦ the W₁ bound of one band by one method. Values are computed many at a time and remembered: a call for one
-    epsilon costs nearly as much as one for ten."""
+    """The W₁ bound of one band by one method as a function of ε.
+
+    Values are computed many at a time and remembered: a call for one epsilon costs nearly as much as one for ten.
+    Proof: docs/theory/bounds.md, "The bound that is reported".
+    """
 
     def __init__(self, survival: SurvivalBand, bounds: ShiftBounds) -> None:
         self.survival, self.bounds = survival, bounds
         self._known: dict[float, float] = {}
 
     def at(self, epsilons: Sequence[float]) -> list[float]:
-        """The bound at every epsilon, past the error of its own arithmetic but in full digits."""
+        """Returns the bound at every epsilon in full digits, past the error of its arithmetic."""
         unknown = [e for e in dict.fromkeys(epsilons) if e not in self._known]
         if unknown:
             values = self.bounds.w1(self.survival, np.array(unknown))
@@ -36,15 +39,15 @@ class BoundCurve:
         return [self._known[e] for e in epsilons]
 
     def printed(self, epsilons: Sequence[float]) -> list[float]:
-        """The bound at every epsilon as it is printed: nine digits, rounded up."""
+        """Returns the bound at every epsilon as a certificate prints it: nine digits, rounded up."""
         return [round_up(value) for value in self.at(epsilons)]
 
 
 def certified_radius(curve: BoundCurve, tolerance: float, *, sampled: bool) -> float:
-    """ε_c: the largest epsilon found whose printed bound is at most the tolerance, within the curve's reach.
+    """Returns ε_c, the largest epsilon found whose printed bound is at most the tolerance, within the curve's reach.
 
     The bound is the smaller of increasing ones, so the radius is the largest of theirs: T4's stands beside the search,
-    which is for the bounds that the noise gives.
+    which is for the bounds that the noise gives. Proof: docs/theory/bounds.md, "From bounds to a radius".
     """
     radius = safe_radius(curve, tolerance) if sampled else universal_radius(curve, tolerance)
     if curve.bounds.lipschitz is not None:
@@ -53,8 +56,11 @@ def certified_radius(curve: BoundCurve, tolerance: float, *, sampled: bool) -> f
 
 
 def safe_radius(curve: BoundCurve, tolerance: float) -> float:
-    """The largest 9-digit epsilon found whose printed bound is at most the tolerance: the safe end of the search."""
-    # Here, not above: scipy.optimize would be a third of the time `import smoothgen` takes.
+    """Returns the largest 9-digit epsilon found whose printed bound is at most the tolerance: the search's safe end.
+
+    Proof: docs/theory/bounds.md, "From bounds to a radius".
+    """
+    # The import stands here because scipy.optimize would be a third of the time `import smoothgen` takes.
     from scipy.optimize import brentq
 
     def proven(epsilon: float) -> bool:
@@ -64,7 +70,7 @@ def safe_radius(curve: BoundCurve, tolerance: float) -> float:
     # T1 alone gives the lower end of the bracket; a bound that has levelled off may print one unit above it.
     ideal = curve.bounds.ideal_share(tolerance) / curve.bounds.diameter
     low = min(high, curve.bounds.mechanism.epsilon(total_variation_radius(ideal) * (1 - 1e-7)))
-    # What the search below asks for first, at once.
+    # The search below asks for these first, so they are computed at once.
     ends = [low * 2**k for k in range(_DOUBLINGS_AT_ONCE + 1)]
     curve.at([*ends, *map(round_down, [*ends, high])])
     if proven(high):
@@ -77,10 +83,12 @@ def safe_radius(curve: BoundCurve, tolerance: float) -> float:
         low *= 2
     high = min(high, 2 * low)
 
-    # Let go of below: scipy wraps a function in a cycle, which would keep the arrays until garbage is collected.
+    # The curve is let go of below: scipy wraps a function in a cycle, which would keep the arrays until garbage is
+    # collected.
     held = [curve]
 
-    # In units of `low` and of the tolerance, so that no scale is too small for the solver. It only proposes.
+    # Numbers are in units of `low` and of the tolerance, so that no scale is too small for the solver, which only
+    # proposes.
     def excess(factor: float) -> float:
         return held[0].at([factor * low])[0] / tolerance - 1
 
@@ -99,8 +107,11 @@ def safe_radius(curve: BoundCurve, tolerance: float) -> float:
 
 
 def universal_radius(curve: BoundCurve, tolerance: float) -> float:
-    """The radius where T1 is the whole bound: solved in closed form, then checked against the bound that is printed."""
-    # The tolerance as it can be printed, less what the bound's own slack and its last roundings may add.
+    """Returns the radius where T1 is the whole bound: solved in closed form, then checked against the printed bound.
+
+    Proof: docs/theory/bounds.md, "From bounds to a radius".
+    """
+    # This is the tolerance as it can be printed, less what the bound's own slack and its last roundings may add.
     within = curve.bounds.ideal_share(round_down(tolerance)) * (1 - 1e-12)
     epsilon = curve.bounds.mechanism.epsilon(total_variation_radius(within / curve.bounds.diameter))
     for step in (0.0, 1e-12, 1e-9, 1e-6, 1e-3):

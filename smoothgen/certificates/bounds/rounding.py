@@ -14,18 +14,24 @@ RELATIVE_SLACK: Final = 1e-13
 """Relative error granted to a chain of double operations before its result is rounded outward."""
 
 
-# Both start from the shortest decimal that names the double, so that a number already rounded stays as it is. Read
+# Both functions start from the shortest decimal that names the double, so that a rounded number stays as it is. Read
 # back as a double, the result is never on the wrong side of the double it came from; read as an exact decimal it may be
 # off by half an ulp, which RELATIVE_SLACK has paid for.
 
 
 def round_up(value: float, digits: int = SIGNIFICANT_DIGITS) -> float:
-    """The smallest decimal of so many significant digits ≥ value. For bounds and distances, all of them ≥ 0."""
+    """Returns the smallest decimal ≥ value of so many significant digits. For bounds and distances, all of them ≥ 0.
+
+    Proof: docs/theory/numerics.md, "What is printed".
+    """
     return float(_context(digits, ROUND_CEILING).create_decimal(repr(value)))
 
 
 def round_down(value: float, digits: int = SIGNIFICANT_DIGITS) -> float:
-    """The largest decimal of so many significant digits ≤ value. For radii and probabilities of staying, all ≥ 0."""
+    """Returns the largest decimal ≤ value of so many significant digits. For radii and probabilities, all of them ≥ 0.
+
+    Proof: docs/theory/numerics.md, "What is printed".
+    """
     return float(_context(digits, ROUND_FLOOR).create_decimal(repr(value)))
 
 
@@ -36,5 +42,8 @@ def _context(digits: int, rounding: str) -> Context:
 
 @lru_cache(maxsize=1024)
 def complement(probability: float) -> float:
-    """1 − probability in decimal, so that 0.999 gives 0.001 and not the double just above it."""
+    """Returns 1 − probability, computed in decimal: 0.999 gives 0.001 and not the double just above it.
+
+    Proof: docs/theory/numerics.md, "What is printed".
+    """
     return float(Decimal(1) - Decimal(repr(probability)))

@@ -28,6 +28,9 @@ class Method:
     oscillation: whether the spread bound is T2′, which uses the diameter too, or T2. failures_at_diameter: whether a
     failed sample lies at max(D, D_c), as it must where a failure is at D from every output, or at D_c. furthest: the
     attack, in sigmas, beyond which nothing but the diameter is claimed of noisy outputs.
+
+    Proof: docs/theory/bounds.md, "The bound that is reported"; of failed samples: docs/theory/statistics.md, "Failed
+    samples".
     """
 
     name: str
@@ -38,7 +41,9 @@ class Method:
 
 
 SPREAD_V1: Final = Method("spread/v1", "smoothgen/certificate/v1", False, False, math.inf)
+"""min(T1, T2, T4, D), read but no longer written. Proof: docs/theory/bounds.md, "T2, spread"."""
 SPREAD_V2: Final = Method("spread/v2", "smoothgen/certificate/v2", True, True, LARGEST_SHIFT_IN_SIGMAS)
+"""min(T1, T2′, T4, D). Proof: docs/theory/bounds.md, "The bound that is reported"."""
 METHODS: Final[Mapping[str, Method]] = MappingProxyType({m.name: m for m in (SPREAD_V1, SPREAD_V2)})
 
 
@@ -51,11 +56,14 @@ def method_by_name(name: str) -> Method:
 
 @dataclass(frozen=True)
 class ShiftBounds:
-    """What no attack of norm ε can exceed, given a band on the honest spread (docs/theory/bounds.md).
+    """What no attack of norm ε can exceed, given a band on the honest spread.
 
     diameter: D, metric units. mechanism: the noise, which turns ε into r. rounding_slack: total variation between the
-    noise that was computed and the ideal noise of the theorems (docs/theory/numerics.md). reach: the largest ε anything
+    noise that was computed and the ideal noise of the theorems. reach: the largest ε anything
     is claimed for, infinite unless σ was selected for the prompt. lipschitz: the constant of T4, where it is proven.
+
+    Proof: docs/theory/bounds.md, "The bound that is reported", docs/theory/bounds.md, "T3, deviation of one output",
+    and of the slack docs/theory/numerics.md, "How it enters the bounds".
 
     Raises InvalidSlack unless 0 ≤ rounding_slack < 1.
     """
@@ -81,11 +89,13 @@ class ShiftBounds:
     def w1(self, survival: SurvivalBand, epsilons: NDArray[np.float64]) -> NDArray[np.float64]:
         """Returns min(T1, T2 or T2′, T4, D) at every ε, shape (m,) → (m,), metric units.
 
-        `survival` holds the rounding slack already (see `survival`). Past the error of its own arithmetic, full digits.
+        survival: a band that holds the rounding slack already (see `survival`). The bounds have full digits and are
+        past the error of their arithmetic.
         """
         r = np.array([self.mechanism.radius_in_sigmas(e) for e in epsilons.tolist()])
         smaller = np.minimum(universal_w1_bounds(self.diameter, r), self.spread(survival, r))
-        # The computed noise at x and at x + δ: each within the slack of ideal noise, in laws at most D apart.
+        # The noise computed at x and the noise computed at x + δ are each within the slack of ideal noise, and the laws
+        # of the outputs are at most D apart.
         smaller = (smaller + 2 * self.rounding_slack * self.diameter) * (1 + RELATIVE_SLACK)
         bounds: NDArray[np.float64] = np.where(
             r > self.method.furthest, self.diameter, np.minimum(smaller, self.diameter)

@@ -1,8 +1,8 @@
-"""The theorems: how far a Gaussian shift of r sigmas can move the law of the outputs.
+"""The theorems T1 to T3: how far a Gaussian shift of r sigmas can move the law of the outputs.
 
 Everything here is a pure function of r = ε/σ (`radius_in_sigmas`) and of probabilities; no sampling, no
 statistics. Results are upper bounds: each is rounded up past the error of the double arithmetic behind it.
-Proofs: docs/theory. T1 and T3 are Neyman–Pearson for two Gaussians (Cohen, Rosenfeld & Kolter 2019); T2 bounds W₁
+T1 and T3 are Neyman–Pearson for two Gaussians (Cohen, Rosenfeld & Kolter 2019); T2 bounds W₁
 by weighted total variation (Villani, Optimal Transport, Thm 6.15) and by the worst event of each probability.
 """
 
@@ -25,19 +25,25 @@ _SQRT_2PI: Final = math.sqrt(2 * math.pi)
 
 
 def total_variation(radius_in_sigmas: float) -> float:
-    """T1's factor: TV(N(0,I), N(δ,I)) = 2Φ(r/2) − 1 for ‖δ‖ = r, rounded up and at most 1."""
+    """Returns T1's factor TV(N(0,I), N(δ,I)) = 2Φ(r/2) − 1 for ‖δ‖ = r, rounded up and at most 1.
+
+    Proof: docs/theory/bounds.md, "T1, universal".
+    """
     if radius_in_sigmas == 0:
         return 0.0
     return min(1.0, float(erf(radius_in_sigmas / math.sqrt(8))) * (1 + RELATIVE_SLACK))
 
 
 def total_variation_radius(distance: float) -> float:
-    """The largest r whose total variation is at most `distance` ∈ [0, 1), rounded down: T1 solved for r."""
+    """Returns the largest r whose total variation is at most `distance` ∈ [0, 1), rounded down: T1 solved for r.
+
+    Proof: docs/theory/bounds.md, "T1, universal".
+    """
     return math.sqrt(8) * float(erfinv(distance)) * (1 - 1e-12)
 
 
 def worst_event_shift(probability: ArrayLike, radius_in_sigmas: ArrayLike) -> NDArray[np.float64]:
-    """W_r(p) = max { ∫_A |dN(r,1) − dN(0,1)| : P(A) ≤ p }, rounded up (theory T2).
+    """Returns W_r(p) = max { ∫_A |dN(r,1) − dN(0,1)| : P(A) ≤ p }, rounded up (T2).
 
     Both arguments broadcast; probabilities lie in [0, 1], r ≥ 0. Concave and increasing in p, increasing in r,
     W_r(0) = 0, W_r(1) = 2·TV.
@@ -46,6 +52,8 @@ def worst_event_shift(probability: ArrayLike, radius_in_sigmas: ArrayLike) -> ND
     only the upper tail is used and W = Φ(Φ⁻¹(p) + r) − p. Beyond, a is found by Newton's method, and the value
     returned is the Lagrangian dual κp + E(|ρ − 1| − κ)₊, which bounds W_r(p) from above for EVERY κ ≥ 0: an
     unconverged κ costs tightness (second order), never validity.
+
+    Proof: docs/theory/bounds.md, "T2, spread", and docs/theory/bounds.md, "Computing W_r(p): any κ gives a bound".
     """
     p, r = np.broadcast_arrays(
         np.asarray(probability, dtype=np.float64), np.asarray(radius_in_sigmas, dtype=np.float64)
@@ -54,7 +62,10 @@ def worst_event_shift(probability: ArrayLike, radius_in_sigmas: ArrayLike) -> ND
 
 
 class Probabilities:
-    """Probabilities p, shape (1, K), with what every r needs of them, computed once: Φ⁻¹(p) and Φ⁻¹(p/2)."""
+    """Probabilities p, shape (1, K), with what every r needs of them, computed once: Φ⁻¹(p) and Φ⁻¹(p/2).
+
+    Proof: docs/theory/bounds.md, "Computing W_r(p): any κ gives a bound".
+    """
 
     def __init__(self, p: NDArray[np.float64]) -> None:
         self.p = p
@@ -63,12 +74,12 @@ class Probabilities:
             self.half_quantile: NDArray[np.float64] = ndtri(p / 2)
 
     def worst_shifts(self, radius_in_sigmas: NDArray[np.float64]) -> NDArray[np.float64]:
-        """W_r(p) for every r and p, shape (m,) → (m, K): `worst_event_shift` to the last bit, and faster."""
+        """Returns W_r(p) for every r and p, shape (m,) → (m, K): `worst_event_shift` to the last bit, and faster."""
         return _worst_shift(self, radius_in_sigmas[:, None])
 
 
 def _worst_shift(levels: Probabilities, r: NDArray[np.float64]) -> NDArray[np.float64]:
-    """r of shape (m, 1) against p of shape (1, K), or each against its own p of shape (m, 1)."""
+    """Returns W_r(p) for r of shape (m, 1) and p of shape (1, K), or each r with its own p of shape (m, 1)."""
     p = levels.p
     with np.errstate(divide="ignore", invalid="ignore", over="ignore", under="ignore"):
         safe_r = np.where(r > 0, r, 1.0)
@@ -96,12 +107,12 @@ def _two_tailed(
     r: NDArray[np.float64],
     tail_only: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """The dual of W_r(p) for p > P(ρ > 2), minimised over κ ∈ (0, 1). Arguments broadcast.
+    """Returns the dual of W_r(p) for p > P(ρ > 2), minimised over κ ∈ (0, 1). Arguments broadcast.
 
-    Unknown: a, the edge of the lower tail, with 1 − κ = c = e^{ra − r²/2} and b = (ln(2 − c) + r²/2)/r. Newton's method
-    on ln(P(worst event) − P(ρ > 2)) as a function of a, which is close to straight whichever tail grows, from the least
-    of three starting points beyond the solution: all the growth in the lower tail, all of it in the upper one, and
-    equal tails around r/2 (r → 0).
+    The unknown is a, the edge of the lower tail, with 1 − κ = c = e^{ra − r²/2} and b = (ln(2 − c) + r²/2)/r. Newton's
+    method on ln(P(worst event) − P(ρ > 2)) as a function of a, which is close to straight whichever tail grows, from
+    the least of three starting points beyond the solution: all the growth in the lower tail, all of it in the upper
+    one, and equal tails around r/2 (r → 0).
     """
     half_r = r / 2
     remaining = np.maximum(p - tail_only, _TINY)
@@ -127,10 +138,12 @@ def _two_tailed(
 
 
 def upward_shift(probability: ArrayLike, radius_in_sigmas: ArrayLike) -> NDArray[np.float64]:
-    """W⁺_r(p) = max { Φ(Φ⁻¹(q) + r) − q : q ≤ p }: the most an event of probability ≤ p can gain, rounded up (T2′).
+    """Returns W⁺_r(p) = max { Φ(Φ⁻¹(q) + r) − q : q ≤ p }, rounded up: what an event of probability ≤ p can gain (T2′).
 
-    Both arguments broadcast; probabilities lie in [0, 1], r ≥ 0. Increasing in p and r, at most W_r(p), and constant,
-    the total variation, from p = Φ(−r/2) on.
+    Both arguments broadcast; probabilities lie in [0, 1], r ≥ 0. W⁺ increases in p and r and is at most W_r(p). From
+    p = Φ(−r/2) on it is constant, the total variation.
+
+    Proof: docs/theory/bounds.md, "T2′, spread and diameter together".
     """
     p, r = np.broadcast_arrays(
         np.asarray(probability, dtype=np.float64), np.asarray(radius_in_sigmas, dtype=np.float64)
@@ -143,17 +156,26 @@ def upward_shift(probability: ArrayLike, radius_in_sigmas: ArrayLike) -> NDArray
 
 
 def universal_w1_bound(diameter: float, radius_in_sigmas: float) -> float:
-    """T1: W₁(P, Q) ≤ D·(2Φ(r/2) − 1) for any generator that receives ideal noise. Units of the output metric."""
+    """Returns T1's bound: W₁(P, Q) ≤ D·(2Φ(r/2) − 1) for any generator that receives ideal noise. Metric units.
+
+    Proof: docs/theory/bounds.md, "T1, universal".
+    """
     return diameter * total_variation(radius_in_sigmas)
 
 
 def universal_w1_bounds(diameter: float, radius_in_sigmas: NDArray[np.float64]) -> NDArray[np.float64]:
-    """T1 for many r at once, shape (m,) → (m,)."""
+    """Returns T1's bound for many r at once, shape (m,) → (m,), metric units.
+
+    Proof: docs/theory/bounds.md, "T1, universal".
+    """
     return diameter * _total_variation(radius_in_sigmas)
 
 
 def attacked_probability(probability: ArrayLike, radius_in_sigmas: float) -> NDArray[np.float64]:
-    """T3: Φ(Φ⁻¹(p) + r), the most an event of probability ≤ p can weigh after a shift of r sigmas, rounded up."""
+    """Returns T3's Φ(Φ⁻¹(p) + r), rounded up: the most an event of probability ≤ p can weigh after a shift of r sigmas.
+
+    Proof: docs/theory/bounds.md, "T3, deviation of one output".
+    """
     p = np.asarray(probability, dtype=np.float64)
     with np.errstate(divide="ignore", invalid="ignore"):
         attacked = ndtr(ndtri(p) + radius_in_sigmas) * (1 + RELATIVE_SLACK) + _ABSOLUTE_SLACK

@@ -18,9 +18,9 @@ from smoothgen.certificates.bounds.radius import BoundCurve, certified_radius
 from smoothgen.certificates.bounds.rounding import SIGNIFICANT_DIGITS
 from smoothgen.certificates.bounds.shift_bounds import SPREAD_V1
 from smoothgen.certificates.certificate import Certificate, Claims
-from smoothgen.certificates.checks.verification import Check
 from smoothgen.certificates.claims import bound_curve, claims_at, derive_claims
 from smoothgen.certificates.evidence import Evidence
+from smoothgen.certificates.verification import Check
 from smoothgen.errors import InvalidAlpha, InvalidDistances, InvalidInput
 
 MACHINE: Final = 1e-12
@@ -96,7 +96,7 @@ def _require_sound_inputs(stated: Certificate) -> float:
 
 
 def _differing_v1(stated: Certificate, share: float) -> list[Check]:
-    """As certificate/v1 is compared, for ever: one unit in the ninth digit, either way."""
+    """Returns the checks of certificate/v1, which never change: one unit in the ninth digit is allowed, either way."""
     derived = derive_claims(stated.evidence, stated.bounds, stated.terms, alpha=share)
     if (stated.claims.stays is None) != (derived.stays is None):
         return [_stays_of_another_band(stated)]
@@ -118,8 +118,11 @@ def _flatten(claims: Claims) -> dict[str, Numbers]:
 
 
 def _differing(stated: Certificate, share: float) -> list[Check]:
-    """The radius derived again; then everything that a certificate of the STATED radius states, exactly, but for bounds
-    and probabilities one unit beside what is derived here that are sound all the same."""
+    """Returns the checks of the radius, derived again, and of everything that a certificate of the STATED radius
+    states.
+
+    Numbers must be equal, but for bounds and probabilities one unit beside what is derived here that are sound all the
+    same."""
     curve = bound_curve(stated.evidence, stated.bounds, alpha=share, band=stated.band)
     found = certified_radius(curve, stated.tolerance, sampled=stated.band != NO_SAMPLES.name)
     radius = _radius(stated, found, curve)
@@ -161,7 +164,7 @@ def _curve(stated: Claims, derived: Claims, curve: BoundCurve) -> Check:
 
 
 def _w1_bound(stated: Claims, derived: Claims, curve: BoundCurve, asked: float) -> Check:
-    """The bound that stands out of the curve: as sound as the curve's, and the same number."""
+    """Returns the check of the bound that is stated beside the curve: sound, and the same number as in the curve."""
     sound = is_sound_bound(stated.w1_bound, derived.w1_bound, curve.at([asked])[0])
     if sound and dict(stated.curve).get(asked) == stated.w1_bound:
         return Check("w1_bound", True, f"is the curve's at epsilon {asked!r}: {stated.w1_bound!r}")
@@ -170,7 +173,8 @@ def _w1_bound(stated: Claims, derived: Claims, curve: BoundCurve, asked: float) 
 
 
 def _deviation(stated: Claims, derived: Claims) -> Check:
-    """Order statistics, constants and sums of them, so there is nothing that another machine could round otherwise."""
+    """Returns the check of T3's rows. They are order statistics, constants and sums of them, which every machine rounds
+    alike."""
     for said, follows in zip(stated.deviation, derived.deviation, strict=False):
         if said != follows:
             return Check("deviation", False, f"states {said}, the evidence gives {follows}")
@@ -179,7 +183,8 @@ def _deviation(stated: Claims, derived: Claims) -> Check:
 
 
 def _stays(stated: Certificate, derived: Claims) -> Check:
-    """Probabilities round down: one unit above is sound only where it is below the unrounded one."""
+    """Returns the check of the probabilities that the answer stays. They round down: one unit above is sound only where
+    it is below the unrounded one."""
     if stated.claims.stays is None or derived.stays is None:
         return Check("stays", True, "is stated for two-valued distances only")
     if [e for e, _ in stated.claims.stays] != [e for e, _ in derived.stays]:

@@ -10,10 +10,10 @@ from smoothgen.certificates.bounds.lipschitz import Lipschitz
 from smoothgen.certificates.bounds.shift_bounds import SPREAD_V1
 from smoothgen.certificates.certificate import Certificate
 from smoothgen.certificates.checks.recomputed import compare
-from smoothgen.certificates.checks.verification import Check
 from smoothgen.certificates.format.document import to_document
 from smoothgen.certificates.format.statement import statement
 from smoothgen.certificates.provenance import Threat
+from smoothgen.certificates.verification import Check
 from smoothgen.errors import InvalidInput
 from smoothgen.mechanisms import Mechanism, SynonymClasses
 
@@ -45,7 +45,7 @@ def stated_twice(document: Mapping[str, Any], stated: Certificate) -> Iterable[C
 
 
 def _noise_norm(mechanism: Mechanism, threat: Threat) -> Check:
-    """The length of the noise, and with it that the noise fits the dimension of what is attacked."""
+    """Returns the check of the noise's length, and with it that the noise fits the dimension of what is attacked."""
     try:
         noise = mechanism.noise_norm(max(0, threat.dimension))
     except InvalidInput as error:
@@ -56,13 +56,15 @@ def _noise_norm(mechanism: Mechanism, threat: Threat) -> Check:
 
 
 def _partition(mechanism: SynonymClasses) -> Check:
-    """The partition is named, not contained, and no number rests on it: whoever has the file compares its digest."""
+    """Returns the check of the partition, which is named and not contained. No number rests on it: whoever has the file
+    compares its digest."""
     named = f"partition {mechanism.partition!r} version {mechanism.version!r}"
     return Check("partition", True, f"names {named}; not checked here: its file must have {mechanism.digest}")
 
 
 def _lipschitz(lipschitz: Lipschitz) -> Check:
-    """Product and metric have been checked at the door; the proof is about weights that a certificate does not hold."""
+    """Returns the check of the constant. Product and metric were checked when the document was read; the proof is about
+    weights that a certificate does not hold."""
     return Check(
         "lipschitz",
         True,
@@ -72,8 +74,9 @@ def _lipschitz(lipschitz: Lipschitz) -> Check:
 
 
 def _selection(stated: Mapping[str, Any], rebuilt: Mapping[str, Any], method: str) -> Check:
-    """Level and radius of the selection of σ, stated beside the draws they follow from. The cell itself has been
-    checked at the door.
+    """Returns the check of level and radius of the selection of σ, which are stated beside the draws they follow from.
+
+    The cell itself was checked with the inputs.
 
     Since spread/v2 the radius is the one derived here, or one unit less: it bounds what is claimed, so more is no
     rounding.

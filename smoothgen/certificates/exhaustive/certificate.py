@@ -44,31 +44,31 @@ class ExhaustiveCertificate:
 
     @property
     def alpha(self) -> float:
-        """0: no statement rests on samples, so none fails by chance."""
+        """Returns 0: no statement rests on samples, so none fails by chance."""
         return 0.0
 
     @property
     def confidence(self) -> float:
-        """1 − alpha."""
+        """Returns 1 − alpha."""
         return 1.0
 
     @property
     def radius(self) -> float:
-        """The claim at the tolerance holds for attacks of l2 norm STRICTLY below it. Rounded down, may be infinite."""
+        """Returns the l2 norm STRICTLY below which the claim at the tolerance holds. Rounded down, may be infinite."""
         return self.claims.radius
 
     @property
     def curve(self) -> tuple[tuple[float, float], ...]:
-        """(epsilon, W₁ bound) where the bound rises: it holds for norms from epsilon on, up to the next."""
+        """Returns (epsilon, W₁ bound) where the bound rises: it holds for norms from epsilon on, up to the next."""
         return self.claims.curve
 
     @property
     def keeps(self) -> tuple[Keeps, ...]:
-        """How long the prompt's own answer stays, at distance 0: for norms strictly below each radius."""
+        """Returns how long the prompt's own answer stays, at distance 0: for norms strictly below each radius."""
         return self.claims.keeps
 
     def identified(self, certificate_id: str, requested_at: str) -> ExhaustiveCertificate:
-        """This certificate with its id and the time (ISO 8601) of the request it answers."""
+        """Returns this certificate with its id and the time (ISO 8601) of the request it answers."""
         return replace(self, id=certificate_id, requested_at=requested_at)
 
     @cached_property
@@ -76,15 +76,15 @@ class ExhaustiveCertificate:
         return Steps(self.evidence)
 
     def w1_bound(self, epsilon: float) -> float:
-        """Upper bound on W₁ under any attack of norm ≤ epsilon, attacks of exactly that norm included. Metric units,
-        rounded up; the diameter from the first sequence not run on.
+        """Returns an upper bound on W₁ under any attack of norm ≤ epsilon, attacks of exactly that norm included.
+        Metric units, rounded up; the diameter from the first sequence not run on.
 
         Raises InvalidEpsilon unless epsilon ≥ 0 and finite.
         """
         return self._steps.at(epsilon)
 
     def radius_at(self, tolerance: float) -> float:
-        """The radius at another tolerance: the bound is at most that for norms STRICTLY below it. Rounded down.
+        """Returns the radius at another tolerance: the bound is at most that for norms STRICTLY below it. Rounded down.
 
         Raises InvalidTolerance unless the tolerance lies strictly between 0 and the diameter.
         """

@@ -29,7 +29,7 @@ def certify_exhaustive(
     threat: SnapThreat | None = None,
     provenance: Provenance | None = None,
 ) -> ExhaustiveCertificate | Abstention:
-    """Certify a generator behind a token snap from its outputs on the nearest token sequences (exhaustive/v1).
+    """Certifies a generator behind a token snap from its outputs on the nearest token sequences (exhaustive/v1).
 
     Every embedding goes to the nearest row of a table before the model sees it, so an attack can only make the model
     see another token sequence. Whoever runs all sequences up to a cost knows the worst, exactly: alpha is 0.
@@ -95,7 +95,7 @@ def certify_exhaustive(
 
 
 def require_sound_request(evidence: ExhaustiveEvidence, tolerance: float, epsilon: float | None) -> None:
-    """The door of `certify_exhaustive` and `verify` alike. Raises InvalidTolerance or InvalidEpsilon."""
+    """Raises InvalidTolerance or InvalidEpsilon for what neither `certify_exhaustive` nor `verify` accepts."""
     require_tolerance(tolerance, evidence.diameter)
     if epsilon is not None and not (math.isfinite(epsilon) and epsilon > 0):
         raise InvalidEpsilon(f"epsilon must be a positive finite number, got {epsilon!r}", field="epsilon")

@@ -23,7 +23,10 @@ WHOLE_SHARE: Final = 1.0
 
 @dataclass(frozen=True)
 class Keeps:
-    """For attacks of l2 norm STRICTLY below `radius`, the prompt's own answer keeps at least this share."""
+    """For attacks of l2 norm STRICTLY below `radius`, the prompt's own answer keeps at least this share.
+
+    Proof: docs/theory/exhaustion.md, "What is certified".
+    """
 
     share: float
     radius: float
@@ -32,7 +35,7 @@ class Keeps:
 @dataclass(frozen=True)
 class BreakingRun:
     """The first run that breaks the claim. index: its place in the list, the prompt's own is 0. cost: as in the
-    evidence. distance: None where the run failed."""
+    evidence. distance: None where the run failed. Proof: docs/theory/exhaustion.md, "What is certified"."""
 
     index: int
     cost: float
@@ -48,6 +51,8 @@ class ExhaustiveClaims:
     norm included; where none was asked, for all attacks strictly below the radius. curve: (epsilon, bound) where the
     bound rises: it holds from that norm on, up to the next. keeps: how long the answer stays. broken_by: None where
     the list ends, or everything holds, before a run breaks the claim.
+
+    Proof: docs/theory/exhaustion.md, "What is certified".
     """
 
     radius: float
@@ -59,22 +64,26 @@ class ExhaustiveClaims:
 
 @dataclass(frozen=True)
 class Steps:
-    """The bound on W₁ as a function of the attack's norm, from the evidence."""
+    """The bound on W₁ as a function of the attack's norm, from the evidence.
+
+    Proof: docs/theory/exhaustion.md, "What is certified".
+    """
 
     evidence: ExhaustiveEvidence
 
     @cached_property
     def _bounds(self) -> NDArray[np.float64]:
-        """The distances with failures at D, shape (n,)."""
+        """Returns the distances with failures at D, shape (n,)."""
         return np.minimum(self.evidence.distances, self.evidence.diameter)
 
     @cached_property
     def _largest(self) -> NDArray[np.float64]:
-        """The largest distance of the runs up to each, shape (n,)."""
+        """Returns the largest distance of the runs up to each, shape (n,)."""
         return np.maximum.accumulate(self._bounds)
 
     def at(self, epsilon: float) -> float:
-        """The bound for attacks of l2 norm ≤ epsilon, rounded up, metric units: a sequence AT this cost is reachable.
+        """Returns the bound for attacks of l2 norm ≤ epsilon, rounded up, metric units: a sequence AT this cost is
+        reachable.
 
         Raises InvalidEpsilon unless epsilon ≥ 0 and finite.
         """
@@ -86,25 +95,26 @@ class Steps:
         return self._printed(float(self._largest[np.searchsorted(self.evidence.costs, epsilon, side="right") - 1]))
 
     def below(self, radius: float) -> float:
-        """The bound for attacks of l2 norm strictly below `radius` > 0, infinity included, rounded up."""
+        """Returns the bound for attacks of l2 norm strictly below `radius` > 0, infinity included, rounded up."""
         end = self.evidence.next_cost
         if end is not None and end < radius:
             return self._printed(self.evidence.diameter)
         return self._printed(float(self._largest[np.searchsorted(self.evidence.costs, radius, side="left") - 1]))
 
     def first_above(self, tolerance: float) -> int | None:
-        """The place of the first run whose bound, as printed, is above `tolerance`; None where there is none."""
+        """Returns the place of the first run whose bound, as printed, is above `tolerance`; None where there is
+        none."""
         # A number rounded up to nine digits is above the tolerance exactly if it was above the tolerance rounded down.
         above = np.flatnonzero(self._bounds > round_down(tolerance))
         return int(above[0]) if above.size else None
 
     def holds_below(self, index: int | None) -> float:
-        """The norm strictly below which no attack reaches run `index` or what was not run: rounded down."""
+        """Returns the norm strictly below which no attack reaches run `index` or what was not run: rounded down."""
         ends = [self.evidence.next_cost, None if index is None else float(self.evidence.costs[index])]
         return min((round_down(cost) for cost in ends if cost is not None), default=math.inf)
 
     def curve(self) -> tuple[tuple[float, float], ...]:
-        """(epsilon, bound) where the bound rises, the first at 0: it holds for norms from epsilon on."""
+        """Returns (epsilon, bound) where the bound rises, the first at 0: it holds for norms from epsilon on."""
         points: dict[float, float] = {}
         rises = np.flatnonzero(np.diff(self._largest, prepend=-1.0) > 0)
         for cost, largest in zip(self.evidence.costs[rises].tolist(), self._largest[rises].tolist(), strict=True):
@@ -119,7 +129,7 @@ class Steps:
 
 def derive_claims(evidence: ExhaustiveEvidence, tolerance: float, epsilon: float | None) -> ExhaustiveClaims:
     """Returns all that follows from the evidence. tolerance: τ in (0, D). epsilon: the norm asked for, None for the
-    radius."""
+    radius. Proof: docs/theory/exhaustion.md, "What is certified"."""
     steps = Steps(evidence)
     breaking = steps.first_above(tolerance)
     radius = steps.holds_below(breaking)

@@ -20,8 +20,9 @@ within an ulp for any number of terms."""
 def certified_cost(differences: ArrayLike, u: float = 0.0) -> float:
     """Returns a lower bound, rounded down, on the l2 norm of every attack that changes these positions to these rows.
 
-    It is sqrt(Σ_i ((‖Δ_i‖² − u)₊ / (2‖Δ_i‖))²), the theorem "What an attack can reach" of docs/theory/exhaustion.md
-    with the numerics of the same page. With u = 0 it is half the norm of all differences together.
+    The cost is sqrt(Σ_i ((‖Δ_i‖² − u)₊ / (2‖Δ_i‖))²). Proof: docs/theory/exhaustion.md, "What an attack can reach", and
+    docs/theory/exhaustion.md, "The snap as it is computed". With u = 0 the cost is half the norm of all differences
+    together.
 
     Args:
         differences: Δ_i, shape (changed positions, d): the row the sequence has there less the row of the prompt, in
@@ -48,7 +49,8 @@ def certified_cost(differences: ArrayLike, u: float = 0.0) -> float:
 
 
 def _half(row: list[float], u: float) -> float:
-    """(‖Δ‖² − u)₊ / (2‖Δ‖), rounded down: it rises with ‖Δ‖, so a norm below the true one gives no larger value."""
+    """Returns (‖Δ‖² − u)₊ / (2‖Δ‖), rounded down: it rises with ‖Δ‖, so a norm below the true one gives no larger
+    value."""
     norm = _down(math.hypot(*row))
     if norm == 0:
         return 0.0

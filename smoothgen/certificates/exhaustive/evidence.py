@@ -39,7 +39,7 @@ class ExhaustiveEvidence:
     def from_runs(
         cls, costs: ArrayLike, distances: ArrayLike, *, diameter: float, next_cost: float | None
     ) -> ExhaustiveEvidence:
-        """Check and pack the runs. NaN and +inf are failed runs.
+        """Checks and packs the runs. NaN and +inf are failed runs.
 
         Raises InvalidMetric for a diameter out of range, InvalidDistances for lists that are no evidence: empty, of two
         lengths, out of order, negative, a distance beyond the diameter, a first run that is not the prompt's own.
@@ -80,21 +80,21 @@ class ExhaustiveEvidence:
 
     @property
     def runs(self) -> int:
-        """n, the prompt's own run and failed runs included."""
+        """Returns n, the prompt's own run and failed runs included."""
         return len(self.costs)
 
     @cached_property
     def failed(self) -> int:
-        """How many runs failed or measured NaN."""
+        """Returns how many runs failed or measured NaN."""
         return int(np.count_nonzero(np.isinf(self.distances)))
 
     @cached_property
     def sha256(self) -> str:
-        """Digest of the packed costs and, behind them, the packed distances, "sha256:<hex>"."""
+        """Returns the digest of the packed costs and, behind them, the packed distances, "sha256:<hex>"."""
         return f"sha256:{hashlib.sha256(_packed(self.costs) + _packed(self.distances)).hexdigest()}"
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON form: eight bytes a number, base64."""
+        """Returns the JSON form: eight bytes a number, base64."""
         return {
             "encoding": ENCODING,
             "costs": base64.b64encode(_packed(self.costs)).decode("ascii"),
@@ -104,7 +104,8 @@ class ExhaustiveEvidence:
 
     @classmethod
     def from_dict(cls, document: Any, *, diameter: float, next_cost: float | None) -> ExhaustiveEvidence:
-        """Inverse of `to_dict`. Raises InvalidCertificate. The stated sha256 is checked by `verify`, not here."""
+        """Reads what `to_dict` writes. Raises InvalidCertificate. The stated sha256 is checked by `verify`, not
+        here."""
         if not isinstance(document, Mapping) or set(document) != {"encoding", "costs", "distances", "sha256"}:
             raise InvalidCertificate(
                 "evidence must be an object with encoding, costs, distances and sha256", field="evidence"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from smoothgen.certificates.checks.verification import Check, checked
 from smoothgen.certificates.exhaustive.certificate import ExhaustiveCertificate
 from smoothgen.certificates.exhaustive.threat import TOKEN_EMBEDDINGS, require_snap_threat
 from smoothgen.certificates.meaning.common import judged_origin, left_open, meaning_check
 from smoothgen.certificates.meaning.metrics import METRICS, metric_named, require_as_named
 from smoothgen.certificates.meaning.sections import require_output
 from smoothgen.certificates.provenance import MetricIdentity
+from smoothgen.certificates.verification import Check, checked
 from smoothgen.errors import InvalidCertificate
 
 

@@ -41,7 +41,7 @@ class SnapThreat:
     held_fixed: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON form."""
+        """Returns the JSON form."""
         return {
             "attack_on": self.attack_on,
             "norm": "l2",
@@ -53,7 +53,7 @@ class SnapThreat:
 
     @classmethod
     def from_dict(cls, document: Any) -> SnapThreat:
-        """Inverse of `to_dict`. Raises InvalidCertificate."""
+        """Reads what `to_dict` writes. Raises InvalidCertificate."""
         fields = require_mapping(document, "threat")
         names = ["attack_on", "norm", "table", "tokens", "squared_error", "held_fixed"]
         if set(fields) != set(names) or fields["norm"] != "l2":
@@ -100,7 +100,8 @@ def require_snap_threat(stated: SnapThreat, request: RequestIdentity | None) -> 
 
 
 def _fits(chat: bool, request: RequestIdentity | None) -> bool:
-    """Whether a chat template is held fixed exactly where the request's rendering puts tokens around the prompt."""
+    """Returns whether a chat template is held fixed exactly where the request's rendering puts tokens around the
+    prompt."""
     if request is None:
         return True
     parameters: Mapping[str, Any] = request.parameters

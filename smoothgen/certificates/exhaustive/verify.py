@@ -1,17 +1,17 @@
-"""Check a stranger's exhaustive certificate: derive every claim from its runs again, and compare exactly."""
+"""Checks a stranger's exhaustive certificate: derives every claim from its runs again, and compares exactly."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from smoothgen.certificates.checks.verification import Check, Verification
 from smoothgen.certificates.exhaustive.certificate import ExhaustiveCertificate
 from smoothgen.certificates.exhaustive.certify import require_sound_request
 from smoothgen.certificates.exhaustive.claims import derive_claims
 from smoothgen.certificates.exhaustive.document import from_document, to_document
 from smoothgen.certificates.exhaustive.meaning import judged, unknown_meaning
 from smoothgen.certificates.format.document import content_digest
+from smoothgen.certificates.verification import Check, Verification
 from smoothgen.errors import InvalidInput
 
 _UNCHECKED: Final = (

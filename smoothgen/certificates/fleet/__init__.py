@@ -1,7 +1,7 @@
 """T5, fleets: how far attacks can move the average request of a server. Proofs: docs/theory/fleet.md.
 
-grid (a distance as one byte), levels (the statistics), subject (which requests) ← certificate (counts, and what they
-prove) ← certify.
+grid (a distance as one byte), levels (the statistics), subject (which requests) ← counts (of one window) ← statement
+(in words) ← certificate (what the counts prove) ← certify (and verify).
 """
 
 from smoothgen.certificates.fleet.certificate import FleetCertificate

@@ -6,46 +6,32 @@ the counts are differently distributed: Clopper & Pearson (1934) for Poisson-bin
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
-from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
 
-from smoothgen.certificates.bounds.bands import SurvivalBand, require_alpha
+from smoothgen.certificates.bounds.bands import SurvivalBand
 from smoothgen.certificates.bounds.radius import BoundCurve, safe_radius
-from smoothgen.certificates.bounds.rounding import complement, round_down
-from smoothgen.certificates.bounds.shift_bounds import Method, ShiftBounds, require_slack
-from smoothgen.certificates.fleet.grid import GRID, THRESHOLDS, fleet_thresholds, require_diameter
-from smoothgen.certificates.fleet.levels import LOOKS, exceedance_limit, look_alpha, look_size
+from smoothgen.certificates.bounds.rounding import round_down
+from smoothgen.certificates.bounds.shift_bounds import Method, ShiftBounds
+from smoothgen.certificates.fleet.counts import FLEET_METHODS, FLEET_V1, FleetCounts
+from smoothgen.certificates.fleet.grid import THRESHOLDS, fleet_thresholds
+from smoothgen.certificates.fleet.levels import exceedance_limit
 from smoothgen.certificates.fleet.statement import fleet_statement, fleet_statement_v1
 from smoothgen.certificates.fleet.subject import FleetSubject
 from smoothgen.certificates.format.document import content_digest
 from smoothgen.errors import InvalidCertificate, InvalidInput, InvalidTolerance
-from smoothgen.mechanisms import Mechanism, mechanism_from_dict
-from smoothgen.mechanisms.scale import LARGEST_SHIFT_IN_SIGMAS
-
-__all__ = ["FLEET_V1", "FLEET_V2", "LOOKS", "FleetCertificate", "exceedance_limit", "look_alpha", "look_size"]
+from smoothgen.mechanisms import mechanism_from_dict
 
 CURVE_STEP: Final = 1 / 16  # in sigmas: the same attacks for every window, so that two curves compare point by point
 CURVE_POINTS: Final = 33
-# T2, not T2′: the largest over s is no concave function of the survival, so it cannot be averaged over requests.
-FLEET_V1: Final = Method(
-    "fleet/v1", "smoothgen/fleet/v1", oscillation=False, failures_at_diameter=True, furthest=math.inf
-)
-FLEET_V2: Final = Method(
-    "fleet/v2", "smoothgen/fleet/v2", oscillation=False, failures_at_diameter=True, furthest=LARGEST_SHIFT_IN_SIGMAS
-)
-"""min(T1, T5) over the named grid, with the rounding slack of the noise. Another meaning gets another name."""
-_METHODS: Final[Mapping[str, Method]] = MappingProxyType({m.name: m for m in (FLEET_V1, FLEET_V2)})
 
 
 @dataclass(frozen=True)
-class FleetCertificate:
+class FleetCertificate(FleetCounts):
     """What is proven about the average request of one pool (model, mechanism, metric) in one window of time.
 
     With probability at least `confidence` over the extra draws, for EVERY epsilon at once, for this reading of the
@@ -53,72 +39,13 @@ class FleetCertificate:
     ≤ epsilon, then the Wasserstein-1 shift of the outputs, averaged over the requests named here, is at most
     `w1_bound(epsilon)`. An average: nothing is promised about any single request.
 
-    counts: for each threshold of the grid, how many requests exceed it; outstanding requests exceed all.
-    requests: N, the first N of the window by submission. outstanding: those of them that had not ended.
-    left_out: submissions among them that were refused before any noise was drawn. submitted: all submissions seen.
-    diameter: D, metric units. alpha: of the whole window, all looks together.
-    closed: whether the window is over; if so these are all its requests. look: j where the first 2^j requests of a
-    running window were looked at, None for a closed window or where there was none to look at. rounding_slack: as in
-    `certify`, of the largest x in the pool. subject: which requests these are; what is verified must have one. method:
-    "fleet/v2", or "fleet/v1" of a certificate that was read.
-    Raises InvalidCertificate where these contradict each other; InvalidAlpha, InvalidMetric.
+    The fields are those of `FleetCounts`.
     """
-
-    counts: tuple[int, ...]
-    requests: int
-    outstanding: int
-    left_out: int
-    submitted: int
-    diameter: float
-    mechanism: Mechanism
-    alpha: float
-    closed: bool
-    look: int | None
-    grid: str = GRID
-    rounding_slack: float = 0.0
-    subject: FleetSubject | None = None
-    method: str = FLEET_V2.name
-
-    def __post_init__(self) -> None:
-        require_alpha(self.alpha)
-        require_diameter(self.diameter)
-        require_slack(self.rounding_slack)
-        for broken, reason in (
-            (self.grid != GRID, f"grid must be {GRID!r}, got {self.grid!r:.80}"),
-            (len(self.counts) != THRESHOLDS, f"counts must hold {THRESHOLDS} numbers, got {len(self.counts)}"),
-            (
-                any(a < b for a, b in pairwise((self.requests, *self.counts, self.outstanding, 0))),
-                "counts must fall from at most `requests` to at least `outstanding` ≥ 0",
-            ),
-            (
-                self.left_out < 0 or self.requests + self.left_out > self.submitted,
-                f"requests {self.requests} and left_out {self.left_out} must be part of submitted {self.submitted}",
-            ),
-            (
-                self.closed and (self.look is not None or self.requests + self.left_out != self.submitted),
-                "a closed window has no look and leaves no submission out but the refused ones",
-            ),
-            (
-                not self.closed and self.requests != look_size(self.look),
-                f"look {self.look!r} of a running window is not one of {self.requests} requests",
-            ),
-        ):
-            if broken:
-                raise InvalidCertificate(reason)
-
-    @property
-    def confidence(self) -> float:
-        """1 − alpha, rounded as a decimal: of everything said about this window together."""
-        return complement(self.alpha)
-
-    @property
-    def look_alpha(self) -> float:
-        """What this look spends: half of alpha for the closed window, an equal part of the other half for a look."""
-        return look_alpha(self.alpha, closed=self.closed)
 
     @cached_property
     def survival(self) -> SurvivalBand:
-        """Upper bounds on (1/N)·Σ P(R_i > t) for all t ∈ [0, D) together; 1 where no request was looked at."""
+        """Returns the upper bounds on (1/N)·Σ P(R_i > t) for all t ∈ [0, D) together; 1 where no request was looked
+        at."""
         fractions = fleet_thresholds()
         levels = np.ones(THRESHOLDS)
         if self.requests:
@@ -127,14 +54,14 @@ class FleetCertificate:
         return band.raised(self.rounding_slack)
 
     def w1_bound(self, epsilon: float) -> float:
-        """Upper bound on the average W₁ when no attack is of norm above epsilon: min(T1, T5, D), rounded up.
+        """Returns an upper bound on the average W₁ when no attack is of norm above epsilon: min(T1, T5, D), rounded up.
 
         Raises InvalidEpsilon unless epsilon ≥ 0 and finite.
         """
         return self.bound_curve.printed([epsilon])[0]
 
     def radius(self, tolerance: float) -> float:
-        """The largest epsilon found whose bound, as printed, is at most `tolerance` ∈ (0, D). Rounded down.
+        """Returns the largest epsilon found whose bound, as printed, is at most `tolerance` ∈ (0, D). Rounded down.
 
         Raises InvalidTolerance.
         """
@@ -147,26 +74,26 @@ class FleetCertificate:
 
     @cached_property
     def curve(self) -> tuple[tuple[float, float], ...]:
-        """(epsilon, W₁ bound) for attacks of 0, 1/16, … 2 sigmas."""
+        """Returns (epsilon, W₁ bound) for attacks of 0, 1/16, … 2 sigmas."""
         epsilons = [round_down(k * CURVE_STEP * self.mechanism.effective_sigma) for k in range(CURVE_POINTS)]
         return tuple(zip(epsilons, self.bound_curve.printed(epsilons), strict=True))
 
     @property
     def statement(self) -> str:
-        """What is certified, in words, read from the curve at half a sigma. Deterministic."""
+        """Returns what is certified, in words, read from the curve at half a sigma. Deterministic."""
         return self.said_of(*self.curve[CURVE_POINTS // 4])
 
     def said_of(self, epsilon: float, w1_bound: float) -> str:
-        """The statement with these two numbers in it: `verify_fleet` reads a stranger's."""
+        """Returns the statement with these two numbers in it: `verify_fleet` reads a stranger's."""
         written = fleet_statement_v1 if self.method == FLEET_V1.name else fleet_statement
         return written(self, epsilon, w1_bound)
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON form; `from_dict` reads it, `verify_fleet` judges it."""
+        """Returns the JSON form; `from_dict` reads it, `verify_fleet` judges it."""
         first = self.method == FLEET_V1.name
         subject = None if self.subject is None else self.subject.to_dict()
         document = {
-            "schema": _METHODS[self.method].schema,
+            "schema": FLEET_METHODS[self.method].schema,
             "method": self.method,
             "statement": self.statement,
             **({} if first else {"subject": subject}),
@@ -190,13 +117,13 @@ class FleetCertificate:
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> FleetCertificate:
-        """Inverse of `to_dict`: reads what the claims rest on and derives the claims again.
+        """Reads what `to_dict` writes: only what the claims rest on, from which the claims are derived again.
 
         Raises InvalidCertificate for what is missing, of the wrong kind, or contradicts itself.
         """
-        method = next((m for m in _METHODS.values() if _is_of(m, document)), None)
+        method = next((m for m in FLEET_METHODS.values() if _is_of(m, document)), None)
         if method is None:
-            known = " or ".join(f"schema {m.schema!r} with method {m.name!r}" for m in _METHODS.values())
+            known = " or ".join(f"schema {m.schema!r} with method {m.name!r}" for m in FLEET_METHODS.values())
             raise InvalidCertificate(f"a fleet certificate is an object of {known}")
         first = method is FLEET_V1
         kinds = _KINDS if first else {**_KINDS, "rounding_slack": float}
@@ -223,8 +150,8 @@ class FleetCertificate:
 
     @cached_property
     def bound_curve(self) -> BoundCurve:
-        """ε ↦ min(T1, T5, D): T5 is T2's integral over the pooled survival."""
-        bounds = ShiftBounds(self.diameter, self.mechanism, _METHODS[self.method], self.rounding_slack)
+        """Returns min(T1, T5, D) as a function of ε: T5 is T2's integral over the pooled survival."""
+        bounds = ShiftBounds(self.diameter, self.mechanism, FLEET_METHODS[self.method], self.rounding_slack)
         return BoundCurve(self.survival, bounds)
 
 
@@ -249,7 +176,7 @@ def _is_of(method: Method, document: Any) -> bool:
 
 
 def _plain(value: Any, kind: type, where: str) -> Any:
-    """A value of exactly this kind; a whole number will do for a float. No whole number beyond 64 bits."""
+    """Returns a value of exactly this kind; a whole number will do for a float. No whole number beyond 64 bits."""
     accepted = (int, float) if kind is float else (kind,)
     if not isinstance(value, accepted) or (isinstance(value, bool) and kind is not bool):
         raise InvalidCertificate(f"{where} must be of kind {kind.__name__}, got {value!r:.80}", field=where)

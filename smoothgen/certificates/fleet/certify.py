@@ -1,10 +1,7 @@
-"""T5, fleets: how far attacks can move the AVERAGE request of a server, from one extra draw a request.
+"""Certifies and verifies fleets (T5): how far attacks can move the AVERAGE request, from one extra draw a request.
 
 Request i is served one draw; a second, independent draw lies at distance R_i from it. One byte of it is kept, in order
 of submission. Proofs, assumptions and what is not claimed: docs/theory/fleet.md.
-
-fleet_grid (a distance as one byte), fleet_levels (the statistics), fleet_subject (which requests) ← fleet_certificate
-(counts, and what they prove) ← fleet.
 """
 
 from __future__ import annotations
@@ -20,8 +17,8 @@ from numpy.typing import NDArray
 from smoothgen.certificates.bounds.bands import require_alpha
 from smoothgen.certificates.bounds.rounding import round_up
 from smoothgen.certificates.checks.recomputed import is_sound_bound
-from smoothgen.certificates.checks.verification import Check, Verification, checked
-from smoothgen.certificates.fleet.certificate import FLEET_V1, FleetCertificate
+from smoothgen.certificates.fleet.certificate import FleetCertificate
+from smoothgen.certificates.fleet.counts import FLEET_V1
 from smoothgen.certificates.fleet.grid import (
     GRID,
     NOT_SERVED,
@@ -34,6 +31,7 @@ from smoothgen.certificates.fleet.levels import LOOKS, exceedance_limit, look_al
 from smoothgen.certificates.fleet.subject import FleetSubject
 from smoothgen.certificates.format.document import content_digest, parse_json
 from smoothgen.certificates.meaning.sections import require_plain_names
+from smoothgen.certificates.verification import Check, Verification, checked
 from smoothgen.errors import InvalidCertificate, InvalidDistances
 from smoothgen.mechanisms import Mechanism
 
@@ -61,7 +59,7 @@ def certify_fleet(
     rounding_slack: float = 0.0,
     subject: FleetSubject | None = None,
 ) -> FleetCertificate:
-    """Certify the average request of one pool in one window (T5).
+    """Certifies the average request of one pool in one window (T5).
 
     Args:
         bins: one byte a submission, in order of SUBMISSION: `fleet_bin` of its distance, OUTSTANDING or NOT_SERVED.
@@ -107,7 +105,7 @@ def certify_fleet(
 def verify_fleet(
     certificate: FleetCertificate | Mapping[str, Any] | str | bytes, *, now: datetime | None = None
 ) -> Verification:
-    """Derive what a stranger's fleet certificate states from its counts again, and compare every number.
+    """Derives what a stranger's fleet certificate states from its counts again, and compares every number.
 
     Accepts a FleetCertificate or its JSON document, parsed or as text. What is no fleet certificate gives a verdict as
     well: one failed check, `document`. now: the reader's clock, the system's by default: a window whose time has not
@@ -153,7 +151,7 @@ def _digest(document: Mapping[str, Any]) -> Check:
 
 
 def _subject(stated: FleetCertificate, now: datetime) -> list[Check]:
-    """Which requests the counts are of, and whether their window can be what it is called."""
+    """Returns the checks of which requests the counts are of, and of whether their window can be what it is called."""
     subject = stated.subject
     if subject is None:
         return [
@@ -175,7 +173,7 @@ def _subject(stated: FleetCertificate, now: datetime) -> list[Check]:
 
 
 def _curve(stated: Any, certificate: FleetCertificate) -> list[tuple[float, float]]:
-    """The stated curve where it is the certificate's, empty where it is not.
+    """Returns the stated curve where it is the certificate's, empty where it is not.
 
     One unit in the last certified digit is allowed, as another machine's erf may tip the outward rounding over: of
     fleet/v1 either way, of fleet/v2 where the stated bound is itself sound.
@@ -212,7 +210,7 @@ def _require_bins(submissions: NDArray[np.uint8]) -> None:
 
 
 def _look(taken: NDArray[np.uint8], alpha: float) -> int | None:
-    """Which look at a running window is reported: the one with the least price for what nobody has seen.
+    """Returns the look at a running window that is reported: the one with the least price for what nobody has seen.
 
     That price is the level its outstanding requests force by themselves: the more requests the lower, unless too many
     of the last ones are still under way. It reads which requests have ended and no distance, so it cannot favour the
@@ -228,6 +226,6 @@ def _look(taken: NDArray[np.uint8], alpha: float) -> int | None:
 
 
 def _refused_before(submissions: NDArray[np.uint8], requests: int) -> int:
-    """How many refused submissions stand before the last of the first `requests` others."""
+    """Returns how many refused submissions stand before the last of the first `requests` others."""
     refused = np.flatnonzero(submissions == NOT_SERVED)
     return int(np.searchsorted(refused - np.arange(refused.size), requests))

@@ -38,12 +38,12 @@ THRESHOLDS: Final = len(_FRACTIONS)
 
 
 def fleet_thresholds() -> NDArray[np.float64]:
-    """t₀ = 0 < t₁ < … < t_{J−1} < 1, fractions of the diameter D, shape (J,). What `GRID` names."""
+    """Returns t₀ = 0 < t₁ < … < t_{J−1} < 1, fractions of the diameter D, shape (J,). What `GRID` names."""
     return np.array(_FRACTIONS)
 
 
 def fleet_bin(distance: float, diameter: float) -> int:
-    """The least j with distance ≤ t_j·D, J beyond the last threshold: the distance rounded up to the grid.
+    """Returns the least j with distance ≤ t_j·D, J beyond the last threshold: the distance rounded up to the grid.
 
     Compared as exact rationals, so that no rounding of t_j·D puts a distance one bin too low. NaN and +inf, failed
     measurements, are J. Raises InvalidDistances for a negative distance, InvalidMetric for an impossible diameter.

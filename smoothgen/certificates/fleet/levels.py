@@ -21,11 +21,14 @@ _LEVEL_SLACK: Final = 1e-9  # relative; far above the error of the inverse incom
 
 
 def exceedance_limit(counts: ArrayLike, requests: ArrayLike, alpha: float) -> NDArray[np.float64]:
-    """Upper limit on p̄ = (p₁ + … + p_N)/N from K, how many of N independent events of probabilities p_i happened.
+    """Returns an upper limit on p̄ = (p₁ + … + p_N)/N from K, how many of N independent events of probabilities p_i
+    happened.
 
     P(p̄ > limit(K)) ≤ alpha whatever the p_i: the greater of Clopper & Pearson's limit and (K + 1)/N, at most 1. Above
     (K + 1)/N Hoeffding (1956) makes the binomial the worst case; below it Clopper–Pearson alone can fail too often.
     Counts K in [0, N] and requests N ≥ 1 broadcast. Rounded up.
+
+    Proof: docs/theory/fleet.md, "From counts to S̄".
     """
     k, n = np.broadcast_arrays(np.asarray(counts, dtype=np.float64), np.asarray(requests, dtype=np.float64))
     # K = N − 1 and K = N are covered by the cap; the inverse needs N − K ≥ 1.
@@ -36,7 +39,10 @@ def exceedance_limit(counts: ArrayLike, requests: ArrayLike, alpha: float) -> ND
 
 
 def look_size(look: int | None) -> int:
-    """How many requests a look is at: 2^look, 0 for none. Raises InvalidCertificate for a look nobody has paid for."""
+    """Returns how many requests a look is at: 2^look, 0 for none. Raises InvalidCertificate for a look without alpha.
+
+    Proof: docs/theory/fleet.md, "Windows and looks".
+    """
     if look is None:
         return 0
     if not 0 <= look < LOOKS:
@@ -45,5 +51,9 @@ def look_size(look: int | None) -> int:
 
 
 def look_alpha(alpha: float, *, closed: bool) -> float:
-    """What one look spends of a window's alpha: half for the closed window, of the other half an equal part each."""
+    """Returns what one look spends of a window's alpha: half for the closed window, an equal part of the rest
+    otherwise.
+
+    Proof: docs/theory/fleet.md, "Windows and looks".
+    """
     return alpha / 2 if closed else alpha / 2 / LOOKS

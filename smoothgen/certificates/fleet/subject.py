@@ -27,7 +27,8 @@ _POOL: Final = re.compile(r"[0-9a-f]{16}")
 
 
 def window_span(window: str) -> tuple[datetime, datetime]:
-    """Start and end of a window, UTC. Raises ValueError for what is no window, or not written as it is canonical."""
+    """Returns start and end of a window, UTC. Raises ValueError for what is no window, or not written as it is
+    canonical."""
     length, _, text = window.partition(":")
     try:
         start = datetime.strptime(text, WINDOW_FORMATS[length]).replace(tzinfo=UTC)
@@ -68,12 +69,12 @@ class FleetSubject:
         return cls(pool=identity, window=window, **named)
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON form."""
+        """Returns the JSON form."""
         return {**vars(self), "metric": dict(self.metric)}
 
     @classmethod
     def from_dict(cls, document: Any) -> FleetSubject:
-        """Inverse of `to_dict`. Raises InvalidCertificate for what has another shape."""
+        """Reads what `to_dict` writes. Raises InvalidCertificate for what has another shape."""
         fields = cls.__dataclass_fields__
         if not isinstance(document, Mapping) or set(document) != set(fields):
             raise InvalidCertificate(
@@ -90,12 +91,13 @@ class FleetSubject:
 
     @property
     def known_metric(self) -> MetricMeaning | None:
-        """The metric, None where a plug-in defines it. Raises InvalidCertificate for a name or a cap nobody has."""
+        """Returns the metric, None where a plug-in defines it. Raises InvalidCertificate for a name or a cap nobody
+        has."""
         return metric_named(str(self.metric.get("name")), self.cap)
 
     @property
     def cap(self) -> float | None:
-        """The metric's cap, None where it has none. Raises InvalidCertificate unless it is a number."""
+        """Returns the metric's cap, None where it has none. Raises InvalidCertificate unless it is a number."""
         cap = self.metric.get("cap")
         if cap is None:
             return None
@@ -148,7 +150,7 @@ class FleetSubject:
 
     @property
     def unknown_meaning(self) -> str | None:
-        """Why its words do not fix what its numbers mean, None where they do. Raises InvalidCertificate."""
+        """Returns why its words do not fix what its numbers mean, None where they do. Raises InvalidCertificate."""
         if self.known_metric is None:
             return "metric defined by a plug-in"
         return None if self.largest_dimension is not None else "its pool does not say how many numbers x has at most"

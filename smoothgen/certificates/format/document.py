@@ -46,7 +46,7 @@ _SINCE_V2: Final = {
 
 
 def to_document(certificate: Certificate) -> dict[str, Any]:
-    """The certificate as JSON-ready data, `digest` included."""
+    """Returns the certificate as JSON-ready data, `digest` included."""
     evidence, claims = certificate.evidence, certificate.claims
     document: dict[str, Any] = {
         "schema": method_by_name(certificate.method).schema,
@@ -81,7 +81,7 @@ def to_document(certificate: Certificate) -> dict[str, Any]:
 
 
 def content_digest(document: Mapping[str, Any]) -> str:
-    """sha256 over the document in canonical JSON (`canonical`), without `digest` itself.
+    """Returns the sha256 over the document in canonical JSON (`canonical`), without `digest` itself.
 
     The distances enter through evidence.sha256, so the digest covers them at constant cost.
 
@@ -94,7 +94,7 @@ def content_digest(document: Mapping[str, Any]) -> str:
 
 
 def from_document(document: Any) -> Certificate:
-    """Read a certificate as stated, without judging it: `verify` does that.
+    """Reads a certificate as stated, without judging it: `verify` does that.
 
     Raises InvalidCertificate naming the field that is missing, foreign or of the wrong kind.
     """
@@ -162,8 +162,8 @@ def from_document(document: Any) -> Certificate:
 
 
 def parse_json(text: str | bytes) -> Any:
-    """JSON to data. Raises InvalidCertificate for anything that is not strict JSON (NaN included), and for a key stated
-    twice in one object: two readers could see two different numbers."""
+    """Returns the data of a JSON text. Raises InvalidCertificate for anything that is not strict JSON (NaN included),
+    and for a key stated twice in one object: two readers could see two different numbers."""
 
     def refuse(constant: str) -> Any:
         raise InvalidCertificate(f"a certificate holds finite numbers only, got {constant}")
@@ -201,7 +201,7 @@ def _looks_document(looks: LookPlan, samples: int) -> dict[str, Any]:
 
 
 def _looks(value: Any) -> LookPlan:
-    """The plan. Which look was taken follows from the number of samples, and `verify` compares."""
+    """Returns the plan. Which look was taken follows from the number of samples, and `verify` compares."""
     fields = dict(require_mapping(value, "looks"))
     taken = fields.pop("taken", None)
     if isinstance(taken, bool) or not isinstance(taken, int) or taken < 0:
@@ -210,7 +210,7 @@ def _looks(value: Any) -> LookPlan:
 
 
 def _sound(read: Callable[[Any], Section], value: Any, name: str) -> Section:
-    """Read a section whose class refuses what is out of range, as a fault of the document."""
+    """Reads a section whose class refuses what is out of range, as a fault of the document."""
     try:
         return read(value)
     except InvalidCertificate:

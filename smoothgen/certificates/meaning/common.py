@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from smoothgen.certificates.checks.verification import Check, checked
 from smoothgen.certificates.meaning.sections import require_issue, require_model, require_request
 from smoothgen.certificates.provenance import ModelIdentity, RequestIdentity
+from smoothgen.certificates.verification import Check, checked
 
 _LEFT_TO_SIGNATURES: Final = "the words fix what the numbers are about; that the model named was so run is not checked"
 

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from smoothgen.certificates.bounds.bands import NO_SAMPLES
 from smoothgen.certificates.bounds.shift_bounds import SPREAD_V1
 from smoothgen.certificates.certificate import Certificate
-from smoothgen.certificates.checks.verification import Check, checked
 from smoothgen.certificates.meaning.common import judged_origin, left_open, meaning_check
 from smoothgen.certificates.meaning.metrics import METRICS, require_metric
 from smoothgen.certificates.meaning.proven import require_paid, require_plausible
@@ -18,6 +17,7 @@ from smoothgen.certificates.meaning.sections import (
 )
 from smoothgen.certificates.meaning.threats import attack_named, require_threat
 from smoothgen.certificates.provenance import Provenance
+from smoothgen.certificates.verification import Check, checked
 
 
 def unknown_meaning(provenance: Provenance) -> str | None:

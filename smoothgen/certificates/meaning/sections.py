@@ -145,7 +145,7 @@ def _require_fitting_precision(stated: Sampling, provenance: Provenance) -> None
 
 
 def _randomness(provenance: Provenance) -> tuple[str, ...]:
-    """What may be said of the generator's own randomness, by its adapter and the generation parameters."""
+    """Returns what may be said of the generator's own randomness, by its adapter and the generation parameters."""
     attack = None if provenance.threat is None else attack_named(provenance.threat.attack_on)
     parameters = {} if provenance.request is None else provenance.request.parameters
     if attack is None:

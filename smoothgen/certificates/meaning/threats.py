@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
-from smoothgen.certificates.format.canonical import canonical
 from smoothgen.certificates.meaning.denoising import require_forward_noise, require_latent, require_steps
 from smoothgen.certificates.meaning.metrics import METRICS, Modality
 from smoothgen.certificates.meaning.quoting import PLUGIN
@@ -40,8 +39,8 @@ _COUNTED: Final = re.compile(r"token count \(([1-9][0-9]{0,9})\)")
 _TEMPLATE: Final = re.compile(r"chat template \([1-9][0-9]{0,9} tokens\)")
 _NEGATIVE: Final = "unconditional embedding (negative prompt)"
 _EMPTY: Final = "unconditional embedding (empty prompt)"
-EMPTY_TEMPLATE: Final = f"sha256:{hashlib.sha256(canonical({'before': [], 'after': []}).encode()).hexdigest()}"
-"""The digest of a chat template that puts no token around the prompt."""
+EMPTY_TEMPLATE: Final = "sha256:" + hashlib.sha256(b'{"after":[],"before":[]}').hexdigest()
+"""The digest of a chat template that puts no token around the prompt, over its canonical JSON."""
 _HELD: Final = frozenset({MASK, DRAWN, PROMPT, SEED_IMAGE, _NEGATIVE, _EMPTY})
 _HELD_COUNTS: Final = (_COUNTED, _TEMPLATE)
 
@@ -189,7 +188,7 @@ def _require_held_fixed(stated: Threat, attack: Attack, *, drawn: bool, request:
 def _held_fixed(
     attack: Attack, stated: tuple[str, ...], *, drawn: bool, request: RequestIdentity | None
 ) -> list[tuple[str, ...]]:
-    """Everything an adapter of this kind may hold fixed for this request. Counts are taken as stated."""
+    """Returns everything an adapter of this kind may hold fixed for this request. Counts are taken as stated."""
     if attack.kind in ("bottleneck", "closed form"):
         return [()]
     if attack.kind == "language":

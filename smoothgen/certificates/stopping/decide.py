@@ -1,4 +1,4 @@
-"""What a look decides: enough is proven, what is asked will not be, or draw on. Pure functions of the distances.
+"""Decides at a look: enough is proven, what is asked will not be, or draw on. Pure functions of the distances.
 
 With every look paid for (`LookPlan`), stopping may depend on anything, so no rule here can make a certificate false.
 They can waste samples, or give up too soon: docs/theory, Statistics, says how often.
@@ -50,7 +50,7 @@ class LookResult:
 
 
 def take_look(evidence: Evidence, terms: Terms, *, radius_tolerance: float | None = None) -> LookResult:
-    """Certify what one look of the plan shows, and decide whether to draw on.
+    """Certifies what one look of the plan shows, and decides whether to draw on.
 
     PROVEN: the bound at the asked epsilon is within the tolerance. OUT_OF_REACH: not even a favourable continuation to
     a later look would bring it there. SETTLED, without an epsilon: no later look is expected to enlarge the radius by
@@ -116,7 +116,8 @@ def futile_from_the_start(terms: Terms, *, bound: float, diameter: float) -> Abs
 
 
 def at_deadline(outcome: Certificate | Abstention) -> Certificate | Abstention:
-    """What an unfinished job says when its deadline comes: its certificate if there is one, else how far it came."""
+    """Returns what an unfinished job says when its deadline comes: its certificate if there is one, else how far it
+    came."""
     if isinstance(outcome, Certificate) or outcome.reason is not Reason.RADIUS_OUT_OF_REACH:
         return outcome
     detail = f"the deadline came first: {outcome.detail}; a later deadline leaves time for more samples"
@@ -134,7 +135,7 @@ class _LaterLooks:
     tolerance: float
 
     def best_bound(self, epsilon: float, continuation: Continuation) -> float | None:
-        """The least bound at epsilon that a later look would give if the samples continued like this.
+        """Returns the least bound at epsilon that a later look would give if the samples continued like this.
 
         None where one of them is within the tolerance, that is, where there is hope.
         """
@@ -150,7 +151,7 @@ class _LaterLooks:
         return least
 
     def adds_little(self, radius: float, fraction: float) -> bool:
-        """Whether no later look, if it saw the same law, would gain more than the fraction a doubling.
+        """Returns whether no later look, if it saw the same law, would gain more than the fraction a doubling.
 
         All later looks, not only the next: while few samples are seen T1 alone gives the radius, and the first doubling
         or two gain nothing before the spread shows.
@@ -164,7 +165,7 @@ class _LaterLooks:
         return True
 
     def given_up(self, outcome: Certificate | Abstention, epsilon: float, hoped: float) -> Certificate | Abstention:
-        """The outcome with a detail that says at which look, on what grounds, and what to change."""
+        """Returns the outcome with a detail that says at which look, on what grounds, and what to change."""
         if isinstance(outcome, Certificate) or outcome.reason is not Reason.RADIUS_OUT_OF_REACH:
             return outcome  # where every sample failed, that is the reason
         samples, sizes = self.evidence.samples, self.plan.sizes

@@ -17,7 +17,8 @@ DISBELIEF: Final = 0.01
 
 
 def all_at_the_centre(ordered: NDArray[np.float64], final: int) -> NDArray[np.float64]:
-    """The smallest distances that `final` samples can have, whatever comes: those seen, and zeros. Sorted, (final,).
+    """Returns the smallest distances that `final` samples can have, whatever comes: those seen, and zeros. Sorted,
+    (final,).
 
     ordered: the distances seen, increasing, shape (n,), n ≤ final.
     """
@@ -25,7 +26,7 @@ def all_at_the_centre(ordered: NDArray[np.float64], final: int) -> NDArray[np.fl
 
 
 def favourable(ordered: NDArray[np.float64], final: int, disbelief: float = DISBELIEF) -> NDArray[np.float64]:
-    """The smallest distances that `final` samples may believably have, sorted, shape (final,).
+    """Returns the smallest distances that `final` samples may believably have, sorted, shape (final,).
 
     Every order statistic is at least what was seen already, and at the ranks of a grid at least what the samples seen,
     a random subset of all of them, leave believable (docs/theory, Statistics).
@@ -38,13 +39,15 @@ def favourable(ordered: NDArray[np.float64], final: int, disbelief: float = DISB
 
 
 def repeated(ordered: NDArray[np.float64], final: int) -> NDArray[np.float64]:
-    """The distances seen, spread evenly over `final` samples: the same empirical law. Sorted, shape (final,)."""
+    """Returns the distances seen, spread evenly over `final` samples: the same empirical law. Sorted, shape
+    (final,)."""
     return ordered[np.arange(final) * len(ordered) // final]
 
 
 @lru_cache(maxsize=256)  # they depend on the plan alone, not on the distances
 def _fewest(seen: int, final: int, disbelief: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """For ranks m of the samples seen, how few of all `final` samples may believably lie at or beyond R_(seen−m).
+    """Returns, for ranks m of the samples seen, how few of all `final` samples may believably lie at or beyond
+    R_(seen−m).
 
     At least m + 1 of those seen do. Were it only c of all, the chance that m + 1 of these c came among the first `seen`
     would be hypergeometric; the smallest c where it exceeds `disbelief` is returned.
@@ -55,7 +58,8 @@ def _fewest(seen: int, final: int, disbelief: float) -> tuple[NDArray[np.int64],
 
 
 def _fewest_at(m: int, seen: int, final: int, disbelief: float) -> int:
-    """The `disbelief` quantile of the position, among all samples in decreasing order, of the (m+1)-th one seen.
+    """Returns the `disbelief` quantile of the position, among all samples in decreasing order, of the (m+1)-th one
+    seen.
 
     That position is at most c exactly if m + 1 of the c largest were seen. It is negative hypergeometric:
     P(position = c) = C(c−1, m)·C(final−c, seen−m−1) / C(final, seen).

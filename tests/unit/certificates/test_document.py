@@ -17,6 +17,8 @@ from smoothgen.certificates import from_document, to_document, verify
 from smoothgen.certificates.certificate import Claims, Deviation
 from smoothgen.certificates.format.canonical import canonical
 from smoothgen.certificates.format.document import content_digest, parse_json
+from smoothgen.certificates.meaning.threats import EMPTY_TEMPLATE
+from smoothgen.contracts.job import Template
 from smoothgen.errors import InvalidCertificate
 from tests.support.certificates.examples import MECHANISMS, early, full, label, plain, proven, selected, universal
 
@@ -275,3 +277,7 @@ def test_the_canonical_text_is_that_of_one_encoder(value):
     else:
         assert canonical(value) == text
         assert canonical((value,)) == f"[{text}]"
+
+
+def test_the_empty_template_has_the_digest_of_its_canonical_text():
+    assert Template(before=(), after=()).digest == EMPTY_TEMPLATE

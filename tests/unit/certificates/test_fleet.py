@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from smoothgen import Gaussian
 from smoothgen.certificates.bounds.rounding import round_up
 from smoothgen.certificates.bounds.theorems import universal_w1_bound
-from smoothgen.certificates.fleet.certificate import LOOKS
 from smoothgen.certificates.fleet.certify import (
     GRID,
     NOT_SERVED,
@@ -26,6 +25,7 @@ from smoothgen.certificates.fleet.certify import (
     fleet_thresholds,
     verify_fleet,
 )
+from smoothgen.certificates.fleet.levels import LOOKS
 from smoothgen.errors import (
     InvalidAlpha,
     InvalidDistances,

@@ -33,14 +33,14 @@ class Verification:
 
     @property
     def valid(self) -> bool:
-        """Whether every check passed."""
+        """Returns whether every check passed."""
         return bool(self.checks) and all(check.passed for check in self.checks)
 
     def __bool__(self) -> bool:
         return self.valid
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON form, as POST /certificates/verify answers it."""
+        """Returns the JSON form, as POST /certificates/verify answers it."""
         return {"valid": self.valid, "meaning": self.meaning, "checks": [vars(check) for check in self.checks]}
 
 

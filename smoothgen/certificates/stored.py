@@ -32,10 +32,10 @@ def read_certificate(document: Any) -> Certificate | ExhaustiveCertificate:
 
 
 def load_certificate(source: str | Path) -> Certificate | ExhaustiveCertificate:
-    """Read a certificate from a file, as stated; `verify(path)` judges it. Raises InvalidCertificate, OSError."""
+    """Reads a certificate from a file, as stated; `verify(path)` judges it. Raises InvalidCertificate, OSError."""
     return read_certificate(parse_json(Path(source).read_bytes()))
 
 
 def save_certificate(certificate: Certificate | ExhaustiveCertificate, path: str | Path) -> None:
-    """Write a certificate as indented JSON."""
+    """Writes a certificate as indented JSON."""
     Path(path).write_text(json.dumps(to_document(certificate), indent=2) + "\n", encoding="utf-8")
