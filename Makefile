@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo serve test check rules chaos bench bench-load train train-lipschitz format clean
+.PHONY: help install demo serve test check rooms rules chaos bench bench-load train train-lipschitz format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -34,6 +34,9 @@ check: install ## format, lint, types, import rules
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+rooms: install ## rooms, arrows, floors and circles of the code, by its imports
+	$(BIN)/python -m tests.architecture.rooms
 
 rules: ## check alerts and dashboard queries with promtool (apt-get install prometheus)
 	promtool check config docker/prometheus/prometheus.yml
