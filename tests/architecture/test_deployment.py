@@ -79,14 +79,74 @@ def test_grafana_has_no_default_password():
     assert "GRAFANA_ADMIN_PASSWORD" in result.stderr
 
 
+LOCKS = ROOT / "docker" / "locks"
+INSTALLED_FROM = {
+    "gateway": {"requirements-gateway.txt"},
+    "worker": {"requirements-worker-cpu.txt", "requirements-worker-cuda.txt", "requirements-weights.txt"},
+}
+
+
+def locked(name: str) -> dict[str, str]:
+    """The versions that a lock names, by distribution."""
+    return dict(re.findall(r"^([\w.-]+)==([\w.+!-]+)", (LOCKS / name).read_text(), re.M))
+
+
+@pytest.mark.parametrize("image", INSTALLED_FROM)
+def test_images_install_from_locks_with_hashes_and_the_projects_own_wheel(image):
+    installs = re.findall(r"pip install ([^\n\\]*)", stage(image))
+    own = "--no-cache-dir --no-deps --no-index /dist/*.whl"
+    assert installs[-1] == own
+    assert all(line.startswith("--require-hashes ") for line in installs[:-1])
+    named = {name for line in installs for name in re.findall(r"/locks/([\w${}.-]+)", line)}
+    both = {name.replace("${TORCH}", build) for name in named for build in ("cpu", "cuda")}
+    assert both == INSTALLED_FROM[image]
+
+
+def test_images_hold_the_servers_that_the_wheel_leaves_out():
+    assert "COPY app /opt/smoothgen/app\n" in stage("gateway")
+    assert "COPY workers /opt/smoothgen/workers\n" in stage("worker")
+    for name in INSTALLED_FROM:
+        assert "PYTHONPATH=/opt/smoothgen" in stage(name)
+
+
 def test_the_gateway_image_installs_no_torch():
-    installed = re.findall(r"pip install (.*)", stage("gateway"))
-    assert installed == [
-        '-c constraints.txt ".[gateway]"',
-        "--no-cache-dir --no-deps --no-index --force-reinstall /dist/*.whl",
-    ]
+    assert "torch" not in locked("requirements-gateway.txt")
     assert not extras("gateway") & extras("worker") - extras("queue")
     assert "torch" in extras("worker")
+
+
+def test_the_worker_is_locked_with_both_builds_of_torch():
+    cpu, cuda = (locked(f"requirements-worker-{build}.txt") for build in ("cpu", "cuda"))
+    assert cpu["torch"] == cuda["torch"] + "+cpu"
+    assert {name for name in cpu if name.startswith("nvidia")} == set()
+    assert {name for name in cuda if name.startswith("nvidia")} != set()
+
+
+@pytest.mark.parametrize("path", sorted(LOCKS.glob("*.txt")), ids=lambda path: path.stem)
+def test_locks_follow_constraints_and_name_no_host(path):
+    """A change of pyproject.toml or constraints.txt asks for `make lock`."""
+    constraints = dict(re.findall(r"^([\w.-]+)==(\S+)", (ROOT / "constraints.txt").read_text().lower(), re.M))
+    constraints = {name.replace("_", "-"): version for name, version in constraints.items()}
+    versions = locked(path.name)
+    assert {n: v for n, v in versions.items() if v.removesuffix("+cpu") != constraints.get(n, v)} == {}
+    text = path.read_text()
+    assert "://" not in text
+    assert len(re.findall(r"^\S+==.* \\$", text, re.M)) == len(versions)  # every line goes on to its hashes
+
+
+@pytest.mark.parametrize(
+    ("lock", "extra"),
+    [
+        ("requirements-gateway", "gateway"),
+        ("requirements-worker-cpu", "worker"),
+        ("requirements-worker-cuda", "worker"),
+        ("requirements-ci-cpu", "dev"),
+        ("requirements-ci-cuda", "dev"),
+    ],
+)
+def test_locks_hold_what_the_extras_ask_for(lock, extra):
+    asked = {name.lower().replace("_", "-") for name in extras(extra)}
+    assert asked - locked(f"{lock}.txt").keys() == set()
 
 
 @pytest.mark.parametrize("name", ["gateway", "worker"])
