@@ -44,7 +44,7 @@ from workers.research.coverage.edits import Kind
 from workers.research.coverage.measure import placed
 from workers.research.coverage.picture import draw_coverage
 from workers.research.coverage.report import table
-from workers.research.wordnet import Wordnet
+from workers.research.wordnet_files import Wordnet
 from workers.serving.loaded_model import Encoders, LoadedModel
 from workers.settings import Settings
 from workers.training.captions import BLIND_TEMPLATES, Caption, held_out_captions, phrase

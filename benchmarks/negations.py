@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from benchmarks.fashion import MEANINGS, Meaning, served
 from workers.research.coverage import shipped_templates
-from workers.research.coverage.inflection import with_articles
-from workers.research.wordnet import WORDNET
+from workers.research.coverage.endings import with_articles
+from workers.research.wordnet_files import WORDNET
 from workers.training.captions import BLIND_TEMPLATES, HELD_OUT_TEMPLATES, TEMPLATES, held_out_captions, phrase
 from workers.training.foreign import ForeignNames, colour_names, garment_names
 from workers.training.negations import BLIND_FORMS, HELD_OUT_FORMS, KNOWN_FORMS

@@ -31,6 +31,7 @@ class RawTokenStates:
         self._encoder, self._head = inner._prompts._encoder, inner._prompts._head
         self.identity = dataclasses.replace(inner.identity, name="fashion-32, raw token states")
         self.description, self.default_sigma, self.default_betas = inner.description, default_sigma, {}
+        self.output_kind, self.for_learning = inner.output_kind, inner.for_learning
         self.image, self.classifier, self.longest_prompt_tokens = inner.image, inner.classifier, None
 
     def condition(self, prompt: str, parameters: Parameters, smoothing: Smoothing) -> Condition:

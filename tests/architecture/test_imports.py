@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import subprocess
 import sys
@@ -56,6 +57,22 @@ def test_the_library_loads_nothing_of_the_server() -> None:
 
 def test_a_worker_of_closed_form_models_needs_no_torch() -> None:
     assert "torch" not in loaded_by("import workers.__main__, workers.generators.closed_form")
+
+
+def imported_by(path: Path) -> set[str]:
+    """The modules a file imports, at its top or inside a function."""
+    nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+    plain = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    return plain | {str(node.module) for node in nodes if isinstance(node, ast.ImportFrom)}
+
+
+def test_nothing_that_serves_imports_the_training_code() -> None:
+    training = ROOT / "workers" / "training"
+    for room in ("smoothgen", "app", "workers"):
+        for path in (ROOT / room).rglob("*.py"):
+            if training not in path.parents:
+                found = [name for name in imported_by(path) if name.startswith("workers.training")]
+                assert not found, f"{path.relative_to(ROOT)} imports {found}, which the wheel does not hold"
 
 
 def test_a_laptop_verifies_a_certificate_without_the_servers_packages(tmp_path: Path) -> None:

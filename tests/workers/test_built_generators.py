@@ -25,7 +25,7 @@ X = float(np.float32(0.5))
 @contextmanager
 def built(law: Law) -> Iterator[ClosedForm]:
     """A closed-form generator with this law, for as long as the block lasts."""
-    closed_form.SPECS["closed-form-built"] = closed_form._Spec(law, "built for a test")
+    closed_form.SPECS["closed-form-built"] = closed_form.Spec(law, "built for a test")
     try:
         yield ClosedForm("closed-form-built")
     finally:

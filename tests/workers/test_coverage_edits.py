@@ -8,9 +8,9 @@ import pytest
 
 from tests.support.workers import tiny_wordnet
 from workers.research.coverage.edits import CHANGED, SAME, Edit, edits_of, load_given, load_templates, shipped_templates
-from workers.research.coverage.inflection import base_form, inflect, with_articles
+from workers.research.coverage.endings import base_form, inflect, with_articles
 from workers.research.coverage.words import swappable
-from workers.research.wordnet import Wordnet
+from workers.research.wordnet_files import Wordnet
 from workers.training.captions import held_out_captions
 
 

@@ -20,7 +20,7 @@ from tests.support.workers import tiny_diffusion as tiny
 from tests.support.workers.settings import CPU
 from workers.generators import load_generator
 from workers.generators.diffusion import DiffusionModel
-from workers.generators.diffusion.probe import probe
+from workers.generators.diffusion.picture_probe import probe
 from workers.generators.diffusion.prompts import PipelinePrompts
 
 

@@ -26,7 +26,7 @@ from tests.support.workers.settings import CPU
 from tests.support.workers.tiny_gguf import write_gguf
 from workers.generators.language.loading import load_language_model
 from workers.generators.registry import load_generator
-from workers.loading.complete import require_complete
+from workers.loading.complete_weights import require_complete
 
 Tensors = dict[str, torch.Tensor]
 _TEXT = TextParameters(max_new_tokens=2)

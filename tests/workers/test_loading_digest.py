@@ -18,8 +18,8 @@ from workers.features import FeatureMap
 from workers.generators.bottleneck.head import Head
 from workers.generators.bottleneck.loading import BottleneckConfig, assemble
 from workers.generators.bottleneck.soft_prompt import SoftPrompt
-from workers.generators.digest import effective, model_digest, network_content, tokenizer_content
 from workers.generators.language.loading import load_language_model
+from workers.generators.model_digest import effective, model_digest, network_content, tokenizer_content
 from workers.generators.registry import SHIPPED, load_generator
 from workers.generators.weights import weights_digest
 

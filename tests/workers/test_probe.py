@@ -16,7 +16,7 @@ from tests.support.workers import tiny, tiny_decoders
 from tests.support.workers.jobs import ON_EMBEDDING
 from tests.support.workers.settings import CPU
 from workers.generators.language.loading import SMOLLM2_SIGMA, SMOLLM2_SIZE
-from workers.generators.language.probe import batch_sensitivity, require_sound
+from workers.generators.language.network_probe import batch_sensitivity, require_sound
 from workers.generators.registry import load_generator
 from workers.serving.loaded_model import Encoders, LoadedModel
 

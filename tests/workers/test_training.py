@@ -30,12 +30,12 @@ from workers.training.captions import (
 )
 from workers.training.denoiser import train_denoiser
 from workers.training.foreign import foreign_captions, garment_names
+from workers.training.foreign_nouns import foreign_colours, foreign_containers, foreign_garments, foreign_nouns
 from workers.training.head import train_head
 from workers.training.judge import accuracy, train_judge
 from workers.training.negations import BLIND_FORMS, HELD_OUT_FORMS, denied_captions
 from workers.training.pictures import PALETTE, load_garments, tint
 from workers.training.vocabulary import COLOUR_WORDS, COLOURS, GARMENT_WORDS, GARMENTS
-from workers.training.wordnet import foreign_colours, foreign_containers, foreign_garments, foreign_nouns
 
 THREADS = 2
 

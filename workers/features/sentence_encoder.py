@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from transformers import AutoModel, AutoTokenizer
 
-from workers.loading.complete import require_complete
+from workers.loading.complete_weights import require_complete
 from workers.progress import made_progress
 
 _BATCH = 64

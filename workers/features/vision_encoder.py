@@ -12,7 +12,7 @@ from PIL import Image
 from transformers import AutoImageProcessor, AutoModel
 
 from workers.loading.broken_files import told_in_one_line
-from workers.loading.complete import require_complete
+from workers.loading.complete_weights import require_complete
 
 _BATCH: Final = 32
 

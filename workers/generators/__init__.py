@@ -1,19 +1,9 @@
 """Generators: the protocol, the adapters, and the registry that loads them by name."""
 
-from workers.generators.protocol import (
-    Condition,
-    Differentiable,
-    Draw,
-    Failure,
-    Generator,
-    Made,
-    Picture,
-    Smoothing,
-    SmoothMap,
-    Templated,
-    Text,
-    joined,
-)
+from workers.generators.conditions import Condition, Draw, Smoothing, joined
+from workers.generators.differentiable import Differentiable, SmoothMap
+from workers.generators.outputs import Failure, Made, Picture, Text
+from workers.generators.protocol import Generator, Templated
 from workers.generators.registry import load_generator
 
 __all__ = [

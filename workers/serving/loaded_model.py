@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from importlib.util import find_spec
 from typing import Final
@@ -17,12 +17,18 @@ from workers.distances.label import Verdict
 from workers.distances.registry import NUMBER_KINDS, PICTURE_KINDS, TEXT_KINDS, Kind
 from workers.features import Classifier, FeatureMap
 from workers.generators import Generator, load_generator
-from workers.generators.closed_form import ClosedForm
+from workers.generators.protocol import OutputKind
 from workers.progress import without_limit
 from workers.settings import Settings
 from workers.stored.calibrations import load_calibrations
 
 _SIXTEEN_BITS: Final = ("bfloat16", "float16")
+_METRIC_KINDS: Final[Mapping[OutputKind, Sequence[Kind]]] = {
+    "text": TEXT_KINDS,
+    "number": NUMBER_KINDS,
+    "picture": PICTURE_KINDS,
+}
+"""The output metrics of each kind of output, the default one first."""
 
 
 class Encoders:
@@ -73,7 +79,7 @@ class LoadedModel:
         identity = generator.identity
         self.card = ModelCard(
             id=identity.name,
-            modality="text" if generator.image is None else "image",
+            modality="image" if generator.output_kind == "picture" else "text",
             revision=identity.revision,
             digest=identity.digest,
             description=generator.description,
@@ -86,12 +92,12 @@ class LoadedModel:
             default_sigma=generator.default_sigma,
             default_betas=generator.default_betas,
             image=generator.image,
-            for_learning=isinstance(generator, ClosedForm),
+            for_learning=generator.for_learning,
             longest_prompt_tokens=generator.longest_prompt_tokens,
             largest_dimension=generator.largest_dimension,
             precision=generator.precision,
             batch_sensitivity=generator.batch_sensitivity,
-            synonyms=None if isinstance(generator, ClosedForm) else _partition_card(Partition.load()),
+            synonyms=None if generator.for_learning else _partition_card(Partition.load()),
         )
 
     @property
@@ -108,8 +114,6 @@ class LoadedModel:
         return output_metric(asked, self)
 
     def _kinds(self, settings: Settings) -> Sequence[Kind]:
-        if isinstance(self.generator, ClosedForm):
-            return NUMBER_KINDS
         missing: set[Kind] = set()
         if not self._encoders.sentence_available:
             missing |= {SENTENCE_CHORD}
@@ -117,8 +121,7 @@ class LoadedModel:
             missing |= {FEATURE_CHORD, Verdict}
         if not settings.vision_models:
             missing |= {VISION_CHORD}
-        kinds = TEXT_KINDS if self.generator.image is None else PICTURE_KINDS
-        return [kind for kind in kinds if kind not in missing]
+        return [kind for kind in _METRIC_KINDS[self.generator.output_kind] if kind not in missing]
 
 
 def _partition_card(partition: Partition) -> PartitionCard:

@@ -17,7 +17,7 @@ from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNe
 from workers.features.picture_classifier import ClassifierNetwork
 from workers.features.sentence_encoder import SentenceEncoder
 from workers.generators.diffusion.loading import SERVING
-from workers.research.wordnet import WORDNET
+from workers.research.wordnet_files import WORDNET
 from workers.training.autoencoder import train_autoencoder
 from workers.training.captions import known_captions, unplaced_captions
 from workers.training.denoiser import train_denoiser

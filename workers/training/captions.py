@@ -10,8 +10,8 @@ from typing import Final
 
 import numpy as np
 
+from workers.training.foreign_nouns import foreign_nouns
 from workers.training.vocabulary import COLOUR_WORDS, GARMENT_WORDS, Meaning
-from workers.training.wordnet import foreign_nouns
 
 UNPLACED: Final = -1
 """The class of a caption that names no garment, or no colour."""

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from workers.training.captions import NO_COLOUR, NO_GARMENT, TEMPLATES, UNPLACED, Caption, phrase, pick
+from workers.training.foreign_nouns import foreign_colours, foreign_containers, foreign_garments
 from workers.training.vocabulary import COLOUR_WORDS, GARMENT_WORDS
-from workers.training.wordnet import foreign_colours, foreign_containers, foreign_garments
 
 _PLURALS = 0.3
 """Share of singular names that are put into the plural."""

@@ -116,6 +116,7 @@ class Recorded:
         self.default_sigma, self.longest_prompt_tokens = inner.default_sigma, inner.longest_prompt_tokens
         self.default_betas, self.mechanisms, self.image = inner.default_betas, inner.mechanisms, inner.image
         self.classifier = inner.classifier
+        self.output_kind, self.for_learning = inner.output_kind, inner.for_learning
         self.precision, self.batch_sensitivity = inner.precision, inner.batch_sensitivity
         self.largest_dimension = inner.largest_dimension
 

@@ -15,8 +15,11 @@ from smoothgen.errors import InvalidParameters, UnknownName
 from smoothgen.mechanisms import Gaussian
 from workers.features import PromptReader, require_whole
 from workers.generators.bottleneck.soft_prompt import SoftPrompt
+from workers.generators.conditions import Condition, Draw, Smoothing
+from workers.generators.differentiable import SmoothMap
 from workers.generators.language.adapter import LOG_PROBABILITY_UNIT, LanguageModel
-from workers.generators.protocol import Condition, Draw, Failure, Made, Smoothing, SmoothMap
+from workers.generators.outputs import Failure, Made
+from workers.generators.protocol import OutputKind
 
 _NOTED: Final = 0.5
 """A prompt is noted as foreign where the model's own reading of its noiseless x gives the domain less than this."""
@@ -44,6 +47,8 @@ class BottleneckModel:
 
     mechanisms = ("embedding",)
     default_betas: ClassVar[dict[str, float]] = {}
+    output_kind: OutputKind = "text"
+    for_learning = False
     image = None
     classifier = None
 

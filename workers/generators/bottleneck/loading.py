@@ -16,13 +16,13 @@ from workers.features.sentence_encoder import SentenceEncoder
 from workers.generators.bottleneck.adapter import BottleneckModel
 from workers.generators.bottleneck.head import Head
 from workers.generators.bottleneck.soft_prompt import SoftPrompt
-from workers.generators.digest import model_digest
 from workers.generators.folders import BOTTLENECK_CONFIG
 from workers.generators.language.adapter import LanguageModel
 from workers.generators.language.loading import load_smollm2
+from workers.generators.model_digest import model_digest
 from workers.generators.weights import weights_digest
 from workers.loading.broken_files import told_in_one_line
-from workers.loading.complete import require_complete
+from workers.loading.complete_weights import require_complete
 from workers.loading.device import torch_device
 from workers.settings import Settings
 

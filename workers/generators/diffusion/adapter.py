@@ -26,6 +26,8 @@ from smoothgen.mechanisms import (
     ShapedGaussian,
 )
 from workers.features.picture_classifier import PictureClassifier
+from workers.generators.conditions import Condition, Draw, Smoothing
+from workers.generators.differentiable import SmoothMap
 from workers.generators.diffusion.decoding import Decoded, SafetyChecker, decode, encode, pictures
 from workers.generators.diffusion.pipelines import FromLatents
 from workers.generators.diffusion.placement import (
@@ -41,7 +43,8 @@ from workers.generators.diffusion.placement import (
 from workers.generators.diffusion.prompts import PromptEncoder
 from workers.generators.diffusion.randomness import latent_noise, sampler_generators
 from workers.generators.diffusion.schedulers import new_scheduler, offered_schedulers
-from workers.generators.protocol import Condition, Draw, Failure, Made, Smoothing, SmoothMap
+from workers.generators.outputs import Failure, Made
+from workers.generators.protocol import OutputKind
 from workers.progress import made_progress
 
 SHAPED: Final = "embedding-shaped"
@@ -64,6 +67,8 @@ class DiffusionModel:
     network with another way in.
     """
 
+    output_kind: OutputKind = "picture"
+    for_learning = False
     batch_sensitivity: float | None = None
     """In 16 bits: the share of probe rows whose picture changed with the batch size when the model was loaded."""
     always_offered: ClassVar = ("embedding", "embedding-per-step", "latent-schedule", "img2img")

@@ -14,7 +14,7 @@ from diffusers.pipelines.stable_diffusion import StableDiffusionSafetyChecker
 from huggingface_hub import list_repo_files, snapshot_download
 
 from smoothgen.errors import InvalidParameters
-from workers.loading.complete import require_complete
+from workers.loading.complete_weights import require_complete
 
 _TAKEN: Final[dict[str, dict[str, Any]]] = {
     "unet": {"UNet2DConditionModel": diffusers.UNet2DConditionModel},

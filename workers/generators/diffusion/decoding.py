@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from workers.generators.protocol import Failure, Picture
+from workers.generators.outputs import Failure, Picture
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,9 @@ from workers.features.sentence_encoder import SentenceEncoder
 from workers.generators.diffusion.adapter import SHAPED, DiffusionModel
 from workers.generators.diffusion.components import load_networks
 from workers.generators.diffusion.decoding import SafetyChecker
-from workers.generators.diffusion.digest import judge_name, pipeline_digest
+from workers.generators.diffusion.picture_probe import probe
+from workers.generators.diffusion.pipeline_digest import judge_name, pipeline_digest
 from workers.generators.diffusion.pipelines import require_family, require_known_paths
-from workers.generators.diffusion.probe import probe
 from workers.generators.diffusion.prompts import HeadPrompts, PipelinePrompts, PromptEncoder
 from workers.generators.diffusion.text_head import TextHead
 from workers.loading.broken_files import told_in_one_line

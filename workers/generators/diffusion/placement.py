@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from workers.generators.conditions import Condition, Draw
 from workers.generators.diffusion.randomness import latent_noise
-from workers.generators.protocol import Condition, Draw
 
 Array = NDArray[np.float64]
 NextStep = Callable[[int, dict[str, torch.Tensor]], dict[str, torch.Tensor]]

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from smoothgen.noise import normals, uniforms
-from workers.generators.protocol import Draw
+from workers.generators.conditions import Draw
 
 _LATENT_STEP, _SAMPLER_STEP = 0, 1
 

@@ -23,10 +23,13 @@ from smoothgen.contracts import Parameters, Template, TextParameters
 from smoothgen.errors import InvalidParameters, InvalidPrompt
 from smoothgen.mechanisms import Gaussian
 from smoothgen.noise import gumbels
+from workers.generators.conditions import Condition, Draw, Smoothing
+from workers.generators.differentiable import SmoothMap
 from workers.generators.language.chat_template import ChatTemplates
 from workers.generators.language.decoding import Decoder, Health, end_tokens
 from workers.generators.language.prompt_tokens import PromptTokens
-from workers.generators.protocol import Condition, Draw, Failure, Made, Smoothing, SmoothMap
+from workers.generators.outputs import Failure, Made
+from workers.generators.protocol import OutputKind
 from workers.progress import made_progress
 
 LOG_PROBABILITY_UNIT = "nats of the next token's log-probabilities (l2) per l2 unit of the embedding"
@@ -40,6 +43,15 @@ class LanguageModel:
     temperature, tokens are drawn by Gumbel-max from numbers that belong to the sample, so that common randomness
     couples the samples of a job.
     """
+
+    mechanisms = ("embedding",)
+    default_betas: ClassVar[dict[str, float]] = {}
+    output_kind: OutputKind = "text"
+    for_learning = False
+    image = None
+    classifier = None
+    batch_sensitivity: float | None = None
+    """The loader of the model measures this share and sets it."""
 
     def __init__(
         self,
@@ -60,14 +72,6 @@ class LanguageModel:
         model.generation_config = GenerationConfig()
         self.identity, self.description, self.default_sigma = identity, description, default_sigma
         self.longest_prompt_tokens: int | None = getattr(model.config, "max_position_embeddings", None)
-
-    mechanisms = ("embedding",)
-    default_betas: ClassVar[dict[str, float]] = {}
-    image = None
-    classifier = None
-
-    batch_sensitivity: float | None = None
-    """Measured by whoever loads the model."""
 
     @property
     def precision(self) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from transformers import LogitsProcessor, PreTrainedTokenizerBase
 
-from workers.generators.protocol import Failure, Made, Text
+from workers.generators.outputs import Failure, Made, Text
 
 
 def end_tokens(*given: Any) -> tuple[int, ...]:

@@ -18,13 +18,13 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 from smoothgen.certificates import ModelIdentity
 from smoothgen.errors import InvalidParameters, UnknownName
-from workers.generators.digest import model_digest, network_content, tokenizer_content
 from workers.generators.language.adapter import LanguageModel
 from workers.generators.language.checkpoint import require_decoder, require_no_adapter
-from workers.generators.language.probe import batch_sensitivity, require_sound
+from workers.generators.language.network_probe import batch_sensitivity, require_sound
 from workers.generators.language.tokenizers import require_tokenizer
+from workers.generators.model_digest import model_digest, network_content, tokenizer_content
 from workers.loading.broken_files import told_in_one_line
-from workers.loading.complete import require_complete
+from workers.loading.complete_weights import require_complete
 from workers.loading.device import torch_device
 from workers.settings import Settings
 

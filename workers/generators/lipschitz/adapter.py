@@ -18,9 +18,11 @@ from smoothgen.mechanisms.grid import grid_step
 from smoothgen.noise import normals
 from workers.distances.pixels import PixelRmse
 from workers.features.picture_classifier import PictureClassifier
+from workers.generators.conditions import Condition, Draw, Smoothing
 from workers.generators.diffusion.prompts import HeadPrompts
 from workers.generators.lipschitz.network import LipschitzNetwork
-from workers.generators.protocol import Condition, Draw, Made, Picture, Smoothing
+from workers.generators.outputs import Made, Picture
+from workers.generators.protocol import OutputKind
 
 _NO_SCHEDULER: Final = "none"
 """The scheduler of a model that has none: one pass, from condition and style to picture."""
@@ -35,6 +37,8 @@ class LipschitzModel:
 
     mechanisms = ("embedding",)
     default_betas: ClassVar[dict[str, float]] = {}
+    output_kind: OutputKind = "picture"
+    for_learning = False
     precision = "float64"
     batch_sensitivity = None
 

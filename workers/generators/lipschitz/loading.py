@@ -11,15 +11,15 @@ from safetensors.torch import load_file
 from smoothgen.certificates import ModelIdentity
 from workers.features.picture_classifier import ClassifierNetwork, PictureClassifier
 from workers.features.sentence_encoder import SentenceEncoder
-from workers.generators.diffusion.digest import judge_name
+from workers.generators.diffusion.pipeline_digest import judge_name
 from workers.generators.diffusion.prompts import HeadPrompts
 from workers.generators.diffusion.text_head import TextHead
-from workers.generators.digest import model_digest
 from workers.generators.folders import LIPSCHITZ_CONFIG
 from workers.generators.lipschitz.adapter import LipschitzModel
 from workers.generators.lipschitz.network import network_of
+from workers.generators.model_digest import model_digest
 from workers.loading.broken_files import told_in_one_line
-from workers.loading.complete import require_complete
+from workers.loading.complete_weights import require_complete
 from workers.loading.device import torch_device
 from workers.settings import Settings
 

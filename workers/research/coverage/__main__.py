@@ -23,7 +23,7 @@ from workers.research.coverage.edits import edits_of, load_given, load_templates
 from workers.research.coverage.measure import Asked, Measured, job_of, measure_prompt
 from workers.research.coverage.picture import draw_coverage
 from workers.research.coverage.report import document, table
-from workers.research.wordnet import WORDNET, Wordnet
+from workers.research.wordnet_files import WORDNET, Wordnet
 from workers.serving.loaded_model import Encoders, LoadedModel
 from workers.settings import Settings
 

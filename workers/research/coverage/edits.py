@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-from workers.research.coverage.inflection import inflect, with_articles
+from workers.research.coverage.endings import inflect, with_articles
 from workers.research.coverage.words import COUNT_WORDS, FUNCTION_WORDS, Word, swappable
-from workers.research.wordnet import Wordnet, key, plain
+from workers.research.wordnet_files import Wordnet, key, plain
 
 Kind = Literal["synonym", "template", "given paraphrase", "antonym", "coordinate", "number", "negation", "given change"]
 SAME: Final[tuple[Kind, ...]] = ("synonym", "template", "given paraphrase")

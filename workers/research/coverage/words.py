@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from workers.research.coverage.inflection import Ending, base_form
-from workers.research.wordnet import Pos, Sense, Synset, Wordnet
+from workers.research.coverage.endings import Ending, base_form
+from workers.research.wordnet_files import Pos, Sense, Synset, Wordnet
 
 DOMINANT: Final = 0.7
 """A word has a meaning for sure where at least this share of its tagged uses has it; other words are left alone."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from workers.research.wordnet import Synset, key, plain, read_synsets
+from workers.research.wordnet_files import Synset, key, plain, read_synsets
 
 _EXCLUDED: Final = frozenset(
     {"clothing", "footwear", "covering", "bag", "container", "fabric", "color", "colour", "garment", "leather"}

@@ -10,9 +10,9 @@ import torch
 from smoothgen.contracts import ImageParameters
 from smoothgen.errors import InvalidParameters
 from smoothgen.noise import Seed, Stream
+from workers.generators.conditions import Condition, Draw, Smoothing
 from workers.generators.diffusion.adapter import DiffusionModel
 from workers.generators.diffusion.decoding import Decoded
-from workers.generators.protocol import Condition, Draw, Smoothing
 from workers.loading.broken_files import told_in_one_line
 
 _SEED: Final = Seed(0, "server")

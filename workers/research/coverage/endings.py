@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final, Literal
 
 from smoothgen.synonyms.inflection import indefinite_article
-from workers.research.wordnet import Pos, Wordnet
+from workers.research.wordnet_files import Pos, Wordnet
 
 Ending = Literal["", "s", "ed", "ing"]
 

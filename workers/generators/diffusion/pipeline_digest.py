@@ -9,7 +9,7 @@ from workers.features.picture_classifier import ClassifierNetwork
 from workers.features.sentence_encoder import SentenceEncoder
 from workers.generators.diffusion.decoding import SafetyChecker
 from workers.generators.diffusion.text_head import TextHead
-from workers.generators.digest import model_digest, network_content, tokenizer_content
+from workers.generators.model_digest import model_digest, network_content, tokenizer_content
 
 _SHOWN_OF_A_DIGEST = len("sha256:") + 12
 

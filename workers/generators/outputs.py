@@ -1,0 +1,78 @@
+"""What a generator makes of one sample: a text, a picture, or a failure."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from smoothgen.contracts import ImageOutput, Output, TextOutput
+from smoothgen.images import encode_png
+
+
+@dataclass(frozen=True)
+class Text:
+    """A generated text. `ended`: whether the model ended it itself; False where max_new_tokens cut it. Two texts are
+    equal where they read the same."""
+
+    text: str
+    media_type: str = "text/plain; charset=utf-8"
+    ended: bool = field(default=True, compare=False)
+
+    @property
+    def content(self) -> str:
+        """What metrics compare."""
+        return self.text
+
+    def output(self, *, certified: bool) -> Output:
+        """As the client sees it."""
+        return TextOutput(
+            media_type=self.media_type, text=self.text, digest=_digest(self.text.encode()), certified=certified
+        )
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A generated picture: uint8 (height, width, 3). Metrics compare these very pixels, and PNG keeps them exactly.
+
+    withheld: whether the model's safety checker put a black picture in its place.
+    """
+
+    pixels: NDArray[np.uint8]
+    media_type: str = "image/png"
+    withheld: bool = False
+
+    @property
+    def content(self) -> NDArray[np.uint8]:
+        """What metrics compare."""
+        return self.pixels
+
+    def output(self, *, certified: bool) -> Output:
+        """As the client sees it."""
+        data = base64.b64encode(self._png).decode("ascii")
+        return ImageOutput(media_type=self.media_type, data=data, digest=_digest(self._png), certified=certified)
+
+    @cached_property
+    def _png(self) -> bytes:
+        """Encoded once: the served picture is reported, named in the certificate, and stored."""
+        return encode_png(Image.fromarray(self.pixels))
+
+
+def _digest(content: bytes) -> str:
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A sample that gave no output. It counts as the worst distance (theory §3)."""
+
+    reason: str
+
+
+Made = Text | Picture
+"""One whole output."""
