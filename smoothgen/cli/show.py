@@ -12,10 +12,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 from rich.text import Text
 
-from smoothgen.certificates import Certificate, Stop, Verification, take_look, universal_w1_bound
+from smoothgen.certificates import Certificate, Stop, Verification, take_look
 from smoothgen.certificates.bounds.rounding import round_down, round_up
-from smoothgen.certificates.bounds.theorems import total_variation_radius
-from smoothgen.client import FleetReading, Generation
+from smoothgen.client import Generation
 from smoothgen.contracts import JobView, LipschitzEstimate, TextOutput
 from smoothgen.contracts.request import DEFAULT_SAMPLES
 from smoothgen.errors import ServerProblem
@@ -24,19 +23,20 @@ from smoothgen.mechanisms.scale import printed
 _out = Console(highlight=False)
 _err = Console(stderr=True)
 _NOTHING_ASKED: Final[Mapping[str, Any]] = {}
-_FLEET_RADII: Final = (0.25, 0.5, 1.0)
-_TENTH: Final = 0.1
-"""Of the diameter: the tolerance at which the fleet's radius is shown, as it is the server's default."""
 
 
 class ProgressBar:
-    """Tells how far a job is: what `Client.generate` takes as on_progress and on_busy."""
+    """Shows how far a job is. `Client.generate` takes its methods as on_progress and on_busy."""
 
     def __init__(self, bar: Progress, task: TaskID, epsilon: float | None) -> None:
         self._bar, self._task, self._epsilon = bar, task, epsilon
+        self._job: str | None = None
 
     def on_progress(self, view: JobView) -> None:
-        """Samples done, and what the last look could prove."""
+        """Prints the job's id once, then shows the samples done and what the last look could prove."""
+        if view.id != self._job:
+            self._job = view.id
+            _err.print(Text(f"smoothgen: job {view.id}"), soft_wrap=True)
         done = view.progress
         said: str = view.status if view.status == "queued" else ""
         if done.w1_bound is not None and self._epsilon is not None:
@@ -46,7 +46,7 @@ class ProgressBar:
         self._bar.update(self._task, completed=done.done, total=done.total, said=said)
 
     def on_busy(self, wait_s: float, problem: ServerProblem) -> None:
-        """The server takes no more work now."""
+        """Says that the server takes no more work now."""
         self._bar.console.print(Text(str(problem), style="yellow"), soft_wrap=True)
         self._bar.update(self._task, said=f"the server is full; asking again in {wait_s:g} s")
 
@@ -178,71 +178,6 @@ def show_certificate(certificate: Certificate, stopped: str = "", noted: Sequenc
     _out.print()
     _out.print(Text(statement(certificate)), soft_wrap=True)
     _out.print()
-
-
-def show_fleet(readings: Sequence[FleetReading]) -> None:
-    """For each pool a row a window: what is proven of its average request; below, what holds for any generator."""
-    if not readings:
-        _out.print('no request of tier "fleet" in these windows: ask for it with smoothgen generate --tier fleet')
-        return
-    by_pool: dict[str, list[FleetReading]] = {}
-    for reading in readings:
-        by_pool.setdefault(reading.pool_id, []).append(reading)
-    for pool_id, of_pool in by_pool.items():
-        model, noise = of_pool[0].pool.model, of_pool[0].certificate.mechanism
-        about = f"  {metric_of(of_pool[0])}, sigma {printed(noise.effective_sigma)}  "
-        _out.print(Text.assemble((model, "bold"), about, (f"pool {pool_id}", "dim")), soft_wrap=True)
-        table = Table(box=None, padding=(0, 0, 0, 2), pad_edge=True)
-        table.add_column("window (UTC)")
-        first, *others = (f"{r:g}σ" for r in _FLEET_RADII)
-        for name in ("requests", f"W1 at {first}", *others, "radius"):
-            table.add_column(name, justify="right")
-        for reading in of_pool:
-            table.add_row(*_fleet_row(reading))
-        table.add_row(*_any_generator(of_pool[0]), style="dim")
-        _out.print(table)
-        _out.print()
-    confidences = sorted({reading.certificate.confidence for reading in readings})
-    _out.print(
-        Text(
-            "W1: the most that attacks of so many sigmas can move the average request's outputs, proven with "
-            f"confidence {' or '.join(map(repr, confidences))} for each window on its own. An average, not a promise "
-            "to each request. radius: within it the average moves by a tenth of the metric's diameter at most. Every "
-            "certificate was verified here.",
-            style="dim",
-        )
-    )
-
-
-def _fleet_row(reading: FleetReading) -> list[str]:
-    certificate = reading.certificate
-    mechanism = certificate.mechanism
-    counted = str(certificate.requests)
-    if certificate.requests != certificate.submitted - certificate.left_out:
-        counted += f" of {certificate.submitted - certificate.left_out}"
-    return [
-        reading.window + ("" if certificate.closed else ", running"),
-        counted,
-        *(f"{round_up(certificate.w1_bound(mechanism.epsilon(r)), 3)!r}" for r in _FLEET_RADII),
-        f"{round_down(certificate.radius(_TENTH * certificate.diameter), 3)!r}",
-    ]
-
-
-def _any_generator(reading: FleetReading) -> list[str]:
-    certificate = reading.certificate
-    radius = certificate.mechanism.epsilon(total_variation_radius(_TENTH))
-    return [
-        "any generator (T1)",
-        "",
-        *(f"{round_up(universal_w1_bound(certificate.diameter, r), 3)!r}" for r in _FLEET_RADII),
-        f"{round_down(radius, 3)!r}",
-    ]
-
-
-def metric_of(reading: FleetReading) -> str:
-    """A pool's metric in a few words: its name, and the cap where it has one."""
-    metric = reading.pool.metric
-    return str(metric["name"]) + (f" ≤ {metric['cap']:g}" if metric.get("cap") is not None else "")
 
 
 def show_verification(path: str, verdict: Verification) -> None:

@@ -1,0 +1,133 @@
+"""`smoothgen generate`: the options of one generation, and what is shown of it."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+
+from smoothgen.cli.options import LOCAL, ApiKey, Url
+
+_INTERRUPTED: Final = 130
+"""Exit code of a command that Ctrl-C ended, by the shells' rule: 128 + SIGINT."""
+
+
+def generate(
+    prompt: Annotated[str, typer.Argument(help="The prompt.")],
+    url: Url = LOCAL,
+    api_key: ApiKey = None,
+    model: Annotated[str | None, typer.Option(help="Default: the server's first.")] = None,
+    sigma: Annotated[float | None, typer.Option(help="Noise level.")] = None,
+    budget: Annotated[float | None, typer.Option(help="Output displacement you pay for robustness.")] = None,
+    adapt: Annotated[
+        str | None, typer.Option(help="model: one noise for all prompts; prompt: by this prompt's own sensitivity.")
+    ] = None,
+    lipschitz_estimate: Annotated[
+        str | None,
+        typer.Option(help="Report how steep the model is here, uncertified: finite-differences or autodiff."),
+    ] = None,
+    tolerance: Annotated[float | None, typer.Option(help="The radius keeps W1 within this.")] = None,
+    epsilon: Annotated[
+        float | None, typer.Option(help="Ask for this radius, or an abstention; stops as soon as either is clear.")
+    ] = None,
+    samples: Annotated[int | None, typer.Option(help="Certification samples, at most.")] = None,
+    radius_tolerance: Annotated[
+        float | None, typer.Option(help="Stop when more samples would enlarge the radius by this fraction at most.")
+    ] = None,
+    deadline: Annotated[
+        float | None, typer.Option(help="Seconds from now after which the samples there are must do.")
+    ] = None,
+    tier: Annotated[
+        str | None, typer.Option(help="request; fleet: certify the traffic's average; universal: draw no sample.")
+    ] = None,
+    priority: Annotated[str | None, typer.Option(help="high, normal or low.")] = None,
+    retention: Annotated[
+        int | None, typer.Option(help="Seconds the server keeps prompt and output after the job's end.")
+    ] = None,
+    confidence: Annotated[float | None, typer.Option(help="1 - alpha.")] = None,
+    metric: Annotated[str | None, typer.Option(help="One of the model's: smoothgen models.")] = None,
+    answer: Annotated[str | None, typer.Option(help="Label metric: an RE2 pattern that extracts the answer.")] = None,
+    cap: Annotated[float | None, typer.Option(help="Cap of the metric.")] = None,
+    max_new_tokens: Annotated[int | None, typer.Option()] = None,
+    temperature: Annotated[float | None, typer.Option()] = None,
+    steps: Annotated[int | None, typer.Option(help="Denoising steps of a picture model.")] = None,
+    guidance: Annotated[float | None, typer.Option(help="Guidance scale of a picture model.")] = None,
+    negative_prompt: Annotated[str | None, typer.Option()] = None,
+    scheduler: Annotated[str | None, typer.Option(help="A diffusers scheduler, by class name.")] = None,
+    width: Annotated[int | None, typer.Option(help="Pixels.")] = None,
+    height: Annotated[int | None, typer.Option(help="Pixels.")] = None,
+    image: Annotated[
+        Path | None, typer.Option(help="Seed image for image-to-image.", exists=True, dir_okay=False)
+    ] = None,
+    strength: Annotated[float | None, typer.Option(help="How far to leave the seed image.")] = None,
+    mechanism: Annotated[str | None, typer.Option(help="Where the noise goes: smoothgen models lists them.")] = None,
+    synonyms: Annotated[
+        bool | None, typer.Option("--synonyms", help="Draw the prompt's words from their synonym classes.")
+    ] = None,
+    randomness: Annotated[str | None, typer.Option(help="common or fresh.")] = None,
+    chat: Annotated[bool | None, typer.Option("--chat", help="Use the model's chat template.")] = None,
+    output: Annotated[str | None, typer.Option(help="representative or sample.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Reproduce a run.")] = None,
+    save: Annotated[
+        Path | None, typer.Option(help="A folder: output, certificate, its curve, and of pictures the noisy samples.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the server's answer as JSON.")] = False,
+) -> None:
+    """Generate one output and show its certificate. Ctrl-C cancels the job on the server."""
+    from smoothgen.cli.save import save_generation
+    from smoothgen.cli.show import progress, show_generation
+    from smoothgen.client import Client
+
+    asked: Any = {"name": "label", "extract": {"kind": "regex", "pattern": answer}} if answer else metric
+    if cap is not None:
+        if metric is None:
+            raise typer.BadParameter("a cap needs --metric: which distance is to be capped?")
+        asked = {"name": metric, "cap": cap}
+    given = {
+        "sigma": sigma,
+        "budget": budget,
+        "adapt": adapt,
+        "lipschitz_estimate": lipschitz_estimate,
+        "tolerance": tolerance,
+        "epsilon": epsilon,
+        "samples": samples,
+        "radius_tolerance": radius_tolerance,
+        "deadline_s": deadline,
+        "tier": tier,
+        "priority": priority,
+        "retention_s": retention,
+        "confidence": confidence,
+        "metric": asked,
+        "max_new_tokens": max_new_tokens,
+        "temperature": temperature,
+        "num_inference_steps": steps,
+        "guidance_scale": guidance,
+        "negative_prompt": negative_prompt,
+        "scheduler": scheduler,
+        "width": width,
+        "height": height,
+        "image": None if image is None else base64.b64encode(image.read_bytes()).decode("ascii"),
+        "strength": strength,
+        "mechanism": mechanism,
+        "synonyms": synonyms,
+        "randomness": randomness,
+        "chat": chat,
+        "output": output,
+        "seed": seed,
+    }
+    given = {name: value for name, value in given.items() if value is not None}
+    with Client(url, api_key=api_key) as client, progress(epsilon) as bar:
+        try:
+            generation = client.generate(prompt, model=model, on_progress=bar.on_progress, on_busy=bar.on_busy, **given)
+        except KeyboardInterrupt:
+            typer.secho("smoothgen: interrupted; the job is cancelled", fg="yellow", err=True)
+            raise typer.Exit(_INTERRUPTED) from None
+        written = [] if save is None else save_generation(client, generation, save)
+    if as_json:
+        typer.echo(generation.view.model_dump_json(indent=2, exclude_none=True))
+    else:
+        show_generation(generation, written[0] if written else None, given)
+    if written:
+        typer.echo(f"written: {', '.join(str(path) for path in written)}", err=True)

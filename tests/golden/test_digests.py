@@ -1,0 +1,41 @@
+"""Every certificate of a fixed set is, byte for byte, the one that revision 632de68 made.
+
+digests.json was written by the code of that revision. A digest may change only with a decision that certificates do;
+`python -m tests.golden.digests` then writes it again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+
+from tests.golden.cases import CASES
+from tests.golden.digests import DIGESTS, DOCUMENTS, digest, machine, result_of_case
+
+KEPT: dict[str, Any] = json.loads(DIGESTS.read_text(encoding="utf-8"))
+HERE = machine()
+OTHER = {name: (was, HERE[name]) for name, was in KEPT["machine"].items() if HERE[name] != was}
+SAME_MACHINE = pytest.mark.skipif(bool(OTHER), reason=f"torch's floats may differ from those kept: {OTHER}")
+
+
+def _cases(names: Iterable[str]) -> list[Any]:
+    """Returns the names as parameters. What a network computed is compared on the machine of the digests only."""
+    closed_form = ("number-", "exhaustive-")
+    return [pytest.param(name, marks=[] if name.startswith(closed_form) else SAME_MACHINE) for name in names]
+
+
+@pytest.mark.parametrize("name", _cases(CASES))
+def test_the_result_of_a_job_is_the_one_that_was_kept(name: str) -> None:
+    assert digest(result_of_case(name)) == KEPT["digests"][name]
+
+
+@pytest.mark.parametrize("name", _cases(DOCUMENTS))
+def test_the_document_is_the_one_that_was_kept(name: str) -> None:
+    assert digest(DOCUMENTS[name]()) == KEPT["digests"][name]
+
+
+def test_every_digest_kept_is_compared() -> None:
+    assert set(KEPT["digests"]) == {*CASES, *DOCUMENTS}
