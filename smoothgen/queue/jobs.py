@@ -34,9 +34,9 @@ from smoothgen.errors import Conflict, NotFound, Overloaded
 from smoothgen.queue import keys
 from smoothgen.queue.comparisons import ComparisonQueue
 from smoothgen.queue.connection import redis_errors
+from smoothgen.queue.ending import end
 from smoothgen.queue.ids import model_tag, tag
 from smoothgen.queue.measures import Measures
-from smoothgen.queue.outcomes import end
 from smoothgen.queue.pipeline import Pipeline
 from smoothgen.queue.presence import Presence
 from smoothgen.queue.replication import UNREPLICATED, Replication
