@@ -4,10 +4,13 @@
 from smoothgen.queue.builds import build_of
 from smoothgen.queue.connection import connect
 from smoothgen.queue.ids import ANYONE, belongs_to, new_id
-from smoothgen.queue.jobs import Idempotency, JobState, JobStore, Limits, RegisteredModel
+from smoothgen.queue.job_state import JobState
+from smoothgen.queue.jobs import JobStore
 from smoothgen.queue.leases import WorkQueue
 from smoothgen.queue.outcomes import MOST_RESTARTS
+from smoothgen.queue.registered import RegisteredModel
 from smoothgen.queue.replication import Replication
+from smoothgen.queue.submission import Idempotency, Limits
 from smoothgen.queue.unknown import unknown_certificate, unknown_job
 from smoothgen.queue.work_items import Claim, CompleteLook, Overdue, Pace
 
