@@ -1,5 +1,8 @@
-"""The Redis queue: every key in `keys`, every atomic step in `scripts`, what gateways do in `jobs`, what workers do in
-`leases` and `outcomes`, who is alive in `presence`, and who serves which build of a model in `builds`."""
+"""The Redis queue.
+
+`keys` has every key, `scripts` every atomic step, `jobs` what gateways do, `leases` and `outcomes` what workers do,
+`presence` who is alive, and `builds` which worker serves which build of a model.
+"""
 
 from smoothgen.queue.builds import build_of
 from smoothgen.queue.connection import connect

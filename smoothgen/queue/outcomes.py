@@ -34,7 +34,7 @@ class Outcomes:
     def __init__(self, redis: Redis, scripts: Pipeline, clock: Clock) -> None:
         self._redis, self._scripts, self.clock = redis, scripts, clock
 
-    async def open(self, claim: Claim, opening: Selection, *, look_end: int, pace: Pace, sheet: bytes | None) -> None:
+    async def open(self, claim: Claim, selection: Selection, *, look_end: int, pace: Pace, sheet: bytes | None) -> None:
         """Stores what a job's selection fixed, posts the chunks of the first look, and acknowledges.
 
         look_end: samples of the first look. sheet: the contact sheet, a PNG.
@@ -42,19 +42,19 @@ class Outcomes:
         fields: dict[str, str | int | float] = {
             "status": "running",
             "build": claim.build,
-            "opening": opening.model_dump_json(),
-            "output": opening.output.model_dump_json(),
-            "done": opening.generations,
-            "device_s": opening.device_s,
+            "opening": selection.model_dump_json(),
+            "output": selection.output.model_dump_json(),
+            "done": selection.generations,
+            "device_s": selection.device_s,
             "stored": 0,
             "posted": 0,
             "look_end": look_end,
             "chunk": pace.chunk,
         }
-        if model := opening.provenance.get("model"):  # the one named at the submission may have been replaced since
+        if model := selection.provenance.get("model"):  # the one named at the submission may have been replaced since
             fields["model"] = ModelRef(**model).model_dump_json()
-        if opening.batch_size is not None:
-            fields["batch_size"] = opening.batch_size
+        if selection.batch_size is not None:
+            fields["batch_size"] = selection.batch_size
         await self._scripts.call(
             Open(
                 job=keys.job(claim.spec.id),
@@ -66,7 +66,7 @@ class Outcomes:
                 group=keys.GROUP,
                 entry=claim.entry,
                 job_id=claim.spec.id,
-                generations=opening.generations,
+                generations=selection.generations,
                 window=pace.window,
                 sheet=None if sheet is None else _base64(sheet),
                 attempt=claim.attempt,
@@ -79,8 +79,8 @@ class Outcomes:
     ) -> CompleteLook | None:
         """Stores a chunk's distances once, and acknowledges. Returns the look where it is complete with them.
 
-        A chunk that completes its look is not acknowledged: whoever holds it takes the look, and `advance` or `succeed`
-        acknowledges. failure: why the last sample that failed did.
+        A chunk that completes its look is not acknowledged: the worker that holds it takes the look, and `advance` or
+        `succeed` acknowledges. failure: why the last sample that failed did.
         """
         answer = await self._scripts.call(
             Store(
@@ -207,7 +207,7 @@ class Outcomes:
         return await self._fail(claim.spec.id, model, problem, claim.place, claim.attempt, fleet_bin)
 
     async def expire(self, spec: JobSpec, model: ModelRef, problem: Problem) -> bool:
-        """Fails a job that nobody has begun. Whoever takes its selection later finds it ended."""
+        """Fails a job that no worker has begun. A worker that takes its selection later finds it ended."""
         return await self._fail(spec.id, model, problem)
 
     async def bury(self, claim: Claim, model: ModelRef, problem: Problem) -> bool:
