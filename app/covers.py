@@ -1,4 +1,4 @@
-"""Prompts held against a certificate: a worker embeds them, and the gateway waits for its answer."""
+"""Comparing prompts with a certificate: a worker embeds them, and the gateway waits for the worker's answer."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from smoothgen.errors import Conflict, NoAnswer
 
 
 async def compare(gateway: Gateway, certificate_id: str, asked: CoversRequest) -> CoversReply:
-    """A worker's reply. Raises NotFound, Conflict, NoWorker, Overloaded, NoAnswer, QueueUnavailable."""
+    """Returns a worker's reply. Raises NotFound, Conflict, NoWorker, Overloaded, NoAnswer, QueueUnavailable."""
     certificate = await gateway.store.certificate(certificate_id)
     wait_s = gateway.settings.covers_wait_s
     call = CoversCall(
@@ -38,7 +38,7 @@ async def _require_same_model(gateway: Gateway, model: str, digest: str, certifi
 
 async def _answered(gateway: Gateway, call: CoversCall, wait_s: float) -> CoversReply:
     covers, waiting, deadline = gateway.store.covers, gateway.waiting, time.monotonic() + wait_s
-    with waiting.expecting(call.id) as expected:  # before it is asked: it may be answered at once
+    with waiting.expecting(call.id) as expected:  # before the call is sent: it may be answered at once
         await covers.ask(call)
         while True:
             left = deadline - time.monotonic()

@@ -1,4 +1,4 @@
-"""Waiting for jobs: one reply stream a gateway, read by one task, however many requests wait."""
+"""Waiting for jobs: a gateway has one reply stream, read by one task, however many requests wait."""
 
 from __future__ import annotations
 
@@ -17,12 +17,14 @@ from smoothgen.queue import JobState, JobStore
 
 _RECONNECT_S = 0.5
 LOOK_AGAIN_S = 5.0
-"""How long to wait for news before looking: whoever ended a job may have died before it could tell."""
+"""How long to wait for news before reading the job: the process that ended it may have died before it could tell."""
 
 
 class Expected:
-    """A job somebody waits for: `news` is set when it ends, or when it should be looked at again; `state`: how it
-    ended, where the news said so."""
+    """A job that a request waits for.
+
+    news: set when the job ends, or should be read again. state: how it ended, where the news said so.
+    """
 
     def __init__(self) -> None:
         self.news = asyncio.Event()
@@ -30,7 +32,7 @@ class Expected:
 
 
 class Replies:
-    """Tells waiting requests that their job ended."""
+    """Tells waiting requests that their jobs ended."""
 
     def __init__(self, store: JobStore) -> None:
         self._store = store
@@ -42,24 +44,24 @@ class Replies:
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begin reading replies."""
+        """Begins to read replies."""
         self._task = asyncio.create_task(self._read_forever(), name="replies")
 
     async def stop(self) -> None:
-        """Stop reading replies."""
+        """Stops reading replies."""
         self._released = True
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
     def release(self) -> None:
-        """Let every waiting request go with its job as it stands, now and from now on: the gateway is stopping."""
+        """Answers every waiting request with its job as it stands, now and from now on: the gateway is stopping."""
         self._released = True
         self._wake_all()
 
     @property
     def released(self) -> bool:
-        """Whether the gateway is stopping, and nobody should wait on it."""
+        """Whether the gateway is stopping, and no request should wait on it."""
         return self._released
 
     @property
@@ -69,7 +71,7 @@ class Replies:
 
     @contextlib.contextmanager
     def expecting(self, job_id: str) -> Iterator[Expected]:
-        """What is told when the job ends. Enter before the job can end, so that no end is missed."""
+        """Gives what is told when the job ends. Callers enter before the job can end, so that they miss no end."""
         expected = Expected()
         self._waiting[job_id].add(expected)
         try:
@@ -80,14 +82,14 @@ class Replies:
                 del self._waiting[job_id]
 
     async def until_finished(self, job_id: str, timeout_s: float) -> JobState:
-        """The job when it ends, or as it stands after the timeout. Raises NotFound, QueueUnavailable."""
+        """Returns the job when it ends, or as it stands after the timeout. Raises NotFound, QueueUnavailable."""
         if timeout_s <= 0:
             return await self._store.read(job_id)
         deadline = time.monotonic() + timeout_s
         with self.expecting(job_id) as expected:
             while True:
                 expected.news.clear()
-                # Registers first and reads second, in one step.
+                # The call registers this gateway first and reads the job second, in one step.
                 state = await self._store.read(job_id, self.gateway_id)
                 left = deadline - time.monotonic()
                 if state.ended or left <= 0 or self._released:
@@ -97,7 +99,7 @@ class Replies:
                     return expected.state
 
     async def heard(self, expected: Expected, timeout_s: float) -> None:
-        """Wait for news, the timeout, or the gateway's own end."""
+        """Waits for news, the timeout, or the gateway's own end."""
         if not self._released:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(timeout_s):  # wait_for would start a task for each
@@ -114,7 +116,7 @@ class Replies:
                         for expected in self._waiting.get(reply.job_id, set()):
                             expected.state = reply.state
                             expected.news.set()
-            except (QueueUnavailable, RedisError) as error:  # Redis gone, or one that refuses to serve us
+            except (QueueUnavailable, RedisError) as error:  # Redis is away, or refuses to serve the gateway
                 self._say_once(str(error))
             except Exception:  # a dead reader would leave every waiting client hanging
                 structlog.get_logger().exception("replies_failed")

@@ -1,4 +1,4 @@
-"""The wire contracts: the one place where client, gateway and workers agree on shapes."""
+"""The wire contracts: client, gateway and workers agree on shapes here, and nowhere else."""
 
 from smoothgen.contracts.adapting import (
     GRID_REACH,
@@ -28,6 +28,13 @@ from smoothgen.contracts.job import (
     Template,
     TextOutput,
     Usage,
+)
+from smoothgen.contracts.mechanism_names import (
+    EMBEDDING,
+    EMBEDDING_PER_STEP,
+    EMBEDDING_SHAPED,
+    IMG2IMG,
+    LATENT_SCHEDULE,
 )
 from smoothgen.contracts.metrics import (
     Absolute,
@@ -66,10 +73,15 @@ from smoothgen.contracts.request import (
 )
 
 __all__ = [
+    "DEFAULT_RETENTION_S",
+    "EMBEDDING",
+    "EMBEDDING_PER_STEP",
+    "EMBEDDING_SHAPED",
     "FINISHED",
     "GRID_REACH",
+    "IMG2IMG",
     "JACOBIAN_ROUNDS",
-    "DEFAULT_RETENTION_S",
+    "LATENT_SCHEDULE",
     "LEAST_RETENTION_S",
     "LEAST_SIGMA",
     "LONGEST_RETENTION_S",

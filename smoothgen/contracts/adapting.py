@@ -1,4 +1,4 @@
-"""What adapting the noise to the prompt costs, and what an estimate of a Lipschitz constant says."""
+"""What adapting the noise to the prompt costs in samples, and what an estimate of a Lipschitz constant says."""
 
 from __future__ import annotations
 
@@ -7,20 +7,22 @@ from typing import Final, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 SELECTION_DRAWS: Final = 256
-"""m, noisy prompts whose sensitivity decides on σ."""
+"""m, the number of noisy prompts whose sensitivity decides on σ."""
 SELECTION_PROBES: Final = 2
-"""P, directions each of them is moved along."""
+"""P, the number of directions that each of those prompts is moved along."""
 GRID_REACH: Final = 4
-"""Levels below and above the model's own: σ₀·2^(k/2), k = −4 … 4, a quarter to four times σ₀."""
+"""The number of noise levels below and above the model's own: σ₀·2^(k/2), k = −4 … 4, a quarter to four times σ₀."""
 JACOBIAN_ROUNDS: Final = 4
-"""Rounds of power iteration, one product with the Jacobian and one with its transpose each."""
+"""The rounds of power iteration, each one product with the Jacobian and one with its transpose."""
 
 LipschitzMethod = Literal["finite-differences", "autodiff"]
 
 
 class LipschitzEstimate(BaseModel):
-    """How steep the model was found to be around this prompt. An ESTIMATE, of no global constant: nothing certified
-    rests on it (theorem T4 needs a proven one)."""
+    """How steep the model was found to be around this prompt.
+
+    The value is an ESTIMATE, of no global constant. Nothing certified rests on it: theorem T4 needs a proven constant.
+    """
 
     model_config = ConfigDict(frozen=True)
 

@@ -1,4 +1,4 @@
-"""POST /certificates/{id}/covers: what a certificate says of other prompts, and the call that asks a worker."""
+"""What a certificate says of other prompts (POST /certificates/{id}/covers), and the call that asks a worker."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Covers(_View):
 
 
 class CoversCall(Contract):
-    """What the gateway asks a worker. Nobody waits for an answer after deadline_ms, Unix milliseconds."""
+    """What the gateway asks a worker. deadline_ms: when the gateway stops waiting for an answer, Unix milliseconds."""
 
     id: str
     gateway: str

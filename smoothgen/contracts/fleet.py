@@ -35,24 +35,24 @@ class FleetPool(Contract):
 
     @cached_property
     def id(self) -> str:
-        """A short name: the same for the same pool, everywhere."""
-        if self.largest_dimension is None:  # as the releases named them that wrote such pools
+        """A short name, which depends on nothing but the pool."""
+        if self.largest_dimension is None:  # the releases that wrote such pools named them so
             written = self.model_dump_json(exclude={"largest_dimension"})
             return hashlib.sha256(written.encode()).hexdigest()[:16]
         return pool_id(self.model_dump(mode="json"))
 
 
 def windows_of(submitted_ms: int) -> list[str]:
-    """The windows a request submitted at this time belongs to, such as "hour:2026-11-23T22" (UTC)."""
+    """Returns the windows that a request submitted at this time belongs to, such as "hour:2026-11-23T22" (UTC)."""
     submitted = datetime.fromtimestamp(submitted_ms / 1000, UTC)
     return [f"{length}:{submitted.strftime(WINDOW_FORMATS[length])}" for length in WINDOWS]
 
 
 def written_bin(bin_: int) -> str:
-    """A bin as Redis keeps it."""
+    """Returns a bin as the one character that Redis keeps of it."""
     return _CHARACTERS.get(bin_) or chr(_FIRST + bin_)
 
 
 def read_bins(written: str) -> bytes:
-    """The bins of a pool, one byte a request."""
+    """Returns the bins of a pool, one byte a request."""
     return bytes(_TO_BINS.get(code, code - _FIRST) for code in written.encode("ascii"))

@@ -28,17 +28,17 @@ NoteCode = Literal[
     "samples_added_nothing",
     "no_live_worker",
 ]
-"""The first two are of the prompt, the next four of the samples, with the share affected, one of the proof, and the
-last of a job that waits."""
+"""The first two codes are about the prompt, the next four about the samples, with the share affected, one about the
+proof, and the last about a job that waits."""
 FINISHED: frozenset[str] = frozenset({"succeeded", "failed", "cancelled"})
 
 
 class JobSpec(Contract):
     """A validated request with everything the server decided: σ, metric, tolerance, seed. All a worker needs.
 
-    `parameters` are the request's, read for the model's modality; `request.parameters` is empty, so that a seed image
-    is stored once. tenant: whose job it is. retention_s: seconds after its end for which prompt, seed image and output
-    are kept.
+    parameters: the request's, read for the model's modality; `request.parameters` is empty, so that a seed image is
+    stored once. tenant: whose job it is. retention_s: seconds after the job's end for which prompt, seed image and
+    output are kept.
     """
 
     id: str
@@ -63,23 +63,23 @@ class JobSpec(Contract):
 
     @property
     def log_fields(self) -> dict[str, str]:
-        """What a line of a log about the job carries: `job`, and `request_id` where the job has one."""
+        """The fields of every log line about the job: `job`, and `request_id` where the job has one."""
         return {"job": self.id} if self.request_id is None else {"job": self.id, "request_id": self.request_id}
 
     @property
     def deadline_ms(self) -> int | None:
-        """When the job is certified with what there is, Unix milliseconds."""
+        """When the job is certified with the samples it has, in Unix milliseconds; None without a deadline."""
         deadline_s = self.request.robustness.deadline_s
         return None if deadline_s is None else self.submitted_ms + round(1000 * deadline_s)
 
     @property
     def total_samples(self) -> int:
-        """Model generations the job takes: selection, certification, and the sample to be served where one is."""
+        """The model generations the job takes: selection, certification, and the sample to be served where one is."""
         return self.samples_to_draw + self.certification_samples
 
     @property
     def samples_to_draw(self) -> int:
-        """Generations that come before certification: probes, selection, and the sample to be served where one is."""
+        """The generations before certification: probes, selection, and the sample to be served where one is."""
         robustness = self.request.robustness
         if robustness.tier == "request":
             return self.probe_samples + robustness.selection_samples + (self.request.output == "sample")
@@ -87,7 +87,7 @@ class JobSpec(Contract):
 
     @property
     def probe_samples(self) -> int:
-        """Generations that look at how sensitive the model is. A product with its Jacobian counts as one."""
+        """The generations that measure how sensitive the model is. A product with its Jacobian counts as one."""
         robustness = self.request.robustness
         differentiated = 2 * JACOBIAN_ROUNDS if robustness.lipschitz_estimate == "autodiff" else 0
         if robustness.adapt == "prompt":
@@ -184,7 +184,7 @@ class Usage(_View):
 
 
 class Progress(_View):
-    """Samples done of samples planned, and what the last look could already prove."""
+    """How many of the planned samples are done, and what the last look could already prove."""
 
     done: int
     total: int
@@ -227,7 +227,7 @@ class JobResult(_View):
 
 
 class Template(_View):
-    """A chat template as it was rendered around a job's prompt: token ids before and after the prompt's.
+    """A chat template rendered around a job's prompt: the token ids before and after the prompt's.
 
     encoded_after: the text the prompt is encoded behind, so that its ids are those it has in the template: nothing; a
     line break, whose own ids are left out again; or a space, which becomes part of the prompt's first token. trims:
@@ -247,12 +247,12 @@ class Template(_View):
 
 
 class Selection(_View):
-    """What a job's opening fixed before certification: one worker writes it, any other goes on from it.
+    """What a job's selection fixed before certification: one worker writes it, and any worker goes on from it.
 
     rounding_slack: total variation between the noise as the model receives it and ideal noise.
-    centre, bound, diameter: the point distances are measured from, as its metric writes it, D_c and D. mechanism and
-    provenance: as in the certificate to come. template: the chat template every sample's prompt stands in. batch_size:
-    the samples of every batch of the job, where outputs may depend on it.
+    centre, bound, diameter: the point that distances are measured from, in the form its metric writes, D_c and D.
+    mechanism, provenance: those of the certificate to come. template: the chat template that every sample's prompt
+    stands in. batch_size: the samples of every batch of the job, None where outputs do not depend on it.
     """
 
     output: Output

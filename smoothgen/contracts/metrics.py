@@ -118,5 +118,8 @@ _ADAPTER: TypeAdapter[Metric] = TypeAdapter(Metric)
 
 
 def metric_with_defaults(name: str) -> Metric:
-    """The metric a bare name stands for. Raises pydantic.ValidationError for one with options (label, vision-chord)."""
+    """Returns the metric that a bare name stands for.
+
+    Raises pydantic.ValidationError for a metric with options (label, vision-chord).
+    """
     return _ADAPTER.validate_python(name)

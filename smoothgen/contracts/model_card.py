@@ -37,10 +37,10 @@ class Calibration(Contract):
         return self
 
     def sigma_for(self, budget: float) -> float:
-        """σ = budget / sensitivity, the sensitivity read at the scale of that σ.
+        """Returns σ = budget / sensitivity, with the sensitivity read at the scale of that σ.
 
-        Below the grid the sensitivity of its first level is used, within it displacements are interpolated. Raises
-        InvalidBudget beyond the largest displacement measured.
+        Below the grid the sensitivity of its first level is used; within the grid displacements are interpolated.
+        Raises InvalidBudget beyond the largest displacement measured.
         """
         displacements = np.maximum.accumulate(np.array(self.displacements))
         if not 0 < budget <= displacements[-1]:
@@ -105,10 +105,10 @@ class ModelCard(Contract):
     default_sigma: float
     """Noise on the embedding where a request names none."""
     default_betas: dict[str, float] = Field(default={})
-    """The same for mechanisms with a schedule, and for shaped noise, by the mechanism's name."""
+    """The noise level where a request names none, for mechanisms with a schedule and for shaped noise, by name."""
     image: ImageCard | None = None
     for_learning: bool = False
-    """A closed-form model: listed last, never anybody's default."""
+    """Whether the model is a closed-form model, which is listed last and never a default."""
     longest_prompt_tokens: int | None = None
     largest_dimension: int | None = None
     """The most numbers that a prompt's embedding can have, None where there is no such limit."""
@@ -120,5 +120,5 @@ class ModelCard(Contract):
     """The partition `robustness.synonyms` draws words from; None where prompts are no texts."""
 
     def metric(self, name: str) -> MetricCard | None:
-        """The card of a metric, None if the model does not offer it."""
+        """Returns the card of a metric, None if the model does not offer it."""
         return next((m for m in self.metrics if m.name == name), None)

@@ -14,7 +14,7 @@ Modality = Literal["text", "image"]
 MODALITIES: Final[tuple[Modality, ...]] = get_args(Modality)
 LARGEST_SIDE: Final = 4096
 LONGEST_IMAGE: Final = 16 * 1024 * 1024
-"""Characters of base64 a seed image may have; the gateway's own limit on bodies usually comes first."""
+"""The characters of base64 that a seed image may have. The gateway's own limit on bodies usually comes first."""
 
 
 class TextParameters(Contract):
@@ -33,7 +33,7 @@ class TextParameters(Contract):
     )
 
     def for_certificate(self) -> dict[str, Any]:
-        """What a certificate records."""
+        """Returns what a certificate records."""
         return self.model_dump()
 
 
@@ -41,7 +41,7 @@ Pixels = Annotated[int, Field(ge=8, le=LARGEST_SIDE, multiple_of=8)]
 
 
 class ImageParameters(Contract):
-    """How a text-to-image model generates. What is left out takes the model's own default (GET /models)."""
+    """How a text-to-image model generates. A field left out takes the model's own default (GET /models)."""
 
     num_inference_steps: int | None = Field(default=None, ge=1, le=1000, description="Denoising steps.")
     guidance_scale: float | None = Field(default=None, ge=1, le=100, description="1 is no guidance.")
@@ -70,7 +70,7 @@ class ImageParameters(Contract):
         return strength
 
     def for_certificate(self) -> dict[str, Any]:
-        """What a certificate records: everything, the seed image as the sha256 over its base64 text."""
+        """Returns what a certificate records: everything, with the seed image replaced by the sha256 of its base64."""
         recorded = self.model_dump()
         if self.image is not None:
             recorded["image"] = f"sha256:{hashlib.sha256(self.image.encode()).hexdigest()}"
@@ -89,10 +89,10 @@ PARAMETERS_SCHEMA: Final[dict[str, Any]] = {
 
 
 def read_parameters(modality: Modality, given: Mapping[str, Any]) -> Parameters:
-    """The parameters of a request for a model of this modality. Raises pydantic.ValidationError."""
+    """Returns the parameters of a request for a model of this modality. Raises pydantic.ValidationError."""
     return _OF_MODALITY[modality].model_validate(dict(given))
 
 
 def parameter_names(modality: Modality) -> frozenset[str]:
-    """The parameters of a modality."""
+    """Returns the names of the parameters of a modality."""
     return frozenset(_OF_MODALITY[modality].model_fields)

@@ -31,5 +31,5 @@ class Problem(BaseModel):
 
     @classmethod
     def of(cls, kind: str, title: str, status: int, detail: str, **extra: Any) -> Problem:
-        """A problem whose type is urn:smoothgen:problem:<kind>."""
+        """Returns a problem whose type is urn:smoothgen:problem:<kind>."""
         return cls(type=f"urn:smoothgen:problem:{kind}", title=title, status=status, detail=detail, **extra)

@@ -1,4 +1,4 @@
-"""POST /generate, as the client writes it."""
+"""The request that a client sends to POST /generate."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
 from smoothgen.contracts.adapting import LipschitzMethod
 from smoothgen.contracts.base import Contract
+from smoothgen.contracts.mechanism_names import EMBEDDING
 from smoothgen.contracts.metrics import Metric
 from smoothgen.contracts.parameters import PARAMETERS_SCHEMA
 from smoothgen.noise import CLIENT_SEED_LIMIT
@@ -66,7 +67,7 @@ class Robustness(Contract):
     )
     confidence: float = Field(default=DEFAULT_CONFIDENCE, gt=0, lt=1, description="1 − α.")
     mechanism: str = Field(
-        default="embedding",
+        default=EMBEDDING,
         max_length=100,
         description="Where the noise goes; GET /models lists what a model offers. embedding: one draw on the prompt "
         "embedding, held through all steps; embedding-shaped: the same, longer in some directions than in others by a "

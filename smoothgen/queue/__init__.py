@@ -1,12 +1,19 @@
-"""The Redis queue: every key in `keys`, every atomic step in `scripts`, what gateways do in `jobs`, what workers do in
-`leases` and `outcomes`, who is alive in `presence`, and who serves which build of a model in `builds`."""
+"""The Redis queue.
+
+`keys` has every key, `scripts` every atomic step, `jobs` what gateways do, `leases` and `outcomes` what workers do,
+`presence` who is alive, and `builds` which worker serves which build of a model.
+"""
 
 from smoothgen.queue.builds import build_of
 from smoothgen.queue.connection import connect
 from smoothgen.queue.ids import ANYONE, belongs_to, new_id
-from smoothgen.queue.jobs import Idempotency, JobState, JobStore, Limits, RegisteredModel
-from smoothgen.queue.leases import MOST_RESTARTS, WorkQueue
+from smoothgen.queue.job_state import JobState
+from smoothgen.queue.jobs import JobStore
+from smoothgen.queue.leases import WorkQueue
+from smoothgen.queue.outcomes import MOST_RESTARTS
+from smoothgen.queue.registered import RegisteredModel
 from smoothgen.queue.replication import Replication
+from smoothgen.queue.submission import Idempotency, Limits
 from smoothgen.queue.unknown import unknown_certificate, unknown_job
 from smoothgen.queue.work_items import Claim, CompleteLook, Overdue, Pace
 

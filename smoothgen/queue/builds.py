@@ -1,7 +1,7 @@
-"""Which builds of a model have workers, and the work of those that have none any more.
+"""Which builds of a model have workers, and the work of builds that have none any more.
 
-All samples of a job come from one build: a model's digest and the precision it computes in. Where no worker has had it
-for long, the job starts over under another (docs/decisions/0012).
+All samples of a job come from one build: a model's digest and the precision the model computes in. Where no worker has
+had a job's build for long, the job starts over under another build (docs/decisions/0012).
 """
 
 from __future__ import annotations
@@ -19,16 +19,17 @@ from smoothgen.queue.presence import Presence
 from smoothgen.queue.scripts.presence import Forget
 
 _AT_ONCE = 256
+"""How many work items of a stream are looked at in one round."""
 
 
 def build_of(digest: str, precision: str) -> str:
-    """The build of a model with this digest that computes in this precision."""
+    """Returns the name of the build of a model with this digest that computes in this precision."""
     return f"{digest}@{precision}"
 
 
 @dataclass(frozen=True)
 class Orphan:
-    """A piece of work that no worker may compute: where it stands, and which attempt of its job it is of."""
+    """A work item that no worker may compute: where it lies, and the attempt of its job that it is of."""
 
     model: str
     build: str
@@ -48,12 +49,12 @@ class Builds:
         self._since: dict[tuple[str, str], float] = {}
 
     async def orphans(self, builds: Mapping[str, str], after_s: float) -> list[Orphan]:
-        """Pieces of these models that wait for builds no worker has had for `after_s` seconds. `builds`: this worker's
-        own, by model.
+        """Returns work items of these models that wait for builds no worker has had for after_s seconds. builds: this
+        worker's own, by model.
 
-        To be asked often, six times in `after_s` or more: half of the time may pass in silence of the workers (but no
-        more than their announcements last), and for the rest this worker must have seen for itself, without a gap,
-        that nobody was there. So none is missed for want of a Redis that was away.
+        Callers ask six times in after_s or more often. Half of after_s may pass in silence of the workers, but no more
+        than their announcements last. For the rest this worker must have seen for itself, without a gap, that nobody
+        was there, so that a worker is not missed because Redis was away.
         """
         silent_s = min(after_s / 2, keys.WORKER_TTL_S)
         now, since = time.monotonic(), self._since
@@ -71,7 +72,7 @@ class Builds:
         return orphans
 
     async def _absent(self, model: str, own: str, silent_s: float) -> set[str]:
-        """Builds that have streams and no worker that said within `silent_s` that it serves them."""
+        """Returns the builds that have streams and no worker that said within silent_s that it serves them."""
         with redis_errors():
             known = await self._redis.smembers(keys.builds(model))
         live = (await self._presence.live([model]))[model]

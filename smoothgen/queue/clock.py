@@ -1,4 +1,4 @@
-"""Redis's clock: the one clock that gateways and workers compare times by."""
+"""The clock of Redis: gateways and workers compare all times by it."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ FRESH_S: Final = 5.0
 
 
 class Clock:
-    """What time it is on Redis, in Unix seconds.
+    """Tells the time on Redis, in Unix seconds.
 
-    Machines need not agree on the time: what one writes, such as a deadline, another compares with the same clock. A
+    Machines need not agree on the time: a deadline that one machine writes, another compares with the same clock. A
     reading is off by half a round trip at most.
     """
 
@@ -26,7 +26,7 @@ class Clock:
         self._read_at = 0.0
 
     async def now(self) -> float:
-        """The time; Redis is asked where the last reading is not fresh. Raises QueueUnavailable."""
+        """Returns the time. Asks Redis where the last reading is not fresh. Raises QueueUnavailable."""
         if self._ahead_s is None or time.monotonic() - self._read_at > FRESH_S:
             sent = time.monotonic()
             with redis_errors():
@@ -35,14 +35,14 @@ class Clock:
         return self.last()
 
     async def now_ms(self) -> int:
-        """The time in whole milliseconds. Raises QueueUnavailable."""
+        """Returns the time in whole milliseconds. Raises QueueUnavailable."""
         return int(await self.now() * 1000)
 
     def set(self, seconds: float, sent: float) -> None:
-        """Take over what Redis said just now, asked at `sent` on the monotonic clock."""
+        """Takes over the time that Redis told just now. sent: when it was asked, on this machine's monotonic clock."""
         self._read_at = time.monotonic()
         self._ahead_s = seconds - (sent + self._read_at) / 2
 
     def last(self) -> float:
-        """The time by the last reading, without asking; by this machine's clock where there was none yet."""
+        """Returns the time by the last reading, or by this machine's clock where there was none yet. Asks nobody."""
         return time.time() if self._ahead_s is None else time.monotonic() + self._ahead_s

@@ -1,7 +1,7 @@
 """Asking a worker to compare prompts with a certificate: a call and its reply, at most once.
 
 Unlike a job, a call is not work that was accepted: its client waits for it, and asks again where nothing comes. So a
-worker takes it off the list at once, and one that dies with it leaves a gateway that gives up at the call's deadline.
+worker takes a call off the list at once. Where the worker dies with it, the gateway gives up at the call's deadline.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from smoothgen.queue.unreadable import unreadable
 
 _REPLY: TypeAdapter[CoversReply] = TypeAdapter(CoversReply)
 _RETRY_FULL_S = 5
+"""How many seconds a client is told to wait where too many calls wait already."""
 
 
 class ComparisonQueue:
@@ -31,7 +32,7 @@ class ComparisonQueue:
         self._redis, self._presence = redis, presence
 
     async def ask(self, call: CoversCall) -> None:
-        """Put a call before the workers of its model; the gateway is told on its reply stream when it is answered.
+        """Puts a call before the workers of its model. The gateway's reply stream tells when the call is answered.
 
         Raises NoWorker where no worker serves the model, Overloaded where too many calls wait.
         """
@@ -55,14 +56,16 @@ class ComparisonQueue:
                 )
 
     async def reply(self, call_id: str) -> CoversReply | None:
-        """The reply to a call, which is kept no longer; None where there is none yet."""
+        """Returns the reply to a call and deletes it, None where there is none yet."""
         with redis_errors():
             found = await self._redis.getdel(keys.covers_reply(call_id))
         return None if found is None else _REPLY.validate_json(found)
 
     async def take(self, models: Sequence[str], *, block_s: float) -> CoversCall | None:
-        """The next call for one of these models that somebody still waits for, waiting so long for it; None where
-        there is none. One that cannot be read is answered with that."""
+        """Returns the next call for one of these models that is still waited for, None where none comes in block_s.
+
+        A call that cannot be read is answered with a problem that says so.
+        """
         with redis_errors():
             found = await self._redis.blpop([keys.covers_calls(model) for model in models], timeout=block_s)
         if found is None:
@@ -80,11 +83,11 @@ class ComparisonQueue:
             read = from_json(text)
             call_id, gateway = str(read["id"]), str(read["gateway"])
         except (ValueError, KeyError, TypeError):
-            return  # nobody to tell: who asked gives up at the call's deadline
+            return  # the gateway cannot be told, and gives up at the call's deadline
         await self._answer(call_id, gateway, problem)
 
     async def material(self, certificate_id: str) -> tuple[str, JobSpec] | None:
-        """A certificate's JSON and the request it answers; None where one of them is not kept here.
+        """Returns a certificate's JSON and the request it answers, None where one of them is not kept here.
 
         Raises pydantic.ValidationError where the request was written by another version.
         """
@@ -93,7 +96,7 @@ class ComparisonQueue:
         return None if document is None or asked is None else (document, JobSpec.model_validate_json(asked))
 
     async def answer(self, call: CoversCall, reply: CoversReply) -> None:
-        """Store the reply for a short while and tell the gateway that asked."""
+        """Stores the reply for a short while and tells the gateway that asked."""
         await self._answer(call.id, call.gateway, reply)
 
     async def _answer(self, call_id: str, gateway: str, reply: CoversReply) -> None:

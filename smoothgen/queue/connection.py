@@ -1,4 +1,4 @@
-"""One way to connect to Redis, for gateway and workers."""
+"""How gateways and workers connect to Redis, and which of its errors pass."""
 
 from __future__ import annotations
 
@@ -30,24 +30,25 @@ _CONNECT_TIMEOUT_S = 2.0
 ANSWER_TIMEOUT_S = 5.0  # longer than any BLOCK used with it
 _RETRY_PAUSE_S = 0.05
 _REFUSALS = ("MISCONF", "NOREPLICAS", "UNBLOCKED", "BUSY ", "UNKILLABLE", "DENIED")
-"""Answers of a Redis whose disk is full, whose replicas are gone, which lost the stream waited on, which is busy with a
-script that nobody may kill, which serves its own machine only."""
+"""The first words of errors of a Redis whose disk is full, whose replicas are gone, which lost the stream waited on,
+which is busy with a script that nobody may kill, and which serves its own machine only."""
 _REFUSED = (ClusterDownError, TryAgainError, AskError, NoPermissionError)
-"""Further such answers, as the client's own errors: it reads their first word. MASTERDOWN and MOVED are among them."""
+"""Errors of the same kind that the client has classes for. Its classes for MASTERDOWN and MOVED are among them."""
 
 
 def connect(url: str) -> Redis:
-    """A client for `url`, strings decoded. Nothing is sent yet. Raises ValueError for what is no address.
+    """Returns a client for `url` that decodes strings. Nothing is sent yet. Raises ValueError for what is no address.
 
-    Its connections leave a server that is no longer the master.
+    The client's connections leave a server that is no longer the master.
     """
     options: dict[str, Any] = {
         "decode_responses": True,
         "socket_connect_timeout": _CONNECT_TIMEOUT_S,
         "socket_timeout": ANSWER_TIMEOUT_S,
         "health_check_interval": 15,
-        # Once, and never after a timeout: a pooled connection may be of a server that was restarted. Every call of ours
-        # may be repeated, and who waits longer decides that for itself; the library's default waits for seconds.
+        # One retry, and none after a timeout: a pooled connection may be of a server that was restarted. Every call of
+        # ours may be repeated. Callers that wait longer decide that for themselves; the library's default waits for
+        # seconds.
         "retry": Retry(ConstantBackoff(_RETRY_PAUSE_S), 1, supported_errors=(RedisConnectionError,)),
     }
     client = connect_to_master(url, **options) if is_sentinel(url) else Redis.from_url(url, **options)
@@ -57,7 +58,7 @@ def connect(url: str) -> Redis:
 
 @contextmanager
 def redis_errors() -> Iterator[None]:
-    """Raises QueueUnavailable for errors of Redis that pass without our doing, and leaves all others as they are.
+    """Raises QueueUnavailable for errors of Redis that pass without our doing, and leaves all other errors as they are.
 
     `with redis_errors(): await …`
     """

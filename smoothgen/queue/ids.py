@@ -1,8 +1,8 @@
-"""Ids of jobs, which say where a job's keys lie and whose it is.
+"""Ids of jobs. An id says where the job's keys lie and whose job it is.
 
 An id is `{model}-{tenant}-{random}`: the first twelve hexadecimal digits of the SHA-256 of the model's and of the
-tenant's name, and 128 random bits. A gateway answers only for ids of its caller's tenant. Whoever writes another tenant
-into an id has written the id of a job that does not exist.
+tenant's name, and 128 random bits. A gateway answers only for ids of its caller's tenant. A caller that writes another
+tenant into an id has written the id of a job that does not exist.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ _DIGITS: Final = 12
 
 
 def tag(name: str) -> str:
-    """The short name of a model or tenant in keys and ids."""
+    """Returns the short name of a model or tenant in keys and ids."""
     return hashlib.sha256(name.encode()).hexdigest()[:_DIGITS]
 
 
 def new_id(model: str, tenant: str) -> str:
-    """A job's id. A certificate's is its job's."""
+    """Returns a new job's id. A certificate has the id of its job."""
     return f"{tag(model)}-{tag(tenant)}-{uuid.uuid4().hex}"
 
 
 def belongs_to(job_id: str, tenant: str) -> bool:
-    """Whether a job of this id would be this tenant's; False for what is no id."""
+    """Returns whether a job of this id would be this tenant's; False for what is no id."""
     found = _ID.fullmatch(job_id)
     return found is not None and found[1] == tag(tenant)
 
 
 def model_tag(job_id: str) -> str:
-    """The short name of the job's model."""
+    """Returns the short name of the job's model."""
     return job_id[:_DIGITS]

@@ -1,4 +1,4 @@
-"""Every Redis key and stream SmoothGen uses, and how long each lives. No key is spelled anywhere else.
+"""Every Redis key and stream that SmoothGen uses, and how long each lives. No key is spelled anywhere else in Python.
 
 smoothgen:models                 hash    model id → ModelCard JSON; kept for ever, one entry a model
 smoothgen:replies:{gateway}      stream  ended jobs a gateway waits for, short outcomes with them; capped at
@@ -13,13 +13,14 @@ one script, lie on one node.
 …:workers                        zset    live workers by the time (Unix seconds) they count as gone
 …:rates                          hash    worker → samples a second it was measured at; goes with the worker
 …:served                         hash    worker → build of the model it serves; goes with the worker
-…:builds                         set     builds that have streams of their own; one goes when nobody serves it and
-                                         nothing waits in them
-…:work:{priority}                stream  one entry a job that waits to be opened; consumer group GROUP
-…:work:{priority}:{build}        stream  one entry a piece that only workers of this build may compute; likewise
+…:builds                         set     builds that have streams of their own; a build goes when no worker serves
+                                         it and nothing waits in its streams
+…:work:{priority}                stream  one entry a job that waits for its selection; consumer group GROUP
+…:work:{priority}:{build}        stream  one entry a work item that only workers of this build may compute
 …:work:…:share                   hash    what of a stream's work is in it and what waits outside (`shared/share.lua`)
-…:work:…:turns                   zset    tenants whose pieces wait outside a stream, by their turn; goes when none does
-…:work:…:waiting:{tenant}        list    those pieces; goes with the last
+…:work:…:turns                   zset    tenants whose work items wait outside a stream, by their turn; goes when none
+                                         does
+…:work:…:waiting:{tenant}        list    those work items; goes with the last
 …:backlog                        string  noisy samples promised to jobs and not yet drawn
 …:accounts                       hash    "{tenant} samples": of the backlog, each tenant's; "{tenant} bytes": of the
                                          records of jobs that have not ended, "* bytes" all of them; a field goes at 0
@@ -39,7 +40,7 @@ one script, lie on one node.
                                  string  how many requests found the window full of pools; expires with its bins
 
 The build of a model is its digest and the precision it computes in, "sha256:…@float32": all samples of a job come from
-one. A tenant in a key is its tag, as in ids.
+one build. A tenant in a key is its tag, as in ids.
 """
 
 from __future__ import annotations
@@ -71,10 +72,10 @@ COVERS_TTL_S: Final = 300
 DEAD_LETTERS: Final = 10_000
 POOLS_A_WINDOW: Final = 256
 FLEET_TTL_S: Final[Mapping[str, int]] = MappingProxyType({"hour": 3 * 24 * 3600, "day": 40 * 24 * 3600})
-"""How long a window of each length is kept from its start on."""
+"""Seconds for which a window of each length is kept from its start on."""
 MAX_DELIVERIES: Final = 5
 LEASE_S: Final = 30.0
-"""How long a worker may be silent about its work before another takes it over."""
+"""Seconds for which a worker may be silent about its work before another worker takes the work over."""
 
 
 def _of_tag(tag_of_model: str, name: str) -> Key:
@@ -90,146 +91,150 @@ def _of_job(job_id: str, name: str) -> Key:
 
 
 def of_all_models(name: str) -> str:
-    """A pattern of Redis for the keys of all models whose names begin so, such as `job:`."""
+    """Returns Redis's pattern for the keys of all models whose names begin with `name`, such as `job:`."""
     return _of_tag("*", f"{name}*")
 
 
 def workers(model: str) -> Key:
-    """The workers that serve a model."""
+    """Returns the key of the workers that serve a model."""
     return _of_model(model, "workers")
 
 
 def workers_of(job_id: str) -> Key:
-    """The workers that serve a job's model."""
+    """Returns the key of the workers that serve a job's model."""
     return _of_tag(model_tag(job_id), "workers")
 
 
 def rates(model: str) -> Key:
-    """How fast each worker of a model is."""
+    """Returns the key of how fast each worker of a model is."""
     return _of_model(model, "rates")
 
 
 def served(model: str) -> Key:
-    """Which build of a model each worker serves."""
+    """Returns the key of which build of a model each worker serves."""
     return _of_model(model, "served")
 
 
 def builds(model: str) -> Key:
-    """The builds of a model that have streams."""
+    """Returns the key of the builds of a model that have streams."""
     return _of_model(model, "builds")
 
 
 def work(model: str, priority: str, build: str | None = None) -> Key:
-    """The stream of a model's work of one priority: of openings, which any worker may take, or of one build's."""
+    """Returns the stream of a model's work of one priority. build: whose chunks it holds, None for the stream of
+    selections, which any worker may take."""
     return _of_model(model, f"work:{priority}" if build is None else f"work:{priority}:{build}")
 
 
 def streams(model: str, build: str | None = None) -> list[Key]:
-    """All streams of a model's openings, or of one build's work, the most urgent first."""
+    """Returns the streams of a model's selections, or of one build's work, the most urgent first."""
     return [work(model, priority, build) for priority in PRIORITIES]
 
 
 def share(stream: str) -> Key:
-    """How much of a stream's work is in it, and how much waits outside."""
+    """Returns the key of how much of a stream's work is in it, and how much waits outside."""
     return Key(f"{stream}:share")
 
 
 def turns(stream: str) -> Key:
-    """The tenants whose pieces wait outside a stream."""
+    """Returns the key of the tenants whose work items wait outside a stream."""
     return Key(f"{stream}:turns")
 
 
 def waiting(stream: str, tenant: str) -> Key:
-    """A tenant's pieces that wait outside a stream."""
+    """Returns the key of a tenant's work items that wait outside a stream."""
     return Key(f"{stream}:waiting:{tenant}")
 
 
 def backlog(model: str) -> Key:
-    """A model's samples promised and not yet drawn."""
+    """Returns the key of a model's samples promised and not yet drawn."""
     return _of_model(model, "backlog")
 
 
 def accounts(model: str) -> Key:
-    """What each tenant's jobs of a model owe in samples and hold in bytes."""
+    """Returns the key of what each tenant's jobs of a model owe in samples and hold in bytes."""
     return _of_model(model, "accounts")
 
 
 def deadlines(model: str) -> Key:
-    """A model's jobs that have a deadline."""
+    """Returns the key of a model's jobs that have a deadline."""
     return _of_model(model, "deadlines")
 
 
 def dead(model: str) -> Key:
-    """The stream of a model's work that no worker survived."""
+    """Returns the key of the stream of a model's work that no worker survived."""
     return _of_model(model, "dead")
 
 
 def jobs(model: str) -> str:
-    """What the keys of all records of a model's jobs begin with; the id follows."""
+    """Returns what the keys of all records of a model's jobs begin with; the id follows."""
     return _of_model(model, "job:")
 
 
 def job(job_id: str) -> Key:
-    """A job's record."""
+    """Returns the key of a job's record."""
     return _of_job(job_id, "job")
 
 
 def distances(job_id: str) -> Key:
-    """A job's distances so far, by the first index of their chunk."""
+    """Returns the key of a job's distances so far, by the first index of their chunk."""
     return _of_job(job_id, "distances")
 
 
 def certificate(certificate_id: str) -> Key:
-    """An issued certificate. Its id is the job's."""
+    """Returns the key of an issued certificate, whose id is its job's."""
     return _of_job(certificate_id, "certificate")
 
 
 def asked(certificate_id: str) -> Key:
-    """The request a certificate answers."""
+    """Returns the key of the request that a certificate answers."""
     return _of_job(certificate_id, "asked")
 
 
 def samples(job_id: str) -> Key:
-    """The contact sheet of an image job's noisy samples."""
+    """Returns the key of the contact sheet of an image job's noisy samples."""
     return _of_job(job_id, "samples")
 
 
 def replies(gateway_id: str) -> Key:
-    """A gateway's stream of ended jobs."""
+    """Returns the key of a gateway's stream of ended jobs."""
     return Key(f"smoothgen:replies:{gateway_id}")
 
 
 def covers_calls(model: str) -> Key:
-    """Prompts that wait to be compared with certificates of a model."""
+    """Returns the key of prompts that wait to be compared with certificates of a model."""
     return _of_model(model, "covers")
 
 
 def covers_reply(call_id: str) -> Key:
-    """What a worker answered to a call."""
+    """Returns the key of what a worker answered to a call."""
     return Key(f"smoothgen:covers-reply:{call_id}")
 
 
 def idempotency(model: str, tenant: str, key: str) -> Key:
-    """A tenant's idempotency key for a model, hashed: it is a stranger's text of any length."""
+    """Returns the key of a tenant's idempotency key for a model, hashed: clients write any text of any length."""
     owned = f"{tag(tenant)} {key}"
     return _of_model(model, f"idempotency:{hashlib.sha256(owned.encode()).hexdigest()}")
 
 
 def fleet_window(model: str, tenant: str, window: str) -> Key:
-    """The pools of a tenant's requests to a model in a window of time."""
+    """Returns the key of the pools of a tenant's requests to a model in a window of time."""
     return _of_model(model, f"fleet:{tag(tenant)}:{window}")
 
 
 def fleet_uncounted(model: str, tenant: str, window: str) -> Key:
-    """How many requests of a window are in no pool, because it held its most pools. No pool's id is this word."""
+    """Returns the key of how many requests of a window are in no pool, because the window held its most pools.
+
+    No pool has the id "uncounted".
+    """
     return Key(f"{fleet_window(model, tenant, window)}:uncounted")
 
 
 def fleet_bins(model: str, tenant: str, window: str, pool: str) -> Key:
-    """The distances of a pool's requests in a window."""
+    """Returns the key of the distances of a pool's requests in a window."""
     return Key(f"{fleet_window(model, tenant, window)}:{pool}")
 
 
 def window_of_bins(key: str) -> str:
-    """The window a key of `fleet_bins` is of."""
+    """Returns the window that a key of `fleet_bins` is of."""
     return key.partition(":fleet:")[2].partition(":")[2].rpartition(":")[0]

@@ -1,7 +1,7 @@
 """Connections that leave a server which is no longer the master, so that the next attempt asks for the address again.
 
-A master that was demoted keeps its connections and refuses their writes: whoever stays waits for ever, and reads what
-may be old.
+A master that was demoted keeps its connections and refuses their writes: a client that stays waits for ever, and reads
+what may be old.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _UNBLOCKED: Final = "UNBLOCKED"
 
 
 def _said_by_no_master(error: Exception) -> bool:
-    if isinstance(error.__context__, ReadOnlyError):  # as a connection that asks sentinels passes it on
+    if isinstance(error.__context__, ReadOnlyError):  # so a connection that asks sentinels passes it on
         return True
     if isinstance(error, ReadOnlyError | MasterDownError | BusyLoadingError):
         return True
@@ -30,15 +30,18 @@ class _Generation:
 
 
 def leaving(kind: type[Any]) -> type[Any]:
-    """A class of connections of this kind, for one pool. One that hears that its server is no master, or still loads
-    its data, closes and raises ConnectionError; the others of the pool close before they are used again."""
+    """Returns a class of connections of this kind, for one pool.
+
+    A connection that hears that its server is no master, or still loads its data, closes and raises ConnectionError.
+    The other connections of the pool close before they are used again.
+    """
     current = _Generation()
 
     class Leaving(kind):  # type: ignore[misc]
         _generation = 0
 
         async def connect(self) -> None:
-            """Connect where it is not, or where the pool has left its server since."""
+            """Connects where there is no connection, or where the pool has left its server since."""
             if self.is_connected and self._generation != current.number:
                 await self.disconnect(nowait=True)
             if not self.is_connected:
@@ -46,7 +49,7 @@ def leaving(kind: type[Any]) -> type[Any]:
             await super().connect()
 
         async def read_response(self, *arguments: Any, **options: Any) -> Any:
-            """The next answer. Raises ConnectionError where it is said by no master."""
+            """Returns the next answer. Raises ConnectionError where the answer says that the server is no master."""
             try:
                 return await super().read_response(*arguments, **options)
             except (ResponseError, RedisConnectionError) as error:

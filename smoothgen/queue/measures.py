@@ -1,4 +1,4 @@
-"""What the queue tells of itself for metrics: as many round trips for many models as for one."""
+"""What the queue tells of itself for Prometheus: as many round trips for many models as for one."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ from smoothgen.queue.presence import Presence
 
 @dataclass(frozen=True)
 class ModelMeasures:
-    """One model's.
+    """The measures of one model.
 
-    workers: live ones. samples_a_second: at which those were last measured, together, 0 where none was. pieces: of
-    work, waiting or running. samples_owed: noisy samples promised and not yet drawn. oldest_waiting_s: seconds since
-    the oldest piece that no worker has taken was posted, 0 where none waits. dead_letters: as many as are kept.
+    workers: how many are alive. samples_a_second: the speed the live workers were last measured at, together, 0 where
+    none was. pieces: work items that wait or run. samples_owed: noisy samples promised and not yet drawn.
+    oldest_waiting_s: seconds since the oldest work item that no worker has taken was posted, 0 where none waits.
+    dead_letters: how many are kept.
     """
 
     workers: int
@@ -32,7 +33,7 @@ class ModelMeasures:
 
 @dataclass(frozen=True)
 class RedisMemory:
-    """Bytes. limit: maxmemory, 0 where there is none."""
+    """The memory of Redis in bytes. limit: maxmemory, 0 where there is none."""
 
     used: int
     limit: int
@@ -45,7 +46,7 @@ class Measures:
         self._redis, self._presence = redis, presence
 
     async def of_models(self, models: Sequence[str]) -> dict[str, ModelMeasures]:
-        """Each model's measures."""
+        """Returns the measures of each model."""
         live, now_s = await self._presence.live(models), await self._presence.clock.now()
         with redis_errors():
             async with self._redis.pipeline(transaction=False) as pipeline:
@@ -66,7 +67,7 @@ class Measures:
             measured[model] = ModelMeasures(
                 workers=len(workers),
                 samples_a_second=sum(worker.rate for worker in workers),
-                pieces=sum(each.pieces for each in of_streams),
+                pieces=sum(each.items for each in of_streams),
                 samples_owed=int(owed or 0),
                 oldest_waiting_s=max(0.0, now_s - since_s),
                 dead_letters=dead,
@@ -83,7 +84,7 @@ class Measures:
         return RedisMemory(used=int(told["used_memory"]), limit=int(told.get("maxmemory", 0)))
 
     async def _work(self, streams: Sequence[str]) -> dict[str, _Work]:
-        """The work in each stream and in the lists of what waits before it."""
+        """Returns the work in each stream and in the lists of what waits before it."""
         async with self._redis.pipeline(transaction=False) as pipeline:
             for stream in streams:
                 pipeline.xinfo_groups(stream)
@@ -98,9 +99,9 @@ class Measures:
             outside = [(i, tenant) for i, tenants in enumerate(found[1::4]) for tenant in tenants]
             for i, tenant in outside:
                 pipeline.lindex(keys.waiting(streams[i], tenant), 0)
-            for (i, _), piece in zip(outside, await pipeline.execute(), strict=True):
-                if piece is not None:
-                    posted_ms[i].append(int(piece.rpartition(" ")[2]))
+            for (i, _), item in zip(outside, await pipeline.execute(), strict=True):
+                if item is not None:
+                    posted_ms[i].append(int(item.rpartition(" ")[2]))
         return {
             stream: _Work(length + int(waiting or 0), min(times_ms) / 1000 if times_ms else None)
             for stream, times_ms, length, waiting in zip(streams, posted_ms, found[2::4], found[3::4], strict=True)
@@ -109,20 +110,20 @@ class Measures:
 
 @dataclass(frozen=True)
 class _Work:
-    """The work of one stream. pieces: those in it and those before it. since_s: when the first piece
-    that no worker has taken was posted, in Unix seconds; None where there is none."""
+    """The work of one stream. items: the work items in it and before it. since_s: when the first of them that no worker
+    has taken was posted, in Unix seconds; None where there is none."""
 
-    pieces: int
+    items: int
     since_s: float | None
 
 
 def _milliseconds(entry: str) -> int:
-    """When a stream's entry was added, by its id."""
+    """Returns when a stream's entry was added, in Unix milliseconds, by its id."""
     return int(entry.partition("-")[0])
 
 
 def _delivered(groups: object) -> str:
-    """The id of the last entry the workers' group was given; the lowest there is where no group has read the stream."""
+    """Returns the id of the last entry the workers' group was given, the lowest there is where the group is missing."""
     for group in groups if isinstance(groups, list) else ():
         if group["name"] == keys.GROUP:
             return str(group["last-delivered-id"])

@@ -1,65 +1,258 @@
-"""How a job ends: the one call that stores an outcome, whoever makes it, and tells the gateways that wait for it.
-
-A gateway that is not told, because the process that ended the job died in between, looks for itself every few seconds.
-"""
+"""What comes of work items: distances stored, looks gone on from, jobs started over and ended."""
 
 from __future__ import annotations
 
-from smoothgen.queue import keys
+import base64
+from collections.abc import Iterable
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic_core import to_json
+from redis.asyncio import Redis
+
+from smoothgen.contracts import JobResult, JobSpec, JobView, ModelRef, Problem, Progress, Selection
+from smoothgen.queue import ending, keys
+from smoothgen.queue.builds import Orphan
+from smoothgen.queue.clock import Clock
+from smoothgen.queue.overdue import overdue_job, overdue_jobs
 from smoothgen.queue.pipeline import Pipeline
-from smoothgen.queue.scripts.jobs import Finish, Tell
-from smoothgen.queue.work_items import Place
+from smoothgen.queue.scripts.work import Advance, Open, Restart, Store
+from smoothgen.queue.unreadable import unreadable
+from smoothgen.queue.work_items import Claim, CompleteLook, Overdue, Pace, Place, asked_of, joined_chunks
+
+MOST_RESTARTS: Final = 2
+"""How often a job starts over because no worker has its build any more. Then it fails."""
 
 
-async def end(
-    scripts: Pipeline,
-    job_id: str,
-    model: str,
-    status: str,
-    view: str,
-    *,
-    certificate: str | None = None,
-    sheet: str | None = None,
-    fleet_bin: str | None = None,
-    place: Place | None = None,
-    asked: str | None = None,
-    attempt: int | None = None,
-) -> bool:
-    """Store a job's outcome, once; False if it had ended before. place: of the work item to acknowledge with it.
+class Outcomes:
+    """What a worker stores of its work items. Every method raises QueueUnavailable when Redis cannot be reached.
 
-    asked: what to keep of the request for as long as the certificate, where that is not all of it. attempt: the one
-    the outcome is of, which is dropped where the job has started over since; None for whichever it is on.
+    The step that stores an outcome acknowledges the work item too: a crash before it repeats work, and never loses it.
     """
-    first, watchers, kept_s = await scripts.call(
-        Finish(
-            job=keys.job(job_id),
-            certificate=keys.certificate(job_id),
-            samples=keys.samples(job_id),
-            distances=keys.distances(job_id),
-            asked=keys.asked(job_id),
-            backlog=keys.backlog(model),
-            accounts=keys.accounts(model),
-            deadlines=keys.deadlines(model),
-            stream=None if place is None else place.stream,
-            group=keys.GROUP,
-            entry=None if place is None else place.entry,
-            job_id=job_id,
-            certificate_ttl_s=keys.CERTIFICATE_TTL_S,
-            status=status,
-            view=view,
-            document=certificate,
-            sheet=sheet,
-            fleet_bin=fleet_bin,
-            request=asked,
-            attempt=attempt,
+
+    def __init__(self, redis: Redis, scripts: Pipeline, clock: Clock) -> None:
+        self._redis, self._scripts, self.clock = redis, scripts, clock
+
+    async def open(self, claim: Claim, selection: Selection, *, look_end: int, pace: Pace, sheet: bytes | None) -> None:
+        """Stores what a job's selection fixed, posts the chunks of the first look, and acknowledges.
+
+        look_end: samples of the first look. sheet: the contact sheet, a PNG.
+        """
+        fields: dict[str, str | int | float] = {
+            "status": "running",
+            "build": claim.build,
+            "opening": selection.model_dump_json(),
+            "output": selection.output.model_dump_json(),
+            "done": selection.generations,
+            "device_s": selection.device_s,
+            "stored": 0,
+            "posted": 0,
+            "look_end": look_end,
+            "chunk": pace.chunk,
+        }
+        if model := selection.provenance.get("model"):  # the one named at the submission may have been replaced since
+            fields["model"] = ModelRef(**model).model_dump_json()
+        if selection.batch_size is not None:
+            fields["batch_size"] = selection.batch_size
+        await self._scripts.call(
+            Open(
+                job=keys.job(claim.spec.id),
+                stream=claim.stream,
+                backlog=keys.backlog(claim.model),
+                accounts=keys.accounts(claim.model),
+                samples=keys.samples(claim.spec.id),
+                chunks=claim.chunks,
+                group=keys.GROUP,
+                entry=claim.entry,
+                job_id=claim.spec.id,
+                generations=selection.generations,
+                window=pace.window,
+                sheet=None if sheet is None else _base64(sheet),
+                attempt=claim.attempt,
+                fields=fields,
+            )
         )
-    )
-    news = {"job": job_id}
-    # A short outcome goes with the news of it. A longer one, a picture say, or one that is kept for a shorter time than
-    # news may be, is read where it is kept.
-    if first and len(view) + len(certificate or "") <= keys.LONGEST_REPLY and int(kept_s) >= keys.WATCH_TTL_S:
-        news |= {"status": status, "view": view, "certificate": certificate or ""}
-    for gateway in str(watchers).split():
-        told = Tell(replies=keys.replies(gateway), replies_kept=keys.REPLIES_KEPT, ttl_s=keys.WATCH_TTL_S, news=news)
-        await scripts.call(told)
-    return bool(first)
+
+    async def store(
+        self, claim: Claim, distances: NDArray[np.float64], device_s: float, failure: str = ""
+    ) -> CompleteLook | None:
+        """Stores a chunk's distances once, and acknowledges. Returns the look where it is complete with them.
+
+        A chunk that completes its look is not acknowledged: the worker that holds it takes the look, and `advance` or
+        `succeed` acknowledges. failure: why the last sample that failed did.
+        """
+        answer = await self._scripts.call(
+            Store(
+                job=keys.job(claim.spec.id),
+                stream=claim.stream,
+                backlog=keys.backlog(claim.model),
+                accounts=keys.accounts(claim.model),
+                distances=keys.distances(claim.spec.id),
+                chunks=claim.chunks,
+                group=keys.GROUP,
+                entry=claim.entry,
+                job_id=claim.spec.id,
+                first=claim.first,
+                count=claim.count,
+                packed=_base64(distances.astype("<f8").tobytes()),
+                device_s=device_s,
+                failure=failure,
+                attempt=claim.attempt,
+            )
+        )
+        if answer[0] != "look":
+            return None
+        _, samples, spent_s, last_failure, flat = answer
+        return CompleteLook(joined_chunks(flat, samples), float(spent_s), last_failure)
+
+    async def advance(
+        self, claim: Claim, look: int, following: int, pace: Pace, radius: float, w1_bound: float
+    ) -> None:
+        """Goes on from the look of `look` samples to the look of `following`. radius, w1_bound: proven so far."""
+        await self._scripts.call(
+            Advance(
+                job=keys.job(claim.spec.id),
+                stream=claim.stream,
+                chunks=claim.chunks,
+                group=keys.GROUP,
+                entry=claim.entry,
+                job_id=claim.spec.id,
+                look=look,
+                following=following,
+                chunk=pace.chunk,
+                window=pace.window,
+                radius=radius,
+                w1_bound=w1_bound,
+                attempt=claim.attempt,
+            )
+        )
+
+    async def restart(self, item: Claim | Orphan, spec: JobSpec, *, batch_limit: int | None = None) -> str:
+        """Starts the job of a work item over from its selection, all it has discarded.
+
+        batch_limit: the samples of a fixed batch that may fit, where memory was too short; None where no worker has the
+        job's build any more. Returns "restarted"; "void" where the job has ended or another call was first; and where
+        nothing was changed "spent", after MOST_RESTARTS for want of a worker, or "bound", for a job that may run under
+        one build only.
+        """
+        outcome: str = await self._scripts.call(
+            Restart(
+                job=keys.job(spec.id),
+                stream=item.stream,
+                openings=keys.work(item.model, spec.request.priority),
+                backlog=keys.backlog(item.model),
+                accounts=keys.accounts(item.model),
+                distances=keys.distances(spec.id),
+                samples=keys.samples(spec.id),
+                group=keys.GROUP,
+                entry=item.entry,
+                job_id=spec.id,
+                attempt=item.attempt,
+                samples_to_draw=spec.samples_to_draw,
+                most_restarts=MOST_RESTARTS,
+                batch_limit=batch_limit,
+            )
+        )
+        return outcome
+
+    async def succeed(
+        self,
+        spec: JobSpec,
+        result: JobResult,
+        *,
+        claim: Claim | None,
+        attempt: int | None = None,
+        sheet: bytes | None = None,
+        fleet_bin: str = "",
+    ) -> bool:
+        """Stores the result and acknowledges the work item that led to it. Returns False where the job had ended or
+        started over before.
+
+        attempt: the job's attempt that the result is of, where no work item is held.
+        """
+        drawn, fleet = result.usage.overhead, result.fleet
+        if fleet is not None and spec.pool is not None and claim is not None:
+            counted = [window for window in fleet.windows if window in claim.windows]
+            uncounted = [window for window in fleet.windows if window not in claim.windows]
+            fleet = fleet.model_copy(update={"windows": counted, "uncounted": uncounted or None})
+        view = JobView(
+            id=spec.id,
+            status="succeeded",
+            model=result.model,
+            progress=Progress(done=drawn, total=drawn),
+            output=result.output,
+            notes=result.notes,
+            abstention=result.abstention,
+            fleet=fleet,
+            lipschitz_estimate=result.lipschitz_estimate,
+            usage=result.usage,
+        )
+        return await ending.end(
+            self._scripts,
+            spec.id,
+            spec.request.model,
+            "succeeded",
+            view.model_dump_json(exclude_none=True),
+            certificate=None if result.certificate is None else to_json(result.certificate).decode(),
+            sheet=None if sheet is None else _base64(sheet),
+            fleet_bin=fleet_bin,
+            place=None if claim is None else claim.place,
+            asked=asked_of(spec),
+            attempt=attempt if claim is None else claim.attempt,
+        )
+
+    async def fail(self, claim: Claim, model: ModelRef, problem: Problem, *, fleet_bin: str = "") -> bool:
+        """Stores why the job failed and acknowledges. Returns False where the job had ended before."""
+        return await self._fail(claim.spec.id, model, problem, claim.place, claim.attempt, fleet_bin)
+
+    async def expire(self, spec: JobSpec, model: ModelRef, problem: Problem) -> bool:
+        """Fails a job that no worker has begun. A worker that takes its selection later finds it ended."""
+        return await self._fail(spec.id, model, problem)
+
+    async def bury(self, claim: Claim, model: ModelRef, problem: Problem) -> bool:
+        """Fails a job that no worker survives, and keeps its id among the dead letters."""
+        return await self._bury(claim.spec.id, model, problem, claim.place, claim.attempt)
+
+    async def overdue(self, models: Iterable[str]) -> list[Overdue]:
+        """Returns the jobs of these models whose deadline has passed, each with the distances it has."""
+        now_ms, found = await self.clock.now_ms(), []
+        for model in models:
+            for job_id in await overdue_jobs(self._redis, model, now_ms):
+                try:
+                    job = await overdue_job(self._redis, model, job_id)
+                except ValueError as error:  # the other jobs of the model have deadlines, too
+                    await self._bury_unreadable(job_id, model, error, None)
+                    continue
+                if job is not None:
+                    found.append(job)
+        return found
+
+    async def _fail(
+        self,
+        job_id: str,
+        model: ModelRef,
+        problem: Problem,
+        place: Place | None = None,
+        attempt: int | None = None,
+        fleet_bin: str = "",
+    ) -> bool:
+        view = JobView(id=job_id, status="failed", model=model, progress=Progress(done=0, total=0), error=problem)
+        text = view.model_dump_json(exclude_none=True)
+        return await ending.end(
+            self._scripts, job_id, model.name, "failed", text, fleet_bin=fleet_bin, place=place, attempt=attempt
+        )
+
+    async def _bury(
+        self, job_id: str, model: ModelRef, problem: Problem, place: Place | None, attempt: int | None = None
+    ) -> bool:
+        await ending.bury(self._scripts, model.name, job_id, problem.detail)
+        return await self._fail(job_id, model, problem, place, attempt)
+
+    async def _bury_unreadable(self, job_id: str, model: str, error: ValueError, place: Place | None) -> None:
+        """Fails a job whose record raised `error` when it was read. place: of the work item that is held, if one is."""
+        await self._bury(job_id, ModelRef(name=model, revision="", digest=""), unreadable(error), place)
+
+
+def _base64(content: bytes) -> str:
+    return base64.b64encode(content).decode("ascii")

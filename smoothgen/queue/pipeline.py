@@ -1,4 +1,4 @@
-"""Many script calls, few round trips: what is asked for while one pipeline travels goes with the next."""
+"""Many script calls in few round trips: calls that are made while one pipeline travels go with the next."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class _Call:
 class Pipeline:
     """Runs scripts on one Redis. A call raises QueueUnavailable when Redis cannot be reached; it may then have run.
 
-    Where replicas must confirm, one WAIT a pipeline asks them, and scripts that need no confirmation travel apart: they
+    Where replicas must confirm, one WAIT a pipeline asks them. Scripts that need no confirmation travel apart, and
     never wait for it.
     """
 
@@ -58,15 +58,15 @@ class Pipeline:
             return await lane.asked(_Call.of(call))
 
     async def settle(self) -> None:
-        """Wait until replicas have everything that was written so far, where they are to confirm; no longer than that
-        may take."""
+        """Waits until replicas have everything that was written so far, where they must confirm, and no longer than a
+        confirmation may take."""
         if self._confirmed is not self._direct:
             with contextlib.suppress(NotReplicated):
                 await self.call(Barrier(probe=keys.PROBE))
 
 
 class _Lane:
-    """Calls that travel together."""
+    """Calls that travel together, over one connection at a time."""
 
     def __init__(self, redis: Redis, replication: Replication = UNREPLICATED) -> None:
         self._redis, self._replication = redis, replication
@@ -74,7 +74,7 @@ class _Lane:
         self._sending: asyncio.Task[None] | None = None
 
     def asked(self, call: _Call) -> asyncio.Future[Any]:
-        """What will be a call's answer."""
+        """Returns the future of a call's answer."""
         self._waiting.append(call)
         if self._sending is None:
             self._sending = asyncio.create_task(self._send(), name="redis pipeline")
@@ -131,8 +131,8 @@ class _Lane:
             return await self._execute_once(commands)
 
     async def _execute_once(self, commands: list[tuple[Any, ...]]) -> list[Any]:
-        # A connection of its own, not redis-py's pipeline: that sets a timer for every answer, a tenth of all the time
-        # a small request takes. Here one timer watches over all of them.
+        # Not redis-py's pipeline, which sets a timer for every answer: that took a tenth of the time of a small
+        # request. Here one timer watches over all answers.
         replication = self._replication
         wait = [("WAIT", replication.replicas, replication.timeout_ms)] if replication.replicas else []
         patience_s = ANSWER_TIMEOUT_S + (replication.timeout_ms / 1000 if wait else 0)
@@ -160,7 +160,7 @@ class _Lane:
 
 
 async def _answer(connection: AbstractConnection) -> Any:
-    """The next answer; an error of this one command is an answer too."""
+    """Returns the next answer. An error of this one command is an answer too."""
     try:
         return await connection.read_response(timeout=math.inf)
     except ResponseError as error:
@@ -169,5 +169,5 @@ async def _answer(connection: AbstractConnection) -> Any:
 
 def _barrier() -> _Call:
     call = _Call.of(Barrier(probe=keys.PROBE))
-    call.answer.add_done_callback(lambda answer: answer.cancelled() or answer.exception())  # nobody else looks at it
+    call.answer.add_done_callback(lambda answer: answer.cancelled() or answer.exception())  # no one else reads it
     return call

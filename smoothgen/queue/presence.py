@@ -1,4 +1,4 @@
-"""Who is alive for a model, how fast, and under which build. All of it by Redis's clock."""
+"""Which workers of a model are alive, how fast they are, and under which build. All times are on Redis's clock."""
 
 from __future__ import annotations
 
@@ -18,8 +18,11 @@ from smoothgen.queue.scripts.presence import Announce, Dismiss, Prepare, Present
 
 @dataclass(frozen=True)
 class Live:
-    """A live worker. `silent_s`: seconds since it last said so; `rate`: samples a second it was measured at, 0 where it
-    was not; `build`: what it serves, None where it did not say."""
+    """A live worker.
+
+    silent_s: seconds since the worker last said that it is alive. rate: samples a second it was measured at, 0 where it
+    was not. build: what it serves, None where it did not say.
+    """
 
     silent_s: float
     rate: float
@@ -34,7 +37,7 @@ class Presence:
         self.clock = Clock(redis)
 
     async def prepare(self, cards: Iterable[ModelCard], builds: Mapping[str, str]) -> None:
-        """Publish models, and make sure that streams and groups of these builds of them exist."""
+        """Publishes models, and makes sure that streams and groups of these builds of them exist."""
         published = {card.id: card.model_dump_json() for card in cards}
         steps = [self._scripts.call(Publish(cards=keys.MODELS, published=published))] if published else []
         for model, build in builds.items():
@@ -44,11 +47,10 @@ class Presence:
         await asyncio.gather(*steps)
 
     async def announce(self, worker: str, rates: Mapping[str, float], builds: Mapping[str, str]) -> dict[str, int]:
-        """Say that a worker is alive, how many samples a second it was measured at, per model (0: not yet), and which
-        build of each it serves.
+        """Says that a worker is alive. Returns how many workers serve each model now.
 
-        Forgets workers that have not said so for long, with the empty consumers they left. Returns how many workers
-        serve each model now.
+        rates: samples a second the worker was measured at, by model, 0 where it was not yet. builds: what it serves, by
+        model. Forgets workers that have been silent for long, with the empty consumers they left.
         """
         sent = time.monotonic()
         answers = await asyncio.gather(
@@ -74,7 +76,7 @@ class Presence:
         return {model: alive for model, (_, alive, _) in zip(rates, answers, strict=True)}
 
     async def leave(self, worker: str, models: Iterable[str]) -> None:
-        """Say goodbye, leaving no empty consumer behind."""
+        """Says that a worker goes, leaving no empty consumer behind."""
         await asyncio.gather(*(self._dismiss(model, worker) for model in models))
 
     async def _dismiss(self, model: str, worker: str, gone_s: int | None = None) -> None:
@@ -92,7 +94,7 @@ class Presence:
         )
 
     async def live(self, models: Sequence[str]) -> dict[str, list[Live]]:
-        """The live workers of each model."""
+        """Returns the live workers of each model."""
         answers = await asyncio.gather(*(self._scripts.call(_present(model)) for model in models))
         return {
             model: [Live(keys.WORKER_TTL_S - float(left), float(rate), build) for left, rate, build in answer]
@@ -100,7 +102,7 @@ class Presence:
         }
 
     async def rates(self, models: Sequence[str]) -> dict[str, float]:
-        """Samples a second the live workers of each model were last measured at, together; 0 where none was."""
+        """Returns the samples a second that the live workers of each model were last measured at, together."""
         return {model: sum(each.rate for each in live) for model, live in (await self.live(models)).items()}
 
 

@@ -16,7 +16,7 @@ class Replication:
     timeout_ms: int = 500
 
     def require(self, confirmed: int) -> None:
-        """Raises NotReplicated where fewer confirmed."""
+        """Raises NotReplicated where fewer replicas confirmed. confirmed: how many did."""
         if confirmed < self.replicas:
             raise NotReplicated(f"{confirmed} of {self.replicas} replicas confirmed it within {self.timeout_ms} ms")
 

@@ -17,8 +17,10 @@ _PORT: Final = 26379
 
 @dataclass(frozen=True)
 class SentinelAddress:
-    """Where sentinels are and which service of theirs is meant. User and password are the Redis servers'; `ssl`: these
-    are spoken to over TLS."""
+    """Where sentinels are, and which of their services is meant.
+
+    username, password: for the Redis servers. ssl: whether the Redis servers are spoken to over TLS.
+    """
 
     sentinels: tuple[tuple[str, int], ...]
     service: str
@@ -29,12 +31,12 @@ class SentinelAddress:
 
 
 def is_sentinel(url: str) -> bool:
-    """Whether the address names sentinels."""
+    """Returns whether the address names sentinels."""
     return url.partition("://")[0].lower() in SCHEMES
 
 
 def read_address(url: str) -> SentinelAddress:
-    """The parts of an address. Raises ValueError that says what is wrong, without the password."""
+    """Returns the parts of an address. Raises ValueError that says what is wrong, without the password."""
     parts = urlsplit(url)
     credentials, _, hosts = parts.netloc.rpartition("@")
     user, _, password = credentials.partition(":")
@@ -59,8 +61,10 @@ def _host(text: str) -> tuple[str, int]:
 
 
 def connect_to_master(url: str, **options: Any) -> Redis:
-    """A client of the service's master, whichever server it is. Nothing is sent yet. `options`: of its connections;
-    those of sockets are the sentinels' too."""
+    """Returns a client of the service's master, whichever server that is. Nothing is sent yet.
+
+    options: of the client's connections. Options of sockets are used for the sentinels too.
+    """
     address = read_address(url)
     asked = {name: value for name, value in options.items() if name.startswith("socket_")}
     sentinel = Sentinel(address.sentinels, sentinel_kwargs={**asked, "decode_responses": True})

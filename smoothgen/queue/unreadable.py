@@ -1,4 +1,4 @@
-"""What is said of a record in Redis that cannot be read. It fails what it belongs to, and nothing else."""
+"""The problem of a record in Redis that cannot be read. The record fails what it belongs to, and nothing else."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from smoothgen.contracts import Problem
 
 
 def unreadable(error: ValueError, what: str = "job") -> Problem:
-    """The problem of a record whose reading raised `error`. `what`: whose record it is."""
+    """Returns the problem of a record whose reading raised `error`. what: what the record is of."""
     where, why = "record", str(error)
     if isinstance(error, ValidationError):
         found = error.errors()[0]

@@ -1,4 +1,4 @@
-"""What travels through the queue: pieces of work, how a look is cut into them, and what comes of them."""
+"""What travels through the queue: work items, how a look is cut into them, and what comes of them."""
 
 from __future__ import annotations
 
@@ -16,25 +16,26 @@ from smoothgen.queue import keys
 
 Record = TypeVar("Record")
 _KEPT: Final = 256
+"""How many records of each kind are kept parsed."""
 _LONGEST_KEPT: Final = 65_536
 """Characters of the longest record that is kept parsed: one with a seed image has megabytes."""
 
 
 def _remembering(parse: Callable[[str], Record]) -> Callable[[str], Record]:
-    """The parser, with what it last made of short records at hand: a job's chunks come again and again."""
+    """Returns a parser that remembers what it last made of short records: the chunks of a job come again and again."""
     recent = lru_cache(_KEPT)(parse)
     return lambda text: recent(text) if len(text) <= _LONGEST_KEPT else parse(text)
 
 
 read_spec = _remembering(JobSpec.model_validate_json)
 """Reads a job's specification. Raises pydantic.ValidationError."""
-read_opening = _remembering(Selection.model_validate_json)
-"""Reads what a job's opening fixed. Raises pydantic.ValidationError."""
+read_selection = _remembering(Selection.model_validate_json)
+"""Reads what a job's selection fixed. Raises pydantic.ValidationError."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a work item lies: its stream, and its entry in it."""
+    """Where a work item lies: its stream, and its entry in the stream."""
 
     stream: keys.Key
     entry: str
@@ -42,11 +43,13 @@ class Place:
 
 @dataclass(frozen=True)
 class Claim:
-    """A piece of a job this worker holds: its opening, or the chunk of certification samples first … first+count−1.
+    """A work item that this worker holds: a job's selection, or the chunk of its certification samples first …
+    first+count−1.
 
-    `deliveries` counts how often a worker took the piece, this time included; `build` is this worker's of the model;
-    `attempt` counts how often the job has started over. `batch_limit`: what a fixed batch of the job may hold at most,
-    where memory was too short for more; `windows`: those of the fleet it is counted in.
+    opening: what the job's selection fixed, None where the work item is the selection. deliveries: how often a worker
+    took the work item, this time included. build: this worker's of the model. attempt: how often the job has started
+    over. batch_limit: the most samples of a fixed batch of the job, where memory was too short for more. windows: those
+    of the fleet that count the job.
     """
 
     model: str
@@ -74,13 +77,13 @@ class Claim:
 
     @property
     def opens(self) -> bool:
-        """Whether this piece is the job's opening."""
+        """Whether the work item is the job's selection."""
         return self.first < 0
 
 
 @dataclass(frozen=True)
 class Pace:
-    """How a look is cut up. `chunk`: samples a chunk; `window`: how many of them wait or run at once."""
+    """How a look is cut up. chunk: samples a chunk. window: how many chunks of a job wait or run at once."""
 
     chunk: int
     window: int
@@ -88,7 +91,10 @@ class Pace:
 
 @dataclass(frozen=True)
 class CompleteLook:
-    """All distances of a look, by sample index (NaN: failed), their cost so far, and why the last failed one did."""
+    """All distances of a look, by sample index (NaN where the sample failed).
+
+    device_s: seconds of compute so far. failure: why the last sample that failed did, '' if none failed.
+    """
 
     distances: NDArray[np.float64]
     device_s: float
@@ -97,7 +103,8 @@ class CompleteLook:
 
 @dataclass(frozen=True)
 class Overdue:
-    """A job whose deadline has passed: its opening and the distances it has, where it has got so far."""
+    """A job whose deadline has passed. opening, look: what its selection fixed and the distances it has, None where it
+    has not come so far."""
 
     spec: JobSpec
     opening: Selection | None
@@ -105,22 +112,25 @@ class Overdue:
     attempt: int
 
 
-def asked_of(spec: JobSpec) -> str:
-    """What is kept of a request beside its certificate, where that is less than its spec: not the seed image."""
+def asked_of(spec: JobSpec) -> str | None:
+    """Returns what is kept of a request beside its certificate, None for the whole spec: a seed image is left out."""
     if not isinstance(spec.parameters, ImageParameters) or spec.parameters.image is None:
-        return ""
+        return None
     parameters = spec.parameters.model_copy(update={"image": None, "strength": None})
     request = spec.request.model_copy(update={"parameters": {}})
     return spec.model_copy(update={"parameters": parameters, "request": request}).model_dump_json()
 
 
 def windows_of_bins(fleet: str) -> tuple[str, ...]:
-    """The windows of the bins a job has a place in, as SUBMIT wrote them: "key place key place …"."""
+    """Returns the windows of the bins that a job has a place in. fleet: "key place key place …", as SUBMIT writes."""
     return tuple(keys.window_of_bins(bins) for bins in fleet.split()[::2])
 
 
 def joined_chunks(flat: Sequence[str], samples: int | None = None) -> NDArray[np.float64]:
-    """Distances of the chunks that follow one another from index 0 on, at most `samples`: a hole ends them."""
+    """Returns the distances of the chunks that follow one another from index 0 on, at most `samples`: a hole ends them.
+
+    flat: first index, packed distances, first index, packed distances, …
+    """
     chunks = {int(first): base64.b64decode(packed) for first, packed in zip(flat[::2], flat[1::2], strict=True)}
     whole, reached = [], 0
     while reached in chunks:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from smoothgen.contracts import TextOutput
-from smoothgen.queue.work_items import read_opening, read_spec
+from smoothgen.queue.work_items import read_selection, read_spec
 from tests.service.test_queue import OPENING, spec
 
 
@@ -19,5 +19,5 @@ def test_a_specification_with_megabytes_is_not_kept(characters: int, kept: bool)
 def test_an_opening_with_a_large_output_is_not_kept(characters: int, kept: bool) -> None:
     output = TextOutput(media_type="text/plain", text="o" * characters, digest="sha256:0", certified=False)
     text = OPENING.model_copy(update={"output": output}).model_dump_json()
-    assert read_opening(text) == read_opening(text)
-    assert (read_opening(text) is read_opening(text)) == kept
+    assert read_selection(text) == read_selection(text)
+    assert (read_selection(text) is read_selection(text)) == kept

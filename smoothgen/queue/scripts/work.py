@@ -28,6 +28,27 @@ class HeldItem:
 
 
 @dataclass(frozen=True)
+class TakenItem:
+    """A work item that TAKE answers with. place: the number of its stream, counted from 1.
+
+    spec, opening: the JSON of the job's specification and of what its selection fixed, '' before that. batch_limit: ''
+    where there is none. fleet: the bins the job has a place in.
+    """
+
+    place: int
+    entry: str
+    job_id: str
+    first: int
+    count: int
+    deliveries: int
+    spec: str
+    opening: str
+    attempt: str
+    batch_limit: str
+    fleet: str
+
+
+@dataclass(frozen=True)
 class RunningJob:
     """A job in hand. drawn: samples of its selection that are drawn, −1 where it is not in its selection."""
 

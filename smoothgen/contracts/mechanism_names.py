@@ -1,0 +1,19 @@
+"""The names by which a request says where the noise goes, and model cards say what a model offers.
+
+A certificate names the mechanism by its kind of noise instead: `smoothgen.mechanisms.registry` has those names.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+EMBEDDING: Final = "embedding"
+"""One draw on the prompt's embedding, held through all steps."""
+EMBEDDING_SHAPED: Final = "embedding-shaped"
+"""One draw on the prompt's embedding, longer in some directions than in others."""
+EMBEDDING_PER_STEP: Final = "embedding-per-step"
+"""A fresh draw on the prompt's embedding at every denoising step."""
+LATENT_SCHEDULE: Final = "latent-schedule"
+"""Noise on the initial latent, or on the latent of the seed image."""
+IMG2IMG: Final = "img2img"
+"""The pipeline's own forward noise on the seed image."""
