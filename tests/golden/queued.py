@@ -18,7 +18,7 @@ from typing import Any, Final
 import redis
 
 from smoothgen.queue import keys
-from tests.processes import SLOW, TANH, Gateway, Lab, Worker, eventually
+from tests.support.processes import SLOW, TANH, Gateway, Lab, Worker, eventually
 
 FOLDER: Final = Path(__file__).parent
 CALIBRATIONS: Final = str(FOLDER / "calibrations")

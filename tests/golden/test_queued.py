@@ -11,7 +11,7 @@ from typing import Any
 
 from smoothgen.certificates import verify
 from tests.golden.queued import FOLDER, certificate_sha256, restore, worker_of
-from tests.processes import Lab, eventually
+from tests.support.processes import Lab, eventually
 
 RECORDED: dict[str, Any] = json.loads((FOLDER / "queued-632de68.json").read_text(encoding="utf-8"))
 
