@@ -132,8 +132,8 @@ class WorkQueue(Outcomes):
                 ],
             )
         )
-        items = [TakenItem(*answered) for answered in taken]
-        claims = [await self._read(model, build, lanes[item.place - 1].stream, item) for item in items]
+        found = [TakenItem(*answered) for answered in taken]
+        claims = [await self._read(model, build, lanes[item.place - 1].stream, item) for item in found]
         return [claim for claim in claims if claim is not None]
 
     async def _read(self, model: str, build: str, stream: keys.Key, item: TakenItem) -> Claim | None:

@@ -103,8 +103,10 @@ class CompleteLook:
 
 @dataclass(frozen=True)
 class Overdue:
-    """A job whose deadline has passed. opening, look: what its selection fixed and the distances it has, None where it
-    has not come so far."""
+    """A job whose deadline has passed.
+
+    opening, look: what its selection fixed and the distances it has, None where the job has not come so far.
+    """
 
     spec: JobSpec
     opening: Selection | None

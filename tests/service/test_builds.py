@@ -1,4 +1,4 @@
-"""One build a job, on a real Redis: who may take a piece, and what starts over when nobody may any more."""
+"""One build a job, on a real Redis: who may take a work item, and what starts over when nobody may any more."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_chunks_are_for_workers_of_the_openings_weights_and_precision(other: str
     on(lab, story)
 
 
-def test_a_piece_met_in_the_wrong_stream_is_sent_on_once_and_counts_no_delivery(lab: Lab) -> None:
+def test_a_work_item_met_in_the_wrong_stream_is_sent_on_once_and_counts_no_delivery(lab: Lab) -> None:
     """A fleet job names its build at its submission, and waits among the openings, which any worker takes."""
 
     async def story(store: JobStore, worker: Callable[[str], WorkQueue]) -> None:
@@ -235,7 +235,7 @@ def test_a_build_is_given_up_only_when_nobody_said_for_long_that_it_serves_it(la
 
 
 def test_a_worker_that_does_not_say_what_it_serves_may_serve_anything(lab: Lab) -> None:
-    """As workers of the version before do: their jobs are left to them until they are gone."""
+    """Workers of the version before do not say it: their jobs are left to them until they are gone."""
 
     async def story(store: JobStore, worker: Callable[[str], WorkQueue]) -> None:
         new = worker("new")
@@ -292,7 +292,7 @@ def test_a_build_nobody_serves_is_forgotten_when_nothing_of_it_waits(lab: Lab) -
     on(lab, story)
 
 
-def test_waiting_pieces_of_all_builds_are_counted(lab: Lab) -> None:
+def test_waiting_work_items_of_all_builds_are_counted(lab: Lab) -> None:
     async def story(store: JobStore, worker: Callable[[str], WorkQueue]) -> None:
         await opened(store, worker("old"))
         await store.submit(spec(samples=10, selection_samples=5), REF)

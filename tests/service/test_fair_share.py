@@ -24,7 +24,7 @@ def of(tenant: str, samples: int = 80, model: str = "a") -> JobSpec:
 
 
 async def work_off(worker: WorkQueue, claim: Claim) -> None:
-    """Carry out a piece: an opening of one look, or a chunk."""
+    """Carry out a work item: an opening of one look, or a chunk."""
     if claim.opens:
         pace = Pace(chunk=20, window=2)
         await worker.open(claim, OPENING, look_end=claim.spec.certification_samples, pace=pace, sheet=None)
@@ -33,7 +33,7 @@ async def work_off(worker: WorkQueue, claim: Claim) -> None:
 
 
 async def worked_off(worker: WorkQueue) -> list[Claim]:
-    """Every piece there is, in the order it was given out."""
+    """Every work item there is, in the order it was given out."""
     done = []
     while claims := await take(worker):
         [claim] = claims
@@ -89,7 +89,7 @@ def test_one_tenant_alone_is_served_in_the_order_of_its_requests(lab: Lab) -> No
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_whatever_happens_to_them_no_piece_is_lost_and_nothing_stays_owed(lab: Lab, seed: int) -> None:
+def test_whatever_happens_to_them_no_work_item_is_lost_and_nothing_stays_owed(lab: Lab, seed: int) -> None:
     """Cancelled, failed, handed back, started over, taken over from silent workers, sent twice: at random."""
     rng = random.Random(seed)
 
@@ -172,7 +172,7 @@ def test_a_tenant_that_owes_nothing_is_not_shut_out_by_others(lab: Lab) -> None:
 
 
 def test_a_tenant_whose_list_is_empty_for_a_moment_does_not_come_first_again(lab: Lab) -> None:
-    """One that always has one piece waiting, and no more, gets its half and not all."""
+    """One that always has one work item waiting, and no more, gets its half and not all."""
 
     async def story(store: JobStore, worker: Workers) -> None:
         one = worker("one")
@@ -221,7 +221,7 @@ def test_until_a_speed_is_known_little_is_let_in(lab: Lab) -> None:
     on(lab, story, rate=0)
 
 
-def test_thousands_of_cancelled_pieces_hold_nobody_up(lab: Lab) -> None:
+def test_thousands_of_cancelled_work_items_hold_nobody_up(lab: Lab) -> None:
     async def story(store: JobStore, worker: Workers) -> None:
         one, dead, last = worker("one"), of("many"), of("many")
         await one.announce({"a": SLOW_RATE}, BUILDS)

@@ -50,7 +50,7 @@ def test_a_full_redis_takes_a_job_that_is_given_up(lab: Lab) -> None:
 
 
 class _OneClaim:
-    """A worker that is thought gone, and takes a piece just before the `moment`th thing another says to Redis."""
+    """A worker that is thought gone, and takes a work item just before the `moment`th thing another says to Redis."""
 
     def __init__(self, lab: Lab, stream: str) -> None:
         self._client, self._stream = lab.redis.client, stream
@@ -102,7 +102,7 @@ def test_a_worker_that_left_with_work_is_forgotten_when_others_have_taken_it_ove
         await leaving.leave(["a"])
         assert await store.presence.rates(["a"]) == {"a": 0.0}
         assert (await stays.announce({"a": 1.0}, BUILDS)) == {"a": 1}
-        assert "leaving" in consumers(lab, stream)  # deleting it would lose the piece
+        assert "leaving" in consumers(lab, stream)  # deleting it would lose the work item
         assert [taken.spec.id for taken in await take(stays)] == [job]
         await stays.announce({"a": 1.0}, BUILDS)
         assert consumers(lab, stream) == {"stays"}

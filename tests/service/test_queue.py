@@ -76,7 +76,7 @@ async def take(worker: WorkQueue, *models: str, samples: int = 1, pieces: int = 
 
 
 async def backlog(store: JobStore, model: str = "a") -> tuple[int, int]:
-    """A model's pieces of work, and the noisy samples it owes."""
+    """A model's work items of work, and the noisy samples it owes."""
     measured = (await store.measures.of_models([model]))[model]
     return measured.pieces, measured.samples_owed
 
@@ -120,7 +120,7 @@ async def silence() -> None:
 
 
 class _Overtaken(WorkQueue):
-    """A worker that finds nothing, and before it begins to wait, two jobs of different models have come."""
+    """A worker that finds nothing, while two jobs of different models come before it begins to wait."""
 
     def between(self, submit: Callable[[], Awaitable[None]]) -> _Overtaken:
         self._submit: Callable[[], Awaitable[None]] | None = submit
@@ -133,7 +133,7 @@ class _Overtaken(WorkQueue):
         return await super()._wait(*arguments)
 
 
-def test_jobs_of_two_models_that_come_between_looking_and_waiting_are_two_hands(lab: Lab) -> None:
+def test_jobs_of_two_models_that_come_between_looking_and_waiting_are_claimed_apart(lab: Lab) -> None:
     async def story(store: JobStore, worker: Workers) -> None:
         jobs: set[str] = set()
 
@@ -155,7 +155,7 @@ def test_jobs_of_two_models_that_come_between_looking_and_waiting_are_two_hands(
     on(lab, story)
 
 
-def test_a_hand_is_of_one_model(lab: Lab) -> None:
+def test_claims_taken_together_are_of_one_model(lab: Lab) -> None:
     async def story(store: JobStore, worker: Workers) -> None:
         jobs = {await store.submit(spec(model), REF) for model in ("a", "b", "a", "b")}
         first = await take(worker("one"), "a", "b", samples=1000, pieces=10)
@@ -167,7 +167,7 @@ def test_a_hand_is_of_one_model(lab: Lab) -> None:
     on(lab, story)
 
 
-def test_a_hand_holds_as_many_samples_as_asked_for_and_one_piece_at_least(lab: Lab) -> None:
+def test_as_many_samples_are_claimed_as_asked_for_and_one_work_item_at_least(lab: Lab) -> None:
     async def story(store: JobStore, worker: Workers) -> None:
         for _ in range(5):
             await store.submit(spec(selection_samples=32), REF)
@@ -283,7 +283,7 @@ def test_urgent_work_comes_first_and_no_other_starves(lab: Lab) -> None:
     on(lab, story)
 
 
-def test_an_abandoned_piece_is_found_behind_many_that_are_held(lab: Lab) -> None:
+def test_an_abandoned_work_item_is_found_behind_many_that_are_held(lab: Lab) -> None:
     async def story(store: JobStore, worker: Workers) -> None:
         claims = []
         for n in range(30):
@@ -300,7 +300,7 @@ def test_an_abandoned_piece_is_found_behind_many_that_are_held(lab: Lab) -> None
     on(lab, story)
 
 
-def test_a_piece_its_workers_died_of_is_taken_alone(lab: Lab) -> None:
+def test_a_work_item_its_workers_died_of_is_taken_alone(lab: Lab) -> None:
     async def story(store: JobStore, worker: Workers) -> None:
         suspect = await store.submit(spec(), REF)
         for n in range(SUSPECT_FROM - 1):
