@@ -70,7 +70,7 @@ def test_queries_name_metrics_and_labels_that_exist(where):
 
 @pytest.mark.parametrize("where", queries())
 def test_queries_are_well_formed(where):
-    """Sees what needs no PromQL parser, which pip does not install; docs/operations/how-to.md has promtool's part."""
+    """What can be seen without a PromQL parser, which pip does not install; promtool checks the rest (`make rules`)."""
     expression = queries()[where]
     skeleton = re.sub(r'"[^"]*"', "s", expression)
     assert '"' not in skeleton

@@ -64,6 +64,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         gateway = lab.gateway()
         lab.worker(TANH, FASHION, LANGUAGE_MODEL)
         register(lab.redis, model_card(ABANDONED))
+        in_the_fleet = {"model": TANH, "prompt": "0.25", "robustness": {"sigma": 0.1, "tier": "fleet"}}
+        httpx2.post(f"{gateway.url}/generate", json=in_the_fleet, timeout=60).raise_for_status()
         yield gateway.url
     finally:
         lab.close()
