@@ -1,7 +1,16 @@
-"""Certificates: what may be claimed, from what evidence, and how to check it. numpy and scipy only.
+"""Certificates: what may be claimed, from what evidence, and how to check it. Needs numpy and scipy only.
 
-bounds (the theorems) ← bands (the statistics) ← claims ← certify, universal ← stopping; document (JSON) ← verify.
-exhaustive: certificates without noise and without statistics. stored: documents and files of either method.
+Each room imports only from rooms before it:
+
+evidence, provenance: the distances a certificate rests on, and what it is about. abstention: the other outcome.
+bounds: the theorems, the bands, the looks, the radius and outward rounding; every one names its proof in docs/theory.
+sigma_selection: a noise level selected for one prompt, and the alpha it spends.
+terms, certificate, claims: what a certificate is made under, the certificate itself, and what it states.
+certify, universal: from distances to a certificate, and without them. stopping: what a look at the samples decides.
+verification: the verdict. meaning: the known words. format: documents, digests and statements.
+checks: what a document is held to. covers: one known other prompt.
+fleet, exhaustive: the average request of a server; certificates without noise.
+stored, verify: documents and files of every method, and the verdict on a stranger's.
 """
 
 from smoothgen.certificates.abstention import Abstention, Reason

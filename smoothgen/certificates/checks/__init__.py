@@ -1,1 +1,1 @@
-"""What `verify` checks of a document, and the verdict it comes to."""
+"""The checks of `verify`: claims derived again from the evidence, and numbers that a document states twice."""

@@ -1,1 +1,1 @@
-"""What a look at the samples decides, and when a job gives up."""
+"""Decisions at a look: when a job stops drawing samples, and when what it asks for is out of reach."""
