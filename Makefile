@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-locked lock demo serve test check rooms rules chaos bench bench-load train train-lipschitz format clean
+.PHONY: help install install-locked lock demo serve test test-quick check rooms rules chaos bench bench-load train train-lipschitz format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -56,6 +56,9 @@ serve: install ## start queue, gateway and worker on this machine, from this che
 
 test: install ## run all tests
 	$(BIN)/pytest
+
+test-quick: install ## tests of the library and of the code's rules (tests/unit, tests/architecture; none marked slow): a minute
+	$(BIN)/pytest -m "unit and not slow" tests/unit tests/architecture
 
 check: install ## format, lint, types, import rules
 	$(BIN)/ruff format --check .

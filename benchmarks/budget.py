@@ -19,6 +19,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from benchmarks.fashion import MEANINGS, run, served, spec
+from benchmarks.smoke import parse_sizes, smoke_path
 from smoothgen.contracts import JobResult, JobSpec
 from smoothgen.mechanisms import Gaussian
 from smoothgen.noise import Seed, Stream
@@ -158,7 +159,15 @@ def main() -> None:
     parser.add_argument("--forms", nargs="+", choices=FORMS, default=list(FORMS), help="model is (a), prompt is (b)")
     parser.add_argument("--seconds", type=float, default=float("inf"), help="stop after these, to go on another time")
     parser.add_argument("--picture", type=Path, default=PICTURE)
-    given = parser.parse_args()
+    given = parse_sizes(
+        parser,
+        samples=20,
+        draws=2,
+        steps=2,
+        seconds=0.1,
+        keep=smoke_path("budget.jsonl"),
+        picture=smoke_path("budget.png"),
+    )
     lines = given.keep.read_text(encoding="utf-8").splitlines() if given.keep.exists() else []
     rows: list[Row] = [json.loads(line) for line in lines]
     known, started = {(row["prompt"], row["budget"], row["form"]) for row in rows}, time.monotonic()

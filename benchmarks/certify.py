@@ -17,6 +17,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from benchmarks.smoke import parse_sizes
 from smoothgen import Certificate, Gaussian, certify, verify
 from smoothgen.certificates import to_document
 
@@ -27,7 +28,7 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--samples", type=int, nargs="+", default=[500, 10_000, 100_000, 1_000_000])
-    samples = parser.parse_args().samples
+    samples = parse_sizes(parser, samples=[500]).samples
     print(f"{platform.machine()}, Python {platform.python_version()}, numpy {np.__version__}\n")
     print("| n | certify, ms | peak, MB | B/sample | verify, ms | peak, MB | B/sample | JSON, B/sample |")
     print("|---|---|---|---|---|---|---|---|")

@@ -21,6 +21,7 @@ from tqdm import tqdm
 
 from benchmarks.fashion import MEANINGS, Meaning, served
 from benchmarks.raw_token_states import RawTokenStates
+from benchmarks.smoke import parse_sizes, smoke_path
 from smoothgen.contracts import JobSpec
 from smoothgen.noise import Stream
 from smoothgen.synonyms import Partition
@@ -262,7 +263,7 @@ def main() -> None:
     parser.add_argument("--texts", type=int, default=6, help="prompts of the language model")
     parser.add_argument("--tokens", type=int, default=12)
     parser.add_argument("--picture", type=Path, default=PICTURE)
-    given = parser.parse_args()
+    given = parse_sizes(parser, pictures=1, others=2, raw=1, texts=0, tokens=2, picture=smoke_path("coverage.png"))
     groups = []
     if given.pictures:
         measured = pictures(given.pictures, given.others)

@@ -23,6 +23,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from benchmarks.load.client import Window, load, request_bytes
+from benchmarks.smoke import parse_sizes
 from smoothgen.queue import keys
 from tests.support.processes import TANH, Gateway, Redis, Worker, eventually
 
@@ -94,7 +95,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=4.0, help="of each measurement")
     parser.add_argument("--rounds", type=int, default=3)
-    given = parser.parse_args()
+    given = parse_sizes(parser, seconds=0.5, rounds=1)
     with tempfile.TemporaryDirectory() as scratch:
         price(Path(scratch) / "price", given.seconds, given.rounds)
         for wait in (0, 1):

@@ -23,6 +23,7 @@ from tqdm import tqdm
 
 from app.planning.plan import plan
 from benchmarks.fashion import MEANINGS, MODEL, certificate_of, run, served, spec
+from benchmarks.smoke import parse_sizes, smoke_path
 from smoothgen.certificates import Certificate, universal_w1_bound
 from smoothgen.certificates.fleet.certify import FleetCertificate, certify_fleet
 from smoothgen.contracts import JobSpec
@@ -159,7 +160,7 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=2000)
     parser.add_argument("--subset", type=int, default=16, help="requests that get a certificate of their own")
     parser.add_argument("--picture", type=Path, default=PICTURE)
-    given = parser.parse_args()
+    given = parse_sizes(parser, requests=40, subset=2, picture=smoke_path("fleet.png"))
     texts = prompts(given.requests)
     bins, fleet_s, plain_s, one = measured(texts)
     if one.pool is None:

@@ -13,6 +13,7 @@ import numpy as np
 from tqdm import tqdm
 
 from benchmarks.fashion import MEANINGS, served, spec
+from benchmarks.smoke import parse_sizes, smoke_path
 from smoothgen.noise import Seed, Stream
 from workers.generators import Draw, Picture, Smoothing
 from workers.jobs.contact_sheet import contact_sheet
@@ -40,7 +41,7 @@ def main() -> None:
     parser.add_argument("--sigma", type=float, action="append", help="default: 0, the default sigma, and around it")
     parser.add_argument("--guidance", type=float)
     parser.add_argument("--sheets", type=Path, default=PICTURES)
-    given = parser.parse_args()
+    given = parse_sizes(parser, each=1, sheets=smoke_path("sheets"), sigma=[0.0])
     model = served()
     default = model.card.default_sigma
     sigmas = given.sigma or [0.0, default / 2, default, 1.5 * default, 2 * default]

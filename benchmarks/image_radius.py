@@ -12,6 +12,7 @@ import numpy as np
 from tqdm import tqdm
 
 from benchmarks.fashion import MEANINGS, certificate_of, run, served, spec
+from benchmarks.smoke import parse_sizes
 from smoothgen.certificates.bounds.theorems import total_variation_radius
 from smoothgen.noise import Seed, Stream
 from workers.generators import Draw, Smoothing
@@ -32,7 +33,7 @@ def main() -> None:
     parser.add_argument("--prompts", type=int, default=40)
     parser.add_argument("--phrasings", type=int, default=600, help="held-out phrasings that are embedded")
     parser.add_argument("--sigma", type=float)
-    given = parser.parse_args()
+    given = parse_sizes(parser, prompts=1, phrasings=20)
     # Every second meaning in turn: all garments, all colours.
     chosen = [MEANINGS[(k * 17) % len(MEANINGS)] for k in range(given.prompts)]
     random = np.random.default_rng(0)

@@ -16,6 +16,7 @@ import torch
 from diffusers import DDIMScheduler, StableDiffusionPipeline
 
 from benchmarks.fashion import certificate_of, run, served, spec
+from benchmarks.smoke import parse_sizes
 from workers.generators.folders import SHIPPED
 
 PROMPT = "a red sneaker"
@@ -41,7 +42,7 @@ def bare(pipeline: StableDiffusionPipeline, embedding: torch.Tensor, guidance: f
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
-    given = parser.parse_args()
+    given = parse_sizes(parser, rounds=1)
     card = served().card
     folder = SHIPPED / card.id
     pipeline = StableDiffusionPipeline.from_pretrained(folder, use_safetensors=True, text_encoder=None, tokenizer=None)

@@ -20,6 +20,7 @@ from tqdm import tqdm
 
 from app.planning.plan import plan
 from benchmarks.fashion import MEANINGS, Silent, certificate_of, served
+from benchmarks.smoke import parse_sizes
 from smoothgen.certificates import Certificate, certify
 from smoothgen.contracts import GenerateRequest
 from smoothgen.noise import Seed, Stream
@@ -179,7 +180,7 @@ def main() -> None:
     parser.add_argument("--sigma", type=float, action="append", help="default: 0.1, 0.2 and 0.4")
     parser.add_argument("--starts", type=int, default=64, help="of gradient attacks")
     parser.add_argument("--steps", type=int, default=100, help="of gradient attacks")
-    given = parser.parse_args()
+    given = parse_sizes(parser, prompts=1, samples=60, starts=2, steps=2, sigma=[0.2])
     sigmas = given.sigma or [0.1, 0.2, 0.4]
     started = time.perf_counter()
     model = served(MODEL)

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.fashion import MEANINGS, Meaning, served
+from benchmarks.smoke import parse_sizes
 from workers.research.coverage import shipped_templates
 from workers.research.coverage.endings import with_articles
 from workers.research.wordnet_files import WORDNET
@@ -93,7 +94,7 @@ def foreign(name: str, names: ForeignNames, radius: float, *, garments: bool) ->
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--radius", type=float, default=RADIUS)
-    given = parser.parse_args()
+    given = parse_sizes(parser)
     print(f"{served().card.id} {served().card.digest[:19]}, radius {given.radius:g}")
     print("the same thing asked for")
     for name, templates in (("held-out", HELD_OUT_TEMPLATES), ("blind", BLIND_TEMPLATES)):

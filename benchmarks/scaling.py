@@ -28,6 +28,7 @@ from typing import Any
 
 import httpx2
 
+from benchmarks.smoke import parse_sizes, smoke_path
 from benchmarks.stack import PATIENCE_S, ROOT, Cpu, Stack, machine, scratch, write_json
 from smoothgen.queue import keys
 
@@ -316,7 +317,17 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--batch-size", type=int)
     parser.add_argument("--output", type=Path, help="default: state/scaling.json; with --real state/scaling-real.json")
     parser.add_argument("--picture", type=Path, help="default: docs/pictures/scaling.png; none with --real")
-    given = parser.parse_args()
+    given = parse_sizes(
+        parser,
+        workers=[1],
+        seconds=1.0,
+        rounds=1,
+        samples=100,
+        large=200,
+        jobs_a_worker=2,
+        output=smoke_path("scaling.json"),
+        picture=smoke_path("scaling.png"),
+    )
     given.workers = given.workers or ([1, 2] if given.real else [1, 2, 4, 8, 16, 32])
     given.seconds = given.seconds or (60.0 if given.real else 10.0)
     given.output = given.output or ROOT / "state" / ("scaling-real.json" if given.real else "scaling.json")

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from benchmarks.fashion import MEANINGS, certificate_of, run, served, spec
+from benchmarks.smoke import parse_sizes, smoke_path
 from smoothgen.certificates import Certificate, from_document, to_document
 from smoothgen.noise import Seed, Stream
 from workers.generators import Draw, Smoothing
@@ -147,7 +148,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, required=True, help="where certificates are kept")
     parser.add_argument("--jobs", type=int, default=10_000, help="how many new certificates this run may make")
     parser.add_argument("--picture", type=Path, default=PICTURE)
-    given = parser.parse_args()
+    given = parse_sizes(parser, prompts=1, jobs=1, folder=smoke_path("shape"), picture=smoke_path("shape.png"))
     given.folder.mkdir(parents=True, exist_ok=True)
     jobs: list[None] = [None] * given.jobs
     made = {kind: certificates(given.folder, kind, given.prompts, jobs) for kind in (ROUND, SHAPED)}

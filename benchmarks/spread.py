@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from app.planning.plan import plan
 from benchmarks.fashion import MEANINGS, Silent, certificate_of, run, served, spec
+from benchmarks.smoke import parse_sizes
 from smoothgen import Gaussian
 from smoothgen.certificates.bounds.bands import band_by_name
 from smoothgen.certificates.bounds.radius import BoundCurve, safe_radius
@@ -127,7 +128,7 @@ def main() -> None:
     parser.add_argument("--pictures", type=int, default=8, help="prompts of fashion-32, 0 for none")
     parser.add_argument("--texts", type=int, default=4, help="prompts of SmolLM2-135M, 0 for none")
     parser.add_argument("--sigma", type=float, default=0.04, help="noise on the token embeddings of SmolLM2-135M")
-    given = parser.parse_args()
+    given = parse_sizes(parser, pictures=1, texts=0)
     print(f"certified radius in sigmas, n = {SAMPLES}, alpha = {ALPHA}")
     show("closed forms", closed_forms())
     if given.pictures:

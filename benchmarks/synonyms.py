@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.fashion import MEANINGS, Silent, served, spec
+from benchmarks.smoke import parse_sizes
 from smoothgen.certificates import Certificate, from_document
 from smoothgen.noise import Seed, Stream
 from smoothgen.synonyms import Partition
@@ -248,7 +249,7 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=8, help="pictures a prompt")
     parser.add_argument("--certified", type=int, default=4, help="prompts whose radius is compared")
     parser.add_argument("--samples", type=int, default=200, help="n of those")
-    given = parser.parse_args()
+    given = parse_sizes(parser, texts=2, draws=1, certified=1, samples=20, part=["swaps"])
     partition, parts = Partition.load(), given.part or ("swaps", "texts", "pictures")
     if "swaps" in parts:
         swaps(partition, given.wordnet)

@@ -1,4 +1,4 @@
-"""What tests of several folders share: real processes, see tests/support/processes.py."""
+"""What tests of several folders share: markers given by folder, and real processes (tests/support/processes.py)."""
 
 from __future__ import annotations
 
@@ -8,6 +8,22 @@ from pathlib import Path
 import pytest
 
 from tests.support.processes import Lab, Redis
+
+TESTS = Path(__file__).parent
+MARKERS = {
+    "unit": ("unit", "architecture", "docs", "golden", "workers"),
+    "service": ("app", "service"),
+    "statistics": ("statistics",),
+    "slow": ("benchmarks",),
+}
+"""The marker of every folder of tests. A test that takes long carries `slow` besides, as a decorator."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    marker_of = {folder: marker for marker, folders in MARKERS.items() for folder in folders}
+    for item in items:
+        if item.path.is_relative_to(TESTS):
+            item.add_marker(marker_of[item.path.relative_to(TESTS).parts[0]])
 
 
 @pytest.fixture

@@ -32,6 +32,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from benchmarks.smoke import parse_sizes, smoke_path
 from benchmarks.soak.measuring import Kept, Point, measure, weigh
 from benchmarks.soak.traffic import FAST, SLOW, Client, Ended, Kind, run, traffic
 from benchmarks.stack import MIB, ROOT, Stack, machine, scratch, write_json
@@ -171,7 +172,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--tolerance", type=float, default=4.0, metavar="MIB", help="growth allowed to each process")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output", type=Path, default=ROOT / "state" / "soak.json")
-    return parser.parse_args()
+    return parse_sizes(parser, jobs=60, points=2, output=smoke_path("soak.json"))
 
 
 def main() -> int:
