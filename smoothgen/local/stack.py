@@ -76,7 +76,7 @@ class _Child:
         return failed and not self.restarted
 
     def restart(self) -> None:
-        """Starts the process again, unless it cannot stay up. Raises SmoothGenError after three quick deaths in a row."""
+        """Starts the process again. Raises SmoothGenError after three quick deaths in a row."""
         code = self.process.returncode if self.process else None
         # One that cannot start may take minutes to find out.
         quick = time.monotonic() - self.started < _QUICK_DEATH_S or code == _CANNOT_START
