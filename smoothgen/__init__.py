@@ -1,8 +1,8 @@
 """SmoothGen: certified generation.
 
-The library half, torch-free: certificates (`certify`, `certify_exhaustive`, `verify`, `load_certificate`), mechanisms
-(`Gaussian` and its schedules), and the HTTP client (`Client`, `AsyncClient`). Names load on first use:
-verifying a certificate pays for numpy and scipy, and never for the client's HTTP stack.
+The library, without torch: certificates (`certify`, `certify_exhaustive`, `verify`, `load_certificate`), mechanisms
+(`Gaussian` and its schedules), and the HTTP client (`Client`, `AsyncClient`). A name is imported when it is first used,
+so verifying a certificate imports numpy and scipy and never the client's HTTP stack.
 
     >>> from smoothgen import certify, Gaussian
     >>> certificate = certify([0.1] * 500, bound=1.0, diameter=1.0, mechanism=Gaussian(sigma=0.5),

@@ -1,4 +1,4 @@
-"""Seed images as requests carry them: base64 text to a picture, by a door that strangers may knock at."""
+"""Reading the seed images of requests, which strangers send as base64 text, and writing pictures as PNG."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ _FIELD: Final = "parameters.image"
 
 
 def decode_image(text: str) -> Image.Image:
-    """An RGB picture from base64 (a data: URL's prefix is allowed). Raises InvalidParameters for anything else.
+    """Returns an RGB picture from base64, with or without the prefix of a data: URL.
+
+    Raises InvalidParameters for anything else.
 
     The header is read first and its size refused before a single pixel is unpacked: a few kilobytes of PNG can unpack
     to gigabytes.
@@ -51,7 +53,7 @@ def decode_image(text: str) -> Image.Image:
 
 
 def encode_png(picture: Image.Image) -> bytes:
-    """PNG bytes: the same picture gives the same bytes under one version of Pillow."""
+    """Returns the picture as PNG. Equal pictures give equal bytes under one version of Pillow."""
     buffer = io.BytesIO()
     picture.save(buffer, format="PNG")
     return buffer.getvalue()

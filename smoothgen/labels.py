@@ -1,4 +1,4 @@
-"""Answers extracted from texts: the label of the label metric (theory §1).
+"""Extracting the answer from a text: the label of the label metric (theory §1).
 
 A rule is data (it stands in the request and in the certificate) and its extractor is a pure function of the text.
 Regular expressions run on RE2: linear time on any input, so a stranger's pattern cannot hang a worker. RE2 has no
@@ -15,18 +15,19 @@ from typing import Any, Final
 from smoothgen.errors import InvalidMetric, UnknownName
 
 Extractor = Callable[[str], str | None]
-"""text → label, None where the text has no answer. None is a label like any other."""
+"""From a text to its label, None where the text has no answer. None is a label like any other."""
 
 LONGEST_PATTERN: Final = 1000
 _MOST_RE2_BYTES: Final = 1 << 20
-"""That a compiled pattern may take. It bounds the time too: at 8 MB a pattern of 16 characters took half a second."""
+"""The memory that a compiled pattern may take. The limit bounds the time too: with 8 MB a pattern of 16 characters took
+half a second."""
 _PATTERNS_KEPT: Final = 16
-"""Compiled; so all of them together take some 16 MB at most, and what their searches add as much again."""
+"""How many compiled patterns are kept. Together they take some 16 MB at most, and their searches as much again."""
 _NUMBER: Final = r"[-+]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?"
 
 
 def extractor(rule: Mapping[str, Any]) -> Extractor:
-    """The extractor of a rule such as {"kind": "regex", "pattern": "..."}.
+    """Returns the extractor of a rule such as {"kind": "regex", "pattern": "..."}.
 
     Kinds: regex (first group, or the whole match where there is none), number (the first number, without thousands
     separators), first_line (the first line that is not blank), json_field (a dotted path into the first JSON
@@ -101,7 +102,7 @@ def _search(pattern: str) -> Extractor:
 
 @lru_cache(_PATTERNS_KEPT)
 def _compiled(pattern: str) -> Any:
-    """The pattern for RE2. Raises InvalidMetric."""
+    """Returns the pattern as RE2 compiles it. Raises InvalidMetric."""
     import re2  # a gateway and a worker have it; verifying a certificate does not need it
 
     options = re2.Options()
@@ -123,7 +124,7 @@ def _compiled(pattern: str) -> Any:
             field="robustness.metric.extract.pattern",
         ) from error
     finally:
-        re2.purge()  # it would keep 128 of them, whatever their size
+        re2.purge()  # RE2's own cache would keep 128 patterns of any size
 
 
 _KINDS: Final[dict[str, Callable[[Mapping[str, Any]], Extractor]]] = {

@@ -16,7 +16,6 @@ from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
 from smoothgen.errors import SmoothGenError
-from smoothgen.garbage import settle_heap
 from smoothgen.process.cores import available_cores
 from smoothgen.process.logs import asked_format, configure_logs
 from smoothgen.process.settings_errors import settings_detail
@@ -53,7 +52,6 @@ async def serve(settings: Settings) -> None:
         _serve_health(worker, metrics, settings)
     except Exception as error:  # from deep inside a library as well: a file that is broken stays so
         raise _CannotStartError(_one_line(error)) from error
-    settle_heap()
     for sign in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(sign, worker.stop)
     try:

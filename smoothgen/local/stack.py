@@ -76,7 +76,7 @@ class _Child:
         return failed and not self.restarted
 
     def restart(self) -> None:
-        """Start again, unless it cannot stay up. Raises SmoothGenError after three quick deaths in a row."""
+        """Starts the process again. Raises SmoothGenError after three quick deaths in a row."""
         code = self.process.returncode if self.process else None
         # One that cannot start may take minutes to find out.
         quick = time.monotonic() - self.started < _QUICK_DEATH_S or code == _CANNOT_START
@@ -91,7 +91,7 @@ class _Child:
 
 
 class Stack:
-    """Everything `smoothgen serve` runs."""
+    """The processes that `smoothgen serve` runs."""
 
     def __init__(
         self,
@@ -187,7 +187,7 @@ class Stack:
         embedded.start()
 
     def _announce(self) -> bool:
-        """Print the address once a model can be asked."""
+        """Prints the address once a model can be asked. Returns whether it did."""
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self._host, self._host)  # noqa: S104
         url = f"http://{f'[{host}]' if ':' in host else host}:{self._port}"
         # /readyz says when every model has been loaded, and is not in the access log.
@@ -208,7 +208,7 @@ class Stack:
         self._stopping = True
 
     def _stop(self) -> None:
-        """Gateway and workers first, so that what they hold is stored; then the queue."""
+        """Stops the gateway and the workers first, so that what they hold is stored, and then the queue."""
         running = [c.process for c in self._children if c.process is not None and c.process.poll() is None]
         for process in running:
             process.send_signal(signal.SIGTERM)
@@ -258,7 +258,7 @@ def _require_free(host: str, port: int) -> None:
 
 
 def die_with_parent() -> None:
-    """In the child, on Linux: be asked to stop when its parent is killed, so that nothing is left running."""
+    """Has the kernel stop this child process when its parent is killed. Does nothing where there is no prctl."""
     prctl: Callable[..., int] | None = getattr(ctypes.CDLL(None), "prctl", None)
     if prctl is not None:
         prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

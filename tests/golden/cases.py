@@ -50,6 +50,16 @@ def _proven(prompt: str = "a red sneaker", **robustness: Any) -> Case:
     return "fashion-lipschitz-32", {"prompt": prompt, "robustness": asked}
 
 
+def _read_through(**robustness: Any) -> Case:
+    """Returns a request to the language model that reads its prompt through a few noised numbers."""
+    asked = {"sigma": 0.2, "metric": "edit", "samples": 6, "selection_samples": 3, **robustness}
+    return "smollm2-135m-bottleneck", {
+        "prompt": "a red sneaker",
+        "parameters": {"max_new_tokens": 4},
+        "robustness": asked,
+    }
+
+
 def _text(prompt: str, parameters: dict[str, Any] | None = None, *, output: str = "sample", **robustness: Any) -> Case:
     """Returns a request to the language model, with few tokens and few samples."""
     asked = {"sigma": 0.02, "metric": "edit", "samples": 6, "selection_samples": 3, **robustness}
@@ -132,4 +142,7 @@ CASES: Final[dict[str, Case]] = {
     "text-autodiff": _text(_FRANCE, lipschitz_estimate="autodiff"),
     "text-universal": _text(_FRANCE, tier="universal"),
     "text-fleet": _text(_FRANCE, tier="fleet"),
+    # A language model behind a bottleneck.
+    "bottleneck-edit": _read_through(),
+    "bottleneck-label": _read_through(metric=_WORD, epsilon=0.01),
 }

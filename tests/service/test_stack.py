@@ -225,8 +225,6 @@ def test_the_command_line_lists_models_and_prints_json(served: Serve) -> None:
         (["generate", "0.0", "--model", TANH, "--sigma", "-1"], "sigma"),
         (["generate", "0.0", "--model", TANH, "--sigma", "1", "--budget", "1"], "give one of them"),
         (["generate", "0.0", "--model", TANH, "--tolerance", "3"], "strictly between 0 and 1.0"),
-        (["generate", "Paris", "--model", TANH], "takes a number"),
-        (["generate", "0.0", "--model", "closed-form-broken"], "all 32 selection samples failed"),
         (["generate", "0.0", "--model", TANH, "--answer", "(?=x)"], "RE2"),
         (["verify", "no/such/file.json"], "No such file"),
         (["verify", "/"], "directory"),
@@ -243,6 +241,20 @@ def test_a_mistake_on_the_command_line_is_one_line_and_exit_code_2(
     assert len(lines) == 1, ended.stderr
     assert lines[0].startswith("smoothgen: ")
     assert words in lines[0]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "model", "words"),
+    [("Paris", TANH, "takes a number"), ("0.0", "closed-form-broken", "all 32 selection samples failed")],
+)
+def test_a_job_that_fails_is_named_before_it_is_waited_for(served: Serve, prompt: str, model: str, words: str) -> None:
+    ended = smoothgen("generate", prompt, "--model", model, SMOOTHGEN_URL=served.url)
+    assert ended.returncode == 2
+    job, error = ended.stderr.strip().splitlines()
+    status = served.http.get(f"/jobs/{job.removeprefix('smoothgen: job ')}").json()["status"]
+    assert status == "failed"
+    assert error.startswith("smoothgen: ")
+    assert words in error
 
 
 def test_nothing_of_all_this_was_a_surprise(served: Serve) -> None:

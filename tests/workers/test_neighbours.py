@@ -73,6 +73,11 @@ def test_the_command_says_in_one_line_what_it_cannot_do(capsys: pytest.CaptureFi
     assert err.startswith("neighbours: unknown closed-form model 'closed-form-nothing'")
 
 
+def test_a_number_below_one_is_refused_before_any_model_is_loaded(capsys: pytest.CaptureFixture[str]) -> None:
+    assert neighbours.main(["no-such-model", "hi", "--number", "0"]) == 1
+    assert capsys.readouterr().err == "neighbours: the number of neighbouring sequences must be at least 1, got 0\n"
+
+
 @pytest.mark.parametrize(
     ("prompt", "first", "hundred"),
     [

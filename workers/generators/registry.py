@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 from smoothgen.errors import UnknownName
 from workers.generators.closed_form import SPECS, ClosedForm
 from workers.generators.folders import BOTTLENECK_CONFIG, LIPSCHITZ_CONFIG, SHIPPED
 from workers.generators.protocol import Generator
 from workers.settings import Settings
+
+SMOLLM2: Final = "smollm2-135m"
+
+
+def known_names() -> set[str]:
+    """Returns the names of the models that need no hub and no folder of the operator's."""
+    return {*SPECS, SMOLLM2, *(folder.name for folder in SHIPPED.iterdir() if folder.is_dir())}
 
 
 def load_generator(name: str, settings: Settings) -> Generator:
@@ -23,9 +31,13 @@ def load_generator(name: str, settings: Settings) -> Generator:
         return ClosedForm(name)
     if name.startswith("closed-form-") and "=" not in name:  # a misspelt one, not a name on the model hub
         raise UnknownName("closed-form model", name, SPECS)
+    if "=" not in name and name not in known_names() and not Path(name).exists():
+        from workers.loading.hub import require_known_or_hub
+
+        require_known_or_hub(name, known_names())
     from workers.generators.language import loading
 
-    if name == "smollm2-135m":
+    if name == SMOLLM2:
         return loading.load_smollm2(name, settings)
     alias, _, source = name.partition("=")
     source = source or alias

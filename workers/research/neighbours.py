@@ -12,7 +12,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 
-from smoothgen.errors import InvalidParameters, InvalidPrompt, SmoothGenError
+from smoothgen.errors import InvalidParameters, InvalidPrompt, InvalidTokens, SmoothGenError
 from smoothgen.tokens import Neighbourhoods, nearest_sequences, written
 from workers.generators import Generator, load_generator
 from workers.settings import Settings
@@ -54,6 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Progress bars are no table. Read when the libraries are first imported, which is later.
     os.environ.update(TQDM_DISABLE="1", HF_HUB_DISABLE_PROGRESS_BARS="1")
     try:
+        if given.number < 1:  # said before the model is loaded
+            raise InvalidTokens(f"the number of neighbouring sequences must be at least 1, got {given.number}")
         for line in neighbours_table(load_generator(given.model, Settings()), given.prompt, given.number):
             print(line)
     except (SmoothGenError, OSError, ValueError) as error:

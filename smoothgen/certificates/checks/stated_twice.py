@@ -34,8 +34,10 @@ def stated_twice(document: Mapping[str, Any], stated: Certificate) -> Iterable[C
         )
     if stated.sigma_selection is not None:
         yield _selection(document["sigma_selection"], rebuilt["sigma_selection"], stated.method)
-    same = document["statement"] == statement(stated)
-    yield Check("statement", same, "says what the numbers say" if same else f"should read: {statement(stated)}")
+    rebuilt_words = statement(stated)
+    same = document["statement"] == rebuilt_words
+    detail = "says what the numbers say" if same else f"differs from what the numbers say: {rebuilt_words}"
+    yield Check("statement", same, detail)
     if stated.provenance.threat is not None:
         yield _noise_norm(stated.mechanism, stated.provenance.threat)
     if isinstance(stated.mechanism, SynonymClasses):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from smoothgen.certificates.exhaustive.certificate import ExhaustiveCertificate
 from smoothgen.certificates.exhaustive.certify import require_sound_request
-from smoothgen.certificates.exhaustive.claims import derive_claims
+from smoothgen.certificates.exhaustive.claims import BreakingRun, Keeps, derive_claims
 from smoothgen.certificates.exhaustive.document import from_document, to_document
 from smoothgen.certificates.exhaustive.meaning import judged, unknown_meaning
 from smoothgen.certificates.format.document import content_digest
@@ -30,7 +31,7 @@ def verify_exhaustive(document: Mapping[str, Any]) -> Verification:
         return Verification((Check("document", False, str(error)),))
     checks = [
         Check("document", True, f"reads as {document['schema']}"),
-        Check("method", True, f"{stated.method!r}"),
+        Check("method", True, stated.method),
         _same("digest", document["digest"], content_digest(document)),
         _same("evidence", document["evidence"]["sha256"], stated.evidence.sha256),
         *_derived(stated),
@@ -69,11 +70,31 @@ def _derived(stated: ExhaustiveCertificate) -> Iterable[Check]:
 
 def _statement(stated: str, rebuilt: str) -> Check:
     same = stated == rebuilt
-    return Check("statement", same, "says what the numbers say" if same else f"should read: {rebuilt}")
+    detail = "says what the numbers say" if same else f"differs from what the numbers say: {rebuilt}"
+    return Check("statement", same, detail)
 
 
 def _same(name: str, stated: Any, derived: Any) -> Check:
     same = bool(stated == derived)
-    return Check(
-        name, same, f"{derived!r:.2000}" if same else f"states {stated!r:.200}, the evidence gives {derived!r:.2000}"
-    )
+    gives = _in_words(derived)[:2000]
+    return Check(name, same, gives if same else f"states {_in_words(stated)[:200]}, the evidence gives {gives}")
+
+
+def _in_words(value: Any) -> str:
+    """Returns a claim or another value of a certificate as people read it."""
+    if value is None:
+        return "none"
+    if isinstance(value, str):
+        return value
+    if isinstance(value, float) and math.isinf(value):
+        return "no limit"
+    if isinstance(value, Keeps):
+        return f"a share of {value.share!r} below norm {value.radius!r}"
+    if isinstance(value, BreakingRun):
+        ended = "failed" if value.distance is None else f"lies at distance {value.distance!r}"
+        return f"run {value.index}, of cost {value.cost!r}, {ended}"
+    if isinstance(value, tuple) and len(value) == 2 and all(isinstance(part, float) for part in value):
+        return f"{value[1]!r} from norm {value[0]!r} on"
+    if isinstance(value, tuple | list):
+        return ", ".join(map(_in_words, value)) or "none"
+    return repr(value)
