@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from huggingface_hub import constants
 
-from tests.processes import free_port
-from tests.workers.settings import CPU
+from tests.support.processes import free_port
+from tests.support.workers.settings import CPU
 from workers.generators import load_generator
 from workers.generators.registry import known_names
 from workers.loading.hub import require_known_or_hub
