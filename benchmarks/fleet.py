@@ -30,8 +30,9 @@ from smoothgen.mechanisms import mechanism_from_dict
 from smoothgen.noise import Stream
 from smoothgen.queue import Claim
 from workers.generators import Draw, Failure, joined
+from workers.jobs.outcomes import Ended
 from workers.jobs.sampling import condition_of, seed_of
-from workers.serving.executor import Ended, Executor
+from workers.serving.executor import Executor
 from workers.serving.metrics import Metrics
 from workers.serving.run_state import RunState
 from workers.training.captions import held_out_captions

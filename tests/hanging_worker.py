@@ -20,8 +20,8 @@ from smoothgen.contracts import Parameters
 from workers.__main__ import main
 from workers.generators import Condition, Draw, Failure, Made, Smoothing, registry
 from workers.generators.closed_form import ClosedForm
+from workers.jobs import decisions
 from workers.jobs.certification import look_at
-from workers.serving import worker as loop
 
 COMMAND = Path(sys.argv[1])
 HELD = COMMAND.with_suffix(".held")
@@ -68,6 +68,6 @@ def look_hanging(*arguments: Any) -> Any:
 
 if __name__ == "__main__":
     registry.ClosedForm = Hanging
-    loop.look_at = look_hanging
+    decisions.look_at = look_hanging
     time.time = skewed(time.time, float((sys.argv[2:] or ["0"])[0]))
     sys.exit(main())

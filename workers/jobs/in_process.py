@@ -1,7 +1,7 @@
-"""One job from start to end in one process: what the queue spreads over many workers, as a plain loop.
+"""An oracle for tests and research: one job from start to end in one process, as a plain loop. It serves no request.
 
-Tests and benchmarks run jobs through this; it calls the very functions the workers call. Everything random comes from
-the job's seed, so running a job twice, here or there, gives the same certificate.
+Workers spread a job over executors and Redis; this loop calls the same functions in order. Everything random comes from
+the job's seed, so both give the same result, which tests/workers/test_executor.py compares.
 """
 
 from __future__ import annotations
@@ -18,20 +18,21 @@ from workers.distances import OutputMetric
 from workers.generators import Failure, Generator, Made
 from workers.generators.batching import Batcher, FixedBatcher, Generate, Outputs
 from workers.jobs.certification import NONE_DRAWN, after_selection, look_at, plan_of, result_of
+from workers.jobs.measurement import measure
 from workers.jobs.sampling import Row, Samples, blocks_of, condition_of, generate, rows_of
-from workers.jobs.selection import measure, samples_to_draw, select_output
+from workers.jobs.selection import Draws, JobOnModel, samples_to_draw, select_output
 from workers.sensitivity import sense
 
 
 class Watch(Protocol):
-    """Told what a job does as it runs. Any call may raise to stop it at this batch boundary."""
+    """Hears what a job does as it runs. Any call may raise, which stops the job at this batch boundary."""
 
     def output_chosen(self, output: Output, sheet: bytes | None) -> None:
-        """The output is fixed; the certificate is still to come. `sheet`: a picture of the noisy samples, PNG."""
+        """Hears that the output is fixed, before anything is certified. `sheet`: a picture of the noisy samples, PNG."""
         ...
 
     def batch_done(self, samples: int, failed: int, seconds: float) -> None:
-        """A batch was generated and measured."""
+        """Hears that a batch was generated and measured."""
         ...
 
 
@@ -57,33 +58,23 @@ def run_job(
         condition = condition_of(spec, generator, sensed.selection.sigma, condition.template)
     draw = _Drawing(generator, batcher, watch)
     outputs = [o for batch in draw(samples_to_draw(spec, condition)) for o in batch]
-    spent_s = draw.device_s
-    opened = select_output(
-        spec,
-        generator,
-        metric,
-        condition,
-        outputs,
-        device_s=spent_s,
-        started=started,
-        sensed=sensed,
-        precision=precision,
-        batch_size=batcher.batch_size if isinstance(batcher, FixedBatcher) else None,
-    )
-    opening = opened.opening
-    watch.output_chosen(opening.output, opened.sheet)
-    if (result := after_selection(spec, opened)) is not None:
+    fixed = batcher.batch_size if isinstance(batcher, FixedBatcher) else None
+    job = JobOnModel(spec, generator, metric, condition, precision=precision, batch_size=fixed)
+    selected = select_output(job, Draws(outputs, device_s=draw.device_s, started=started, sensed=sensed))
+    selection = selected.stored
+    watch.output_chosen(selection.output, selected.sheet)
+    if (result := after_selection(spec, selected)) is not None:
         return result
-    centre = metric.read_centre(opening.centre, opening.bound)
+    centre = metric.read_centre(selection.centre, selection.bound)
     distances = NONE_DRAWN
     for size in plan_of(spec).sizes:
         following = Samples(spec, condition, Stream.CERTIFICATION, range(len(distances), size))
         # Measured batch by batch, within the batch's time: what is kept of a sample is one number.
         distances = np.concatenate([distances, *draw([following], lambda o: measure(o, metric, centre))])
-        look = look_at(spec, opening, distances, draw.last_failure)
+        look = look_at(spec, selection, distances, draw.last_failure)
         if look.stop is not None:
             break
-    return result_of(spec, opening, look.outcome, distances, sensed.device_s + draw.device_s)
+    return result_of(spec, selection, look.outcome, distances, sensed.device_s + draw.device_s)
 
 
 class _Drawing:
@@ -109,7 +100,7 @@ class _Drawing:
             self._watch.batch_done(len(rows), len(failures), seconds)
 
     def _batches(self, samples: Sequence[Samples], one_batch: Generate[Row]) -> Iterator[tuple[Sequence[Row], Outputs]]:
-        """(rows, outputs), batch by batch: what is asked for of each."""
+        """Yields (rows, outputs) batch by batch, of a fixed batch only those that are asked for."""
         if not isinstance(self._batcher, FixedBatcher):
             yield from self._batcher.run(rows_of(samples), one_batch)
             return

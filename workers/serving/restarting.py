@@ -10,7 +10,7 @@ from smoothgen.contracts import ModelRef, Problem
 from smoothgen.errors import QueueUnavailable
 from smoothgen.queue import MOST_RESTARTS, Claim, WorkQueue
 from smoothgen.queue.builds import Orphan
-from workers.serving.executor import crashed
+from workers.jobs.outcomes import crashed
 
 OnFailure = Callable[[Claim, Problem], None]
 
