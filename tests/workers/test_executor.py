@@ -55,12 +55,12 @@ def run_state_of(claims: Sequence[Claim]) -> RunState:
     return RunState("any", Metrics(["any"]), list(claims))
 
 
-def outcomes(run: Executor, jobs: Sequence[JobSpec], samples: int) -> list[tuple[Selected, np.ndarray]]:
+def outcomes(executor: Executor, jobs: Sequence[JobSpec], samples: int) -> list[tuple[Selected, np.ndarray]]:
     """Every job's selection, then its chunk, side by side."""
-    opened = run.run(run_state_of([selection_of(job) for job in jobs]))
+    opened = executor.run(run_state_of([selection_of(job) for job in jobs]))
     assert all(isinstance(each, Selected) for each in opened), opened
     chunks = [chunk_of(job, each, 0, samples) for job, each in zip(jobs, opened, strict=True)]
-    measured = run.run(run_state_of(chunks))
+    measured = executor.run(run_state_of(chunks))
     assert all(isinstance(each, Measured) for each in measured), measured
     return [(o, m.distances) for o, m in zip(opened, measured, strict=True)]
 
@@ -196,11 +196,11 @@ def test_a_prompt_is_embedded_once_for_all_chunks_of_its_job():
             asked.append(prompt)
             return super().condition(prompt, parameters, smoothing)
 
-    run, job = executor_of(Counted(ClosedForm("closed-form-tanh"))), number_job(1)
-    [opened] = run.run(run_state_of([selection_of(job)]))
+    executor, job = executor_of(Counted(ClosedForm("closed-form-tanh"))), number_job(1)
+    [opened] = executor.run(run_state_of([selection_of(job)]))
     assert isinstance(opened, Selected)
     for first in range(0, 100, 20):
-        run.run(run_state_of([chunk_of(job, opened, first, 20)]))
+        executor.run(run_state_of([chunk_of(job, opened, first, 20)]))
     assert asked == ["0.25"]
 
 

@@ -28,7 +28,7 @@ class Watch(Protocol):
     """Hears what a job does as it runs. Any call may raise, which stops the job at this batch boundary."""
 
     def output_chosen(self, output: Output, sheet: bytes | None) -> None:
-        """Hears that the output is fixed, before anything is certified. `sheet`: a picture of the noisy samples, PNG."""
+        """Hears that the output is fixed; nothing is certified yet. `sheet`: a picture of the noisy samples, PNG."""
         ...
 
     def batch_done(self, samples: int, failed: int, seconds: float) -> None:
@@ -45,7 +45,7 @@ def run_job(
     watch: Watch,
     precision: str | None = None,
 ) -> JobResult:
-    """Run a job to its certificate or abstention. `precision`: what the generator computes in, for the certificate.
+    """Runs a job to its certificate or abstention. `precision`: what the generator computes in, for the certificate.
 
     With a FixedBatcher every sample stands at its row of a batch of that size. Raises TooLarge where that does not fit,
     InvalidInput for a prompt or parameters the model cannot take, GenerationFailed when the model gives nothing to

@@ -33,7 +33,7 @@ def seed_of(spec: JobSpec) -> Seed:
 def condition_of(
     spec: JobSpec, generator: Generator, sigma: float | None = None, template: Template | None = None
 ) -> Condition:
-    """Returns the job's prompt as the generator sees it. Raises InvalidPrompt, InvalidParameters and other InvalidInput.
+    """Returns the prompt as the generator sees it. Raises InvalidPrompt, InvalidParameters and other InvalidInput.
 
     sigma: the level the job's selection chose; without one, the job's own. template: the chat template as it was
     rendered for the selection; without one, it is rendered now.

@@ -1,4 +1,4 @@
-"""Jobs whose build no worker serves any more: started over from their opening, and failed where that does not help."""
+"""Jobs whose build no worker serves any more start over from their selection, and fail where that does not help."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ OnFailure = Callable[[Claim, Problem], None]
 
 
 class Restarting:
-    """One worker's care for the orphans of its models. Any worker of a model may do it; the first one does."""
+    """Starts the orphaned jobs of one worker's models over. Any worker of a model may; the first one does."""
 
     def __init__(
         self,
@@ -37,11 +37,11 @@ class Restarting:
 
     @property
     def every_s(self) -> float:
-        """How often `settle` is to be called."""
+        """Seconds between two calls of `settle`."""
         return self._after_s / 6
 
     async def settle(self) -> None:
-        """Start over what waits for builds nobody serves. Raises QueueUnavailable."""
+        """Starts over what waits for builds nobody serves. Raises QueueUnavailable."""
         # Until nothing is found: each one that is dealt with lets the next into the stream.
         while orphans := await self._queue.builds.orphans(self._builds, self._after_s):
             for orphan in orphans:
@@ -72,7 +72,7 @@ class Restarting:
 
 
 def _changed(claim: Claim, after_s: float, outcome: str) -> Problem:
-    """What happened to a job that outlived the workers of its build, and what to do."""
+    """Returns the problem of a job that outlived the workers of its build, with the remedy."""
     model, build = claim.model, claim.build
     if outcome == "bound":
         said = (
