@@ -23,7 +23,6 @@ from tqdm import tqdm
 
 from app.planning.plan import plan
 from benchmarks.fashion import MEANINGS, MODEL, certificate_of, run, served, spec
-from benchmarks.smoke import parse_sizes, smoke_path
 from smoothgen.certificates import Certificate, universal_w1_bound
 from smoothgen.certificates.fleet.certify import FleetCertificate, certify_fleet
 from smoothgen.contracts import JobSpec
@@ -31,10 +30,10 @@ from smoothgen.mechanisms import mechanism_from_dict
 from smoothgen.noise import Stream
 from smoothgen.queue import Claim
 from workers.generators import Draw, Failure, joined
+from workers.jobs.outcomes import Ended
 from workers.jobs.sampling import condition_of, seed_of
 from workers.serving.executor import Executor
 from workers.serving.metrics import Metrics
-from workers.serving.results import Ended
 from workers.serving.run_state import RunState
 from workers.training.captions import held_out_captions
 
@@ -77,7 +76,7 @@ def ended(runner: Executor, jobs: Sequence[JobSpec]) -> list[Ended]:
 
 def bins_of(runner: Executor, jobs: Sequence[JobSpec]) -> bytes:
     """Serve the fleet's requests: a byte for each."""
-    bins = [each.selected.fleet_bin for each in ended(runner, jobs)]
+    bins = [each.opened.fleet_bin for each in ended(runner, jobs)]
     if None in bins:
         raise SystemExit("a fleet request was not measured")
     return bytes(b for b in bins if b is not None)
@@ -160,7 +159,7 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=2000)
     parser.add_argument("--subset", type=int, default=16, help="requests that get a certificate of their own")
     parser.add_argument("--picture", type=Path, default=PICTURE)
-    given = parse_sizes(parser, requests=40, subset=2, picture=smoke_path("fleet.png"))
+    given = parser.parse_args()
     texts = prompts(given.requests)
     bins, fleet_s, plain_s, one = measured(texts)
     if one.pool is None:

@@ -32,9 +32,9 @@ from smoothgen.noise import Stream
 from workers.generators.batching import Batcher
 from workers.jobs.certification import NONE_DRAWN, after_selection, look_at, plan_of, result_of
 from workers.jobs.in_process import run_job
-from workers.jobs.measurement import Outputs, measure
+from workers.jobs.measurement import measure
 from workers.jobs.sampling import Samples, condition_of, generate, rows_of
-from workers.jobs.selection import Selected, samples_to_draw, select_output
+from workers.jobs.selection import Draws, JobOnModel, Outputs, Selected, samples_to_draw, select_output
 
 SAMPLES, SELECTION, BATCH = 500, 32, 64
 LEAST_GAIN = 1.05
@@ -129,7 +129,7 @@ class Drawn:
         return self._radius(self.model.job(self.place, radius_tolerance=0.5)) / self.proven
 
     def _radius(self, job: JobSpec) -> float:
-        outcome = look_at(job, self.opened.selection, self.distances, "").outcome
+        outcome = look_at(job, self.opened.stored, self.distances, "").outcome
         assert isinstance(outcome, Certificate)
         return outcome.radius
 
@@ -138,7 +138,7 @@ class Drawn:
         """T1's radius."""
         sigma = self.model.job(self.place).sigma
         assert sigma is not None
-        return total_variation_radius(self.model.tolerance / self.opened.selection.diameter) * sigma
+        return total_variation_radius(self.model.tolerance / self.opened.stored.diameter) * sigma
 
     def decide(self, epsilon: float) -> JobResult:
         """What a job that asks for this radius does: `run_job`, with the samples there already."""
@@ -148,10 +148,10 @@ class Drawn:
         seen = NONE_DRAWN
         for size in plan_of(job).sizes:
             seen = self.distances[:size]
-            look = look_at(job, self.opened.selection, seen, "")
+            look = look_at(job, self.opened.stored, seen, "")
             if look.stop is not None:
                 break
-        return result_of(job, self.opened.selection, look.outcome, seen, 0.0)
+        return result_of(job, self.opened.stored, look.outcome, seen, 0.0)
 
 
 @dataclass(frozen=True)
@@ -187,8 +187,9 @@ def draw(model: Model, place: int) -> Drawn:
         return (outputs for _, outputs in Batcher(BATCH).run(rows_of(samples), partial(generate, generator)))
 
     chosen_from = [output for batch in batches(samples_to_draw(job, condition)) for output in batch]
-    opened = select_output(job, generator, metric, condition, chosen_from, device_s=0.0, started=time.time())
-    centre = metric.read_centre(opened.selection.centre, opened.selection.bound)
+    draws = Draws(chosen_from, device_s=0.0, started=time.time())
+    opened = select_output(JobOnModel(job, generator, metric, condition), draws)
+    centre = metric.read_centre(opened.stored.centre, opened.stored.bound)
     distances = NONE_DRAWN
     for size in plan_of(job).sizes:
         following = Samples(job, condition, Stream.CERTIFICATION, range(len(distances), size))

@@ -1,6 +1,6 @@
 """Noisy samples a second through the worker, against bare transformers `generate` on the same noisy embeddings.
 
-    python -m benchmarks.worker_overhead [--samples 256] [--rounds 4] [--tokens 16]
+    python -m benchmarks.worker_overhead [--samples 256] [--rounds 4] [--tokens 16] [--quick]
 
 Both sides run in one process on the real default model, batch by batch in turns: other programs slow this machine for
 seconds at a time, and would slow one side only. The worker's side is a whole job: noise, generation, decoding, sentence
@@ -26,7 +26,7 @@ from smoothgen.noise import Seed, Stream
 from workers.generators import Draw, Smoothing, load_generator
 from workers.generators.batching import Batcher
 from workers.generators.language.adapter import LanguageModel
-from workers.jobs import in_process as job_module
+from workers.jobs import in_process
 from workers.jobs.in_process import run_job
 from workers.serving.loaded_model import Encoders, LoadedModel
 from workers.settings import Settings
@@ -82,7 +82,7 @@ def _noisy_batches(model: LanguageModel, spec: JobSpec, batch_size: int) -> list
     return batches
 
 
-def job(samples: int, tokens: int, seed: int) -> JobSpec:
+def job(samples: int, tokens: int, seed: int, selection: int) -> JobSpec:
     request = GenerateRequest.model_validate(
         {
             "model": "smollm2-135m",
@@ -90,8 +90,8 @@ def job(samples: int, tokens: int, seed: int) -> JobSpec:
             "parameters": {"max_new_tokens": tokens},
             "robustness": {
                 "sigma": SIGMA,
-                "samples": samples - SELECTION,
-                "selection_samples": SELECTION,
+                "samples": samples - selection,
+                "selection_samples": selection,
                 "metric": "sentence-chord",
             },
         }
@@ -142,13 +142,17 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=256, help="noisy samples a round, selection included")
     parser.add_argument("--rounds", type=int, default=4)
     parser.add_argument("--tokens", type=int, default=16)
+    parser.add_argument("--quick", action="store_true", help="one round of 8 samples of 2 tokens, to see that it runs")
     given = parser.parse_args()
+    selection = SELECTION
+    if given.quick:
+        selection, given.samples, given.rounds, given.tokens = 4, 8, 1, 2
 
     settings = Settings()
     model = load_generator("smollm2-135m", settings)
     assert isinstance(model, LanguageModel)
     encoders = Encoders(settings)
-    served, encoder = LoadedModel(model, encoders, settings), encoders.sentence
+    loaded, encoder = LoadedModel(model, encoders, settings), encoders.sentence
     batcher = Batcher(settings.batch_size)
 
     parts = (
@@ -156,12 +160,12 @@ def main() -> None:
         ("generate", LanguageModel, "generate"),  # the worker's call: bare `generate` goes past it
         ("decode", model._tokenizer, "batch_decode"),
         ("features", encoder, "features"),
-        ("certify", job_module, "certify"),
+        ("certify", in_process, "look_at"),
     )
 
     def both(spec: JobSpec) -> tuple[float, float, dict[str, float]]:
         """Seconds of the worker, of bare `generate`, and of the worker's parts."""
-        metric = served.metric(spec.metric)
+        metric = loaded.metric(spec.metric)
         watch = InTurns(model, spec, settings.batch_size)
         with timed(*parts) as seconds:
             started = time.perf_counter()
@@ -170,7 +174,7 @@ def main() -> None:
         seconds["generate"] -= seconds["decode"]  # which happens inside it
         return elapsed, watch.seconds, seconds
 
-    both(job(2 * SELECTION, given.tokens, seed=0))  # the first batches pay for caches
+    both(job(2 * selection, given.tokens, seed=0, selection=selection))  # the first batches pay for caches
 
     print(f"smollm2-135m, {given.samples} samples of {given.tokens} tokens, batches of {settings.batch_size}, "
           f"{torch.get_num_threads()} threads\n")  # fmt: skip
@@ -179,12 +183,12 @@ def main() -> None:
     breakdown: dict[str, float] = defaultdict(float)
     total = 0.0
     for number in range(1, given.rounds + 1):
-        served, plain, seconds = both(job(given.samples, given.tokens, seed=number))
-        total += served
+        whole, plain, seconds = both(job(given.samples, given.tokens, seed=number, selection=selection))
+        total += whole
         for part, spent in seconds.items():
             breakdown[part] += spent
-        ratios.append(plain / served)
-        print(f"{number:5}   {given.samples / served:6.2f}   {given.samples / plain:13.2f}   {ratios[-1]:13.3f}")
+        ratios.append(plain / whole)
+        print(f"{number:5}   {given.samples / whole:6.2f}   {given.samples / plain:13.2f}   {ratios[-1]:13.3f}")
 
     print(f"\nratio: median {statistics.median(ratios):.3f}, from {min(ratios):.3f} to {max(ratios):.3f} "
           f"(target: at least {TARGET:.2f})")  # fmt: skip

@@ -1,4 +1,4 @@
-"""What a worker's log says of a job: its id and its request's, what went wrong, and never its prompt."""
+"""Log lines about a job: its id, its request's id and what went wrong, never its prompt."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _HIDDEN: Final = "[prompt]"
 
 @contextmanager
 def lines_about(spec: JobSpec) -> Iterator[None]:
-    """Every line logged inside, a library's too, names the job and its request."""
+    """Names the job and its request in every line logged inside, a library's too."""
     with structlog.contextvars.bound_contextvars(**spec.log_fields):
         yield
 
@@ -30,8 +30,10 @@ def log_crash(event: str, spec: JobSpec, error: Exception) -> None:
 
 
 def failure_fields(spec: JobSpec, problem: Problem) -> dict[str, Any]:
-    """What the line about a failed job carries. The detail of a refused request quotes it, so that its client alone is
-    told; the field that was refused is named here."""
+    """Returns the fields of the line about a failed job.
+
+    The detail of a refused request quotes the request, so only its client reads it. The log names the refused field.
+    """
     kind = problem.type.removeprefix("urn:smoothgen:problem:")
     if kind == "invalid-request":
         return {**spec.log_fields, "kind": kind, "fields": [e.pointer for e in problem.errors or []]}

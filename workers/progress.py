@@ -1,4 +1,4 @@
-"""The computing thread's steps: code that it runs says when a step is done, without being given an object for it."""
+"""The computing thread's steps. Code that it runs reports each step through a thread-local counter."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ class Steps:
     def __init__(self) -> None:
         self.taken = 0
         self.unlimited = False
-        """Whether what the thread is at may take any time."""
+        """Whether the step that runs may take any time."""
 
     def belong_to_this_thread(self) -> None:
-        """Count what `made_progress` is told in the thread this is called in."""
+        """Counts the calls of `made_progress` in the thread that calls this."""
         _of_thread.steps = self
 
     def count(self) -> None:
@@ -29,8 +29,10 @@ _of_thread = threading.local()
 
 
 def made_progress(*_: Any) -> None:
-    """Say that a step of the work is done: a batch, a pass through a network. Nothing happens in a thread nobody
-    watches. Takes what a hook of torch is given, and changes nothing of it."""
+    """Reports that a step is done: a batch, a pass through a network. Does nothing in a thread without a counter.
+
+    Takes any arguments, so that it can be a hook of torch, and returns None, which changes nothing there.
+    """
     steps: Steps | None = getattr(_of_thread, "steps", None)
     if steps is not None:
         steps.count()
@@ -38,7 +40,7 @@ def made_progress(*_: Any) -> None:
 
 @contextmanager
 def without_limit() -> Iterator[None]:
-    """A step that may take any time, such as reading weights that are fetched first."""
+    """Marks a step that may take any time, such as reading weights that are fetched first."""
     steps: Steps | None = getattr(_of_thread, "steps", None)
     if steps is None:
         yield

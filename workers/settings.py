@@ -16,13 +16,13 @@ DEFAULT_MODELS = ["smollm2-135m", "fashion-32", "closed-form-tanh"]
 
 
 class Settings(BaseSettings):
-    """Environment variables SMOOTHGEN_<NAME>; docs/operations/reference.md lists them."""
+    """Environment variables SMOOTHGEN_<NAME>; docs/operations.md lists them."""
 
     model_config = SettingsConfigDict(env_prefix="SMOOTHGEN_", frozen=True)
 
     redis_url: str = "redis://127.0.0.1:6379/0"
     models: list[str] = DEFAULT_MODELS
-    """What to serve: names of `workers.generators.registry`, or "name=source" with a hub name, folder or GGUF file."""
+    """Models: names of `workers.generators.registry`, or "name=source" with a hub name, a folder or a GGUF file."""
     vision_models: list[str] = []
     """Transformers vision models (hub names or folders) requests may compare pictures in: metric vision-chord."""
     device: str = "auto"
@@ -30,18 +30,18 @@ class Settings(BaseSettings):
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
     batch_size: int = Field(default=64, ge=1)
     cache: Path = Path.home() / ".cache" / "smoothgen"
-    """Converted models."""
+    """The folder of converted models."""
     calibrations: Path | None = None
     """A folder of calibrations written by `smoothgen calibrate`; they win over the shipped ones."""
     metrics_port: int | None = None
     threads: int | None = Field(default=None, ge=1)
-    """CPU threads the model computes with. Workers of one machine share its cores, or fight for them."""
+    """CPU threads the model computes with. Workers of one machine should share its cores."""
     drain_timeout_s: float = Field(default=DRAIN_TIMEOUT_S, ge=0)
-    """After SIGTERM, how long the work in hand may take before it is handed back at the next batch boundary."""
+    """After SIGTERM, seconds that work may still take before it is handed back at the next batch boundary."""
     lease_s: float = Field(default=keys.LEASE_S, gt=0)
     hang_after_s: float = Field(default=120.0, gt=0)
-    """How long the computing thread may take for one step, or longer where batches are slow. A worker that hangs keeps
-    its pieces no longer, and takes no others."""
+    """Seconds the computing thread may take for one step; more where batches are slow. A worker that hangs loses its
+    work items to others, and takes no more."""
     first_batch_s: float = Field(default=600.0, gt=0)
     """Seconds that one step may take until a model's first batch is done: it may compile, at an unknown speed."""
     restart_after_s: float = Field(default=60.0, gt=0)

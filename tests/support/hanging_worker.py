@@ -20,8 +20,8 @@ from smoothgen.contracts import Parameters
 from workers.__main__ import main
 from workers.generators import Condition, Draw, Failure, Made, Smoothing, registry
 from workers.generators.closed_form import ClosedForm
+from workers.jobs import decisions
 from workers.jobs.certification import look_at
-from workers.serving import decisions
 
 COMMAND = Path(sys.argv[1])
 HELD = COMMAND.with_suffix(".held")

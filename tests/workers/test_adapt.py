@@ -22,12 +22,12 @@ from smoothgen.contracts import (
 from smoothgen.mechanisms import Gaussian
 from smoothgen.noise import Seed, Stream, normals
 from tests.support.workers.jobs import SEED, Recorded, run
-from tests.workers.test_executor import chunk_of, opening_of, outcomes, runner, watch_of
+from tests.workers.test_executor import chunk_of, executor_of, outcomes, run_state_of, selection_of
 from workers.generators.closed_form import SPECS, ClosedForm
 from workers.jobs.certification import at_the_deadline, look_at, result_of
+from workers.jobs.outcomes import Ended, Measured
 from workers.jobs.selection import Selected
 from workers.sensitivity import public_directions
-from workers.serving.results import Ended, Measured
 
 OWN_SIGMA = 0.25
 """σ_s, as the calibration would give it."""
@@ -196,53 +196,54 @@ def test_early_stopping_shares_what_the_selection_left_of_alpha(stops: dict[str,
 def test_another_worker_goes_on_at_the_level_the_opening_selected() -> None:
     jobs = [adaptive(FLAT), adaptive(STEEP).model_copy(update={"id": "job-2", "seed": f"{2:032x}"})]
     for job, (opened, distances) in zip(
-        jobs, outcomes(runner(ClosedForm("closed-form-tanh"), 7), jobs, 100), strict=True
+        jobs, outcomes(executor_of(ClosedForm("closed-form-tanh"), 7), jobs, 100), strict=True
     ):
         whole = run(job, ClosedForm("closed-form-tanh"))
         assert whole.certificate is not None
-        assert opened.selection.sigma_selection == whole.certificate["sigma_selection"]
-        assert opened.selection.mechanism == whole.certificate["mechanism"]
+        assert opened.stored.sigma_selection == whole.certificate["sigma_selection"]
+        assert opened.stored.mechanism == whole.certificate["mechanism"]
         # A worker that never saw the opening drawn.
-        elsewhere = runner(ClosedForm("closed-form-tanh"), 33)
-        [again] = elsewhere.run(watch_of([chunk_of(job, opened, 0, 100)]))
+        elsewhere = executor_of(ClosedForm("closed-form-tanh"), 33)
+        [again] = elsewhere.run(run_state_of([chunk_of(job, opened, 0, 100)]))
         assert isinstance(again, Measured)
         assert np.array_equal(again.distances, distances)
-        look = look_at(job, opened.selection, again.distances, "")
-        result = result_of(job, opened.selection, look.outcome, again.distances, 0.0)
+        look = look_at(job, opened.stored, again.distances, "")
+        result = result_of(job, opened.stored, look.outcome, again.distances, 0.0)
         assert result.certificate == whole.certificate
 
 
 def test_an_opening_taken_twice_selects_the_same_level() -> None:
     """A crash between the opening and its acknowledgement: whoever draws it again finds the same numbers."""
     [first], [second] = (
-        runner(ClosedForm("closed-form-tanh"), size).run(watch_of([opening_of(adaptive(FLAT))])) for size in (64, 9)
+        executor_of(ClosedForm("closed-form-tanh"), size).run(run_state_of([selection_of(adaptive(FLAT))]))
+        for size in (64, 9)
     )
     assert isinstance(first, Selected)
     assert isinstance(second, Selected)
-    assert first.selection.sigma_selection == second.selection.sigma_selection
-    assert first.selection.output == second.selection.output
+    assert first.stored.sigma_selection == second.stored.sigma_selection
+    assert first.stored.output == second.stored.output
 
 
 def test_the_abstention_ends_the_job_at_its_opening() -> None:
-    [ended] = runner(ClosedForm("closed-form-tanh")).run(watch_of([opening_of(adaptive(budget=1e-3))]))
+    [ended] = executor_of(ClosedForm("closed-form-tanh")).run(run_state_of([selection_of(adaptive(budget=1e-3))]))
     assert isinstance(ended, Ended)
     assert ended.result.abstention is not None
 
 
 def test_a_worker_told_to_stop_while_probing_hands_the_opening_back() -> None:
-    watch = watch_of([opening_of(adaptive(FLAT))])
+    watch = run_state_of([selection_of(adaptive(FLAT))])
     watch.stop = True
     recorded = Recorded(ClosedForm("closed-form-tanh"))
-    assert runner(recorded).run(watch) == [None]
+    assert executor_of(recorded).run(watch) == [None]
     assert recorded.batches == [64]
     assert watch.drawn == [64]
 
 
 def test_a_deadline_before_the_first_look_is_kept_with_what_needs_no_sample() -> None:
     job = adaptive(FLAT, samples=500, deadline_s=5.0)
-    [opened] = runner(ClosedForm("closed-form-tanh")).run(watch_of([opening_of(job)]))
+    [opened] = executor_of(ClosedForm("closed-form-tanh")).run(run_state_of([selection_of(job)]))
     assert isinstance(opened, Selected)
-    result = at_the_deadline(job, opened.selection, np.zeros(0), "", 0.0)
+    result = at_the_deadline(job, opened.stored, np.zeros(0), "", 0.0)
     assert result.certificate is not None
     assert result.certificate["samples"] == 0
     assert verify(result.certificate)

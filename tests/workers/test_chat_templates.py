@@ -18,12 +18,12 @@ from tests.support.workers.jobs import ON_EMBEDDING, Recorded, run, spec
 from tests.support.workers.tiny_tokenizers import byte_level, metaspace, served
 from tests.workers.test_adapt import adaptive
 from tests.workers.test_conditioning import seen_by
-from tests.workers.test_executor import chunk_of, numbered, opening_of, runner, watch_of
+from tests.workers.test_executor import chunk_of, executor_of, numbered, run_state_of, selection_of
 from workers.generators import Condition, Generator, Smoothing
 from workers.generators.language.adapter import LanguageModel
 from workers.jobs.comparison import Embedding
+from workers.jobs.outcomes import Measured, Refused
 from workers.jobs.selection import Selected
-from workers.serving.results import Measured, Refused
 
 CHAT = TextParameters(max_new_tokens=3, chat=True)
 MISTRAL = "{{ bos_token }}{% for m in messages %}{{ '[INST] ' + m['content'] + ' [/INST]' }}{% endfor %}"
@@ -174,7 +174,7 @@ def test_an_error_of_the_template_is_the_callers_with_its_own_message(kind: str)
     tokenizer = byte_level(None)
     tokenizer.chat_template = template  # type: ignore[assignment]  # transformers ships no types
     job = spec("a cat", sigma=0.05, metric="edit", samples=8, parameters={"max_new_tokens": 2, "chat": True})
-    [refused] = runner(served(tokenizer)).run(watch_of([opening_of(job)]))
+    [refused] = executor_of(served(tokenizer)).run(run_state_of([selection_of(job)]))
     assert isinstance(refused, Refused)
     assert refused.problem.status == 422
     assert message in refused.problem.detail
@@ -231,8 +231,8 @@ def clocked_job(**asked: Any) -> JobSpec:
 
 def measured(generator: Generator, job: JobSpec, opened: Selected) -> np.ndarray:
     claim = chunk_of(job, opened, 0, 12)
-    as_stored = Selection.model_validate_json(opened.selection.model_dump_json(exclude_none=True))
-    [chunk] = runner(generator).run(watch_of([dataclasses.replace(claim, opening=as_stored)]))
+    as_stored = Selection.model_validate_json(opened.stored.model_dump_json(exclude_none=True))
+    [chunk] = executor_of(generator).run(run_state_of([dataclasses.replace(claim, opening=as_stored)]))
     assert isinstance(chunk, Measured)
     return chunk.distances
 
@@ -246,29 +246,29 @@ def test_a_template_with_a_real_clock_is_served():
 
 def test_every_worker_reads_the_template_as_the_opening_rendered_it():
     clocked, job = Clocked(), clocked_job()
-    [opened] = runner(clocked.model).run(watch_of([opening_of(job)]))
+    [opened] = executor_of(clocked.model).run(run_state_of([selection_of(job)]))
     assert isinstance(opened, Selected)
     before = measured(clocked.model, job, opened)
     clocked.tick()
-    assert np.array_equal(measured(clocked.model, job, opened), before)  # a runner that knows nothing of the job
-    [later] = runner(clocked.model).run(watch_of([opening_of(job)]))
+    assert np.array_equal(measured(clocked.model, job, opened), before)  # a executor_of that knows nothing of the job
+    [later] = executor_of(clocked.model).run(run_state_of([selection_of(job)]))
     assert isinstance(later, Selected)
-    assert later.selection.template != opened.selection.template
+    assert later.stored.template != opened.stored.template
     assert not np.array_equal(measured(clocked.model, job, later), before)  # the clock does matter to this model
 
 
-@pytest.mark.parametrize("through", ["hand", "run_job"])
+@pytest.mark.parametrize("through", ["executor", "run_job"])
 def test_the_opening_keeps_one_template_through_the_choice_of_sigma(through: str):
     clocked = Clocked()
     first = clocked.model.condition("a cat", CHAT, ON_EMBEDDING).template
     assert first is not None
     asked = adaptive("a cat", metric="edit", budget=1.0, samples=12, selection_samples=4)
     job = asked.model_copy(update={"metric": clocked_job().metric, "parameters": CHAT})
-    if through == "hand":
-        [opened] = runner(Ticking(clocked)).run(watch_of([opening_of(job)]))
+    if through == "executor":
+        [opened] = executor_of(Ticking(clocked)).run(run_state_of([selection_of(job)]))
         assert isinstance(opened, Selected)
         assert opened.sensed.selection is not None
-        assert opened.selection.template == first
+        assert opened.stored.template == first
     else:
         certificate = run(job, Ticking(clocked)).certificate
         assert certificate is not None
@@ -280,13 +280,13 @@ def test_the_opening_keeps_one_template_through_the_choice_of_sigma(through: str
 def test_jobs_in_two_renderings_do_not_share_a_batch():
     clocked = Clocked()
     jobs = [numbered(clocked_job(), number) for number in (1, 2)]
-    run_both = runner(clocked.model)
+    run_both = executor_of(clocked.model)
     opened = []
     for job in jobs:
-        opened += run_both.run(watch_of([opening_of(job)]))
+        opened += run_both.run(run_state_of([selection_of(job)]))
         clocked.tick()
     chunks = [chunk_of(job, each, 0, 12) for job, each in zip(jobs, opened, strict=True)]
-    together = run_both.run(watch_of(chunks))
+    together = run_both.run(run_state_of(chunks))
     for job, each, got in zip(jobs, opened, together, strict=True):
         assert isinstance(got, Measured)
         assert np.array_equal(got.distances, measured(clocked.model, job, each))

@@ -1,27 +1,28 @@
-"""A hand of work: samples of several jobs in one batch, and every job gets what it would have got alone."""
+"""Work items run at once: samples of several jobs share a batch, and every job gets what it would have got alone."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
 
-from smoothgen.contracts import JobSpec
+from smoothgen.contracts import JobResult, JobSpec
 from smoothgen.queue import Claim
 from tests.support.workers import tiny_diffusion
-from tests.support.workers.jobs import ON_EMBEDDING, Recorded, metric_of, spec
+from tests.support.workers.jobs import ON_EMBEDDING, Recorded, metric_of, run, spec
 from workers.distances.pixels import PixelRmse
 from workers.generators import Generator, joined
 from workers.generators.closed_form import ClosedForm
 from workers.generators.diffusion import DiffusionModel
 from workers.generators.language.adapter import LanguageModel
-from workers.jobs.certification import plan_of
+from workers.jobs.certification import look_at, plan_of, result_of
+from workers.jobs.outcomes import Ended, Measured, Refused
 from workers.jobs.selection import Selected
 from workers.serving.executor import Executor
 from workers.serving.loaded_model import Encoders, LoadedModel
 from workers.serving.metrics import Metrics
-from workers.serving.results import Ended, Measured, Refused
 from workers.serving.run_state import RunState
 from workers.settings import Settings
 
@@ -37,29 +38,29 @@ def number_job(number: int, prompt: str = "0.25", **asked) -> JobSpec:
     return numbered(spec(prompt, sigma=0.5, metric="absolute", **asked), number)
 
 
-def runner(generator: Generator, batch_size: int = 64) -> Executor:
+def executor_of(generator: Generator, batch_size: int = 64) -> Executor:
     settings = Settings(models=[])
     return Executor(LoadedModel(generator, Encoders(settings), settings), batch_size)
 
 
-def opening_of(job: JobSpec) -> Claim:
+def selection_of(job: JobSpec) -> Claim:
     return Claim("any", "stream", "0-1", job, None, -1, job.samples_to_draw, 1)
 
 
 def chunk_of(job: JobSpec, opened: Selected, first: int, count: int) -> Claim:
-    return Claim("any", "stream", "0-2", job, opened.selection, first, count, 1)
+    return Claim("any", "stream", "0-2", job, opened.stored, first, count, 1)
 
 
-def watch_of(claims: Sequence[Claim]) -> RunState:
+def run_state_of(claims: Sequence[Claim]) -> RunState:
     return RunState("any", Metrics(["any"]), list(claims))
 
 
-def outcomes(run: Executor, jobs: Sequence[JobSpec], samples: int) -> list[tuple[Selected, np.ndarray]]:
-    """Every job's opening, then its chunk, side by side."""
-    opened = run.run(watch_of([opening_of(job) for job in jobs]))
+def outcomes(executor: Executor, jobs: Sequence[JobSpec], samples: int) -> list[tuple[Selected, np.ndarray]]:
+    """Every job's selection, then its chunk, side by side."""
+    opened = executor.run(run_state_of([selection_of(job) for job in jobs]))
     assert all(isinstance(each, Selected) for each in opened), opened
     chunks = [chunk_of(job, each, 0, samples) for job, each in zip(jobs, opened, strict=True)]
-    measured = run.run(watch_of(chunks))
+    measured = executor.run(run_state_of(chunks))
     assert all(isinstance(each, Measured) for each in measured), measured
     return [(o, m.distances) for o, m in zip(opened, measured, strict=True)]
 
@@ -67,12 +68,12 @@ def outcomes(run: Executor, jobs: Sequence[JobSpec], samples: int) -> list[tuple
 def test_jobs_side_by_side_get_what_they_would_have_got_alone():
     jobs = [number_job(n, prompt=f"{n / 10}", samples=50) for n in range(5)]
     recorded = Recorded(ClosedForm("closed-form-tanh"))
-    together = outcomes(runner(recorded), jobs, 50)
+    together = outcomes(executor_of(recorded), jobs, 50)
     assert recorded.batches == [64, 16, 64, 64, 64, 58]  # 5 x 16 selection samples, then 5 x 50
     for job, (opened, distances) in zip(jobs, together, strict=True):
-        [(alone, expected)] = outcomes(runner(Recorded(ClosedForm("closed-form-tanh")), 7), [job], 50)
-        assert opened.selection.output == alone.selection.output
-        assert opened.selection.centre == alone.selection.centre
+        [(alone, expected)] = outcomes(executor_of(Recorded(ClosedForm("closed-form-tanh")), 7), [job], 50)
+        assert opened.stored.output == alone.stored.output
+        assert opened.stored.centre == alone.stored.centre
         assert opened.provenance == alone.provenance
         assert np.array_equal(distances, expected)
 
@@ -84,12 +85,12 @@ def test_texts_of_one_length_share_a_batch(llama: LanguageModel):
         numbered(spec(p, sigma=0.05, metric="edit", samples=20, parameters=asked), n) for n, p in enumerate(prompts)
     ]
     recorded = Recorded(llama)
-    together = outcomes(runner(recorded), jobs, 20)
+    together = outcomes(executor_of(recorded), jobs, 20)
     lengths = {len(llama.condition(p, jobs[0].parameters, ON_EMBEDDING).embedding) for p in prompts}
     assert recorded.batches == ([32, 40] if len(lengths) == 1 else [16, 16, 20, 20])
     for job, (opened, distances) in zip(jobs, together, strict=True):
-        [(alone, expected)] = outcomes(runner(llama), [job], 20)
-        assert opened.selection.output == alone.selection.output
+        [(alone, expected)] = outcomes(executor_of(llama), [job], 20)
+        assert opened.stored.output == alone.stored.output
         assert np.allclose(distances, expected, atol=1e-6)
 
 
@@ -105,11 +106,11 @@ def test_pictures_of_several_prompts_share_a_batch_where_the_noise_is_on_the_pro
         for n, prompt in enumerate(["a red ab", "a blue ba"])
     ]
     recorded = Recorded(model)
-    together = outcomes(runner(recorded), jobs, 8)
+    together = outcomes(executor_of(recorded), jobs, 8)
     # The other mechanisms hold the clean prompt: its rows cannot stand beside another's.
     assert recorded.batches == ([3, 3, 8, 8] if mechanism == "latent-schedule" else [6, 16])
     for job, (opened, distances) in zip(jobs, together, strict=True):
-        [(alone, expected)] = outcomes(runner(model), [job], 8)
+        [(alone, expected)] = outcomes(executor_of(model), [job], 8)
         assert opened.provenance.model == alone.provenance.model
         assert np.allclose(distances, expected, atol=2e-3)  # a pixel may fall on the other side of a level
 
@@ -120,13 +121,15 @@ def test_other_parameters_are_another_batch(llama: LanguageModel):
         for tokens in (3, 4)
     ]
     recorded = Recorded(llama)
-    runner(recorded).run(watch_of([opening_of(job) for job in jobs]))
+    executor_of(recorded).run(run_state_of([selection_of(job) for job in jobs]))
     assert recorded.batches == [16, 16]
 
 
 def test_a_prompt_the_model_cannot_take_fails_alone_and_before_any_noise():
     jobs = [number_job(1), number_job(2, prompt="no number"), number_job(3)]
-    first, refused, last = runner(ClosedForm("closed-form-tanh")).run(watch_of([opening_of(job) for job in jobs]))
+    first, refused, last = executor_of(ClosedForm("closed-form-tanh")).run(
+        run_state_of([selection_of(job) for job in jobs])
+    )
     assert isinstance(first, Selected)
     assert isinstance(last, Selected)
     assert isinstance(refused, Refused)
@@ -135,7 +138,7 @@ def test_a_prompt_the_model_cannot_take_fails_alone_and_before_any_noise():
 
 
 def test_a_model_that_fails_everywhere_refuses_after_the_noise():
-    [refused] = runner(ClosedForm("closed-form-broken")).run(watch_of([opening_of(number_job(1))]))
+    [refused] = executor_of(ClosedForm("closed-form-broken")).run(run_state_of([selection_of(number_job(1))]))
     assert isinstance(refused, Refused)
     assert not refused.noiseless
 
@@ -143,15 +146,15 @@ def test_a_model_that_fails_everywhere_refuses_after_the_noise():
 def test_a_failing_job_harms_nobody_in_its_batch():
     generator = ClosedForm("closed-form-partly-raising")  # wherever x + noise exceeds 1
     sound, failing = number_job(1, prompt="-9"), number_job(2, prompt="9")
-    opened, refused = runner(generator).run(watch_of([opening_of(sound), opening_of(failing)]))
+    opened, refused = executor_of(generator).run(run_state_of([selection_of(sound), selection_of(failing)]))
     assert isinstance(opened, Selected)
     assert isinstance(refused, Refused)
 
 
-def test_tiers_without_certification_samples_end_at_the_opening():
+def test_tiers_without_certification_samples_end_with_their_selection():
     universal, fleet = number_job(1, tier="universal"), number_job(2, tier="universal")
     recorded = Recorded(ClosedForm("closed-form-tanh"))
-    done = runner(recorded).run(watch_of([opening_of(universal), opening_of(fleet)]))
+    done = executor_of(recorded).run(run_state_of([selection_of(universal), selection_of(fleet)]))
     assert recorded.batches == [2]
     for ended in done:
         assert isinstance(ended, Ended)
@@ -163,9 +166,9 @@ def test_tiers_without_certification_samples_end_at_the_opening():
 def test_nobody_computes_for_a_job_that_has_ended():
     jobs = [number_job(1), number_job(2)]
     recorded = Recorded(ClosedForm("closed-form-tanh"))
-    watch = watch_of([opening_of(job) for job in jobs])
+    watch = run_state_of([selection_of(job) for job in jobs])
     watch.ended.add("job-1")
-    dropped, opened = runner(recorded).run(watch)
+    dropped, opened = executor_of(recorded).run(watch)
     assert dropped is None
     assert isinstance(opened, Selected)
     assert recorded.batches == [16]
@@ -173,14 +176,14 @@ def test_nobody_computes_for_a_job_that_has_ended():
 
 def test_told_to_stop_it_finishes_the_batch_and_leaves_the_rest():
     jobs = [number_job(1), number_job(2)]
-    watch = watch_of([opening_of(job) for job in jobs])
+    watch = run_state_of([selection_of(job) for job in jobs])
 
     class Stopping(Recorded):
         def generate(self, condition, noise, draws, parameters):
             watch.stop = True
             return super().generate(condition, noise, draws, parameters)
 
-    first, left = runner(Stopping(ClosedForm("closed-form-tanh")), batch_size=16).run(watch)
+    first, left = executor_of(Stopping(ClosedForm("closed-form-tanh")), batch_size=16).run(watch)
     assert isinstance(first, Selected)
     assert left is None
 
@@ -193,12 +196,56 @@ def test_a_prompt_is_embedded_once_for_all_chunks_of_its_job():
             asked.append(prompt)
             return super().condition(prompt, parameters, smoothing)
 
-    run, job = runner(Counted(ClosedForm("closed-form-tanh"))), number_job(1)
-    [opened] = run.run(watch_of([opening_of(job)]))
+    executor, job = executor_of(Counted(ClosedForm("closed-form-tanh"))), number_job(1)
+    [opened] = executor.run(run_state_of([selection_of(job)]))
     assert isinstance(opened, Selected)
     for first in range(0, 100, 20):
-        run.run(watch_of([chunk_of(job, opened, first, 20)]))
+        executor.run(run_state_of([chunk_of(job, opened, first, 20)]))
     assert asked == ["0.25"]
+
+
+@pytest.mark.parametrize(
+    ("model", "asked"),
+    [
+        ("closed-form-tanh", {"samples": 100}),
+        ("closed-form-tanh", {"samples": 100, "output": "sample"}),
+        ("closed-form-tanh", {"samples": 500, "epsilon": 0.05}),
+        ("closed-form-partly-raising", {"samples": 100}),
+        ("closed-form-tanh", {"tier": "universal"}),
+    ],
+    ids=["one look", "served sample", "several looks", "failing samples", "universal"],
+)
+def test_the_plain_loop_gives_the_result_of_the_executor(model: str, asked: dict[str, Any]):
+    """`run_job` is the oracle of other tests and of research: it must give what workers give."""
+    job = number_job(1, **asked)
+    of_executor = result_by_executor(executor_of(ClosedForm(model), 7), job)
+    plain = run(job, ClosedForm(model))
+    assert without_times(of_executor) == without_times(plain)
+
+
+def result_by_executor(executor: Executor, job: JobSpec) -> JobResult:
+    """Runs a job as workers do: its selection, then chunks of 9 samples up to each look until one stops it."""
+    [selected] = executor.run(run_state_of([selection_of(job)]))
+    if isinstance(selected, Ended):
+        return selected.result
+    assert isinstance(selected, Selected)
+    distances, failure = np.zeros(0), ""
+    for size in plan_of(job).sizes:
+        while len(distances) < size:
+            chunk = chunk_of(job, selected, len(distances), min(9, size - len(distances)))
+            [measured] = executor.run(run_state_of([chunk]))
+            assert isinstance(measured, Measured)
+            distances, failure = np.concatenate([distances, measured.distances]), measured.failure or failure
+        look = look_at(job, selected.stored, distances, failure)
+        if look.stop is not None:
+            break
+    return result_of(job, selected.stored, look.outcome, distances, 0.0)
+
+
+def without_times(result: JobResult) -> dict[str, Any]:
+    document = result.model_dump()
+    del document["usage"]["device_s"], document["usage"]["queued_s"]
+    return document
 
 
 def test_looks_double_where_something_may_stop_a_job_early_and_else_there_is_one():

@@ -18,20 +18,20 @@ from smoothgen.noise import Stream
 from smoothgen.queue import JobStore, WorkQueue, connect, keys, new_id
 from tests.support.processes import Lab
 from tests.support.workers.jobs import Silent, metric_of, spec
-from tests.workers.test_executor import chunk_of, number_job, numbered, opening_of, watch_of
+from tests.workers.test_executor import chunk_of, number_job, numbered, run_state_of, selection_of
 from workers.generators import Condition, Draw, Failure, Made, Text
 from workers.generators.batching import FixedBatcher, TooLarge
 from workers.generators.closed_form import ClosedForm
 from workers.generators.language.adapter import LanguageModel
 from workers.generators.language.loading import load_language_model
 from workers.jobs.in_process import run_job
+from workers.jobs.outcomes import Ended, Measured, NoRoom
 from workers.jobs.sampling import Samples, blocks_of, condition_of, fixed_size
 from workers.jobs.selection import Selected
 from workers.serving.compute import ComputeThread
 from workers.serving.executor import Executor
 from workers.serving.loaded_model import Encoders, LoadedModel
 from workers.serving.metrics import Metrics
-from workers.serving.results import Ended, Measured, NoRoom
 from workers.serving.worker import Worker
 from workers.settings import Settings
 
@@ -73,7 +73,7 @@ class AsTheyCome(ShapeSensitive):
     precision = "float32"
 
 
-def runner(generator: ClosedForm, batch_size: int = 16) -> Executor:
+def executor_of(generator: ClosedForm, batch_size: int = 16) -> Executor:
     return Executor(LoadedModel(generator, Encoders(PLAIN), PLAIN), batch_size)
 
 
@@ -87,18 +87,18 @@ def in_order(job: JobSpec, generator: ClosedForm, batch_size: int) -> NDArray[np
 
 
 def chunks(run: Executor, job: JobSpec, opened: Selected, cuts: Sequence[int], *others: JobSpec) -> NDArray[np.float64]:
-    """The job's distances, cut so, with other jobs' openings in every hand."""
+    """The job's distances, cut so, with other jobs' selections beside every chunk."""
     found = []
     for first, stop in pairwise(cuts):
-        claims = [*map(opening_of, others), chunk_of(job, opened, first, stop - first)]
-        *_, measured = run.run(watch_of(claims))
+        claims = [*map(selection_of, others), chunk_of(job, opened, first, stop - first)]
+        *_, measured = run.run(run_state_of(claims))
         assert isinstance(measured, Measured)
         found.append(measured.distances)
     return np.concatenate(found)
 
 
 def opened_by(run: Executor, job: JobSpec) -> Selected:
-    [opened] = run.run(watch_of([opening_of(job)]))
+    [opened] = run.run(run_state_of([selection_of(job)]))
     assert isinstance(opened, Selected)
     return opened
 
@@ -110,25 +110,25 @@ CUTS = {"one": [0, 100], "whole blocks": [0, 32, 64, 100], "anywhere": [0, 1, 7,
 def test_distances_depend_neither_on_the_chunks_nor_on_other_jobs(cuts: list[int]):
     job, others = number_job(1, samples=100), [number_job(n, selection_samples=10 * n, prompt="0.75") for n in (2, 3)]
     generator = ShapeSensitive()
-    run = runner(generator)
+    run = executor_of(generator)
     opened = opened_by(run, job)
     alone = chunks(run, job, opened, [0, 100])
     assert np.array_equal(chunks(run, job, opened, cuts), alone)
     assert np.array_equal(chunks(run, job, opened, cuts, *others), alone)
-    assert np.array_equal(chunks(runner(ShapeSensitive()), job, opened, cuts), alone)  # a retry elsewhere
+    assert np.array_equal(chunks(executor_of(ShapeSensitive()), job, opened, cuts), alone)  # a retry elsewhere
     assert set(generator.batches) == {16}
     assert np.allclose(alone, in_order(job, ShapeSensitive(), 16), atol=1e-6)
 
 
 def test_openings_are_the_same_beside_other_jobs_and_alone():
     jobs = [number_job(n, samples=100, prompt=f"{n / 10}") for n in range(3)]
-    together = runner(ShapeSensitive()).run(watch_of([opening_of(job) for job in jobs]))
+    together = executor_of(ShapeSensitive()).run(run_state_of([selection_of(job) for job in jobs]))
     for job, opened in zip(jobs, together, strict=True):
         assert isinstance(opened, Selected)
-        alone = opened_by(runner(ShapeSensitive()), job)
-        assert (opened.output, opened.selection.centre, opened.provenance) == (
+        alone = opened_by(executor_of(ShapeSensitive()), job)
+        assert (opened.output, opened.stored.centre, opened.provenance) == (
             alone.output,
-            alone.selection.centre,
+            alone.stored.centre,
             alone.provenance,
         )
 
@@ -136,27 +136,27 @@ def test_openings_are_the_same_beside_other_jobs_and_alone():
 def test_without_it_they_do_depend_on_both():
     """The generator is one that needs it: in batches as they come, the same job has other distances."""
     job, other = number_job(1, samples=100), number_job(2, selection_samples=10)
-    run = runner(AsTheyCome())
+    run = executor_of(AsTheyCome())
     opened = opened_by(run, job)
-    assert opened.selection.batch_size is None
+    assert opened.stored.batch_size is None
     assert not np.array_equal(chunks(run, job, opened, [0, 100]), chunks(run, job, opened, [0, 7, 100]))
     assert not np.array_equal(chunks(run, job, opened, [0, 100]), chunks(run, job, opened, [0, 100], other))
 
 
 def test_the_certificate_says_in_which_batches_and_precision_samples_were_drawn():
     job = number_job(1, samples=100)
-    sampling = opened_by(runner(ShapeSensitive()), job).provenance.sampling
+    sampling = opened_by(executor_of(ShapeSensitive()), job).provenance.sampling
     assert sampling is not None
     assert (sampling.precision, sampling.batch_size, sampling.batch_sensitivity) == ("bfloat16", 16, 1.0)
-    assert opened_by(runner(ShapeSensitive()), job).selection.batch_size == 16
-    few = opened_by(runner(ShapeSensitive(), 64), number_job(1, samples=20)).provenance.sampling
+    assert opened_by(executor_of(ShapeSensitive()), job).stored.batch_size == 16
+    few = opened_by(executor_of(ShapeSensitive(), 64), number_job(1, samples=20)).provenance.sampling
     assert few is not None
     assert few.batch_size == 20  # no job is drawn in batches larger than itself
 
 
 def test_tiers_without_certification_samples_are_drawn_one_by_one():
     generator = ShapeSensitive()
-    [ended] = runner(generator).run(watch_of([opening_of(number_job(1, tier="universal"))]))
+    [ended] = executor_of(generator).run(run_state_of([selection_of(number_job(1, tier="universal"))]))
     assert isinstance(ended, Ended)
     assert generator.batches == [1]
     assert ended.result.certificate is not None
@@ -165,35 +165,35 @@ def test_tiers_without_certification_samples_are_drawn_one_by_one():
 
 def test_a_chunk_is_drawn_in_its_openings_batches_whatever_the_workers_own_size():
     job = number_job(1, samples=100)
-    opened = opened_by(runner(ShapeSensitive(), 16), job)
-    alone = chunks(runner(ShapeSensitive(), 16), job, opened, [0, 100])
+    opened = opened_by(executor_of(ShapeSensitive(), 16), job)
+    alone = chunks(executor_of(ShapeSensitive(), 16), job, opened, [0, 100])
     for size in (1, 10, 64):
         generator = ShapeSensitive()
-        assert np.array_equal(chunks(runner(generator, size), job, opened, [0, 33, 100]), alone)
+        assert np.array_equal(chunks(executor_of(generator, size), job, opened, [0, 33, 100]), alone)
         assert set(generator.batches) == {16}
 
 
 def test_a_sample_that_raises_changes_no_other_and_none_changes_its_row():
     job = number_job(1, samples=100, prompt="1.0")
     whole, partly = ShapeSensitive(), ShapeSensitive(broken=lambda y: y > 0.999)
-    opened = opened_by(runner(whole), job)
-    sound = chunks(runner(whole), job, opened, [0, 100])
-    found = chunks(runner(partly), job, opened, [0, 100])
+    opened = opened_by(executor_of(whole), job)
+    sound = chunks(executor_of(whole), job, opened, [0, 100])
+    found = chunks(executor_of(partly), job, opened, [0, 100])
     failed = np.isnan(found)
     assert 0 < failed.sum() < 100
     assert np.array_equal(found[~failed], sound[~failed])
     assert set(partly.batches) == {16}
-    assert np.array_equal(chunks(runner(partly), job, opened, [0, 50, 51, 100]), found, equal_nan=True)
+    assert np.array_equal(chunks(executor_of(partly), job, opened, [0, 50, 51, 100]), found, equal_nan=True)
 
 
 def test_an_opening_that_does_not_fit_is_run_again_with_smaller_batches():
     generator, job = ShapeSensitive(fits=5), number_job(1, samples=100)
-    run = runner(generator)
+    run = executor_of(generator)
     opened = opened_by(run, job)
-    assert opened.selection.batch_size == 4
-    assert (opened.output, opened.selection.centre) == (
-        opened_by(runner(ShapeSensitive(), 4), job).output,
-        opened_by(runner(ShapeSensitive(), 4), job).selection.centre,
+    assert opened.stored.batch_size == 4
+    assert (opened.output, opened.stored.centre) == (
+        opened_by(executor_of(ShapeSensitive(), 4), job).output,
+        opened_by(executor_of(ShapeSensitive(), 4), job).stored.centre,
     )
     assert generator.batches == [16, 8, 4, 4, 4, 4]
     assert run.batch_size == 4  # so that no later job begins with more
@@ -201,17 +201,17 @@ def test_an_opening_that_does_not_fit_is_run_again_with_smaller_batches():
 
 def test_an_opening_keeps_to_the_limit_its_job_was_given():
     job = number_job(1, samples=100)
-    claim = opening_of(job)
+    claim = selection_of(job)
     limited = type(claim)(**{**vars(claim), "batch_limit": 2})
-    [opened] = runner(ShapeSensitive()).run(watch_of([limited]))
+    [opened] = executor_of(ShapeSensitive()).run(run_state_of([limited]))
     assert isinstance(opened, Selected)
-    assert opened.selection.batch_size == 2
+    assert opened.stored.batch_size == 2
 
 
 def test_a_chunk_that_does_not_fit_sends_the_job_back_to_its_opening():
     job = number_job(1, samples=100)
-    opened = opened_by(runner(ShapeSensitive()), job)
-    [left] = runner(ShapeSensitive(fits=15)).run(watch_of([chunk_of(job, opened, 0, 50)]))
+    opened = opened_by(executor_of(ShapeSensitive()), job)
+    [left] = executor_of(ShapeSensitive(fits=15)).run(run_state_of([chunk_of(job, opened, 0, 50)]))
     assert left == NoRoom(8)
 
 

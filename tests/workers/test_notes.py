@@ -17,7 +17,7 @@ from smoothgen.contracts import Covers, JobResult, JobView, Note, Progress, Prom
 from smoothgen.mechanisms import Gaussian
 from tests.support.workers.jobs import ON_EMBEDDING, run, spec
 from tests.workers.test_comparing import call, certificate_of
-from tests.workers.test_executor import opening_of, runner, watch_of
+from tests.workers.test_executor import executor_of, run_state_of, selection_of
 from tests.workers.test_fashion import planned
 from tests.workers.test_rows import END, LINE, WORDS, saying, scripted, tokenizer
 from workers.generators import load_generator
@@ -59,14 +59,14 @@ def test_white_space_is_nothing_too():
 def test_the_share_is_of_the_samples_it_is_true_of():
     job = asked()
     model = scripted(lambda number, step: saying(END if number < 0 or step > 1 else LINE))
-    [opened] = runner(model).run(watch_of([opening_of(job)]))
+    [opened] = executor_of(model).run(run_state_of([selection_of(job)]))
     assert isinstance(opened, Selected)
     [note] = opened.notes or []
     empty = int(note.detail.split()[0])
     assert 0 < empty < 16
     assert note.detail.startswith(f"{empty} of 16 selection samples ")
     assert ("the output served" in note.detail) == (opened.output.text == "")
-    assert opened.selection.notes == opened.notes
+    assert opened.stored.notes == opened.notes
 
 
 def test_an_answer_cut_by_max_new_tokens_is_noted_as_cut_and_as_no_answer():

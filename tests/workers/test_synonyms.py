@@ -16,15 +16,15 @@ from smoothgen.noise import Stream
 from smoothgen.synonyms import Partition
 from tests.support.workers import tiny, tiny_diffusion
 from tests.support.workers.jobs import Recorded, run, spec
-from tests.workers.test_executor import chunk_of, numbered, opening_of, outcomes, runner, watch_of
+from tests.workers.test_executor import chunk_of, executor_of, numbered, outcomes, run_state_of, selection_of
 from workers.generators import Failure, Text
 from workers.generators.batching import Batcher
 from workers.generators.closed_form import ClosedForm
 from workers.generators.language.adapter import LanguageModel
+from workers.jobs.outcomes import Refused
 from workers.jobs.sampling import Samples, condition_of, generate, rows_of, seed_of
 from workers.jobs.selection import Selected
 from workers.jobs.synonym_texts import TEXT_STREAMS, Variants
-from workers.serving.results import Refused
 
 ONE, OTHER = "a big automobile and the physician", "a large car and the doctor"
 PARTITION = Partition.load()
@@ -113,14 +113,15 @@ def test_samples_of_one_length_go_through_the_model_together(llama: LanguageMode
 
 def test_chunks_of_any_size_on_any_worker_give_the_distances_of_one(llama: LanguageModel):
     jobs = [numbered(text_job(), 1), numbered(text_job("a red car"), 2), numbered(text_job(OTHER, synonyms=False), 3)]
-    together = outcomes(runner(llama), jobs, 20)
+    together = outcomes(executor_of(llama), jobs, 20)
     for job, (opened, distances) in zip(jobs, together, strict=True):
-        [(alone, expected)] = outcomes(runner(llama, 7), [job], 20)
-        assert opened.selection.output == alone.selection.output
+        [(alone, expected)] = outcomes(executor_of(llama, 7), [job], 20)
+        assert opened.stored.output == alone.stored.output
         assert opened.provenance == alone.provenance
         assert np.allclose(distances, expected, atol=1e-6)
         parts = [
-            runner(llama).run(watch_of([chunk_of(job, opened, first, count)]))[0] for first, count in ((0, 3), (3, 17))
+            executor_of(llama).run(run_state_of([chunk_of(job, opened, first, count)]))[0]
+            for first, count in ((0, 3), (3, 17))
         ]
         assert np.allclose(np.concatenate([part.distances for part in parts]), distances, atol=1e-6)
 
@@ -169,16 +170,16 @@ def test_a_job_planned_with_another_partition_is_refused(llama: LanguageModel):
     job = text_job().model_copy(update={"partition": "sha256:" + "e" * 64})
     with pytest.raises(InvalidInput, match="planned with the partition of words sha256:e"):
         condition_of(job, llama)
-    [done] = runner(llama).run(watch_of([opening_of(job)]))
+    [done] = executor_of(llama).run(run_state_of([selection_of(job)]))
     assert isinstance(done, Refused)
     assert done.noiseless
     same = job.model_copy(update={"partition": PARTITION.digest})
-    [done] = runner(llama).run(watch_of([opening_of(same)]))
+    [done] = executor_of(llama).run(run_state_of([selection_of(same)]))
     assert isinstance(done, Selected)
 
 
 def test_models_of_words_announce_the_partition_and_models_of_numbers_none(llama: LanguageModel):
-    card = runner(llama)._model.card
+    card = executor_of(llama).model.card
     assert card.synonyms is not None
     assert (card.synonyms.name, card.synonyms.version, card.synonyms.digest) == (
         PARTITION.name,
@@ -186,7 +187,7 @@ def test_models_of_words_announce_the_partition_and_models_of_numbers_none(llama
         PARTITION.digest,
     )
     assert card.synonyms.words == sum(map(len, PARTITION.classes))
-    assert runner(ClosedForm("closed-form-tanh"))._model.card.synonyms is None
+    assert executor_of(ClosedForm("closed-form-tanh")).model.card.synonyms is None
 
 
 @TINY_PICTURES

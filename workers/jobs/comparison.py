@@ -1,4 +1,4 @@
-"""What is answered to a call: the prompts embedded, and what the certificate says of each."""
+"""Comparing prompts with a certificate: embeds them, and says what the certificate claims of each."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Embedding:
         self._asked, self._generator = asked, generator
 
     def __call__(self, prompts: Sequence[str]) -> tuple[Condition, list[Embedded]]:
-        """The original and the others, in order. Raises InvalidInput where the original cannot be embedded any more."""
+        """Returns the original and the others, in order. Raises InvalidInput where the original cannot be embedded."""
         original = condition_of(self._asked, self._generator)
         return original, [self._other(prompt, original) for prompt in prompts]
 
@@ -40,8 +40,8 @@ class Embedding:
         asked = self._asked.model_copy(update={"request": request})
         try:
             if original.template is not None and isinstance(self._generator, Templated):
-                # Whether the chat template can be followed for this prompt too. One that can reads around it as around
-                # any other, a clock apart: so it is compared in the original's.
+                # Raises where the chat template cannot be set around this prompt. Where it can, the prompt is compared
+                # in the original's rendering, since a template with a clock would read otherwise now.
                 self._generator.rendered(prompt, asked.parameters)
             return condition_of(asked, self._generator, template=original.template)
         except InvalidInput as error:
@@ -49,7 +49,7 @@ class Embedding:
 
 
 def compared(certificate: Certificate, call: CoversCall, conditions: tuple[Condition, list[Embedded]]) -> Covers:
-    """The answer to a call. Raises InvalidAlpha where the confidence asked for is out of range for so many prompts."""
+    """Returns the answer. Raises InvalidAlpha where the confidence asked is out of range for so many prompts."""
     original, others = conditions
     alpha = _alpha(certificate, call)
     answers = [_incomparable(prompt, original, other) for prompt, other in zip(call.prompts, others, strict=True)]
@@ -64,7 +64,7 @@ def compared(certificate: Certificate, call: CoversCall, conditions: tuple[Condi
 
 
 def by_class(certificate: Certificate, mechanism: SynonymClasses, call: CoversCall, original: str) -> Covers:
-    """The answer where the noise draws words from the classes of a partition, which no model is needed for.
+    """Returns the answer where the noise draws words from the classes of a partition. No model is needed.
 
     Swaps inside the classes change nothing at all. Of other texts such a certificate says nothing: their variants are
     not those of the original, and no one shift leads from these to those. Raises UnknownName, InvalidParameters for a
@@ -117,7 +117,7 @@ def _said(
 
 
 def _incomparable(prompt: str, original: Condition, other: Embedded) -> PromptCover | None:
-    """The answer for a prompt no attack of the certificate's kind can lead to; None for one that can be compared."""
+    """Returns the answer for a prompt no attack of the certificate's kind can lead to; None for any other."""
     if isinstance(other, str):
         reason = other
     elif "prompt" in original.held_fixed:
@@ -137,7 +137,7 @@ def _incomparable(prompt: str, original: Condition, other: Embedded) -> PromptCo
 
 
 def _notes(other: Embedded) -> list[Note] | None:
-    """What an answer to this prompt would carry: it may lie inside the ball for want of a word the model knows."""
+    """Returns the notes on the prompt. It may lie inside the ball only because the model knows none of its words."""
     return None if isinstance(other, str) else list(other.notes) or None
 
 
@@ -167,7 +167,7 @@ def _norm(certificate: Certificate) -> str:
 
 
 def _both(one: float, other: float) -> float:
-    """With which confidence two statements hold together that hold with these: 1 − (1 − one) − (1 − other)."""
+    """Returns the confidence with which two statements hold together: 1 − (1 − one) − (1 − other)."""
     return max(0.0, float(Decimal(repr(one)) + Decimal(repr(other)) - 1))
 
 

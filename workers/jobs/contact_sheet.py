@@ -15,7 +15,7 @@ _MARGIN = 2
 
 
 def contact_sheet(pictures: Sequence[NDArray[np.uint8]], *, columns: int | None = None) -> Image.Image:
-    """Pictures of one size in rows, near-square unless `columns` says otherwise; small ones enlarged, large shrunk."""
+    """Returns pictures of one size in rows, near-square unless `columns` says otherwise; small ones are enlarged."""
     height, width = pictures[0].shape[:2]
     scale = (
         min(_LARGEST_TILE / max(height, width), 1.0)

@@ -1,8 +1,7 @@
-"""Runs one job from start to end in one process: an oracle for tests, benchmarks and research. It serves no request.
+"""An oracle for tests and research: one job from start to end in one process, as a plain loop. It serves no request.
 
-The functions are those that the workers call, in a plain loop; the queue spreads the same work over many workers.
-Everything random comes from the job's seed, so running a job twice, here or there, gives the same certificate
-(tests/workers/test_executor.py compares the two).
+Workers spread a job over executors and Redis; this loop calls the same functions in order. Everything random comes from
+the job's seed, so both give the same result, which tests/workers/test_executor.py compares.
 """
 
 from __future__ import annotations
@@ -21,19 +20,19 @@ from workers.generators.batching import Batcher, FixedBatcher, Generate, Outputs
 from workers.jobs.certification import NONE_DRAWN, after_selection, look_at, plan_of, result_of
 from workers.jobs.measurement import measure
 from workers.jobs.sampling import Row, Samples, blocks_of, condition_of, generate, rows_of
-from workers.jobs.selection import samples_to_draw, select_output
+from workers.jobs.selection import Draws, JobOnModel, samples_to_draw, select_output
 from workers.sensitivity import sense
 
 
 class Watch(Protocol):
-    """Told what a job does as it runs. Any call may raise to stop it at this batch boundary."""
+    """Hears what a job does as it runs. Any call may raise, which stops the job at this batch boundary."""
 
     def output_chosen(self, output: Output, sheet: bytes | None) -> None:
-        """The output is fixed; the certificate is still to come. `sheet`: a picture of the noisy samples, PNG."""
+        """Hears that the output is fixed; nothing is certified yet. `sheet`: a picture of the noisy samples, PNG."""
         ...
 
     def batch_done(self, samples: int, failed: int, seconds: float) -> None:
-        """A batch was generated and measured."""
+        """Hears that a batch was generated and measured."""
         ...
 
 
@@ -46,7 +45,7 @@ def run_job(
     watch: Watch,
     precision: str | None = None,
 ) -> JobResult:
-    """Run a job to its certificate or abstention. `precision`: what the generator computes in, for the certificate.
+    """Runs a job to its certificate or abstention. `precision`: what the generator computes in, for the certificate.
 
     With a FixedBatcher every sample stands at its row of a batch of that size. Raises TooLarge where that does not fit,
     InvalidInput for a prompt or parameters the model cannot take, GenerationFailed when the model gives nothing to
@@ -59,20 +58,10 @@ def run_job(
         condition = condition_of(spec, generator, sensed.selection.sigma, condition.template)
     draw = _Drawing(generator, batcher, watch)
     outputs = [o for batch in draw(samples_to_draw(spec, condition)) for o in batch]
-    spent_s = draw.device_s
-    selected = select_output(
-        spec,
-        generator,
-        metric,
-        condition,
-        outputs,
-        device_s=spent_s,
-        started=started,
-        sensed=sensed,
-        precision=precision,
-        batch_size=batcher.batch_size if isinstance(batcher, FixedBatcher) else None,
-    )
-    selection = selected.selection
+    fixed = batcher.batch_size if isinstance(batcher, FixedBatcher) else None
+    job = JobOnModel(spec, generator, metric, condition, precision=precision, batch_size=fixed)
+    selected = select_output(job, Draws(outputs, device_s=draw.device_s, started=started, sensed=sensed))
+    selection = selected.stored
     watch.output_chosen(selection.output, selected.sheet)
     if (result := after_selection(spec, selected)) is not None:
         return result
@@ -111,7 +100,7 @@ class _Drawing:
             self._watch.batch_done(len(rows), len(failures), seconds)
 
     def _batches(self, samples: Sequence[Samples], one_batch: Generate[Row]) -> Iterator[tuple[Sequence[Row], Outputs]]:
-        """(rows, outputs), batch by batch: what is asked for of each."""
+        """Yields (rows, outputs) batch by batch, of a fixed batch only those that are asked for."""
         if not isinstance(self._batcher, FixedBatcher):
             yield from self._batcher.run(rows_of(samples), one_batch)
             return

@@ -1,4 +1,4 @@
-"""Measures outputs: the distance of every sample to the centre that the selection chose."""
+"""Measuring outputs: the distance of each from its job's centre."""
 
 from __future__ import annotations
 
@@ -10,12 +10,9 @@ from numpy.typing import NDArray
 from workers.distances import Centre, OutputMetric
 from workers.generators import Failure, Made
 
-Outputs = Sequence[Made | Failure]
-"""Samples in the order of their indices; a Failure where the model gave none."""
 
-
-def measure(outputs: Outputs, metric: OutputMetric, centre: Centre) -> NDArray[np.float64]:
-    """Returns the distances to the centre, in metric units and sample order, shape (len(outputs),).
+def measure(outputs: Sequence[Made | Failure], metric: OutputMetric, centre: Centre) -> NDArray[np.float64]:
+    """Returns distances in metric units, shape (len(outputs),), in sample order.
 
     A sample that failed is NaN, which `certify` counts as the worst distance.
     """

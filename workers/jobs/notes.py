@@ -1,4 +1,4 @@
-"""What a job's samples and certificate must say beside their numbers: an answer that is no answer is easy to keep."""
+"""Notes on a job's samples and certificate. An empty or missing answer is easily stable, and a reader must be told."""
 
 from __future__ import annotations
 
@@ -12,8 +12,11 @@ from workers.generators import Failure, Made, Picture, Text
 
 
 def notes_of(spec: JobSpec, metric: OutputMetric, outputs: Sequence[Made | Failure], served: Made) -> list[Note]:
-    """The notes on an opening's outputs, each with the share of the selection samples it is true of and whether it is
-    true of the output served. `outputs`: as `samples_to_draw` asks for them."""
+    """Returns the notes on a selection's outputs.
+
+    Each says of how many selection samples it is true, and whether it is true of the output served. outputs: one for
+    each of `samples_to_draw`.
+    """
     robustness = spec.request.robustness
     selection = outputs[: robustness.selection_samples] if robustness.tier == "request" else ()
 
@@ -55,8 +58,10 @@ def notes_of(spec: JobSpec, metric: OutputMetric, outputs: Sequence[Made | Failu
 
 
 def note_on_certificate(outcome: Certificate | Abstention, without: Certificate | Abstention) -> list[Note]:
-    """The note on a certificate whose samples proved no more than is true `without` any: at the epsilon that was asked,
-    or else of the radius."""
+    """Returns the note on a certificate whose samples proved no more than `without`, the certificate of no sample.
+
+    Compared is the bound at the epsilon that was asked or, without one, the radius.
+    """
     if not isinstance(outcome, Certificate) or not outcome.evidence.samples or not isinstance(without, Certificate):
         return []
     if outcome.epsilon is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import partial
 from itertools import groupby
 
 import numpy as np
@@ -26,17 +26,17 @@ _FRESH_DRAWS = {
 
 
 def seed_of(spec: JobSpec) -> Seed:
-    """The job's seed."""
+    """Returns the job's seed."""
     return Seed(int(spec.seed, 16), spec.seed_origin)
 
 
 def condition_of(
     spec: JobSpec, generator: Generator, sigma: float | None = None, template: Template | None = None
 ) -> Condition:
-    """The job's prompt as the generator sees it. Raises InvalidPrompt, InvalidParameters and other InvalidInput.
+    """Returns the prompt as the generator sees it. Raises InvalidPrompt, InvalidParameters and other InvalidInput.
 
-    sigma: the level the job's opening selected; without one, the job's own. template: the chat template as the opening
-    rendered it; without one, it is rendered now.
+    sigma: the level the job's selection chose; without one, the job's own. template: the chat template as it was
+    rendered for the selection; without one, it is rendered now.
     """
     level = spec.sigma if sigma is None else sigma
     robustness = spec.request.robustness
@@ -65,7 +65,7 @@ def condition_of(
 
 
 def _pooled(spec: JobSpec, condition: Condition) -> Condition:
-    """The condition, if the job may be counted in the fleet pool it was planned for, or is planned for none.
+    """Returns the condition, where the job may be counted in its fleet pool or has none.
 
     Raises InvalidPrompt: the rounding slack of a pool is that of the largest x it may hold.
     """
@@ -83,7 +83,7 @@ def _pooled(spec: JobSpec, condition: Condition) -> Condition:
 
 
 def _partition(spec: JobSpec) -> Partition:
-    """The partition shipped here. Raises InvalidInput where the job was planned with another."""
+    """Returns the partition shipped here. Raises InvalidInput where the job was planned with another."""
     partition = Partition.load()
     if spec.partition not in (None, partition.digest):
         raise InvalidInput(
@@ -104,9 +104,9 @@ class Samples:
     stream: Stream
     indices: range
 
-    @cached_property
+    @property
     def seed(self) -> Seed:
-        """The job's."""
+        """The job's seed."""
         return seed_of(self.spec)
 
     @property
@@ -121,18 +121,21 @@ Row = tuple[Samples, int]
 
 
 def rows_of(samples: Sequence[Samples]) -> list[Row]:
-    """Every sample of these, in order."""
+    """Returns every sample of these, in order."""
     return [(s, index) for s in samples for index in s.indices]
 
 
 def fixed_size(spec: JobSpec, batch_size: int) -> int:
-    """How many samples every batch of a job has where it keeps to one size: a function of the job and of what a worker
-    takes at most. One where no certification samples are drawn, as batches of a job alone would be nearly empty."""
+    """Returns how many samples every batch of a job has where it keeps to one size.
+
+    batch_size: what a worker takes at most. The size is 1 where no certification samples are drawn, since batches that
+    hold this job alone would be nearly empty.
+    """
     return max(1, min(batch_size, spec.certification_samples))
 
 
 def blocks_of(samples: Samples, size: int) -> Iterator[tuple[list[Row], range]]:
-    """The batches these samples stand in where batches are fixed, each with the rows that are theirs.
+    """Yields the batches these samples stand in where batches are fixed, each with the rows that are theirs.
 
     Sample i stands at row i mod `size`, beside the others of its job's block i // size, whether they are asked for or
     not: what its batch holds is a function of (job, i) alone. Raises InvalidParameters where texts of different token
@@ -151,7 +154,7 @@ def blocks_of(samples: Samples, size: int) -> Iterator[tuple[list[Row], range]]:
 
 
 def generate(generator: Generator, rows: Sequence[Row]) -> Sequence[Made | Failure]:
-    """One batch: one output a row, in order. The rows may be of several jobs whose samples mix.
+    """Returns one output a row, in order, of one batch. The rows may be of several jobs whose samples mix.
 
     Where texts are drawn, the samples of one job can have conditions that do not mix (token counts differ): those that
     do go through the generator together.
@@ -160,8 +163,6 @@ def generate(generator: Generator, rows: Sequence[Row]) -> Sequence[Made | Failu
     conditions = [_condition_of_row(row) for row in rows]
     for place, condition in enumerate(conditions):
         groups[id(condition) if condition.mixes is None else condition.mixes].append(place)
-    if len(groups) == 1:
-        return _generate_together(generator, [(*row, c) for row, c in zip(rows, conditions, strict=True)])
     outputs: dict[int, Made | Failure] = {}
     for places in groups.values():
         made = _generate_together(generator, [(*rows[place], conditions[place]) for place in places])
@@ -172,7 +173,7 @@ def generate(generator: Generator, rows: Sequence[Row]) -> Sequence[Made | Failu
 def _generate_together(
     generator: Generator, rows: Sequence[tuple[Samples, int, Condition]]
 ) -> Sequence[Made | Failure]:
-    """Samples whose conditions mix. Neighbours of one job and one condition are joined as one part."""
+    """Returns the outputs of samples whose conditions mix. Neighbours of one job and condition become one part."""
     noise, draws, parts = [], [], []
     for (samples, _), run in groupby(rows, key=lambda row: (row[0], id(row[2]))):
         ours = list(run)
@@ -190,7 +191,7 @@ def _condition_of_row(row: Row) -> Condition:
 
 
 def _draw(samples: Samples, index: int) -> Draw:
-    """The generator's own randomness of one sample."""
+    """Returns the generator's own randomness of one sample."""
     if samples.spec.request.robustness.randomness == "common":
         return Draw(samples.seed, Stream.GENERATOR_COMMON, 0)
     return Draw(samples.seed, _FRESH_DRAWS[samples.stream], index)

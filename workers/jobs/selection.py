@@ -1,4 +1,4 @@
-"""The selection of a job: centre and output are fixed from selection samples, before any certification sample."""
+"""A job's selection: from the selection samples to the output that is served and the centre distances are from."""
 
 from __future__ import annotations
 
@@ -28,22 +28,53 @@ from smoothgen.noise import SCHEME, Stream
 from workers.distances import Centre, OutputMetric
 from workers.generators import Condition, Failure, Generator, Made, Picture
 from workers.jobs.contact_sheet import contact_sheet
-from workers.jobs.measurement import Outputs, measure
+from workers.jobs.measurement import measure
 from workers.jobs.notes import notes_of
 from workers.jobs.sampling import Samples
 from workers.sensitivity import NOTHING_SENSED, Sensed
 
+Outputs = Sequence[Made | Failure]
 _SHEET_PICTURES = 25
 
 
 @dataclass(frozen=True)
-class Selected:
-    """What a selection came to, as objects. `selection` is what any other worker goes on from.
+class JobOnModel:
+    """A job on the model that selects its output.
 
-    centre: None where nothing is measured. sensed: what was learnt of the prompt before, with `condition` at the level
-    it selected. provenance: the certificate's. notes: what the client should know of prompt and samples. sheet: a
-    picture of the noisy samples, PNG. fleet_bin: where R falls on the public grid, for tier fleet. batch_size: of all
-    batches of the job, where it is fixed.
+    condition: the prompt as the generator sees it, at the level that sensing selected. precision: what the model
+    computes in, where that is known. batch_size: of all batches of the job, where it is fixed.
+    """
+
+    spec: JobSpec
+    generator: Generator
+    metric: OutputMetric
+    condition: Condition
+    precision: str | None = None
+    batch_size: int | None = None
+
+
+@dataclass(frozen=True)
+class Draws:
+    """What was drawn for a selection.
+
+    outputs: one for each of `samples_to_draw`, in order. device_s: seconds of compute for them. started: Unix seconds.
+    sensed: what probes showed of the prompt before.
+    """
+
+    outputs: Outputs
+    device_s: float
+    started: float
+    sensed: Sensed = NOTHING_SENSED
+
+
+@dataclass(frozen=True)
+class Selected:
+    """A selection as objects. `stored` is what any other worker goes on from.
+
+    centre: None where nothing is measured. sensed: what probes showed of the prompt; `condition` is at the level they
+    selected. provenance: the certificate's. notes: what the client should know of prompt and samples. sheet: a picture
+    of the noisy samples, PNG. fleet_bin: where R falls on the public grid, for tier fleet. batch_size: of all batches
+    of the job, where it is fixed. device_s, queued_s: seconds.
     """
 
     output: Output
@@ -63,7 +94,7 @@ class Selected:
 
     @property
     def lipschitz_estimate(self) -> LipschitzEstimate | None:
-        """How steep the model is around the prompt, not certified."""
+        """How steep the model is around the prompt. Nothing is certified by it."""
         return self.sensed.estimate
 
     @property
@@ -74,13 +105,13 @@ class Selected:
 
     @property
     def bound(self) -> float:
-        """D_c."""
+        """D_c, metric units: no output is further from the centre."""
         return self.metric.diameter if self.centre is None else self.centre.bound
 
     @cached_property
-    def selection(self) -> Selection:
-        """Returns the selection as it is stored. A job that ends here needs none."""
-        sigma_selection = self.sensed.selection
+    def stored(self) -> Selection:
+        """The record of this selection in Redis. A job that ends with its selection needs none."""
+        selection = self.sensed.selection
         return Selection(
             output=self.output,
             centre={} if self.centre is None else self.centre.document,
@@ -93,7 +124,7 @@ class Selected:
             lipschitz_estimate=self.lipschitz_estimate,
             lipschitz=None if self.lipschitz is None else self.lipschitz.to_dict(),
             rounding_slack=self.condition.rounding_slack,
-            sigma_selection=None if sigma_selection is None else sigma_selection.to_dict(),
+            sigma_selection=None if selection is None else selection.to_dict(),
             template=self.condition.template,
             generations=self.generations,
             device_s=self.device_s,
@@ -103,8 +134,11 @@ class Selected:
 
 
 def samples_to_draw(spec: JobSpec, condition: Condition) -> list[Samples]:
-    """What must be drawn: selection samples and the one to be served, or for the other tiers one exact draw and, for
-    the fleet, another to compare it with."""
+    """Returns what a selection draws.
+
+    Tier request: the selection samples, and one further sample where that is what is served. The other tiers: the
+    sample that is served and, for the fleet, another to compare it with.
+    """
     robustness = spec.request.robustness
 
     def samples(stream: Stream, count: int = 1) -> Samples:
@@ -118,48 +152,31 @@ def samples_to_draw(spec: JobSpec, condition: Condition) -> list[Samples]:
     return [selection, samples(Stream.SERVED)] if spec.request.output == "sample" else [selection]
 
 
-def select_output(
-    spec: JobSpec,
-    generator: Generator,
-    metric: OutputMetric,
-    condition: Condition,
-    outputs: Outputs,
-    *,
-    device_s: float,
-    started: float,
-    sensed: Sensed = NOTHING_SENSED,
-    precision: str | None = None,
-    batch_size: int | None = None,
-) -> Selected:
-    """Fix centre and output. `outputs`: one for each of `samples_to_draw`, in order; `started`: Unix seconds; `sensed`:
-    what was learnt of the prompt before, with `condition` at the level it selected; `precision`: what the model
-    computes in, where that is known; `batch_size`: of all batches of the job, where it is fixed.
-
-    Raises GenerationFailed when nothing could be served.
-    """
+def select_output(job: JobOnModel, draws: Draws) -> Selected:
+    """Fixes the centre and the output. Raises GenerationFailed where nothing could be served."""
+    spec, metric, condition, outputs = job.spec, job.metric, job.condition, draws.outputs
     served, centre, drawn = _chosen(spec, metric, outputs)
-    sampling = _sampling(spec, generator, condition, precision, batch_size)
     output = served.output(certified=False)
     return Selected(
         output=output,
-        model=generator.identity,
+        model=job.generator.identity,
         metric=metric,
         condition=condition,
         centre=centre,
-        sensed=sensed,
-        provenance=_provenance(spec, generator, metric, condition, centre, served, output, sampling),
+        sensed=draws.sensed,
+        provenance=_provenance(job, centre, served, output),
         notes=[*condition.notes, *notes_of(spec, metric, outputs, served)] or None,
-        generations=sensed.generations + len(outputs),
-        device_s=sensed.device_s + device_s,
-        queued_s=round(max(0.0, started - spec.submitted_ms / 1000), 3),
+        generations=draws.sensed.generations + len(outputs),
+        device_s=draws.sensed.device_s + draws.device_s,
+        queued_s=round(max(0.0, draws.started - spec.submitted_ms / 1000), 3),
         sheet=_sheet(drawn) if spec.request.robustness.tier == "request" else None,
         fleet_bin=None if centre is None or spec.pool is None else _fleet_bin(spec.pool, metric, centre, outputs[1]),
-        batch_size=batch_size,
+        batch_size=job.batch_size,
     )
 
 
 def _chosen(spec: JobSpec, metric: OutputMetric, outputs: Outputs) -> tuple[Made, Centre | None, list[Made]]:
-    """The output to serve, the centre, and the outputs it was chosen from. No centre where nothing is measured."""
+    """Returns the output to serve, the centre (None where nothing is measured), and the outputs it was chosen from."""
     robustness = spec.request.robustness
     if robustness.tier != "request":
         served = _served(outputs[0])
@@ -187,21 +204,13 @@ def _fleet_bin(pool: FleetPool, metric: OutputMetric, centre: Centre, other: Mad
 
 
 def _sheet(outputs: Sequence[Made]) -> bytes | None:
-    """The noisy samples of a picture model side by side; None for texts."""
+    """Returns the noisy samples of a picture model side by side, PNG; None for texts."""
     pictures = [o.pixels for o in outputs if isinstance(o, Picture)]
     return encode_png(contact_sheet(pictures[:_SHEET_PICTURES])) if pictures else None
 
 
-def _provenance(
-    spec: JobSpec,
-    generator: Generator,
-    metric: OutputMetric,
-    condition: Condition,
-    centre: Centre | None,
-    served: Made,
-    output: Output,
-    sampling: Sampling,
-) -> Provenance:
+def _provenance(job: JobOnModel, centre: Centre | None, served: Made, output: Output) -> Provenance:
+    spec, metric, condition = job.spec, job.metric, job.condition
     robustness = spec.request.robustness
     dimension = condition.embedding.size
     return Provenance(
@@ -210,9 +219,9 @@ def _provenance(
             parameters=spec.parameters.for_certificate(),
             template=None if condition.template is None else condition.template.digest,
         ),
-        model=generator.identity,
+        model=job.generator.identity,
         metric=_metric_identity(metric, getattr(spec.metric, "cap", None), centre),
-        sampling=sampling,
+        sampling=_sampling(job),
         output=OutputIdentity(
             kind=spec.request.output if robustness.tier == "request" else "sample",
             media_type=output.media_type,
@@ -229,19 +238,17 @@ def _provenance(
     )
 
 
-def _sampling(
-    spec: JobSpec, generator: Generator, condition: Condition, precision: str | None, batch_size: int | None
-) -> Sampling:
-    robustness = spec.request.robustness
+def _sampling(job: JobOnModel) -> Sampling:
+    spec, robustness = job.spec, job.spec.request.robustness
     return Sampling(
         seed=spec.seed,
         seed_origin=spec.seed_origin,
         noise_scheme=SCHEME,
-        randomness=robustness.randomness if condition.random else "none",
+        randomness=robustness.randomness if job.condition.random else "none",
         selection_samples=robustness.selection_samples if robustness.tier == "request" else 0,
-        precision=precision,
-        batch_size=batch_size,
-        batch_sensitivity=getattr(generator, "batch_sensitivity", None),
+        precision=job.precision,
+        batch_size=job.batch_size,
+        batch_sensitivity=getattr(job.generator, "batch_sensitivity", None),
     )
 
 

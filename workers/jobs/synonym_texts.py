@@ -16,7 +16,7 @@ TEXT_STREAMS: Final = {
     Stream.SERVED: Stream.TEXT_SERVED,
 }
 _KEPT_BYTES: Final = 1 << 20
-"""Of embeddings, for each job: a worker keeps hundreds of jobs."""
+"""Bytes of embeddings that are kept for each job. A worker keeps hundreds of jobs."""
 _KEPT: Final = 256
 
 
@@ -25,7 +25,7 @@ class Variants:
     same texts, the same embeddings and the same failures."""
 
     def __init__(self, prompt: str, partition: Partition, seed: Seed, embed: Callable[[str], Condition]) -> None:
-        """`embed`: a text to its condition; may raise, and the sample then counts as failed."""
+        """`embed` gives a text its condition. Where it raises, the sample counts as failed."""
         self._form = partition.canonical(prompt)
         self._partition, self._seed, self._embed = partition, seed, embed
         self._kept: OrderedDict[str, Condition] = OrderedDict()
@@ -37,15 +37,15 @@ class Variants:
 
     @property
     def longest_bytes(self) -> int:
-        """At least the UTF-8 length of every text that can be drawn."""
+        """An upper bound on the UTF-8 length of every text that can be drawn."""
         return self._partition.longest_bytes(self._form)
 
     def text(self, stream: Stream, index: int) -> str:
-        """The text of one sample; `stream` is that of its noise."""
+        """Returns the text of one sample; `stream` is that of its noise."""
         return self._partition.variant(self._form, self._seed, TEXT_STREAMS[stream], index)
 
     def __call__(self, stream: Stream, index: int) -> Condition:
-        """The condition of one sample. Each text is embedded alone, so no batch can change its numbers."""
+        """Returns the condition of one sample. Each text is embedded alone, so no batch can change its numbers."""
         text = self.text(stream, index)
         if text in self._kept:
             self._kept.move_to_end(text)

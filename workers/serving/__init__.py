@@ -1,1 +1,1 @@
-"""The work loop and what it runs: it takes work items, computes them in one thread, and stores what came of them."""
+"""The work loop: a worker takes work items, computes them in one thread, and stores what came of them."""

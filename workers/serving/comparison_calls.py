@@ -1,6 +1,7 @@
-"""Comparing prompts with a certificate: embed them beside the original, and let the certificate speak.
+"""Answering calls that compare prompts with a certificate.
 
-Embedding is the computing thread's, between two hands of work; the rest is arithmetic on the noise and runs beside it.
+The computing thread embeds the prompts between two runs of work items. The rest is arithmetic on the noise and runs
+beside it.
 """
 
 from __future__ import annotations
@@ -38,12 +39,12 @@ class ComparisonCalls:
         compute: ComputeThread,
         hangs: Callable[[], bool] = lambda: False,
     ) -> None:
-        """hangs: whether the computing thread does, so that calls are left to other workers."""
+        """hangs: says whether the computing thread hangs. Calls are then left to other workers."""
         self._queue, self._models, self._compute, self._hangs = queue, models, compute, hangs
         self._log = structlog.get_logger()
 
     async def serve(self, stopping: asyncio.Event) -> None:
-        """Answer until `stopping`. Trouble with Redis passes; a call that was taken and lost is asked again."""
+        """Answers until `stopping`. Waits while Redis is away. The gateway repeats a call that was taken and lost."""
         while not stopping.is_set():
             if self._hangs():
                 await asyncio.sleep(_HANGS_S)
@@ -66,14 +67,14 @@ class ComparisonCalls:
                 return _gone(call)
             document, asked = json.loads(material[0]), material[1]
             prompts.append(asked.request.prompt)
-            served = self._models[call.model]
-            if document["model"]["digest"] != served.card.digest:
-                return _replaced(call, served.card.digest)
+            model = self._models[call.model]
+            if document["model"]["digest"] != model.card.digest:
+                return _replaced(call, model.card.digest)
             certificate = from_document(document)
             if isinstance(certificate.mechanism, SynonymClasses):
                 return by_class(certificate, certificate.mechanism, call, asked.request.prompt)
-            # Runs when the hand now in the thread is done: the model is not to be used from two threads.
-            embed = Embedding(asked, served.generator)
+            # Runs when the thread is done with the work items it is at: the model is not to be used from two threads.
+            embed = Embedding(asked, model.generator)
             conditions = await self._compute.run(Running(call.model, len(call.prompts)), embed, call.prompts)
             return await asyncio.to_thread(compared, certificate, call, conditions)
         except InvalidInput as error:

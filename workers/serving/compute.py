@@ -1,4 +1,4 @@
-"""The one thread that loads the models and runs them, and what it is at."""
+"""The one thread that loads the models and runs them, and the call it is running."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Answer = TypeVar("Answer")
 
 @dataclass(frozen=True)
 class Running:
-    """A call of the computing thread. rows: the most samples that one of its batches can hold."""
+    """A call that the computing thread runs. rows: the most samples that one of its batches can hold."""
 
     model: str
     rows: int
@@ -31,17 +31,17 @@ class ComputeThread:
     def __init__(self) -> None:
         self.steps = Steps()
         self.running: Running | None = None
-        """The call the thread is at. Written by the thread, read by any."""
+        """The call that runs now. Written by the computing thread, read by any."""
         self._thread = ThreadPoolExecutor(
             max_workers=1, thread_name_prefix="compute", initializer=self.steps.belong_to_this_thread
         )
 
     async def load(self, call: Callable[..., Answer], *arguments: object) -> Answer:
-        """What the call gives. No limit is set to how long it takes."""
+        """Returns what the call gives. No limit is set to how long it takes."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, call, *arguments)
 
     async def run(self, running: Running, call: Callable[..., Answer], *arguments: object) -> Answer:
-        """What the call gives, after the calls before it."""
+        """Returns what the call gives, after the calls before it."""
         return await self.load(self._call, running, call, *arguments)
 
     def _call(self, running: Running, call: Callable[..., Answer], *arguments: object) -> Answer:
@@ -53,5 +53,5 @@ class ComputeThread:
             self.running = None
 
     def shutdown(self) -> None:
-        """Let the thread end when it has nothing more to do."""
+        """Lets the thread end when it has nothing more to do."""
         self._thread.shutdown(wait=False)

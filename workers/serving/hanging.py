@@ -19,7 +19,7 @@ from workers.settings import Settings
 
 TICK_S = 0.5
 _LONGEST_TICK_S = 2 * TICK_S
-"""What a tick counts at most: while the process is stopped, or the machine sleeps, nothing hangs."""
+"""The most seconds a tick counts. While the process is stopped, or the machine sleeps, nothing hangs."""
 FACTOR = 10.0
 """How many times longer than a batch takes here a step may take."""
 _FRAMES = 3
@@ -27,7 +27,7 @@ _FRAMES = 3
 
 @dataclass(frozen=True)
 class Hang:
-    """The thread's silence. limit_s: how long it might have lasted."""
+    """A silence of the computing thread, seconds. limit_s: how long it may last."""
 
     running: Running
     silent_s: float
@@ -35,7 +35,7 @@ class Hang:
 
     @property
     def detail(self) -> str:
-        """What is told of it, with the remedy."""
+        """One sentence for logs and probes, with the remedy."""
         return (
             f"the computing thread has made no progress for {self.silent_s:.0f} s in model {self.running.model!r}, "
             f"where {self.limit_s:.0f} s is the limit; other workers take its work over. Restart this worker; where "
@@ -44,25 +44,25 @@ class Hang:
 
     @property
     def problem(self) -> Problem:
-        """What is answered to a probe."""
+        """The answer to a probe of /livez."""
         return Problem.of("worker-hung", "The worker hangs", 503, self.detail)
 
 
 class Patience:
-    """How long the thread may be silent. speeds: of every model, by name."""
+    """Says how long the thread may be silent. speeds: of every model, by name."""
 
     def __init__(self, speeds: dict[str, Speed], settings: Settings) -> None:
         self._speeds, self._settings = speeds, settings
 
     def limit_s(self, running: Running) -> float:
-        """Seconds. The first batch of a model is given longer: it may compile, and its speed is not known."""
+        """Returns seconds. A model's first batch is given longer: it may compile, and its speed is not known."""
         rate = self._speeds[running.model].samples_a_second
         floor = self._settings.hang_after_s
         return max(floor, FACTOR * running.rows / rate if rate > 0 else self._settings.first_batch_s)
 
 
 class Hanging:
-    """Looks at the computing thread, tick by tick. `hang`: None while all is well; read by any thread."""
+    """Checks the computing thread, tick by tick. `hang` is None while it makes progress, and is read by any thread."""
 
     def __init__(self, compute: ComputeThread, limit_s: Callable[[Running], float], metrics: Metrics) -> None:
         self._compute, self._limit_s, self._metrics = compute, limit_s, metrics
@@ -71,7 +71,7 @@ class Hanging:
         self._log = structlog.get_logger()
 
     def tick(self) -> None:
-        """Look once. To be called every TICK_S."""
+        """Checks once. To be called every TICK_S seconds."""
         now = time.monotonic()
         since, self._ticked = min(now - self._ticked, _LONGEST_TICK_S), now
         running, steps = self._compute.running, self._compute.steps.taken
@@ -100,7 +100,7 @@ class Hanging:
 
 
 def _where() -> list[str]:
-    """The innermost calls the computing thread is in."""
+    """Returns the innermost calls the computing thread is in."""
     frames = sys._current_frames()
     for thread in threading.enumerate():
         if thread.name.startswith("compute") and thread.ident in frames:

@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 
 
 def serve_health(port: int, registry: CollectorRegistry, hang: Callable[[], Hang | None]) -> None:
-    """Answer on `port` in threads of its own, so that neither computing nor Redis delays it. Raises OSError if the
-    port is taken."""
+    """Answers on `port` in threads of its own, so that neither computing nor Redis delays an answer.
+
+    Raises OSError if the port is taken.
+    """
     server, _ = start_http_server(port, registry=registry)
     metrics = server.get_app()
     if metrics is not None:
@@ -25,7 +27,7 @@ def serve_health(port: int, registry: CollectorRegistry, hang: Callable[[], Hang
 
 
 def with_livez(metrics: WSGIApplication, hang: Callable[[], Hang | None]) -> WSGIApplication:
-    """The application of the metrics, with /livez beside it: 200 while the worker gets on, else 503 and the reason."""
+    """Returns the metrics application with /livez beside it: 200 while the worker gets on, else 503 and the reason."""
 
     def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if environ.get("PATH_INFO") != "/livez":

@@ -1,4 +1,4 @@
-"""Leaving a process whose computing thread does not end: nobody can stop a thread that waits for its device."""
+"""Ending a process whose computing thread does not end. A thread that waits for its device cannot be stopped."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any, Final
 from smoothgen.process.draining import GOODBYE_S
 
 ABANDONED: Final = 75
-"""Exit code of a worker that left its work in hand after the drain and its grace, or because it hung (EX_TEMPFAIL)."""
+"""Exit code of a worker that left work items undone after the drain and its grace, or because it hung (EX_TEMPFAIL)."""
 _LAST_RESORT_S = 1.0
 
 
@@ -20,7 +20,7 @@ class Leaving:
     """Ends the process with ABANDONED at a set time, unless it has ended in good order before."""
 
     def __init__(self, goodbye: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """goodbye: what is to be told to others first. It has GOODBYE_S for it."""
+        """goodbye: tells others first that the worker leaves. It is given GOODBYE_S seconds."""
         self._goodbye = goodbye
         self._timer: asyncio.TimerHandle | None = None
         self._last_resort: threading.Timer | None = None
@@ -28,11 +28,11 @@ class Leaving:
 
     @property
     def begun(self) -> bool:
-        """Whether the goodbye is being said."""
+        """Whether the goodbye has begun."""
         return self._task is not None
 
     def after(self, seconds: float) -> None:
-        """Leave so many seconds from now. To be called once, in the event loop."""
+        """Leaves so many seconds from now. To be called once, in the event loop."""
         self._timer = asyncio.get_running_loop().call_later(seconds, self._begin)
         # In a thread of its own: the event loop, or whoever should read our output, may stand still too.
         late = seconds + GOODBYE_S + _LAST_RESORT_S
@@ -41,7 +41,7 @@ class Leaving:
         self._last_resort.start()
 
     async def call_off(self) -> None:
-        """The process ends by itself. Does not return where it is on its way out already."""
+        """Cancels the leaving: the process ends by itself. Does not return where the goodbye has begun."""
         if self._timer is not None:
             self._timer.cancel()
         if self._task is not None:

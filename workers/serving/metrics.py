@@ -1,9 +1,8 @@
-"""What a worker counts for Prometheus."""
+"""Prometheus metrics of a worker."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import cache, partial
 from importlib.util import find_spec
 
 from prometheus_client import Counter, Gauge, Histogram
@@ -14,7 +13,7 @@ from smoothgen.process.metrics import process_registry
 
 
 class Metrics:
-    """One registry a worker. Every series of its models exists from the start, so that rate() sees the first event."""
+    """The registry of a worker. Series of its models exist from the start, so that rate() sees the first event."""
 
     def __init__(self, models: Iterable[str]) -> None:
         self.registry = process_registry("worker")
@@ -63,7 +62,7 @@ class Metrics:
         )
         self.retries = Counter(
             "smoothgen_job_retries_total",
-            "Pieces of work taken over from a worker that fell silent",
+            "Work items taken over from a worker that fell silent",
             ["model"],
             registry=self.registry,
         )
@@ -87,15 +86,18 @@ class Metrics:
 
 
 class ModelMetrics:
-    """The series of one model. Looked up once: a lookup takes longer than what it is for."""
+    """The series of one model."""
 
     def __init__(self, metrics: Metrics, model: str) -> None:
         self.ended = {o: metrics.finished.labels(model, o) for o in ("certificate", "abstention", "failed")}
         self.whole, self.failed = (metrics.samples.labels(model, result) for result in ("whole", "failed"))
         self.batch_seconds, self.job_seconds = metrics.batch_seconds.labels(model), metrics.job_seconds.labels(model)
         self.job_samples, self.retries = metrics.job_samples.labels(model), metrics.retries.labels(model)
-        # By metric, as they come.
-        self.radius = cache(partial(metrics.radius.labels, model))
+        self._radius, self._model = metrics.radius, model
+
+    def radius(self, metric: str) -> Histogram:
+        """Returns the radii certified in an output metric, which exist from its first certificate on."""
+        return self._radius.labels(self._model, metric)
 
 
 class Gpus(Collector):

@@ -1,4 +1,4 @@
-"""How fast a model runs here, and what follows from it: how much work to take, and how to cut a look into chunks."""
+"""How fast a model runs here, how much work to take at once, and how a look is cut into chunks."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import math
 from smoothgen.queue import Pace
 
 TARGET_S = 0.5
-"""What a chunk should take: short beside a lease, so that little is lost with a worker and small jobs come in between;
-long beside the round trips it costs."""
+"""Seconds a chunk should take. It is short beside a lease, so that little is lost with a worker and small jobs come in
+between, and long beside the round trips that a chunk costs."""
 _MOST_SAMPLES = 4096
 _MEMORY = 0.9
-"""Of what was measured before, each new second of compute forgets a tenth."""
+"""The share of earlier measurements that counts after a second of compute."""
 
 
 class Speed:
-    """Samples a second, of late. Not measured yet: 0."""
+    """Recent samples a second, 0 where nothing was measured yet."""
 
     def __init__(self) -> None:
         self._samples, self._seconds = 0.0, 0.0
@@ -26,17 +26,17 @@ class Speed:
         return self._samples / self._seconds if self._seconds > 0 else 0.0
 
     def measured(self, samples: int, seconds: float) -> None:
-        """Note a batch."""
+        """Counts a batch."""
         kept = _MEMORY**seconds
         self._samples, self._seconds = kept * self._samples + samples, kept * self._seconds + max(seconds, 1e-9)
 
     def capacity(self, batch_size: int) -> int:
-        """Samples to take at once: what the target time allows, and a batch at least."""
+        """Returns samples to take at once: what the target time allows, and a batch at least."""
         return max(batch_size, min(_MOST_SAMPLES, int(TARGET_S * self.samples_a_second)))
 
 
 def pace_of(samples: int, *, samples_a_second: float, batch_size: int, workers: int) -> Pace:
-    """How a look's new samples are cut, by the job's own measured speed and the workers that could share it.
+    """Returns how a look's new samples are cut, by the job's own measured speed and the workers that could share it.
 
     A chunk is whole batches, since a GPU computes a part of a batch in the time of a whole one.
     """

@@ -1,46 +1,40 @@
-"""The conditions of recent jobs, so that a prompt is not embedded again for every work item of its job."""
+"""The conditions of the jobs an executor met last."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
+from typing import Final
 
 from smoothgen.contracts import JobSpec, Template
 from workers.generators import Condition, Generator
 from workers.jobs.sampling import condition_of
 
-_KEPT = 256
-_WITH_IMAGES_KEPT = 4
+_MOST: Final = 256
+_MOST_WITH_IMAGES: Final = 4
 """How many conditions with a seed image are kept. Each has megabytes."""
+
+_Key = tuple[str, float | None, Template | None]
+"""Job id, selected noise level and chat template."""
 
 
 class RecentConditions:
-    """Embeds prompts with one generator and keeps what it embedded last."""
+    """Embeds a job's prompt once for all its chunks, which come one after the other."""
 
     def __init__(self, generator: Generator) -> None:
         self._generator = generator
-        self._plain, self._with_images = _Kept(_KEPT), _Kept(_WITH_IMAGES_KEPT)
+        self._plain: OrderedDict[_Key, Condition] = OrderedDict()
+        self._with_images: OrderedDict[_Key, Condition] = OrderedDict()
 
     def of(self, spec: JobSpec, sigma: float | None = None, template: Template | None = None) -> Condition:
-        """Returns the job's condition at the noise level and in the chat template that its selection chose.
+        """Returns the job's condition.
 
-        sigma, template: None where the selection chose none. Raises as `condition_of` does.
+        sigma, template: the level and the chat template its selection chose, where it did. Raises as `condition_of`.
         """
-        kept = self._plain if getattr(spec.parameters, "image", None) is None else self._with_images
+        plain = getattr(spec.parameters, "image", None) is None
+        kept, most = (self._plain, _MOST) if plain else (self._with_images, _MOST_WITH_IMAGES)
         key = (spec.id, sigma, template)
         if key not in kept:
-            kept.keep(key, condition_of(spec, self._generator, sigma, template))
+            kept[key] = condition_of(spec, self._generator, sigma, template)
+            if len(kept) > most:
+                kept.popitem(last=False)
         return kept[key]
-
-
-class _Kept(OrderedDict[tuple[str, float | None, Template | None], Condition]):
-    """The last `most` conditions, by job, noise level and template."""
-
-    def __init__(self, most: int) -> None:
-        super().__init__()
-        self._most = most
-
-    def keep(self, key: tuple[str, float | None, Template | None], condition: Condition) -> None:
-        """Adds a condition, and drops the oldest where there are too many."""
-        self[key] = condition
-        if len(self) > self._most:
-            self.popitem(last=False)

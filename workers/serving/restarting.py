@@ -1,4 +1,4 @@
-"""Starts jobs over whose build no worker serves any more, and fails those where that does not help."""
+"""Jobs whose build no worker serves any more start over from their selection, and fail where that does not help."""
 
 from __future__ import annotations
 
@@ -6,42 +6,42 @@ from collections.abc import Callable, Mapping
 
 import structlog
 
-from smoothgen.contracts import JobSpec, ModelRef, Problem
+from smoothgen.contracts import ModelRef, Problem
 from smoothgen.errors import QueueUnavailable
 from smoothgen.queue import MOST_RESTARTS, Claim, WorkQueue
 from smoothgen.queue.builds import Orphan
-from workers.serving.results import crashed
+from workers.jobs.outcomes import crashed
 
-OnFailure = Callable[[JobSpec, Problem], None]
+OnFailure = Callable[[Claim, Problem], None]
 
 
 class Restarting:
-    """Looks after the orphans of one worker's models. Any worker of a model may do it; the first one does."""
+    """Starts the orphaned jobs of one worker's models over. Any worker of a model may; the first one does."""
 
     def __init__(
         self,
         queue: WorkQueue,
+        refs: Mapping[str, ModelRef],
         builds: Mapping[str, str],
         *,
-        model_of: Callable[[JobSpec], ModelRef],
         after_s: float,
         on_failure: OnFailure,
     ) -> None:
-        """builds: of this worker's models, by name. model_of: the model of a job, as answers name it.
+        """refs, builds: of this worker's models, by name; after_s: how long nobody must have served a build.
 
-        after_s: how long nobody must have served a build. on_failure: told of every job this worker failed here.
+        on_failure: told of every job this worker failed here.
         """
-        self._queue, self._builds, self._model_of = queue, builds, model_of
+        self._queue, self._refs, self._builds = queue, refs, builds
         self._after_s, self._on_failure = after_s, on_failure
         self._log = structlog.get_logger().bind(worker=queue.worker_id)
 
     @property
     def every_s(self) -> float:
-        """How often `settle` is to be called."""
+        """Seconds between two calls of `settle`."""
         return self._after_s / 6
 
     async def settle(self) -> None:
-        """Starts the jobs over that wait for builds nobody serves. Raises QueueUnavailable."""
+        """Starts over what waits for builds nobody serves. Raises QueueUnavailable."""
         # Until nothing is found: each one that is dealt with lets the next into the stream.
         while orphans := await self._queue.builds.orphans(self._builds, self._after_s):
             for orphan in orphans:
@@ -67,12 +67,12 @@ class Restarting:
 
     async def _fail(self, claim: Claim, problem: Problem) -> None:
         # A fleet request stays outstanding: its sample may have been drawn, and may be what its workers died of.
-        if await self._queue.fail(claim, self._model_of(claim.spec), problem):
-            self._on_failure(claim.spec, problem)
+        if await self._queue.fail(claim, self._refs[claim.model], problem):
+            self._on_failure(claim, problem)
 
 
 def _changed(claim: Claim, after_s: float, outcome: str) -> Problem:
-    """Returns the problem of a job that outlived the workers of its build, with what to do."""
+    """Returns the problem of a job that outlived the workers of its build, with the remedy."""
     model, build = claim.model, claim.build
     if outcome == "bound":
         said = (

@@ -1,4 +1,4 @@
-"""The state of a run: what the computing thread and the event loop tell each other about the work in hand."""
+"""What the computing thread and the event loop tell each other about the work items that are computed."""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ from workers.serving.metrics import Metrics
 
 @dataclass
 class RunState:
-    """Written by one thread, read by the other. Single values and atomic set operations only, so no lock is needed.
+    """The work items of one model that a worker took at once, and how far they are.
 
-    stop: set by the event loop to end the run at the next batch boundary. ended: jobs whose remaining samples nobody
-    wants any more. drawn: samples drawn of every work item, by its place among the claims. started: when the claims
-    were taken, in Unix seconds by the clock that submissions are stamped by.
+    Every field is written by one thread and read by the other. Only single values and atomic set operations are used,
+    so no lock is needed.
+
+    claims: the work items. started: when they were taken, Unix seconds by the clock that submissions are stamped by.
+    stop: set by the event loop to end the run at the next batch boundary. ended: ids of jobs that have ended, whose
+    remaining samples nobody wants. drawn: samples drawn of every work item, in the order of `claims`.
     """
 
     model: str
@@ -29,17 +32,14 @@ class RunState:
         self.drawn = [0] * len(self.claims)
 
     def batch_done(self, samples: int, failed: int, seconds: float) -> None:
-        """Counts a batch: its samples, those of them that failed, and its seconds."""
+        """Counts a batch for Prometheus."""
         series = self.metrics.models[self.model]
         series.whole.inc(samples - failed)
         series.failed.inc(failed)
         series.batch_seconds.observe(seconds)
 
-    def drawn_of_jobs(self) -> dict[str, tuple[int, int]]:
-        """Returns the jobs in hand, each with its attempt and the samples drawn of its selection.
-
-        The number is −1 where the work item is a chunk of certification samples.
-        """
+    def drawn_by_job(self) -> dict[str, tuple[int, int]]:
+        """Returns each job's attempt and the samples drawn of its selection, −1 where the work item is a chunk."""
         return {
             claim.spec.id: (claim.attempt, self.drawn[i] if claim.opens else -1) for i, claim in enumerate(self.claims)
         }

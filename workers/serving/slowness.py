@@ -1,4 +1,4 @@
-"""Whether a model's batches run far below the speed they once had here, so that somebody looks at its device."""
+"""Warns where a model's batches run far below the speed they once had here: its device may need attention."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ FAR_BELOW = 5.0
 """How many times longer than the quickest a batch must take."""
 RECOVERED = 2.0
 WINDOW = 16
-"""Batches whose median counts: a single one can be anything, as where the process was stopped in it."""
+"""Batches whose median counts. A single one may take any time, such as one in which the process was stopped."""
 LASTING_S = 10.0
-"""How much compute must go by so."""
+"""Seconds of slow compute before a warning."""
 _KINDS_KEPT = 64
 
 
@@ -37,7 +37,7 @@ class Slowness:
         self._log = structlog.get_logger().bind(model=model)
 
     def measured(self, kind: Hashable, seconds: float) -> None:
-        """Note a batch. Warn once when speed is lost, and say once that it is back."""
+        """Counts a batch. Warns once when speed is lost, and says once that it is back."""
         one = self._kinds.setdefault(kind, _Kind())
         self._kinds.move_to_end(kind)
         if len(self._kinds) > _KINDS_KEPT:

@@ -1,0 +1,81 @@
+"""What follows a complete look or a deadline: more samples, the result, or a problem. No model, no Redis."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from smoothgen.contracts import JobResult
+from smoothgen.errors import GenerationFailed
+from smoothgen.mechanisms import Mechanism, mechanism_from_dict
+from smoothgen.queue import Claim, CompleteLook, Overdue
+from workers.jobs.certification import NONE_DRAWN, at_the_deadline, look_at, plan_of, proven_so_far, result_of
+from workers.jobs.outcomes import Refused, crashed, nothing_to_certify
+from workers.progress import made_progress
+
+
+@dataclass(frozen=True)
+class DrawOn:
+    """The job goes on to its next look.
+
+    samples: those of the look just taken; following: those of the next. seconds_a_sample: compute so far by sample.
+    batch_size: of every batch of the job, where it is fixed. radius, w1_bound: what is proven so far.
+    """
+
+    samples: int
+    following: int
+    seconds_a_sample: float
+    batch_size: int | None
+    radius: float
+    w1_bound: float
+
+
+Decision = DrawOn | JobResult | Refused
+
+
+def decide_all(complete: Sequence[tuple[Claim, CompleteLook]]) -> list[Decision]:
+    """Returns the decision at every complete look, in order. Counts each as a step of the computing thread."""
+    decisions = []
+    for claim, look in complete:
+        decisions.append(decide(claim, look))
+        made_progress()
+    return decisions
+
+
+def decide(claim: Claim, look: CompleteLook) -> Decision:
+    """Returns what a complete look leads to. Raises nothing: an error fails the job, and the worker lives."""
+    spec, selection = claim.spec, claim.opening
+    try:
+        if selection is None:
+            raise GenerationFailed(f"job {spec.id} has a look and no opening")
+        taken = look_at(spec, selection, look.distances, look.failure)
+        if taken.stop is not None:
+            return result_of(spec, selection, taken.outcome, look.distances, look.device_s)
+        samples = len(look.distances)
+        following = plan_of(spec).next_size(samples)
+        if following is None:
+            raise GenerationFailed(f"job {spec.id} goes on after its last look")
+        radius, w1_bound = proven_so_far(spec, taken.outcome)
+        return DrawOn(samples, following, look.device_s / samples, selection.batch_size, radius, w1_bound)
+    except GenerationFailed as error:
+        return nothing_to_certify(error)
+    except Exception as error:
+        return crashed(spec, error)
+
+
+def decide_at_deadline(overdue: Overdue) -> JobResult | Refused | None:
+    """Returns the result with the samples there are, or None where there is no output yet. Raises nothing."""
+    spec, selection, look = overdue.spec, overdue.opening, overdue.look
+    if selection is None:
+        return None
+    try:
+        if look is None:
+            return at_the_deadline(spec, selection, NONE_DRAWN, "", selection.device_s)
+        return at_the_deadline(spec, selection, look.distances, look.failure, look.device_s)
+    except Exception as error:
+        return crashed(spec, error)
+
+
+def certified_mechanism(result: JobResult) -> Mechanism | None:
+    """Returns the mechanism a result's certificate was made with; None for an abstention."""
+    return None if result.certificate is None else mechanism_from_dict(result.certificate["mechanism"])

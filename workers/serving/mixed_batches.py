@@ -1,0 +1,50 @@
+"""Batches that hold samples of several jobs: every sample's output is the same in any batch."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from smoothgen.errors import GenerationFailed
+from workers.generators import Failure, Made
+from workers.generators.batching import Batcher
+from workers.jobs.outcomes import Refused, nothing_to_certify
+from workers.jobs.sampling import Row, generate, rows_of
+from workers.serving.run_state import RunState
+from workers.serving.work_item import WorkItem, WorkItems
+
+
+class MixedBatches:
+    """Draws work items whose samples may stand in one batch."""
+
+    def __init__(self, items: WorkItems, batcher: Batcher) -> None:
+        self._items, self._batcher = items, batcher
+
+    def draw(self, group: Sequence[WorkItem], state: RunState) -> Refused | None:
+        """Fills the outputs of the group batch by batch, until all are drawn or the run is told to stop.
+
+        Returns the problem where the model gave nothing. It concerns every work item of the group.
+        """
+        generator = self._items.model.generator
+        waiting = [(item, row) for item in group for row in rows_of(item.samples)]
+
+        def one_batch(rows: Sequence[tuple[WorkItem, Row]]) -> Sequence[Made | Failure]:
+            return generate(generator, [row for _, row in rows])
+
+        while waiting and not state.stop:
+            waiting = [(item, row) for item, row in waiting if item.claim.spec.id not in state.ended]
+            batch, waiting = waiting[: self._batcher.batch_size], waiting[self._batcher.batch_size :]
+            if not batch:
+                break
+            started = time.perf_counter()
+            try:
+                outputs = self._batcher.survive(batch, one_batch)
+            except GenerationFailed as error:
+                return nothing_to_certify(error)
+            seconds = time.perf_counter() - started
+            for (item, _), output in zip(batch, outputs, strict=True):
+                item.outputs.append(output)
+                item.seconds += seconds / len(batch)
+                state.drawn[item.place] += 1
+            self._items.note_batch(state, batch[0][0].kind_of_batch(len(batch)), outputs, seconds)
+        return None

@@ -1,0 +1,49 @@
+"""Calls of Redis that are repeated until it answers."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
+
+import structlog
+
+from smoothgen.errors import QueueUnavailable
+
+_RECONNECT_S: Final = 0.5
+
+Answer = TypeVar("Answer")
+
+
+class Reconnecting:
+    """Repeats calls while Redis is away, until the worker stops."""
+
+    def __init__(self, stopping: asyncio.Event, drain_timeout_s: float, worker_id: str) -> None:
+        self._stopping, self._drain_timeout_s = stopping, drain_timeout_s
+        self._log = structlog.get_logger().bind(worker=worker_id)
+
+    async def until_answered(self, call: Callable[[], Awaitable[Answer]], *, owed: bool = False) -> Answer | None:
+        """Returns the answer, or None where the worker is told to stop before it comes.
+
+        owed: the call stores an outcome. It is then given the drain timeout after the worker was told to stop.
+        """
+        give_up: float | None = None
+        while True:
+            try:
+                return await call()
+            except QueueUnavailable as error:
+                self._log.warning("redis_away", detail=str(error))
+                if self._stopping.is_set():
+                    give_up = give_up or time.monotonic() + (self._drain_timeout_s if owed else 0.0)
+                    if time.monotonic() >= give_up:
+                        return None
+                await asyncio.sleep(_RECONNECT_S)
+
+
+async def set_within(event: asyncio.Event, seconds: float) -> bool:
+    """Returns whether the event is set, after waiting for it for at most so many seconds."""
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(event.wait(), seconds)
+    return event.is_set()
