@@ -36,11 +36,11 @@ CRASHED = 70
 
 
 class _CannotStartError(Exception):
-    """What stands in a worker's way, in one line."""
+    """Says in one line why the worker cannot start."""
 
 
 async def serve(settings: Settings) -> None:
-    """Load the models, then serve jobs until SIGTERM or SIGINT. Raises _CannotStartError."""
+    """Loads the models, then serves jobs until SIGTERM or SIGINT. Raises _CannotStartError."""
     compute = ComputeThread()
     began = time.monotonic()
     worker_id = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
@@ -61,7 +61,7 @@ async def serve(settings: Settings) -> None:
 
 
 def _metrics(models: dict[str, LoadedModel], settings: Settings, load_s: float) -> Metrics:
-    """The worker's metrics."""
+    """Returns the worker's metrics."""
     metrics = Metrics(models)
     metrics.load_seconds.set(load_s)
     for name in models:
@@ -73,7 +73,7 @@ def _metrics(models: dict[str, LoadedModel], settings: Settings, load_s: float) 
 
 
 def _serve_health(worker: Worker, metrics: Metrics, settings: Settings) -> None:
-    """Serve metrics and /livez where the settings want them. Raises OSError if the port is taken."""
+    """Serves metrics and /livez where the settings want them. Raises OSError if the port is taken."""
     if settings.metrics_port is not None:
         try:
             serve_health(settings.metrics_port, metrics.registry, lambda: worker.hanging.hang)
@@ -82,13 +82,13 @@ def _serve_health(worker: Worker, metrics: Metrics, settings: Settings) -> None:
 
 
 def _one_line(error: Exception) -> str:
-    """Our own errors and the system's say what they mean; of others the kind belongs to it."""
+    """Returns the error's text, with its type unless it is our own or the system's, whose texts say enough."""
     text = " ".join(str(error).split())
     return text if isinstance(error, SmoothGenError | OSError) else f"{type(error).__name__}: {text}"
 
 
 def main() -> int:
-    """Exit code 1 and one clear line where the worker cannot start; 70 after an error of our own."""
+    """Returns the exit code: 1 and one clear line where the worker cannot start, 70 after an error of our own."""
     configure_logs(asked_format(), service="worker")
     take_stderr()
     try:

@@ -58,7 +58,7 @@ async def metrics(gateway: GatewayDep) -> Response:
     try:
         models = [served.card.id for served in await gateway.store.models()]
         for model, measured in (await gateway.store.measures.of_models(models)).items():
-            instruments.queued.labels(model).set(measured.pieces)
+            instruments.queued.labels(model).set(measured.work_items)
             instruments.owed.labels(model).set(measured.samples_owed)
             instruments.rate.labels(model).set(measured.samples_a_second)
             instruments.workers.labels(model).set(measured.workers)

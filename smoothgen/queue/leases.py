@@ -59,8 +59,8 @@ class WorkQueue(Outcomes):
         """Says goodbye, leaving no empty consumer behind."""
         await self.presence.leave(self.worker_id, models)
 
-    async def claim(self, builds: Mapping[str, str], *, samples: int, pieces: int, block_ms: int) -> list[Claim]:
-        """Takes work items of one model until `samples` or `pieces` are reached, waiting block_ms for the first.
+    async def claim(self, builds: Mapping[str, str], *, samples: int, items: int, block_ms: int) -> list[Claim]:
+        """Takes work items of one model until `samples` or `items` are reached, waiting block_ms for the first.
 
         builds: what this worker serves, by model; what another build must compute is sent on to its workers. What a
         worker fell silent about for the lease comes first. Returns the empty list where nothing came.
@@ -68,9 +68,9 @@ class WorkQueue(Outcomes):
         models = self._turns.next(builds)
         try:
             for model in models:
-                if claims := await self._take(model, builds[model], samples, pieces, []):
+                if claims := await self._take(model, builds[model], samples, items, []):
                     return claims
-            return await self._wait(models, builds, samples, pieces, block_ms)
+            return await self._wait(models, builds, samples, items, block_ms)
         except ResponseError as error:
             if "NOGROUP" not in str(error):
                 raise
@@ -78,7 +78,7 @@ class WorkQueue(Outcomes):
             return []
 
     async def _wait(
-        self, models: list[str], builds: Mapping[str, str], samples: int, pieces: int, block_ms: int
+        self, models: list[str], builds: Mapping[str, str], samples: int, items: int, block_ms: int
     ) -> list[Claim]:
         """Returns the claims of one model that come within block_ms.
 
@@ -98,12 +98,12 @@ class WorkQueue(Outcomes):
             if model != chosen:
                 await self._let_go(lane.stream, entry, 0)
         held = [(lane, entry, fields) for model, lane, entry, fields in came if model == chosen]
-        return await self._take(chosen, builds[chosen], samples, pieces, held)
+        return await self._take(chosen, builds[chosen], samples, items, held)
 
     def _lanes(self, model: str, build: str) -> list[Lane]:
         return self._turns.lanes(model, build, served=len(self._cards))
 
-    async def _take(self, model: str, build: str, samples: int, pieces: int, held: list[_Read]) -> list[Claim]:
+    async def _take(self, model: str, build: str, samples: int, items: int, held: list[_Read]) -> list[Claim]:
         lanes = self._lanes(model, build)
         number = {lane: i for i, lane in enumerate(lanes, start=1)}
         taken = await self._scripts.call(
@@ -113,7 +113,7 @@ class WorkQueue(Outcomes):
                 group=keys.GROUP,
                 worker=self.worker_id,
                 samples=samples,
-                items=pieces,
+                items=items,
                 lease_ms=int(self.lease_s * 1000),
                 suspect_from=SUSPECT_FROM,
                 jobs=keys.jobs(model),
@@ -144,7 +144,7 @@ class WorkQueue(Outcomes):
                 stream=stream,
                 entry=item.entry,
                 spec=read_spec(item.spec),
-                opening=read_selection(item.opening) if item.opening else None,
+                selection=read_selection(item.opening) if item.opening else None,
                 first=item.first,
                 count=item.count,
                 deliveries=item.deliveries,
@@ -227,7 +227,7 @@ class WorkQueue(Outcomes):
             stream=orphan.stream,
             entry=orphan.entry,
             spec=spec,
-            opening=None,
+            selection=None,
             first=orphan.first,
             count=orphan.count,
             deliveries=0,

@@ -18,14 +18,14 @@ class ModelMeasures:
     """The measures of one model.
 
     workers: how many are alive. samples_a_second: the speed the live workers were last measured at, together, 0 where
-    none was. pieces: work items that wait or run. samples_owed: noisy samples promised and not yet drawn.
+    none was. work_items: how many wait or run. samples_owed: noisy samples promised and not yet drawn.
     oldest_waiting_s: seconds since the oldest work item that no worker has taken was posted, 0 where none waits.
     dead_letters: how many are kept.
     """
 
     workers: int
     samples_a_second: float
-    pieces: int
+    work_items: int
     samples_owed: int
     oldest_waiting_s: float
     dead_letters: int
@@ -67,7 +67,7 @@ class Measures:
             measured[model] = ModelMeasures(
                 workers=len(workers),
                 samples_a_second=sum(worker.rate for worker in workers),
-                pieces=sum(each.items for each in of_streams),
+                work_items=sum(each.items for each in of_streams),
                 samples_owed=int(owed or 0),
                 oldest_waiting_s=max(0.0, now_s - since_s),
                 dead_letters=dead,

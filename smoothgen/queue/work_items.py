@@ -46,7 +46,7 @@ class Claim:
     """A work item that this worker holds: a job's selection, or the chunk of its certification samples first …
     first+count−1.
 
-    opening: what the job's selection fixed, None where the work item is the selection. deliveries: how often a worker
+    selection: what the job's selection fixed, None where the work item is the selection. deliveries: how often a worker
     took the work item, this time included. build: this worker's of the model. attempt: how often the job has started
     over. batch_limit: the most samples of a fixed batch of the job, where memory was too short for more. windows: those
     of the fleet that count the job.
@@ -56,7 +56,7 @@ class Claim:
     stream: keys.Key
     entry: str
     spec: JobSpec
-    opening: Selection | None
+    selection: Selection | None
     first: int
     count: int
     deliveries: int
@@ -76,7 +76,7 @@ class Claim:
         return keys.work(self.model, self.spec.request.priority, self.build)
 
     @property
-    def opens(self) -> bool:
+    def is_selection(self) -> bool:
         """Whether the work item is the job's selection."""
         return self.first < 0
 
@@ -105,11 +105,11 @@ class CompleteLook:
 class Overdue:
     """A job whose deadline has passed.
 
-    opening, look: what its selection fixed and the distances it has, None where the job has not come so far.
+    selection, look: what its selection fixed and the distances it has, None where the job has not come so far.
     """
 
     spec: JobSpec
-    opening: Selection | None
+    selection: Selection | None
     look: CompleteLook | None
     attempt: int
 

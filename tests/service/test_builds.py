@@ -42,8 +42,8 @@ def on(lab: Lab, story: Story, *, rate: float = 1e6) -> None:
     asyncio.run(tell())
 
 
-async def take(worker: WorkQueue, build: str, pieces: int = 10) -> list[Any]:
-    return await worker.claim({"a": build}, samples=1000, pieces=pieces, block_ms=20)
+async def take(worker: WorkQueue, build: str, items: int = 10) -> list[Any]:
+    return await worker.claim({"a": build}, samples=1000, items=items, block_ms=20)
 
 
 async def opened(store: JobStore, worker: WorkQueue, build: str = OLD, **asked: Any) -> Any:
@@ -112,7 +112,7 @@ def test_a_job_starts_over_with_all_of_it_owed_and_nothing_kept(lab: Lab) -> Non
         assert (job["spec"], job["status"], job["done"]) == (before["spec"], "queued", "0")
         assert not lab.redis.client.exists(keys.distances(chunk.spec.id), keys.samples(chunk.spec.id))
         [opening] = await take(new, NEW)
-        assert opening.opens
+        assert opening.is_selection
         assert (opening.attempt, opening.spec) == (1, chunk.spec)
         await new.open(opening, OPENING, look_end=40, pace=ONE_CHUNK, sheet=None)
         [again] = await take(new, NEW)
@@ -158,10 +158,10 @@ def test_chunks_of_an_earlier_attempt_are_dropped_where_they_lie(lab: Lab) -> No
         await store.submit(job, REF)
         [opening] = await take(old, OLD)
         await old.open(opening, OPENING, look_end=1000, pace=Pace(chunk=10, window=5), sheet=None)
-        [chunk] = await take(old, OLD, pieces=1)
+        [chunk] = await take(old, OLD, items=1)
         assert await old.restart(chunk, chunk.spec) == "restarted"
         [again] = await take(old, OLD)  # the opening, and none of the four chunks that wait
-        assert again.opens
+        assert again.is_selection
         assert lab.redis.client.xlen(keys.work("a", "normal", OLD)) == 0
 
     on(lab, story)
@@ -256,10 +256,10 @@ def test_jobs_of_a_gone_build_start_over_at_once_though_most_of_them_wait_before
         for job in jobs:
             await store.submit(job, REF)
         while openings := await take(old, OLD):
-            for opening in (claim for claim in openings if claim.opens):
+            for opening in (claim for claim in openings if claim.is_selection):
                 await old.open(opening, OPENING, look_end=400, pace=ONE_CHUNK, sheet=None)
-            await old.hand_back([claim for claim in openings if not claim.opens])
-            if not any(claim.opens for claim in openings):
+            await old.hand_back([claim for claim in openings if not claim.is_selection])
+            if not any(claim.is_selection for claim in openings):
                 break
         assert int(lab.redis.client.hget(keys.share(keys.work("a", "normal", OLD)), "waiting")) > 40
         await old.leave(["a"])
@@ -287,7 +287,7 @@ def test_a_build_nobody_serves_is_forgotten_when_nothing_of_it_waits(lab: Lab) -
         late = worker("late")
         await late.register([CARD], {"a": OLD})
         [opening] = await take(late, OLD)
-        assert opening.opens
+        assert opening.is_selection
 
     on(lab, story)
 
@@ -312,7 +312,7 @@ def test_a_fleet_request_is_drawn_by_the_model_its_pool_names(lab: Lab) -> None:
         half = build_of(CARD.digest, "bfloat16")  # the pool names no precision
         await new.register([CARD], {"a": half})
         [opening] = await take(new, NEW) or await take(new, half)
-        assert opening.opens
+        assert opening.is_selection
         assert await new.restart(opening, job) == "bound"
         assert await new.succeed(job, RESULT, claim=opening, fleet_bin=written_bin(3))
 

@@ -25,7 +25,7 @@ def of(tenant: str, samples: int = 80, model: str = "a") -> JobSpec:
 
 async def work_off(worker: WorkQueue, claim: Claim) -> None:
     """Carry out a work item: an opening of one look, or a chunk."""
-    if claim.opens:
+    if claim.is_selection:
         pace = Pace(chunk=20, window=2)
         await worker.open(claim, OPENING, look_end=claim.spec.certification_samples, pace=pace, sheet=None)
     elif await worker.store(claim, numbers(claim), 0.1) is not None:
@@ -71,7 +71,7 @@ def test_two_tenants_with_much_work_get_half_each_whoever_came_first(lab: Lab) -
             await store.submit(of("second"), REF)
         drawn: Counter[str] = Counter()
         for claim in (await worked_off(one))[:100]:
-            drawn[claim.spec.tenant] += OPENING.generations if claim.opens else claim.count
+            drawn[claim.spec.tenant] += OPENING.generations if claim.is_selection else claim.count
         assert 0.4 < drawn["second"] / drawn.total() < 0.6
 
     on(lab, story, rate=0)
@@ -82,7 +82,7 @@ def test_one_tenant_alone_is_served_in_the_order_of_its_requests(lab: Lab) -> No
         one = worker("one")
         await one.announce({"a": SLOW_RATE}, BUILDS)
         asked = [await store.submit(of("alone"), REF) for _ in range(10)]
-        opened = [claim.spec.id for claim in await worked_off(one) if claim.opens]
+        opened = [claim.spec.id for claim in await worked_off(one) if claim.is_selection]
         assert opened == asked
 
     on(lab, story, rate=0)
@@ -103,7 +103,7 @@ def test_whatever_happens_to_them_no_work_item_is_lost_and_nothing_stays_owed(la
                 await store.submit(job, REF)
         idle = restarted = 0
         while idle < 2:
-            claims = await take(rng.choice([one, other]), samples=100, pieces=3)
+            claims = await take(rng.choice([one, other]), samples=100, items=3)
             idle = idle + 1 if not claims else 0
             for claim in claims:
                 chance = rng.random()
@@ -184,9 +184,9 @@ def test_a_tenant_whose_list_is_empty_for_a_moment_does_not_come_first_again(lab
         drawn: Counter[str] = Counter()
         for _ in range(60):
             [claim] = await take(one)
-            drawn[claim.spec.tenant] += OPENING.generations if claim.opens else claim.count
+            drawn[claim.spec.tenant] += OPENING.generations if claim.is_selection else claim.count
             await work_off(one, claim)
-            if claim.opens and claim.spec.tenant == "greedy":
+            if claim.is_selection and claim.spec.tenant == "greedy":
                 await store.submit(of("greedy", samples=20), REF)
         assert 0.35 < drawn["greedy"] / drawn.total() < 0.65
 
@@ -199,7 +199,7 @@ def test_workers_that_come_are_given_what_waits_before_the_stream(lab: Lab) -> N
         await one.announce({"a": SLOW_RATE}, BUILDS)
         for _ in range(20):
             await store.submit(of("alone", samples=400), REF)
-        held = await take(one, samples=1000, pieces=2)  # and dies with all that is in the stream
+        held = await take(one, samples=1000, items=2)  # and dies with all that is in the stream
         assert len(held) == 2
         for each in more:
             await each.announce({"a": SLOW_RATE}, BUILDS)
@@ -215,7 +215,7 @@ def test_until_a_speed_is_known_little_is_let_in(lab: Lab) -> None:
         await store.submit(of("one"), REF)
         one = worker("one")
         await one.announce({"a": 0.0}, BUILDS)
-        opened = [claim.spec.tenant for claim in await worked_off(one) if claim.opens]
+        opened = [claim.spec.tenant for claim in await worked_off(one) if claim.is_selection]
         assert opened.index("one") <= 3
 
     on(lab, story, rate=0)

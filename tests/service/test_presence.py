@@ -85,7 +85,7 @@ def test_a_worker_thought_gone_that_claims_at_any_moment_loses_nothing(lab: Lab)
         assert lab.redis.client.xpending(stream, keys.GROUP)["pending"] > 0
         await silence()
         taken: set[str] = set()
-        while claims := await take(worker("alive"), samples=10_000, pieces=100):
+        while claims := await take(worker("alive"), samples=10_000, items=100):
             taken |= {claim.spec.id for claim in claims}
         assert taken == jobs
 

@@ -70,15 +70,15 @@ def limited(samples: int) -> Limits:
     return Limits(samples, samples, 10**9, 10**9)
 
 
-async def take(worker: WorkQueue, *models: str, samples: int = 1, pieces: int = 1) -> list[Claim]:
+async def take(worker: WorkQueue, *models: str, samples: int = 1, items: int = 1) -> list[Claim]:
     builds = {model: BUILDS[model] for model in models or ("a",)}
-    return await worker.claim(builds, samples=samples, pieces=pieces, block_ms=20)
+    return await worker.claim(builds, samples=samples, items=items, block_ms=20)
 
 
 async def backlog(store: JobStore, model: str = "a") -> tuple[int, int]:
     """A model's work items of work, and the noisy samples it owes."""
     measured = (await store.measures.of_models([model]))[model]
-    return measured.pieces, measured.samples_owed
+    return measured.work_items, measured.samples_owed
 
 
 async def take_one(worker: WorkQueue, *models: str) -> Claim:
@@ -142,9 +142,9 @@ def test_jobs_of_two_models_that_come_between_looking_and_waiting_are_claimed_ap
 
         redis = connect(lab.redis.url)
         overtaken = _Overtaken(redis, "one", lease_s=LEASE_S).between(submit)
-        first = await take(overtaken, "a", "b", samples=1000, pieces=10)
-        second = await take(worker("two"), "a", "b", samples=1000, pieces=10)  # at once, not after a lease
-        third = await take(worker("two"), "a", "b", samples=1000, pieces=10)
+        first = await take(overtaken, "a", "b", samples=1000, items=10)
+        second = await take(worker("two"), "a", "b", samples=1000, items=10)  # at once, not after a lease
+        third = await take(worker("two"), "a", "b", samples=1000, items=10)
         assert {len({c.model for c in hand}) for hand in (first, second)} == {1}
         hands = [*first, *second, *third]
         assert {c.spec.id for c in hands} == jobs
@@ -158,8 +158,8 @@ def test_jobs_of_two_models_that_come_between_looking_and_waiting_are_claimed_ap
 def test_claims_taken_together_are_of_one_model(lab: Lab) -> None:
     async def story(store: JobStore, worker: Workers) -> None:
         jobs = {await store.submit(spec(model), REF) for model in ("a", "b", "a", "b")}
-        first = await take(worker("one"), "a", "b", samples=1000, pieces=10)
-        second = await take(worker("two"), "a", "b", samples=1000, pieces=10)  # at once, not after a lease
+        first = await take(worker("one"), "a", "b", samples=1000, items=10)
+        second = await take(worker("two"), "a", "b", samples=1000, items=10)  # at once, not after a lease
         assert {len({c.model for c in hand}) for hand in (first, second)} == {1}
         assert {c.spec.id for c in first + second} == jobs
         assert {c.deliveries for c in first + second} == {1}
@@ -171,9 +171,9 @@ def test_as_many_samples_are_claimed_as_asked_for_and_one_work_item_at_least(lab
     async def story(store: JobStore, worker: Workers) -> None:
         for _ in range(5):
             await store.submit(spec(selection_samples=32), REF)
-        assert len(await take(worker("one"), samples=64, pieces=10)) == 2
-        assert len(await take(worker("two"), samples=1, pieces=10)) == 1
-        assert len(await take(worker("three"), samples=1000, pieces=1)) == 1
+        assert len(await take(worker("one"), samples=64, items=10)) == 2
+        assert len(await take(worker("two"), samples=1, items=10)) == 1
+        assert len(await take(worker("three"), samples=1000, items=1)) == 1
 
     on(lab, story)
 
@@ -184,7 +184,7 @@ def test_chunks_are_posted_a_window_at_a_time_and_a_look_is_complete_once(lab: L
         await opened(store, one, job, look=100, pace=Pace(chunk=30, window=2))
         assert lab.redis.client.xlen(keys.work("a", "normal", BUILDS["a"])) == 2
         complete, seen = [], []
-        while hand := await take(one, samples=1000, pieces=10):
+        while hand := await take(one, samples=1000, items=10):
             for claim in reversed(hand):  # whatever the order they end in
                 seen.append((claim.first, claim.count))
                 complete.append(await one.store(claim, numbers(claim), 0.5))
@@ -307,9 +307,9 @@ def test_a_work_item_its_workers_died_of_is_taken_alone(lab: Lab) -> None:
             assert (await take_one(worker(f"worker-{n}"))).deliveries == n + 1
             await silence()
         await store.submit(spec(), REF)
-        [alone] = await take(worker("brave"), samples=1000, pieces=10)
+        [alone] = await take(worker("brave"), samples=1000, items=10)
         assert (alone.spec.id, alone.deliveries) == (suspect, SUSPECT_FROM)
-        assert len(await take(worker("other"), samples=1000, pieces=10)) == 1
+        assert len(await take(worker("other"), samples=1000, items=10)) == 1
 
     on(lab, story)
 
@@ -447,7 +447,7 @@ def test_a_cancelled_job_ends_at_once_and_its_work_is_dropped(lab: Lab) -> None:
         assert state.view.output == OUTPUT
         assert await one.pulse({job.id: (0, -1)}) == {job.id}
         assert await one.store(claim, numbers(claim), 0.5) is None
-        assert await take(one, samples=1000, pieces=10) == []
+        assert await take(one, samples=1000, items=10) == []
         assert await backlog(store) == (0, 0)
         again, cancelled = await store.cancel(job.id)
         assert (again.status, cancelled) == ("cancelled", False)
@@ -461,14 +461,14 @@ def test_a_job_past_its_deadline_is_found_with_the_distances_it_has(lab: Lab) ->
     async def story(store: JobStore, worker: Workers) -> None:
         one, job = worker("one"), spec(samples=1000, deadline_s=0.5)
         await opened(store, one, job, look=300, pace=Pace(chunk=100, window=3))
-        first, second, third = await take(one, samples=1000, pieces=10)
+        first, second, third = await take(one, samples=1000, items=10)
         for claim in (first, third):
             await one.store(claim, numbers(claim), 0.5)
         assert await one.overdue(["a"]) == []
         await asyncio.sleep(0.6)
         assert await one.overdue(["b"]) == []
         [late] = await one.overdue(["a"])
-        assert (late.spec, late.opening, late.attempt) == (job, OPENING, 0)
+        assert (late.spec, late.selection, late.attempt) == (job, OPENING, 0)
         assert late.look is not None
         assert np.array_equal(late.look.distances, np.arange(100.0))  # up to the hole
         assert await one.succeed(job, RESULT, claim=None, attempt=0)
@@ -483,7 +483,7 @@ def test_fleet_bins_stand_in_order_of_submission(lab: Lab) -> None:
         one, jobs = worker("one"), [spec(tier="fleet") for _ in range(4)]
         for job in jobs:
             await store.submit(job, REF)
-        claims = await take(one, samples=1000, pieces=10)
+        claims = await take(one, samples=1000, items=10)
         assert await one.succeed(jobs[2], RESULT, claim=claims[2], fleet_bin=written_bin(40))
         assert not await one.succeed(jobs[2], RESULT, claim=claims[2], fleet_bin=written_bin(3))
         assert await one.succeed(jobs[0], RESULT, claim=claims[0], fleet_bin=written_bin(0))

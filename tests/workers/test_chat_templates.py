@@ -232,7 +232,7 @@ def clocked_job(**asked: Any) -> JobSpec:
 def measured(generator: Generator, job: JobSpec, opened: Selected) -> np.ndarray:
     claim = chunk_of(job, opened, 0, 12)
     as_stored = Selection.model_validate_json(opened.stored.model_dump_json(exclude_none=True))
-    [chunk] = executor_of(generator).run(run_state_of([dataclasses.replace(claim, opening=as_stored)]))
+    [chunk] = executor_of(generator).run(run_state_of([dataclasses.replace(claim, selection=as_stored)]))
     assert isinstance(chunk, Measured)
     return chunk.distances
 

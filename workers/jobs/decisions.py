@@ -44,7 +44,7 @@ def decide_all(complete: Sequence[tuple[Claim, CompleteLook]]) -> list[Decision]
 
 def decide(claim: Claim, look: CompleteLook) -> Decision:
     """Returns what a complete look leads to. Raises nothing: an error fails the job, and the worker lives."""
-    spec, selection = claim.spec, claim.opening
+    spec, selection = claim.spec, claim.selection
     try:
         if selection is None:
             raise GenerationFailed(f"job {spec.id} has a look and no opening")
@@ -65,7 +65,7 @@ def decide(claim: Claim, look: CompleteLook) -> Decision:
 
 def decide_at_deadline(overdue: Overdue) -> JobResult | Refused | None:
     """Returns the result with the samples there are, or None where there is no output yet. Raises nothing."""
-    spec, selection, look = overdue.spec, overdue.opening, overdue.look
+    spec, selection, look = overdue.spec, overdue.selection, overdue.look
     if selection is None:
         return None
     try:

@@ -71,7 +71,7 @@ class EndingEarly:
 
     async def _in_time(self, claims: list[Claim]) -> list[Claim]:
         """Fails the jobs without an output whose deadline has passed: nobody waits for one any more."""
-        late = [claim for claim in claims if claim.opens and self._is_past(claim.spec.deadline_ms)]
+        late = [claim for claim in claims if claim.is_selection and self._is_past(claim.spec.deadline_ms)]
         for claim in late:
             problem = _no_output(claim.spec)
             fail = partial(self._queue.fail, claim, self._refs[claim.model], problem)

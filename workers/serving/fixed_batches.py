@@ -25,7 +25,7 @@ class FixedBatches:
 
     def applies_to(self, claim: Claim) -> bool:
         """Whether the work item's batches are of one size. A job's selection fixes that for all its chunks."""
-        return self._items.model.fixes_batches if claim.opening is None else claim.opening.batch_size is not None
+        return self._items.model.fixes_batches if claim.selection is None else claim.selection.batch_size is not None
 
     def run(self, place: int, claim: Claim, state: RunState) -> Outcome:
         """Returns what came of the work item.
@@ -34,7 +34,7 @@ class FixedBatches:
         NoRoom: other chunks of its job were drawn in batches of the larger size, so the job must start over.
         """
         limit = min(self._batcher.batch_size, claim.batch_limit or self._batcher.batch_size)
-        size = fixed_size(claim.spec, limit) if claim.opening is None else claim.opening.batch_size
+        size = fixed_size(claim.spec, limit) if claim.selection is None else claim.selection.batch_size
         while size is not None:
             try:
                 return self._run(place, claim, state, FixedBatcher(size))
@@ -43,7 +43,7 @@ class FixedBatches:
             structlog.get_logger().warning("fixed_batch_too_large", **claim.spec.log_fields, batch_size=size)
             self._batcher.batch_size = min(self._batcher.batch_size, size)  # so that no later job begins with more
             state.drawn[place] = 0
-            if not claim.opens:
+            if not claim.is_selection:
                 return NoRoom(size)
         return None
 

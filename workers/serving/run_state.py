@@ -41,5 +41,6 @@ class RunState:
     def drawn_by_job(self) -> dict[str, tuple[int, int]]:
         """Returns each job's attempt and the samples drawn of its selection, −1 where the work item is a chunk."""
         return {
-            claim.spec.id: (claim.attempt, self.drawn[i] if claim.opens else -1) for i, claim in enumerate(self.claims)
+            claim.spec.id: (claim.attempt, self.drawn[i] if claim.is_selection else -1)
+            for i, claim in enumerate(self.claims)
         }

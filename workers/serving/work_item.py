@@ -70,9 +70,9 @@ class WorkItems:
 
         batcher: what runs its probes; a FixedBatcher also fixes its batches. Raises ToldToStop and InvalidInput.
         """
-        spec, selection = claim.spec, claim.opening
+        spec, selection = claim.spec, claim.selection
         batch_size = batcher.batch_size if isinstance(batcher, FixedBatcher) else None
-        if claim.opens:
+        if claim.is_selection:
             sensed = self._sensed(place, spec, state, batcher)
             condition = self._conditions.of(spec)
             if sensed.selection is not None:
@@ -93,8 +93,8 @@ class WorkItems:
         """Returns the outcome of a whole work item. started: when it was claimed, Unix seconds."""
         spec = item.claim.spec
         metric = self.model.metric(spec.metric)
-        if not item.claim.opens:
-            selection = item.claim.opening
+        if not item.claim.is_selection:
+            selection = item.claim.selection
             if selection is None:
                 raise GenerationFailed(f"job {spec.id} has a chunk and no opening")
             distances = measure(item.outputs, metric, metric.read_centre(selection.centre, selection.bound))

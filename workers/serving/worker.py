@@ -155,7 +155,7 @@ class Worker:
         executors = self._executors.values()
         samples = max(executor.speed.capacity(executor.batch_size) for executor in executors)
         pieces = max(executor.batch_size for executor in executors)
-        return await self._queue.claim(self._builds, samples=samples, pieces=pieces, block_ms=_CLAIM_BLOCK_MS)
+        return await self._queue.claim(self._builds, samples=samples, items=pieces, block_ms=_CLAIM_BLOCK_MS)
 
     async def _serve(self, claims: list[Claim]) -> None:
         """Computes claims of one model and delivers what comes of them."""
