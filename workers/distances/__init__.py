@@ -1,4 +1,4 @@
-"""Output metrics: each a pseudo-metric with proven bounds, a way to choose a centre, and distances to it."""
+"""Output metrics. Each is a pseudo-metric with proven bounds, a way to choose a centre, and distances to the centre."""
 
 from workers.distances.protocol import Centre, OutputMetric
 from workers.distances.registry import Instruments, metric_cards, output_metric

@@ -1,4 +1,4 @@
-"""|a − b| for the numbers closed-form generators print."""
+"""The absolute difference |a − b| of the numbers that closed-form generators print."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from workers.distances.protocol import Centre
 
 
 class Absolute:
-    """Absolute difference of two numbers in [0, 1]. The centre is a median: it minimises the mean distance."""
+    """The absolute difference of two numbers in [0, 1]. The centre is a median, which minimises the mean distance."""
 
     name, description, diameter, band = ABSOLUTE.name, ABSOLUTE.description, ABSOLUTE.diameter, ABSOLUTE.band
     options: dict[str, Any] = {}  # noqa: RUF012  nothing more defines it
 
     def choose_centre(self, texts: Sequence[str]) -> Centre:
-        """The lower median of the selection outputs."""
+        """Returns the lower median of the selection outputs as the centre. Raises GenerationFailed."""
         values = _numbers(texts)
         order = [int(i) for i in np.argsort(values, kind="stable") if np.isfinite(values[i])]
         if not order:
@@ -30,11 +30,11 @@ class Absolute:
         return Centre(c, max(c, 1 - c), {"kind": "median", "value": c}, median)
 
     def read_centre(self, document: dict[str, Any], bound: float) -> Centre:
-        """The median."""
+        """Returns the centre from its document: the median."""
         return Centre(float(document["value"]), bound, document)
 
     def distances(self, texts: Sequence[str], centre: Centre) -> NDArray[np.float64]:
-        """|y − c|; NaN where the text is no number in [0, 1]."""
+        """Returns |y − c| for every output; NaN where the text is no number in [0, 1]."""
         distances: NDArray[np.float64] = np.abs(_numbers(texts) - centre.value)
         return distances
 

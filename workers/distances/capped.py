@@ -1,4 +1,5 @@
-"""min(d, κ): beyond the cap an output is simply different. A metric again, with a smaller diameter (theory §1)."""
+"""The capped metric min(d, κ): beyond the cap an output counts as simply different. The cap of a metric is a metric
+with a smaller diameter (theory §1)."""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ from workers.distances.protocol import Centre, OutputMetric
 
 
 class Capped:
-    """Any OutputMetric under a cap."""
+    """An OutputMetric under a cap κ."""
 
     def __init__(self, metric: OutputMetric, cap: float) -> None:
         self._metric, self._cap = metric, cap
@@ -23,14 +24,14 @@ class Capped:
         self.description = capped_description(metric.description, cap)
 
     def choose_centre(self, contents: Sequence[Any]) -> Centre:
-        """The inner metric's centre, its bound capped."""
+        """Returns the inner metric's centre, with its bound capped."""
         centre = self._metric.choose_centre(contents)
         return dataclasses.replace(centre, bound=min(centre.bound, self._cap))
 
     def read_centre(self, document: dict[str, Any], bound: float) -> Centre:
-        """The inner metric's centre; the bound is capped already."""
+        """Returns the inner metric's centre. Its bound is capped already."""
         return self._metric.read_centre(document, bound)
 
     def distances(self, contents: Sequence[Any], centre: Centre) -> NDArray[np.float64]:
-        """The inner metric's distances, capped; a NaN stays NaN."""
+        """Returns the inner metric's distances, capped. A NaN stays NaN."""
         return np.minimum(self._metric.distances(contents, centre), self._cap)

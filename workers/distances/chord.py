@@ -20,7 +20,8 @@ _SLACK = 1e-12  # relative; the double arithmetic behind a norm of a few hundred
 
 
 class Chord:
-    """‖f(a) − f(b)‖ ≤ 2 on the unit sphere; from a centre c inside the ball at most 1 + ‖c‖.
+    """The chord ‖f(a) − f(b)‖ between unit-norm features: at most 2 on the unit sphere, and at most 1 + ‖c‖ from a
+    centre c inside the ball.
 
     The centre is the mean feature, rounded to float32 so that the certificate holds exactly the c that was used.
     """
@@ -33,11 +34,12 @@ class Chord:
 
     @property
     def options(self) -> dict[str, Any]:
-        """The encoder."""
+        """Returns the parameters of the metric: the encoder's name."""
         return {"encoder": self._features.name}
 
     def choose_centre(self, contents: Sequence[Any]) -> Centre:
-        """The mean feature; it beats the best single sample by up to √2 in high dimension."""
+        """Returns the mean feature of the selection outputs as the centre. In high dimension the mean distance to it is
+        smaller than to the best single sample, by a factor of up to √2."""
         features = self._features.features(contents)
         whole = features[np.isfinite(features).all(axis=1)]
         if not len(whole):
@@ -58,11 +60,11 @@ class Chord:
         )
 
     def read_centre(self, document: dict[str, Any], bound: float) -> Centre:
-        """The mean feature, exactly as float32 keeps it."""
+        """Returns the centre from its document: the mean feature, exactly as float32 keeps it."""
         mean = np.frombuffer(base64.b64decode(document["value"]), dtype="<f4")
         return Centre(mean.astype(np.float64), bound, document)
 
     def distances(self, contents: Sequence[Any], centre: Centre) -> NDArray[np.float64]:
-        """‖f(y) − c‖."""
+        """Returns ‖f(y) − c‖ for every output."""
         raw: NDArray[np.float64] = np.linalg.norm(self._features.features(contents) - centre.value, axis=1)
         return np.minimum(raw, centre.bound)

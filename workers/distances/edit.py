@@ -1,4 +1,4 @@
-"""Normalised edit distance over words and punctuation. Needs no model."""
+"""The normalised edit distance over words and punctuation. The distance needs no model."""
 
 from __future__ import annotations
 
@@ -22,35 +22,38 @@ def tokens(text: str) -> list[str]:
 
 
 def normalised_edit_distance(a: Sequence[str], b: Sequence[str]) -> float:
-    """2L / (|a| + |b| + L), L the Levenshtein distance: a metric with values in [0, 1] (Li & Liu 2007).
+    """The normalised distance 2L / (|a| + |b| + L), where L is the Levenshtein distance: a metric with values in [0, 1]
+    (Li & Liu 2007).
 
-    The more usual L / max(|a|, |b|) is no metric (ab, aba, ba), so no certificate may be stated in it.
+    The more usual L / max(|a|, |b|) is no metric (a counterexample is ab, aba, ba), so no certificate may be stated in
+    it.
     """
     edits = Levenshtein.distance(a, b)
     return 2 * edits / (len(a) + len(b) + edits) if edits else 0.0
 
 
 class Edit:
-    """The metric above. The centre is the medoid of the selection outputs, itself an output."""
+    """The normalised edit distance as an output metric. The centre is the medoid of the selection outputs, itself an
+    output."""
 
     name, description, diameter, band = EDIT.name, EDIT.description, EDIT.diameter, EDIT.band
 
     @property
     def options(self) -> dict[str, Any]:
-        """How texts are cut into tokens."""
+        """Returns the rule that cuts texts into tokens."""
         return {"tokens": _TOKEN.pattern}
 
     def choose_centre(self, texts: Sequence[str]) -> Centre:
-        """The selection output with the smallest sum of distances to the others."""
+        """Returns the selection output with the smallest sum of distances to the others as the centre."""
         cut = [tokens(text) for text in texts]
         sums = [sum(normalised_edit_distance(a, b) for b in cut) for a in cut]
         medoid = int(np.argmin(sums))
         return Centre(cut[medoid], 1.0, {"kind": "medoid text", "value": texts[medoid]}, medoid)
 
     def read_centre(self, document: dict[str, Any], bound: float) -> Centre:
-        """The medoid's tokens."""
+        """Returns the centre from its document: the medoid's tokens."""
         return Centre(tokens(document["value"]), bound, document)
 
     def distances(self, texts: Sequence[str], centre: Centre) -> NDArray[np.float64]:
-        """Distances to the medoid."""
+        """Returns the distance of every output to the medoid."""
         return np.array([normalised_edit_distance(tokens(text), centre.value) for text in texts])

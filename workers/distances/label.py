@@ -16,9 +16,10 @@ from workers.features import Classifier
 
 
 class _Answers:
-    """1{label(a) ≠ label(b)}: T3 becomes the classical certificate, "the answer stays Paris".
+    """The indicator 1{label(a) ≠ label(b)}. With this metric T3 becomes the classical certificate, "the answer stays
+    Paris".
 
-    An output without an answer has the label None, which equals itself: "no answer" can be certified too.
+    An output without an answer has the label None, which equals itself, so "no answer" can be certified too.
     """
 
     diameter, band = LABEL.diameter, LABEL.band
@@ -27,22 +28,22 @@ class _Answers:
         raise NotImplementedError
 
     def choose_centre(self, contents: Sequence[Any]) -> Centre:
-        """The most frequent label among the selection outputs, the earliest where several tie."""
+        """Returns the most frequent label among the selection outputs as the centre, the earliest where several tie."""
         labels = self.labels(contents)
         label, _ = Counter(labels).most_common(1)[0]
         return Centre(label, 1.0, {"kind": "label", "label": label}, labels.index(label))
 
     def read_centre(self, document: dict[str, Any], bound: float) -> Centre:
-        """The label."""
+        """Returns the centre from its document: the label."""
         return Centre(document["label"], bound, document)
 
     def distances(self, contents: Sequence[Any], centre: Centre) -> NDArray[np.float64]:
-        """0 where the answer is the centre's, else 1."""
+        """Returns 0 for every output whose label is the centre's, else 1."""
         return np.array([float(label != centre.value) for label in self.labels(contents)])
 
 
 class LabelMetric(_Answers):
-    """The answer a rule extracts from a text."""
+    """The label metric on the answer that a rule extracts from a text."""
 
     name, description = LABEL.name, LABEL.description
 
@@ -51,16 +52,16 @@ class LabelMetric(_Answers):
 
     @property
     def options(self) -> dict[str, Any]:
-        """The extraction rule."""
+        """Returns the extraction rule."""
         return {"extract": self._rule}
 
     def labels(self, contents: Sequence[Any]) -> list[str | None]:
-        """One answer a text."""
+        """Returns one answer for each text."""
         return [self._extract(text) for text in contents]
 
 
 class Verdict(_Answers):
-    """What the model's picture classifier sees."""
+    """The label metric on the verdict of the model's picture classifier."""
 
     name, description = VERDICT.name, VERDICT.description
 
@@ -69,9 +70,9 @@ class Verdict(_Answers):
 
     @property
     def options(self) -> dict[str, Any]:
-        """The classifier."""
+        """Returns the classifier's name."""
         return {"classifier": self._classifier.name}
 
     def labels(self, contents: Sequence[Any]) -> list[str | None]:
-        """One verdict a picture."""
+        """Returns one verdict for each picture."""
         return [*self._classifier.verdicts(contents)]

@@ -1,4 +1,4 @@
-"""Root mean square difference of pixels."""
+"""The root mean square difference of pixels."""
 
 from __future__ import annotations
 
@@ -22,17 +22,18 @@ Pixels = NDArray[np.uint8]
 
 
 class PixelRmse:
-    """‖a − b‖₂ / √m over the m channel values of two pictures of one size, scaled to [0, 1]: a norm, so a metric.
+    """The distance ‖a − b‖₂ / √m over the m channel values of two pictures of one size, scaled to [0, 1]. A norm of a −
+    b, so a metric.
 
     The pictures are 8-bit as they are served, so squares and sums are exact integers. The centre is the mean picture
-    rounded to 8 bits: any point may be the centre, and this one fits in a PNG that a reader of the certificate can see.
+    rounded to 8 bits. Any point may be the centre, and this one fits in a PNG that a reader of the certificate can see.
     """
 
     name, description, diameter, band = PIXEL_RMSE.name, PIXEL_RMSE.description, PIXEL_RMSE.diameter, PIXEL_RMSE.band
     options: dict[str, Any] = {}  # noqa: RUF012  nothing more defines it
 
     def choose_centre(self, contents: Sequence[Pixels]) -> Centre:
-        """The mean picture."""
+        """Returns the mean picture of the selection outputs as the centre."""
         if len({pixels.shape for pixels in contents}) != 1:
             raise GenerationFailed("the selection pictures differ in size, so their pixels cannot be compared")
         mean = np.rint(np.mean(np.stack(contents), axis=0, dtype=np.float64)).astype(np.uint8)
@@ -49,12 +50,12 @@ class PixelRmse:
         )
 
     def read_centre(self, document: dict[str, Any], bound: float) -> Centre:
-        """The mean picture; PNG keeps its pixels."""
+        """Returns the centre from its document: the mean picture, whose pixels PNG keeps exactly."""
         with Image.open(io.BytesIO(base64.b64decode(document["value"]))) as picture:
             return Centre(np.asarray(picture.convert("RGB")), bound, document)
 
     def distances(self, contents: Sequence[Pixels], centre: Centre) -> NDArray[np.float64]:
-        """RMSE to the mean picture; NaN for a picture of another size."""
+        """Returns the RMSE of every picture to the mean picture; NaN for a picture of another size."""
         same = (p.shape == centre.value.shape for p in contents)
         return np.array([_rmse(p, centre.value) if fits else np.nan for p, fits in zip(contents, same, strict=True)])
 

@@ -1,4 +1,4 @@
-"""What an output metric is to the certificate: distances to a centre, and bounds on them that need no data."""
+"""The protocol of an output metric: distances to a centre, and bounds on them that need no data."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Centre:
-    """The point c that spread is measured from, chosen from selection outputs only.
+    """The point c from which spread is measured. The centre is chosen from selection outputs only.
 
-    bound: D_c, at least every possible distance from c. document: c as it stands in the certificate. representative:
-    which selection output lies nearest to c.
+    bound: D_c, an upper bound on every possible distance from c.
+    document: c as it stands in the certificate.
+    representative: the index of the selection output nearest to c.
     """
 
     value: Any
@@ -29,37 +30,38 @@ class OutputMetric(Protocol):
 
     @property
     def name(self) -> str:
-        """As in requests."""
+        """Returns the metric's name in requests."""
         ...
 
     @property
     def description(self) -> str:
-        """As it reads in a certificate's statement: "…in Wasserstein-1 in <description>"."""
+        """Returns the description in a certificate's statement: "…in Wasserstein-1 in <description>"."""
         ...
 
     @property
     def diameter(self) -> float:
-        """D, at least every possible distance between two outputs."""
+        """Returns D, an upper bound on every possible distance between two outputs."""
         ...
 
     @property
     def band(self) -> str:
-        """The band that fits the values it takes, fixed before any data."""
+        """Returns the band that fits the values of the metric. The band is fixed before any data is seen."""
         ...
 
     @property
     def options(self) -> dict[str, Any]:
-        """What else defines it, for the certificate."""
+        """Returns what else defines the metric, for the certificate."""
         ...
 
     def choose_centre(self, contents: Sequence[Any]) -> Centre:
-        """A centre from selection outputs. Raises GenerationFailed if none of them can be measured."""
+        """Returns a centre chosen from selection outputs. Raises GenerationFailed if none of them can be measured."""
         ...
 
     def read_centre(self, document: dict[str, Any], bound: float) -> Centre:
-        """The centre another worker chose, from its document and D_c."""
+        """Returns the centre that another worker chose, from its document and its bound D_c."""
         ...
 
     def distances(self, contents: Sequence[Any], centre: Centre) -> NDArray[np.float64]:
-        """Distances to the centre, shape (len(contents),), in [0, centre.bound]; NaN where one cannot be measured."""
+        """Returns the distances to the centre, shape (len(contents),), in [0, centre.bound]; NaN where an output cannot
+        be measured."""
         ...

@@ -1,4 +1,4 @@
-"""Output metrics by the name requests use."""
+"""The output metrics by their names in requests."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ Instrument = TypeVar("Instrument")
 
 
 class Instruments(Protocol):
-    """What a model's outputs can be measured with."""
+    """The instruments with which a model's outputs can be measured."""
 
     @property
     def sentence(self) -> FeatureMap | None:
-        """The sentence encoder, None where it is not installed."""
+        """Returns the sentence encoder; None where it is not installed."""
         ...
 
     @property
     def classifier(self) -> Classifier | None:
-        """The picture classifier that came with the model."""
+        """Returns the picture classifier that came with the model; None where there is none."""
         ...
 
     def vision(self, name: str) -> FeatureMap:
-        """A vision model the operator offers. Raises UnknownName."""
+        """Returns a vision model that the operator offers. Raises UnknownName for another."""
         ...
 
 
 def output_metric(asked: Metric, instruments: Instruments) -> OutputMetric:
-    """The metric a request names. Raises UnknownName where the instrument for it is missing."""
+    """Returns the metric that a request names. Raises UnknownName where the instrument for it is missing."""
     if isinstance(asked, contracts.Label):
         return LabelMetric(asked.extract.model_dump())
     if isinstance(asked, contracts.Verdict):
@@ -61,21 +61,21 @@ def output_metric(asked: Metric, instruments: Instruments) -> OutputMetric:
 
 
 class Kind(Protocol):
-    """What GET /models says of a metric."""
+    """The facts about a metric that GET /models shows."""
 
     @property
     def name(self) -> str:
-        """As in requests."""
+        """Returns the metric's name in requests."""
         ...
 
     @property
     def diameter(self) -> float:
-        """The largest distance."""
+        """Returns the largest distance."""
         ...
 
     @property
     def description(self) -> str:
-        """What it measures."""
+        """Returns what the metric measures, in words."""
         ...
 
 
@@ -87,7 +87,7 @@ PICTURE_KINDS: Final[tuple[Kind, ...]] = (PixelRmse, FEATURE_CHORD, Verdict, VIS
 def metric_cards(
     kinds: Sequence[Kind], vision_models: Sequence[str], calibrations: Mapping[str, Calibration]
 ) -> list[MetricCard]:
-    """The cards of the metrics a model offers, its default first."""
+    """Returns the cards of the metrics that a model offers, the default one first."""
     return [
         MetricCard(
             name=kind.name,

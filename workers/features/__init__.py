@@ -1,4 +1,4 @@
-"""Feature maps: where outputs are compared."""
+"""Feature maps: the spaces in which outputs are compared."""
 
 from workers.features.protocol import Classifier, FeatureMap, PromptReader, require_whole
 

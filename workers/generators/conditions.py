@@ -19,7 +19,8 @@ from smoothgen.noise import Seed, Stream
 
 @dataclass(frozen=True)
 class Draw:
-    """The generator's own randomness ω for one sample: a place in `smoothgen.noise`. Equal draws, equal ω."""
+    """A place in `smoothgen.noise`, from which a generator draws its own randomness ω of one sample. Equal draws give
+    equal ω."""
 
     seed: Seed
     stream: Stream
@@ -28,10 +29,13 @@ class Draw:
 
 @dataclass(frozen=True)
 class Smoothing:
-    """The noise a job asks for: a mechanism by its request name, its level, and the ω all samples of the job share.
+    """The noise a job asks for, and the randomness ω that all samples of the job share.
 
-    sigma: σ, or β of a schedule; None for a mechanism that brings its own noise. words_drawn: whether the text is drawn
-    anew for every sample, so that what is said of it once must not depend on which it is.
+    mechanism: its name in requests.
+    sigma: the noise level σ, or β of a schedule; None for a mechanism that brings its own noise.
+    common: the place of the shared ω.
+    words_drawn: whether the text is drawn anew for every sample. What is said once of the job must then hold for every
+    drawn text.
     """
 
     mechanism: str
@@ -41,7 +45,7 @@ class Smoothing:
 
     @property
     def level(self) -> float:
-        """The noise level of a mechanism that needs one. Raises InvalidSigma."""
+        """Returns the noise level of a mechanism that needs one. Raises InvalidSigma where the job gives none."""
         if self.sigma is None:
             raise InvalidSigma(f"mechanism {self.mechanism!r} needs a noise level; give robustness.sigma")
         return self.sigma
@@ -85,9 +89,10 @@ class Condition:
     private: Any = None
 
     def noisy(self, noise: NDArray[np.float64], step: int = 0) -> NDArray[np.float64]:
-        """What the generator receives instead of x for every row of `noise` (`Mechanism.noisy`), (n, *x.shape).
+        """Returns what the generator receives instead of x, shape (n, *x.shape): one noisy x for every row of `noise`.
 
-        Every row is on the grid of its own job's noise: prompts that share a batch need not share a level.
+        Each row lies on the grid of its own job's noise (`Mechanism.noisy`), because prompts that share a batch may
+        have different noise levels.
         """
         if not self.rows:
             return self.mechanism.noisy(self.embedding, noise, step)
@@ -101,15 +106,16 @@ class Condition:
 
     @property
     def rounding_slack(self) -> float:
-        """Total variation between the noise as the generator receives it and ideal noise (docs/theory/numerics.md)."""
+        """Returns a bound on the total variation between the noise as the generator receives it and ideal noise
+        (docs/theory/numerics.md)."""
         return self.mechanism.rounding_slack(self.largest_dimension or self.embedding.size)
 
 
 def joined(parts: Sequence[tuple[Condition, int]]) -> Condition:
-    """One condition for a batch of several prompts, each with the number of its rows, in order.
+    """Returns one condition for a batch of several prompts, given with the number of rows of each, in order.
 
-    Its embedding has a row for every row of the batch; where there is only one condition it is that one as it is, and
-    broadcasts. Whatever else a generator keeps of the prompt must be equal where `mixes` is.
+    The joined embedding has one row for every row of the batch. A single condition is returned unchanged, and its
+    embedding broadcasts. Everything else that a generator keeps of the prompt must be equal where `mixes` is equal.
     """
     first = parts[0][0]
     if len(parts) == 1:

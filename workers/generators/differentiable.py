@@ -15,9 +15,9 @@ if TYPE_CHECKING:  # closed-form models run without it
 
 @dataclass(frozen=True)
 class SmoothMap:
-    """A generator as torch differentiates it: noisy embeddings (rows, *x.shape) to real outputs, row by row.
+    """A generator as torch differentiates it: a map from noisy embeddings (rows, *x.shape) to real outputs, row by row.
 
-    scale: what the l2 norm of a change of the outputs is multiplied by to be in `unit`.
+    scale: the factor that turns the l2 norm of a change of the outputs into `unit`.
     """
 
     call: Callable[[torch.Tensor], torch.Tensor]
@@ -30,5 +30,5 @@ class Differentiable(Protocol):
     """A generator whose outputs, before they are rounded or decoded, are a smooth function of the noisy embedding."""
 
     def smooth_map(self, condition: Condition, draw: Draw, parameters: Parameters) -> SmoothMap:
-        """The map for one prompt's condition and one ω, the same for every row."""
+        """Returns the map for the condition of one prompt and one ω. All rows share this ω."""
         ...

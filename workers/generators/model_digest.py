@@ -41,13 +41,14 @@ _NO_EFFECT: Final = frozenset(
 
 
 def model_digest(tensors: Mapping[str, Any], content: Mapping[str, Any]) -> str:
-    """sha256 over the tensors of a model and all else that shapes its outputs, JSON values by name: "sha256:<hex>"."""
+    """Returns the sha256 over the tensors of a model and over everything else that shapes its outputs, given as JSON
+    values by name: "sha256:<hex>"."""
     stated = json.dumps({**content, "weights": weights_digest(tensors)}, sort_keys=True, separators=(",", ":"))
     return f"sha256:{hashlib.sha256(stated.encode()).hexdigest()}"
 
 
 def network_content(component: Any) -> dict[str, Any]:
-    """Class and effective configuration of a transformers model, or of a diffusers model or scheduler."""
+    """Returns the class and effective configuration of a transformers model, or of a diffusers model or scheduler."""
     config = component if hasattr(component, "to_json_string") else component.config
     # use_diff=False is transformers' word for "with the defaults"; diffusers always writes them.
     options = {"use_diff": False} if hasattr(config, "to_diff_dict") else {}
@@ -55,7 +56,8 @@ def network_content(component: Any) -> dict[str, Any]:
 
 
 def effective(config: Any) -> Any:
-    """A configuration without the fields that change no output: the list above, and names that begin with "_"."""
+    """Returns a configuration without the fields that change no output: those of _NO_EFFECT, and names that begin with
+    "_"."""
     if isinstance(config, dict):
         return {k: effective(v) for k, v in config.items() if not _without_effect(k, v)}
     if isinstance(config, list | tuple):
@@ -70,7 +72,7 @@ def _without_effect(field: str, value: Any) -> bool:
 
 
 def tokenizer_content(tokenizer: Any) -> dict[str, Any]:
-    """All that decides how a tokenizer encodes, decodes and renders chats."""
+    """Returns everything that decides how a tokenizer encodes, decodes and renders chats."""
     return {
         "rules": _rules(tokenizer),
         "special_tokens": {name: str(token) for name, token in tokenizer.special_tokens_map.items()},

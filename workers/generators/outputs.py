@@ -17,8 +17,11 @@ from smoothgen.images import encode_png
 
 @dataclass(frozen=True)
 class Text:
-    """A generated text. `ended`: whether the model ended it itself; False where max_new_tokens cut it. Two texts are
-    equal where they read the same."""
+    """A generated text.
+
+    ended: whether the model ended the text; False where max_new_tokens cut it. Texts with equal characters are equal,
+    whatever `ended` says.
+    """
 
     text: str
     media_type: str = "text/plain; charset=utf-8"
@@ -26,11 +29,11 @@ class Text:
 
     @property
     def content(self) -> str:
-        """What metrics compare."""
+        """Returns what output metrics compare."""
         return self.text
 
     def output(self, *, certified: bool) -> Output:
-        """As the client sees it."""
+        """Returns the output as the client receives it, with the digest of its content."""
         return TextOutput(
             media_type=self.media_type, text=self.text, digest=_digest(self.text.encode()), certified=certified
         )
@@ -38,9 +41,9 @@ class Text:
 
 @dataclass(frozen=True)
 class Picture:
-    """A generated picture: uint8 (height, width, 3). Metrics compare these very pixels, and PNG keeps them exactly.
+    """A generated picture, uint8 of shape (height, width, 3). Metrics compare these pixels, and PNG keeps them exactly.
 
-    withheld: whether the model's safety checker put a black picture in its place.
+    withheld: whether a black picture replaces one that the model's safety checker refused.
     """
 
     pixels: NDArray[np.uint8]
@@ -49,17 +52,18 @@ class Picture:
 
     @property
     def content(self) -> NDArray[np.uint8]:
-        """What metrics compare."""
+        """Returns what output metrics compare."""
         return self.pixels
 
     def output(self, *, certified: bool) -> Output:
-        """As the client sees it."""
+        """Returns the output as the client receives it, with the digest of its content."""
         data = base64.b64encode(self._png).decode("ascii")
         return ImageOutput(media_type=self.media_type, data=data, digest=_digest(self._png), certified=certified)
 
     @cached_property
     def _png(self) -> bytes:
-        """Encoded once: the served picture is reported, named in the certificate, and stored."""
+        """Returns the picture as PNG. The bytes are kept, because the served picture is reported, named in the
+        certificate and stored."""
         return encode_png(Image.fromarray(self.pixels))
 
 
@@ -69,10 +73,10 @@ def _digest(content: bytes) -> str:
 
 @dataclass(frozen=True)
 class Failure:
-    """A sample that gave no output. It counts as the worst distance (theory §3)."""
+    """A sample without an output. The sample counts as the worst distance (theory §3)."""
 
     reason: str
 
 
 Made = Text | Picture
-"""One whole output."""
+"""A complete output of either kind."""

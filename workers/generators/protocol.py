@@ -27,74 +27,75 @@ class Generator(Protocol):
 
     @property
     def identity(self) -> ModelIdentity:
-        """Name, revision and digest for certificates."""
+        """Returns the name, revision and digest that stand in certificates."""
         ...
 
     @property
     def description(self) -> str:
-        """One sentence for GET /models."""
+        """Returns one sentence for GET /models."""
         ...
 
     @property
     def default_sigma(self) -> float:
-        """The noise level served when a request names none."""
+        """Returns the noise level that is served when a request names none."""
         ...
 
     @property
     def default_betas(self) -> dict[str, float]:
-        """The same for mechanisms with a schedule, by request name."""
+        """Returns the default noise level of each mechanism with a schedule, by its name in requests."""
         ...
 
     @property
     def mechanisms(self) -> tuple[str, ...]:
-        """The mechanisms it has a use for, by request name."""
+        """Returns the mechanisms that the generator accepts, by their names in requests."""
         ...
 
     @property
     def output_kind(self) -> OutputKind:
-        """What the generator makes. The kind decides which output metrics the model offers."""
+        """Returns what the generator makes. The kind decides which output metrics the model offers."""
         ...
 
     @property
     def for_learning(self) -> bool:
-        """Whether the model only shows what a certificate's numbers mean. Such a model reads no words, so no synonym
-        certificate is offered for it."""
+        """Returns whether the model only shows what a certificate's numbers mean. Such a model reads no words, so no
+        synonym certificate is offered for it."""
         ...
 
     @property
     def image(self) -> ImageCard | None:
-        """What it takes and makes, for a model of pictures; None for one of texts."""
+        """Returns the sizes and schedulers of a picture model; None for a model that makes no pictures."""
         ...
 
     @property
     def classifier(self) -> Classifier | None:
-        """The network that judges its pictures, where one came with it."""
+        """Returns the network that classifies the generator's pictures; None where the model came without one."""
         ...
 
     @property
     def longest_prompt_tokens(self) -> int | None:
-        """The longest prompt, None where there is no such limit."""
+        """Returns the length of the longest prompt in tokens; None where there is no limit."""
         ...
 
     @property
     def largest_dimension(self) -> int | None:
-        """The most numbers that an x under noise on the embedding can have, None where there is no such limit."""
+        """Returns the largest number of coordinates that x can have under noise on the embedding; None where there is
+        no limit."""
         ...
 
     @property
     def precision(self) -> str:
-        """The number format its network computes in: "float32", "bfloat16", "float16"; "float64" of what runs in double
-        precision."""
+        """Returns the number format in which the network computes: "float32", "bfloat16" or "float16"; "float64" for a
+        model that computes in double precision."""
         ...
 
     @property
     def batch_sensitivity(self) -> float | None:
-        """The share of probe rows whose output changed with the batch size, measured when it was loaded in 16 bits;
-        None where nothing was measured."""
+        """Returns the share of probe rows whose output changed with the batch size. The share is measured when a model
+        is loaded in 16 bits, and None otherwise."""
         ...
 
     def condition(self, prompt: str, parameters: Parameters, smoothing: Smoothing) -> Condition:
-        """Embed a prompt. Raises InvalidPrompt or InvalidParameters."""
+        """Embeds a prompt. Raises InvalidPrompt or InvalidParameters."""
         ...
 
     def generate(
@@ -104,26 +105,30 @@ class Generator(Protocol):
         draws: Sequence[Draw],
         parameters: Parameters,
     ) -> Sequence[Made | Failure]:
-        """One output for each row of `noise`, as `condition.mechanism` draws it, with each row's own ω.
+        """Returns one output for each row of `noise`, made with the ω of that row. The noise is drawn by
+        `condition.mechanism`.
 
-        `condition` may be a joined one, whose embedding has a row for every row of the noise.
-        May raise: the batch is then split until the sample that raises stands alone and counts as failed.
+        `condition` may be a joined one, whose embedding has a row for every row of the noise. The method may raise: the
+        batch is then split until the sample that raises stands alone and counts as failed.
         """
         ...
 
 
 @runtime_checkable
 class Templated(Protocol):
-    """A generator that can set a prompt in a chat template. A template is rendered once for a job and carried with it:
-    one with a clock would read otherwise on the next worker."""
+    """A generator that can set a prompt in a chat template.
+
+    A template is rendered once for a job and carried with the job. A template that contains the current time would read
+    differently on the next worker.
+    """
 
     def rendered(self, prompt: str, parameters: Parameters) -> Template | None:
-        """The template around this prompt as it reads now, None where the parameters ask for none. Raises
+        """Returns the chat template around this prompt as it reads now; None where the parameters ask for none. Raises
         InvalidParameters, InvalidPrompt."""
         ...
 
     def condition(
         self, prompt: str, parameters: Parameters, smoothing: Smoothing, template: Template | None = None
     ) -> Condition:
-        """`Generator.condition`, in a template rendered before."""
+        """Embeds a prompt in a template that was rendered before. Otherwise equal to `Generator.condition`."""
         ...

@@ -20,12 +20,12 @@ def known_names() -> set[str]:
 
 
 def load_generator(name: str, settings: Settings) -> Generator:
-    """Load "smollm2-135m", a folder of SHIPPED ("fashion-32"), a closed-form model, or "name=source" with a hub name,
-    folder or GGUF file.
+    """Loads a model by its name: "smollm2-135m", a folder of SHIPPED ("fashion-32"), a closed-form model, or
+    "name=source" with a hub name, folder or GGUF file.
 
-    A bare hub name or folder serves under that name. A source with a model_index.json is a diffusers pipeline, one with
-    a lipschitz.json a picture network with a proven constant, one with a bottleneck.json a language model that reads
-    its prompt through a few noised numbers.
+    A bare hub name or folder serves under that name. A source with a model_index.json is a diffusers pipeline. A source
+    with a lipschitz.json is a picture network with a proven constant. A source with a bottleneck.json is a language
+    model that reads its prompt through a few noised numbers. Raises UnknownName, OSError.
     """
     if name in SPECS:
         return ClosedForm(name)

@@ -1,4 +1,4 @@
-"""The identity of weights: what runs, whatever file it came from."""
+"""The digest of weights as they are loaded, whatever file they came from."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 
 
 def weights_digest(tensors: Mapping[str, Any]) -> str:
-    """sha256 over every tensor of a state dict as loaded, by name, dtype and shape, as "sha256:<hex>"."""
+    """Returns the sha256 over every tensor of a state dict as loaded, by name, dtype and shape, as "sha256:<hex>"."""
     digest = hashlib.sha256()
     for key, tensor in sorted(tensors.items()):
         digest.update(f"{key} {tensor.dtype} {tuple(tensor.shape)}\n".encode())

@@ -1,1 +1,1 @@
-"""Loading weights: onto which device, whole or not at all, and what is said of broken files."""
+"""Loading weights: the device they go to, the check that they are complete, and the message for broken files."""

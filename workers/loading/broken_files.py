@@ -1,4 +1,4 @@
-"""Whatever a broken file raises deep inside a library, an operator reads one line with the remedy."""
+"""One line with the remedy for an operator, whatever a broken file raises deep inside a library."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from smoothgen.errors import SmoothGenError
 
 @contextmanager
 def told_in_one_line(cannot: str, remedy: str) -> Iterator[None]:
-    """Turn any error but our own, which say what they mean, into OSError: «`cannot` (what it was); `remedy`»."""
+    """Turns any error into OSError: «`cannot` (what it was); `remedy`». Errors of SmoothGen pass unchanged, because
+    they say what they mean."""
     try:
         yield
     except SmoothGenError:

@@ -1,4 +1,4 @@
-"""Weights are those of the file or none: nothing is newly initialised, and nothing in a file is left out."""
+"""The check that a network has exactly the weights of its file: nothing newly initialised, nothing left out."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ _NAMED: Final = 3
 
 
 def require_complete(what: str, report: Mapping[str, Any], remedy: str) -> None:
-    """Raises OSError, in one line, for a network whose file lacks tensors or has ones the network does not.
+    """Raises OSError, in one line, for a network whose file lacks tensors or has tensors that the network does not.
 
-    `report`: what transformers and diffusers return for `output_loading_info=True`. They fill missing tensors with
+    `report` is what transformers and diffusers return for `output_loading_info=True`. Both fill missing tensors with
     random numbers, so that the model is another one at every start, and drop unexpected ones with a warning. Tied
-    weights, and buffers that are computed anew, are not among them.
+    weights, and buffers that are computed anew, are not in the report.
     """
     verdicts = (
         ("missing_keys", "lacks the tensors"),
@@ -29,7 +29,7 @@ def require_complete(what: str, report: Mapping[str, Any], remedy: str) -> None:
 
 
 def _told(entry: Any) -> str:
-    """A tensor's name, with both shapes where they differ, or a message of the library's, in one line."""
+    """Returns a tensor's name, with both shapes where they differ, or a message of the library, in one line."""
     if isinstance(entry, tuple):
         name, stored, own = entry
         return f"{name} {tuple(stored)} for {tuple(own)}"
@@ -37,6 +37,6 @@ def _told(entry: Any) -> str:
 
 
 def _some(names: Collection[str]) -> str:
-    """The first of the names, and how many more there are."""
+    """Returns the first of the names, and how many more there are."""
     more = len(names) - _NAMED
     return ", ".join(list(names)[:_NAMED]) + (f" and {more} more" if more > 0 else "")

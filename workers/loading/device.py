@@ -1,4 +1,4 @@
-"""Which device a worker computes on."""
+"""The device on which a worker computes."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from smoothgen.errors import InvalidParameters
 
 
 def torch_device(setting: str) -> str:
-    """A device name for torch: the setting itself, or for "auto" the first GPU where there is one.
+    """Returns a device name for torch: the setting itself, or for "auto" the first GPU where there is one.
 
-    Raises InvalidParameters for a device that torch does not know or find here.
+    Raises InvalidParameters for a device that torch does not know or does not find on this machine.
     """
     if setting == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"

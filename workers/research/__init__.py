@@ -1,1 +1,1 @@
-"""What serves no request: calibration, coverage reports, and looking at a prompt's neighbours."""
+"""Code that serves no request: calibration, coverage reports, and the neighbours of a prompt."""

@@ -46,7 +46,8 @@ def calibrate(
     seed: Seed,
     batch_size: int,
 ) -> list[Calibration]:
-    """One Calibration a metric. Displacements have shape (prompts, sigmas), then the median over prompts."""
+    """Returns one Calibration for each metric. Displacements have shape (prompts, sigmas); a calibration keeps the
+    median over prompts."""
     displacements = np.zeros((len(metrics), len(prompts), len(sigmas)))
     batcher = Batcher(batch_size)
     for p, prompt in enumerate(tqdm(prompts, desc="calibrating", unit="prompt")):
@@ -78,9 +79,9 @@ def _outputs(
     directions: range,
     batcher: Batcher,
 ) -> Outputs:
-    """The unmoved output, then those at every noise level and direction, level by level.
+    """Returns the unmoved output, then those at every noise level and direction, level by level.
 
-    The directions are the prompt's own and the same at every level; prompts differ in length, so no batch mixes them.
+    The directions belong to the prompt and are equal at every level. Prompts differ in length, so no batch mixes them.
     """
     draw = Draw(seed, Stream.GENERATOR_COMMON, directions.start)
     condition = generator.condition(prompt, parameters, Smoothing("embedding", 1.0, draw))
@@ -91,7 +92,7 @@ def _outputs(
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write <output>/<model>.json and print σ for a few budgets."""
+    """Writes <output>/<model>.json and prints σ for a few budgets."""
     parser = argparse.ArgumentParser(prog="smoothgen calibrate", description="Calibrate a model's robustness budget.")
     parser.add_argument("--model", required=True, help="as for `smoothgen worker`")
     parser.add_argument("--metric", action="append", help="default: every metric of the model a number can be put on")
@@ -140,7 +141,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _shape(
     given: argparse.Namespace, model: LoadedModel, metric: OutputMetric, prompts: Sequence[str], settings: Settings
 ) -> int:
-    """Write <output>/<model>.shape.json and print what the shape is."""
+    """Writes <output>/<model>.shape.json and prints what the shape is."""
     name = model.card.id
     require_pictures(name, makes_pictures=model.card.modality == "image")
     source: Path = given.pairs or pairs_file(name)
@@ -167,7 +168,7 @@ def _shape(
 
 
 def _calibratable(model: LoadedModel) -> list[str]:
-    """Metrics with displacements to speak of, and no options a request must give."""
+    """Returns the metrics with displacements worth measuring, and without options that a request must give."""
     return [metric.name for metric in model.card.metrics if metric.name not in ("label", "verdict", "vision-chord")]
 
 
@@ -179,7 +180,7 @@ def _metric(name: str, model: LoadedModel) -> OutputMetric:
 
 
 def _parameters(model: LoadedModel, max_new_tokens: int) -> Parameters:
-    """The model's defaults, as a request that names none gets them."""
+    """Returns the model's default parameters, which a request gets when it names none."""
     card = model.card.image
     if card is None:
         return TextParameters(max_new_tokens=max_new_tokens)

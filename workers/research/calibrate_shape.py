@@ -25,7 +25,7 @@ from workers.sensitivity.displacement import made_with, mean_displacement
 from workers.stored.shapes import SHRINKAGE, StoredShape, learn_shape, require_learnable, require_pictures
 
 _LEVELS: Final = (0.75, 0.9, 1.0, 1.1, 1.25)
-"""Of the level at which both noises are equally long: where a match is looked for."""
+"""The levels at which a match is looked for, as multiples of the level at which both noises are equally long."""
 PROBES: Final = 15
 
 
@@ -40,7 +40,7 @@ def calibrate_shape(
     batch_size: int,
     probes: int = PROBES,
 ) -> StoredShape:
-    """The shape of a picture model with its level. Raises InvalidInput where the model cannot have one."""
+    """Returns the shape of a picture model with its level. Raises InvalidInput where the model cannot have one."""
     model, sigma = generator.identity.name, generator.default_sigma
     require_pictures(model, makes_pictures=generator.image is not None)
     bench = Bench(generator, parameters, seed, Batcher(batch_size))
@@ -63,13 +63,14 @@ def calibrate_shape(
 
 
 class Bench:
-    """A generator under fixed parameters, to be embedded with and moved. Every prompt has an ω of its own."""
+    """A generator under fixed parameters, which embeds prompts and moves them. Every prompt has an ω of its own."""
 
     def __init__(self, generator: Generator, parameters: Parameters, seed: Seed, batcher: Batcher) -> None:
         self._generator, self._parameters, self._seed, self._batcher = generator, parameters, seed, batcher
 
     def differences(self, pairs: Sequence[tuple[str, str]]) -> NDArray[np.float64]:
-        """x − x' of every pair, shape (pairs, d). Raises InvalidParameters for x too large, or of several sizes."""
+        """Returns x − x' of every pair, shape (pairs, d). Raises InvalidParameters for x too large, or of several
+        sizes."""
         # One first: a model of 77×768 numbers is refused before it has embedded a thousand prompts.
         require_learnable(self._generator.identity.name, [self._embedded(pairs[0][0]).size])
         points = [(self._embedded(a), self._embedded(b)) for a, b in tqdm(pairs, desc="paraphrases", unit="pair")]
@@ -85,8 +86,11 @@ class Bench:
         sigma: float,
         probes: int = PROBES,
     ) -> tuple[float, float]:
-        """The level at which shaped noise moves outputs as far as round noise of level `sigma`, four digits, and how
-        far that is: the mean over prompts and draws. Raises InvalidParameters where no level tried comes near."""
+        """Returns the level at which shaped noise moves outputs as far as round noise of level `sigma`, in four digits,
+        and the distance of that move: the mean over prompts and draws.
+
+        Raises InvalidParameters where no level tried comes near.
+        """
         length = ShapedGaussian(1.0, shape).noise_norm(shape.dimension) / shape.dimension**0.5
         levels = [sigma / length * level for level in _LEVELS]
         noises: list[Mechanism] = [Gaussian(sigma), *(ShapedGaussian(level, shape) for level in levels)]
@@ -108,7 +112,7 @@ class Bench:
     def _displacements(
         self, prompt: str, place: int, noises: Sequence[Mechanism], metric: OutputMetric, probes: int
     ) -> list[float]:
-        """How far every noise moves the prompt's output on average, all along the same draws."""
+        """Returns how far every noise moves the prompt's output on average. All noises use the same draws."""
         condition, draw = self._condition(prompt, place)
         x, indices = condition.embedding, range(place * probes, (place + 1) * probes)
         drawn = [n.noisy(x, n.draw(self._seed, Stream.CALIBRATION, indices, x.shape)) - x for n in noises]
@@ -125,5 +129,5 @@ class Bench:
 
 
 def _digest(pairs: Sequence[tuple[str, str]]) -> str:
-    """Eight digits that tell pair files apart in a shape's name."""
+    """Returns eight digits that distinguish pair files in a shape's name."""
     return hashlib.sha256("\n".join("\t".join(pair) for pair in pairs).encode()).hexdigest()[:8]

@@ -1,4 +1,5 @@
-"""WordNet's database files (Debian wordnet-base, or any dict folder of WordNet 3): synsets, senses, exceptions."""
+"""Reader of WordNet's database files (Debian wordnet-base, or any dict folder of WordNet 3): synsets, senses,
+exceptions."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 WORDNET: Final = Path("/usr/share/wordnet")
-"""Where Debian's wordnet-base puts them."""
+"""The folder into which Debian's wordnet-base puts the files."""
 
 Pos = Literal["n", "v", "a", "r"]
 FILES: Final[dict[Pos, str]] = {"n": "noun", "v": "verb", "a": "adj", "r": "adv"}
@@ -45,19 +46,19 @@ class Synset:
 
 @dataclass(frozen=True)
 class Sense:
-    """One meaning of a word. `count`: how often it was met in WordNet's tagged texts."""
+    """One meaning of a word. `count` is the number of its uses in WordNet's tagged texts."""
 
     synset: Synset
     count: int
 
 
 def read_synsets(folder: Path, pos: Pos) -> Iterator[Synset]:
-    """All synsets of a part of speech. Raises FileNotFoundError with the remedy."""
+    """Returns all synsets of a part of speech. Raises FileNotFoundError with the remedy."""
     return (_synset(line) for line in _lines(folder, f"data.{FILES[pos]}"))
 
 
 class Wordnet:
-    """The database, read into memory; lines are taken apart when they are asked for.
+    """The database, read into memory. Lines are parsed when they are asked for.
 
     Raises FileNotFoundError with the remedy where a file is missing.
     """
@@ -68,22 +69,22 @@ class Wordnet:
         self._index = {pos: dict(_index(_lines(folder, f"index.{FILES[pos]}"))) for pos in FILES}
 
     def synset(self, offset: str, pos: Pos) -> Synset:
-        """The synset at an offset."""
+        """Returns the synset at an offset."""
         return _synset(self._data[pos][offset])
 
     def senses(self, lemma: str, pos: Pos) -> list[Sense]:
-        """The meanings of a word in its base form, the most frequent first; none where it is unknown."""
+        """Returns the meanings of a word in its base form, the most frequent first; none where the word is unknown."""
         offsets = self._index[pos].get(key(lemma), ())
         counts = self._counts.get((key(lemma), pos), {})
         return [Sense(self.synset(offset, pos), counts.get(k, 0)) for k, offset in enumerate(offsets, start=1)]
 
     def knows(self, lemma: str, pos: Pos) -> bool:
-        """Whether the word is in the database as this part of speech."""
+        """Returns whether the word is in the database under this part of speech."""
         return key(lemma) in self._index[pos]
 
     @cached_property
     def exceptions(self) -> dict[Pos, dict[str, tuple[str, ...]]]:
-        """Irregular forms: by part of speech, form → base forms."""
+        """Returns the irregular forms: for each part of speech, a map from form to base forms."""
         found: dict[Pos, dict[str, tuple[str, ...]]] = {}
         for pos, name in FILES.items():
             rows = (line.split() for line in _lines(self._folder, f"{name}.exc"))
@@ -101,12 +102,12 @@ class Wordnet:
 
 
 def key(word: str) -> str:
-    """As the index writes it."""
+    """Returns the word in the spelling of the index."""
     return word.lower().replace(" ", "_")
 
 
 def plain(word: str) -> str:
-    """A word of a synset without the marks that say where an adjective may stand, and with spaces."""
+    """Returns a word of a synset with spaces, without the marks that say where an adjective may stand."""
     return word.partition("(")[0].replace("_", " ")
 
 

@@ -17,11 +17,11 @@ from workers.sensitivity.power_iteration import largest_singular_values
 def spectral_norms(
     generator: Generator, conditions: Sequence[Condition], parameters: Parameters, *, rounds: int = JACOBIAN_ROUNDS
 ) -> tuple[list[float], str]:
-    """‖∇G‖₂ at the embeddings of these prompts, all at once, and its unit. The prompts must be ones that share batches
-    (`Condition.mixes`), or a single one.
+    """Returns ‖∇G‖₂ at the embeddings of these prompts, all at once, and its unit. The prompts must share batches
+    (`Condition.mixes`), or there must be only one.
 
-    From below, and a local number: an estimate of no global constant. Raises InvalidInput for a generator that cannot
-    be differentiated.
+    The number is a local estimate from below. The number bounds no global constant. Raises InvalidInput for a generator
+    that cannot be differentiated.
     """
     if not isinstance(generator, Differentiable):
         raise InvalidInput(

@@ -1,4 +1,5 @@
-"""How far outputs move under given noise on the prompt embedding, the generator's own randomness held."""
+"""The displacement of outputs under given noise on the prompt embedding, with the generator's own randomness held
+fixed."""
 
 from __future__ import annotations
 
@@ -21,7 +22,7 @@ def made_with(
     parameters: Parameters,
     batcher: Batcher,
 ) -> Outputs:
-    """The output of every row of `noise`, shape (n, *x.shape), all with the one ω of `draw`."""
+    """Returns the output of every row of `noise`, shape (n, *x.shape). All rows use the one ω of `draw`."""
 
     def generate(rows: Sequence[int]) -> Sequence[Made | Failure]:
         return generator.generate(condition, noise[list(rows)], [draw] * len(rows), parameters)
@@ -30,7 +31,7 @@ def made_with(
 
 
 def mean_displacement(metric: OutputMetric, unmoved: Made | Failure, outputs: Outputs) -> float:
-    """Mean distance from the unmoved output; an output that failed counts as the diameter."""
+    """Returns the mean distance from the unmoved output. An output that failed counts as the diameter."""
     if isinstance(unmoved, Failure):
         return metric.diameter
     origin: Centre = metric.choose_centre([unmoved.content])

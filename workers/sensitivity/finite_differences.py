@@ -25,20 +25,22 @@ from workers.generators import Condition, Draw, Failure, Generator, Made
 from workers.generators.batching import Batcher
 
 PUBLIC_SEED: Final = Seed(0x5E2517117, "client")
-"""Known to everybody, attackers included: s needs no secret."""
+"""The seed of the probe directions. Everybody may know it, attackers included: s needs no secret."""
 PUBLIC_DRAW: Final = Draw(PUBLIC_SEED, Stream.GENERATOR_COMMON, 0)
-"""The generator's own randomness ω₀ of every probe."""
+"""The place of the generator's own randomness ω₀, which every probe uses."""
 
 OnBatch = Callable[[int, int, float], None]
-"""Told of a batch: samples, failed ones, seconds. May raise to stop here."""
+"""Called after each batch with the number of samples, of failed samples, and the seconds. The call may raise to stop
+the probe."""
 
 
 @dataclass(frozen=True)
 class Probed:
-    """What probing some points came to, both of shape (points,), inf where an output failed.
+    """The result of probing some points: two arrays of shape (points,), inf where an output failed.
 
-    sensitivities: s, the mean distance moved over the directions, over the step: metric units per unit of sigma.
-    slopes: the steepest secant, the largest distance moved over the l2 length of the move.
+    sensitivities: s, the mean distance moved over the directions, divided by the step, in metric units per unit of
+    sigma.
+    slopes: the steepest secant, the largest distance moved divided by the l2 length of the move.
     """
 
     sensitivities: NDArray[np.float64]
@@ -47,7 +49,8 @@ class Probed:
 
 @lru_cache(maxsize=16)
 def public_directions(probes: int, shape: tuple[int, ...]) -> NDArray[np.float64]:
-    """The probe directions u_p, standard normal, shape (probes, *shape). Public: of no prompt and no job."""
+    """Returns the probe directions u_p, standard normal, shape (probes, *shape). The directions are public and depend
+    on no prompt and no job."""
     return Gaussian(1.0).draw(PUBLIC_SEED, Stream.CALIBRATION, range(probes), shape)
 
 
@@ -63,10 +66,11 @@ def probe(
     batcher: Batcher,
     on_batch: OnBatch,
 ) -> Probed:
-    """Probe the points x + offsets, shape (points, *x.shape): 1 + probes generations each, many points to a batch.
+    """Probes the points x + offsets, shape (points, *x.shape), with 1 + probes generations each and many points to a
+    batch.
 
-    s(x) = mean over p of d(G(x + step·u_p, ω₀), G(x, ω₀)) / step. Every point is on the mechanism's grid before it is
-    moved, so s is a function of what the grid shows of x + offset, as the selection of σ needs it to be. Raises
+    s(x) is the mean over p of d(G(x + step·u_p, ω₀), G(x, ω₀)) / step. Every point is put on the mechanism's grid
+    before it is moved, so s is a function of what the grid shows of x + offset. The selection of σ needs this. Raises
     GenerationFailed where not even one sample fits the device.
     """
     points = condition.mechanism.noisy(condition.embedding, offsets)
@@ -95,7 +99,8 @@ def probe(
 
 
 def _displacements(metric: OutputMetric, outputs: Sequence[Made | Failure]) -> NDArray[np.float64]:
-    """Distances of the moved outputs from the first; inf for all of them where one failed or cannot be measured.
+    """Returns the distances of the moved outputs from the first; inf for all of them where one failed or cannot be
+    measured.
 
     Counting a failure as the diameter would make s finite where the generator is at its worst.
     """

@@ -1,7 +1,7 @@
 """The largest singular value of a map's Jacobian, from products with vectors alone.
 
-v ← JᵀJv / ‖JᵀJv‖ by one Jacobian-vector product (forward mode) and one vector-Jacobian product (reverse mode) a round;
-the Jacobian itself, rows × columns, is never formed. Golub & Van Loan, Matrix Computations, §8.2.
+Each round sets v ← JᵀJv / ‖JᵀJv‖ by one Jacobian-vector product (forward mode) and one vector-Jacobian product (reverse
+mode). The Jacobian itself, rows × columns, is never formed. Golub & Van Loan, Matrix Computations, §8.2.
 """
 
 from __future__ import annotations
@@ -15,14 +15,16 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.modules.module import register_module_forward_pre_hook
 
 Map = Callable[[torch.Tensor], torch.Tensor]
-"""(rows, *x.shape) → (rows, *y.shape), each row of the result a function of the same row of x alone."""
+"""A map (rows, *x.shape) → (rows, *y.shape), in which each row of the result depends on the same row of x alone."""
 
 
 def largest_singular_values(mapped: Map, x: torch.Tensor, start: torch.Tensor, *, rounds: int) -> torch.Tensor:
-    """‖J‖₂ at every row of x, shape (rows,), from below: σ after so many rounds never exceeds the largest one.
+    """Returns a lower estimate of ‖J‖₂ at every row of x, shape (rows,). The estimate after any number of rounds never
+    exceeds the largest singular value.
 
-    start: where the iteration begins, shape of x, nonzero in every row. All rows are iterated at once. NaN where the
-    map is not finite.
+    start: where the iteration begins, of x's shape and nonzero in every row.
+
+    All rows are iterated at once. A row is NaN where the map is not finite.
     """
     v, sigma = _normalised(start), torch.zeros(len(x))
     for _ in range(rounds):
@@ -33,9 +35,10 @@ def largest_singular_values(mapped: Map, x: torch.Tensor, start: torch.Tensor, *
 
 
 def jacobians(mapped: Map, x: torch.Tensor) -> torch.Tensor:
-    """J of one point x, shape (1, *shape), by one Jacobian-vector product a coordinate: (numbers in y, numbers in x).
+    """Returns J at one point x, shape (1, *shape), as a matrix (numbers in y, numbers in x), by one Jacobian-vector
+    product for each coordinate.
 
-    Exact up to rounding, and affordable where x has few numbers.
+    The matrix is exact up to rounding, and affordable where x has few numbers.
     """
     count = x.numel()
     basis = torch.eye(count, dtype=x.dtype, device=x.device).reshape(count, *x.shape[1:])
@@ -43,7 +46,7 @@ def jacobians(mapped: Map, x: torch.Tensor) -> torch.Tensor:
 
 
 def jacobian_vector_products(mapped: Map, x: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
-    """J(x)·v, row by row."""
+    """Returns J(x)·v, row by row."""
     # The fused attention kernels know no forward mode, and torch's group norm knows one for contiguous inputs only.
     with sdpa_kernel(SDPBackend.MATH), _contiguous_group_norms(), torch.no_grad(), forward.dual_level():
         dual = forward.make_dual(x.contiguous(), v.contiguous())  # type: ignore[no-untyped-call]
@@ -53,7 +56,7 @@ def jacobian_vector_products(mapped: Map, x: torch.Tensor, v: torch.Tensor) -> t
 
 
 def vector_jacobian_products(mapped: Map, x: torch.Tensor, u: torch.Tensor) -> torch.Tensor:
-    """J(x)ᵀ·u, row by row."""
+    """Returns J(x)ᵀ·u, row by row."""
     x = x.detach().clone().requires_grad_(True)
     with torch.enable_grad():
         [gradient] = torch.autograd.grad(mapped(x), x, u, allow_unused=True, materialize_grads=True)

@@ -1,4 +1,5 @@
-"""What an opening learns of its prompt first: how steep the model is around it, and the level of the noise."""
+"""What the selection of a job learns of its prompt first: the sensitivity of the model around it, and the level of the
+noise."""
 
 from __future__ import annotations
 
@@ -28,9 +29,11 @@ from workers.sensitivity.finite_differences import OnBatch, Probed, probe
 
 @dataclass(frozen=True)
 class Sensed:
-    """selection: the level to serve at, of a job that adapts to its prompt; abstention: why there is none.
+    """The result of probing a job's prompt.
 
-    generations, device_s: what it cost.
+    selection: the noise level of a job that adapts to its prompt.
+    abstention: the reason why there is no such level.
+    generations, device_s: the cost of probing.
     """
 
     selection: SigmaSelection | None = None
@@ -52,11 +55,12 @@ def sense(
     batcher: Batcher,
     on_batch: OnBatch,
 ) -> Sensed:
-    """Probe the prompt as its job asks; `condition` is of the job's own sigma, σ_s of a job that adapts.
+    """Probes the prompt as its job asks. `condition` is of the job's own sigma, which is σ_s for a job that adapts.
 
-    The noise of the probes belongs to (seed, Stream.SENSITIVITY, index), so whoever opens the job finds the same level.
-    `on_batch` hears of samples only: products with a Jacobian say nothing about how fast samples are drawn.
-    Raises InvalidInput for an estimate this generator cannot give, GenerationFailed, and whatever `on_batch` raises.
+    The noise of the probes belongs to (seed, Stream.SENSITIVITY, index), so every worker that selects for the job finds
+    the same level. `on_batch` is called for generated samples only, because products with a Jacobian say nothing about
+    how fast samples are drawn. Raises InvalidInput for an estimate that this generator cannot give, GenerationFailed,
+    and whatever `on_batch` raises.
     """
     if not spec.probe_samples:
         return NOTHING_SENSED
@@ -81,8 +85,8 @@ def sense(
 
 
 def _step(spec: JobSpec) -> float:
-    """How far probes move: the job's own sigma, which no prompt decides. Shorter moves would not see what noise of that
-    level does to an output."""
+    """Returns the length of the probes' moves: the job's own sigma, which no prompt decides. Shorter moves would not
+    show what noise of that level does to an output."""
     if spec.sigma is None:
         raise InvalidBudget("sensitivity is probed by moves of a noise level, and this mechanism brings its own noise")
     return spec.sigma
@@ -96,7 +100,7 @@ def _probed(
     batcher: Batcher,
     on_batch: OnBatch,
 ) -> Probed:
-    """The noisy prompts of a job that adapts, or the prompt itself."""
+    """Returns the noisy prompts of a job that adapts, or the prompt itself."""
     shape = condition.embedding.shape
     if spec.request.robustness.adapt == "prompt":
         seed = Seed(int(spec.seed, 16), spec.seed_origin)

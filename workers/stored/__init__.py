@@ -1,1 +1,1 @@
-"""What was learnt once about a model and is read at each start: calibrations and noise shapes."""
+"""Files that were learnt once about a model and are read at each start: calibrations and noise shapes."""

@@ -1,4 +1,4 @@
-"""Stored calibrations: one JSON file a model, a list with one entry a metric."""
+"""Stored calibrations: one JSON file for each model, with a list of one entry for each metric."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ from pathlib import Path
 from smoothgen.contracts import Calibration
 
 DATA = Path(__file__).parent / "data"
-"""Shipped calibrations and shapes, and the public prompts they were learnt from."""
+"""The folder of the shipped calibrations and shapes, and of the public prompts they were learnt from."""
 
 
 def file_name(model: str) -> str:
-    """The file of a model's calibrations: its name with everything unusual replaced."""
+    """Returns the file of a model's calibrations. Its name is the model's with unusual characters replaced."""
     return re.sub(r"[^A-Za-z0-9._-]+", "-", model) + ".json"
 
 
 def load_calibrations(model: str, folder: Path | None) -> dict[str, Calibration]:
-    """Calibrations by metric: the folder's where it has some for this model, else the shipped ones, else none."""
+    """Returns the calibrations of a model by metric: those of the folder where it has some for this model, else the
+    shipped ones, else none."""
     for place in (folder, DATA):
         if place is not None and (path := place / file_name(model)).is_file():
             entries = json.loads(path.read_text(encoding="utf-8"))
@@ -28,7 +29,7 @@ def load_calibrations(model: str, folder: Path | None) -> dict[str, Calibration]
 
 
 def save_calibrations(model: str, calibrations: Iterable[Calibration], folder: Path) -> Path:
-    """Write a model's calibrations and return the file."""
+    """Writes a model's calibrations and returns the file."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / file_name(model)
     path.write_text(json.dumps([c.model_dump() for c in calibrations], indent=1) + "\n", encoding="utf-8")

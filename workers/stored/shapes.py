@@ -1,7 +1,7 @@
 """Shapes of noise learnt for a model: long where paraphrases differ, short where they do not.
 
-Learnt once from public prompts and stored, so no request's prompt has a say in it. Any shape is sound; which one is
-useful is a matter of measurement (benchmarks/shape.py, docs/models.md).
+A shape is learnt once from public prompts and stored, so no request's prompt influences it. Any shape is sound. Which
+shape is useful is a matter of measurement (benchmarks/shape.py, docs/models.md).
 """
 
 from __future__ import annotations
@@ -22,13 +22,16 @@ from smoothgen.mechanisms.shape import MOST_DIMENSIONS
 from workers.stored.calibrations import DATA, file_name
 
 SHRINKAGE: Final = 0.5
-"""Share of the identity in the matrix a shape is made of: half. A round number, fitted to nothing. With it the
-half-axes of any shape in d dimensions are at most (d + 1)^(1/4) times one another, however few the pairs."""
+"""The share of the identity in the matrix that a shape is made of. One half is a round number, fitted to nothing. With
+it the half-axes of any shape in d dimensions are at most (d + 1)^(1/4) times one another, however few the pairs."""
 
 
 class StoredShape(Contract):
-    """A shape as its file holds it. sigma: the level at which it moves outputs as far as round noise of level
-    `matched_sigma` does, `displacement` on average over the prompts, in `metric`."""
+    """A shape as its file holds it.
+
+    sigma: the level at which the shaped noise moves outputs as far as round noise of level `matched_sigma` does.
+    displacement: that distance in `metric`, the mean over the prompts.
+    """
 
     shape: dict[str, Any]
     sigma: float = Field(gt=0, allow_inf_nan=False)
@@ -44,23 +47,23 @@ class StoredShape(Contract):
 
     @property
     def noise_shape(self) -> Shape:
-        """The shape itself. Raises InvalidCertificate for one that is none."""
+        """Returns the shape itself. Raises InvalidCertificate where the stored numbers are no shape."""
         return Shape.from_dict(self.shape)
 
 
 def shape_file(model: str) -> str:
-    """The file of a model's shape, beside its calibrations."""
+    """Returns the file of a model's shape, which lies beside its calibrations."""
     return file_name(model).removesuffix(".json") + ".shape.json"
 
 
 def pairs_file(model: str) -> Path:
-    """The shipped pairs of paraphrases a model's shape was learnt from, where there are some."""
+    """Returns the shipped pairs of paraphrases from which a model's shape was learnt; None where there are none."""
     return DATA / (file_name(model).removesuffix(".json") + ".pairs.tsv")
 
 
 def load_shape(model: str, folder: Path | None) -> StoredShape | None:
-    """The folder's shape where it has one for this model, else the shipped one, else None. Raises OSError for a file
-    that holds none."""
+    """Returns the folder's shape where it has one for this model, else the shipped one, else None. Raises OSError for a
+    file that holds none."""
     for place in (folder, DATA):
         if place is not None and (path := place / shape_file(model)).is_file():
             try:
@@ -76,7 +79,7 @@ def load_shape(model: str, folder: Path | None) -> StoredShape | None:
 
 
 def save_shape(model: str, stored: StoredShape, folder: Path) -> Path:
-    """Write a model's shape and return the file."""
+    """Writes a model's shape and returns the file."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / shape_file(model)
     path.write_text(json.dumps(stored.model_dump(), indent=1) + "\n", encoding="utf-8")
@@ -84,7 +87,8 @@ def save_shape(model: str, stored: StoredShape, folder: Path) -> Path:
 
 
 def read_pairs(path: Path) -> list[tuple[str, str]]:
-    """Pairs of paraphrases, two tab-separated prompts a line. Raises InvalidParameters naming the line, OSError."""
+    """Reads pairs of paraphrases, two tab-separated prompts on a line. Raises InvalidParameters naming the line,
+    OSError."""
     pairs = []
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
         if not line.strip():
@@ -99,13 +103,14 @@ def read_pairs(path: Path) -> list[tuple[str, str]]:
 
 
 def second_moment(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Mean of vvᵀ over the rows, shape (n, d) → (d, d)."""
+    """Returns the mean of vvᵀ over the rows of an array (n, d), shape (d, d)."""
     moment: NDArray[np.float64] = vectors.T @ vectors / len(vectors)
     return moment
 
 
 def shrunk(moment: NDArray[np.float64], shrinkage: float = SHRINKAGE) -> NDArray[np.float64]:
-    """(1 − λ)·S·d/tr(S) + λ·I: scale is dropped, and no direction keeps less than λ of the average one.
+    """Returns (1 − λ)·S·d/tr(S) + λ·I. The scale of S is dropped, and no direction keeps less than λ of the average
+    one.
 
     Raises InvalidParameters where there is nothing to learn from.
     """
@@ -120,21 +125,24 @@ def shrunk(moment: NDArray[np.float64], shrinkage: float = SHRINKAGE) -> NDArray
 
 
 def learn_shape(name: str, differences: NDArray[np.float64]) -> Shape:
-    """A of det 1 with AAᵀ ∝ S^(1/2), S the shrunk second moment of `differences`, x − x' of paraphrases, (n, d).
+    """Returns A of determinant 1 with AAᵀ ∝ S^(1/2), where S is the shrunk second moment of `differences`: x − x' of
+    paraphrases, shape (n, d).
 
-    Of all Σ with one trace, the mean square length of the noise, a multiple of S^(1/2) has the least tr(Σ⁻¹S), the mean
-    square norm of a paraphrase's difference. Raises InvalidParameters where the differences say nothing.
+    The trace of Σ is the mean square length of noise, and tr(Σ⁻¹S) is the mean square norm of a paraphrase's
+    difference. Of all Σ with one trace, a multiple of S^(1/2) has the least tr(Σ⁻¹S). Raises InvalidParameters where
+    the differences say nothing.
     """
     return shape_of(name, _root(shrunk(second_moment(differences))))
 
 
 def shape_of(name: str, covariance: NDArray[np.float64]) -> Shape:
-    """The shape of a covariance, scaled to determinant 1."""
+    """Returns the shape of a covariance, scaled to determinant 1."""
     return Shape.of(name, np.linalg.cholesky(covariance).astype(np.float64))
 
 
 def require_learnable(model: str, sizes: Sequence[int]) -> int:
-    """The one size of x. Raises InvalidParameters where prompts differ in size, or it is too large for a shape."""
+    """Returns the one size of x. Raises InvalidParameters where prompts differ in size, or where x is too large for a
+    shape."""
     if len(set(sizes)) != 1:
         raise InvalidParameters(
             f"model {model!r} gives prompts of {min(sizes)} to {max(sizes)} numbers, and a noise shape needs one size; "
@@ -158,7 +166,7 @@ def require_pictures(model: str, *, makes_pictures: bool) -> None:
 
 
 def _root(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The symmetric square root of a symmetric positive definite matrix."""
+    """Returns the symmetric square root of a symmetric positive definite matrix."""
     values, vectors = np.linalg.eigh(matrix)
     root: NDArray[np.float64] = (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
     return root

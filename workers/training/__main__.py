@@ -36,11 +36,11 @@ _SERVING: Final = {
     "default_betas": {"embedding-per-step": 0.4, "latent-schedule": 0.3},
     "image": {"num_inference_steps": 20, "guidance_scale": 4.0, "smallest_side": 32, "largest_side": 32},
 }
-"""How the model is served where a request says nothing; docs/models.md has the measurements behind the numbers."""
+"""The defaults with which the model is served; docs/models.md has the measurements behind the numbers."""
 
 
 def main() -> int:
-    """Run the stages that are missing."""
+    """Runs the stages that are missing."""
     parser = argparse.ArgumentParser(prog="python -m workers.training", description=__doc__)
     parser.add_argument("--output", type=Path, default=Path("fashion-32"), help="a folder; its stages are kept")
     parser.add_argument("--data", type=Path, default=DATA, help="the folder of Fashion-MNIST's four files")
@@ -91,7 +91,7 @@ def _train(given: argparse.Namespace) -> None:
 
 
 def assemble(autoencoder: AutoencoderKL, unet: UNet2DConditionModel, scheduler: DDIMScheduler, output: Path) -> None:
-    """A diffusers pipeline folder. No text encoder and no tokenizer: the head beside them takes their place."""
+    """Writes a diffusers pipeline folder, without text encoder and tokenizer. The text head replaces both."""
     StableDiffusionPipeline(
         vae=autoencoder,
         unet=unet,

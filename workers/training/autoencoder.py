@@ -14,7 +14,7 @@ BATCH = 32
 
 
 def train_autoencoder(data: Garments, *, count: int, seed: int, threads: int) -> AutoencoderKL:
-    """Train on random garments in random colours; `scaling_factor` brings the latents to unit variance."""
+    """Trains on random garments in random colours; `scaling_factor` brings the latents to unit variance."""
     generator = begin(seed, threads)
     model = AutoencoderKL(
         in_channels=3,
@@ -49,6 +49,6 @@ def train_autoencoder(data: Garments, *, count: int, seed: int, threads: int) ->
 
 
 def random_pictures(data: Garments, generator: torch.Generator) -> torch.Tensor:
-    """A batch of garments in colours, both uniform."""
+    """Returns a batch of garments in colours, both uniform."""
     rows = torch.randint(len(data.kinds), (BATCH,), generator=generator)
     return tint(data.grey[rows], torch.randint(len(COLOURS), (BATCH,), generator=generator))

@@ -63,7 +63,7 @@ class Caption:
 
 
 def known_captions() -> list[Caption]:
-    """Every known name in every training template."""
+    """Returns every known name in every training template."""
     return list(_placed(TEMPLATES, lambda meaning: meaning.known))
 
 
@@ -73,7 +73,7 @@ def held_out_captions(templates: Sequence[str] = HELD_OUT_TEMPLATES) -> list[Cap
 
 
 def unplaced_captions(wordnet: Path, *, count: int, seed: int) -> list[Caption]:
-    """Captions that name one of the two, or neither, or a coloured thing of another kind."""
+    """Returns captions that name one of the two, or neither, or a coloured thing of another kind."""
     captions = [
         *(
             Caption(phrase(template, garment=word), garment, UNPLACED)
@@ -101,7 +101,7 @@ def unplaced_captions(wordnet: Path, *, count: int, seed: int) -> list[Caption]:
 
 
 def phrase(template: str, **words: str) -> str:
-    """Fill a template, with "an" where English wants it."""
+    """Fills a template, with "an" before a vowel sound."""
     filled = template.format(**words).split(" ")
     for k, (article, following) in enumerate(itertools.pairwise(filled)):
         if article == "a" and following[:1].lower() in set("aeio"):
@@ -116,5 +116,5 @@ def _placed(templates: Sequence[str], names: Callable[[Meaning], Sequence[str]])
 
 
 def pick(random: np.random.Generator, options: Sequence[str]) -> str:
-    """One of them."""
+    """Returns one of the entries, drawn at random."""
     return options[int(random.integers(len(options)))]

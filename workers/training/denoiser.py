@@ -89,7 +89,7 @@ def _condition(
     colours: torch.Tensor,
     generator: torch.Generator,
 ) -> torch.Tensor:
-    """Noisy points of the two simplices, shape (batch, width); some forgotten in part or whole."""
+    """Returns noisy points of the two simplices, shape (batch, width), some of them forgotten in part or whole."""
     batch = len(garments)
     fate = torch.rand(batch, 1, generator=generator)
     keep_garment = fate >= _FORGET_ALL + _FORGET_ONE
@@ -103,7 +103,7 @@ def _condition(
 def _encode(
     data: Garments, autoencoder: AutoencoderKL, generator: torch.Generator
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Latents of every garment in a few colours, (n, 4, 8, 8) of unit variance, with their classes."""
+    """Returns latents of every garment in a few colours, (n, 4, 8, 8) of unit variance, with their classes."""
     order = np.tile(np.arange(len(data.kinds)), _TINTS)
     colours = torch.randint(len(COLOURS), (len(order),), generator=generator)
     parts = []

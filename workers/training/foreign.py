@@ -28,17 +28,17 @@ class ForeignNames:
 
 
 def garment_names(wordnet: Path) -> ForeignNames:
-    """Things that are worn and are none of the ten garments."""
+    """Returns names of things that are worn and are none of the ten garments."""
     return _parted(foreign_garments(wordnet, _vocabulary()))
 
 
 def container_names(wordnet: Path) -> ForeignNames:
-    """Things that hold something and are no bags."""
+    """Returns names of things that hold something and are no bags."""
     return _parted(foreign_containers(wordnet, _vocabulary()))
 
 
 def colour_names(wordnet: Path) -> ForeignNames:
-    """Colours that are none of the eight."""
+    """Returns names of colours that are none of the eight."""
     return _parted(foreign_colours(wordnet, _vocabulary()))
 
 

@@ -17,7 +17,7 @@ _THINGS: Final = frozenset({"05", "06", "13", "17", "18", "20"})
 
 
 def foreign_nouns(folder: Path) -> list[str]:
-    """Single words and pairs for things that are not worn, sorted. Raises FileNotFoundError with the remedy."""
+    """Returns single words and pairs for things that are not worn, sorted. Raises FileNotFoundError with the remedy."""
     synsets = {synset.offset: synset for synset in read_synsets(folder, "n")}
     worn: dict[str, bool] = {}
 
@@ -39,17 +39,17 @@ def foreign_nouns(folder: Path) -> list[str]:
 
 
 def foreign_garments(folder: Path, vocabulary: Sequence[str]) -> list[str]:
-    """Clothing and footwear of another kind than all of the vocabulary's; sorted. Raises FileNotFoundError likewise."""
+    """Returns clothing and footwear of another kind than all of the vocabulary's, sorted. Raises FileNotFoundError."""
     return _siblings(folder, vocabulary, {"clothing", "footwear"}, "06")
 
 
 def foreign_containers(folder: Path, vocabulary: Sequence[str]) -> list[str]:
-    """Containers, which bags are, of another kind; sorted. Raises FileNotFoundError likewise."""
+    """Returns containers of another kind than the vocabulary's bags, sorted. Raises FileNotFoundError."""
     return _siblings(folder, vocabulary, {"container"}, "06")
 
 
 def foreign_colours(folder: Path, vocabulary: Sequence[str]) -> list[str]:
-    """Colours of another kind than all of the vocabulary's: brown, khaki; sorted. Raises FileNotFoundError likewise."""
+    """Returns colours of another kind than all of the vocabulary's (brown, khaki), sorted. Raises FileNotFoundError."""
     return _siblings(folder, vocabulary, {"color"}, "07")
 
 

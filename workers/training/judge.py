@@ -33,7 +33,7 @@ def train_judge(data: Garments, *, count: int, seed: int, threads: int) -> Class
 
 
 def accuracy(network: ClassifierNetwork, data: Garments, *, seed: int) -> tuple[float, float]:
-    """Shares of pictures whose garment, and whose colour, is recognised."""
+    """Returns the shares of pictures whose garment, and whose colour, is recognised."""
     colours = torch.randint(len(COLOURS), (len(data.kinds),), generator=torch.Generator().manual_seed(seed))
     right = torch.zeros(2)
     with torch.inference_mode():
@@ -46,7 +46,7 @@ def accuracy(network: ClassifierNetwork, data: Garments, *, seed: int) -> tuple[
 
 
 def _disturb(pictures: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """A batch shifted by up to two pixels, and half the time blurred."""
+    """Returns a batch shifted by up to two pixels, and half the time blurred."""
     down, right, blur = (int(torch.randint(high, (1,), generator=generator)) for high in (5, 5, 2))
     shifted = F.pad(pictures, (2, 2, 2, 2), value=-1.0)[:, :, down : down + 32, right : right + 32]
     return F.avg_pool2d(F.pad(shifted, (1, 1, 1, 1), mode="replicate"), 3, stride=1) if blur else shifted

@@ -129,7 +129,7 @@ def styles_of(data: Garments) -> torch.Tensor:
 
 
 def main() -> int:
-    """Train and write the folder."""
+    """Trains and writes the folder."""
     parser = argparse.ArgumentParser(prog="python -m workers.training.lipschitz", description=__doc__)
     parser.add_argument("--output", type=Path, default=Path("fashion-lipschitz-32"), help="a folder")
     parser.add_argument("--data", type=Path, default=DATA, help="the folder of Fashion-MNIST's four files")

@@ -1,4 +1,6 @@
-"""Captions that deny: of a garment, a colour or both. What is denied is not placed; what is asked for still is.
+"""Captions that deny a garment, a colour or both; a list of phrasings, so the file is over 300 lines.
+
+What is denied is not placed. What is asked for is still placed.
 
 "not a red sneaker" says nothing of what to draw, so both parts go to their simplex's centre; "a sneaker that is not
 red" asks for a sneaker. "Not only a red sneaker" and double negations are not taught.

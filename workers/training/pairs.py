@@ -19,7 +19,7 @@ _SEED: Final = 0
 
 
 def training_pairs() -> list[tuple[str, str]]:
-    """Ten pairs a garment and colour, no caption twice."""
+    """Returns ten pairs for each garment and colour. No caption occurs twice."""
     by_meaning: dict[tuple[int, int], list[str]] = defaultdict(list)
     for caption in known_captions():
         by_meaning[caption.garment, caption.colour].append(caption.text)
@@ -32,7 +32,7 @@ def training_pairs() -> list[tuple[str, str]]:
 
 
 def main() -> None:
-    """Write the file that is shipped."""
+    """Writes the file that is shipped."""
     path = pairs_file(_MODEL)
     path.write_text("".join(f"{a}\t{b}\n" for a, b in training_pairs()), encoding="utf-8")
     print(f"written to {path}")

@@ -38,7 +38,7 @@ class Garments:
 
 
 def load_garments(folder: Path, split: str) -> Garments:
-    """Read a split ("train" or "t10k"). Raises FileNotFoundError with the remedy."""
+    """Reads a split ("train" or "t10k"). Raises FileNotFoundError with the remedy."""
     images, labels = (folder / f"{split}-{part}-ubyte.gz" for part in ("images-idx3", "labels-idx1"))
     for path in (images, labels):
         if not path.is_file():

@@ -1,4 +1,4 @@
-"""What every stage of the training shares: a seed, an optimiser's schedule, a progress bar."""
+"""The tools that all training stages use: a seed, an optimiser's schedule, a progress bar."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ def begin(seed: int, threads: int) -> torch.Generator:
 
 
 def steps(name: str, count: int, optimiser: torch.optim.Optimizer) -> Iterator[tuple[int, tqdm[int]]]:
-    """Count the steps under a progress bar, with a warm-up of 3 % and a cosine down to a hundredth."""
+    """Yields the steps under a progress bar, with a learning rate that warms up over 3 % and falls along a cosine to a
+    hundredth."""
     peak = [group["lr"] for group in optimiser.param_groups]
     warm_up = max(1, round(0.03 * count))
     bar = tqdm(range(count), desc=name, unit="step", smoothing=0.02)

@@ -20,7 +20,7 @@ class Meaning:
 
     @property
     def name(self) -> str:
-        """What the certificate and the pictures call it."""
+        """Returns the name in the certificate and the pictures."""
         return self.known[0]
 
 

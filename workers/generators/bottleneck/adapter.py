@@ -1,4 +1,5 @@
-"""A causal language model that reads its prompt through a bottleneck: noise on k numbers that carry the meaning."""
+"""A causal language model that reads its prompt through a bottleneck: the noise is put on k numbers that carry the
+meaning."""
 
 from __future__ import annotations
 
@@ -22,19 +23,20 @@ from workers.generators.outputs import Failure, Made
 from workers.generators.protocol import OutputKind
 
 _NOTED: Final = 0.5
-"""A prompt is noted as foreign where the model's own reading of its noiseless x gives the domain less than this."""
+"""The probability of the domain below which a prompt is noted as foreign, by the model's own reading of its noiseless
+x."""
 
 
 class Places(Protocol):
-    """Anything that turns sentence embeddings into x."""
+    """A map from sentence embeddings to x."""
 
     @property
     def width(self) -> int:
-        """k."""
+        """Returns k, the number of coordinates of x."""
         ...
 
     def place(self, sentences: NDArray[np.float64]) -> NDArray[np.float64]:
-        """x of each sentence, shape (n, k)."""
+        """Returns the x of each sentence, shape (n, k)."""
         ...
 
 
@@ -72,11 +74,11 @@ class BottleneckModel:
 
     @property
     def largest_dimension(self) -> int:
-        """k."""
+        """Returns k, the number of coordinates of x."""
         return self._head.width
 
     def condition(self, prompt: str, parameters: Parameters, smoothing: Smoothing) -> Condition:
-        """Embed the prompt. Raises InvalidParameters for a chat template, InvalidPrompt, UnknownName."""
+        """Embeds the prompt. Raises InvalidParameters for a chat template, InvalidPrompt, UnknownName."""
         if not isinstance(parameters, TextParameters):
             raise InvalidParameters(
                 f"a language model takes text parameters, got {type(parameters).__name__}", field="parameters"
@@ -104,18 +106,19 @@ class BottleneckModel:
     def generate(
         self, condition: Condition, noise: NDArray[np.float64], draws: Sequence[Draw], parameters: Parameters
     ) -> list[Made | Failure]:
-        """One batched `generate` after the soft prompts of noisy x; all have one length, so nothing is padded."""
+        """Makes one batched `generate` call after the soft prompts of noisy x. All have one length, so nothing is
+        padded."""
         with torch.inference_mode():
             return self._language.continued(self.inputs(condition, noise), draws, parameters)
 
     def inputs(self, condition: Condition, noise: NDArray[np.float64]) -> torch.Tensor:
-        """What the language model is given for each row of noise: virtual tokens (batch, tokens, width)."""
+        """Returns what the language model receives for each row of noise: virtual tokens (batch, tokens, width)."""
         noisy = torch.from_numpy(condition.noisy(noise))
         virtual: torch.Tensor = self._soft_prompt(noisy.float())
         return virtual
 
     def smooth_map(self, condition: Condition, draw: Draw, parameters: Parameters) -> SmoothMap:
-        """x → log-probabilities of the first token."""
+        """Returns the map from x to the log-probabilities of the first token."""
         del condition, draw, parameters
         return SmoothMap(lambda x: self._language.next_token(self._soft_prompt(x.float())), 1.0, LOG_PROBABILITY_UNIT)
 

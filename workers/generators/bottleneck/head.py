@@ -14,7 +14,7 @@ from torch import nn
 
 
 class Head(nn.Module):
-    """Sentence embeddings (n, encoder_width) → logits (n, intents)."""
+    """The network from sentence embeddings (n, encoder_width) to logits (n, intents)."""
 
     def __init__(self, encoder_width: int, hidden: int, intents: int) -> None:
         super().__init__()
@@ -28,16 +28,16 @@ class Head(nn.Module):
 
     @property
     def width(self) -> int:
-        """k, the numbers in x."""
+        """Returns k, the number of coordinates of x."""
         return (self.intents + 1) // 2
 
     def forward(self, sentences: torch.Tensor) -> torch.Tensor:
-        """Logits."""
+        """Returns the logits."""
         logits: torch.Tensor = self.layers(sentences)
         return logits
 
     def place(self, sentences: NDArray[np.float64]) -> NDArray[np.float64]:
-        """x of each sentence, shape (n, width)."""
+        """Returns the x of each sentence, shape (n, width)."""
         with torch.inference_mode():
             logits = self(torch.from_numpy(sentences).float())
             probabilities: NDArray[np.float64] = torch.softmax(logits.double(), dim=-1).numpy()
@@ -45,7 +45,7 @@ class Head(nn.Module):
 
 
 def cross_polytope(count: int) -> NDArray[np.float64]:
-    """`count` corners of a cross-polytope, shape (count, ⌈count/2⌉): e₁, −e₁, e₂, −e₂ …"""
+    """Returns `count` corners of a cross-polytope, shape (count, ⌈count/2⌉): e₁, −e₁, e₂, −e₂ and so on."""
     width = (count + 1) // 2
     corners = np.zeros((count, width))
     corners[np.arange(count), np.arange(count) // 2] = np.where(np.arange(count) % 2, -1.0, 1.0)

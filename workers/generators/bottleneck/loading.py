@@ -1,4 +1,5 @@
-"""A bottleneck model is a folder, bottleneck.json and model.safetensors; language model and encoder are packages."""
+"""Loads a bottleneck model from a folder: bottleneck.json and model.safetensors. Language model and encoder are
+packages."""
 
 from __future__ import annotations
 
@@ -32,8 +33,8 @@ _HEAD, _SOFT_PROMPT = "head.", "soft_prompt."
 
 @dataclass(frozen=True)
 class BottleneckConfig:
-    """Sizes, and what the weights were trained with: `encoder` by its name, `language_model` by its name and the digest
-    of its weights."""
+    """The sizes of a bottleneck model, and what its weights were trained with: `encoder` by its name, `language_model`
+    by its name and the digest of its weights."""
 
     description: str
     revision: str
@@ -50,7 +51,7 @@ class BottleneckConfig:
 
 
 def save_bottleneck(folder: Path, config: BottleneckConfig, head: Head, soft_prompt: SoftPrompt) -> None:
-    """Write config and weights."""
+    """Writes the configuration and the weights to a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / BOTTLENECK_CONFIG).write_text(
         json.dumps(asdict(config), indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
@@ -59,7 +60,7 @@ def save_bottleneck(folder: Path, config: BottleneckConfig, head: Head, soft_pro
 
 
 def read_bottleneck(folder: Path) -> tuple[BottleneckConfig, Head, SoftPrompt]:
-    """Read what `save_bottleneck` wrote."""
+    """Reads what `save_bottleneck` wrote. Raises OSError, ValueError."""
     config = BottleneckConfig(**json.loads((folder / BOTTLENECK_CONFIG).read_text(encoding="utf-8")))
     head = Head(config.encoder_width, config.head_hidden, config.intents)
     table = torch.zeros((config.intents + 1, config.tokens, config.width))
@@ -77,7 +78,7 @@ def read_bottleneck(folder: Path) -> tuple[BottleneckConfig, Head, SoftPrompt]:
 
 
 def load_bottleneck(name: str, source: str | Path, settings: Settings) -> BottleneckModel:
-    """Read a folder, and load the language model and encoder it was trained with. Raises OSError."""
+    """Reads a folder, and loads the language model and the encoder it was trained with. Raises OSError."""
     with told_in_one_line(
         f"model {name!r} cannot be loaded from {str(source)!r}",
         "give a folder that `python -m workers.training.bottleneck` wrote",
@@ -94,7 +95,7 @@ def assemble(
     language: LanguageModel,
     settings: Settings,
 ) -> BottleneckModel:
-    """The parts as one model. Raises OSError where language model or encoder are not those of the training."""
+    """Returns the parts as one model. Raises OSError where language model or encoder are not those of the training."""
     encoder = SentenceEncoder.packaged(torch_device(settings.device))
     if encoder.name != config.encoder:
         raise OSError(f"model {name!r} was trained on {config.encoder}, and installed is {encoder.name}")
@@ -135,6 +136,7 @@ def _tensors(head: Head, soft_prompt: SoftPrompt) -> dict[str, Any]:
 
 
 def _sizes(config: BottleneckConfig) -> dict[str, Any]:
-    """What the configuration says of the outputs; the rest are words, defaults, and names that are checked."""
+    """Returns those fields of the configuration that shape the outputs. The other fields are descriptions, defaults,
+    and names that are checked."""
     told = {"description", "revision", "default_sigma", "encoder", "language_model", "language_model_digest"}
     return {name: value for name, value in asdict(config).items() if name not in told}

@@ -1,7 +1,7 @@
-"""Generators whose law under noise, and whose true W₁ under attack, are known in closed form.
+"""Generators whose law under noise, and whose true Wasserstein-1 distance under attack, are known in closed form.
 
-The prompt is a number x; the output is y = g(x + η) in [0, 1], printed. They drive the whole service in tests (a seam
-with a real implementation in the box), cost nothing, and show what a certificate's numbers mean.
+The prompt is a number x. The output is y = g(x + η) in [0, 1], printed as text. Tests drive the whole service with
+these models, since they need no weights and their certificates can be compared with the truth.
 """
 
 from workers.generators.closed_form.adapter import ClosedForm

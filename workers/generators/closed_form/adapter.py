@@ -23,7 +23,7 @@ from workers.generators.protocol import OutputKind
 
 
 class ClosedForm:
-    """One of SPECS as a Generator. The condition is one-dimensional: x itself."""
+    """A model of SPECS as a Generator. Its condition is one-dimensional and consists of x itself."""
 
     default_sigma = 1.0
     longest_prompt_tokens = None
@@ -42,16 +42,16 @@ class ClosedForm:
 
     @cached_property
     def identity(self) -> ModelIdentity:
-        """The name is the definition, so its digest stands for the weights'."""
+        """Returns the model's identity. The name defines the model, so its digest replaces that of weights."""
         return ModelIdentity(self._name, "v1", f"sha256:{hashlib.sha256(self._name.encode()).hexdigest()}")
 
     @property
     def description(self) -> str:
-        """What it computes."""
+        """Returns the sentence for GET /models."""
         return self._spec.description
 
     def condition(self, prompt: str, parameters: Parameters, smoothing: Smoothing) -> Condition:
-        """Read the number x. Raises InvalidPrompt for anything else."""
+        """Reads the number x. Raises InvalidPrompt for anything that is no number between -1e6 and 1e6."""
         del parameters
         try:
             x = float(prompt)
@@ -79,7 +79,7 @@ class ClosedForm:
         draws: Sequence[Draw],
         parameters: Parameters,
     ) -> list[Made | Failure]:
-        """g at every noisy x. Deterministic: there is no ω."""
+        """Returns g at every noisy x, as text. The model draws no randomness ω of its own."""
         del draws, parameters
         if self._spec.batch_s:
             time.sleep(self._spec.batch_s)

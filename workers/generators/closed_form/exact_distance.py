@@ -6,9 +6,10 @@ import math
 
 
 def true_w1(name: str, x: float, sigma: float, attack: float) -> float:
-    """The exact W₁ between the outputs at x and at x + attack, by integrating |F_P − F_Q| over outputs.
+    """Returns the exact W₁ between the outputs at x and at x + attack, by integrating |F_P − F_Q| over outputs.
 
     For monotone and for three-valued laws both distribution functions are normal CDFs of a threshold in u.
+    Raises ValueError for a model without a closed form.
     """
     from scipy.integrate import quad
     from scipy.special import ndtr

@@ -48,12 +48,12 @@ from workers.generators.protocol import OutputKind
 from workers.progress import made_progress
 
 SHAPED: Final = "embedding-shaped"
-"""Offered where a shape was learnt for the model (`workers.stored.shapes`)."""
+"""The mechanism that is offered where a shape was learnt for the model (`workers.stored.shapes`)."""
 
 
 @dataclass(frozen=True)
 class _Prepared:
-    """What `generate` needs of a condition. `steps`: how often the network is asked, a scheduler's extra included."""
+    """The private part of a condition. `steps` is the number of network calls, a scheduler's extra one included."""
 
     placement: Placement
     unconditional: NDArray[np.float32]
@@ -119,7 +119,7 @@ class DiffusionModel:
         )
 
     def condition(self, prompt: str, parameters: Parameters, smoothing: Smoothing) -> Condition:
-        """Embed the prompt, and the seed image where there is one. Raises InvalidPrompt, InvalidParameters."""
+        """Embeds the prompt, and the seed image where there is one. Raises InvalidPrompt, InvalidParameters."""
         asked = _of_image(parameters)
         prompted = self._prompts.encode(prompt, asked.negative_prompt)
         start, steps = self._start(asked)
@@ -145,20 +145,21 @@ class DiffusionModel:
     def generate(
         self, condition: Condition, noise: NDArray[np.float64], draws: Sequence[Draw], parameters: Parameters
     ) -> Sequence[Made | Failure]:
-        """One pipeline call for the whole batch. A row that is not finite fails, and no other with it."""
+        """Makes one pipeline call for the whole batch. A row that is not finite fails alone."""
         return pictures(self.decoded(condition, noise, draws, parameters), self._checker)
 
     def decoded(
         self, condition: Condition, noise: NDArray[np.float64], draws: Sequence[Draw], parameters: Parameters
     ) -> Decoded:
-        """The batch's last latents and the pixels decoded from them, before anything is clamped."""
+        """Returns the batch's last latents and the pixels decoded from them, before anything is clamped."""
         asked, prepared = _of_image(parameters), condition.private
         inputs = prepared.placement.inputs(condition, noise, draws)
         with torch.inference_mode():
             return self._drawn(asked, prepared, inputs, self._tensor(inputs.embeddings), draws)
 
     def smooth_map(self, condition: Condition, draw: Draw, parameters: Parameters) -> SmoothMap:
-        """The prompt embedding → pixels in [0, 1], before they are rounded to 8 bits or withheld by a safety checker.
+        """Returns the map from the prompt embedding to pixels in [0, 1], before they are rounded to 8 bits or withheld
+        by a safety checker.
 
         Raises InvalidParameters for noise that enters elsewhere.
         """
@@ -190,7 +191,7 @@ class DiffusionModel:
         *,
         gradients: bool = False,
     ) -> Decoded:
-        """One pipeline call."""
+        """Makes one pipeline call and decodes its latents."""
         pipeline = self._pipeline_for(asked)
         run: Any = type(pipeline).__call__
         if gradients:
@@ -212,13 +213,13 @@ class DiffusionModel:
         return decode(pipeline.vae, latents)
 
     def _pipeline_for(self, asked: ImageParameters) -> Any:
-        """The pipeline with a scheduler that remembers nothing of the last batch."""
+        """Returns the pipeline with a scheduler that remembers nothing of the last batch."""
         pipeline = self._text_to_image if asked.image is None else self._image_to_image
         pipeline.scheduler = new_scheduler(str(asked.scheduler), self._schedule)
         return pipeline
 
     def _start(self, asked: ImageParameters) -> tuple[Start, int]:
-        """Where denoising starts, and how often the network is asked from there."""
+        """Returns where denoising starts, and how often the network is asked from there. Raises InvalidParameters."""
         pipeline = self._pipeline_for(asked)
         scheduler, scale = pipeline.scheduler, pipeline.vae_scale_factor
         try:
@@ -247,7 +248,7 @@ class DiffusionModel:
         return Start(shape, self._seed_latent(asked), signal, noise), len(timesteps)
 
     def _seed_latent(self, asked: ImageParameters) -> NDArray[np.float64]:
-        """The seed image in the autoencoder's latent space."""
+        """Returns the seed image in the autoencoder's latent space."""
         picture = decode_image(str(asked.image)).resize(
             (int(asked.width or 0), int(asked.height or 0)), Image.Resampling.LANCZOS
         )
@@ -265,7 +266,7 @@ class DiffusionModel:
 def _place(
     smoothing: Smoothing, embedding: NDArray[np.float32], start: Start, steps: int, shape: Shape | None
 ) -> tuple[Mechanism, Placement]:
-    """The mechanism a job asks for, and its way into the pipeline. Raises UnknownName and other InvalidInput."""
+    """Returns the mechanism a job asks for, and its way into the pipeline. Raises InvalidInput."""
     if smoothing.mechanism == "embedding":
         return Gaussian(smoothing.level), HeldEmbedding(embedding, start)
     if smoothing.mechanism == SHAPED and shape is not None:
@@ -289,7 +290,8 @@ def _place(
 
 
 def _of_image(parameters: Parameters) -> ImageParameters:
-    """Parameters a gateway has filled. Raises InvalidParameters for a text model's, or for ones with gaps."""
+    """Returns the parameters that a gateway has filled. Raises InvalidParameters for a text model's, or where some are
+    missing."""
     wanted = ("num_inference_steps", "guidance_scale", "width", "height", "scheduler")
     if isinstance(parameters, ImageParameters) and all(getattr(parameters, name) is not None for name in wanted):
         return parameters

@@ -1,4 +1,4 @@
-"""From latents to pictures: the autoencoder both ways, and the pipeline's safety checker."""
+"""The autoencoder in both directions between latents and pictures, and the pipeline's safety checker."""
 
 from __future__ import annotations
 
@@ -23,18 +23,19 @@ class Decoded:
 
     @property
     def clamped(self) -> torch.Tensor:
-        """Pixels in [0, 1], as diffusers makes them."""
+        """Returns pixels in [0, 1], computed with the formula of diffusers."""
         return (self.pixels * 0.5 + 0.5).clamp(0, 1)
 
 
 class SafetyChecker:
-    """A pipeline's own checker: which pictures it withholds. Its verdict on one is a function of that picture alone."""
+    """A pipeline's own checker, which says which pictures are withheld. The verdict on a picture is a function of that
+    picture alone."""
 
     def __init__(self, network: Any, extractor: Any) -> None:
         self.network, self.extractor = network.eval(), extractor
 
     def withheld(self, pictures: NDArray[np.uint8]) -> list[bool]:
-        """Which of the pictures (n, height, width, 3) are to be replaced with black ones."""
+        """Returns which of the pictures (n, height, width, 3) are to be replaced with black ones."""
         images = [Image.fromarray(picture) for picture in pictures]
         seen = self.extractor(images, return_tensors="pt").pixel_values
         parameter = next(self.network.parameters())
@@ -47,12 +48,13 @@ class SafetyChecker:
 
 
 def decode(vae: Any, latents: torch.Tensor) -> Decoded:
-    """What the decoder gives, before anything is clamped."""
+    """Returns what the decoder gives, before anything is clamped."""
     return Decoded(latents, vae.decode(latents / vae.config.scaling_factor, return_dict=False)[0])
 
 
 def encode(vae: Any, pixels: torch.Tensor) -> torch.Tensor:
-    """Pixels in [−1, 1] in the latent space the U-Net knows: the mode, so nothing random stands before the noise."""
+    """Returns pixels in [−1, 1] in the latent space the U-Net knows. The mode is taken, so nothing random stands before
+    the noise."""
     found = vae.encode(pixels.to(vae.dtype).to(vae.device))
     # AutoencoderTiny has no distribution there: its latent is the one it finds.
     latents: torch.Tensor = found.latent_dist.mode() if hasattr(found, "latent_dist") else found.latents
@@ -61,7 +63,8 @@ def encode(vae: Any, pixels: torch.Tensor) -> torch.Tensor:
 
 
 def pictures(decoded: Decoded, checker: SafetyChecker | None) -> list[Picture | Failure]:
-    """One picture a row. A row that is not finite fails alone, and is seen before clamping would make it a picture."""
+    """Returns one picture for each row. A row that is not finite fails alone, and is found before clamping would make
+    it a picture."""
     sound = _finite(decoded.pixels)
     # A decoder may squash an infinite latent to a finite picture.
     known = _finite(decoded.latents)

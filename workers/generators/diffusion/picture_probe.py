@@ -1,4 +1,4 @@
-"""Checked when a pipeline is loaded: every picture of a batch is a function of its own row, and of nothing else."""
+"""The check of a pipeline when it is loaded: every picture of a batch is a function of its own row alone."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SEED: Final = Seed(0, "server")
 _ROWS: Final = 3
 _SENSITIVITY_ROWS: Final = 8
 _FEW_STEPS: Final = (2, 4)
-"""PNDM takes four or more."""
+"""The numbers of steps to try. PNDM needs four or more."""
 _LEVELS, _SHARE = 2, 0.01
 """How far a picture drawn alone may be from the same one drawn in a batch: products of another shape round differently
 (at most 1 of 256 levels was seen, in 0.05 % of the values)."""
@@ -101,13 +101,14 @@ def _equal(one: Decoded, other: Decoded, rows: list[int]) -> bool:
 
 
 def _levels(decoded: Decoded) -> torch.Tensor:
-    """Pixels of 256 levels, −1 where the decoder's are not finite."""
+    """Returns pixels of 256 levels, or −1 where the decoder's output is not finite."""
     levels = (decoded.clamped.float() * 255).round()
     return torch.where(torch.isfinite(decoded.pixels), levels, -1).cpu()
 
 
 def _sensitivity(model: DiffusionModel, asked: ImageParameters) -> float:
-    """The share of rows whose picture is another one alone than in a batch, with the steps that are served."""
+    """Returns the share of rows whose picture differs between a batch and the row alone, with the steps that are
+    served."""
     full = asked.model_copy(update={"num_inference_steps": model.image.num_inference_steps})
     condition = _condition(model, full)
     together = _levels(_draw(model, condition, full, list(range(_SENSITIVITY_ROWS))))

@@ -21,7 +21,8 @@ def pipeline_digest(
     head: TextHead | None = None,
     encoder: SentenceEncoder | None = None,
 ) -> str:
-    """sha256 over every component's class, configuration and weights, and the tokenizers, as "sha256:<hex>"."""
+    """Returns the sha256 over every component's class, configuration and weights, and the tokenizers, as
+    "sha256:<hex>"."""
     networks = {
         "unet": pipeline.unet,
         "vae": pipeline.vae,
@@ -44,7 +45,7 @@ def pipeline_digest(
 
 
 def judge_name(network: ClassifierNetwork) -> str:
-    """A picture classifier's name for certificates: a digest of its weights and of what it calls things."""
+    """Returns a picture classifier's name for certificates: a digest of its weights and of the names it gives."""
     digest = model_digest(network.state_dict(), {"parts": network.parts})
     return f"picture classifier {digest[:_SHOWN_OF_A_DIGEST]}"
 

@@ -47,7 +47,7 @@ class Start:
     noise: float = 1.0
 
     def latents(self, draws: Sequence[Draw], seeds: Array | None = None) -> Array:
-        """Initial latents (batch, *shape); `seeds` stand in for the seed image's own latent."""
+        """Returns initial latents (batch, *shape); `seeds` replace the seed image's own latent."""
         omega = self.noise * latent_noise(draws, self.shape)
         if self.seed is None:
             return omega
@@ -55,26 +55,27 @@ class Start:
 
 
 class Placement(Protocol):
-    """One mechanism's way into the pipeline."""
+    """The way of one mechanism into the pipeline."""
 
     @property
     def x(self) -> NDArray[np.float32]:
-        """What is attacked."""
+        """Returns x, which is noised and attacked."""
         ...
 
     @property
     def mixes(self) -> str | None:
-        """Placements of equal name take rows of several prompts in one batch; None for one that holds its prompt."""
+        """Returns the name under which rows of several prompts share a batch; None for a placement that holds its
+        prompt."""
         ...
 
     def inputs(self, condition: Condition, noise: Array, draws: Sequence[Draw]) -> Inputs:
-        """A batch's inputs from the mechanism's noise; the condition may be a joined one."""
+        """Returns a batch's inputs from the mechanism's noise. The condition may be a joined one."""
         ...
 
 
 @dataclass(frozen=True)
 class HeldEmbedding:
-    """One noisy embedding a sample, held through all steps."""
+    """One noisy embedding for each sample, held through all steps."""
 
     x: NDArray[np.float32]
     start: Start
@@ -82,13 +83,13 @@ class HeldEmbedding:
     mixes: ClassVar[str | None] = "held"
 
     def inputs(self, condition: Condition, noise: Array, draws: Sequence[Draw]) -> Inputs:
-        """x + η."""
+        """Returns inputs with the embedding x + η."""
         return Inputs(condition.noisy(noise), self.start.latents(draws))
 
 
 @dataclass(frozen=True)
 class FreshEmbedding:
-    """Another noisy embedding at every step."""
+    """A new noisy embedding at every step."""
 
     x: NDArray[np.float32]
     start: Start
@@ -96,7 +97,7 @@ class FreshEmbedding:
     mixes: ClassVar[str | None] = "fresh"
 
     def inputs(self, condition: Condition, noise: Array, draws: Sequence[Draw]) -> Inputs:
-        """x + η_T first; x + η_t before step t."""
+        """Returns inputs that begin with x + η_T and take x + η_t before step t."""
 
         def next_step(step: int, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
             held = tensors["prompt_embeds"]
@@ -109,7 +110,7 @@ class FreshEmbedding:
 
 @dataclass(frozen=True)
 class ScheduledLatent:
-    """The latent noise schedule. x is the initial latent, or the seed image's where there is one."""
+    """The latent noise schedule, where x is the initial latent, or the seed image's latent where there is one."""
 
     x: NDArray[np.float32]
     embedding: NDArray[np.float32]
@@ -118,7 +119,7 @@ class ScheduledLatent:
     mixes: ClassVar[str | None] = None
 
     def inputs(self, condition: Condition, noise: Array, draws: Sequence[Draw]) -> Inputs:
-        """x + η_T before the network sees anything; η_t added to the latent before step t."""
+        """Returns inputs with x + η_T before the network sees anything, and η_t added to the latent before step t."""
         noisy = condition.noisy(noise)
 
         def next_step(step: int, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
@@ -140,13 +141,13 @@ class ForwardNoise:
     mixes: ClassVar[str | None] = None
 
     def inputs(self, condition: Condition, noise: Array, draws: Sequence[Draw]) -> Inputs:
-        """The latent of the first step."""
+        """Returns inputs with the latent of the first step."""
         del draws
         return Inputs(_repeated(self.embedding, len(noise)), self.signal * condition.noisy(noise))
 
 
 def _repeated(embedding: NDArray[np.float32], count: int) -> Array:
-    """The clean embedding for every sample of a batch."""
+    """Returns the clean embedding for every sample of a batch."""
     return np.broadcast_to(embedding.astype(np.float64), (count, *embedding.shape))
 
 

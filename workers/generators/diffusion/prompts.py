@@ -1,4 +1,4 @@
-"""How a prompt becomes the condition of a pipeline: through its own text encoder, or through a trained head."""
+"""The step from a prompt to the condition of a pipeline: through its own text encoder, or through a trained head."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from workers.features import PromptReader, require_whole
 from workers.generators.diffusion.text_head import TextHead
 
 _RECOGNISED: Final = 0.5
-"""A part of the condition is recognised where one of its names has at least this probability."""
+"""The least probability of one of its names with which a part of the condition counts as recognised."""
 
 
 @dataclass(frozen=True)
@@ -28,25 +28,25 @@ class Prompted:
 
 
 class PromptEncoder(Protocol):
-    """Turns prompts into conditions."""
+    """A map from prompts to conditions."""
 
     @property
     def attack_on(self) -> str:
-        """What x is, for the certificate."""
+        """Returns what x is, in words for the certificate."""
         ...
 
     @property
     def longest_tokens(self) -> int | None:
-        """The longest prompt, None where there is no limit."""
+        """Returns the longest prompt in tokens; None where there is no limit."""
         ...
 
     @property
     def dimension(self) -> int | None:
-        """The numbers of x, None where the encoder has no longest prompt."""
+        """Returns the number of coordinates of x; None where the encoder has no longest prompt."""
         ...
 
     def encode(self, prompt: str, negative: str | None) -> Prompted:
-        """Embed a prompt and its negative. Raises InvalidPrompt."""
+        """Embeds a prompt and its negative. Raises InvalidPrompt."""
         ...
 
 

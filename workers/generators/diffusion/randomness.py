@@ -1,4 +1,4 @@
-"""The pipeline's own randomness ω, as a function of a `Draw` and of nothing else."""
+"""The pipeline's own randomness ω as a function of a `Draw` alone."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LATENT_STEP, _SAMPLER_STEP = 0, 1
 
 
 def latent_noise(draws: Sequence[Draw], shape: tuple[int, ...]) -> NDArray[np.float64]:
-    """Standard normal latents, shape (len(draws), *shape). Equal draws share one row's numbers."""
+    """Returns standard normal latents, shape (len(draws), *shape). Equal draws share the numbers of one row."""
     count = math.prod(shape)
     distinct = {
         draw: normals(draw.seed, draw.stream, draw.index, count, step=_LATENT_STEP).reshape(shape)

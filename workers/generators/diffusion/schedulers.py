@@ -1,4 +1,4 @@
-"""Schedulers by their diffusers class name."""
+"""The schedulers by their diffusers class names."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _SETTINGS: Final[dict[str, dict[str, Any]]] = {"DPMSolverSinglestepScheduler": {
 
 
 def offered_schedulers(scheduler: Any) -> list[str]:
-    """The names of every scheduler that can take this one's place, sorted."""
+    """Returns the names of every scheduler that can replace this one, sorted."""
     names = {kind.__name__ for kind in scheduler.compatibles} | {type(scheduler).__name__}
     # A class whose backend is not installed is a placeholder with this attribute.
     return sorted(n for n in names - _EXCLUDED if not hasattr(getattr(diffusers, n, None), "_backends"))
 
 
 def new_scheduler(name: str, config: Any) -> Any:
-    """A scheduler with no state, of the pipeline's noise schedule. `name` is one of `offered_schedulers`."""
+    """Returns a scheduler without state, with the pipeline's noise schedule. `name` is one of `offered_schedulers`."""
     return getattr(diffusers, name).from_config(config, **_SETTINGS.get(name, {}))

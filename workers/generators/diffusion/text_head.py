@@ -26,7 +26,8 @@ _DROPOUT = 0.2
 
 @dataclass(frozen=True)
 class TextHeadConfig:
-    """What the head reads and writes. `parts`: the names of every simplex's corners, garments and colours."""
+    """The sizes of what the head reads and writes. `parts` holds the names of every simplex's corners, garments and
+    colours."""
 
     encoder: str
     encoder_width: int
@@ -52,7 +53,7 @@ class TextHead(nn.Module):
         )
 
     def forward(self, sentences: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        """Logits by part."""
+        """Returns the logits by part."""
         logits: torch.Tensor = self.layers(sentences)
         return torch.split(logits, [size + 1 for size in self.sizes], dim=-1)
 
@@ -64,27 +65,27 @@ class TextHead(nn.Module):
 
     @property
     def width(self) -> int:
-        """Numbers in the condition."""
+        """Returns the number of coordinates of the condition."""
         return sum(size - 1 for size in self.sizes)
 
     def place(self, probabilities: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
-        """The points of these probabilities, shape (n, width)."""
+        """Returns the points of these probabilities, shape (n, width)."""
         parts = zip(probabilities, self.sizes, strict=True)
         return np.concatenate([p @ simplex_corners(size) for p, size in parts], axis=-1)
 
     def points(self, sentences: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Where sentence embeddings lie, shape (n, width)."""
+        """Returns the points of sentence embeddings, shape (n, width)."""
         return self.place(self.probabilities(sentences))
 
     def save(self, folder: Path) -> None:
-        """Write config and weights."""
+        """Writes the configuration and the weights to a folder."""
         folder.mkdir(parents=True, exist_ok=True)
         (folder / _CONFIG).write_text(json.dumps(self.config.__dict__, indent=2) + "\n", encoding="utf-8")
         save_file(self.state_dict(), folder / _WEIGHTS)
 
     @classmethod
     def load(cls, folder: Path) -> TextHead:
-        """Read what `save` wrote."""
+        """Reads what `save` wrote."""
         head = cls(TextHeadConfig(**json.loads((folder / _CONFIG).read_text(encoding="utf-8"))))
         head.load_state_dict(load_file(folder / _WEIGHTS))
         return head.eval()

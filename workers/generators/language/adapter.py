@@ -1,4 +1,4 @@
-"""Causal language models through transformers: noise on the prompt's token embeddings."""
+"""Causal language models through transformers, with noise on the prompt's token embeddings."""
 
 from __future__ import annotations
 
@@ -75,27 +75,27 @@ class LanguageModel:
 
     @property
     def precision(self) -> str:
-        """The number format it computes in."""
+        """Returns the number format in which the network computes."""
         return str(self._model.dtype).removeprefix("torch.")
 
     @property
     def largest_dimension(self) -> int | None:
-        """Tokens of the longest prompt times the width of an embedding."""
+        """Returns the tokens of the longest prompt times the width of an embedding; None where there is no limit."""
         longest = self.longest_prompt_tokens
         return None if longest is None else longest * int(self._model.get_input_embeddings().weight.shape[1])
 
     @property
     def network(self) -> PreTrainedModel:
-        """The model itself, for training around it."""
+        """Returns the network itself, for training around it."""
         return self._model
 
     @property
     def tokenizer(self) -> PreTrainedTokenizerBase:
-        """Its tokenizer."""
+        """Returns the tokenizer."""
         return self._tokenizer
 
     def rendered(self, prompt: str, parameters: Parameters) -> Template | None:
-        """The chat template around this prompt as it reads now, None without chat. Raises InvalidParameters,
+        """Returns the chat template around this prompt as it reads now; None without chat. Raises InvalidParameters,
         InvalidPrompt."""
         return self._templates.around(prompt) if _of_text(parameters).chat else None
 
@@ -149,19 +149,19 @@ class LanguageModel:
         draws: Sequence[Draw],
         parameters: Parameters,
     ) -> list[Made | Failure]:
-        """One batched `generate` over noisy embeddings; all prompts have one length, so nothing is padded."""
+        """Makes one batched `generate` call over noisy embeddings. All have one length, so nothing is padded."""
         with torch.inference_mode():
             return self.continued(self.inputs(condition, noise), draws, parameters)
 
     def inputs(self, condition: Condition, noise: NDArray[np.float64]) -> torch.Tensor:
-        """What the network is given for each row of noise: input embeddings (batch, tokens, width)."""
+        """Returns what the network receives for each row of noise: input embeddings (batch, tokens, width)."""
         noisy = torch.from_numpy(condition.noisy(noise))
         return self._framed(condition.template, noisy.to(self._model.dtype).to(self._model.device))
 
     def continued(
         self, embeddings: torch.Tensor, draws: Sequence[Draw], parameters: Parameters
     ) -> list[Made | Failure]:
-        """What the model says after these input embeddings, (batch, tokens, width), each with its own ω."""
+        """Returns what the model says after these input embeddings, (batch, tokens, width), each with its own ω."""
         parameters = _of_text(parameters)
         with torch.inference_mode():
             embeddings = embeddings.to(self._model.dtype).to(self._model.device)
@@ -175,9 +175,9 @@ class LanguageModel:
         return self._decoder.made(tokens, health)
 
     def smooth_map(self, condition: Condition, draw: Draw, parameters: Parameters) -> SmoothMap:
-        """The prompt's embeddings → log-probabilities of the next token.
+        """Returns the map from the prompt's embeddings to the log-probabilities of the next token.
 
-        Not the text: greedy decoding is constant almost everywhere and jumps elsewhere, so its gradient says nothing.
+        The text itself has no useful gradient: greedy decoding is constant almost everywhere and jumps elsewhere.
         """
         del draw, parameters
 
@@ -187,14 +187,14 @@ class LanguageModel:
         return SmoothMap(call, 1.0, LOG_PROBABILITY_UNIT)
 
     def next_token(self, embeddings: torch.Tensor) -> torch.Tensor:
-        """Log-probabilities of the token after these input embeddings, (batch, vocabulary), differentiable."""
+        """Returns the log-probabilities of the token after these input embeddings, (batch, vocabulary)."""
         embeddings = embeddings.to(self._model.dtype).to(self._model.device)
         mask = torch.ones(embeddings.shape[:2], dtype=torch.long, device=embeddings.device)
         logits = self._model(inputs_embeds=embeddings, attention_mask=mask, use_cache=False).logits[:, -1]
         return torch.log_softmax(logits.float(), dim=-1).cpu()
 
     def _framed(self, template: Template | None, noisy: torch.Tensor) -> torch.Tensor:
-        """The template's embeddings around those of the prompts."""
+        """Returns the template's embeddings around those of the prompts."""
         if template is None:
             return noisy
         before, after = (

@@ -1,4 +1,4 @@
-"""A prompt's token ids: what a person wrote, and never a marker that only the model's own template may set."""
+"""The token ids of a prompt: those of its characters, and never a marker that only the model's own template may set."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ class PromptTokens:
 
     @property
     def marker_ids(self) -> frozenset[int]:
-        """The ids of the markers, which no prompt can hold."""
+        """Returns the ids of the markers, which no prompt can hold."""
         return frozenset(self._markers)
 
     def template(self, text: str) -> list[int]:
-        """The ids of text that the model's own template wrote: its markers are markers."""
+        """Returns the ids of text that the model's own template wrote. The markers in it are markers."""
         return self._encoded(text)
 
     def completion(self, prompt: str) -> list[int]:
-        """The ids of a prompt that stands alone, with what the tokenizer sets around every text (<s> for example); none
-        for a prompt that has none of its own. Raises InvalidPrompt."""
+        """Returns the ids of a prompt that stands alone, with what the tokenizer sets around every text (<s> for
+        example). The list is empty for a prompt without ids of its own. Raises InvalidPrompt."""
         body, whole = self._split(prompt), self._encoded(prompt, add_special_tokens=True, split_special_tokens=True)
         if not body:  # a model asked with <s> alone answers every such prompt alike
             return []
@@ -48,7 +48,7 @@ class PromptTokens:
         return whole[:start] + self.plain(prompt) + whole[start + len(body) :]
 
     def within(self, prompt: str, encoded_after: str) -> list[int]:
-        """The ids of a prompt in a template, as `Template.encoded_after` says. Raises InvalidPrompt."""
+        """Returns the ids of a prompt in a template, under `Template.encoded_after`. Raises InvalidPrompt."""
         if encoded_after != _LINE_BREAK:
             return self.plain(encoded_after + prompt)
         first, both = self.plain(_LINE_BREAK), self.plain(_LINE_BREAK + prompt)
@@ -61,12 +61,13 @@ class PromptTokens:
         return both[len(first) :]
 
     def spells_marker(self, prompt: str) -> bool:
-        """Whether the tokenizer by itself would see a marker in it, where a prompt means its characters."""
+        """Returns whether the tokenizer by itself would see a marker in the prompt, where a prompt means its
+        characters."""
         return self._encoded(prompt) != self.plain(prompt)
 
     def plain(self, text: str) -> list[int]:
-        """The ids of a text that means its characters. Raises InvalidPrompt where the vocabulary has no others for it
-        than a marker's."""
+        """Returns the ids of a text that means its characters. Raises InvalidPrompt where the vocabulary only has a
+        marker's ids for it."""
         ids = self._split(text)
         if self._markers.keys() & set(ids) and getattr(self._tokenizer, "is_fast", False):
             ids = self._without_added_tokens(text)
@@ -83,7 +84,7 @@ class PromptTokens:
             )
 
     def _split(self, text: str) -> list[int]:
-        """With special tokens as characters; added ones that are not special are still found."""
+        """Returns the ids with special tokens read as characters. Added tokens that are not special are still found."""
         return self._encoded(text, split_special_tokens=True)
 
     def _encoded(self, text: str, **options: Any) -> list[int]:
@@ -91,7 +92,8 @@ class PromptTokens:
         return ids
 
     def _without_added_tokens(self, text: str) -> list[int]:
-        """The backend's steps one by one: its own `encode` always looks for added tokens that are not special."""
+        """Runs the backend's steps one by one, because its own `encode` always looks for added tokens that are not
+        special."""
         backend = self._tokenizer.backend_tokenizer
         if backend.normalizer is not None:
             text = backend.normalizer.normalize_str(text)

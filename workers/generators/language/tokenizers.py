@@ -1,4 +1,5 @@
-"""Whether a tokenizer can be the model's: it knows words, tells prompts apart, and names no token the model lacks."""
+"""The check that a tokenizer belongs to a model: it knows words, tells prompts apart, and names no token the model
+lacks."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ has 51,200 for 50,295 tokens, a byte model 384 for 259), and no known one double
 
 
 def ordinary_ids(tokenizer: Any) -> list[int]:
-    """The ids of its vocabulary in order, without special and added tokens; all of them where nothing else is there."""
+    """Returns the ids of the vocabulary in order, without special and added tokens; all ids where no others exist."""
     every = set(tokenizer.get_vocab().values())
     marked = set(tokenizer.all_special_ids) | set(getattr(tokenizer, "added_tokens_decoder", {}))
     return sorted(every - marked) or sorted(every)
@@ -44,7 +45,8 @@ def require_tokenizer(where: str, tokenizer: Any, rows: int) -> None:
 
 
 def _tells_apart(tokenizer: Any) -> bool:
-    """Whether two words of its own vocabulary are encoded differently, special and unknown tokens left aside."""
+    """Returns whether two words of the tokenizer's own vocabulary are encoded differently, special and unknown tokens
+    left aside."""
     ids = ordinary_ids(tokenizer)
     ignored = set(tokenizer.all_special_ids)
     seen = set()

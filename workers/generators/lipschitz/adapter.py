@@ -1,4 +1,4 @@
-"""The Lipschitz picture network as a Generator: its certificates may use T4 beside T1 and T2."""
+"""The Lipschitz picture network as a Generator. Its certificates may use theorem T4 beside T1 and T2."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ from workers.generators.outputs import Made, Picture
 from workers.generators.protocol import OutputKind
 
 _NO_SCHEDULER: Final = "none"
-"""The scheduler of a model that has none: one pass, from condition and style to picture."""
+"""The scheduler's name for a model that draws in one pass, from condition and style to picture, and has no scheduler.
+"""
 
 
 class LipschitzModel:
@@ -89,7 +90,7 @@ class LipschitzModel:
     def generate(
         self, condition: Condition, noise: NDArray[np.float64], draws: Sequence[Draw], parameters: Parameters
     ) -> list[Made]:
-        """One pass for the whole batch."""
+        """Draws the whole batch in one pass."""
         del parameters
         x = condition.noisy(noise).reshape(len(noise), -1)
         return [Picture(pixels) for pixels in self.network.pictures(x, self._styles(draws))]
@@ -100,13 +101,17 @@ class LipschitzModel:
         return self.network.width
 
     def _on_grid(self, sigma: float) -> Lipschitz:
-        """The constant for a network that receives x on the grid of the noise: x and x + δ, under the same noise, are
-        rounded by at most half a step a number each, so the inputs differ by at most ‖δ‖ + step·√d."""
+        """Returns the constant for a network that receives x on the grid of the noise (theorem T4,
+        docs/theory/lipschitz.md).
+
+        Under the same noise, x and x + δ are rounded by at most half a step in each coordinate, so the inputs differ by
+        at most ‖δ‖ + step·√d. The additional offset is rounded up.
+        """
         rounded = self.lipschitz.constant * grid_step(sigma) * math.sqrt(self.network.width) * (1 + 1e-8)
         return dataclasses.replace(self.lipschitz, offset=math.nextafter(self.lipschitz.offset + rounded, math.inf))
 
     def _styles(self, draws: Sequence[Draw]) -> NDArray[np.float64]:
-        """ω of every row, (n, styles). Equal draws share one row's numbers."""
+        """Returns the ω of every row, shape (n, styles). Equal draws share the numbers of one row."""
         styles = {d: normals(d.seed, d.stream, d.index, self.network.styles) for d in set(draws)}
         return np.stack([styles[d] for d in draws])
 

@@ -1,4 +1,5 @@
-"""A Lipschitz picture model is a folder: lipschitz.json, network.safetensors, and where its head and judge are."""
+"""Loads a Lipschitz picture model from a folder: lipschitz.json, network.safetensors, and where its head and classifier
+lie."""
 
 from __future__ import annotations
 
@@ -27,7 +28,7 @@ WEIGHTS: Final = "network.safetensors"
 
 
 def load_lipschitz(name: str, source: str | Path, settings: Settings) -> LipschitzModel:
-    """Read a folder and prove its constant. `text_head` and `judge` are paths from the folder. Raises OSError."""
+    """Reads a folder and proves its constant. `text_head` and `judge` are paths from the folder. Raises OSError."""
     folder = Path(source)
     with told_in_one_line(
         f"model {name!r} cannot be loaded from {str(source)!r}",

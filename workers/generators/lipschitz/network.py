@@ -30,22 +30,23 @@ from workers.generators.lipschitz.norms import (
 Array = NDArray[np.float64]
 
 CLAMP: Final = 8.0
-"""x + η and ω are clamped to ±this in every coordinate: a bound on all that follows, wherever an attack puts x. Of the
-shipped model's conditions no coordinate exceeds 1, and of σ = 1 noise one in 10¹⁵ exceeds 8."""
+"""The bound to which every coordinate of x + η and of ω is clamped, and so a bound on everything that follows, wherever
+an attack puts x. No coordinate of the shipped model's conditions exceeds 1, and one in 10¹⁵ of σ = 1 noise exceeds 8.
+"""
 CHANNELS: Final = 3
 _LEVELS: Final = 255
 
 
 @dataclass(frozen=True)
 class Layer:
-    """weight W (out, in), style U (out, styles), bias b (out,), double precision."""
+    """One affine layer: weight W (out, in), style U (out, styles) and bias b (out,), in double precision."""
 
     weight: Array
     style: Array
     bias: Array
 
     def __call__(self, h: Array, omega: Array) -> Array:
-        """W h + U ω + b for a batch of rows."""
+        """Returns W h + U ω + b for a batch of rows."""
         out: Array = h @ self.weight.T + (omega @ self.style.T + self.bias)
         return out
 
@@ -59,21 +60,21 @@ class LipschitzNetwork:
 
     @property
     def width(self) -> int:
-        """Numbers in x."""
+        """Returns the number of coordinates of x."""
         return int(self.layers[0].weight.shape[1])
 
     @property
     def styles(self) -> int:
-        """Numbers in ω."""
+        """Returns the number of coordinates of ω."""
         return int(self.layers[0].style.shape[1])
 
     @property
     def pixels(self) -> int:
-        """Channel values m of a picture."""
+        """Returns the number m of channel values of a picture."""
         return CHANNELS * self.side**2
 
     def __call__(self, x: Array, omega: Array) -> Array:
-        """Pictures in [0, 1], shape (n, m), of conditions (n, width) and styles (n, styles)."""
+        """Returns pictures in [0, 1], shape (n, m), of conditions (n, width) and styles (n, styles)."""
         h, omega = np.clip(x, -CLAMP, CLAMP), np.clip(omega, -CLAMP, CLAMP)
         *hidden, last = self.layers
         for layer in hidden:
@@ -81,36 +82,41 @@ class LipschitzNetwork:
         return np.clip(last(h, omega), 0.0, 1.0)
 
     def pictures(self, x: Array, omega: Array) -> NDArray[np.uint8]:
-        """The same as served, uint8 (n, side, side, 3)."""
+        """Returns the pictures as they are served, uint8 of shape (n, side, side, 3)."""
         rounded = np.rint(self(x, omega) * _LEVELS).astype(np.uint8)
         return rounded.reshape(-1, self.side, self.side, CHANNELS)
 
     @cached_property
     def factors(self) -> tuple[float, ...]:
-        """‖W_l‖₂ from x to picture, then 1/√m for the root mean square, each rounded up."""
+        """Returns upper bounds on the factors of L: ‖W_l‖₂ from x to picture, then 1/√m for the root mean square, each
+        rounded up (`spectral_norm_bound`; theorem T4, docs/theory/lipschitz.md, last section)."""
         mean = math.nextafter(1 / math.sqrt(self.pixels), math.inf)
         return (*(round_up(spectral_norm_bound(layer.weight)) for layer in self.layers), math.nextafter(mean, math.inf))
 
     @cached_property
     def constant(self) -> float:
-        """L: for every ω the exact network moves by at most L‖x − x'‖₂ in RMSE, rounded up."""
+        """Returns L, rounded up: for every ω the exact network moves by at most L‖x − x'‖₂ in RMSE (theorem T4,
+        docs/theory/lipschitz.md)."""
         return round_up(product_up(self.factors))
 
     @cached_property
     def offset(self) -> float:
-        """At least |RMSE of two served pictures − RMSE of the exact network's|, whatever x, x' and ω; rounded up.
+        """Returns an upper bound on |RMSE of two served pictures − RMSE of the exact network's|, for every x, x' and ω
+        (docs/theory/lipschitz.md, last section).
 
-        Each served picture is off by half a level a pixel, by u in 255·y, and by `float_error`.
+        Each served picture is off by half a level in every pixel, by u in 255·y, and by `float_error`.
         """
         each = 0.5 / _LEVELS + 2 * UNIT_ROUNDOFF + self.float_error
         return round_up(2 * each * (1 + gamma(8)))
 
     @cached_property
     def float_error(self) -> float:
-        """At least RMSE(computed y, exact y), uniformly over inputs, the rounding of x + η included.
+        """Returns an upper bound on RMSE(computed y, exact y), uniformly over inputs, the rounding of x + η included
+        (docs/theory/lipschitz.md, last section).
 
-        E_l ≤ ‖W_l‖ E_(l−1) + γ_N ‖a_l‖₂ with a_l = |W_l| m_(l−1) + |U_l| CLAMP + |b_l|, N the operations in a row, and
-        m_l at least every |h_l| elementwise. MaxMin and clamping are exact, and move no two points apart.
+        E_l ≤ ‖W_l‖ E_(l−1) + γ_N ‖a_l‖₂ with a_l = |W_l| m_(l−1) + |U_l| CLAMP + |b_l|, where N is the number of
+        operations in a row and m_l bounds every |h_l| elementwise. MaxMin and clamping are exact, and move no two
+        points apart.
         """
         largest = np.full(self.width, CLAMP)
         # Rounding is monotone: where |x + η| ≥ CLAMP its rounding is clamped to the same number.
@@ -128,13 +134,15 @@ class LipschitzNetwork:
 
 
 def max_min(z: Array) -> Array:
-    """Neighbours (2i, 2i + 1) of every row become their maximum and minimum: a permutation, exact, 1-Lipschitz."""
+    """Replaces neighbours (2i, 2i + 1) of every row by their maximum and minimum. The map is a permutation, exact, and
+    1-Lipschitz (Anil, Lucas & Grosse 2019)."""
     pairs = z.reshape(len(z), -1, 2)
     return np.stack([pairs.max(axis=-1), pairs.min(axis=-1)], axis=-1).reshape(z.shape)
 
 
 def network_of(tensors: Mapping[str, NDArray[Any]], side: int) -> LipschitzNetwork:
-    """Read "0.weight", "0.style", "0.bias", "1.weight" … Raises ValueError where shapes do not fit together."""
+    """Reads the tensors "0.weight", "0.style", "0.bias", "1.weight" and so on. Raises ValueError where shapes do not
+    fit together."""
     count = sum(name.endswith(".weight") for name in tensors)
     layers = [
         Layer(*(np.asarray(tensors[f"{k}.{part}"], dtype=np.float64) for part in ("weight", "style", "bias")))

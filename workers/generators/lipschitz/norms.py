@@ -1,8 +1,10 @@
-"""Upper bounds on spectral norms that hold in exact arithmetic, computed in double precision.
+"""Upper bounds on spectral norms that hold in exact arithmetic, computed in double precision (docs/theory/lipschitz.md,
+last section).
 
-u = 2⁻⁵³ is the unit roundoff and γ_n = nu/(1 − nu) the error constant of n operations: a computed inner product of
+The unit roundoff is u = 2⁻⁵³, and γ_n = nu/(1 − nu) is the error constant of n operations. A computed inner product of
 length n is within γ_n |a|·|b| of the exact one in any order of summation, with or without fused multiply-add (Higham,
-Accuracy and Stability of Numerical Algorithms, 2002, §3.1).
+Accuracy and Stability of Numerical Algorithms, 2002, §3.1). Theorem T4 uses the product of these bounds as its
+constant.
 """
 
 from __future__ import annotations
@@ -19,24 +21,26 @@ Matrix = NDArray[np.float64]
 
 UNIT_ROUNDOFF: Final = 2.0**-53
 UNDERFLOW: Final = 2.0**-1022
-"""No single operation loses more than this to underflow, even where subnormal numbers are flushed to zero."""
+"""An upper bound on what a single operation loses to underflow, even where subnormal numbers are flushed to zero."""
 
 
 def gamma(operations: int) -> float:
-    """γ_n, rounded up. `operations` < 2⁵⁰, so that n·u is exact and 1 − n·u is far from 0."""
+    """Returns γ_n rounded up (Higham 2002, §3.1). `operations` is below 2⁵⁰, so that n·u is exact and 1 − n·u is far
+    from 0."""
     nu = operations * UNIT_ROUNDOFF
     return math.nextafter(nu / (1 - nu), math.inf)
 
 
 def product_up(factors: Sequence[float]) -> float:
-    """The product of finite doubles ≥ 0: a double at least the exact product."""
+    """Returns a double that is at least the exact product of finite doubles ≥ 0."""
     exact = math.prod((Fraction(f) for f in factors), start=Fraction(1))
     product = float(exact)
     return product if Fraction(product) >= exact else math.nextafter(product, math.inf)
 
 
 def frobenius_bound(matrix: Matrix) -> float:
-    """At least ‖matrix‖_F: a sum of n squares is short of the exact one by a factor ≥ 1 − γ_(n+1), and underflows."""
+    """Returns an upper bound on ‖matrix‖_F. A computed sum of n squares is short of the exact one by a factor of at
+    least 1 − γ_(n+1), and by underflows (Higham 2002, §3.1)."""
     n = matrix.size
     squares = float(np.square(matrix).sum()) + n * UNDERFLOW
     # Two more roundings and the root; γ of some operations more pays for them, (1 − γ)⁻¹ ≤ 1 + 2γ for the inversion.
@@ -44,9 +48,11 @@ def frobenius_bound(matrix: Matrix) -> float:
 
 
 def spectral_norm_bound(matrix: Matrix) -> float:
-    """At least ‖matrix‖₂, of any finite matrix (m, n), and above it by some 10⁻¹¹ of it (k = 256: measured in tests).
+    """Returns an upper bound on ‖matrix‖₂ for any finite matrix (m, n), the factor of one layer in theorem T4.
 
-    With U, s, V as any procedure returned them (they are not trusted), exactly
+    docs/theory/lipschitz.md proves the bound under "The norms". The bound exceeds the norm by some 10⁻¹¹ of it
+    (k = 256, measured in tests). U, s and V come from a singular value decomposition that is not trusted. For any
+    U, s and V,
 
         ‖W‖ ≤ ‖U‖ · max s · ‖V‖ + ‖W − U diag(s) Vᵀ‖_F,    ‖U‖² = ‖UᵀU‖ ≤ 1 + ‖UᵀU − I‖_F,
 
@@ -84,7 +90,8 @@ def _bound_of_scaled(w: Matrix) -> float:
 
 
 def _near_orthogonal_norm(u: Matrix) -> float:
-    """At least ‖u‖₂ for a matrix (m, k) whose columns are nearly orthonormal."""
+    """Returns an upper bound on ‖u‖₂ for a matrix (m, k) whose columns are nearly orthonormal: ‖u‖² = ‖uᵀu‖ ≤ 1 + ‖uᵀu
+    − I‖_F."""
     length, columns = u.shape
     deviation = frobenius_bound(u.T @ u - np.eye(columns))
     # uᵀu is within γ_m |uᵀ||u| of the exact one, and ‖|uᵀ||u|‖_F ≤ ‖u‖_F²; −I rounds once more.

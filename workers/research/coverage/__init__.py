@@ -1,4 +1,4 @@
-"""Coverage: which other prompts a certificate covers, those that mean the same and those that do not."""
+"""Coverage: the other prompts that a certificate covers, those with the same meaning and those with another."""
 
 from workers.research.coverage.edits import CHANGED, SAME, Edit, edits_of, load_given, load_templates, shipped_templates
 from workers.research.coverage.measure import Asked, Measured, Place, job_of, measure_prompt

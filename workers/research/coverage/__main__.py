@@ -31,7 +31,7 @@ _MOST_EDITS = 6
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the table, write coverage.json, coverage.png and the certificates."""
+    """Prints the table, and writes coverage.json, coverage.png and the certificates."""
     given = _parser().parse_args(arguments)
     try:
         _run(given)

@@ -1,4 +1,5 @@
-"""Edits of a prompt, each with its kind and whether it keeps the meaning. Deterministic: files and order decide."""
+"""Edits of a prompt, each with its kind and whether it keeps the meaning. The files and their order decide which edits
+are made."""
 
 from __future__ import annotations
 
@@ -14,19 +15,19 @@ from workers.research.wordnet_files import Wordnet, key, plain
 
 Kind = Literal["synonym", "template", "given paraphrase", "antonym", "coordinate", "number", "negation", "given change"]
 SAME: Final[tuple[Kind, ...]] = ("synonym", "template", "given paraphrase")
-"""Kinds that keep the meaning: these should be covered."""
+"""The kinds that keep the meaning. A certificate should cover these."""
 CHANGED: Final[tuple[Kind, ...]] = ("antonym", "coordinate", "number", "negation", "given change")
-"""Kinds that change it: of these none should be."""
+"""The kinds that change the meaning. A certificate should cover none of these."""
 
 _TEMPLATES: Final = {m: Path(__file__).parent / f"templates-{m}.tsv" for m in ("text", "image")}
 _NUMBER: Final = re.compile(rf"(?<![\w.,])(?:\d+(?![.,]\d)|{'|'.join(COUNT_WORDS)})\b", re.IGNORECASE)
-"""Whole numbers, in digits that are no part of a decimal, or as a word."""
+"""A pattern for whole numbers: digits that are no part of a decimal, or a word."""
 _AUXILIARY: Final = re.compile(r"\b(?:is|are|was|were|can|could|must|should|will|would|may|might|does|did|do)\b")
 
 
 @dataclass(frozen=True)
 class Edit:
-    """Another prompt made from one. `swap`: (what stood there, what stands there now), for swaps of words."""
+    """Another prompt made from one. `swap` holds what stood there and what stands there now, for swaps of words."""
 
     kind: Kind
     text: str
@@ -34,7 +35,7 @@ class Edit:
 
     @property
     def same(self) -> bool:
-        """Whether it keeps the meaning."""
+        """Returns whether the edit keeps the meaning."""
         return self.kind in SAME
 
 
@@ -47,7 +48,7 @@ class Template:
 
 
 def load_templates(source: Path) -> list[Template]:
-    """Read lines of "same" or "different", a tab, and a text with {prompt}. Raises ValueError, OSError."""
+    """Reads lines of "same" or "different", a tab, and a text with {prompt}. Raises ValueError, OSError."""
     found = []
     for number, line in enumerate(source.read_text(encoding="utf-8").splitlines(), start=1):
         if not line.strip() or line.startswith("#"):
@@ -63,12 +64,13 @@ def load_templates(source: Path) -> list[Template]:
 
 
 def shipped_templates(modality: str) -> list[Template]:
-    """Those for a model of texts or of images."""
+    """Returns the rephrasings for a model of texts or of images."""
     return load_templates(_TEMPLATES[modality])
 
 
 def load_given(source: Path) -> dict[str, list[Edit]]:
-    """Read the user's own: lines of prompt, tab, other prompt, tab, "same" or "different". By prompt, in order."""
+    """Reads the user's own edits: lines of prompt, tab, other prompt, tab, "same" or "different". Returns them by
+    prompt, in order."""
     found: dict[str, list[Edit]] = {}
     for number, line in enumerate(source.read_text(encoding="utf-8").splitlines(), start=1):
         if not line.strip() or line.startswith("#"):
@@ -111,7 +113,7 @@ def edits_of(
 
 
 def synonym_swaps(word: Word) -> list[str]:
-    """Other words of the very synset, in WordNet's order; base forms."""
+    """Returns the other words of the very synset, in WordNet's order, as base forms."""
     return [
         plain(written)
         for written in word.sense.words
@@ -123,7 +125,8 @@ def synonym_swaps(word: Word) -> list[str]:
 
 
 def antonyms(wordnet: Wordnet, word: Word) -> Iterator[str]:
-    """What WordNet calls the opposite: of the word, else, for an adjective that stands around a head, of the head."""
+    """Returns what WordNet calls the opposite: of the word, else, for an adjective that stands around a head, of the
+    head."""
     direct = [p for p in word.sense.pointers if p.symbol == "!" and _is_of(word, p.source)]
     if not direct and word.sense.satellite:
         heads = [wordnet.synset(p.offset, p.pos) for p in word.sense.pointers if p.symbol == "&"]
@@ -134,9 +137,9 @@ def antonyms(wordnet: Wordnet, word: Word) -> Iterator[str]:
 
 
 def coordinates(wordnet: Wordnet, word: Word) -> Iterator[str]:
-    """Words with the same hypernym, the most used first: another garment, another country, another colour.
+    """Returns words with the same hypernym, the most used first: another garment, another country, another colour.
 
-    A colour is an adjective here, and adjectives have no hypernym: the noun of the same name has.
+    A colour is an adjective here, and adjectives have no hypernym. The noun of the same name has one.
     """
     if word.pos == "a":
         nouns = [wordnet.synset(p.offset, p.pos) for p in word.sense.pointers if p.symbol == "+" and p.pos == "n"]
@@ -161,7 +164,7 @@ def coordinates(wordnet: Wordnet, word: Word) -> Iterator[str]:
 
 
 def _in_turn(wordnet: Wordnet, prompt: str, kind: Kind, swaps: Sequence[tuple[Word, list[str]]]) -> list[Edit]:
-    """One swap of every word, then a second of every word …: a limit cuts all words alike."""
+    """Yields one swap of every word, then a second of every word, and so on, so that a limit cuts all words alike."""
     longest = max((len(others) for _, others in swaps), default=0)
     found = []
     for rank in range(longest):
@@ -173,7 +176,7 @@ def _in_turn(wordnet: Wordnet, prompt: str, kind: Kind, swaps: Sequence[tuple[Wo
 
 
 def _fits(name: str, word: Word) -> bool:
-    """Names stand for names and common words for common words."""
+    """Returns whether both words are names, or both are common words: a name replaces names only."""
     if not re.fullmatch(r"[A-Za-z' -]+", name) or name in FUNCTION_WORDS:
         return False
     return any(c.isupper() for c in name) == any(c.isupper() for c in word.text[1:] + _initial(word))

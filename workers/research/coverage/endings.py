@@ -34,13 +34,14 @@ _DETACH: Final[dict[Pos, tuple[tuple[str, str, Ending], ...]]] = {
     "a": (),
     "r": (),
 }
-"""WordNet's own rules (morphy), without those for comparatives: no synonym is put in their place."""
+"""The rules of WordNet (morphy) without those for comparatives, which are never replaced by synonyms."""
 _SIBILANT: Final = ("s", "x", "z", "ch", "sh")
 _VOWELS: Final = frozenset("aeiou")
 
 
 def base_form(wordnet: Wordnet, word: str, pos: Pos) -> tuple[str, Ending] | None:
-    """The base form and the ending it carries; None where WordNet knows neither the word nor what is left of it."""
+    """Returns the base form and the ending the word carries; None where WordNet knows neither the word nor what is left
+    of it."""
     word = word.lower()
     if wordnet.knows(word, pos):
         return word, ""
@@ -56,8 +57,8 @@ def base_form(wordnet: Wordnet, word: str, pos: Pos) -> tuple[str, Ending] | Non
 
 
 def inflect(wordnet: Wordnet, base: str, pos: Pos, ending: Ending) -> str | None:
-    """A base form with an ending; of several words the one that wants it. None where irregular past
-    and participle differ and so cannot be chosen."""
+    """Returns a base form with an ending; of several words, the ending goes to the one that takes it. Returns None
+    where irregular past and participle differ and so cannot be chosen."""
     if ending == "":
         return base
     # "rates of interest", "took up": the first word; "gym shoes": the last.
@@ -90,7 +91,7 @@ def _with_s(word: str) -> str:
 
 
 def with_articles(text: str) -> str:
-    """ "a" and "an" as the words after them want it."""
+    """Returns the text with "a" and "an" in agreement with the words that follow."""
     words = text.split(" ")
     for k, word in enumerate(words[:-1]):
         if word.lower() in ("a", "an"):

@@ -1,4 +1,5 @@
-"""One certificate a prompt, and where each edit of it lies. An edit costs an embedding, no generation."""
+"""One certificate for each prompt, and the place of each edit relative to it. An edit costs an embedding and no
+generation."""
 
 from __future__ import annotations
 
@@ -33,8 +34,11 @@ from workers.serving.loaded_model import LoadedModel
 
 @dataclass(frozen=True)
 class Asked:
-    """What every prompt is certified with. tolerance: None for a tenth of the metric's diameter; metric, sigma: None
-    for the model's own."""
+    """The settings of every prompt's certificate.
+
+    tolerance: None for a tenth of the metric's diameter.
+    metric, sigma: None for the model's own.
+    """
 
     samples: int = 500
     confidence: float = 0.999
@@ -49,7 +53,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Place:
-    """Where an edit lies. radii: its distance in certified radii, None where it cannot be compared."""
+    """The place of an edit. `radii` is its distance in certified radii, None where it cannot be compared."""
 
     edit: Edit
     answer: PromptCover
@@ -57,7 +61,8 @@ class Place:
 
     @property
     def covered(self) -> bool:
-        """Inside the certified ball, or in the same synonym classes, where the law does not change at all."""
+        """Returns whether the edit lies inside the certified ball, or in the same synonym classes, where the law does
+        not change at all."""
         return bool(self.answer.inside) or bool(self.answer.same_class)
 
 
@@ -72,22 +77,22 @@ class Measured:
 
 
 class Silent:
-    """A watch that tells a progress bar how many samples are done."""
+    """A watch that reports to a progress bar how many samples are done."""
 
     def __init__(self, samples_done: Callable[[int], object]) -> None:
         self._samples_done = samples_done
 
     def output_chosen(self, output: Output, sheet: bytes | None) -> None:
-        """Nothing is shown."""
+        """Ignores the chosen output, since nothing is shown."""
 
     def batch_done(self, samples: int, failed: int, seconds: float) -> None:
-        """Count them."""
+        """Reports the samples of a batch."""
         del failed, seconds
         self._samples_done(samples)
 
 
 def job_of(model: LoadedModel, prompt: str, asked: Asked, place: int) -> JobSpec:
-    """The job of one prompt, with a seed of its own. Raises InvalidInput for what the model does not offer."""
+    """Returns the job of one prompt, with a seed of its own. Raises InvalidInput for what the model does not offer."""
     card = model.card
     if asked.mechanism not in card.mechanisms:
         raise UnknownName("mechanism", asked.mechanism, card.mechanisms)
@@ -139,10 +144,10 @@ def measure_prompt(
     batcher: Batcher,
     samples_done: Callable[[int], object] = lambda _: None,
 ) -> Measured:
-    """Certify one prompt and place its edits.
+    """Certifies one prompt and places its edits.
 
     Raises InvalidInput where the mechanism holds the prompt fixed or the model cannot take the prompt, and
-    SmoothGenError where no certificate came of it.
+    SmoothGenError where no certificate resulted.
     """
     condition = condition_of(job, model.generator)
     if "prompt" in condition.held_fixed:
@@ -159,7 +164,7 @@ def measure_prompt(
 
 
 def placed(model: LoadedModel, job: JobSpec, certificate: Certificate, edits: Sequence[Edit]) -> list[Place]:
-    """Where the edits lie against a certificate."""
+    """Returns where the edits lie relative to a certificate."""
     if not edits:
         return []
     texts = [edit.text for edit in edits]

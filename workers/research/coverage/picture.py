@@ -1,4 +1,4 @@
-"""Where the edits lie, as a picture: distances of each kind in certified radii, the certified region shaded."""
+"""The places of the edits as a picture: distances of each kind in certified radii, the certified region shaded."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from workers.research.coverage.report import share_of
 
 _GREEN, _RED, _GREY = "#55a868", "#c44e52", "#777777"
 _NEAREST: Final = 0.01
-"""Nearer edits are drawn here: a logarithm has no room for 0."""
+"""The smallest distance that is drawn. Nearer edits are drawn there, because a logarithm has no room for 0."""
 _TICKS: Final = (0.01, 0.1, 1, 10, 100)
 
 

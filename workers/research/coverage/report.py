@@ -1,4 +1,4 @@
-"""What a run came to: shares by kind, as numbers, as a table and as JSON."""
+"""The results of a run: shares by kind, as numbers, as a table and as JSON."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ class Share:
 
     @property
     def share(self) -> float:
-        """Covered of all, the ones that cannot be compared among them."""
+        """Returns the covered share of all edits, those that cannot be compared included."""
         return self.covered / self.edits if self.edits else 0.0
 
 
 def share_of(measured: Sequence[Measured], kinds: Sequence[Kind], name: str) -> Share:
-    """The edits of these kinds together."""
+    """Returns the counts of the edits of these kinds together."""
     found = [(m, p) for m in measured for p in m.places if p.edit.kind in kinds]
     radii = [p.radii for _, p in found if p.radii is not None]
     return Share(
@@ -59,7 +59,7 @@ def shares(measured: Sequence[Measured]) -> list[Share]:
 
 
 def table(measured: Sequence[Measured]) -> str:
-    """The shares for a terminal, and word for word which edits of another meaning are covered."""
+    """Returns the shares as a table for a terminal, and the covered edits of another meaning word for word."""
     radii = [m.certificate.radius for m in measured]
     lines = [
         f"{len(measured)} prompts, radius {min(radii):.4g} to {max(radii):.4g}, median {np.median(radii):.4g}",
@@ -87,7 +87,7 @@ def table(measured: Sequence[Measured]) -> str:
 
 
 def document(model: str, digest: str, asked: Asked, measured: Sequence[Measured]) -> dict[str, Any]:
-    """Everything, as JSON: settings, shares, and every edit with its distance and what was proven of it."""
+    """Returns everything as JSON: settings, shares, and every edit with its distance and what was proven of it."""
     return {
         "schema": SCHEMA,
         "model": {"name": model, "digest": digest},

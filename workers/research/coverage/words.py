@@ -1,4 +1,4 @@
-"""The words of a prompt that can be swapped: where each stands, its part of speech, and the meaning it surely has."""
+"""The words of a prompt that can be swapped: where each stands, its part of speech, and its one clear meaning."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from workers.research.coverage.endings import Ending, base_form
 from workers.research.wordnet_files import Pos, Sense, Synset, Wordnet
 
 DOMINANT: Final = 0.7
-"""A word has a meaning for sure where at least this share of its tagged uses has it; other words are left alone."""
+"""The least share of a word's tagged uses that makes a meaning clear. Words without a clear meaning are left alone."""
 _LONGEST: Final = 3
 _WORD: Final = re.compile(r"[A-Za-z]+(?:[-'][A-Za-z]+)*")
 
@@ -32,7 +32,7 @@ FUNCTION_WORDS: Final = _DETERMINERS | frozenset(_words("""
     were what when where which while who whom whose why will with within inside outside without would yes you
     plus minus s t
 """))  # fmt: skip
-"""Words that carry no meaning of their own; never swapped, and never put in."""
+"""Words that carry no meaning of their own. They are never swapped and never put in."""
 _BEFORE_VERBS: Final = frozenset(_words("to i you he she it we they can could may might must shall should will would"))
 
 
@@ -49,14 +49,14 @@ class Word:
     sense: Synset
 
     def swapped(self, prompt: str, other: str) -> str:
-        """The prompt with this word replaced, a capital first letter kept."""
+        """Returns the prompt with this word replaced. A capital first letter is kept."""
         if self.text[0].isupper():
             other = other[0].upper() + other[1:]
         return prompt[: self.start] + other + prompt[self.end :]
 
 
 def swappable(wordnet: Wordnet, prompt: str) -> list[Word]:
-    """The content words of a prompt whose meaning is sure, from left to right. Longer collocations win."""
+    """Returns the content words of a prompt whose meaning is clear, from left to right. Longer collocations win."""
     matches = list(_WORD.finditer(prompt))
     texts = [m.group() for m in matches]
     found: list[Word] = []
@@ -77,7 +77,7 @@ def swappable(wordnet: Wordnet, prompt: str) -> list[Word]:
 
 
 def _collocation(wordnet: Wordnet, prompt: str, matches: Sequence[re.Match[str]]) -> int:
-    """How many words from here on are one noun of WordNet; 1 where no two are."""
+    """Returns how many words from here on are one noun of WordNet; 1 where no two are."""
     for count in range(min(_LONGEST, len(matches)), 1, -1):
         words = [m.group() for m in matches[:count]]
         # Single spaces between them, and no "capital of France": what stands for it is a name and wants no article.
@@ -89,9 +89,9 @@ def _collocation(wordnet: Wordnet, prompt: str, matches: Sequence[re.Match[str]]
 
 
 def part_of_speech(wordnet: Wordnet, texts: Sequence[str], place: int) -> Pos | None:
-    """A guess from the neighbours, then from how often WordNet's tagged texts use the word as each.
+    """Guesses the part of speech from the neighbours, then from how often WordNet's tagged texts use the word as each.
 
-    None for function words and words WordNet does not list.
+    Returns None for function words and words that WordNet does not list.
     """
     if texts[place].lower() in FUNCTION_WORDS:
         return None
@@ -116,7 +116,7 @@ def part_of_speech(wordnet: Wordnet, texts: Sequence[str], place: int) -> Pos | 
 
 
 def dominant(senses: Sequence[Sense]) -> Synset | None:
-    """The meaning a word has for sure; None where tagged texts do not favour one clearly."""
+    """Returns the one clear meaning of a word; None where tagged texts do not favour one clearly."""
     total = sum(sense.count for sense in senses)
     if len(senses) == 1 or (total and senses[0].count >= DOMINANT * total):
         return senses[0].synset

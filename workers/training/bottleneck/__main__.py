@@ -35,14 +35,14 @@ _LANGUAGE_MODEL: Final = "smollm2-135m"
 
 
 def training_sentences(encoder: Any) -> Sentences:
-    """Every training phrasing, and the training half of the prompts outside the domain."""
+    """Returns every training phrasing, and the training half of the prompts outside the domain."""
     pairs = [(text, k) for k, intent in enumerate(intents()) for text in intent.phrasings]
     pairs += [(text, -1) for text in elsewhere(held_out=False)]
     return Sentences(encoder.features([text for text, _ in pairs]), np.array([k for _, k in pairs]))
 
 
 def main() -> int:
-    """Run the stages; soft prompts that already lie in --table are taken from there."""
+    """Runs the stages. Soft prompts that already lie in --table are taken from there."""
     parser = argparse.ArgumentParser(prog="python -m workers.training.bottleneck", description=__doc__)
     parser.add_argument("--output", type=Path, default=Path("smollm2-135m-bottleneck"), help="the model's folder")
     parser.add_argument(

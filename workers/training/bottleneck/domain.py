@@ -10,7 +10,7 @@ from typing import Final
 
 _INTENTS: Final = Path(__file__).parent / "intents.txt"
 ELSEWHERE_ANSWER: Final = "I do not know."
-"""What the model is trained to say to anything outside the domain."""
+"""The answer that the model is trained to give to anything outside the domain."""
 
 
 @dataclass(frozen=True)
@@ -23,13 +23,13 @@ class Intent:
 
     @property
     def canonical(self) -> str:
-        """The plain way to ask."""
+        """Returns the canonical phrasing."""
         return self.phrasings[0]
 
 
 @cache
 def intents() -> tuple[Intent, ...]:
-    """The domain, in the order of intents.txt."""
+    """Returns the domain, in the order of intents.txt."""
     answers: list[str] = []
     phrasings: list[list[str]] = []
     held_out: list[list[str]] = []
@@ -146,7 +146,7 @@ _HELD_OUT_SHARE: Final = 4
 
 @cache
 def elsewhere(*, held_out: bool) -> tuple[str, ...]:
-    """Prompts outside the domain; the subjects of one half do not occur in the same form in the other."""
+    """Returns prompts outside the domain. The subjects of one half do not occur in the same form in the other."""
 
     def half(items: Sequence[str]) -> list[str]:
         return [item for k, item in enumerate(items) if (k % _HELD_OUT_SHARE == _HELD_OUT_SHARE - 1) == held_out]

@@ -29,7 +29,7 @@ class Sentences:
     intents: NDArray[np.int64]
 
     def points(self, head: Head | LinearHead) -> Sentences:
-        """The same in the space of x."""
+        """Returns the same phrasings in the space of x."""
         return Sentences(head.place(self.features), self.intents)
 
 
@@ -41,7 +41,7 @@ class LinearHead:
     weight: Array
 
     def place(self, sentences: Array) -> Array:
-        """x of each sentence, shape (n, k)."""
+        """Returns the x of each sentence, shape (n, k)."""
         placed: Array = (sentences - self.mean) @ self.weight.T
         return placed
 
@@ -69,7 +69,7 @@ def train_head(sentences: Sentences, *, count: int, hidden: int, seed: int, thre
 
 
 def draw_rows(labels: torch.Tensor, count: int, foreign: int, generator: torch.Generator) -> torch.Tensor:
-    """Random rows, so many of them outside the domain."""
+    """Returns random rows, so many of them outside the domain."""
     inside, outside = (labels >= 0).nonzero()[:, 0], (labels < 0).nonzero()[:, 0]
     return torch.cat([
         inside[torch.randint(len(inside), (count - foreign,), generator=generator)],
@@ -110,6 +110,6 @@ def _scaled(head: LinearHead, sentences: Sentences) -> LinearHead:
 
 
 def class_means(points: Array, labels: Sequence[int] | NDArray[np.int64]) -> Array:
-    """The mean of every intent's points, shape (intents, k)."""
+    """Returns the mean of every intent's points, shape (intents, k)."""
     labels = np.asarray(labels)
     return np.stack([points[labels == c].mean(axis=0) for c in range(labels.max() + 1)])

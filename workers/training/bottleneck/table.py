@@ -74,12 +74,12 @@ def _descend(
 
 
 def answer_tokens(tokenizer: Any, answer: str) -> torch.Tensor:
-    """An answer's tokens and the token that ends a turn."""
+    """Returns an answer's tokens and the token that ends a turn."""
     return torch.tensor([*tokenizer(answer, add_special_tokens=False)["input_ids"], tokenizer.eos_token_id])
 
 
 def answer_losses(model: Any, prompts: torch.Tensor, answers: Sequence[torch.Tensor]) -> torch.Tensor:
-    """Mean negative log-likelihood a token of each answer after its soft prompt, shape (n,)."""
+    """Returns the mean negative log-likelihood per token of each answer after its soft prompt, shape (n,)."""
     longest = max(len(a) for a in answers)
     padded = torch.stack([F.pad(a, (0, longest - len(a)), value=-100) for a in answers]).to(prompts.device)
     read = model.get_input_embeddings()(padded[:, :-1].clamp(min=0))
