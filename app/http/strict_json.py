@@ -33,8 +33,8 @@ class StrictRequest(Request):
             if len(body) <= _QUICK_BYTES:
                 self._json = parse(body)
             else:
-                heavy: BoundedThreads = self.app.state.gateway.heavy
-                self._json = await heavy.run(parse, body, large=len(body) > LARGE_BYTES)
+                threads: BoundedThreads = self.app.state.gateway.threads
+                self._json = await threads.run(parse, body, large=len(body) > LARGE_BYTES)
         return self._json
 
 

@@ -79,7 +79,7 @@ async def generate(
     )
     decide = partial(plan, request, card, max_samples=settings.max_samples, submission=submission)
     try:
-        spec = await gateway.heavy.run(decide) if _takes_a_while(request) else decide()
+        spec = await gateway.threads.run(decide) if _takes_a_while(request) else decide()
     except ValidationError as error:
         raise _bad_parameters(error, request, card) from error
     model = ModelRef(name=card.id, revision=card.revision, digest=card.digest)
@@ -113,14 +113,14 @@ async def _submitted(
     gateway: Gateway, spec: JobSpec, model: ModelRef, idempotency: Idempotency | None, wait_s: float
 ) -> JobState:
     """Queue the job and wait for it. From acceptance on, trouble with Redis is no longer the client's."""
-    waiting, submitted = gateway.waiting, time.monotonic()
-    with waiting.expecting(spec.id) as expected:  # before it is queued: it may end at once
+    replies, submitted = gateway.replies, time.monotonic()
+    with replies.expecting(spec.id) as expected:  # before it is queued: it may end at once
         try:
             job_id = await gateway.store.submit(
                 spec,
                 model,
                 idempotency=idempotency,
-                gateway_id=waiting.gateway_id if wait_s > 0 else "",
+                gateway_id=replies.gateway_id if wait_s > 0 else "",
                 limits=gateway.settings.limits,
             )
         except Overloaded:
@@ -135,10 +135,10 @@ async def _submitted(
             gateway.metrics.submitted.labels(model.name).inc()
         try:
             if wait_s > 0 and job_id == spec.id:
-                await waiting.heard(expected, min(wait_s, LOOK_AGAIN_S))
+                await replies.heard(expected, min(wait_s, LOOK_AGAIN_S))
                 if expected.state is not None:
                     return expected.state
-            return await waiting.until_finished(job_id, wait_s - (time.monotonic() - submitted))
+            return await replies.until_finished(job_id, wait_s - (time.monotonic() - submitted))
         except QueueUnavailable:  # say that it is accepted, and where to find it when Redis is back
             view = JobView(id=job_id, status="queued", model=model, progress=Progress(done=0, total=spec.total_samples))
             return JobState(job_id, "queued", view.model_dump_json(exclude_none=True))
