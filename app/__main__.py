@@ -28,7 +28,7 @@ class _Server(uvicorn.Server):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         gateway: Gateway | None = getattr(self.config.app.state, "gateway", None)  # type: ignore[union-attr]
         if gateway is not None:
-            asyncio.get_running_loop().call_soon_threadsafe(gateway.waiting.release)
+            asyncio.get_running_loop().call_soon_threadsafe(gateway.replies.release)
         super().handle_exit(sig, frame)
 
 

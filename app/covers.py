@@ -16,7 +16,7 @@ async def compare(gateway: Gateway, certificate_id: str, asked: CoversRequest) -
     wait_s = gateway.settings.covers_wait_s
     call = CoversCall(
         id=uuid.uuid4().hex,
-        gateway=gateway.waiting.gateway_id,
+        gateway=gateway.replies.gateway_id,
         certificate=certificate_id,
         model=certificate["model"]["name"],
         prompts=asked.prompts,
@@ -37,7 +37,7 @@ async def _require_same_model(gateway: Gateway, model: str, digest: str, certifi
 
 
 async def _answered(gateway: Gateway, call: CoversCall, wait_s: float) -> CoversReply:
-    covers, waiting, deadline = gateway.store.covers, gateway.waiting, time.monotonic() + wait_s
+    covers, waiting, deadline = gateway.store.covers, gateway.replies, time.monotonic() + wait_s
     with waiting.expecting(call.id) as expected:  # before the call is sent: it may be answered at once
         await covers.ask(call)
         while True:

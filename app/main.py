@@ -46,16 +46,16 @@ def create_app(settings: Settings) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         redis = connect(settings.redis_url)
         store = JobStore(redis, Replication(settings.wait_replicas, settings.wait_timeout_ms))
-        waiting = Replies(store)
-        waiting.start()
+        replies = Replies(store)
+        replies.start()
         certified = Fleet(store, settings.fleet_confidence)
         shown_fleet = ShownFleet(certified, store, metrics, settings.shown_tenants)
         app.state.gateway = Gateway(
-            settings, store, ModelCards(store), waiting, metrics, BoundedThreads(), certified, shown_fleet
+            settings, store, ModelCards(store), replies, metrics, BoundedThreads(), certified, shown_fleet
         )
         yield
         await shown_fleet.stop()
-        await waiting.stop()
+        await replies.stop()
         await redis.aclose()
 
     app = _Gateway(title="SmoothGen", version=__version__, description=_DESCRIPTION, lifespan=lifespan)

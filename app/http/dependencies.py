@@ -25,9 +25,9 @@ class Gateway:
     settings: Settings
     store: JobStore
     cards: ModelCards
-    waiting: Replies
+    replies: Replies
     metrics: Metrics
-    heavy: BoundedThreads
+    threads: BoundedThreads
     fleet: Fleet
     shown_fleet: ShownFleet
 

@@ -125,7 +125,12 @@ def _field_error(error: Mapping[str, Any], body: Any) -> FieldError:
 
 
 def _pointer(location: tuple[int | str, ...], body: Any) -> str:
-    """A JSON Pointer into the body. Pydantic's locations also name the union members it tried: those are left out."""
+    """Returns a JSON Pointer into the body, empty for a header or a query parameter.
+
+    Pydantic's locations also name the members of a union that it tried. Those are left out.
+    """
+    if location[0] != "body":
+        return ""
     parts, here = [], body
     for index, part in enumerate(location[1:], start=1):
         present = (isinstance(here, dict) and part in here) or (isinstance(here, list) and isinstance(part, int))

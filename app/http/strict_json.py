@@ -5,19 +5,14 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Coroutine
-from functools import partial
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from fastapi import HTTPException, Request
-from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from fastapi.routing import APIRoute
-from pydantic import BaseModel, ValidationError
 
 from app.http.offloading import BoundedThreads
 
-Kind = TypeVar("Kind", bound=BaseModel)
-Result = TypeVar("Result")
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 MOST_VALUES: Final = 2_000
@@ -29,12 +24,17 @@ LARGE_BYTES: Final = 1024 * 1024
 
 
 class StrictRequest(Request):
-    """A request whose `json` is read strictly; FastAPI validates what it returns."""
+    """A request whose `json` is read strictly. FastAPI validates what `json` returns."""
 
     async def json(self) -> Any:
-        """The body's JSON. Raises HTTPException as `parse`."""
+        """Returns the body's JSON, read once. Raises HTTPException as `parse` does, and Overloaded."""
         if not hasattr(self, "_json"):
-            self._json = await _off_the_loop(self, parse, await self.body())
+            body = await self.body()
+            if len(body) <= _QUICK_BYTES:
+                self._json = parse(body)
+            else:
+                threads: BoundedThreads = self.app.state.gateway.threads
+                self._json = await threads.run(parse, body, large=len(body) > LARGE_BYTES)
         return self._json
 
 
@@ -42,36 +42,17 @@ class StrictRoute(APIRoute):
     """A route that reads its body as StrictRequest."""
 
     def get_route_handler(self) -> Handler:
-        """FastAPI's own handler, given another class of request."""
+        """Returns FastAPI's own handler, given another class of request."""
         handler = super().get_route_handler()
 
         async def handle(request: Request) -> Response:
-            return await handler(StrictRequest(request.scope, request.receive))
+            strict = StrictRequest(request.scope, request.receive)
+            # FastAPI would answer 400 for any exception while it reads the body, Overloaded among them.
+            if self.body_field is not None and await strict.body():
+                await strict.json()
+            return await handler(strict)
 
         return handle
-
-
-async def read_contract(request: Request, contract: type[Kind]) -> Kind:
-    """The body as one of the wire contracts. Raises HTTPException as `parse`, RequestValidationError, Overloaded."""
-    return await _off_the_loop(request, partial(_contract, contract=contract), await request.body())
-
-
-async def _off_the_loop(request: Request, read: Callable[[bytes], Result], body: bytes) -> Result:
-    if len(body) <= _QUICK_BYTES:
-        return read(body)
-    heavy: BoundedThreads = request.app.state.gateway.heavy
-    return await heavy.run(read, body, large=len(body) > LARGE_BYTES)
-
-
-def _contract(body: bytes, contract: type[Kind]) -> Kind:
-    value = parse(body) if body else None
-    if value is None:
-        raise RequestValidationError([{"type": "missing", "loc": ("body",), "msg": "", "input": None}])
-    try:
-        return contract.model_validate(value)
-    except ValidationError as error:
-        found = [{**e, "loc": ("body", *e["loc"])} for e in error.errors(include_url=False)]
-        raise RequestValidationError(found, body=value) from error
 
 
 def parse(body: bytes) -> Any:

@@ -45,7 +45,7 @@ async def verify_certificate(request: Request, gateway: GatewayDep) -> Response:
     `meaning` is "not checked" where the words are a plug-in's, or the document names no model and metric.
     """
     body = await request.body()
-    answer = await gateway.heavy.run(verdict, body, large=len(body) > LARGE_BYTES)
+    answer = await gateway.threads.run(verdict, body, large=len(body) > LARGE_BYTES)
     # Not JSONResponse: a stranger's field names may hold half a character pair, which UTF-8 cannot carry.
     return Response(json.dumps(answer), media_type="application/json")
 

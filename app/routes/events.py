@@ -41,11 +41,11 @@ async def follow_job(job_id: OwnJobId, gateway: GatewayDep) -> Response:
 
 async def _followed(gateway: Gateway, job_id: str) -> AsyncIterator[bytes]:
     told, spoke = _Told(), time.monotonic()
-    with gateway.waiting.expecting(job_id) as expected:
-        while not gateway.waiting.released:
+    with gateway.replies.expecting(job_id) as expected:
+        while not gateway.replies.released:
             expected.news.clear()
             try:
-                state = await gateway.store.read(job_id, gateway.waiting.gateway_id)
+                state = await gateway.store.read(job_id, gateway.replies.gateway_id)
             except QueueUnavailable:  # accepted jobs outlive it, and so does whoever follows them
                 state = None
             except NotFound:
@@ -59,7 +59,7 @@ async def _followed(gateway: Gateway, job_id: str) -> AsyncIterator[bytes]:
             if time.monotonic() - spoke > _KEEPALIVE_S:
                 spoke = time.monotonic()
                 yield KEEPALIVE_COMMENT
-            await gateway.waiting.heard(expected, _PROGRESS_S)
+            await gateway.replies.heard(expected, _PROGRESS_S)
 
 
 class _Told:

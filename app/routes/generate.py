@@ -8,13 +8,13 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Header, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.routing import APIRoute
-from pydantic import ValidationError
+from pydantic import AfterValidator, ValidationError, WithJsonSchema
+from pydantic_core import PydanticCustomError
 
 from app.examples import GENERATE
-from app.http.dependencies import Gateway, PreferHeader, wait_seconds
+from app.http.dependencies import Gateway, GatewayDep, PreferHeader, TenantDep, wait_seconds
 from app.http.request_ids import request_id_of
-from app.http.strict_json import Handler, read_contract
+from app.http.strict_json import StrictRoute
 from app.planning.plan import Submission, plan
 from app.replies import LOOK_AGAIN_S
 from app.routes.jobs import PROBLEMS, job_response
@@ -34,21 +34,21 @@ from smoothgen.queue import Idempotency, JobState
 _LONGEST_KEY = 256
 
 
-class _Route(APIRoute):
-    """What `generate` declares, read without FastAPI's resolving of parameters, which took longer than everything that
-    is done with them (docs/decisions/0010)."""
-
-    def get_route_handler(self) -> Handler:
-        """Key and errors are the middleware's, as for every route; here are body and headers."""
-
-        async def handle(request: Request) -> Response:
-            asked = await read_contract(request, GenerateRequest)
-            return await generate(request, asked, request.headers.getlist("prefer"), _idempotency_key(request))
-
-        return handle
+def _require_short_key(key: str) -> str:
+    if len(key) > _LONGEST_KEY:
+        raise PydanticCustomError(
+            "string_too_long",
+            "an idempotency key has at most {most} characters, this one has {length}; send a shorter one",
+            {"most": _LONGEST_KEY, "length": len(key)},
+        )
+    return key
 
 
-router = APIRouter(tags=["generate"], route_class=_Route)
+_IdempotencyKey = Annotated[
+    str, AfterValidator(_require_short_key), WithJsonSchema({"type": "string", "maxLength": _LONGEST_KEY})
+]
+
+router = APIRouter(tags=["generate"], route_class=StrictRoute)
 
 _RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {"description": "The output with its certificate or abstention."},
@@ -60,25 +60,26 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
 @router.post("/generate", response_model=JobView, responses=_RESPONSES)
 async def generate(
     context: Request,
+    gateway: GatewayDep,
+    tenant: TenantDep,
     request: Annotated[GenerateRequest, Body(openapi_examples=GENERATE)],
     prefer: PreferHeader = None,
     idempotency_key: Annotated[
-        str | None, Header(max_length=_LONGEST_KEY, description="The same key and body give the same job.")
+        _IdempotencyKey | None, Header(description="The same key and body give the same job.")
     ] = None,
 ) -> Response:
     """Generate one output and certify how far attacks on the prompt's embedding can move it."""
-    gateway: Gateway = context.app.state.gateway  # not as a dependency: each takes FastAPI as long as planning a job
     card = await _served(gateway, request.model)
     settings = gateway.settings
     submission = Submission(
-        tenant=context.state.tenant,
+        tenant=tenant,
         retention_s=settings.retention_s,
         submitted_ms=await gateway.store.clock.now_ms(),
         request_id=request_id_of(context.scope),
     )
     decide = partial(plan, request, card, max_samples=settings.max_samples, submission=submission)
     try:
-        spec = await gateway.heavy.run(decide) if _takes_a_while(request) else decide()
+        spec = await gateway.threads.run(decide) if _takes_a_while(request) else decide()
     except ValidationError as error:
         raise _bad_parameters(error, request, card) from error
     model = ModelRef(name=card.id, revision=card.revision, digest=card.digest)
@@ -87,17 +88,6 @@ async def generate(
     job = await _submitted(gateway, spec, model, idempotency, wait_s)
     context.state.job = job.id  # for the line in the log
     return job_response(job, unfinished=202)
-
-
-def _idempotency_key(request: Request) -> str | None:
-    key = request.headers.get("idempotency-key")
-    if key is not None and len(key) > _LONGEST_KEY:
-        message = (
-            f"an idempotency key has at most {_LONGEST_KEY} characters, this one has {len(key)}; send a shorter one"
-        )
-        where = ("header", "idempotency-key")
-        raise RequestValidationError([{"type": "string_too_long", "loc": where, "msg": message, "input": key}])
-    return key
 
 
 async def _served(gateway: Gateway, model: str) -> ModelCard:
@@ -123,14 +113,14 @@ async def _submitted(
     gateway: Gateway, spec: JobSpec, model: ModelRef, idempotency: Idempotency | None, wait_s: float
 ) -> JobState:
     """Queue the job and wait for it. From acceptance on, trouble with Redis is no longer the client's."""
-    waiting, submitted = gateway.waiting, time.monotonic()
-    with waiting.expecting(spec.id) as expected:  # before it is queued: it may end at once
+    replies, submitted = gateway.replies, time.monotonic()
+    with replies.expecting(spec.id) as expected:  # before it is queued: it may end at once
         try:
             job_id = await gateway.store.submit(
                 spec,
                 model,
                 idempotency=idempotency,
-                gateway_id=waiting.gateway_id if wait_s > 0 else "",
+                gateway_id=replies.gateway_id if wait_s > 0 else "",
                 limits=gateway.settings.limits,
             )
         except Overloaded:
@@ -145,10 +135,10 @@ async def _submitted(
             gateway.metrics.submitted.labels(model.name).inc()
         try:
             if wait_s > 0 and job_id == spec.id:
-                await waiting.heard(expected, min(wait_s, LOOK_AGAIN_S))
+                await replies.heard(expected, min(wait_s, LOOK_AGAIN_S))
                 if expected.state is not None:
                     return expected.state
-            return await waiting.until_finished(job_id, wait_s - (time.monotonic() - submitted))
+            return await replies.until_finished(job_id, wait_s - (time.monotonic() - submitted))
         except QueueUnavailable:  # say that it is accepted, and where to find it when Redis is back
             view = JobView(id=job_id, status="queued", model=model, progress=Progress(done=0, total=spec.total_samples))
             return JobState.of(view)

@@ -26,7 +26,7 @@ async def _why_not_ready(gateway: Gateway) -> str | None:
         missing = await gateway.cards.never_served(gateway.settings.model_names)
     except (QueueUnavailable, RedisError) as error:  # Redis gone, or one that refuses to serve us
         return str(error).partition("\n")[0]
-    if not gateway.waiting.alive:
+    if not gateway.replies.alive:
         return "replies are not being read from Redis yet"
     return f"no worker has loaded {', '.join(missing)} yet" if missing else None
 

@@ -37,7 +37,7 @@ async def read_job(job_id: OwnJobId, gateway: GatewayDep, prefer: PreferHeader =
     """The job's state, output and certificate. `Prefer: wait=N` answers when it ends, N seconds at the most."""
     wait_s = wait_seconds(prefer, 0.0, gateway.settings.max_wait_s)
     if wait_s > 0:
-        return job_response(await gateway.waiting.until_finished(job_id, wait_s), unfinished=200)
+        return job_response(await gateway.replies.until_finished(job_id, wait_s), unfinished=200)
     return job_response(await gateway.store.read(job_id), unfinished=200)
 
 
