@@ -154,8 +154,8 @@ class Worker:
         # The largest capacity of its models: all claims are of one model, and the queue does not know which it is.
         executors = self._executors.values()
         samples = max(executor.speed.capacity(executor.batch_size) for executor in executors)
-        pieces = max(executor.batch_size for executor in executors)
-        return await self._queue.claim(self._builds, samples=samples, items=pieces, block_ms=_CLAIM_BLOCK_MS)
+        items = max(executor.batch_size for executor in executors)
+        return await self._queue.claim(self._builds, samples=samples, items=items, block_ms=_CLAIM_BLOCK_MS)
 
     async def _serve(self, claims: list[Claim]) -> None:
         """Computes claims of one model and delivers what comes of them."""
