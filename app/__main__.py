@@ -33,7 +33,7 @@ class _Server(uvicorn.Server):
 
 
 def main() -> int:
-    """Serve until SIGTERM. Exit code 1 and one clear line where the settings cannot be read."""
+    """Serves until SIGTERM. Exit code 1 and one clear line where the settings cannot be read."""
     configure_logs(asked_format(), service="gateway")
     take_stderr()
     try:

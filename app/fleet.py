@@ -38,7 +38,7 @@ class Fleet:
         self._store, self._alpha = store, complement(confidence)
 
     async def recent_windows(self) -> list[str]:
-        """The running window of each length and the one before it, the running one first."""
+        """Returns the running window of each length and the one before it, the running one first."""
         now = await self._now()
         return [
             windows_of(int((now - back * length).timestamp() * 1000))[i]
@@ -47,7 +47,7 @@ class Fleet:
         ]
 
     async def read(self, tenant: str, windows: Sequence[str], models: Sequence[str]) -> list[FleetReading]:
-        """The certificate of every pool of a tenant's requests to these models, in these windows."""
+        """Returns the certificate of every pool of a tenant's requests to these models, in these windows."""
         pools = [
             (window, *each)
             for window in windows
@@ -57,7 +57,7 @@ class Fleet:
         return [await self._reading(tenant, *each) for each in pools]
 
     async def read_largest(self, tenant: str, window: str, models: Sequence[str], most: int) -> list[FleetReading]:
-        """The certificates of one window's pools with the most requests, `most` at most."""
+        """Returns the certificates of one window's pools with the most requests, `most` at most."""
         pools = await self._store.largest_pools(tenant, models, window, most)
         return [await self._reading(tenant, window, *each) for each in pools]
 
@@ -76,7 +76,7 @@ class Fleet:
         return FleetReading(window, pool_id, pool, certificate)
 
     async def _now(self) -> datetime:
-        """The time by which requests are counted in windows, which is Redis's."""
+        """Returns the time by which requests are counted in windows, which is Redis's."""
         return datetime.fromtimestamp(await self._store.clock.now(), UTC)
 
 

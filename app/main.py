@@ -39,7 +39,7 @@ _AUTHORIZATION: Final[dict[str, Any]] = {
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """A gateway for these settings. Connects to Redis when it starts, and starts without it."""
+    """Returns a gateway for these settings. Connects to Redis when it starts, and starts without it."""
     metrics = Metrics()
 
     @asynccontextmanager
@@ -73,7 +73,7 @@ class _Gateway(FastAPI):
     """FastAPI whose description says where a key is asked for: `Admission` asks for it, no route does."""
 
     def openapi(self) -> dict[str, Any]:
-        """The OpenAPI document."""
+        """Returns the OpenAPI document."""
         if self.openapi_schema is None:
             for path, operations in super().openapi()["paths"].items():
                 for operation in operations.values() if path not in OPEN_PATHS else ():

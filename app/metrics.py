@@ -91,14 +91,14 @@ class Metrics:
         self._answered: dict[tuple[str, str, str, str], tuple[Counter, Histogram]] = {}
 
     def forget_queue(self) -> None:
-        """Take back what Redis told: an old number would look like a fresh one."""
+        """Takes back what Redis told: an old number would look like a fresh one."""
         for gauge in (self.queued, self.owed, self.rate, self.workers, self.oldest, self.dead_letters):
             gauge.clear()
         for number in (self.redis_used, self.redis_limit):
             number.set(math.nan)
 
     def answered(self, method: str, route: str, status: str, seconds: float, fault: str = "") -> None:
-        """Count and time one HTTP request. Of each argument there must be few: every combination is a series.
+        """Counts and times one HTTP request. Of each argument there must be few: every combination is a series.
 
         `fault`: where the fault of a 5xx lies, as `app.http.request_metrics` tells it; left out, it is the gateway's.
         """

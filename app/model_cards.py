@@ -20,7 +20,7 @@ class ModelCards:
         self._seen_served: set[str] = set()
 
     async def card(self, model: str) -> ModelCard | None:
-        """The model's card, None if no worker ever registered it. Raises QueueUnavailable."""
+        """Returns the model's card, None if no worker ever registered it. Raises QueueUnavailable."""
         read_at, card = self._read.get(model, (0.0, None))
         if card is not None and time.monotonic() - read_at < _FRESH_S:
             return card

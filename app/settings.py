@@ -90,7 +90,7 @@ class Settings(BaseSettings):
         return sorted({name for _, name in self._written() if name is not None}) if self.api_keys else [ANYONE]
 
     def _written(self) -> list[tuple[str, str | None]]:
-        """Each key with the name written before it, None where there is no colon."""
+        """Returns each key with the name written before it, None where there is no colon."""
         parts = (written.partition(":") for written in self.api_keys)
         return [(key, first) if colon else (first, None) for first, colon, key in parts]
 

@@ -32,7 +32,7 @@ class ShownFleet:
         self._round: asyncio.Task[None] | None = None
 
     async def refresh(self) -> None:
-        """Begin a round where the last one began a minute ago or the hour is over, unless one is under way. What is
+        """Begins a round where the last one began a minute ago or the hour is over, unless one is under way. What is
         shown of an hour that is over is taken back at once."""
         _, last_hour, *_ = await self._fleet.recent_windows()
         if last_hour != self._window:
@@ -43,7 +43,7 @@ class ShownFleet:
             self._round = asyncio.create_task(self._show(last_hour), name="fleet gauges")
 
     async def stop(self) -> None:
-        """End the round that is under way."""
+        """Ends the round that is under way."""
         if self._round is not None:
             self._round.cancel()
             await asyncio.gather(self._round, return_exceptions=True)

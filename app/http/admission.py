@@ -43,7 +43,7 @@ class Admission:
         self._held = Held(settings.max_held_bytes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let the request in, or answer with a problem."""
+        """Lets the request in, or answers with a problem."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -116,7 +116,7 @@ def is_json(content_type: bytes) -> bool:
 
 
 def known_hosts(settings: Settings) -> frozenset[str] | None:
-    """The names in `Host` that are answered; None: any.
+    """Returns the names in `Host` that are answered; None: any.
 
     A gateway on loopback is reached by every page in the machine's browsers, and a page whose name its owner points at
     127.0.0.1 may even read the answers; but the browser still sends that page's name.
@@ -153,7 +153,7 @@ def _wrong_host(header: bytes | None, known: Collection[str]) -> Problem | None:
 
 
 def _first_values(scope: Scope) -> dict[bytes, bytes]:
-    """The first value of each header that is looked at here; ASGI has names in small letters."""
+    """Returns the first value of each header that is looked at here; ASGI has names in small letters."""
     found: dict[bytes, bytes] = {}
     for name, value in scope["headers"]:
         if name in _HEADERS:
@@ -162,7 +162,7 @@ def _first_values(scope: Scope) -> dict[bytes, bytes]:
 
 
 async def _refuse(problem: Problem, follows: bool, scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer before the body was read. What is still being sent is dropped for a moment, and the connection closed: a
+    """Answers before the body was read. What is still being sent is dropped for a moment, and the connection closed: a
     client that hears of a broken connection before it has sent everything does not look for an answer."""
     response = problem_response(problem, _MORE_HEADERS.get(problem.status))
     if not follows:

@@ -67,14 +67,14 @@ class Body:
 
 
 def too_large(limit: int, size: str) -> Problem:
-    """The problem of a body beyond its path's limit."""
+    """Returns the problem of a body beyond its path's limit."""
     return Problem.of(
         "body-too-large", "The body is too large", 413, f"the body has {size}; this path takes at most {limit}"
     )
 
 
 def replayed(body: bytes, receive: Receive) -> Receive:
-    """A `receive` that gives the whole body first. It is kept no longer than until it is taken."""
+    """Returns a `receive` that gives the whole body first. It is kept no longer than until it is taken."""
     unread: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def replay() -> Message:

@@ -154,7 +154,7 @@ class _Limited(HttpToolsProtocol):
             self.transport.close()
 
     def _refuse(self, problem: Problem) -> None:
-        """Answer in the application's place and close; what comes until then is dropped, and nothing more parsed."""
+        """Answers in the application's place and closes; what comes until then is dropped, and no more is parsed."""
         cycle = self.cycle
         if cycle is not None and not cycle.response_complete:
             if self._in_head or cycle.response_started:
@@ -190,7 +190,7 @@ class _Trailers(list[tuple[bytes, bytes]]):
     them holds the loop up."""
 
     def append(self, header: tuple[bytes, bytes]) -> None:
-        """Keep one. ValueError for too many, which the parser turns into 400."""
+        """Keeps one. ValueError for too many, which the parser turns into 400."""
         if len(self) >= _MOST_TRAILERS:
             raise ValueError(f"more than {_MOST_TRAILERS} headers after a body")
         super().append(header)

@@ -29,7 +29,7 @@ _LONGEST_DETAIL: Final = 2_000
 
 
 def verdict(body: bytes) -> dict[str, Any]:
-    """What `verify` says of a document, JSON-ready.
+    """Returns what `verify` says of a document, JSON-ready.
 
     Raises HTTPException: 400 for what is not JSON, 422 for lists longer than certificates of a server have them. The
     library verifies those too: `smoothgen verify` on a machine of one's own.

@@ -33,7 +33,10 @@ class BoundedThreads:
     async def run(
         self, function: Callable[[*Arguments], Result], *arguments: *Arguments, large: bool = False
     ) -> Result:
-        """What `function(*arguments)` returns. Raises Overloaded where many wait already, and what it raises."""
+        """Returns what `function(*arguments)` returns.
+
+        Raises Overloaded where many wait already, and what it raises.
+        """
         limiter = self._large if large else self._small
         if limiter.statistics().tasks_waiting >= _MOST_WAITING:
             raise Overloaded(
@@ -52,7 +55,7 @@ class BoundedThreads:
 
 
 def _give_back() -> None:
-    """Return freed memory to the system. glibc keeps it, in each thread's own arena, for requests as large as the
+    """Gives freed memory back to the system. glibc keeps it, in each thread's own arena, for requests as large as the
     largest there was: 30 certificates left a gateway of 100 MB with 520."""
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's alone
     if trim is not None:

@@ -51,7 +51,7 @@ _TABLE: tuple[tuple[type[SmoothGenError], int, str, str, Mapping[str, str]], ...
 
 
 def problem_response(problem: Problem, headers: Mapping[str, str] | None = None) -> Response:
-    """A problem document as an HTTP response of at most 64 kB, however long what it quotes is."""
+    """Returns a problem document as an HTTP response of at most 64 kB, however long what it quotes is."""
     errors = problem.errors or []
     shown = errors[:_MOST_ERRORS]
     while True:
@@ -72,12 +72,12 @@ def _written(problem: Problem, shown: list[FieldError], left_out: int) -> bytes:
 
 
 def shortened(text: str, most: int) -> str:
-    """The text, cut after `most` characters with a note of how many there were."""
+    """Returns the text, cut after `most` characters with a note of how many there were."""
     return text if len(text) <= most else f"{text[:most]}… ({len(text)} characters)"
 
 
 def install(app: FastAPI) -> None:
-    """Answer ours and FastAPI's errors with a problem document.
+    """Has our errors and FastAPI's answered with a problem document.
 
     `app.http.request_metrics` answers the unforeseen ones.
     """
@@ -141,7 +141,7 @@ def _pointer(location: tuple[int | str, ...], body: Any) -> str:
 
 
 def _shown(value: Any, most: int = _LONGEST_VALUE) -> str:
-    """A value as Python writes it, cut; never written out in full first, since it may have megabytes."""
+    """Returns a value as Python writes it, cut; never written out in full first, since it may have megabytes."""
     if isinstance(value, str):
         return repr(value) if len(value) <= most else f"{value[:most]!r}… ({len(value)} characters)"
     cut = reprlib.Repr()
@@ -170,7 +170,7 @@ async def _http(request: Request, error: Exception) -> Response:
 
 
 def internal_error() -> Response:
-    """What is answered where the gateway itself failed."""
+    """Returns what is answered where the gateway itself failed."""
     return problem_response(
         Problem.of("internal-error", "Internal error", 500, "the gateway failed; the cause is in its log. Try again.")
     )

@@ -70,7 +70,7 @@ def parse(body: bytes) -> Any:
 
 
 def utf8(body: bytes) -> str:
-    """The text of a body. Raises HTTPException 400 for bytes that are not UTF-8."""
+    """Returns the text of a body. Raises HTTPException 400 for bytes that are not UTF-8."""
     try:
         return body.decode("utf-8")
     except UnicodeDecodeError as error:

@@ -15,7 +15,7 @@ LATENT_SCHEDULE: Final = "latent-schedule"
 
 
 def plan_image(asked: ImageParameters, robustness: Robustness, card: ModelCard) -> ImageParameters:
-    """The parameters with nothing left open. Raises InvalidInput naming the field, the value and the remedy."""
+    """Returns the parameters with nothing left open. Raises InvalidInput naming the field, the value and the remedy."""
     offered = card.image
     if offered is None:
         raise InvalidInput(f"model {card.id!r} says nothing of the pictures it makes; start its worker again")

@@ -59,7 +59,7 @@ HERE_AND_NOW: Final = Submission()
 def plan(
     request: GenerateRequest, card: ModelCard, *, max_samples: int, submission: Submission = HERE_AND_NOW
 ) -> JobSpec:
-    """Decide σ, metric, tolerance and seed.
+    """Decides σ, metric, tolerance and seed.
 
     Raises InvalidInput naming the field, the value and the remedy, and pydantic.ValidationError for parameters the
     model's modality does not know.
@@ -138,7 +138,7 @@ def _pool(
     sigma: float | None,
     partition: PartitionCard | None,
 ) -> FleetPool:
-    """The requests this one's distance may be averaged with: one model, one noise, one metric."""
+    """Returns the requests this one's distance may be averaged with: one model, one noise, one metric."""
     robustness = request.robustness
     if robustness.mechanism != EMBEDDING or sigma is None:
         raise InvalidInput(

@@ -36,6 +36,6 @@ def plan_partition(robustness: Robustness, card: ModelCard) -> PartitionCard | N
 
 
 def pooled_mechanism(sigma: float, partition: PartitionCard | None) -> Mechanism:
-    """The noise that the requests of a fleet pool have in common."""
+    """Returns the noise that the requests of a fleet pool have in common."""
     noise = Gaussian(sigma)
     return noise if partition is None else SynonymClasses(partition.name, partition.version, partition.digest, noise)

@@ -66,7 +66,7 @@ class EmbeddedRedis:
         return f"unix://{quote(str(self._socket))}?db=0"
 
     def start(self) -> None:
-        """Start it, first stopping one that hangs, or that a killed `smoothgen serve` left behind on the same data.
+        """Starts it, first stopping one that hangs, or that a killed `smoothgen serve` left behind on the same data.
 
         Raises SmoothGenError with the reason and the remedy.
         """
@@ -110,7 +110,7 @@ class EmbeddedRedis:
         )
 
     def has_room(self) -> bool:
-        """Whether its disk (and its user's quota) takes as much as the largest request."""
+        """Returns whether its disk (and its user's quota) takes as much as the largest request."""
         try:
             with tempfile.TemporaryFile(dir=self._folder) as probe:
                 probe.write(bytes(_ROOM_BYTES))
@@ -124,7 +124,7 @@ class EmbeddedRedis:
         return f"the disk of {self._folder} has less than {_ROOM_BYTES // 1024**2} MB left"
 
     def running(self) -> bool:
-        """Whether its process lives and is not stuck."""
+        """Returns whether its process lives and is not stuck."""
         if not self._alive():
             return False
         if self._server.is_running():
@@ -137,7 +137,7 @@ class EmbeddedRedis:
         return process is not None and process.poll() is None
 
     def stop(self) -> None:
-        """Stop it, or kill it where it hangs; the append-only file is complete."""
+        """Stops it, or kills it where it hangs; the append-only file is complete."""
         if self._alive():
             self._server.stop(timeout=self._stop_timeout_s)
 

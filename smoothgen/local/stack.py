@@ -114,7 +114,7 @@ class Stack:
         self._say = teller(serve_log_format())
 
     def run(self) -> int:
-        """Serve until SIGTERM or SIGINT. Returns the exit code: 1 where a worker cannot start, which it has explained.
+        """Serves until SIGTERM or SIGINT. Returns the exit code: 1 where a worker cannot start, which it has explained.
 
         Raises SmoothGenError or OSError when something else cannot be started.
         """
@@ -173,7 +173,7 @@ class Stack:
                 child.restart()
 
     def _restart_embedded(self, embedded: EmbeddedRedis) -> None:
-        """Start the server again; on a full disk, where it would end at its next write, once there is room."""
+        """Starts the server again; on a full disk, where it would end at its next write, once there is room."""
         if time.monotonic() < self._look_again:
             return
         if not embedded.has_room():
@@ -231,13 +231,13 @@ def _first_key() -> dict[str, str]:
 
 
 def _port_of_worker(n: int) -> str | None:
-    """The metrics port of the n-th worker, counted from 0: SMOOTHGEN_METRICS_PORT is the first one's."""
+    """Returns the metrics port of the n-th worker, counted from 0: SMOOTHGEN_METRICS_PORT is the first one's."""
     first = os.environ.get("SMOOTHGEN_METRICS_PORT", "")
     return str(int(first) + n) if first.isdecimal() else None  # anything else the worker refuses
 
 
 def _stop_timeout_s() -> float:
-    """How long workers may take to stop, and a little more. A gateway takes less."""
+    """Returns how long workers may take to stop, and a little more. A gateway takes less."""
     try:
         drain_s = float(os.environ["SMOOTHGEN_DRAIN_TIMEOUT_S"])
     except (KeyError, ValueError):  # what cannot be read no worker has started with

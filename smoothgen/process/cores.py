@@ -15,7 +15,7 @@ def available_cores(cgroups: Path = Path("/sys/fs/cgroup"), own: Path = Path("/p
 
 
 def _quotas(cgroups: Path, own: Path) -> list[float]:
-    """Every quota, in cores, on the way from the process's cgroup up to the root: the smallest holds."""
+    """Returns every quota, in cores, on the way from the process's cgroup up to the root: the smallest holds."""
     quotas = []
     for line in _read(own).splitlines():
         _, controllers, path = line.split(":", 2)

@@ -31,7 +31,7 @@ class StrayLines(io.TextIOBase):
         return self._stream.encoding
 
     def fileno(self) -> int:
-        """The real stream's descriptor, for what is written by others than Python."""
+        """Returns the real stream's descriptor, for what is written by others than Python."""
         return self._stream.fileno()
 
     def isatty(self) -> bool:
@@ -43,7 +43,7 @@ class StrayLines(io.TextIOBase):
         return True
 
     def write(self, text: str) -> int:
-        """Log the lines that are whole now. Returns the number of characters taken, all of them."""
+        """Logs the lines that are whole now. Returns the number of characters taken, all of them."""
         with self._lock:
             *whole, self._rest = re.split(r"[\r\n]", self._rest + text)
             if len(self._rest) > _LONGEST:

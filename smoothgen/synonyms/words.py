@@ -78,7 +78,7 @@ def replaceable(text: str, in_a_class: Callable[[str], bool]) -> Iterator[Word]:
 
 
 def _case(word: str, *, begins: bool, shouted: bool) -> Case | None:
-    """None where the word is left as it is: a name (a capital inside a sentence), an acronym, mIxEd letters."""
+    """Returns None where the word is left as it is: a name (a capital inside a sentence), an acronym, mIxEd letters."""
     if word.islower():
         return Case.SMALL
     if shouted:

@@ -24,7 +24,7 @@ class FixedBatches:
         self._items, self._batcher = items, batcher
 
     def applies_to(self, claim: Claim) -> bool:
-        """Whether the work item's batches are of one size. A job's selection fixes that for all its chunks."""
+        """Returns whether the work item's batches are of one size. A job's selection fixes that for all its chunks."""
         return self._items.model.fixes_batches if claim.selection is None else claim.selection.batch_size is not None
 
     def run(self, place: int, claim: Claim, state: RunState) -> Outcome:

@@ -52,7 +52,7 @@ class Encoders:
         return SentenceEncoder.packaged(torch_device(self._settings.device))
 
     def vision(self, name: str) -> FeatureMap:
-        """A vision model of the settings. Raises UnknownName for another, OSError where it cannot be loaded."""
+        """Returns a vision model of the settings. Raises UnknownName for another, OSError where it cannot be loaded."""
         if name not in self._settings.vision_models:
             raise UnknownName("vision model here", name, self._settings.vision_models, field="robustness.metric.model")
         if name not in self._vision:
@@ -106,11 +106,11 @@ class LoadedModel:
         return self._encoders.sentence if self._encoders.sentence_available else None
 
     def vision(self, name: str) -> FeatureMap:
-        """A vision model of the settings. Raises UnknownName for another."""
+        """Returns a vision model of the settings. Raises UnknownName for another."""
         return self._encoders.vision(name)
 
     def metric(self, asked: Metric) -> OutputMetric:
-        """The metric a request names."""
+        """Returns the metric a request names."""
         return output_metric(asked, self)
 
     def _kinds(self, settings: Settings) -> Sequence[Kind]:
@@ -135,7 +135,7 @@ def _partition_card(partition: Partition) -> PartitionCard:
 
 
 def load_models(settings: Settings) -> dict[str, LoadedModel]:
-    """Load every model of the settings, by name."""
+    """Loads every model of the settings, by name."""
     encoders = Encoders(settings)
     served = [LoadedModel(load_generator(name, settings), encoders, settings) for name in settings.models]
     if any(model.card.metric("sentence-chord") for model in served):

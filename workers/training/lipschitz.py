@@ -77,7 +77,7 @@ class Decoder(nn.Module):
 
     @torch.no_grad()
     def tensors(self) -> dict[str, torch.Tensor]:
-        """What is shipped: single precision, every norm just below its limit, the scale in the last weight."""
+        """Returns what is shipped: single precision, every norm just below its limit, the scale in the last weight."""
         found = {}
         for k, (weight, style, bias) in enumerate(zip(self.weights, self.styles, self.biases, strict=True)):
             norm = float(torch.linalg.matrix_norm(weight.double(), 2))

@@ -28,7 +28,7 @@ class Forms:
     garment: tuple[str, ...]
 
     def __iter__(self) -> Iterator[tuple[str, bool, bool]]:
-        """Every form, and whether its garment and its colour are asked for."""
+        """Returns every form, and whether its garment and its colour are asked for."""
         yield from ((form, False, False) for form in self.both)
         yield from ((form, True, False) for form in self.colour)
         yield from ((form, False, True) for form in self.garment)

@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 
 def begin(seed: int, threads: int) -> torch.Generator:
-    """Make what follows a function of the seed (on one kind of processor), and give the stage's own generator."""
+    """Makes what follows a function of the seed (on one kind of processor), and returns the stage's own generator."""
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True)
     torch.manual_seed(seed)

@@ -80,7 +80,7 @@ def _last(file: str) -> str:
 
 
 def _class_of(name: str, component: str, kind: str | None) -> Any:
-    """The class a model_index.json names. Raises InvalidParameters for one that is not taken."""
+    """Returns the class a model_index.json names. Raises InvalidParameters for one that is not taken."""
     if kind is None and component in ("text_encoder", "safety_checker"):
         return None
     if component != "text_encoder":

@@ -33,7 +33,7 @@ DEFAULT_SIGMA: Final = 0.1
 
 
 def is_pipeline(source: str) -> bool:
-    """Whether a folder or hub name holds a diffusers pipeline. False where the hub cannot be asked."""
+    """Returns whether a folder or hub name holds a diffusers pipeline. False where the hub cannot be asked."""
     if Path(source).exists():
         return (Path(source) / _INDEX).is_file()
     try:
@@ -46,7 +46,7 @@ def is_pipeline(source: str) -> bool:
 
 
 def load_diffusion(name: str, source: str | Path, settings: Settings) -> DiffusionModel:
-    """A Stable Diffusion pipeline, safetensors only. Raises InvalidParameters for another kind, OSError."""
+    """Returns a Stable Diffusion pipeline, safetensors only. Raises InvalidParameters for another kind, OSError."""
     with told_in_one_line(
         f"model {name!r} cannot be loaded from {str(source)!r}",
         "give the name of a hub model this machine can reach, or a folder in diffusers' layout with safetensors",
@@ -105,7 +105,7 @@ def _require_fit(name: str, stored: StoredShape, prompts: PromptEncoder) -> None
 
 
 def _absent(index: dict[str, Any]) -> dict[str, None]:
-    """The components a pipeline was saved without; diffusers wants to be told."""
+    """Returns the components a pipeline was saved without; diffusers wants to be told."""
     return {name: None for name, value in index.items() if isinstance(value, list | tuple) and value[0] is None}
 
 

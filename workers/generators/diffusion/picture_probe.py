@@ -26,7 +26,7 @@ _LEVELS, _SHARE = 2, 0.01
 
 
 def probe(name: str, model: DiffusionModel, *, sixteen_bits: bool) -> float | None:
-    """Draw a few noisy pictures, together and alone. Raises InvalidParameters where one depends on the others, OSError
+    """Draws a few noisy pictures, together and alone. Raises InvalidParameters where one depends on the others, OSError
     where none can be drawn at all.
 
     Returns the share of rows whose picture changes with the batch size where the network computes in 16 bits; None in
@@ -62,7 +62,7 @@ def probe(name: str, model: DiffusionModel, *, sixteen_bits: bool) -> float | No
 
 
 def _short_job(name: str, model: DiffusionModel) -> tuple[ImageParameters, Condition]:
-    """The fewest steps on the smallest picture, with noise on the prompt's embedding."""
+    """Returns the fewest steps on the smallest picture, with noise on the prompt's embedding."""
     card = model.image
     if card.scheduler not in card.schedulers:
         raise InvalidParameters(

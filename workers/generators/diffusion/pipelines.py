@@ -38,7 +38,7 @@ class FromLatents(StableDiffusionImg2ImgPipeline):  # type: ignore[misc]  # diff
 
 
 def require_family(name: str, index: Mapping[str, Any]) -> None:
-    """Refuse from model_index.json alone, before any weight is loaded. Raises InvalidParameters with the reason."""
+    """Refuses from model_index.json alone, before any weight is loaded. Raises InvalidParameters with the reason."""
     kind = index.get("_class_name")
     if kind not in FAMILY:
         raise InvalidParameters(
@@ -61,7 +61,7 @@ def require_family(name: str, index: Mapping[str, Any]) -> None:
 
 
 def require_known_paths(name: str, unet: Any) -> None:
-    """Refuse a U-Net with a condition that bypasses prompt_embeds. Raises InvalidParameters with the reason."""
+    """Refuses a U-Net with a condition that bypasses prompt_embeds. Raises InvalidParameters with the reason."""
     config = unet.config
     for option in ("addition_embed_type", "class_embed_type", "num_class_embeds"):
         if config.get(option) is not None:

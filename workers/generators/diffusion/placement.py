@@ -156,7 +156,7 @@ def _like(values: Array, tensor: torch.Tensor) -> torch.Tensor:
 
 
 def step_end(inputs: Inputs, steps: int) -> dict[str, Any]:
-    """The pipeline's callback arguments: it calls back after step k, which is before step k + 1."""
+    """Returns the pipeline's callback arguments: it calls back after step k, which is before step k + 1."""
     change = inputs.next_step
     if change is None:
         return {}

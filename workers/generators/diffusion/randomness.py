@@ -26,7 +26,7 @@ def latent_noise(draws: Sequence[Draw], shape: tuple[int, ...]) -> NDArray[np.fl
 
 
 def sampler_generators(draws: Sequence[Draw]) -> list[torch.Generator]:
-    """One torch generator a sample, for schedulers that add noise of their own at every step.
+    """Returns one torch generator a sample, for schedulers that add noise of their own at every step.
 
     On the CPU, so that a sample draws the same numbers whatever device computes it. torch's CPU generator keeps 32 bits
     of a seed: ω is a uniform draw among 2³² sequences, independent of the prompt, which is all the theorems ask.

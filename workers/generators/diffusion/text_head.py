@@ -92,7 +92,7 @@ class TextHead(nn.Module):
 
 
 def simplex_corners(count: int) -> NDArray[np.float64]:
-    """The corners of a regular simplex centred at 0, edge √2, shape (count, count − 1).
+    """Returns the corners of a regular simplex centred at 0, edge √2, shape (count, count − 1).
 
     Unit vectors minus their mean, written in Helmert's orthonormal basis of the hyperplane they span.
     """

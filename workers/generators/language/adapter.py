@@ -102,7 +102,7 @@ class LanguageModel:
     def condition(
         self, prompt: str, parameters: Parameters, smoothing: Smoothing, template: Template | None = None
     ) -> Condition:
-        """Embed the prompt's tokens. `template`: with chat, as it was rendered for the job; rendered now where none is
+        """Embeds the prompt's tokens. `template`: with chat, as it was rendered for the job; rendered now where none is
         given.
 
         Raises InvalidPrompt if the tokens do not fit or spell a marker, InvalidParameters for a chat template that is

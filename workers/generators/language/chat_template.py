@@ -38,7 +38,7 @@ class ChatTemplates:
         self._name, self._tokenizer, self._tokens = name, tokenizer, tokens
 
     def around(self, prompt: str) -> Template:
-        """The template around this prompt, rendered now.
+        """Returns the template around this prompt, rendered now.
 
         The ids of the real rendering are before + the prompt's + after. Raises InvalidParameters (parameters.chat) with
         the template's own message where it cannot be rendered, and with the reason where it cannot be followed.
@@ -69,7 +69,7 @@ class ChatTemplates:
         return template
 
     def _framing(self, prompt: str) -> tuple[_Framing, str]:
-        """The text around neutral prompts and the real rendering, made at one time of a template's clock."""
+        """Returns the text around neutral prompts and the real rendering, made at one time of a template's clock."""
         for _ in range(_ATTEMPTS):
             real = self._rendered(prompt)
             neutral = [self._rendered(text) for text in _NEUTRAL]
@@ -94,7 +94,10 @@ class ChatTemplates:
         return _Framing(before, after, trims=padded == neutral[0]), real
 
     def _of_tokens(self, framing: _Framing) -> Template:
-        """The framing's ids. How the prompt's are found is tried on neutral prompts, so no prompt decides it."""
+        """Returns the framing's ids.
+
+        How the prompt's are found is tried on neutral prompts, so no prompt decides it.
+        """
         ways = [(framing.before, ""), (framing.before, "\n")]
         if framing.before.endswith(" "):
             # Most tokenizers make a space part of the token it stands before, and some set one before every text.
@@ -111,7 +114,7 @@ class ChatTemplates:
         )
 
     def _after(self, framing: _Framing, text: str, first: list[int], encoded_after: str) -> tuple[int, ...] | None:
-        """The ids behind `text`, where the rendering's are `first`, those of `text`, and others."""
+        """Returns the ids behind `text`, where the rendering's are `first`, those of `text`, and others."""
         whole = self._tokens.template(framing.before + text + framing.after)
         try:
             expected = first + self._tokens.within(text, encoded_after)

@@ -13,7 +13,7 @@ from workers.generators.outputs import Failure, Made, Text
 
 
 def end_tokens(*given: Any) -> tuple[int, ...]:
-    """The union of several sources of end tokens, each an id, a list of ids or None, in ascending order.
+    """Returns the union of several sources of end tokens, each an id, a list of ids or None, in ascending order.
 
     A chat model often names one end in its generation config and another in its tokenizer; its answer stops at either.
     """
@@ -31,7 +31,7 @@ class Health(LogitsProcessor):  # type: ignore[misc]  # transformers ships no ty
         self._steps: list[torch.Tensor] = []
 
     def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:
-        """The scores as they are."""
+        """Returns the scores as they are."""
         del input_ids
         self._steps.append(torch.isfinite(scores.amax(dim=-1)))
         return scores
@@ -57,7 +57,7 @@ class Decoder:
         self._known = frozenset(tokenizer.get_vocab().values())
 
     def made(self, tokens: torch.Tensor, health: Health) -> list[Made | Failure]:
-        """One output a row of new tokens, (batch, steps)."""
+        """Returns one output a row of new tokens, (batch, steps)."""
         rows: list[list[int]] = tokens.tolist()
         return [self._row(row, finite) for row, finite in zip(rows, health.rows(len(rows)), strict=True)]
 

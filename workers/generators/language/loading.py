@@ -154,7 +154,7 @@ def _require_embeddings_in(name: str, model: Any) -> None:
 
 
 def _convert(package: Path, folder: Path) -> None:
-    """Dequantise the packaged GGUF once. Loading it takes ten seconds or more, the safetensors copy one or two."""
+    """Dequantises the packaged GGUF once. Loading it takes ten seconds or more, the safetensors copy one or two."""
     log = structlog.get_logger().bind(source=str(package / _SMOLLM2_FILE), target=str(folder), steps=4)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:

@@ -93,7 +93,7 @@ def batch_sensitivity(network: Any, tokenizer: Any, sigma: float) -> float | Non
 
 
 def _fault(network: Any, tokenizer: Any, draw: int) -> str | None:
-    """What is wrong, with the remedy; None where all is well."""
+    """Returns what is wrong, with the remedy; None where all is well."""
     ids = _ids(tokenizer, draw)
     with torch.inference_mode():
         x = _embed(network, ids)
@@ -147,7 +147,7 @@ def _ask(network: Any, prompt: torch.Tensor, steps: int = _STEPS) -> _Answer:
 
 
 def _same(one: _Answer, other: _Answer) -> bool:
-    """Whether logits agree up to rounding, up to the first token that was chosen otherwise."""
+    """Returns whether logits agree up to rounding, up to the first token that was chosen otherwise."""
     steps = min(one.tokens.shape[1], other.tokens.shape[1])
     for step in range(steps):
         ours, theirs = one.logits[:, step].float(), other.logits[:, step].float()

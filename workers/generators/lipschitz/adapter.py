@@ -71,7 +71,7 @@ class LipschitzModel:
         )
 
     def condition(self, prompt: str, parameters: Parameters, smoothing: Smoothing) -> Condition:
-        """Embed the prompt. Raises InvalidParameters for what one pass has no use for, UnknownName."""
+        """Embeds the prompt. Raises InvalidParameters for what one pass has no use for, UnknownName."""
         _require_one_pass(parameters)
         if smoothing.mechanism not in self.mechanisms:
             raise UnknownName("mechanism", smoothing.mechanism, self.mechanisms, field="robustness.mechanism")

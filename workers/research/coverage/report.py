@@ -52,7 +52,7 @@ def _within(measured: Measured, place: Place) -> bool:
 
 
 def shares(measured: Sequence[Measured]) -> list[Share]:
-    """One for every kind that occurs, and one each for all that keep the meaning and all that change it."""
+    """Returns one for every kind that occurs, and one each for all that keep the meaning and all that change it."""
     by_kind = [share_of(measured, [kind], kind) for kind in (*SAME, *CHANGED)]
     totals = [share_of(measured, SAME, "same meaning"), share_of(measured, CHANGED, "another meaning")]
     return [s for s in (*by_kind, *totals) if s.edits]

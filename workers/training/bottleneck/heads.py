@@ -78,7 +78,7 @@ def draw_rows(labels: torch.Tensor, count: int, foreign: int, generator: torch.G
 
 
 def principal_components(sentences: Sentences, width: int) -> LinearHead:
-    """The directions in which the training phrasings differ most, whatever they mean."""
+    """Returns the directions in which the training phrasings differ most, whatever they mean."""
     mean = sentences.features.mean(axis=0)
     _, _, directions = np.linalg.svd(sentences.features - mean, full_matrices=False)
     return _scaled(LinearHead(mean, directions[:width]), sentences)
