@@ -76,7 +76,7 @@ def ended(runner: Executor, jobs: Sequence[JobSpec]) -> list[Ended]:
 
 def bins_of(runner: Executor, jobs: Sequence[JobSpec]) -> bytes:
     """Serve the fleet's requests: a byte for each."""
-    bins = [each.opened.fleet_bin for each in ended(runner, jobs)]
+    bins = [each.selected.fleet_bin for each in ended(runner, jobs)]
     if None in bins:
         raise SystemExit("a fleet request was not measured")
     return bytes(b for b in bins if b is not None)

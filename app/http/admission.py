@@ -50,14 +50,14 @@ class Admission:
         headers = _first_values(scope)
         tenant = self._tenant(headers.get(b"authorization", b"")) if self._tenants else ANYONE
         scope.setdefault("state", {})["tenant"] = tenant
-        follows = b"transfer-encoding" in headers or headers.get(b"content-length", b"0") != b"0"
-        problem = self._refusal(scope, headers, follows, known=tenant is not None)
-        if problem is None and follows:
+        body_follows = b"transfer-encoding" in headers or headers.get(b"content-length", b"0") != b"0"
+        problem = self._refusal(scope, headers, body_follows, known=tenant is not None)
+        if problem is None and body_follows:
             await self._with_body(scope, receive, send)
         elif problem is None:
             await self._app(scope, receive, send)
         else:
-            await _refuse(problem, follows, scope, receive, send)
+            await _refuse(problem, body_follows, scope, receive, send)
 
     async def _with_body(self, scope: Scope, receive: Receive, send: Send) -> None:
         body = Body(self._held)
@@ -73,14 +73,16 @@ class Admission:
         finally:
             body.release()
 
-    def _refusal(self, scope: Scope, headers: Mapping[bytes, bytes], follows: bool, *, known: bool) -> Problem | None:
+    def _refusal(
+        self, scope: Scope, headers: Mapping[bytes, bytes], body_follows: bool, *, known: bool
+    ) -> Problem | None:
         if self._hosts is not None and (problem := _wrong_host(headers.get(b"host"), self._hosts)) is not None:
             return problem
         if not known and scope["path"] not in OPEN_PATHS:
             return Problem.of(
                 "unauthorized", "Unauthorized", 401, "send a known API key as 'Authorization: Bearer <key>'"
             )
-        sends_json = scope["method"] == "POST" or (follows and scope["method"] not in _UNREAD)
+        sends_json = scope["method"] == "POST" or (body_follows and scope["method"] not in _UNREAD)
         if sends_json and not is_json(content_type := headers.get(b"content-type", b"")):
             shown = content_type.decode("latin-1")[:_LONGEST_SHOWN]
             return Problem.of(
@@ -89,7 +91,7 @@ class Admission:
                 415,
                 f"content type {shown!r} is not taken; send application/json",
             )
-        if follows and (declared := int(headers.get(b"content-length", b"0"))) > (limit := self._limit(scope)):
+        if body_follows and (declared := int(headers.get(b"content-length", b"0"))) > (limit := self._limit(scope)):
             return too_large(limit, f"{declared} bytes")
         return None
 
@@ -161,11 +163,11 @@ def _first_values(scope: Scope) -> dict[bytes, bytes]:
     return found
 
 
-async def _refuse(problem: Problem, follows: bool, scope: Scope, receive: Receive, send: Send) -> None:
+async def _refuse(problem: Problem, body_follows: bool, scope: Scope, receive: Receive, send: Send) -> None:
     """Answers before the body was read. What is still being sent is dropped for a moment, and the connection closed: a
     client that hears of a broken connection before it has sent everything does not look for an answer."""
     response = problem_response(problem, _MORE_HEADERS.get(problem.status))
-    if not follows:
+    if not body_follows:
         await response(scope, receive, send)
         return
     response.headers["Connection"] = "close"

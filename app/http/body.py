@@ -27,8 +27,10 @@ class Body:
         self._held, self._counted = held, 0
 
     async def read(self, receive: Receive, limit: int) -> bytes | Problem | None:
-        """The whole body, or why it is not taken: 413 beyond the limit, 503 where the gateway holds too much already.
-        None: the client went away."""
+        """Returns the whole body, or the problem that it is not taken for; None where the client went away.
+
+        The problem is 413 beyond the limit, 503 where the gateway holds too much already.
+        """
         message = await receive()
         if message["type"] == "http.request" and not message.get("more_body", False):
             whole = bytes(message.get("body", b""))

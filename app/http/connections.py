@@ -43,7 +43,7 @@ class ConnectionLimits:
 
 
 def limited_protocol(limits: ConnectionLimits) -> type[HttpToolsProtocol]:
-    """uvicorn's protocol for httptools under these limits, for one server."""
+    """Returns uvicorn's protocol for httptools under these limits, for one server."""
 
     class Limited(_Limited):
         pass
@@ -118,7 +118,7 @@ class _Limited(HttpToolsProtocol):
         super().on_response_complete()
 
     def _count(self, size: int, *, began: bool) -> None:
-        """`size` bytes more have been parsed; `began`: all of them after the last whole request."""
+        """Counts `size` bytes that were parsed. began: whether all of them came after the last whole request."""
         if self._in_head and began:
             self._head_bytes += size
             if self._head_bytes >= self.limits.head_bytes:
@@ -190,7 +190,7 @@ class _Trailers(list[tuple[bytes, bytes]]):
     them holds the loop up."""
 
     def append(self, header: tuple[bytes, bytes]) -> None:
-        """Keeps one. ValueError for too many, which the parser turns into 400."""
+        """Keeps one. Raises ValueError for too many, which the parser turns into 400."""
         if len(self) >= _MOST_TRAILERS:
             raise ValueError(f"more than {_MOST_TRAILERS} headers after a body")
         super().append(header)

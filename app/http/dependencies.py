@@ -67,9 +67,10 @@ OwnCertificateId = Annotated[str, Depends(_own_certificate)]
 
 
 def wait_seconds(prefer: list[str] | None, default_s: float, max_s: float) -> float:
-    """Seconds to wait under Prefer headers (RFC 7240): wait=N is N up to the server's limit, respond-async alone is 0.
+    """Returns the seconds to wait under Prefer headers (RFC 7240).
 
-    With both, wait=N: RFC 7240 reads them as "asynchronously if it takes longer". What cannot be read is passed over.
+    wait=N is N up to the server's limit, respond-async alone is 0. With both, wait=N holds: RFC 7240
+    reads them as "asynchronously if it takes longer". What cannot be read is passed over.
     """
     asked: dict[str, str] = {}
     for preference in ",".join(prefer or ()).split(","):

@@ -39,7 +39,7 @@ class RequestMetrics:
         self._log = structlog.get_logger(__name__)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request through and note how it was answered."""
+        """Passes the request through and notes how it was answered."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return

@@ -56,7 +56,9 @@ class StrictRoute(APIRoute):
 
 
 def parse(body: bytes) -> Any:
-    """A body's JSON. Raises HTTPException: 422 for more values than a request has, 400 for what is not JSON; endless
+    """Returns a body's JSON.
+
+    Raises HTTPException: 422 for more values than a request has, 400 for what is not JSON; endless
     numbers and nesting beyond the stack are refused like other non-JSON."""
     text = utf8(body)  # decoded here, or json would take UTF-16 too
     require_few_values(body, MOST_VALUES)
@@ -99,7 +101,9 @@ def require_few_values(body: bytes, most: int) -> None:
 
 
 def _string_end(body: bytes, at: int) -> int:
-    """Where the string that began before `at` is over. In small steps: one search that knew of escapes would hold the
+    """Returns where the string that began before `at` is over.
+
+    In small steps: one search that knew of escapes would hold the
     interpreter for a third of a second."""
     while (end := body.find(b'"', at)) >= 0:
         inside = body[at:end]

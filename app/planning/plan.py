@@ -59,7 +59,7 @@ HERE_AND_NOW: Final = Submission()
 def plan(
     request: GenerateRequest, card: ModelCard, *, max_samples: int, submission: Submission = HERE_AND_NOW
 ) -> JobSpec:
-    """Decides σ, metric, tolerance and seed.
+    """Returns the job of a request, with σ, metric, tolerance and seed decided.
 
     Raises InvalidInput naming the field, the value and the remedy, and pydantic.ValidationError for parameters the
     model's modality does not know.

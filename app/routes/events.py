@@ -70,7 +70,7 @@ class _Told:
         self._output = self._progress = ""
 
     def news(self, state: JobState) -> Iterator[bytes]:
-        """The events that bring a follower from there to here."""
+        """Yields the events for what changed since the state that the follower was told last."""
         view = state.view
         progress = view.progress.model_dump_json(exclude_none=True)
         if not self._queued:

@@ -91,7 +91,7 @@ async def generate(
 
 
 async def _served(gateway: Gateway, model: str) -> ModelCard:
-    """The card of the model. Raises NoWorker where it may still come, UnknownName where it will not."""
+    """Returns the model's card. Raises NoWorker where it may still come, UnknownName where it will not."""
     card = await gateway.cards.card(model)
     if card is not None:
         return card
@@ -104,7 +104,7 @@ async def _served(gateway: Gateway, model: str) -> ModelCard:
 
 
 def _takes_a_while(request: GenerateRequest) -> bool:
-    """Whether planning unpacks a picture or compiles a pattern."""
+    """Returns whether planning unpacks a picture or compiles a pattern."""
     metric = request.robustness.metric
     return "image" in request.parameters or (isinstance(metric, Label) and metric.extract.kind == "regex")
 
@@ -112,7 +112,7 @@ def _takes_a_while(request: GenerateRequest) -> bool:
 async def _submitted(
     gateway: Gateway, spec: JobSpec, model: ModelRef, idempotency: Idempotency | None, wait_s: float
 ) -> JobState:
-    """Queue the job and wait for it. From acceptance on, trouble with Redis is no longer the client's."""
+    """Queues the job and waits for it. Once it is accepted, a Redis that is away gives a queued job and no error."""
     replies, submitted = gateway.replies, time.monotonic()
     with replies.expecting(spec.id) as expected:  # before it is queued: it may end at once
         try:
@@ -145,7 +145,7 @@ async def _submitted(
 
 
 def _bad_parameters(error: ValidationError, request: GenerateRequest, card: ModelCard) -> RequestValidationError:
-    """The same answer as for any other field, though only the model's card told what to read."""
+    """Returns the error FastAPI would raise for a field: parameters are read late, since the card says of what kind."""
     kind = {"text": "a text model", "image": "an image model"}[card.modality]
     known = f"{kind} takes {', '.join(sorted(parameter_names(card.modality)))}"
     found = [

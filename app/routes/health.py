@@ -19,8 +19,8 @@ router = APIRouter(tags=["operations"])
 
 
 async def _why_not_ready(gateway: Gateway) -> str | None:
-    """None where Redis takes writes, replies are being read and every configured model has been served: a job can be
-    accepted now and also answered."""
+    """Returns why a job could not be accepted and answered now; None where Redis takes writes, replies are being read
+    and every configured model has been served."""
     try:
         await gateway.store.require_writable()
         missing = await gateway.cards.never_served(gateway.settings.model_names)

@@ -23,7 +23,7 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
 
 
 def job_response(job: JobState, *, unfinished: int) -> Response:
-    """A job as JSON; `unfinished` is the status code for one that has not ended."""
+    """Returns a job as JSON. unfinished: the status code for one that has not ended."""
     headers = {} if job.ended else {"Location": f"/jobs/{job.id}", "Retry-After": "1"}
     if job.status == "failed" and unfinished == 202 and job.view.error is not None:
         return problem_response(job.view.error.model_copy(update={"instance": f"/jobs/{job.id}"}))

@@ -43,7 +43,7 @@ class Terms:
 
     @property
     def reach(self) -> float:
-        """Returns the largest epsilon anything is claimed for: beyond it an attack may be served at another sigma."""
+        """The largest epsilon that anything is claimed for: beyond it an attack may be served at another sigma."""
         return math.inf if self.sigma_selection is None else self.sigma_selection.radius
 
     def bounds(self, diameter: float) -> ShiftBounds:
@@ -83,7 +83,7 @@ class Terms:
             )
 
     def alpha_of_looks(self) -> float:
-        """Returns the alpha that all looks together may spend, after checking the selection and the constant.
+        """Returns the alpha that all looks together may spend. First checks the σ selection and the Lipschitz constant.
 
         Raises InvalidSigma, InvalidAlpha, or InvalidMetric where the mechanism measures attacks in another norm, or the
         certificate distances in another metric, than the Lipschitz constant is proven for.
@@ -98,7 +98,7 @@ class Terms:
         return remaining_alpha(self.alpha, self.sigma_selection.alpha)
 
     def alpha_of_look(self, samples: int) -> float:
-        """Returns the alpha that a look at so many samples may spend: all that looks may spend without a plan.
+        """Returns the alpha that a look at so many samples may spend. Without a plan there is one look, and it has all.
 
         Raises InvalidDistances for a number of samples that is no look, InvalidAlpha for looks that spend too much, and
         as `alpha_of_looks` does.

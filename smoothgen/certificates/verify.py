@@ -1,6 +1,6 @@
-"""Checks a stranger's certificate: recomputes what it states, and holds its words to what they mean.
+"""Checks a stranger's certificate: recomputes what it states, and compares its words with this library's definitions.
 
-verification (the verdict) ← checks (claims recomputed, numbers stated twice), meaning (the vocabulary) ← verify.
+`checks` recomputes the claims and compares what is stated twice, `meaning` judges the words.
 Documents of method exhaustive/v1 rest on no noise and have checks of their own (`exhaustive.verify`).
 """
 
@@ -33,8 +33,9 @@ def verify(certificate: Verifiable) -> Verification:
     """Recomputes a certificate from its evidence and compares every stated number. Needs no model and no server.
 
     Accepts a certificate of either method, its JSON document (parsed or as text), or a Path. A document that is no
-    certificate at all gives a verdict too: one failed check, `document`. Names in it that this library knows must mean
-    what they mean (metric, threat, random numbers); `Verification.meaning` says whether all of them are known.
+    certificate at all gives a verdict too: one failed check, `document`. Where this library knows a name in it (metric,
+    threat, random numbers), what the document says beside the name must agree with what the library knows.
+    `Verification.meaning` says whether all names are known.
 
     What it cannot know, for there is no signature: whether the distances were honestly measured, at the σ stated, with
     the model named (docs/decisions/0013). The digest catches changes, not forgery: anyone can compute one.

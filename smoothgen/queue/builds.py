@@ -52,9 +52,9 @@ class Builds:
         """Returns work items of these models that wait for builds no worker has had for after_s seconds. builds: this
         worker's own, by model.
 
-        Callers ask six times in after_s or more often. Half of after_s may pass in silence of the workers, but no more
-        than their announcements last. For the rest this worker must have seen for itself, without a gap, that nobody
-        was there, so that a worker is not missed because Redis was away.
+        Callers ask at least six times in after_s. A build counts as absent once its workers have been silent for half
+        of after_s (WORKER_TTL_S at most). For the rest of after_s it must have been absent at every call of this
+        worker, so that workers are not taken for gone because Redis was away.
         """
         silent_s = min(after_s / 2, keys.WORKER_TTL_S)
         now, since = time.monotonic(), self._since

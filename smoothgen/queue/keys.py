@@ -25,13 +25,13 @@ one script, lie on one node.
 …:accounts                       hash    "{tenant} samples": of the backlog, each tenant's; "{tenant} bytes": of the
                                          records of jobs that have not ended, "* bytes" all of them; a field goes at 0
 …:deadlines                      zset    jobs with a deadline by it (Unix ms); a job leaves it when it ends
-…:dead                           stream  work given up after MAX_DELIVERIES; capped at DEAD_LETTERS
+…:dead                           stream  ids of jobs given up: after MAX_DELIVERIES, or unreadable; DEAD_LETTERS at most
 …:job:{job}                      hash    the job; expires as long after its end as it is to be retained, never before
 …:distances:{job}                hash    first index → distances of a finished chunk; goes when the job ends
 …:certificate:{job}              string  certificate JSON; expires CERTIFICATE_TTL_S after issue
 …:asked:{job}                    string  the request behind a certificate, seed image left out; lives as long as the job
 …:samples:{job}                  string  contact sheet of an image job, base64 PNG; lives as long as the job
-…:covers                         list    prompts to be compared; at most COVERS_WAITING; expires after COVERS_TTL_S
+…:covers                         list    calls that wait for a comparison; COVERS_WAITING at most, COVERS_TTL_S long
 …:idempotency:{digest}           hash    job id and body digest; expires IDEMPOTENCY_TTL_S after submission
 …:fleet:{tenant}:{window}        hash    pool → its description, at most POOLS_A_WINDOW of noise or metrics that clients
                                          chose; expires with its bins
@@ -162,7 +162,7 @@ def deadlines(model: str) -> Key:
 
 
 def dead(model: str) -> Key:
-    """Returns the key of the stream of a model's work that no worker survived."""
+    """Returns the key of the stream of a model's dead letters: jobs that no worker survived or could read."""
     return _of_model(model, "dead")
 
 
@@ -202,7 +202,7 @@ def replies(gateway_id: str) -> Key:
 
 
 def covers_calls(model: str) -> Key:
-    """Returns the key of prompts that wait to be compared with certificates of a model."""
+    """Returns the key of the calls that wait for a worker to compare prompts with certificates of a model."""
     return _of_model(model, "covers")
 
 

@@ -28,7 +28,7 @@ SUSPECT_FROM: Final = 3
 blamed for it."""
 
 _Read = tuple[Lane, str, dict[str, str]]
-"""A work item that waiting has given this worker: where it lay, its entry, and its fields."""
+"""A work item that XREADGROUP gave this worker while it waited: its lane, the entry's id, and the entry's fields."""
 
 
 class WorkQueue(Outcomes):
@@ -197,16 +197,16 @@ class WorkQueue(Outcomes):
             )
         return bool(held)
 
-    async def pulse(self, opened: Mapping[str, tuple[int, int]]) -> set[str]:
-        """Says that jobs run. opened: by job, the attempt in hand, and how many samples of its selection are drawn (−1
-        where it is not in its selection).
+    async def pulse(self, running: Mapping[str, tuple[int, int]]) -> set[str]:
+        """Says that jobs run. running: by job, its attempt, and how many samples of its selection are drawn (−1 where
+        it is not in its selection).
 
         Returns the jobs that have ended meanwhile: cancelled, or certified at their deadline. A job that started over
-        counts as ended for the attempt in hand.
+        counts as ended for that attempt.
         """
-        jobs = list(opened)
-        running = [RunningJob(keys.job(job), attempt, drawn) for job, (attempt, drawn) in opened.items()]
-        ended = await self._scripts.call(Pulse(jobs=running))
+        jobs = list(running)
+        told = [RunningJob(keys.job(job), attempt, drawn) for job, (attempt, drawn) in running.items()]
+        ended = await self._scripts.call(Pulse(jobs=told))
         return {jobs[i - 1] for i in ended}
 
     async def orphaned(self, orphan: Orphan) -> Claim | None:

@@ -129,7 +129,7 @@ class Outcomes:
         )
 
     async def restart(self, item: Claim | Orphan, spec: JobSpec, *, batch_limit: int | None = None) -> str:
-        """Starts the job of a work item over from its selection, all it has discarded.
+        """Starts the job of a work item over from its selection. All that was drawn for it is discarded.
 
         batch_limit: the samples of a fixed batch that may fit, where memory was too short; None where no worker has the
         job's build any more. Returns "restarted"; "void" where the job has ended or another call was first; and where
@@ -207,7 +207,7 @@ class Outcomes:
         return await self._fail(claim.spec.id, model, problem, claim.place, claim.attempt, fleet_bin)
 
     async def expire(self, spec: JobSpec, model: ModelRef, problem: Problem) -> bool:
-        """Fails a job that no worker has begun. A worker that takes its selection later finds it ended."""
+        """Fails an overdue job that has no result. A worker that is at it, or takes it later, finds it ended."""
         return await self._fail(spec.id, model, problem)
 
     async def bury(self, claim: Claim, model: ModelRef, problem: Problem) -> bool:

@@ -47,15 +47,15 @@ class Pipeline:
     """
 
     def __init__(self, redis: Redis, replication: Replication = UNREPLICATED) -> None:
-        self._direct = _Lane(redis)
-        self._confirmed = _Lane(redis, replication) if replication.replicas else self._direct
+        self._direct = _Sender(redis)
+        self._confirmed = _Sender(redis, replication) if replication.replicas else self._direct
 
     async def call(self, call: ScriptCall) -> Any:
         """Returns one script's answer. Raises NotReplicated, a QueueUnavailable, where too few replicas confirmed in
         time what it did."""
-        lane = self._confirmed if call.script.replicated else self._direct
+        sender = self._confirmed if call.script.replicated else self._direct
         with redis_errors():
-            return await lane.asked(_Call.of(call))
+            return await sender.asked(_Call.of(call))
 
     async def settle(self) -> None:
         """Waits until replicas have everything that was written so far, where they must confirm, and no longer than a
@@ -65,7 +65,7 @@ class Pipeline:
                 await self.call(Barrier(probe=keys.PROBE))
 
 
-class _Lane:
+class _Sender:
     """Calls that travel together, over one connection at a time."""
 
     def __init__(self, redis: Redis, replication: Replication = UNREPLICATED) -> None:

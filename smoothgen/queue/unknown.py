@@ -1,4 +1,4 @@
-"""The errors for an id of nothing, or of another tenant's. They have the same words, so that nobody learns which."""
+"""The errors for an id that does not exist or is another tenant's: in the same words, so that nobody learns which."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ from smoothgen.noise import Seed, Stream, normals
 from tests.support.workers.jobs import SEED, Recorded, run
 from tests.workers.test_executor import chunk_of, executor_of, outcomes, run_state_of, selection_of
 from workers.generators.closed_form import SPECS, ClosedForm
-from workers.jobs.certification import at_the_deadline, look_at, result_of
+from workers.jobs.certification import look_at, result_at_deadline, result_of
 from workers.jobs.outcomes import Ended, Measured
 from workers.jobs.selection import Selected
 from workers.sensitivity import public_directions
@@ -243,7 +243,7 @@ def test_a_deadline_before_the_first_look_is_kept_with_what_needs_no_sample() ->
     job = adaptive(FLAT, samples=500, deadline_s=5.0)
     [opened] = executor_of(ClosedForm("closed-form-tanh")).run(run_state_of([selection_of(job)]))
     assert isinstance(opened, Selected)
-    result = at_the_deadline(job, opened.stored, np.zeros(0), "", 0.0)
+    result = result_at_deadline(job, opened.stored, np.zeros(0), "", 0.0)
     assert result.certificate is not None
     assert result.certificate["samples"] == 0
     assert verify(result.certificate)

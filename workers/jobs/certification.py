@@ -104,7 +104,7 @@ def look_at(spec: JobSpec, selection: Selection, distances: NDArray[np.float64],
     return take_look(evidence, _terms_of(spec, selection), radius_tolerance=spec.request.robustness.radius_tolerance)
 
 
-def at_the_deadline(
+def result_at_deadline(
     spec: JobSpec, selection: Selection, distances: NDArray[np.float64], failure: str, device_s: float
 ) -> JobResult:
     """Returns the result of a job out of time: of the last complete look, or of the bound that needs no samples."""

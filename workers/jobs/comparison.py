@@ -60,7 +60,7 @@ def compared(certificate: Certificate, call: CoversCall, conditions: tuple[Condi
     for k, one in zip(left, found, strict=True):
         answers[k] = _answer(call.prompts[k], one, others[k])
     whole = [answer for answer in answers if answer is not None]
-    return _said(certificate, call, whole, _statement(certificate, complement(alpha), found), found)
+    return _covers_answer(certificate, call, whole, _statement(certificate, complement(alpha), found), found)
 
 
 def by_class(certificate: Certificate, mechanism: SynonymClasses, call: CoversCall, original: str) -> Covers:
@@ -91,14 +91,14 @@ def by_class(certificate: Certificate, mechanism: SynonymClasses, call: CoversCa
         "Prompts that differ by swaps inside the classes of the partition have one distribution of outputs: that "
         "follows from how the words are drawn, with no probability of failure."
     )
-    return _said(certificate, call, answers, statement)
+    return _covers_answer(certificate, call, answers, statement)
 
 
 def _alpha(certificate: Certificate, call: CoversCall) -> float:
     return certificate.alpha if call.confidence is None else complement(call.confidence)
 
 
-def _said(
+def _covers_answer(
     certificate: Certificate,
     call: CoversCall,
     answers: list[PromptCover],

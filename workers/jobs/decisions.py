@@ -9,7 +9,7 @@ from smoothgen.contracts import JobResult
 from smoothgen.errors import GenerationFailed
 from smoothgen.mechanisms import Mechanism, mechanism_from_dict
 from smoothgen.queue import Claim, CompleteLook, Overdue
-from workers.jobs.certification import NONE_DRAWN, at_the_deadline, look_at, plan_of, proven_so_far, result_of
+from workers.jobs.certification import NONE_DRAWN, look_at, plan_of, proven_so_far, result_at_deadline, result_of
 from workers.jobs.outcomes import Refused, crashed, nothing_to_certify
 from workers.progress import made_progress
 
@@ -70,8 +70,8 @@ def decide_at_deadline(overdue: Overdue) -> JobResult | Refused | None:
         return None
     try:
         if look is None:
-            return at_the_deadline(spec, selection, NONE_DRAWN, "", selection.device_s)
-        return at_the_deadline(spec, selection, look.distances, look.failure, look.device_s)
+            return result_at_deadline(spec, selection, NONE_DRAWN, "", selection.device_s)
+        return result_at_deadline(spec, selection, look.distances, look.failure, look.device_s)
     except Exception as error:
         return crashed(spec, error)
 

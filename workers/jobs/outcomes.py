@@ -20,7 +20,7 @@ from workers.progress import made_progress
 class Ended:
     """The job ended with its selection: certification samples could not change the result."""
 
-    opened: Selected
+    selected: Selected
     result: JobResult
 
 
@@ -80,13 +80,13 @@ def guarded(spec: JobSpec, step: Callable[[], Outcome], *, noiseless: bool) -> O
 
 
 def crashed(spec: JobSpec, error: Exception) -> Refused:
-    """Returns the problem of a job that made our own code fail, and logs the error."""
+    """Returns the refusal of a job that made our own code fail, and logs the error."""
     log_crash("job_crashed", spec, error)
     detail = f"the worker failed with {type(error).__name__}; its log has the cause under job {spec.id}"
     return Refused(Problem.of("worker-error", "The worker failed", 500, detail), noiseless=False)
 
 
 def nothing_to_certify(error: GenerationFailed) -> Refused:
-    """Returns the problem of a job whose model gave no output that could be served or measured."""
+    """Returns the refusal of a job whose model gave no output that could be served or measured."""
     problem = Problem.of("generation-failed", "The model gave nothing to certify", 500, str(error))
     return Refused(problem, noiseless=False)

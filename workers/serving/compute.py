@@ -37,11 +37,11 @@ class ComputeThread:
         )
 
     async def load(self, call: Callable[..., Answer], *arguments: object) -> Answer:
-        """Returns what the call gives. No limit is set to how long it takes."""
+        """Returns what the call gives. It is not announced as `running`, so it is never taken for a hang."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, call, *arguments)
 
     async def run(self, running: Running, call: Callable[..., Answer], *arguments: object) -> Answer:
-        """Returns what the call gives, after the calls before it."""
+        """Returns what the call gives, after the calls before it. `running` tells the hang check of it meanwhile."""
         return await self.load(self._call, running, call, *arguments)
 
     def _call(self, running: Running, call: Callable[..., Answer], *arguments: object) -> Answer:

@@ -85,7 +85,7 @@ class Delivery:
         elif isinstance(outcome, NoRoom):
             await self._restart_smaller(claim, outcome.batch_limit)
         elif isinstance(outcome, Ended):
-            await self.succeed(claim.spec, claim, outcome.result, selected=outcome.opened)
+            await self.succeed(claim.spec, claim, outcome.result, selected=outcome.selected)
         elif isinstance(outcome, Measured):
             return await self._redis.until_answered(
                 lambda: self._queue.store(claim, outcome.distances, outcome.device_s, outcome.failure), owed=True

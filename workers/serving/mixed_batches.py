@@ -23,7 +23,7 @@ class MixedBatches:
     def draw(self, group: Sequence[WorkItem], state: RunState) -> Refused | None:
         """Fills the outputs of the group batch by batch, until all are drawn or the run is told to stop.
 
-        Returns the problem where the model gave nothing. It concerns every work item of the group.
+        Returns a refusal where the model gave nothing, else None. It concerns every work item of the group.
         """
         generator = self._items.model.generator
         waiting = [(item, row) for item in group for row in rows_of(item.samples)]

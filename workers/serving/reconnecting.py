@@ -27,7 +27,8 @@ class Reconnecting:
     async def until_answered(self, call: Callable[[], Awaitable[Answer]], *, owed: bool = False) -> Answer | None:
         """Returns the answer, or None where the worker is told to stop before it comes.
 
-        owed: the call stores an outcome. It is then given the drain timeout after the worker was told to stop.
+        owed: the call stores an outcome or hands work items back. It is repeated for the drain timeout even after the
+        worker was told to stop.
         """
         give_up: float | None = None
         while True:

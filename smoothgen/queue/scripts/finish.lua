@@ -10,7 +10,7 @@ local job = redis.call(
 local first = lives(job[4]) and (arg.attempt == '' or arg.attempt == (job[6] or '0'))
 if first then
   local tenant, kept_s = job[7], job[9]
-  -- The job's own account goes with its record: only the model's and the tenant's are settled.
+  -- `owed` of the job goes with its record. What remains is its part of the model's and the tenant's accounts.
   if tonumber(job[5] or 0) > 0 then redis.call('DECRBY', key.backlog, job[5]) end
   charge(key.accounts, tenant .. ' samples', -tonumber(job[5] or 0))
   charge(key.accounts, tenant .. ' bytes', -tonumber(job[8] or 0))
@@ -32,5 +32,5 @@ if first then
   end
 end
 if arg.entry ~= '' then acknowledge(key.stream, arg.group, arg.entry) end
--- Who asks again is answered again: the answer to the first call may have been lost, and with it who waits.
+-- A repeated call is given the watchers again: the answer to the first call may have been lost, and nobody told.
 return {first and 1 or 0, (first or not lives(job[4])) and job[1] or '', job[9] or 0}
