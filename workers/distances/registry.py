@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final, Protocol, TypeVar
+from typing import Final, Protocol, TypeVar, assert_never
 
 from smoothgen import contracts
 from smoothgen.contracts import Calibration, Metric, MetricCard
@@ -55,8 +55,10 @@ def output_metric(asked: Metric, instruments: Instruments) -> OutputMetric:
         metric = Chord(_there(instruments.classifier, asked.name), FEATURE_CHORD)
     elif isinstance(asked, contracts.VisionChord):
         metric = Chord(instruments.vision(asked.model), VISION_CHORD)
-    else:
+    elif isinstance(asked, contracts.SentenceChord):
         metric = Chord(_there(instruments.sentence, asked.name), SENTENCE_CHORD)
+    else:
+        assert_never(asked)  # mypy names a metric of the contract that has no branch here
     return metric if asked.cap is None else Capped(metric, asked.cap)
 
 
