@@ -13,6 +13,7 @@ from app.http.connections import ConnectionLimits, limited_protocol
 from app.http.dependencies import Gateway
 from app.main import create_app
 from app.settings import Settings
+from smoothgen.process.heap import settle_heap
 from smoothgen.process.logs import asked_format, configure_logs
 from smoothgen.process.settings_errors import settings_detail
 from smoothgen.process.stray_lines import take_stderr
@@ -45,6 +46,7 @@ def main() -> int:
         return 1
     configure_logs(settings.log_format, service="gateway", level=settings.log_level)
     app = create_app(settings)
+    settle_heap()
     config = uvicorn.Config(
         app,
         host=settings.host,

@@ -17,6 +17,7 @@ from pydantic_settings import SettingsError
 
 from smoothgen.errors import SmoothGenError
 from smoothgen.process.cores import available_cores
+from smoothgen.process.heap import settle_heap
 from smoothgen.process.logs import asked_format, configure_logs
 from smoothgen.process.settings_errors import settings_detail
 from smoothgen.process.stray_lines import take_stderr
@@ -52,6 +53,7 @@ async def serve(settings: Settings) -> None:
         _serve_health(worker, metrics, settings)
     except Exception as error:  # from deep inside a library as well: a file that is broken stays so
         raise _CannotStartError(_one_line(error)) from error
+    settle_heap()
     for sign in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(sign, worker.stop)
     try:
