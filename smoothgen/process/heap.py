@@ -14,8 +14,8 @@ def settle_heap() -> None:
     """Excludes what the process has loaded from garbage collection, and makes collections rarer.
 
     A server calls it once, when everything is loaded. A null model at 64 requests at a time, two runs each: 939 and 988
-    a second without it, 949 and 1,136 with it; 1,006 and 947, 1,359 and 1,239 where Redis does not sync (decision 0010).
-    Requests of 100 samples take as long with it as without.
+    a second without it, 949 and 1,136 with it; 1,006 and 947, 1,359 and 1,239 where Redis does not sync.
+    Requests of 100 samples take as long with it as without (decision 0010).
     """
     gc.collect()
     gc.freeze()
