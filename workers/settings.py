@@ -16,7 +16,7 @@ DEFAULT_MODELS = ["smollm2-135m", "fashion-32", "closed-form-tanh"]
 
 
 class Settings(BaseSettings):
-    """Environment variables SMOOTHGEN_<NAME>; docs/operations.md lists them."""
+    """Environment variables SMOOTHGEN_<NAME>; docs/operations lists them."""
 
     model_config = SettingsConfigDict(env_prefix="SMOOTHGEN_", frozen=True)
 

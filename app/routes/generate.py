@@ -82,7 +82,7 @@ async def generate(
         spec = await gateway.threads.run(decide) if _takes_a_while(request) else decide()
     except ValidationError as error:
         raise _bad_parameters(error, request, card) from error
-    model = ModelRef(name=card.id, revision=card.revision, digest=card.digest)
+    model = ModelRef.of(card)
     wait_s = wait_seconds(prefer, settings.default_wait_s, settings.max_wait_s)
     idempotency = Idempotency.of(idempotency_key, request) if idempotency_key else None
     job = await _submitted(gateway, spec, model, idempotency, wait_s)

@@ -19,7 +19,7 @@ def require_servers(command: str, *packages: str) -> None:
         typer.secho(
             f"smoothgen: {command} needs the servers, and this installation is the library, the client and the command "
             f"line (no {' and no '.join(missing)}); run it in a checkout after `make install`, or use the images "
-            "(docs/operations.md)",
+            "(docs/operations)",
             fg="red",
             err=True,
         )

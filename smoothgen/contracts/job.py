@@ -13,6 +13,7 @@ from smoothgen.contracts.adapting import JACOBIAN_ROUNDS, SELECTION_DRAWS, SELEC
 from smoothgen.contracts.base import Contract
 from smoothgen.contracts.fleet import FleetPool
 from smoothgen.contracts.metrics import Metric
+from smoothgen.contracts.model_card import ModelCard
 from smoothgen.contracts.parameters import Parameters
 from smoothgen.contracts.problem import Problem
 from smoothgen.contracts.request import GenerateRequest
@@ -112,6 +113,11 @@ class ModelRef(_View):
     name: str
     revision: str
     digest: str
+
+    @classmethod
+    def of(cls, card: ModelCard) -> ModelRef:
+        """Returns the model that a card describes."""
+        return cls(name=card.id, revision=card.revision, digest=card.digest)
 
 
 class TextOutput(_View):

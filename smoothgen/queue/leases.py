@@ -62,8 +62,8 @@ class WorkQueue(Outcomes):
     async def claim(self, builds: Mapping[str, str], *, samples: int, items: int, block_ms: int) -> list[Claim]:
         """Takes work items of one model until `samples` or `items` are reached, waiting block_ms for the first.
 
-        builds: what this worker serves, by model; what another build must compute is sent on to its workers. What a
-        worker fell silent about for the lease comes first. Returns the empty list where nothing came.
+        builds: what this worker serves, by model; what another build must compute is sent on to its workers. Work
+        items whose worker has been silent for lease_s come first. Returns the empty list where nothing came.
         """
         models = self._turns.next(builds)
         try:

@@ -6,7 +6,6 @@ import hashlib
 import json
 import math
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Final
 
 from smoothgen.contracts import GenerateRequest, JobSpec, ModelRef, windows_of
@@ -17,7 +16,6 @@ from smoothgen.queue.pipeline import Pipeline
 from smoothgen.queue.presence import Presence
 from smoothgen.queue.scripts.jobs import FleetWindow, Submit
 
-_written_model = lru_cache(256)(ModelRef.model_dump_json)
 _RETRY_WITHOUT_WORKERS_S: Final = 30
 _LONGEST_RETRY_S: Final = 3600
 _ANY_NUMBER: Final = 10**9
@@ -80,7 +78,7 @@ class Submissions:
         size = len(text.encode())
         record: dict[str, str | int] = {
             "spec": text,
-            "model": _written_model(model),
+            "model": model.model_dump_json(),
             "status": "queued",
             "done": 0,
             "total": spec.total_samples,

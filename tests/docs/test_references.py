@@ -56,6 +56,15 @@ def test_files_that_a_page_names_exist(page):
         assert next(ROOT.glob(name.rstrip("/")), None) is not None, name
 
 
+@pytest.mark.parametrize("package", ["app", "smoothgen", "workers"])
+def test_pages_that_code_names_exist(package):
+    for file in sorted((ROOT / package).rglob("*.py")):
+        for name in re.findall(r"(?<![\w/])docs/[\w./-]*\w", read(file)):
+            assert any((ROOT / page).exists() for page in (name, f"{name}.md")) or any(ROOT.glob(f"{name}-*.md")), (
+                f"{named(file)} names {name}"
+            )
+
+
 @pytest.mark.parametrize("page", OF_THE_PRESENT, ids=named)
 def test_tests_that_a_page_names_exist(page):
     for name in set(re.findall(r"`(test_\w+\.py)`", read(page))):

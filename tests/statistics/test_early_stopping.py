@@ -11,10 +11,10 @@ import pytest
 
 from smoothgen import Certificate, Gaussian, LookPlan, certify
 from smoothgen.certificates.stopping.decide import Stop
+from tests.support.certificates.looking import look_at
 from tests.support.statistics.closed_form import GENERATORS, LABELS, NARROW, step_function
 from tests.support.statistics.early_stopping import RULES, by_index, false_choices, first_to_finish
 from tests.support.statistics.validity import most_false_claims
-from tests.unit.certificates.looking import look_at
 
 ALPHA = 0.05
 PLAN = LookPlan.doubling(500, ALPHA)

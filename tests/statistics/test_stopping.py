@@ -11,9 +11,9 @@ import pytest
 
 from smoothgen import Certificate, Gaussian, LookPlan, certify
 from smoothgen.certificates.stopping.decide import Stop
+from tests.support.certificates.looking import look_at
 from tests.support.statistics.closed_form import GENERATORS, HEAVY_TAIL, LABELS, NARROW, TANH, ClosedForm
 from tests.support.statistics.validity import most_false_claims
-from tests.unit.certificates.looking import look_at
 
 ALPHA, SAMPLES, TOLERANCE = 1e-3, 500, 0.1
 PLAN = LookPlan.doubling(SAMPLES, ALPHA)

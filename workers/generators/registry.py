@@ -31,10 +31,11 @@ def load_generator(name: str, settings: Settings) -> Generator:
         return ClosedForm(name)
     if name.startswith("closed-form-") and "=" not in name:  # a misspelt one, not a name on the model hub
         raise UnknownName("closed-form model", name, SPECS)
-    if "=" not in name and name not in known_names() and not Path(name).exists():
+    known = known_names()
+    if "=" not in name and name not in known and not Path(name).exists():
         from workers.loading.hub import require_known_or_hub
 
-        require_known_or_hub(name, known_names())
+        require_known_or_hub(name, known)
     from workers.generators.language import loading
 
     if name == SMOLLM2:

@@ -76,7 +76,7 @@ def after_selection(spec: JobSpec, selected: Selected) -> JobResult | None:
         epsilon=robustness.epsilon,
         band=selected.metric.band,
         provenance=selected.provenance,
-        plan=None if robustness.tier != "request" else plan_of(spec),
+        plan=plan_of(spec) if robustness.tier == "request" else None,
         sigma_selection=sensed.selection,
         lipschitz=selected.lipschitz,
         rounding_slack=selected.condition.rounding_slack,

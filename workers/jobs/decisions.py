@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from smoothgen.contracts import JobResult
 from smoothgen.errors import GenerationFailed
-from smoothgen.mechanisms import Mechanism, mechanism_from_dict
 from smoothgen.queue import Claim, CompleteLook, Overdue
 from workers.jobs.certification import NONE_DRAWN, look_at, plan_of, proven_so_far, result_at_deadline, result_of
 from workers.jobs.outcomes import Refused, crashed, nothing_to_certify
@@ -74,8 +73,3 @@ def decide_at_deadline(overdue: Overdue) -> JobResult | Refused | None:
         return result_at_deadline(spec, selection, look.distances, look.failure, look.device_s)
     except Exception as error:
         return crashed(spec, error)
-
-
-def certified_mechanism(result: JobResult) -> Mechanism | None:
-    """Returns the mechanism a result's certificate was made with; None for an abstention."""
-    return None if result.certificate is None else mechanism_from_dict(result.certificate["mechanism"])

@@ -9,7 +9,7 @@ from functools import partial
 import structlog
 
 from smoothgen.certificates.fleet.certify import NOT_SERVED, OUTSTANDING
-from smoothgen.contracts import JobResult, JobSpec, ModelRef, written_bin
+from smoothgen.contracts import JobResult, JobSpec, ModelRef, Problem, written_bin
 from smoothgen.queue import Claim, CompleteLook, Pace, WorkQueue
 from workers.jobs.certification import plan_of
 from workers.jobs.decisions import Decision, DrawOn
@@ -76,12 +76,18 @@ class Delivery:
         if first:
             self._ended.succeeded(spec, result, None if selected is None else selected.condition.mechanism)
 
+    async def fail(self, claim: Claim, problem: Problem, *, fleet_bin: str = "") -> None:
+        """Ends a job with a problem. fleet_bin: what its fleet pools keep of it, '' to leave it outstanding."""
+        fail = partial(self._queue.fail, claim, self._refs[claim.model], problem, fleet_bin=fleet_bin)
+        if await self._redis.until_answered(fail, owed=True):
+            self._ended.failed(claim.spec, problem)
+
     async def _store(self, claim: Claim, outcome: Outcome) -> CompleteLook | None:
         """Stores one outcome. Returns the look that is complete with it."""
         if outcome is None:
             await self.hand_back([claim])
         elif isinstance(outcome, Refused):
-            await self._fail(claim, outcome)
+            await self._refuse(claim, outcome)
         elif isinstance(outcome, NoRoom):
             await self._restart_smaller(claim, outcome.batch_limit)
         elif isinstance(outcome, Ended):
@@ -104,7 +110,7 @@ class Delivery:
     async def _follow(self, claim: Claim, decision: Decision) -> None:
         """Goes on to the next look, or ends the job."""
         if isinstance(decision, Refused):
-            await self._fail(claim, decision)
+            await self._refuse(claim, decision)
         elif isinstance(decision, DrawOn):
             further = decision.following - decision.samples
             pace = self._pace(claim, further, decision.seconds_a_sample, decision.batch_size)
@@ -117,12 +123,9 @@ class Delivery:
         else:
             await self.succeed(claim.spec, claim, decision)
 
-    async def _fail(self, claim: Claim, refused: Refused) -> None:
+    async def _refuse(self, claim: Claim, refused: Refused) -> None:
         fleet_bin = "" if claim.spec.pool is None else written_bin(NOT_SERVED if refused.noiseless else OUTSTANDING)
-        model = self._refs[claim.model]
-        fail = partial(self._queue.fail, claim, model, refused.problem, fleet_bin=fleet_bin)
-        if await self._redis.until_answered(fail, owed=True):
-            self._ended.failed(claim.spec, refused.problem)
+        await self.fail(claim, refused.problem, fleet_bin=fleet_bin)
 
     async def _restart_smaller(self, claim: Claim, batch_limit: int) -> None:
         """Starts a job of fixed batches over with smaller ones: its samples so far stood in batches of the larger size.

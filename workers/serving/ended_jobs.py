@@ -7,9 +7,8 @@ from collections.abc import Callable
 import structlog
 
 from smoothgen.contracts import JobResult, JobSpec, Problem
-from smoothgen.mechanisms import Mechanism
+from smoothgen.mechanisms import Mechanism, mechanism_from_dict
 from workers.job_logs import failure_fields
-from workers.jobs.decisions import certified_mechanism
 from workers.serving.metrics import Metrics
 
 
@@ -33,10 +32,9 @@ class EndedJobs:
         series.job_samples.observe(result.usage.overhead)
         series.ended[ending].inc()
         if result.certificate is not None:
-            mechanism = mechanism or certified_mechanism(result)
-            if mechanism is not None:
-                radius_in_sigmas = result.certificate["radius"] / mechanism.effective_sigma
-                series.radius(spec.metric.name).observe(radius_in_sigmas)
+            mechanism = mechanism or mechanism_from_dict(result.certificate["mechanism"])
+            radius_in_sigmas = result.certificate["radius"] / mechanism.effective_sigma
+            series.radius(spec.metric.name).observe(radius_in_sigmas)
 
     def failed(self, spec: JobSpec, problem: Problem) -> None:
         """Counts and logs a failed job."""

@@ -73,10 +73,7 @@ class EndingEarly:
         """Fails the jobs without an output whose deadline has passed: nobody waits for one any more."""
         late = [claim for claim in claims if claim.is_selection and self._is_past(claim.spec.deadline_ms)]
         for claim in late:
-            problem = _no_output(claim.spec)
-            fail = partial(self._queue.fail, claim, self._refs[claim.model], problem)
-            if await self._redis.until_answered(fail, owed=True):
-                self._ended.failed(claim.spec, problem)
+            await self._delivery.fail(claim, _no_output(claim.spec))
         return [claim for claim in claims if claim not in late]
 
     def _is_past(self, deadline_ms: int | None) -> bool:

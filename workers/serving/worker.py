@@ -55,7 +55,7 @@ class Worker:
         self._queue, self._models, self._settings, self._metrics = queue, models, settings, metrics
         self._executors = {name: Executor(model, settings.batch_size) for name, model in models.items()}
         self._builds = {name: model.build for name, model in models.items()}
-        self._refs = {name: _ref(model) for name, model in models.items()}
+        self._refs = {name: ModelRef.of(model.card) for name, model in models.items()}
         self._compute = compute
         patience = Patience({name: executor.speed for name, executor in self._executors.items()}, settings)
         self.hanging = Hanging(compute, patience.limit_s, metrics)
@@ -233,7 +233,3 @@ class Worker:
         if not self._models[model].fixes_batches:
             rows = min(rows, sum(claim.count for claim in claims))
         return Running(model, max(1, rows))
-
-
-def _ref(model: LoadedModel) -> ModelRef:
-    return ModelRef(name=model.card.id, revision=model.card.revision, digest=model.card.digest)

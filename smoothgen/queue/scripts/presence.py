@@ -52,8 +52,9 @@ class Announce(ScriptCall):
 class Dismiss(ScriptCall):
     """Forgets a worker and its empty consumers.
 
-    gone_s: seconds since the worker counts as gone, None where it says goodbye itself. streams: those of the model's
-    selections; prefixes: for each of them, what the streams of the same priority of one build begin with.
+    gone_s: forget the worker only if it has counted as gone for so long; None where it says goodbye itself. streams:
+    those of the model's selections; prefixes: for each of them, what the streams of the same priority of one build
+    begin with.
     """
 
     script: ClassVar = Script("dismiss")

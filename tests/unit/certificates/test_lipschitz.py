@@ -32,7 +32,7 @@ from tests.support.certificates.examples import (
     selection,
     universal,
 )
-from tests.unit.certificates.looking import futile, look_at
+from tests.support.certificates.looking import futile, look_at
 
 DOCUMENT = to_document(proven())
 SETTING = {"bound": 1.0, "diameter": 1.0, "mechanism": Gaussian(SIGMA), "alpha": 1e-3, "tolerance": 0.1}

@@ -33,7 +33,7 @@ from smoothgen.certificates import (
 from smoothgen.certificates.format.document import content_digest
 from smoothgen.errors import InvalidAlpha, InvalidBudget, InvalidCertificate, InvalidSigma
 from tests.support.certificates.examples import GRID, SIGMA, distances, plain, selected, selection
-from tests.unit.certificates.looking import futile, look_at
+from tests.support.certificates.looking import futile, look_at
 
 ASKED = {"budget": 0.1, "grid": GRID, "selection_sigma": SIGMA, "alpha": 1e-4}
 SETTING = {"bound": 1.0, "diameter": 1.0, "mechanism": Gaussian(SIGMA), "alpha": 1e-3, "tolerance": 0.3}

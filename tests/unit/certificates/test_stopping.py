@@ -19,8 +19,8 @@ from smoothgen.errors import (
     UnknownName,
 )
 from tests.support.certificates.examples import PLAN, distances, label
+from tests.support.certificates.looking import futile, look_at
 from tests.support.statistics.high_precision import worst_event_shift
-from tests.unit.certificates.looking import futile, look_at
 
 ASKED = {"bound": 1.0, "diameter": 1.0, "mechanism": Gaussian(1.0), "plan": PLAN, "alpha": 1e-3, "tolerance": 0.1}
 
