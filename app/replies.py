@@ -109,6 +109,8 @@ class Replies:
         while not self._released:  # a Redis client may swallow the cancellation that ends this task
             try:
                 async for reply in self._store.replies(self.gateway_id):
+                    if self.released:
+                        break
                     if not self._connected:
                         self._connected, self._said = True, ""
                         self._wake_all()  # a reply may have been missed while Redis was away

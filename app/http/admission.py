@@ -112,9 +112,12 @@ class Admission:
 
 
 def is_json(content_type: bytes) -> bool:
-    """Whether a Content-Type header says JSON: a page of another site cannot send it without asking first (CORS)."""
-    kind = content_type.partition(b";")[0].strip().lower()
-    return kind == b"application/json" or (kind.startswith(b"application/") and kind.endswith(b"+json"))
+    """Returns whether a Content-Type header says JSON, as FastAPI reads it.
+
+    A page of another site cannot send such a header without asking first (CORS).
+    """
+    kind, _, subtype = content_type.partition(b";")[0].strip().lower().partition(b"/")
+    return kind == b"application" and b"/" not in subtype and (subtype == b"json" or subtype.endswith(b"+json"))
 
 
 def known_hosts(settings: Settings) -> frozenset[str] | None:

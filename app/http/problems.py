@@ -112,15 +112,16 @@ async def _invalid(_: Request, error: Exception) -> Response:
 
 def _field_error(error: Mapping[str, Any], body: Any) -> FieldError:
     detail = shortened(str(error["msg"]).removeprefix("Value error, "), _LONGEST_DETAIL)
-    if error["type"] == "missing" and error["loc"] == ("body",):
-        detail = "the body is missing; send one JSON object"
+    missing = error["type"] == "missing"
+    if error["loc"] == ("body",) and error.get("input") is None:  # no body, or the JSON null
+        missing, detail = True, "the body is missing; send one JSON object"
     if error["type"] == "extra_forbidden":
         known = error.get("ctx", {}).get("known")
         detail = f"unknown field {_shown(error['loc'][-1], _LONGEST_NAME)}; remove it" + (
             f": {known}" if known else " (GET /docs lists the known ones)"
         )
     pointer = _pointer(error["loc"], body)
-    value = None if error["type"] == "missing" else _shown(error.get("input"))
+    value = None if missing else _shown(error.get("input"))
     return FieldError(pointer=pointer, value=value, detail=detail)
 
 

@@ -211,6 +211,7 @@ def test_punctuation_inside_strings_is_no_value(api: TestClient, redis: Redis) -
 
 def test_a_missing_body_is_refused(api: TestClient, redis: Redis) -> None:
     assert "the body is missing; send one JSON object" in refused(api, redis, b"")["detail"]
+    assert "the body is missing; send one JSON object" in refused(api, redis, b"null")["detail"]
 
 
 @pytest.mark.parametrize("declared", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""])

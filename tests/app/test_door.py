@@ -29,7 +29,10 @@ def keyed(redis: Redis, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ga
 
 
 @pytest.mark.parametrize("path", POSTS)
-@pytest.mark.parametrize("declared", ["text/plain", "text/plain; x=application/json", "application/x+jsonp", "", None])
+@pytest.mark.parametrize(
+    "declared",
+    ["text/plain", "text/plain; x=application/json", "application/x+jsonp", "application/a/b+json", "", None],
+)
 def test_what_a_web_page_can_send_unasked_is_no_json(api: TestClient, redis: Redis, path: str, declared: Any) -> None:
     before = redis.stream_lengths()
     headers = {} if declared is None else {"content-type": declared}

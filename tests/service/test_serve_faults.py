@@ -22,7 +22,7 @@ from smoothgen.process.cores import available_cores
 from smoothgen.process.draining import GOODBYE_S, GRACE_S
 from tests.service.conftest import ask, finished, submit
 from tests.service.test_serve import children, refused, serve
-from tests.support.processes import FASHION, LOADING_S, TANH, Lab, Process, Serve, eventually, free_port
+from tests.support.processes import FASHION, LOADING_S, TANH, Gateway, Lab, Process, Serve, eventually, free_port
 from tests.support.workers import tiny
 
 
@@ -63,6 +63,15 @@ def test_a_worker_that_cannot_start_ends_serve_with_one_line(
         assert all(reason in line for line in lines)
         assert "starting it again" not in process.log
         assert "Traceback" not in process.log
+
+
+def test_a_gateway_on_a_taken_port_ends(lab: Lab, tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with Gateway(lab.redis.url, tmp_path / "log", port=taken.getsockname()[1]) as gateway:
+            assert gateway.wait() != 0
+            assert "address already in use" in gateway.log
 
 
 def test_a_taken_metrics_port_is_told_in_one_line(tmp_path: Path) -> None:

@@ -174,6 +174,26 @@ def test_nobody_computes_for_a_job_that_has_ended():
     assert recorded.batches == [16]
 
 
+class Counting(set):
+    """A set that counts how often it is asked."""
+
+    asked = 0
+
+    def __contains__(self, member: object) -> bool:
+        self.asked += 1
+        return super().__contains__(member)
+
+
+def test_the_cost_of_a_chunk_grows_with_its_samples_and_not_with_their_square():
+    executor, job = executor_of(ClosedForm("closed-form-tanh"), batch_size=1), number_job(0, samples=200)
+    [opened] = executor.run(run_state_of([selection_of(job)]))
+    state = run_state_of([chunk_of(job, opened, 0, 200)])
+    state.ended = Counting()
+    [measured] = executor.run(state)
+    assert len(measured.distances) == 200
+    assert state.ended.asked <= 200
+
+
 def test_told_to_stop_it_finishes_the_batch_and_leaves_the_rest():
     jobs = [number_job(1), number_job(2)]
     watch = run_state_of([selection_of(job) for job in jobs])

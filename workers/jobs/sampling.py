@@ -178,8 +178,9 @@ def _generate_together(
     for (samples, _), run in groupby(rows, key=lambda row: (row[0], id(row[2]))):
         ours = list(run)
         condition, indices = ours[0][2], [index for _, index, _ in ours]
-        noise.append(condition.mechanism.draw(samples.seed, samples.stream, indices, condition.embedding.shape))
-        draws += [_draw(samples, index) for index in indices]
+        seed = samples.seed
+        noise.append(condition.mechanism.draw(seed, samples.stream, indices, condition.embedding.shape))
+        draws += _draws(samples, seed, indices)
         parts.append((condition, len(indices)))
     return generator.generate(joined(parts), np.concatenate(noise), draws, rows[0][0].spec.parameters)
 
@@ -190,8 +191,8 @@ def _condition_of_row(row: Row) -> Condition:
     return samples.condition if of_sample is None else of_sample(samples.stream, index)
 
 
-def _draw(samples: Samples, index: int) -> Draw:
-    """Returns the generator's own randomness of one sample."""
+def _draws(samples: Samples, seed: Seed, indices: Sequence[int]) -> list[Draw]:
+    """Returns the generator's own randomness of each sample. seed: the job's."""
     if samples.spec.request.robustness.randomness == "common":
-        return Draw(samples.seed, Stream.GENERATOR_COMMON, 0)
-    return Draw(samples.seed, _FRESH_DRAWS[samples.stream], index)
+        return [Draw(seed, Stream.GENERATOR_COMMON, 0)] * len(indices)
+    return [Draw(seed, _FRESH_DRAWS[samples.stream], index) for index in indices]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from itertools import islice
 
 from smoothgen.errors import GenerationFailed
 from workers.generators import Failure, Made
@@ -26,16 +27,14 @@ class MixedBatches:
         Returns a refusal where the model gave nothing, else None. It concerns every work item of the group.
         """
         generator = self._items.model.generator
-        waiting = [(item, row) for item in group for row in rows_of(item.samples)]
+        waiting = ((item, row) for item in group for row in rows_of(item.samples))
+        wanted = (pair for pair in waiting if pair[0].claim.spec.id not in state.ended)
 
         def one_batch(rows: Sequence[tuple[WorkItem, Row]]) -> Sequence[Made | Failure]:
             return generate(generator, [row for _, row in rows])
 
-        while waiting and not state.stop:
-            waiting = [(item, row) for item, row in waiting if item.claim.spec.id not in state.ended]
-            batch, waiting = waiting[: self._batcher.batch_size], waiting[self._batcher.batch_size :]
-            if not batch:
-                break
+        # Rows are taken as a batch needs them: a job that ends meanwhile is left out from the next batch on.
+        while not state.stop and (batch := list(islice(wanted, self._batcher.batch_size))):
             started = time.perf_counter()
             try:
                 outputs = self._batcher.survive(batch, one_batch)

@@ -36,7 +36,7 @@ def stated_twice(document: Mapping[str, Any], stated: Certificate) -> Iterable[C
         yield _selection(document["sigma_selection"], rebuilt["sigma_selection"], stated.method)
     rebuilt_words = statement(stated)
     same = document["statement"] == rebuilt_words
-    detail = "says what the numbers say" if same else f"differs from what the numbers say: {rebuilt_words}"
+    detail = "says what the numbers say" if same else f"differs; the numbers say: {rebuilt_words}"
     yield Check("statement", same, detail)
     if stated.provenance.threat is not None:
         yield _noise_norm(stated.mechanism, stated.provenance.threat)

@@ -70,7 +70,7 @@ def _derived(stated: ExhaustiveCertificate) -> Iterable[Check]:
 
 def _statement(stated: str, rebuilt: str) -> Check:
     same = stated == rebuilt
-    detail = "says what the numbers say" if same else f"differs from what the numbers say: {rebuilt}"
+    detail = "says what the numbers say" if same else f"differs; the numbers say: {rebuilt}"
     return Check("statement", same, detail)
 
 
