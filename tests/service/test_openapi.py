@@ -64,6 +64,17 @@ def test_an_example_runs_as_it_stands(served: Serve, document: dict[str, Any], n
     assert view["certificate"]["radius"] > 0
 
 
+def not_a_fault_of_the_server(ctx: Any, response: schemathesis.Response, case: schemathesis.Case) -> None:
+    """Checks that no answer is a 5xx, except the one that a request with a tiny deadline asks for: its own has passed.
+
+    ctx, response, case: what schemathesis gives a check.
+    """
+    if response.status_code == 504 and response.json()["type"] == "urn:smoothgen:problem:deadline-passed":
+        assert case.body["robustness"]["deadline_s"] < 20, case.body
+        return
+    not_a_server_error(ctx, response, case)
+
+
 @pytest.mark.parametrize(("method", "path"), OPERATIONS)
 def test_no_generated_request_breaks_the_server_or_its_description(served: Serve, method: str, path: str) -> None:
     schema = schemathesis.openapi.from_url(f"{served.url}/openapi.json")
@@ -78,7 +89,7 @@ def test_no_generated_request_breaks_the_server_or_its_description(served: Serve
             case.body |= {"model": TANH, "prompt": "0.5"}  # so that some get as far as the worker
         case.call_and_validate(
             checks=[
-                not_a_server_error,
+                not_a_fault_of_the_server,
                 status_code_conformance,
                 content_type_conformance,
                 response_schema_conformance,
