@@ -35,6 +35,7 @@ from smoothgen.contracts.mechanism_names import (
     EMBEDDING_SHAPED,
     IMG2IMG,
     LATENT_SCHEDULE,
+    TOKENS,
 )
 from smoothgen.contracts.metrics import (
     Absolute,
@@ -49,6 +50,15 @@ from smoothgen.contracts.metrics import (
     metric_with_defaults,
 )
 from smoothgen.contracts.model_card import Calibration, ImageCard, MetricCard, ModelCard, PartitionCard
+from smoothgen.contracts.neighbours import (
+    MOST_ROWS_WITH_WORDS,
+    RUN_WORDS,
+    ListedNeighbours,
+    Neighbour,
+    NeighboursView,
+    RunWords,
+    cut,
+)
 from smoothgen.contracts.parameters import (
     MODALITIES,
     ImageParameters,
@@ -73,6 +83,14 @@ from smoothgen.contracts.request import (
 )
 
 __all__ = [
+    "TOKENS",
+    "cut",
+    "RunWords",
+    "NeighboursView",
+    "Neighbour",
+    "ListedNeighbours",
+    "RUN_WORDS",
+    "MOST_ROWS_WITH_WORDS",
     "DEFAULT_RETENTION_S",
     "EMBEDDING",
     "EMBEDDING_PER_STEP",

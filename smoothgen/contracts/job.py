@@ -12,8 +12,10 @@ from smoothgen.certificates.format.canonical import canonical
 from smoothgen.contracts.adapting import JACOBIAN_ROUNDS, SELECTION_DRAWS, SELECTION_PROBES, LipschitzEstimate
 from smoothgen.contracts.base import Contract
 from smoothgen.contracts.fleet import FleetPool
+from smoothgen.contracts.mechanism_names import TOKENS
 from smoothgen.contracts.metrics import Metric
 from smoothgen.contracts.model_card import ModelCard
+from smoothgen.contracts.neighbours import ListedNeighbours, Neighbour
 from smoothgen.contracts.parameters import Parameters
 from smoothgen.contracts.problem import Problem
 from smoothgen.contracts.request import GenerateRequest
@@ -82,6 +84,8 @@ class JobSpec(Contract):
     def samples_to_draw(self) -> int:
         """The generations before certification: probes, selection, and the sample to be served where one is."""
         robustness = self.request.robustness
+        if robustness.mechanism == TOKENS:
+            return 1  # the prompt's own run
         if robustness.tier == "request":
             return self.probe_samples + robustness.selection_samples + (self.request.output == "sample")
         return self.probe_samples + 1 + (robustness.tier == "fleet")
@@ -215,6 +219,10 @@ class JobView(_View):
     lipschitz_estimate: LipschitzEstimate | None = Field(
         default=None, description="Where asked for, and with adapt 'prompt'. Not certified."
     )
+    broken_by: Neighbour | None = Field(
+        default=None,
+        description="For mechanism tokens: the nearest prompt that an attack can reach and that ends the claim.",
+    )
     usage: Usage | None = None
     error: Problem | None = Field(default=None, description="Why the job failed.")
 
@@ -229,6 +237,7 @@ class JobResult(_View):
     abstention: AbstentionView | None = None
     fleet: FleetView | None = None
     lipschitz_estimate: LipschitzEstimate | None = None
+    broken_by: Neighbour | None = None
     usage: Usage
 
 
@@ -278,3 +287,4 @@ class Selection(_View):
     device_s: float
     queued_s: float
     batch_size: int | None = None
+    neighbours: ListedNeighbours | None = None
