@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from smoothgen.certificates import save_certificate, to_document
+from smoothgen.certificates import Certificate, save_certificate, to_document
 from smoothgen.certificates.format.document import content_digest
 from smoothgen.cli.plot import plot_curve
 from smoothgen.cli.save import save_generation
@@ -136,7 +136,7 @@ def _last_line(log: Path) -> str:
 def _write(generation: Generation, path: Path) -> tuple[Path, Path]:
     """Save the certificate, its curve and two forgeries; return the forgeries' paths."""
     certificate = generation.certificate
-    if certificate is None:
+    if not isinstance(certificate, Certificate):
         raise GenerationFailed("the server abstained, so there is no certificate to show")
     save_certificate(certificate, path)
     plot_curve(certificate, path.with_name("curve.png"))

@@ -15,7 +15,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from smoothgen import __version__
-from smoothgen.cli.ask import covers, erase, fleet, models
+from smoothgen.cli.ask import covers, erase, fleet, models, neighbours
 from smoothgen.cli.generate import generate
 
 app = typer.Typer(
@@ -108,6 +108,7 @@ def coverage(context: typer.Context) -> None:
 app.command()(models)
 app.command()(generate)
 app.command()(covers)
+app.command()(neighbours)
 app.command()(erase)
 app.command()(fleet)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from smoothgen.certificates import save_certificate
-from smoothgen.cli.plot import plot_curve
+from smoothgen.certificates import ExhaustiveCertificate, save_certificate
+from smoothgen.cli.plot import plot_curve, plot_runs
 from smoothgen.client import Client, Generation
 from smoothgen.contracts import TextOutput
 from smoothgen.errors import ServerProblem
@@ -29,7 +29,10 @@ def save_generation(client: Client, generation: Generation, folder: Path) -> lis
         written.append(folder / "certificate.json")
         save_certificate(certificate, written[-1])
         written.append(folder / "curve.png")
-        plot_curve(certificate, written[-1])
+        if isinstance(certificate, ExhaustiveCertificate):
+            plot_runs(certificate, written[-1])
+        else:
+            plot_curve(certificate, written[-1])
     return written
 
 

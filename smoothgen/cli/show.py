@@ -12,10 +12,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 from rich.text import Text
 
-from smoothgen.certificates import Certificate, Stop, Verification, take_look
+from smoothgen.certificates import Certificate, ExhaustiveCertificate, Stop, Verification, take_look
 from smoothgen.certificates.bounds.rounding import round_down, round_up
+from smoothgen.cli.show_exhaustive import show_exhaustive, why_runs_stopped
 from smoothgen.client import Generation
-from smoothgen.contracts import JobView, LipschitzEstimate, TextOutput
+from smoothgen.contracts import TOKENS, JobView, LipschitzEstimate, TextOutput
 from smoothgen.contracts.request import DEFAULT_SAMPLES
 from smoothgen.errors import ServerProblem
 from smoothgen.mechanisms.scale import printed
@@ -52,10 +53,10 @@ class ProgressBar:
 
 
 @contextmanager
-def progress(epsilon: float | None = None) -> Iterator[ProgressBar]:
-    """A progress bar on standard error, gone when done. `epsilon`: the one asked for."""
+def progress(epsilon: float | None = None, mechanism: str | None = None) -> Iterator[ProgressBar]:
+    """A progress bar on standard error, gone when done. `epsilon`, `mechanism`: those asked for."""
     columns = (
-        TextColumn("noisy samples"),
+        TextColumn("runs" if mechanism == TOKENS else "noisy samples"),
         BarColumn(bar_width=20),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
@@ -81,8 +82,11 @@ def show_generation(
         _out.print(Text.assemble((f"note {note.code}: ", "bold yellow"), (note.detail, "yellow")), soft_wrap=True)
     _out.print()
     certificate = generation.certificate
-    if certificate is not None:
-        show_certificate(certificate, why_it_stopped(certificate, asked), [note.code for note in notes])
+    codes = [note.code for note in notes]
+    if isinstance(certificate, ExhaustiveCertificate):
+        show_exhaustive(certificate, why_runs_stopped(certificate, asked), codes, generation.broken_by)
+    elif certificate is not None:
+        show_certificate(certificate, why_it_stopped(certificate, asked), codes)
     elif generation.abstention is not None:
         _out.print(Text(f"abstained: {generation.abstention.reason}", style="bold yellow"))
         _out.print(Text(generation.abstention.detail), soft_wrap=True)
@@ -126,13 +130,19 @@ def why_it_stopped(certificate: Certificate, asked: Mapping[str, Any]) -> str:
 
 
 def _drawn(generation: Generation, asked: Mapping[str, Any]) -> str:
-    """How many certification samples were drawn, where the certificate does not say: it counts those it rests on."""
+    """How many certification samples were drawn, or neighbours run, where the certificate does not say: it counts those
+    it rests on."""
     certificate, usage = generation.certificate, generation.usage
     if usage is None or asked.get("tier", "request") != "request":
         return ""
+    drawn = "neighbours run" if asked.get("mechanism") == TOKENS else "certification samples drawn"
     if certificate is None:
-        return f"{usage.samples} of at most {asked.get('samples', DEFAULT_SAMPLES)} certification samples drawn, "
-    return f"{usage.samples} certification samples drawn, " if usage.samples > certificate.evidence.samples else ""
+        return f"{usage.samples} of at most {asked.get('samples', DEFAULT_SAMPLES)} {drawn}, "
+    if isinstance(certificate, ExhaustiveCertificate):
+        rests_on = certificate.evidence.runs - 1
+    else:
+        rests_on = certificate.evidence.samples
+    return f"{usage.samples} {drawn}, " if usage.samples > rests_on else ""
 
 
 def _picture(generation: Generation, saved: Path | None) -> str:

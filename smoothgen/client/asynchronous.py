@@ -10,12 +10,12 @@ from typing import Any, Self
 
 import httpx2
 
-from smoothgen.certificates import Certificate
+from smoothgen.certificates import Certificate, ExhaustiveCertificate
 from smoothgen.client import conversation
 from smoothgen.client.conversation import NOTHING, Answer, Call, Conversation, OnBusy, OnProgress, Result, Step
 from smoothgen.client.results import FleetReading, Generation
 from smoothgen.client.transport import Retries, arguments, options
-from smoothgen.contracts import Covers
+from smoothgen.contracts import Covers, NeighboursView
 
 
 class AsyncClient:
@@ -57,9 +57,13 @@ class AsyncClient:
         """As `Client.samples`."""
         return await self._run(conversation.samples(job_id))
 
-    async def certificate(self, certificate_id: str) -> Certificate:
+    async def certificate(self, certificate_id: str) -> Certificate | ExhaustiveCertificate:
         """As `Client.certificate`."""
         return await self._run(conversation.certificate(certificate_id))
+
+    async def neighbours(self, certificate_id: str, *, changed: bool = False, limit: int = 100) -> NeighboursView:
+        """As `Client.neighbours`."""
+        return await self._run(conversation.neighbours(certificate_id, changed, limit))
 
     async def covers(self, certificate_id: str, prompts: Sequence[str], confidence: float | None = None) -> Covers:
         """As `Client.covers`."""

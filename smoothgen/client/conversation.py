@@ -18,7 +18,7 @@ from urllib.parse import quote, urlencode
 
 from pydantic import ValidationError
 
-from smoothgen.certificates import Certificate, from_document
+from smoothgen.certificates import Certificate, ExhaustiveCertificate, read_certificate
 from smoothgen.client.results import FleetReading, Generation
 from smoothgen.contracts import (
     FINISHED,
@@ -27,6 +27,7 @@ from smoothgen.contracts import (
     CoversRequest,
     GenerateRequest,
     JobView,
+    NeighboursView,
     Robustness,
     parameter_names,
     read_parameters,
@@ -254,9 +255,16 @@ def models() -> Conversation[list[dict[str, Any]]]:
     return list(_json((yield Call("GET", "/models")))["data"])
 
 
-def certificate(certificate_id: str) -> Conversation[Certificate]:
+def certificate(certificate_id: str) -> Conversation[Certificate | ExhaustiveCertificate]:
     """GET /certificates/{id}."""
-    return from_document(_json((yield Call("GET", f"/certificates/{quote(certificate_id, safe='')}"))))
+    return read_certificate(_json((yield Call("GET", f"/certificates/{quote(certificate_id, safe='')}"))))
+
+
+def neighbours(certificate_id: str, changed: bool, limit: int) -> Conversation[NeighboursView]:
+    """GET /certificates/{id}/neighbours."""
+    asked = urlencode({"changed": str(changed).lower(), "limit": limit})
+    path = f"/certificates/{quote(certificate_id, safe='')}/neighbours?{asked}"
+    return NeighboursView.model_validate(_json((yield Call("GET", path))))
 
 
 def covers(certificate_id: str, prompts: Sequence[str], confidence: float | None) -> Conversation[Covers]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from smoothgen.certificates import Certificate, Verification, from_document, verify
+from smoothgen.certificates import Certificate, ExhaustiveCertificate, Verification, read_certificate, verify
 from smoothgen.certificates.fleet.certify import FleetCertificate, verify_fleet
 from smoothgen.contracts import (
     AbstentionView,
@@ -18,6 +18,7 @@ from smoothgen.contracts import (
     FleetView,
     JobView,
     LipschitzEstimate,
+    Neighbour,
     Status,
     TextOutput,
     Usage,
@@ -52,9 +53,16 @@ class Generation:
         return self.view.output.content if self.view.output else b""
 
     @cached_property
-    def certificate(self) -> Certificate | None:
-        """The certificate, None where the server abstained. Not yet verified: see `verify`."""
-        return None if self.view.certificate is None else from_document(self.view.certificate)
+    def certificate(self) -> Certificate | ExhaustiveCertificate | None:
+        """The certificate, None where the server abstained; an ExhaustiveCertificate with mechanism tokens. Not yet
+        verified: see `verify`."""
+        return None if self.view.certificate is None else read_certificate(self.view.certificate)
+
+    @property
+    def broken_by(self) -> Neighbour | None:
+        """With mechanism tokens: the nearest prompt that an attack can reach and that changes the answer; None where
+        there is none among those that were run, and for every other mechanism."""
+        return self.view.broken_by
 
     @property
     def abstention(self) -> AbstentionView | None:
@@ -77,7 +85,7 @@ class Generation:
         return self.view.usage
 
     def verify(self) -> Verification | None:
-        """Recompute the certificate here, trusting nothing but the distances it carries."""
+        """Recompute the certificate here, trusting nothing but the costs and distances it carries."""
         return None if self.view.certificate is None else verify(self.view.certificate)
 
 

@@ -10,12 +10,12 @@ from typing import Any, Self
 
 import httpx2
 
-from smoothgen.certificates import Certificate
+from smoothgen.certificates import Certificate, ExhaustiveCertificate
 from smoothgen.client import conversation
 from smoothgen.client.conversation import NOTHING, Answer, Call, Conversation, OnBusy, OnProgress, Result, Step
 from smoothgen.client.results import FleetReading, Generation
 from smoothgen.client.transport import Retries, arguments, options
-from smoothgen.contracts import Covers
+from smoothgen.contracts import Covers, NeighboursView
 
 
 class Client:
@@ -78,9 +78,17 @@ class Client:
         """The contact sheet of an image job's noisy samples, PNG."""
         return self._run(conversation.samples(job_id))
 
-    def certificate(self, certificate_id: str) -> Certificate:
-        """A stored certificate. Its id is its job's."""
+    def certificate(self, certificate_id: str) -> Certificate | ExhaustiveCertificate:
+        """A stored certificate, an ExhaustiveCertificate where the mechanism was tokens. Its id is its job's."""
         return self._run(conversation.certificate(certificate_id))
+
+    def neighbours(self, certificate_id: str, *, changed: bool = False, limit: int = 100) -> NeighboursView:
+        """The prompts that the model was run on for a certificate of mechanism tokens, nearest first.
+
+        changed: only those that changed the answer, or failed. limit: how many of them, 1 to 1000.
+        Raises ServerProblem (409 for a certificate of another mechanism), ServerUnreachable.
+        """
+        return self._run(conversation.neighbours(certificate_id, changed, limit))
 
     def covers(self, certificate_id: str, prompts: Sequence[str], confidence: float | None = None) -> Covers:
         """What a certificate says of other prompts: how far each is, and bounds on how far its outputs can differ.

@@ -28,6 +28,7 @@ OF_A_JOB = {
     ("get", "/jobs/{job_id}/samples"): 404,  # a text has no sheet of samples
     ("get", "/certificates/{certificate_id}"): 200,
     ("post", "/certificates/{certificate_id}/covers"): 200,
+    ("get", "/certificates/{certificate_id}/neighbours"): 409,  # its certificate is of noise
     ("delete", "/jobs/{job_id}"): 200,
     ("delete", "/jobs/{job_id}/content"): 204,
 }
