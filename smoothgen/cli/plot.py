@@ -96,7 +96,7 @@ def plot_neighbours(view: NeighboursView, path: Path) -> None:
     At most eight names, the nearest ones'. A failed run is a cross at the top.
     Raises SmoothGenError where matplotlib is not installed.
     """
-    figure = _figure(figsize=(8, 4.8))
+    figure = _figure(figsize=(8, 5.4))
     axes = figure.subplots()
     failed = [each for each in view.neighbours if each.distance is None]
     measured = [(each.cost, each.distance, each.changed) for each in view.neighbours if each.distance is not None]
@@ -108,13 +108,21 @@ def plot_neighbours(view: NeighboursView, path: Path) -> None:
     if failed:
         axes.scatter([each.cost for each in failed], [top] * len(failed), marker="x", color=_RED, label="failed")
     names = [each for each in view.neighbours if each.changed][:_MOST_NAMES]
-    for row, each in enumerate(names):
+    dearest = max((each.cost for each in view.neighbours), default=0.0)
+    for row, each in enumerate(names):  # the nearest on top, so that no line crosses a name to its right
         axes.annotate(
             _name(each),
             (each.cost, top if each.distance is None else each.distance),
-            xytext=(0.02, 0.93 - 0.055 * row),
-            textcoords="axes fraction",
-            arrowprops={"arrowstyle": "-", "color": _GREY, "lw": 0.5},
+            xytext=(each.cost, top * (1.1 + 0.09 * (len(names) - row))),
+            ha="left" if each.cost < 0.6 * dearest else "right",
+            arrowprops={
+                "arrowstyle": "-",
+                "color": _GREY,
+                "lw": 0.5,
+                "relpos": (0 if each.cost < 0.6 * dearest else 1, 0),
+                "shrinkA": 0,
+            },
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
             fontsize="small",
             parse_math=False,
         )
@@ -126,9 +134,10 @@ def plot_neighbours(view: NeighboursView, path: Path) -> None:
         xlabel="cost: least attack norm (l2) that reaches the prompt",
         ylabel="distance of its output (metric units)",
         xlim=(0, None),
-        ylim=(-0.04 * top, 1.08 * top),
+        ylim=(-0.04 * top, top * (1.12 + 0.09 * (len(names) + 1 if names else 0))),
         title=f"{len(view.neighbours)} of {view.runs} neighbours" if left_out else f"{view.runs} neighbours",
     )
+    axes.set_yticks([tick for tick in axes.get_yticks() if 0 <= tick <= top])  # none beside the names
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, loc="center right")
     figure.savefig(path)
