@@ -8,6 +8,7 @@ from typing import Final
 
 from app.planning.images import EMBEDDING, EMBEDDING_SHAPED, IMG2IMG, plan_image
 from app.planning.synonyms import plan_partition, pooled_mechanism
+from app.planning.tokens import require_no_noise
 from smoothgen.certificates.bounds.bands import LEAST_ALPHA
 from smoothgen.certificates.bounds.rounding import complement
 from smoothgen.certificates.fleet.subject import CENTRE_SLACK, MOST_NUMBERS
@@ -16,6 +17,7 @@ from smoothgen.contracts import (
     DEFAULT_RETENTION_S,
     LEAST_SIGMA,
     MOST_SIGMA,
+    TOKENS,
     FleetPool,
     GenerateRequest,
     ImageParameters,
@@ -93,6 +95,7 @@ def plan(
     parameters = read_parameters(card.modality, request.parameters)
     if isinstance(parameters, ImageParameters):
         parameters = plan_image(parameters, robustness, card)
+    require_no_noise(robustness, parameters)
     _require_probed_embedding(robustness)
     partition = plan_partition(robustness, card)
     metric, metric_card = _metric(request, card)
@@ -178,7 +181,7 @@ def _metric(request: GenerateRequest, card: ModelCard) -> tuple[Metric, MetricCa
 
 def _sigma(request: GenerateRequest, card: ModelCard, metric: MetricCard) -> float | None:
     robustness = request.robustness
-    if robustness.mechanism == IMG2IMG:  # its noise is the pipeline's own
+    if robustness.mechanism in (IMG2IMG, TOKENS):  # the pipeline's own noise, and none
         return None
     if robustness.budget is None:
         default = card.default_betas.get(robustness.mechanism, card.default_sigma)

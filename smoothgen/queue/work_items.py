@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from smoothgen.contracts import ImageParameters, JobSpec, Selection
+from smoothgen.contracts import ImageParameters, JobSpec, RunWords, Selection
 from smoothgen.queue import keys
 
 Record = TypeVar("Record")
@@ -93,12 +93,14 @@ class Pace:
 class CompleteLook:
     """All distances of a look, by sample index (NaN where the sample failed).
 
-    device_s: seconds of compute so far. failure: why the last sample that failed did, '' if none failed.
+    device_s: seconds of compute so far. failure: why the last sample that failed did, '' if none failed. words: those
+    of the runs from index 0 on, where the job keeps any.
     """
 
     distances: NDArray[np.float64]
     device_s: float
     failure: str
+    words: tuple[RunWords, ...] = ()
 
 
 @dataclass(frozen=True)
