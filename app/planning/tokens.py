@@ -23,8 +23,8 @@ def require_no_noise(robustness: Robustness, parameters: Parameters) -> None:
     for name, given in asked.items():
         if given:
             raise InvalidInput(
-                f"{name}={getattr(robustness, name)!r} is about noise, and mechanism {TOKENS!r} draws none: it runs the "
-                f"model on every prompt an attack can reach; leave {name} out, or use mechanism {EMBEDDING!r}",
+                f"{name}={getattr(robustness, name)!r} is about noise, and mechanism {TOKENS!r} draws none: it runs "
+                f"the model on every prompt an attack can reach; leave {name} out, or use mechanism {EMBEDDING!r}",
                 field=f"robustness.{name}",
             )
     if not isinstance(parameters, TextParameters):

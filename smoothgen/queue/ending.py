@@ -38,6 +38,7 @@ async def end(
             certificate=keys.certificate(job_id),
             samples=keys.samples(job_id),
             distances=keys.distances(job_id),
+            runs=keys.runs(job_id),
             asked=keys.asked(job_id),
             backlog=keys.backlog(model),
             accounts=keys.accounts(model),

@@ -20,6 +20,7 @@ from smoothgen.contracts import (
     Note,
     Output,
     Progress,
+    RunWords,
 )
 from smoothgen.errors import NotFound
 from smoothgen.queue import keys
@@ -36,6 +37,7 @@ from smoothgen.queue.scripts.jobs import Erase, ForgetNews, Read
 from smoothgen.queue.scripts.probes import Probe
 from smoothgen.queue.submission import UNLIMITED, Idempotency, Limits, Submissions
 from smoothgen.queue.unknown import unknown_certificate, unknown_job
+from smoothgen.queue.work_items import in_turn, joined_words
 
 _OUTPUT: TypeAdapter[Output] = TypeAdapter(Output)
 _TRIMMED_AT: Final = 256
@@ -129,17 +131,18 @@ class JobStore:
         return state, ended
 
     async def erase(self, job_id: str) -> tuple[JobState, bool]:
-        """Deletes a job's prompt, seed image, output and sheet of samples, and cancels a job that has not ended.
+        """Deletes a job's prompt, seed image, output, sheet of samples and runs' words; cancels one that has not ended.
 
         The certificate stays. Returns the job as it was before, and whether this call cancelled it. Raises NotFound.
         """
         state, cancelled = await self.cancel(job_id)
-        view = state.view.model_copy(update={"output": None, "certificate": None})
+        view = state.view.model_copy(update={"output": None, "broken_by": None, "certificate": None})
         told = await self._scripts.call(
             Erase(
                 job=keys.job(job_id),
                 asked=keys.asked(job_id),
                 samples=keys.samples(job_id),
+                runs=keys.runs(job_id),
                 view=view.model_dump_json(exclude_none=True),
             )
         )
@@ -157,6 +160,15 @@ class JobStore:
                 "on and for as long as their output is kept"
             )
         return base64.b64decode(sheet)
+
+    async def run_words(self, job_id: str) -> tuple[RunWords, ...]:
+        """Returns what the runs of a job of mechanism tokens read and said, the nearest prompt's first.
+
+        Empty where that is not kept, or no longer.
+        """
+        with redis_errors():
+            chunks = await self._redis.hgetall(keys.runs(job_id))
+        return joined_words(in_turn(chunks))
 
     async def certificate(self, certificate_id: str) -> dict[str, Any]:
         """Returns a stored certificate as JSON data. Raises NotFound."""

@@ -28,6 +28,8 @@ one script, lie on one node.
 …:dead                           stream  ids of jobs given up: after MAX_DELIVERIES, or unreadable; DEAD_LETTERS at most
 …:job:{job}                      hash    the job; expires as long after its end as it is to be retained, never before
 …:distances:{job}                hash    first index → distances of a finished chunk; goes when the job ends
+…:runs:{job}                     hash    first index → JSON of what the runs of a finished chunk read and said (tokens);
+                                         lives as long as the job
 …:certificate:{job}              string  certificate JSON; expires CERTIFICATE_TTL_S after issue
 …:asked:{job}                    string  the request behind a certificate, seed image left out; lives as long as the job
 …:samples:{job}                  string  contact sheet of an image job, base64 PNG; lives as long as the job
@@ -179,6 +181,11 @@ def job(job_id: str) -> Key:
 def distances(job_id: str) -> Key:
     """Returns the key of a job's distances so far, by the first index of their chunk."""
     return _of_job(job_id, "distances")
+
+
+def runs(job_id: str) -> Key:
+    """Returns the key of what a job's runs read and said, by the first index of their chunk."""
+    return _of_job(job_id, "runs")
 
 
 def certificate(certificate_id: str) -> Key:

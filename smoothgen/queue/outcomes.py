@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import numpy as np
@@ -11,7 +11,17 @@ from numpy.typing import NDArray
 from pydantic_core import to_json
 from redis.asyncio import Redis
 
-from smoothgen.contracts import JobResult, JobSpec, JobView, ModelRef, Problem, Progress, Selection
+from smoothgen.contracts import (
+    RUN_WORDS,
+    JobResult,
+    JobSpec,
+    JobView,
+    ModelRef,
+    Problem,
+    Progress,
+    RunWords,
+    Selection,
+)
 from smoothgen.queue import ending, keys
 from smoothgen.queue.builds import Orphan
 from smoothgen.queue.clock import Clock
@@ -19,7 +29,16 @@ from smoothgen.queue.overdue import overdue_job, overdue_jobs
 from smoothgen.queue.pipeline import Pipeline
 from smoothgen.queue.scripts.work import Advance, Open, Restart, Store
 from smoothgen.queue.unreadable import unreadable
-from smoothgen.queue.work_items import Claim, CompleteLook, Overdue, Pace, Place, asked_of, joined_chunks
+from smoothgen.queue.work_items import (
+    Claim,
+    CompleteLook,
+    Overdue,
+    Pace,
+    Place,
+    asked_of,
+    joined_chunks,
+    joined_words,
+)
 
 MOST_RESTARTS: Final = 2
 """How often a job starts over because no worker has its build any more. Then it fails."""
@@ -75,12 +94,18 @@ class Outcomes:
         )
 
     async def store(
-        self, claim: Claim, distances: NDArray[np.float64], device_s: float, failure: str = ""
+        self,
+        claim: Claim,
+        distances: NDArray[np.float64],
+        device_s: float,
+        failure: str = "",
+        words: Sequence[RunWords] | None = None,
     ) -> CompleteLook | None:
         """Stores a chunk's distances once, and acknowledges. Returns the look where it is complete with them.
 
         A chunk that completes its look is not acknowledged: the worker that holds it takes the look, and `advance` or
-        `succeed` acknowledges. failure: why the last sample that failed did.
+        `succeed` acknowledges. failure: why the last sample that failed did. words: what the chunk's runs read and
+        said, None where that is not kept.
         """
         answer = await self._scripts.call(
             Store(
@@ -89,6 +114,7 @@ class Outcomes:
                 backlog=keys.backlog(claim.model),
                 accounts=keys.accounts(claim.model),
                 distances=keys.distances(claim.spec.id),
+                runs=keys.runs(claim.spec.id),
                 chunks=claim.chunks,
                 group=keys.GROUP,
                 entry=claim.entry,
@@ -96,6 +122,7 @@ class Outcomes:
                 first=claim.first,
                 count=claim.count,
                 packed=_base64(distances.astype("<f8").tobytes()),
+                words=RUN_WORDS.dump_json(list(words)).decode() if words else None,
                 device_s=device_s,
                 failure=failure,
                 attempt=claim.attempt,
@@ -103,8 +130,10 @@ class Outcomes:
         )
         if answer[0] != "look":
             return None
-        _, samples, spent_s, last_failure, flat = answer
-        return CompleteLook(joined_chunks(flat, samples), float(spent_s), last_failure)
+        _, samples, spent_s, last_failure, flat, flat_words = answer
+        return CompleteLook(
+            joined_chunks(flat, samples), float(spent_s), last_failure, joined_words(flat_words, samples)
+        )
 
     async def advance(
         self, claim: Claim, look: int, following: int, pace: Pace, radius: float, w1_bound: float
@@ -144,6 +173,7 @@ class Outcomes:
                 backlog=keys.backlog(item.model),
                 accounts=keys.accounts(item.model),
                 distances=keys.distances(spec.id),
+                runs=keys.runs(spec.id),
                 samples=keys.samples(spec.id),
                 group=keys.GROUP,
                 entry=item.entry,
@@ -186,6 +216,7 @@ class Outcomes:
             abstention=result.abstention,
             fleet=fleet,
             lipschitz_estimate=result.lipschitz_estimate,
+            broken_by=result.broken_by,
             usage=result.usage,
         )
         return await ending.end(

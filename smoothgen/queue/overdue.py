@@ -9,7 +9,15 @@ from redis.asyncio import Redis
 from smoothgen.contracts import FINISHED
 from smoothgen.queue import keys
 from smoothgen.queue.connection import redis_errors
-from smoothgen.queue.work_items import CompleteLook, Overdue, joined_chunks, read_selection, read_spec
+from smoothgen.queue.work_items import (
+    CompleteLook,
+    Overdue,
+    in_turn,
+    joined_chunks,
+    joined_words,
+    read_selection,
+    read_spec,
+)
 
 _AT_ONCE: Final = 64
 
@@ -32,11 +40,14 @@ async def overdue_job(redis: Redis, model: str, job_id: str) -> Overdue | None:
         async with redis.pipeline() as transaction:  # one moment: a job may start over between two
             transaction.hmget(keys.job(job_id), "status", "spec", "opening", "device_s", "failure", "attempt")
             transaction.hgetall(keys.distances(job_id))
-            (status, spec, opening, spent_s, failure, attempt), distances = await transaction.execute()
+            transaction.hgetall(keys.runs(job_id))
+            (status, spec, opening, spent_s, failure, attempt), distances, runs = await transaction.execute()
         if status is None or status in FINISHED:
             await redis.zrem(keys.deadlines(model), job_id)
             return None
-    flat = [x for item in distances.items() for x in item]
-    look = CompleteLook(joined_chunks(flat), float(spent_s or 0), failure or "") if flat else None
+    look = None
+    if distances:
+        found, words = joined_chunks(in_turn(distances)), joined_words(in_turn(runs))
+        look = CompleteLook(found, float(spent_s or 0), failure or "", words[: len(found)])
     selection = read_selection(opening) if opening else None
     return Overdue(read_spec(spec or ""), selection, look, int(attempt or 0))

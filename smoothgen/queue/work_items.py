@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, TypeVar
@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from smoothgen.contracts import ImageParameters, JobSpec, RunWords, Selection
+from smoothgen.contracts import RUN_WORDS, ImageParameters, JobSpec, RunWords, Selection
 from smoothgen.queue import keys
 
 Record = TypeVar("Record")
@@ -93,8 +93,8 @@ class Pace:
 class CompleteLook:
     """All distances of a look, by sample index (NaN where the sample failed).
 
-    device_s: seconds of compute so far. failure: why the last sample that failed did, '' if none failed. words: those
-    of the runs from index 0 on, where the job keeps any.
+    device_s: seconds of compute so far. failure: why the last sample that failed did, '' if none failed. words: what
+    the runs read and said, from the first one on as far as it is kept; empty where the job keeps none.
     """
 
     distances: NDArray[np.float64]
@@ -130,6 +130,11 @@ def windows_of_bins(fleet: str) -> tuple[str, ...]:
     return tuple(keys.window_of_bins(bins) for bins in fleet.split()[::2])
 
 
+def in_turn(stored: Mapping[str, str]) -> list[str]:
+    """Returns the names and values of a hash in turn, as a script answers with them."""
+    return [text for item in stored.items() for text in item]
+
+
 def joined_chunks(flat: Sequence[str], samples: int | None = None) -> NDArray[np.float64]:
     """Returns the distances of the chunks that follow one another from index 0 on, at most `samples`: a hole ends them.
 
@@ -142,3 +147,15 @@ def joined_chunks(flat: Sequence[str], samples: int | None = None) -> NDArray[np
         reached += len(whole[-1])
     distances: NDArray[np.float64] = np.concatenate(whole) if whole else np.zeros(0)
     return distances[:samples]
+
+
+def joined_words(flat: Sequence[str], samples: int | None = None) -> tuple[RunWords, ...]:
+    """Returns the words of the chunks that follow one another from index 0 on, of at most `samples` runs; a hole ends
+    them.
+
+    flat: first index, words as JSON, first index, words as JSON, …
+    """
+    chunks, joined = dict(zip(map(int, flat[::2]), flat[1::2], strict=True)), list[RunWords]()
+    while (here := chunks.pop(len(joined), None)) is not None:
+        joined += RUN_WORDS.validate_json(here)
+    return tuple(joined[:samples])

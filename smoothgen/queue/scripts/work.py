@@ -112,7 +112,8 @@ class Open(ScriptCall):
 class Store(ScriptCall):
     """Stores the distances of the samples first … first+count−1 once.
 
-    packed: the distances, base64 of little-endian doubles. failure: why the last failed sample did, '' if none failed.
+    runs: the key of the words. packed: the distances, base64 of little-endian doubles. words: the JSON of what the runs
+    read and said, None where that is not kept. failure: why the last failed sample did, '' if none failed.
     """
 
     script: ClassVar = Script("store")
@@ -121,6 +122,7 @@ class Store(ScriptCall):
     backlog: Key
     accounts: Key
     distances: Key
+    runs: Key
     chunks: Key
     group: str
     entry: str
@@ -128,6 +130,7 @@ class Store(ScriptCall):
     first: int
     count: int
     packed: str
+    words: str | None
     device_s: float
     failure: str
     attempt: int
@@ -168,7 +171,8 @@ class Pulse(ScriptCall):
 class Restart(ScriptCall):
     """Starts a job over from its selection.
 
-    openings: the stream of the selections of its model and priority; samples: the key of its contact sheet.
+    openings: the stream of the selections of its model and priority; runs, samples: the keys of its runs' words and of
+    its contact sheet.
     most_restarts: how often it may start over for want of a worker. batch_limit: what its fixed batches must not exceed
     from now on; None where it starts over for want of a worker.
     """
@@ -180,6 +184,7 @@ class Restart(ScriptCall):
     backlog: Key
     accounts: Key
     distances: Key
+    runs: Key
     samples: Key
     group: str
     entry: str
