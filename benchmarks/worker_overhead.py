@@ -26,6 +26,7 @@ from smoothgen.noise import Seed, Stream
 from workers.generators import Draw, Smoothing, load_generator
 from workers.generators.batching import Batcher
 from workers.generators.language.adapter import LanguageModel
+from workers.jobs import methods
 from workers.jobs.in_process import run_job
 from workers.serving.loaded_model import Encoders, LoadedModel
 from workers.settings import Settings

@@ -73,8 +73,9 @@ class Robustness(Contract):
         "embedding, held through all steps; embedding-shaped: the same, longer in some directions than in others by a "
         "published matrix A, with epsilon the l2 norm of A^-1·delta; embedding-per-step: a fresh one at every "
         "denoising step; latent-schedule: on the initial latent, or the seed image's; img2img: the pipeline's own "
-        "forward noise on the seed image; tokens: no noise, every embedding is snapped to its nearest token, and the model "
-        "runs on the token sequences an attack can reach, nearest first, `samples` of them at most: an exact certificate.",
+        "forward noise on the seed image; tokens: no noise, every embedding is snapped to its nearest token, and "
+        "the model runs on the token sequences an attack can reach, nearest first, `samples` of them at most: an exact "
+        "certificate.",
     )
     synonyms: bool = Field(
         default=False,

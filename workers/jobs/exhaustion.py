@@ -37,8 +37,8 @@ from smoothgen.contracts import (
 )
 from smoothgen.errors import GenerationFailed
 
-FIRST_LOOK: Final = 32
-"""Runs of the first look. Later looks double them: most prompts meet a neighbour that changes the answer early on."""
+FIRST_LOOK: Final = 8
+"""Runs of the first look, which later looks double: most prompts meet a neighbour that changes the answer early on."""
 
 Runs = NDArray[np.float64]
 """Distances of the runs to the prompt's own output, metric units, shape (runs,); NaN where a run failed."""

@@ -42,9 +42,10 @@ class LanguageModel:
     """A causal language model as a Generator.
 
     x is the (tokens × width) block of the prompt's token embeddings; every one of its numbers is noised, or, under
-    mechanism tokens, every row is the table's row nearest to what was given. What the model also learns from the prompt,
-    its token count and so its mask and positions, is held fixed. Greedy by default; with a temperature, tokens are drawn
-    by Gumbel-max from numbers that belong to the sample, so that common randomness couples the samples of a job.
+    mechanism tokens, every row is the table's row nearest to what was given. What the model also learns from the
+    prompt, its token count and so its mask and positions, is held fixed. Greedy by default; with a temperature, tokens
+    are drawn by Gumbel-max from numbers that belong to the sample, so that common randomness couples the samples of a
+    job.
     """
 
     mechanisms = ("embedding", TOKENS)
