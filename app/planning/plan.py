@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from app.planning.images import EMBEDDING, EMBEDDING_SHAPED, IMG2IMG, plan_image
+from app.planning.mechanism import with_mechanism
 from app.planning.synonyms import plan_partition, pooled_mechanism
 from app.planning.tokens import require_no_noise
 from smoothgen.certificates.bounds.bands import LEAST_ALPHA
@@ -66,7 +67,8 @@ def plan(
     Raises InvalidInput naming the field, the value and the remedy, and pydantic.ValidationError for parameters the
     model's modality does not know.
     """
-    robustness = request.robustness
+    robustness = with_mechanism(request.robustness, card)
+    request = request.model_copy(update={"robustness": robustness})
     if robustness.mechanism == EMBEDDING_SHAPED and EMBEDDING_SHAPED not in card.mechanisms:
         why = (
             "a language model's prompts have one block of numbers a token, so no one shape fits them"
@@ -184,7 +186,7 @@ def _sigma(request: GenerateRequest, card: ModelCard, metric: MetricCard) -> flo
     if robustness.mechanism in (IMG2IMG, TOKENS):  # the pipeline's own noise, and none
         return None
     if robustness.budget is None:
-        default = card.default_betas.get(robustness.mechanism, card.default_sigma)
+        default = card.default_betas.get(robustness.mechanism or EMBEDDING, card.default_sigma)
         return robustness.sigma if robustness.sigma is not None else default
     if robustness.mechanism != EMBEDDING:
         raise InvalidBudget(

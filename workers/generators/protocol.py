@@ -51,6 +51,11 @@ class Generator(Protocol):
         ...
 
     @property
+    def default_mechanism(self) -> str:
+        """Returns the mechanism that certifies a request that names none."""
+        ...
+
+    @property
     def output_kind(self) -> OutputKind:
         """Returns what the generator makes. The kind decides which output metrics the model offers."""
         ...

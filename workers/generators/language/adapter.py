@@ -49,6 +49,7 @@ class LanguageModel:
     """
 
     mechanisms = ("embedding", TOKENS)
+    default_mechanism = TOKENS
     default_betas: ClassVar[dict[str, float]] = {}
     output_kind: OutputKind = "text"
     for_learning = False
