@@ -26,7 +26,7 @@ from smoothgen.noise import Seed, Stream
 from workers.generators import Draw, Smoothing, load_generator
 from workers.generators.batching import Batcher
 from workers.generators.language.adapter import LanguageModel
-from workers.jobs import in_process
+from workers.jobs import methods
 from workers.jobs.in_process import run_job
 from workers.serving.loaded_model import Encoders, LoadedModel
 from workers.settings import Settings
@@ -160,7 +160,7 @@ def main() -> None:
         ("generate", LanguageModel, "generate"),  # the worker's call: bare `generate` goes past it
         ("decode", model._tokenizer, "batch_decode"),
         ("features", encoder, "features"),
-        ("certify", in_process, "look_at"),
+        ("certify", methods, "look_at"),
     )
 
     def both(spec: JobSpec) -> tuple[float, float, dict[str, float]]:

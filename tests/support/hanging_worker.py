@@ -20,7 +20,7 @@ from smoothgen.contracts import Parameters
 from workers.__main__ import main
 from workers.generators import Condition, Draw, Failure, Made, Smoothing, registry
 from workers.generators.closed_form import ClosedForm
-from workers.jobs import decisions
+from workers.jobs import methods
 from workers.jobs.certification import look_at
 
 COMMAND = Path(sys.argv[1])
@@ -68,6 +68,6 @@ def look_hanging(*arguments: Any) -> Any:
 
 if __name__ == "__main__":
     registry.ClosedForm = Hanging
-    decisions.look_at = look_hanging
+    methods.look_at = look_hanging
     time.time = skewed(time.time, float((sys.argv[2:] or ["0"])[0]))
     sys.exit(main())

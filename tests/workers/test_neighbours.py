@@ -38,7 +38,7 @@ def test_the_table_ranks_sequences_by_cost(llama: LanguageModel) -> None:
 
 
 def test_a_row_is_what_the_embedding_layer_gives_and_markers_are_no_targets(llama: LanguageModel) -> None:
-    table = token_table(llama)
+    table = token_table(llama.network, llama.tokenizer)
     ids = torch.arange(len(table.rows))
     assert (table.rows == llama.network.get_input_embeddings()(ids).detach().numpy()).all()
     markers = llama.tokenizer.convert_tokens_to_ids(tiny.SPECIAL)
@@ -50,7 +50,7 @@ def test_an_embedding_layer_of_16_bits_gives_its_own_numbers(llama_folder: objec
     settings = Settings(device="cpu", dtype="bfloat16")
     model = load_generator(f"tiny={llama_folder}", settings)
     assert isinstance(model, LanguageModel)
-    rows = embedding_rows(model)
+    rows = embedding_rows(model.network)
     assert rows.dtype == np.float32
     weight = model.network.get_input_embeddings().weight.detach()
     assert torch.equal(torch.from_numpy(rows).to(torch.bfloat16), weight)
@@ -104,7 +104,7 @@ def test_the_default_model_has_the_neighbours_that_the_docs_tell_of(
 
 def test_the_default_models_prompt_snaps_to_itself_and_germany_is_near(smollm2: Generator) -> None:
     assert isinstance(smollm2, LanguageModel)
-    table = token_table(smollm2)
+    table = token_table(smollm2.network, smollm2.tokenizer)
     tokens = smollm2.tokenizer("The capital of France is", add_special_tokens=False)["input_ids"]
     assert list(table.snap(table.rows[tokens])) == tokens
     found = nearest_sequences(Neighbourhoods(table), tokens, 4)

@@ -3,7 +3,7 @@
 from workers.generators.conditions import Condition, Draw, Smoothing, joined
 from workers.generators.differentiable import Differentiable, SmoothMap
 from workers.generators.outputs import Failure, Made, Picture, Text
-from workers.generators.protocol import Generator, Templated
+from workers.generators.protocol import Generator, Templated, TokenSnap
 from workers.generators.registry import load_generator
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "SmoothMap",
     "Smoothing",
     "Templated",
+    "TokenSnap",
     "Text",
     "joined",
     "load_generator",

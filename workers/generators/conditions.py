@@ -69,6 +69,7 @@ class Condition:
     numbers_per_token: the width of an x that has one row a token; None where x has as many numbers for any prompt.
     largest_dimension: the most numbers x has in any sample of the job; None for those of `embedding`.
     template: the chat template the prompt stands in, which the job carries; None where there is none.
+    tokens: the ids of the prompt's tokens, where the generator snaps every prompt to tokens; empty where it does not.
     rows: for a batch of several prompts, the mechanism of each and the number of its rows, in order (see `joined`).
     private: whatever the generator needs to run, its own business.
     """
@@ -85,6 +86,7 @@ class Condition:
     numbers_per_token: int | None = None
     largest_dimension: int | None = None
     template: Template | None = None
+    tokens: tuple[int, ...] = ()
     rows: tuple[tuple[Mechanism, int], ...] = ()
     private: Any = None
 

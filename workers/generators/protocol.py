@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smoothgen.certificates import ModelIdentity
-from smoothgen.contracts import ImageCard, Parameters, Template
+from smoothgen.contracts import ImageCard, ListedNeighbours, Parameters, RunWords, Template
 from workers.features import Classifier
 from workers.generators.conditions import Condition, Draw, Smoothing
 from workers.generators.outputs import Failure, Made
@@ -48,6 +48,11 @@ class Generator(Protocol):
     @property
     def mechanisms(self) -> tuple[str, ...]:
         """Returns the mechanisms that the generator accepts, by their names in requests."""
+        ...
+
+    @property
+    def default_mechanism(self) -> str:
+        """Returns the mechanism that certifies a request that names none."""
         ...
 
     @property
@@ -131,4 +136,28 @@ class Templated(Protocol):
         self, prompt: str, parameters: Parameters, smoothing: Smoothing, template: Template | None = None
     ) -> Condition:
         """Embeds a prompt in a template that was rendered before. Otherwise equal to `Generator.condition`."""
+        ...
+
+
+@runtime_checkable
+class TokenSnap(Protocol):
+    """A generator that can read every prompt as the nearest token sequence, which is all that an attack can change
+    (mechanism tokens)."""
+
+    def listed(self, condition: Condition, number: int) -> ListedNeighbours:
+        """Returns the `number` other token sequences nearest to the prompt of a snapped condition, or all there are."""
+        ...
+
+    def changed(self, condition: Condition, changes: Sequence[tuple[int, int]]) -> Condition:
+        """Returns the condition of another token sequence. changes: the positions where it differs from the prompt, and
+        the token ids that stand there."""
+        ...
+
+    def words(self, condition: Condition) -> RunWords:
+        """Returns the text of a snapped condition's tokens, cut to what is kept of it."""
+        ...
+
+    def cost(self, condition: Condition, other: Condition) -> float:
+        """Returns a lower bound of the l2 norm of every attack that turns the one prompt into the other, embedding
+        units. Raises InvalidTokens for prompts of different numbers of tokens."""
         ...

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from smoothgen.contracts import JobResult
 from smoothgen.errors import GenerationFailed
 from smoothgen.queue import Claim, CompleteLook, Overdue
-from workers.jobs.certification import NONE_DRAWN, look_at, plan_of, proven_so_far, result_at_deadline, result_of
+from workers.jobs.methods import method_of
 from workers.jobs.outcomes import Refused, crashed, nothing_to_certify
 from workers.progress import made_progress
 
@@ -47,15 +47,14 @@ def decide(claim: Claim, look: CompleteLook) -> Decision:
     try:
         if selection is None:
             raise GenerationFailed(f"job {spec.id} has a look and no opening")
-        taken = look_at(spec, selection, look.distances, look.failure)
-        if taken.stop is not None:
-            return result_of(spec, selection, taken.outcome, look.distances, look.device_s)
-        samples = len(look.distances)
-        following = plan_of(spec).next_size(samples)
+        method, samples = method_of(spec), len(look.distances)
+        taken = method.take(spec, selection, look)
+        if taken.result is not None:
+            return taken.result
+        following = next((size for size in method.looks(spec, selection) if size > samples), None)
         if following is None:
             raise GenerationFailed(f"job {spec.id} goes on after its last look")
-        radius, w1_bound = proven_so_far(spec, taken.outcome)
-        return DrawOn(samples, following, look.device_s / samples, selection.batch_size, radius, w1_bound)
+        return DrawOn(samples, following, look.device_s / samples, selection.batch_size, taken.radius, taken.w1_bound)
     except GenerationFailed as error:
         return nothing_to_certify(error)
     except Exception as error:
@@ -68,8 +67,6 @@ def decide_at_deadline(overdue: Overdue) -> JobResult | Refused | None:
     if selection is None:
         return None
     try:
-        if look is None:
-            return result_at_deadline(spec, selection, NONE_DRAWN, "", selection.device_s)
-        return result_at_deadline(spec, selection, look.distances, look.failure, look.device_s)
+        return method_of(spec).at_deadline(spec, selection, look)
     except Exception as error:
         return crashed(spec, error)

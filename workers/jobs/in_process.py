@@ -11,14 +11,19 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
-from smoothgen.contracts import JobResult, JobSpec, Output
+from smoothgen.contracts import JobResult, JobSpec, Output, RunWords
+from smoothgen.errors import GenerationFailed
 from smoothgen.noise import Stream
+from smoothgen.queue import CompleteLook
 from workers.distances import OutputMetric
 from workers.generators import Failure, Generator, Made
 from workers.generators.batching import Batcher, FixedBatcher, Generate, Outputs
-from workers.jobs.certification import NONE_DRAWN, after_selection, look_at, plan_of, result_of
+from workers.jobs.certification import NONE_DRAWN
 from workers.jobs.measurement import measure
+from workers.jobs.methods import method_of
+from workers.jobs.neighbour_runs import condition_of_runs, with_equal_outputs_at_0, words_of
 from workers.jobs.sampling import Row, Samples, blocks_of, condition_of, generate, rows_of
 from workers.jobs.selection import Draws, JobOnModel, samples_to_draw, select_output
 from workers.sensitivity import sense
@@ -63,18 +68,29 @@ def run_job(
     selected = select_output(job, Draws(outputs, device_s=draw.device_s, started=started, sensed=sensed))
     selection = selected.stored
     watch.output_chosen(selection.output, selected.sheet)
-    if (result := after_selection(spec, selected)) is not None:
+    method = method_of(spec)
+    if (result := method.after_selection(spec, selected)) is not None:
         return result
     centre = metric.read_centre(selection.centre, selection.bound)
+    condition = condition_of_runs(generator, condition, selection)
     distances = NONE_DRAWN
-    for size in plan_of(spec).sizes:
+    words: list[RunWords] = []
+
+    def measured(outputs: Sequence[Made | Failure]) -> NDArray[np.float64]:
+        found = measure(outputs, metric, centre)
+        if selection.neighbours is None:
+            return found
+        words.extend(words_of(generator, condition, range(len(words), len(words) + len(outputs)), outputs))
+        return with_equal_outputs_at_0(found, outputs, selection)
+
+    for size in method.looks(spec, selection):
         following = Samples(spec, condition, Stream.CERTIFICATION, range(len(distances), size))
         # Measured batch by batch, within the batch's time: what is kept of a sample is one number.
-        distances = np.concatenate([distances, *draw([following], lambda o: measure(o, metric, centre))])
-        look = look_at(spec, selection, distances, draw.last_failure)
-        if look.stop is not None:
-            break
-    return result_of(spec, selection, look.outcome, distances, sensed.device_s + draw.device_s)
+        distances = np.concatenate([distances, *draw([following], measured)])
+        look = CompleteLook(distances, sensed.device_s + draw.device_s, draw.last_failure, tuple(words))
+        if (result := method.take(spec, selection, look).result) is not None:
+            return result
+    raise GenerationFailed(f"job {spec.id} goes on after its last look")
 
 
 class _Drawing:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from smoothgen.contracts import FieldError, JobResult, JobSpec, Problem
+from smoothgen.contracts import FieldError, JobResult, JobSpec, Problem, RunWords
 from smoothgen.errors import GenerationFailed, InvalidInput
 from workers.generators.batching import TooLarge
 from workers.job_logs import lines_about, log_crash
@@ -29,12 +29,13 @@ class Measured:
     """A chunk was drawn and measured.
 
     distances: metric units, shape (samples of the chunk,), NaN where a sample failed. device_s: seconds of compute.
-    failure: why the last failed sample failed, "" if none did.
+    failure: why the last failed sample failed, "" if none did. words: what each run read and said, where any is kept.
     """
 
     distances: NDArray[np.float64]
     device_s: float
     failure: str
+    words: Sequence[RunWords] | None = None
 
 
 @dataclass(frozen=True)

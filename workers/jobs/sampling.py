@@ -10,7 +10,7 @@ from itertools import groupby
 
 import numpy as np
 
-from smoothgen.contracts import JobSpec, Template
+from smoothgen.contracts import TOKENS, JobSpec, Template
 from smoothgen.errors import InvalidInput, InvalidParameters, InvalidPrompt
 from smoothgen.mechanisms import SynonymClasses
 from smoothgen.noise import Seed, Stream
@@ -41,7 +41,7 @@ def condition_of(
     level = spec.sigma if sigma is None else sigma
     robustness = spec.request.robustness
     common = Draw(seed_of(spec), Stream.GENERATOR_COMMON, 0)
-    smoothing = Smoothing(robustness.mechanism, level, common, words_drawn=robustness.synonyms)
+    smoothing = Smoothing(spec.mechanism, level, common, words_drawn=robustness.synonyms)
 
     def embed_within(rendered: Template | None, text: str) -> Condition:
         if isinstance(generator, Templated):
@@ -129,8 +129,11 @@ def fixed_size(spec: JobSpec, batch_size: int) -> int:
     """Returns how many samples every batch of a job has where it keeps to one size.
 
     batch_size: what a worker takes at most. The size is 1 where no certification samples are drawn, since batches that
-    hold this job alone would be nearly empty.
+    hold this job alone would be nearly empty, and for mechanism tokens, where an output must not depend on what else is
+    in its batch.
     """
+    if spec.mechanism == TOKENS:
+        return 1
     return max(1, min(batch_size, spec.certification_samples))
 
 
@@ -141,7 +144,8 @@ def blocks_of(samples: Samples, size: int) -> Iterator[tuple[list[Row], range]]:
     not: what its batch holds is a function of (job, i) alone. Raises InvalidParameters where texts of different token
     counts are drawn, which cannot stand in one batch.
     """
-    if samples.condition.of_sample is not None and samples.condition.numbers_per_token is not None:
+    drawn = samples.condition.of_sample is not None and not samples.condition.tokens
+    if drawn and samples.condition.numbers_per_token is not None:
         raise InvalidParameters(
             "robustness.synonyms draws texts of different token counts, and this model is served in 16 bits, where all "
             "batches of a job are of one size; leave synonyms out, or serve the model in float32",

@@ -21,7 +21,16 @@ from smoothgen.certificates import (
 )
 from smoothgen.certificates.bounds.rounding import round_up
 from smoothgen.certificates.fleet.certify import fleet_bin
-from smoothgen.contracts import FleetPool, JobSpec, LipschitzEstimate, Note, Output, Selection
+from smoothgen.contracts import (
+    TOKENS,
+    FleetPool,
+    JobSpec,
+    LipschitzEstimate,
+    ListedNeighbours,
+    Note,
+    Output,
+    Selection,
+)
 from smoothgen.errors import GenerationFailed
 from smoothgen.images import encode_png
 from smoothgen.noise import SCHEME, Stream
@@ -29,6 +38,7 @@ from workers.distances import Centre, OutputMetric
 from workers.generators import Condition, Failure, Generator, Made, Picture
 from workers.jobs.contact_sheet import contact_sheet
 from workers.jobs.measurement import measure
+from workers.jobs.neighbour_runs import neighbours_of
 from workers.jobs.notes import notes_of
 from workers.jobs.sampling import Samples
 from workers.sensitivity import NOTHING_SENSED, Sensed
@@ -74,7 +84,7 @@ class Selected:
     centre: None where nothing is measured. sensed: what probes showed of the prompt; `condition` is at the level they
     selected. provenance: the certificate's. notes: what the client should know of prompt and samples. sheet: a picture
     of the noisy samples, PNG. fleet_bin: where R falls on the public grid, for tier fleet. batch_size: of all batches
-    of the job, where it is fixed. device_s, queued_s: seconds.
+    of the job, where it is fixed. device_s, queued_s: seconds. neighbours: what the job runs, for mechanism tokens.
     """
 
     output: Output
@@ -91,6 +101,7 @@ class Selected:
     sheet: bytes | None
     fleet_bin: int | None
     batch_size: int | None
+    neighbours: ListedNeighbours | None = None
 
     @property
     def lipschitz_estimate(self) -> LipschitzEstimate | None:
@@ -130,6 +141,7 @@ class Selected:
             device_s=self.device_s,
             queued_s=self.queued_s,
             batch_size=self.batch_size,
+            neighbours=self.neighbours,
         )
 
 
@@ -148,6 +160,8 @@ def samples_to_draw(spec: JobSpec, condition: Condition) -> list[Samples]:
         return [samples(Stream.SERVED)]
     if robustness.tier == "fleet":
         return [samples(Stream.SERVED), samples(Stream.CERTIFICATION)]
+    if spec.mechanism == TOKENS:
+        return [samples(Stream.SELECTION)]
     selection = samples(Stream.SELECTION, robustness.selection_samples)
     return [selection, samples(Stream.SERVED)] if spec.request.output == "sample" else [selection]
 
@@ -157,6 +171,7 @@ def select_output(job: JobOnModel, draws: Draws) -> Selected:
     spec, metric, condition, outputs = job.spec, job.metric, job.condition, draws.outputs
     served, centre, drawn = _chosen(spec, metric, outputs)
     output = served.output(certified=False)
+    neighbours = neighbours_of(spec, job.generator, condition)
     return Selected(
         output=output,
         model=job.generator.identity,
@@ -172,6 +187,7 @@ def select_output(job: JobOnModel, draws: Draws) -> Selected:
         sheet=_sheet(drawn) if spec.request.robustness.tier == "request" else None,
         fleet_bin=None if centre is None or spec.pool is None else _fleet_bin(spec.pool, metric, centre, outputs[1]),
         batch_size=job.batch_size,
+        neighbours=neighbours,
     )
 
 
@@ -185,7 +201,9 @@ def _chosen(spec: JobSpec, metric: OutputMetric, outputs: Outputs) -> tuple[Made
     whole = [o for o in selection if not isinstance(o, Failure)]
     if not whole:
         raise GenerationFailed(
-            f"all {len(selection)} selection samples failed, the first with {_first_reason(selection)}; "
+            f"the prompt's own run failed with {_first_reason(selection)}; try another prompt"
+            if spec.mechanism == TOKENS
+            else f"all {len(selection)} selection samples failed, the first with {_first_reason(selection)}; "
             "try a smaller sigma, or another prompt"
         )
     centre = metric.choose_centre([o.content for o in whole])
@@ -212,7 +230,9 @@ def _sheet(outputs: Sequence[Made]) -> bytes | None:
 def _provenance(job: JobOnModel, centre: Centre | None, served: Made, output: Output) -> Provenance:
     spec, metric, condition = job.spec, job.metric, job.condition
     robustness = spec.request.robustness
-    dimension = condition.embedding.size
+    # Mechanism tokens samples nothing, its list of neighbours says what is attacked, and distances are from the output.
+    noised = spec.mechanism != TOKENS
+    from_centre = centre if noised else None
     return Provenance(
         request=RequestIdentity(
             prompt_digest=f"sha256:{hashlib.sha256(spec.request.prompt.encode()).hexdigest()}",
@@ -220,21 +240,26 @@ def _provenance(job: JobOnModel, centre: Centre | None, served: Made, output: Ou
             template=None if condition.template is None else condition.template.digest,
         ),
         model=job.generator.identity,
-        metric=_metric_identity(metric, getattr(spec.metric, "cap", None), centre),
-        sampling=_sampling(job),
+        metric=_metric_identity(metric, getattr(spec.metric, "cap", None), from_centre),
+        sampling=_sampling(job) if noised else None,
         output=OutputIdentity(
             kind=spec.request.output if robustness.tier == "request" else "sample",
             media_type=output.media_type,
             digest=output.digest,
-            distance_to_centre=None if centre is None else _to_centre(served, metric, centre),
+            distance_to_centre=None if from_centre is None else _to_centre(served, metric, from_centre),
         ),
-        threat=Threat(
-            attack_on=condition.attack_on,
-            dimension=dimension,
-            embedding_norm=round(float(np.linalg.norm(condition.embedding.astype(np.float64))), 6),
-            noise_norm=condition.mechanism.noise_norm(dimension),
-            held_fixed=condition.held_fixed,
-        ),
+        threat=_threat(condition) if noised else None,
+    )
+
+
+def _threat(condition: Condition) -> Threat:
+    dimension = condition.embedding.size
+    return Threat(
+        attack_on=condition.attack_on,
+        dimension=dimension,
+        embedding_norm=round(float(np.linalg.norm(condition.embedding.astype(np.float64))), 6),
+        noise_norm=condition.mechanism.noise_norm(dimension),
+        held_fixed=condition.held_fixed,
     )
 
 

@@ -33,10 +33,10 @@ def neighbours_table(generator: Generator, prompt: str, number: int) -> Iterator
     tokens = encode(prompt)
     if not tokens:
         raise InvalidPrompt(f"the prompt {prompt!r:.80} has no tokens in this model's vocabulary", field="prompt")
-    table = token_table(generator)
+    table = token_table(generator.network, generator.tokenizer)
     found = nearest_sequences(Neighbourhoods(table), tokens, number)
     sequences = (found.ids(k) for k in range(len(found.costs)))
-    texts = written(table, sequences, lambda ids: text_of(generator, ids), encode)
+    texts = written(table, sequences, lambda ids: text_of(generator.tokenizer, ids), encode)
     yield f"{len(tokens)} tokens; {len(table.targets)} rows to snap to; table {table.digest}"
     yield f"{'rank':>5}  {'cost':>8}  writable  text"
     for rank, (cost, text) in enumerate(zip(found.costs, texts, strict=True), start=1):

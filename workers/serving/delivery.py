@@ -11,8 +11,8 @@ import structlog
 from smoothgen.certificates.fleet.certify import NOT_SERVED, OUTSTANDING
 from smoothgen.contracts import JobResult, JobSpec, ModelRef, Problem, written_bin
 from smoothgen.queue import Claim, CompleteLook, Pace, WorkQueue
-from workers.jobs.certification import plan_of
 from workers.jobs.decisions import Decision, DrawOn
+from workers.jobs.methods import method_of
 from workers.jobs.outcomes import Ended, Measured, NoRoom, Outcome, Refused
 from workers.jobs.selection import Selected
 from workers.serving.ended_jobs import EndedJobs
@@ -94,14 +94,16 @@ class Delivery:
             await self.succeed(claim.spec, claim, outcome.result, selected=outcome.selected)
         elif isinstance(outcome, Measured):
             return await self._redis.until_answered(
-                lambda: self._queue.store(claim, outcome.distances, outcome.device_s, outcome.failure), owed=True
+                lambda: self._queue.store(claim, outcome.distances, outcome.device_s, outcome.failure, outcome.words),
+                owed=True,
             )
         else:
             await self._store_selection(claim, outcome)
         return None
 
     async def _store_selection(self, claim: Claim, selected: Selected) -> None:
-        stored, first = selected.stored, plan_of(claim.spec).sizes[0]
+        stored = selected.stored
+        first = method_of(claim.spec).looks(claim.spec, stored)[0]
         pace = self._pace(claim, first, stored.device_s / stored.generations, stored.batch_size)
         await self._redis.until_answered(
             lambda: self._queue.open(claim, stored, look_end=first, pace=pace, sheet=selected.sheet), owed=True

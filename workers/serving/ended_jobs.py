@@ -31,7 +31,7 @@ class EndedJobs:
         series.job_seconds.observe(max(0.0, self._now_s() - spec.submitted_ms / 1000))
         series.job_samples.observe(result.usage.overhead)
         series.ended[ending].inc()
-        if result.certificate is not None:
+        if result.certificate is not None and "mechanism" in result.certificate:  # one of noise
             mechanism = mechanism or mechanism_from_dict(result.certificate["mechanism"])
             radius_in_sigmas = result.certificate["radius"] / mechanism.effective_sigma
             series.radius(spec.metric.name).observe(radius_in_sigmas)

@@ -84,6 +84,7 @@ class LoadedModel:
             digest=identity.digest,
             description=generator.description,
             mechanisms=list(generator.mechanisms),
+            default_mechanism=generator.default_mechanism,
             metrics=metric_cards(
                 self._kinds(settings),
                 settings.vision_models,

@@ -11,8 +11,9 @@ from smoothgen.noise import Stream
 from smoothgen.queue import Claim
 from workers.generators import Condition, Failure, Made
 from workers.generators.batching import Batcher, FixedBatcher
-from workers.jobs.certification import after_selection
 from workers.jobs.measurement import measure
+from workers.jobs.methods import method_of
+from workers.jobs.neighbour_runs import condition_of_runs, with_equal_outputs_at_0, words_of
 from workers.jobs.outcomes import Ended, Measured, Outcome
 from workers.jobs.sampling import Samples
 from workers.jobs.selection import Draws, JobOnModel, samples_to_draw, select_output
@@ -79,7 +80,8 @@ class WorkItems:
                 condition = self._conditions.of(spec, sensed.selection.sigma, condition.template)
             return WorkItem(place, claim, condition, samples_to_draw(spec, condition), sensed, batch_size)
         chosen = None if selection is None or selection.sigma_selection is None else selection.sigma_selection["sigma"]
-        condition = self._conditions.of(spec, chosen, None if selection is None else selection.template)
+        prompt = self._conditions.of(spec, chosen, None if selection is None else selection.template)
+        condition = condition_of_runs(self.model.generator, prompt, selection)
         chunk = range(claim.first, claim.first + claim.count)
         return WorkItem(place, claim, condition, [Samples(spec, condition, Stream.CERTIFICATION, chunk)])
 
@@ -99,7 +101,12 @@ class WorkItems:
                 raise GenerationFailed(f"job {spec.id} has a chunk and no opening")
             distances = measure(item.outputs, metric, metric.read_centre(selection.centre, selection.bound))
             failures = [output.reason for output in item.outputs if isinstance(output, Failure)]
-            return Measured(distances, item.seconds, failures[-1] if failures else "")
+            failure = failures[-1] if failures else ""
+            if selection.neighbours is None:
+                return Measured(distances, item.seconds, failure)
+            distances = with_equal_outputs_at_0(distances, item.outputs, selection)
+            words = words_of(self.model.generator, item.condition, item.samples[0].indices, item.outputs)
+            return Measured(distances, item.seconds, failure, words)
         job = JobOnModel(
             spec,
             self.model.generator,
@@ -110,7 +117,7 @@ class WorkItems:
         )
         draws = Draws(item.outputs, device_s=item.seconds, started=started, sensed=item.sensed)
         selected = select_output(job, draws)
-        result = after_selection(spec, selected)
+        result = method_of(spec).after_selection(spec, selected)
         return selected if result is None else Ended(selected, result)
 
     def _sensed(self, place: int, spec: JobSpec, state: RunState, batcher: Batcher) -> Sensed:

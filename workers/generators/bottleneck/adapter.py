@@ -48,6 +48,7 @@ class BottleneckModel:
     """
 
     mechanisms = ("embedding",)
+    default_mechanism = "embedding"
     default_betas: ClassVar[dict[str, float]] = {}
     output_kind: OutputKind = "text"
     for_learning = False

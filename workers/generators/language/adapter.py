@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -19,7 +20,7 @@ from transformers import (
 )
 
 from smoothgen.certificates import ModelIdentity
-from smoothgen.contracts import Parameters, Template, TextParameters
+from smoothgen.contracts import TOKENS, ListedNeighbours, Parameters, RunWords, Template, TextParameters
 from smoothgen.errors import InvalidParameters, InvalidPrompt
 from smoothgen.mechanisms import Gaussian
 from smoothgen.noise import gumbels
@@ -28,8 +29,10 @@ from workers.generators.differentiable import SmoothMap
 from workers.generators.language.chat_template import ChatTemplates
 from workers.generators.language.decoding import Decoder, Health, end_tokens
 from workers.generators.language.prompt_tokens import PromptTokens
+from workers.generators.language.snapping import Snapping
 from workers.generators.outputs import Failure, Made
 from workers.generators.protocol import OutputKind
+from workers.generators.unnoised import Unnoised
 from workers.progress import made_progress
 
 LOG_PROBABILITY_UNIT = "nats of the next token's log-probabilities (l2) per l2 unit of the embedding"
@@ -38,13 +41,15 @@ LOG_PROBABILITY_UNIT = "nats of the next token's log-probabilities (l2) per l2 u
 class LanguageModel:
     """A causal language model as a Generator.
 
-    x is the (tokens × width) block of the prompt's token embeddings; every one of its numbers is noised. What the model
-    also learns from the prompt, its token count and so its mask and positions, is held fixed. Greedy by default; with a
-    temperature, tokens are drawn by Gumbel-max from numbers that belong to the sample, so that common randomness
-    couples the samples of a job.
+    x is the (tokens × width) block of the prompt's token embeddings; every one of its numbers is noised, or, under
+    mechanism tokens, every row is the table's row nearest to what was given. What the model also learns from the
+    prompt, its token count and so its mask and positions, is held fixed. Greedy by default; with a temperature, tokens
+    are drawn by Gumbel-max from numbers that belong to the sample, so that common randomness couples the samples of a
+    job.
     """
 
-    mechanisms = ("embedding",)
+    mechanisms = ("embedding", TOKENS)
+    default_mechanism = TOKENS
     default_betas: ClassVar[dict[str, float]] = {}
     output_kind: OutputKind = "text"
     for_learning = False
@@ -67,6 +72,7 @@ class LanguageModel:
         self._ends = end_tokens(model.generation_config.eos_token_id, tokenizer.eos_token_id)
         self._decoder, self._tokens = Decoder(tokenizer, self._ends), PromptTokens(tokenizer)
         self._templates = ChatTemplates(identity.name, tokenizer, self._tokens)
+        self._snapping = Snapping(model, tokenizer, self._tokens)
         # transformers fills whatever a request's configuration leaves open from here. A checkpoint's own defaults
         # (penalties, beams, forced tokens) would change what is served without the certificate naming them.
         model.generation_config = GenerationConfig()
@@ -114,7 +120,6 @@ class LanguageModel:
             ids = self._tokens.within(prompt.strip() if template.trims else prompt, template.encoded_after)
         else:
             template, ids = None, self._tokens.completion(prompt)
-        tokens = torch.tensor([ids], dtype=torch.long)
         count, fixed = len(ids), 0 if template is None else len(template.before) + len(template.after)
         longest = self.longest_prompt_tokens
         if count == 0:
@@ -129,18 +134,40 @@ class LanguageModel:
         held_fixed = [counted, "attention mask and positions"]
         if fixed:
             held_fixed.append(f"chat template ({fixed} tokens)")
-        with torch.inference_mode():
-            embedding = self._embed(tokens)[0].float().cpu().numpy()
+        embedding, snapped = self._rows(ids), smoothing.mechanism == TOKENS
         return Condition(
             embedding,
             attack_on="token embeddings of the prompt",
-            mechanism=Gaussian(smoothing.level),
+            mechanism=Unnoised() if snapped else Gaussian(smoothing.level),
             held_fixed=tuple(held_fixed),
             random=parameters.temperature > 0,
-            mixes=(embedding.shape, template),  # of one length, so nothing need be padded, and in one template
+            mixes=(embedding.shape, template, snapped),  # of one length, so nothing need be padded, and in one template
             numbers_per_token=embedding.shape[1],
             template=template,
+            tokens=tuple(ids) if snapped else (),
         )
+
+    def listed(self, condition: Condition, number: int) -> ListedNeighbours:
+        """Returns the `number` other token sequences nearest to a snapped prompt, or all there are. Raises
+        UnusableTable."""
+        return self._snapping.listed(condition.tokens, number, condition.attack_on, condition.held_fixed)
+
+    def changed(self, condition: Condition, changes: Sequence[tuple[int, int]]) -> Condition:
+        """Returns the condition of another token sequence. changes: the positions where it differs, and the ids that
+        stand there."""
+        ids = list(condition.tokens)
+        for position, token in changes:
+            ids[position] = token
+        return replace(condition, embedding=self._rows(ids), tokens=tuple(ids))
+
+    def words(self, condition: Condition) -> RunWords:
+        """Returns the text of a snapped condition's tokens, cut to what is kept of it."""
+        return self._snapping.words(condition.tokens, condition.template)
+
+    def cost(self, condition: Condition, other: Condition) -> float:
+        """Returns a lower bound of the l2 norm of every attack that turns the one prompt into the other. Raises
+        InvalidTokens."""
+        return self._snapping.cost(condition.tokens, other.tokens)
 
     def generate(
         self,
@@ -210,6 +237,12 @@ class LanguageModel:
             eos_token_id=list(self._ends) or None,
             pad_token_id=_first(self._tokenizer.pad_token_id, self._tokenizer.eos_token_id, 0),
         )
+
+    def _rows(self, ids: Sequence[int]) -> NDArray[np.float32]:
+        """Returns the embeddings of token ids, shape (tokens, width)."""
+        with torch.inference_mode():
+            rows: NDArray[np.float32] = self._embed(torch.tensor([list(ids)]))[0].float().cpu().numpy()
+        return rows
 
     def _embed(self, tokens: torch.Tensor) -> torch.Tensor:
         embedded: torch.Tensor = self._model.get_input_embeddings()(tokens.to(self._model.device))

@@ -5,29 +5,29 @@ from __future__ import annotations
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from smoothgen.tokens import TokenTable
-from workers.generators.language.adapter import LanguageModel
 from workers.generators.language.prompt_tokens import PromptTokens
 
 _ROWS_AT_A_TIME = 4096
 
 
-def token_table(model: LanguageModel) -> TokenTable:
+def token_table(network: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> TokenTable:
     """Returns the table of a model's token embeddings. No targets: markers, and rows that belong to no token.
 
     A row is what the model's embedding layer gives for the id, a scaling of its own included, since that is what
     stands in a prompt's place and is attacked. Raises UnusableTable.
     """
-    rows = embedding_rows(model)
-    tokens = set(model.tokenizer.get_vocab().values())
+    rows = embedding_rows(network)
+    tokens = set(tokenizer.get_vocab().values())
     without_text = set(range(len(rows))) - tokens
-    return TokenTable(rows, excluded=without_text | PromptTokens(model.tokenizer).marker_ids)
+    return TokenTable(rows, excluded=without_text | PromptTokens(tokenizer).marker_ids)
 
 
-def embedding_rows(model: LanguageModel) -> NDArray[np.float32]:
+def embedding_rows(network: PreTrainedModel) -> NDArray[np.float32]:
     """Returns the embedding of every token id, shape (ids, width); 16-bit numbers as float32, which holds them all."""
-    layer = model.network.get_input_embeddings()
+    layer = network.get_input_embeddings()
     count = int(layer.weight.shape[0])
     found = []
     with torch.inference_mode():
@@ -37,7 +37,7 @@ def embedding_rows(model: LanguageModel) -> NDArray[np.float32]:
     return np.concatenate(found)
 
 
-def text_of(model: LanguageModel, ids: list[int]) -> str:
+def text_of(tokenizer: PreTrainedTokenizerBase, ids: list[int]) -> str:
     """Returns the text of token ids as a person would write it: without what the tokenizer sets around every text."""
-    text: str = model.tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+    text: str = tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
     return text

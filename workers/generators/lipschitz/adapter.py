@@ -37,6 +37,7 @@ class LipschitzModel:
     """
 
     mechanisms = ("embedding",)
+    default_mechanism = "embedding"
     default_betas: ClassVar[dict[str, float]] = {}
     output_kind: OutputKind = "picture"
     for_learning = False

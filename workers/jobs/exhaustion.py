@@ -1,0 +1,184 @@
+"""A job of mechanism tokens: from the list of sequences an attack can reach to a certificate. No model and no Redis.
+
+Run k of the job is the k-th other sequence of the list, cheapest first; the prompt's own run is its selection.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smoothgen.certificates import (
+    Abstention,
+    ExhaustiveCertificate,
+    Provenance,
+    Reason,
+    certify_exhaustive,
+    to_document,
+)
+from smoothgen.certificates.exhaustive import SnapThreat
+from smoothgen.contracts import (
+    LONGEST_RETENTION_S,
+    AbstentionView,
+    JobResult,
+    JobSpec,
+    ListedNeighbours,
+    ModelRef,
+    Neighbour,
+    RunWords,
+    Selection,
+    Usage,
+)
+from smoothgen.errors import GenerationFailed
+
+FIRST_LOOK: Final = 8
+"""Runs of the first look, which later looks double: most prompts meet a neighbour that changes the answer early on."""
+
+Runs = NDArray[np.float64]
+"""Distances of the runs to the prompt's own output, metric units, shape (runs,); NaN where a run failed."""
+
+
+def looks(spec: JobSpec, selection: Selection) -> tuple[int, ...]:
+    """Returns how many runs each look has: doubling, up to the last run that can change what is claimed."""
+    last, sizes = _runs_wanted(spec, _listed(selection)), []
+    size = FIRST_LOOK
+    while size < last:
+        sizes.append(size)
+        size *= 2
+    return (*sizes, last)
+
+
+def without_runs(spec: JobSpec, selection: Selection, device_s: float) -> JobResult | None:
+    """Returns the result where no run can change it: there is no sequence to run within the asked epsilon, or the list
+    ends before it. None where runs decide."""
+    listed, epsilon = _listed(selection), spec.request.robustness.epsilon
+    if epsilon is not None and listed.next_cost is not None and listed.next_cost <= epsilon:
+        runs = len(listed.cost_array)
+        too_far = Abstention(
+            Reason.RADIUS_OUT_OF_REACH,
+            f"no run was made: the {runs} nearest token sequences, all that samples={spec.request.robustness.samples} "
+            f"allows, reach attacks of l2 norm strictly less than {listed.next_cost!r}, and epsilon={epsilon!r} asks "
+            "for more; ask for more samples or a smaller epsilon",
+            (),
+        )
+        return _result(spec, selection, too_far, np.zeros(0), (), device_s)
+    if _runs_wanted(spec, listed) == 0:
+        outcome = certified(spec, selection, np.zeros(0))
+        return _result(spec, selection, outcome, np.zeros(0), (), device_s)
+    return None
+
+
+def certified(spec: JobSpec, selection: Selection, distances: Runs) -> ExhaustiveCertificate | Abstention:
+    """Returns what the first runs of the list prove. distances: of the runs made, shape (runs,)."""
+    listed, runs = _listed(selection), len(distances)
+    costs = listed.cost_array
+    return certify_exhaustive(
+        [0.0, *costs[:runs]],
+        [0.0, *distances],
+        diameter=selection.diameter,
+        tolerance=spec.tolerance,
+        next_cost=float(costs[runs]) if runs < len(costs) else listed.next_cost,
+        epsilon=spec.request.robustness.epsilon,
+        threat=SnapThreat.from_dict(listed.threat),
+        provenance=Provenance.from_dict(selection.provenance),
+    )
+
+
+def decided(spec: JobSpec, selection: Selection, distances: Runs, outcome: ExhaustiveCertificate | Abstention) -> bool:
+    """Returns whether further runs would change nothing that is claimed, or hardly anything where the request says what
+    counts: a run has broken the claim, or all that are wanted are made."""
+    if len(distances) >= looks(spec, selection)[-1] or first_breaking(distances, spec.tolerance) is not None:
+        return True
+    settled = spec.request.robustness.radius_tolerance
+    if settled is None or isinstance(outcome, Abstention):
+        return False
+    end = _listed(selection).next_cost  # no run enlarges the radius beyond it
+    return end is not None and end <= outcome.radius * (1 + settled)
+
+
+def result(
+    spec: JobSpec, selection: Selection, distances: Runs, words: Sequence[RunWords], device_s: float
+) -> JobResult:
+    """Returns what is stored and answered after these runs. device_s: seconds of compute."""
+    return _result(spec, selection, certified(spec, selection, distances), distances, words, device_s)
+
+
+def first_breaking(distances: Runs, tolerance: float) -> int | None:
+    """Returns the place of the first run that failed or lies further away than the tolerance, None where there is
+    none."""
+    breaking = np.flatnonzero(~(distances <= tolerance))
+    return int(breaking[0]) if breaking.size else None
+
+
+def _runs_wanted(spec: JobSpec, listed: ListedNeighbours) -> int:
+    """Returns how many runs can change what is claimed: with an epsilon, those that an attack of that norm can
+    reach."""
+    epsilon, costs = spec.request.robustness.epsilon, listed.cost_array
+    return len(costs) if epsilon is None else int(np.searchsorted(costs, epsilon, side="right"))
+
+
+def _result(
+    spec: JobSpec,
+    selection: Selection,
+    outcome: ExhaustiveCertificate | Abstention,
+    distances: Runs,
+    words: Sequence[RunWords],
+    device_s: float,
+) -> JobResult:
+    certificate = isinstance(outcome, ExhaustiveCertificate)
+    broken_by = _breaking(spec, selection, distances, words)
+    return JobResult(
+        model=ModelRef(**selection.provenance["model"]),
+        output=selection.output.model_copy(update={"certified": certificate}),
+        notes=selection.notes or None,
+        certificate=_document(outcome, spec, broken_by) if isinstance(outcome, ExhaustiveCertificate) else None,
+        abstention=None
+        if isinstance(outcome, ExhaustiveCertificate)
+        else AbstentionView(reason=outcome.reason, detail=outcome.detail, curve=list(outcome.curve)),
+        broken_by=broken_by,
+        usage=Usage(
+            samples=len(distances),
+            device_s=round(device_s, 3),
+            queued_s=selection.queued_s,
+            overhead=selection.generations + len(distances),
+        ),
+    )
+
+
+def _breaking(spec: JobSpec, selection: Selection, distances: Runs, words: Sequence[RunWords]) -> Neighbour | None:
+    """Returns the first run that ends the claim, with its words where they are kept."""
+    place = first_breaking(distances, spec.tolerance)
+    if place is None:
+        return None
+    said = words[place] if place < len(words) else None
+    return Neighbour(
+        rank=place + 1,
+        cost=float(_listed(selection).cost_array[place]),
+        distance=None if math.isnan(distances[place]) else float(distances[place]),
+        changed=True,
+        text=None if said is None else said.text,
+        writable=None if said is None else said.writable,
+        output=None if said is None else said.output,
+    )
+
+
+def _document(certificate: ExhaustiveCertificate, spec: JobSpec, broken_by: Neighbour | None) -> dict[str, object]:
+    """Returns the certificate as it is stored. It names the breaking prompt only where prompts are kept as long as
+    certificates: the text of a neighbour is nearly that of the prompt."""
+    # The time of the request, not of this run: a job run twice must give one certificate.
+    requested_at = datetime.fromtimestamp(spec.submitted_ms / 1000, UTC).isoformat(timespec="milliseconds")
+    if broken_by is not None and certificate.claims.broken_by is not None and spec.retention_s >= LONGEST_RETENTION_S:
+        certificate = replace(certificate, text=broken_by.text, output=broken_by.output)
+    return to_document(certificate.identified(spec.id, requested_at))
+
+
+def _listed(selection: Selection) -> ListedNeighbours:
+    if selection.neighbours is None:
+        raise GenerationFailed("the job's selection lists no neighbours of the prompt; send the request again")
+    return selection.neighbours

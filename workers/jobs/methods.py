@@ -1,0 +1,106 @@
+"""How a job's claim follows from its runs: by noise and statistics, or by running everything an attack can reach."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from smoothgen.certificates import Abstention
+from smoothgen.contracts import TOKENS, JobResult, JobSpec, Selection
+from smoothgen.queue import CompleteLook
+from workers.jobs import exhaustion
+from workers.jobs.certification import NONE_DRAWN, after_selection, look_at, plan_of, proven_so_far, result_at_deadline
+from workers.jobs.certification import result_of as result_by_noise
+from workers.jobs.selection import Selected
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What a look came to. result: where the job ends with it, None where it goes on. radius, w1_bound: proven so
+    far."""
+
+    result: JobResult | None
+    radius: float = 0.0
+    w1_bound: float = 0.0
+
+
+class Method(Protocol):
+    """What the rest of a worker asks of a method of certification."""
+
+    def looks(self, spec: JobSpec, selection: Selection) -> tuple[int, ...]:
+        """Returns how many samples or runs each look at the job has."""
+        ...
+
+    def after_selection(self, spec: JobSpec, selected: Selected) -> JobResult | None:
+        """Returns the result where no sample or run can change it, None where they can."""
+        ...
+
+    def take(self, spec: JobSpec, selection: Selection, look: CompleteLook) -> Taken:
+        """Returns what a complete look leads to. Raises GenerationFailed where the model gave nothing to certify."""
+        ...
+
+    def at_deadline(self, spec: JobSpec, selection: Selection, look: CompleteLook | None) -> JobResult:
+        """Returns the result of a job out of time, from what it has. look: None where it has nothing."""
+        ...
+
+
+class Smoothing:
+    """Noise on what is attacked, and a bound from the spread of the samples."""
+
+    def looks(self, spec: JobSpec, selection: Selection) -> tuple[int, ...]:
+        """Returns the sizes of the plan, which the request alone fixes."""
+        del selection
+        return plan_of(spec).sizes
+
+    def after_selection(self, spec: JobSpec, selected: Selected) -> JobResult | None:
+        """Returns the result of tiers without certification samples, and of claims futile from the start."""
+        return after_selection(spec, selected)
+
+    def take(self, spec: JobSpec, selection: Selection, look: CompleteLook) -> Taken:
+        """Returns what the distances of the look prove, and whether that is enough."""
+        taken = look_at(spec, selection, look.distances, look.failure)
+        if taken.stop is not None:
+            return Taken(result_by_noise(spec, selection, taken.outcome, look.distances, look.device_s))
+        return Taken(None, *proven_so_far(spec, taken.outcome))
+
+    def at_deadline(self, spec: JobSpec, selection: Selection, look: CompleteLook | None) -> JobResult:
+        """Returns the result of the last complete look, or of the bound that needs no samples."""
+        if look is None:
+            return result_at_deadline(spec, selection, NONE_DRAWN, "", selection.device_s)
+        return result_at_deadline(spec, selection, look.distances, look.failure, look.device_s)
+
+
+class Exhaustion:
+    """A token snap, and the model run on the sequences that an attack can reach."""
+
+    def looks(self, spec: JobSpec, selection: Selection) -> tuple[int, ...]:
+        """Returns the sizes up to the last sequence that can change what is claimed."""
+        return exhaustion.looks(spec, selection)
+
+    def after_selection(self, spec: JobSpec, selected: Selected) -> JobResult | None:
+        """Returns the result where nothing within the asked epsilon need be run, or too much."""
+        return exhaustion.without_runs(spec, selected.stored, selected.device_s)
+
+    def take(self, spec: JobSpec, selection: Selection, look: CompleteLook) -> Taken:
+        """Returns what the runs prove, and whether further ones would change it."""
+        outcome = exhaustion.certified(spec, selection, look.distances)
+        if exhaustion.decided(spec, selection, look.distances, outcome):
+            return Taken(self.at_deadline(spec, selection, look))
+        if isinstance(outcome, Abstention):
+            return Taken(None)
+        return Taken(None, outcome.radius, outcome.claims.w1_bound)
+
+    def at_deadline(self, spec: JobSpec, selection: Selection, look: CompleteLook | None) -> JobResult:
+        """Returns what the runs so far prove: every beginning of the list proves something."""
+        if look is None:
+            return exhaustion.result(spec, selection, NONE_DRAWN, (), selection.device_s)
+        return exhaustion.result(spec, selection, look.distances, look.words, look.device_s)
+
+
+_SMOOTHING: Final = Smoothing()
+_EXHAUSTION: Final = Exhaustion()
+
+
+def method_of(spec: JobSpec) -> Method:
+    """Returns the method by which a job is certified."""
+    return _EXHAUSTION if spec.mechanism == TOKENS else _SMOOTHING
