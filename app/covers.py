@@ -14,7 +14,7 @@ from smoothgen.errors import Conflict, NoAnswer
 async def compare(gateway: Gateway, certificate_id: str, asked: CoversRequest) -> CoversReply:
     """Returns a worker's reply. Raises NotFound, Conflict, NoWorker, Overloaded, NoAnswer, QueueUnavailable."""
     certificate = await gateway.store.certificate(certificate_id)
-    if certificate["method"] == EXHAUSTIVE_V1:
+    if certificate.get("method") == EXHAUSTIVE_V1:
         raise Conflict(
             f"certificate {certificate_id!r:.80} is of mechanism 'tokens': it speaks of the token sequences that were "
             "run, and other prompts are not compared with it. GET /certificates/{certificate_id}/neighbours lists those"

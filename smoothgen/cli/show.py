@@ -14,7 +14,7 @@ from rich.text import Text
 
 from smoothgen.certificates import Certificate, ExhaustiveCertificate, Stop, Verification, take_look
 from smoothgen.certificates.bounds.rounding import round_down, round_up
-from smoothgen.cli.show_exhaustive import show_exhaustive, why_runs_stopped
+from smoothgen.cli.show_exhaustive import named_neighbour, show_exhaustive, why_runs_stopped
 from smoothgen.client import Generation
 from smoothgen.contracts import TOKENS, JobView, LipschitzEstimate, TextOutput
 from smoothgen.contracts.request import DEFAULT_SAMPLES
@@ -56,7 +56,7 @@ class ProgressBar:
 def progress(epsilon: float | None = None, mechanism: str | None = None) -> Iterator[ProgressBar]:
     """A progress bar on standard error, gone when done. `epsilon`, `mechanism`: those asked for."""
     columns = (
-        TextColumn("runs" if mechanism == TOKENS else "noisy samples"),
+        TextColumn({TOKENS: "runs", None: "generations"}.get(mechanism, "noisy samples")),  # None: the model's own
         BarColumn(bar_width=20),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
@@ -90,6 +90,8 @@ def show_generation(
     elif generation.abstention is not None:
         _out.print(Text(f"abstained: {generation.abstention.reason}", style="bold yellow"))
         _out.print(Text(generation.abstention.detail), soft_wrap=True)
+        if generation.broken_by is not None:
+            _out.print(Text(f"broken by {named_neighbour(generation.broken_by)}"), soft_wrap=True)
         _out.print()
     if generation.lipschitz_estimate is not None:
         _out.print(Text(said_of(generation.lipschitz_estimate)), soft_wrap=True)
@@ -135,7 +137,8 @@ def _drawn(generation: Generation, asked: Mapping[str, Any]) -> str:
     certificate, usage = generation.certificate, generation.usage
     if usage is None or asked.get("tier", "request") != "request":
         return ""
-    drawn = "neighbours run" if asked.get("mechanism") == TOKENS else "certification samples drawn"
+    exhaustive = asked.get("mechanism") == TOKENS or isinstance(certificate, ExhaustiveCertificate)
+    drawn = "neighbours run" if exhaustive or generation.broken_by is not None else "certification samples drawn"
     if certificate is None:
         return f"{usage.samples} of at most {asked.get('samples', DEFAULT_SAMPLES)} {drawn}, "
     if isinstance(certificate, ExhaustiveCertificate):

@@ -67,12 +67,14 @@ def why_runs_stopped(certificate: ExhaustiveCertificate, asked: Mapping[str, Any
     evidence = certificate.evidence
     if evidence.next_cost is None:
         return "every sequence there is was run"
-    if evidence.runs - 1 >= asked.get("samples", DEFAULT_SAMPLES):
-        return "the limit"
     if certificate.epsilon is not None:
         return "the bound at epsilon was proven"
     if certificate.claims.broken_by is not None:
         return "what ends the claim was found"
+    if evidence.runs - 1 >= asked.get("samples", DEFAULT_SAMPLES):
+        return "the limit"
+    if asked.get("radius_tolerance") is not None:
+        return f"more would hardly enlarge the radius (by {asked['radius_tolerance']!r} of it at most)"
     return "the deadline came" if asked.get("deadline_s") is not None else ""
 
 
@@ -82,7 +84,7 @@ def show_neighbours(view: NeighboursView, breaking: Neighbour | None, there_are:
     breaking: the nearest prompt that changed the answer, None where there is none. there_are: how many of the kind that
     is listed there are.
     """
-    ended = "nothing that was run breaks it" if breaking is None else f"broken by {_named(breaking)}"
+    ended = "nothing that was run breaks it" if breaking is None else f"broken by {named_neighbour(breaking)}"
     radius = math.inf if view.radius is None else view.radius
     said = f"run: {view.runs} neighbours, {view.changed} of them change the answer by more than {view.tolerance!r}"
     _out.print(Text(f"{said}; the answer keeps within that below {_norm(radius)}; {ended}"), soft_wrap=True)
@@ -133,7 +135,7 @@ def _quoted(words: str | None) -> str:
     return repr(words if len(words) <= _LONGEST else words[: _LONGEST - 1] + "…")
 
 
-def _named(neighbour: Neighbour) -> str:
+def named_neighbour(neighbour: Neighbour) -> str:
     """Returns a prompt and what the model made of it, and what an attack pays for it."""
     said = "failed" if neighbour.distance is None else f"→ {_quoted(neighbour.output)}"
     typed = ", which nobody can type" if neighbour.writable is False else ""
@@ -152,7 +154,7 @@ def _broken(certificate: ExhaustiveCertificate, broken_by: Neighbour | None) -> 
         text=certificate.text,
         output=certificate.output,
     )
-    return _named(stated if broken_by is None else broken_by)
+    return named_neighbour(stated if broken_by is None else broken_by)
 
 
 def _norm(radius: float) -> str:

@@ -340,7 +340,10 @@ def test_a_generation_shows_its_exact_certificate(capsys: pytest.CaptureFixture[
     assert "exact radius 0.5 (l2, embedding units, at tolerance 0.1)" in said
     assert "W1 bound 0.0 below 0.5" in said
     assert "answer keeps below 0.5" in said
-    assert "runs 6, the prompt's own with them, 1 failed; all others cost 2.0 or more; the limit" in said
+    assert (
+        "runs 6, the prompt's own with them, 1 failed; all others cost 2.0 or more; what ends the claim was found"
+        in said
+    )
     assert "broken by 'a gold film' failed at cost 0.5" in said
     assert "mechanism tokens: embeddings snapped to the nearest token, no noise" in said
     assert "alpha 0" in said
