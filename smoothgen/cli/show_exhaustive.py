@@ -137,9 +137,15 @@ def _quoted(words: str | None) -> str:
 
 def named_neighbour(neighbour: Neighbour) -> str:
     """Returns a prompt and what the model made of it, and what an attack pays for it."""
-    said = "failed" if neighbour.distance is None else f"→ {_quoted(neighbour.output)}"
-    typed = ", which nobody can type" if neighbour.writable is False else ""
-    return f"{_quoted(neighbour.text)}{typed} {said} at cost {round_down(neighbour.cost, _DIGITS)!r}"
+    name = f"neighbour {neighbour.rank}" if neighbour.text is None else _quoted(neighbour.text)
+    typed = ", which nobody can type," if neighbour.writable is False else ""
+    if neighbour.distance is None:
+        said = "failed"
+    elif neighbour.output is None:
+        said = f"at distance {round_up(neighbour.distance, _DIGITS)!r}"
+    else:
+        said = f"→ {_quoted(neighbour.output)}"
+    return f"{name}{typed} {said} at cost {round_down(neighbour.cost, _DIGITS)!r}"
 
 
 def _broken(certificate: ExhaustiveCertificate, broken_by: Neighbour | None) -> str:

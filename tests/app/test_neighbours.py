@@ -348,7 +348,8 @@ def test_a_generation_shows_its_exact_certificate(capsys: pytest.CaptureFixture[
     assert "mechanism tokens: embeddings snapped to the nearest token, no noise" in said
     assert "alpha 0" in said
     kept = Neighbour(rank=3, cost=0.5, distance=1.0, changed=True, text="typed", writable=False, output="no")
-    assert "broken by 'typed', which nobody can type → 'no' at cost 0.5" in shown(
+    assert "broken by 'typed', which nobody can type, → 'no' at cost 0.5" in shown(
         capsys, exhaustive(), broken_by=kept.model_dump()
     )
+    assert "broken by neighbour 1 at distance 1.0 at cost 0.25" in shown(capsys, exhaustive([0.0, 0.25], [0.0, 1.0]))
     assert "exact radius any norm" in shown(capsys, exhaustive([0.0, 1.0], [0.0, 0.0], next_cost=None))
