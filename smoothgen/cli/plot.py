@@ -108,20 +108,15 @@ def plot_neighbours(view: NeighboursView, path: Path) -> None:
     if failed:
         axes.scatter([each.cost for each in failed], [top] * len(failed), marker="x", color=_RED, label="failed")
     names = [each for each in view.neighbours if each.changed][:_MOST_NAMES]
-    dearest = max((each.cost for each in view.neighbours), default=0.0)
-    for row, each in enumerate(names):  # the nearest on top, so that no line crosses a name to its right
+    half = 0.6 * max((each.cost for each in view.neighbours), default=0.0)
+    left, right = [each for each in names if each.cost < half], [each for each in names if each.cost >= half]
+    for row, each in enumerate([*left, *reversed(right)]):  # so that names cross few of the lines to others
         axes.annotate(
             _name(each),
             (each.cost, top if each.distance is None else each.distance),
             xytext=(each.cost, top * (1.1 + 0.09 * (len(names) - row))),
-            ha="left" if each.cost < 0.6 * dearest else "right",
-            arrowprops={
-                "arrowstyle": "-",
-                "color": _GREY,
-                "lw": 0.5,
-                "relpos": (0 if each.cost < 0.6 * dearest else 1, 0),
-                "shrinkA": 0,
-            },
+            ha="left" if each.cost < half else "right",
+            arrowprops={"arrowstyle": "-", "color": _GREY, "lw": 0.5, "relpos": (each.cost >= half, 0), "shrinkA": 0},
             bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
             fontsize="small",
             parse_math=False,
@@ -137,9 +132,9 @@ def plot_neighbours(view: NeighboursView, path: Path) -> None:
         ylim=(-0.04 * top, top * (1.12 + 0.09 * (len(names) + 1 if names else 0))),
         title=f"{len(view.neighbours)} of {view.runs} neighbours" if left_out else f"{view.runs} neighbours",
     )
-    axes.set_yticks([tick for tick in axes.get_yticks() if 0 <= tick <= top])  # none beside the names
+    axes.set_yticks([tick for tick in axes.get_yticks() if 0 <= tick <= 1.001 * top])  # none beside the names
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, loc="center right")
+    axes.legend(frameon=False, loc="center left")
     figure.savefig(path)
 
 
