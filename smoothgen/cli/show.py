@@ -53,7 +53,7 @@ class ProgressBar:
 
 @contextmanager
 def progress(epsilon: float | None = None) -> Iterator[ProgressBar]:
-    """A progress bar on standard error, gone when done. `epsilon`: the one asked for."""
+    """Shows a progress bar on standard error, gone when done. epsilon: the radius asked for, None where none was."""
     columns = (
         TextColumn("noisy samples"),
         BarColumn(bar_width=20),
@@ -69,7 +69,7 @@ def progress(epsilon: float | None = None) -> Iterator[ProgressBar]:
 def show_generation(
     generation: Generation, saved: Path | None = None, asked: Mapping[str, Any] = _NOTHING_ASKED
 ) -> None:
-    """The output, then the certificate or the abstention.
+    """Prints the output, then the certificate or the abstention.
 
     saved: where a picture was written. asked: the keywords of `Client.generate`, which say why sampling stopped.
     """
@@ -99,14 +99,15 @@ def show_generation(
 
 
 def said_of(estimate: LipschitzEstimate) -> str:
-    """An estimate, as what it is."""
+    """Returns a sentence that gives an estimate and says that it is not certified."""
     value = "unknown, an output failed" if estimate.value is None else repr(estimate.value)
     where = "at the prompt" if estimate.points == 1 else f"around {estimate.points} noisy prompts"
     return f"Lipschitz estimate, NOT certified: {value} {estimate.unit} ({estimate.method} {where})"
 
 
 def why_it_stopped(certificate: Certificate, asked: Mapping[str, Any]) -> str:
-    """Why the certificate rests on so many samples and no more; empty where nothing could have stopped it earlier."""
+    """Returns why the certificate rests on so many samples and no more; empty where nothing could have stopped it
+    earlier."""
     evidence, plan = certificate.evidence, certificate.looks
     if plan is None:
         no_look = "the deadline came before the first look; " if asked.get("deadline_s") is not None else ""
@@ -126,7 +127,8 @@ def why_it_stopped(certificate: Certificate, asked: Mapping[str, Any]) -> str:
 
 
 def _drawn(generation: Generation, asked: Mapping[str, Any]) -> str:
-    """How many certification samples were drawn, where the certificate does not say: it counts those it rests on."""
+    """Returns how many certification samples were drawn, where the certificate does not say: it counts those it rests
+    on."""
     certificate, usage = generation.certificate, generation.usage
     if usage is None or asked.get("tier", "request") != "request":
         return ""
@@ -141,8 +143,11 @@ def _picture(generation: Generation, saved: Path | None) -> str:
 
 
 def show_certificate(certificate: Certificate, stopped: str = "", noted: Sequence[str] = ()) -> None:
-    """The certificate's numbers and its sentence. `stopped`: why it rests on so many samples; `noted`: codes of the
-    notes on the answer, named beside the radius: one that says nothing has the largest there is."""
+    """Prints the certificate's numbers and its sentence.
+
+    stopped: why it rests on so many samples. noted: codes of the notes on the answer, named beside the radius: one that
+    says nothing has the largest there is.
+    """
     from smoothgen.certificates.format.statement import statement
 
     threat = certificate.provenance.threat
@@ -181,7 +186,8 @@ def show_certificate(certificate: Certificate, stopped: str = "", noted: Sequenc
 
 
 def show_verification(path: str, verdict: Verification) -> None:
-    """The verdict, what it covers, and the checks behind it; of a rejected certificate only the failed ones in full."""
+    """Prints the verdict, what it covers, and the checks behind it; of a rejected certificate only the failed ones in
+    full."""
     valid = Text("VALID", style="bold green") if verdict.valid else Text("REJECTED", style="bold red")
     said = "" if not verdict.valid or verdict.meaning == "checked" else ", as arithmetic: its meaning is not checked"
     _out.print(Text.assemble(f"{path}: ", valid, said), soft_wrap=True)
@@ -199,7 +205,7 @@ def show_verification(path: str, verdict: Verification) -> None:
 
 
 def show_models(models: list[dict[str, Any]]) -> None:
-    """One row a model."""
+    """Prints one row for each model."""
     table = Table("model", "workers", "metrics", "mechanisms", "description", box=None)
     for model in models:
         metrics = [m["name"] + ("" if m.get("calibration") is None else " (budget)") for m in model["metrics"]]
@@ -216,6 +222,6 @@ def show_models(models: list[dict[str, Any]]) -> None:
 
 
 def _partition(card: Mapping[str, Any]) -> str:
-    """The partition that --synonyms draws from."""
+    """Returns the name, size and digest of the partition that --synonyms draws from."""
     size = f"{card['words']} words in {card['classes']} classes"
     return f"--synonyms draws from partition {card['name']} version {card['version']} ({size}; {card['digest']})"
