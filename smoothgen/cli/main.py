@@ -136,17 +136,22 @@ def demo(
 
 @app.command()
 def verify(
-    files: Annotated[list[Path], typer.Argument(help="Certificates, as JSON files.")],
+    files: Annotated[list[Path], typer.Argument(help="Certificates, or answers with one inside, as JSON files.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print the verdicts as JSON.")] = False,
 ) -> None:
-    """Recompute certificates from the evidence they carry. Exit code 1 if any is rejected."""
+    """Recomputes certificates from the evidence they carry. Exit code 1 if any is rejected."""
     from smoothgen.certificates import verify as check
+    from smoothgen.cli.answers import read_given
     from smoothgen.cli.show import show_verification
 
-    verdicts = {str(path): check(path) for path in files}
+    given = {str(path): read_given(path) for path in files}
+    verdicts = {path: check(each.document) for path, each in given.items()}
+    for path, each in given.items():
+        if each.job is not None:
+            inside = f"verifying the certificate inside the answer of job {each.job!r:.80}, and nothing else of it"
+            typer.echo(f"{path}: {inside}", err=as_json)
+        if not as_json:
+            show_verification(path, verdicts[path])
     if as_json:
         typer.echo(json.dumps({path: verdict.to_dict() for path, verdict in verdicts.items()}, indent=2))
-    else:
-        for path, verdict in verdicts.items():
-            show_verification(path, verdict)
     raise typer.Exit(0 if all(verdicts.values()) else 1)

@@ -191,14 +191,20 @@ def show_verification(path: str, verdict: Verification) -> None:
     valid = Text("VALID", style="bold green") if verdict.valid else Text("REJECTED", style="bold red")
     said = "" if not verdict.valid or verdict.meaning == "checked" else ", as arithmetic: its meaning is not checked"
     _out.print(Text.assemble(f"{path}: ", valid, said), soft_wrap=True)
-    table = Table.grid(padding=(0, 2))
-    for check in verdict.checks:
-        if not check.passed:
-            table.add_row(Text("  "), Text("FAILED", style="red"), Text(check.name), Text(check.detail))
-        elif verdict.valid:
-            detail = Text(check.detail, overflow="ellipsis", no_wrap=True)
-            table.add_row(Text("  "), Text("ok", style="green"), Text(check.name), detail)
-    _out.print(table)
+    rows = [
+        (Text("ok", style="green") if check.passed else Text("FAILED", style="red"), check.name, check.detail)
+        for check in verdict.checks
+        if verdict.valid or not check.passed
+    ]
+    if _out.is_terminal:  # a narrow one wraps a detail inside its column
+        table = Table.grid(padding=(0, 2))
+        for result, name, detail in rows:
+            table.add_row(Text("  "), result, Text(name), Text(detail))
+        _out.print(table)
+    else:  # one line a check, however long
+        longest = max((len(name) for _, name, _ in rows), default=0)
+        for result, name, detail in rows:
+            _out.print(Text.assemble("    ", result, f"  {name:{longest}}  {detail}"), soft_wrap=True)
     passed = sum(check.passed for check in verdict.checks)
     if passed and not verdict.valid:
         _out.print(Text(f"  {passed} other checks passed", style="dim"))
