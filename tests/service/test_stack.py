@@ -139,7 +139,6 @@ def test_a_prompt_only_the_worker_can_judge_fails_with_the_remedy(served: Serve,
 @pytest.mark.parametrize(
     "robustness",
     [
-        {"epsilon": 1e308},
         {"epsilon": 5e-324},
         {"sigma": 1e-9},
         {"sigma": 1e6},
@@ -157,13 +156,19 @@ def test_a_prompt_only_the_worker_can_judge_fails_with_the_remedy(served: Serve,
     ],
     ids=str,
 )
-def test_extreme_requests_end_in_a_certificate_or_an_abstention(served: Serve, robustness: dict[str, Any]) -> None:
+def test_extreme_requests_end_in_a_certificate(served: Serve, robustness: dict[str, Any]) -> None:
     view = served.http.post("/generate", json=ask(**robustness)).json()
     assert view["status"] == "succeeded", view
-    assert ("certificate" in view) != ("abstention" in view)
-    if "certificate" in view:
-        verdict = served.http.post("/certificates/verify", json=view["certificate"]).json()
-        assert verdict["valid"], verdict
+    assert "abstention" not in view
+    verdict = served.http.post("/certificates/verify", json=view["certificate"]).json()
+    assert verdict["valid"], verdict
+
+
+def test_a_radius_beyond_every_generator_ends_in_an_abstention(served: Serve) -> None:
+    view = served.http.post("/generate", json=ask(epsilon=1e308)).json()
+    assert view["status"] == "succeeded", view
+    assert view["abstention"]["reason"] == "radius_out_of_reach"
+    assert "certificate" not in view
 
 
 def test_a_text_job_has_no_sheet_of_samples_and_says_so(served: Serve) -> None:
