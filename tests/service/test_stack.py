@@ -216,10 +216,24 @@ def test_the_command_line_generates_and_another_process_verifies(served: Serve, 
     assert "Traceback" not in verdicts.stderr
 
 
-def test_the_command_line_lists_models_and_prints_json(served: Serve) -> None:
+def test_the_command_line_lists_models_and_prints_json_which_it_verifies(served: Serve, tmp_path: Path) -> None:
     assert TANH in smoothgen("models", "--url", served.url).stdout
     printed = smoothgen("generate", "0.0", "--url", served.url, "--model", TANH, "--tolerance", "0.3", "--json")
-    assert json.loads(printed.stdout)["status"] == "succeeded"
+    answer = json.loads(printed.stdout)
+    assert answer["status"] == "succeeded"
+    (tmp_path / "gen.json").write_text(printed.stdout)
+    verdict = smoothgen("verify", tmp_path / "gen.json")
+    assert verdict.returncode == 0
+    assert f"inside the answer of job {answer['id']!r}" in verdict.stdout
+    assert "VALID" in verdict.stdout
+
+
+def test_the_command_line_finds_nothing_to_verify_in_an_abstention(served: Serve, tmp_path: Path) -> None:
+    answer = served.http.post("/generate", json=ask(epsilon=1e308))
+    (tmp_path / "gen.json").write_bytes(answer.content)
+    verdict = smoothgen("verify", tmp_path / "gen.json")
+    assert (verdict.returncode, verdict.stdout) == (2, "")
+    assert "holds no certificate, it is an abstention ('radius_out_of_reach')" in verdict.stderr
 
 
 @pytest.mark.parametrize(
