@@ -79,14 +79,14 @@ class Settings(BaseSettings):
 
     @property
     def tenants(self) -> list[tuple[str, str]]:
-        """Each key with its tenant's name: what stands before the first colon, which bearer tokens do not contain (RFC
-        6750). A key alone is its own tenant, named by its digest. Several keys of one name are one tenant's, so that a
-        key can be replaced without losing what it made."""
+        """Returns each key with its tenant's name: what stands before the first colon, which bearer tokens do not
+        contain (RFC 6750). A key alone is its own tenant, named by its digest. Several keys of one name are one
+        tenant's, so that a key can be replaced without losing what it made."""
         return [(key, _named_by_digest(key) if name is None else name) for key, name in self._written()]
 
     @property
     def shown_tenants(self) -> list[str]:
-        """The names of tenants that metrics show, which need no key: no name that is a digest of a key."""
+        """Returns the names of tenants that metrics show, which need no key: no name that is a digest of a key."""
         return sorted({name for _, name in self._written() if name is not None}) if self.api_keys else [ANYONE]
 
     def _written(self) -> list[tuple[str, str | None]]:
@@ -96,7 +96,7 @@ class Settings(BaseSettings):
 
     @property
     def limits(self) -> Limits:
-        """What waiting jobs may owe and hold."""
+        """Returns the limits on what waiting jobs may owe (samples) and hold (bytes), in all and for each key."""
         return Limits(
             self.max_queued_samples,
             self.max_queued_samples_per_key,
@@ -106,7 +106,7 @@ class Settings(BaseSettings):
 
     @property
     def model_names(self) -> frozenset[str]:
-        """The names of `models`, which may be written name=source as for a worker."""
+        """Returns the names of `models`, which may be written name=source as for a worker."""
         return frozenset(model.partition("=")[0] for model in self.models)
 
 

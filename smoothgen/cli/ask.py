@@ -13,7 +13,7 @@ from smoothgen.cli.options import LOCAL, ApiKey, Url
 
 
 def models(url: Url = LOCAL, api_key: ApiKey = None) -> None:
-    """List the models a server knows."""
+    """Lists the models a server knows."""
     from smoothgen.cli.show import show_models
     from smoothgen.client import Client
 
@@ -31,7 +31,7 @@ def covers(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the server's answer as JSON.")] = False,
 ) -> None:
-    """Show how far other prompts are from a certificate's, and how far their outputs can differ."""
+    """Shows how far other prompts are from a certificate's, and how far their outputs can differ."""
     from smoothgen.cli.show_covers import show_covers
     from smoothgen.client import Client
 
@@ -80,7 +80,7 @@ def erase(
     url: Url = LOCAL,
     api_key: ApiKey = None,
 ) -> None:
-    """Erase a job's prompt, seed image and output on the server. Its certificate stays."""
+    """Erases a job's prompt, seed image and output on the server. Its certificate stays."""
     from smoothgen.client import Client
 
     with Client(url, api_key=api_key) as client:
@@ -99,7 +99,7 @@ def fleet(
     save: Annotated[Path | None, typer.Option(help="A picture: the bound against the attack norm, by pool.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the certificates as JSON.")] = False,
 ) -> None:
-    """Show how far attacks can move the average request of the traffic (tier fleet), by pool and window."""
+    """Shows how far attacks can move the average request of the traffic (tier fleet), by pool and window."""
     from smoothgen.cli.show_fleet import show_fleet
     from smoothgen.client import Client
 

@@ -79,7 +79,7 @@ def generate(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the server's answer as JSON.")] = False,
 ) -> None:
-    """Generate one output and show its certificate. Ctrl-C cancels the job on the server."""
+    """Generates one output and shows its certificate. Ctrl-C cancels the job on the server."""
     from smoothgen.cli.save import save_generation
     from smoothgen.cli.show import progress, show_generation
     from smoothgen.client import Client

@@ -22,7 +22,8 @@ _LONGEST_NAME: Final = 40
 
 
 def plot_curve(certificate: Certificate, path: Path) -> None:
-    """W₁ bound against attack norm: the certified curve, the bounds it is the smaller of, the tolerance, the radius.
+    """Draws the W₁ bound against the attack norm: the certified curve, the bounds it is the smaller of, the tolerance,
+    the radius.
 
     Raises SmoothGenError where matplotlib is not installed.
     """
@@ -71,7 +72,8 @@ def plot_curve(certificate: Certificate, path: Path) -> None:
 
 
 def plot_fleet(readings: Sequence[FleetReading], path: Path) -> None:
-    """The average's W₁ bound against attack norm, a panel for each pool and in it a line for each window, T1 beside.
+    """Draws the average request's W₁ bound against the attack norm: a panel for each pool, a line for each window, T1
+    beside.
 
     At most twelve pools, those with the most requests. Raises SmoothGenError where matplotlib is not installed.
     """

