@@ -9,7 +9,7 @@ terms, certificate, claims: what a certificate is made under, the certificate it
 certify, universal: from distances to a certificate, and without them. stopping: what a look at the samples decides.
 verification: the verdict. meaning: the known words. format: documents, digests and statements.
 checks: what a document is held to. covers: one known other prompt.
-fleet, exhaustive: the average request of a server; certificates without noise.
+packing: numbers as bytes. fleet, exhaustive, edits: the average request of a server; certificates without noise.
 stored, verify: documents and files of every method, and the verdict on a stranger's.
 """
 
@@ -24,6 +24,7 @@ from smoothgen.certificates.bounds.theorems import (
 )
 from smoothgen.certificates.certificate import Certificate, Claims, Deviation
 from smoothgen.certificates.certify import certify
+from smoothgen.certificates.edits import EditsCertificate, EditSetIdentity, certify_edits
 from smoothgen.certificates.evidence import Evidence
 from smoothgen.certificates.exhaustive import ExhaustiveCertificate, SnapThreat, certified_cost, certify_exhaustive
 from smoothgen.certificates.format.document import from_document
@@ -57,6 +58,8 @@ __all__ = [
     "Check",
     "Claims",
     "Deviation",
+    "EditSetIdentity",
+    "EditsCertificate",
     "Evidence",
     "ExhaustiveCertificate",
     "Lipschitz",
@@ -80,6 +83,7 @@ __all__ = [
     "attacked_probability",
     "certified_cost",
     "certify",
+    "certify_edits",
     "certify_exhaustive",
     "certify_universal",
     "from_document",
