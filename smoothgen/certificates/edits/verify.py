@@ -8,7 +8,7 @@ from typing import Any, Final
 from smoothgen.certificates.checks.recomputed import MACHINE, one_unit_apart
 from smoothgen.certificates.edits.certificate import EditsCertificate
 from smoothgen.certificates.edits.certify import require_sound_request
-from smoothgen.certificates.edits.claims import derive_claims, least_share
+from smoothgen.certificates.edits.claims import EditsClaims, derive_claims, least_share
 from smoothgen.certificates.edits.document import from_document, to_document
 from smoothgen.certificates.edits.meaning import judged, unknown_meaning
 from smoothgen.certificates.format.document import content_digest
@@ -59,19 +59,19 @@ def _derived(stated: EditsCertificate) -> Iterable[Check]:
     derived = derive_claims(stated.evidence, stated.tolerance, stated.alpha)
     for name, value in vars(derived).items():
         given = getattr(stated.claims, name)
-        if name == "share" and _is_sound_share(stated, derived.share):
+        if name == "share" and _is_sound_share(stated, derived):
             yield Check(name, True, f"follows from the evidence: {given!r}")
         else:
             yield _same(name, given, value)
 
 
-def _is_sound_share(stated: EditsCertificate, printed: float) -> bool:
+def _is_sound_share(stated: EditsCertificate, derived: EditsClaims) -> bool:
     """Returns whether a share of a sampled set is one unit of the ninth digit beside the printed one, as another
     machine's inverse beta function can make it, and still not above the unrounded bound."""
     share, evidence = stated.claims.share, stated.evidence
-    if evidence.seed is None or not one_unit_apart(share, printed):
+    if evidence.seed is None or not one_unit_apart(share, derived.share):
         return False
-    exact = least_share(evidence.runs - stated.claims.kept, evidence.runs, stated.alpha)
+    exact = least_share(evidence.runs - derived.kept, evidence.runs, stated.alpha)
     return 0 <= share <= exact * (1 + MACHINE)
 
 
