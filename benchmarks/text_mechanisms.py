@@ -74,14 +74,13 @@ def plain_seconds(prompt: str) -> float:
 
 def show_tokens(prompts: list[str], runs: int) -> None:
     """Prints a row a prompt, then medians and 90th percentiles."""
-    print(
-        f"tokens, at most {runs} runs\n{'prompt':44} {'answer':>10} {'radius':>7} {'rank':>5} {'runs':>5} {'cost':>6}  broken by"
-    )
+    print(f"tokens, at most {runs} runs")
+    print(f"{'prompt':44} {'answer':>10} {'radius':>7} {'rank':>5} {'runs':>5} {'cost':>6}  broken by")
     radii, ranks, made, costs = [], [], [], []
     for prompt in tqdm(prompts, leave=False):
         one, plain = ran(prompt, mechanism="tokens", samples=runs), plain_seconds(prompt)
         broken = one.result.broken_by
-        said = one.result.output.content.decode().split()
+        said = (one.result.output.content.decode().split() or [""])[0]
         radii.append(one.radius)
         ranks.append(runs if broken is None else broken.rank)
         made.append(one.result.usage.samples)
@@ -101,9 +100,8 @@ def show_tokens(prompts: list[str], runs: int) -> None:
 
 def show_side_by_side(prompts: list[str], runs: int) -> None:
     """Prints the radius of the answer by noise and by tokens, with as many runs, and the ratio."""
-    print(
-        f"\nside by side, {runs} runs each\n{'prompt':44} {'noise':>8} {'seconds':>8} {'tokens':>8} {'seconds':>8} {'ratio':>7}"
-    )
+    print(f"\nside by side, {runs} runs each at most")
+    print(f"{'prompt':44} {'noise':>8} {'seconds':>8} {'tokens':>8} {'seconds':>8} {'ratio':>7}")
     ratios = []
     for prompt in tqdm(prompts, leave=False):
         noise = ran(prompt, mechanism="embedding", samples=runs - 32)

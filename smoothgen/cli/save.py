@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from smoothgen.certificates import ExhaustiveCertificate, save_certificate
+from smoothgen.certificates import Certificate, ExhaustiveCertificate, save_certificate
 from smoothgen.cli.plot import plot_curve, plot_runs
 from smoothgen.client import Client, Generation
 from smoothgen.contracts import TextOutput
@@ -28,11 +28,13 @@ def save_generation(client: Client, generation: Generation, folder: Path) -> lis
     if certificate is not None:
         written.append(folder / "certificate.json")
         save_certificate(certificate, written[-1])
-        written.append(folder / "curve.png")
+        picture = folder / "curve.png"
         if isinstance(certificate, ExhaustiveCertificate):
-            plot_runs(certificate, written[-1])
-        else:
-            plot_curve(certificate, written[-1])
+            plot_runs(certificate, picture)
+            written.append(picture)
+        elif isinstance(certificate, Certificate):
+            plot_curve(certificate, picture)
+            written.append(picture)
     return written
 
 

@@ -12,8 +12,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 from rich.text import Text
 
-from smoothgen.certificates import Certificate, ExhaustiveCertificate, Stop, Verification, take_look
+from smoothgen.certificates import Certificate, EditsCertificate, ExhaustiveCertificate, Stop, Verification, take_look
 from smoothgen.certificates.bounds.rounding import round_down, round_up
+from smoothgen.cli.show_edits import show_edits
 from smoothgen.cli.show_exhaustive import named_neighbour, show_exhaustive, why_runs_stopped
 from smoothgen.client import Generation
 from smoothgen.contracts import TOKENS, JobView, LipschitzEstimate, TextOutput
@@ -86,6 +87,8 @@ def show_generation(
     codes = [note.code for note in notes]
     if isinstance(certificate, ExhaustiveCertificate):
         show_exhaustive(certificate, why_runs_stopped(certificate, asked), codes, generation.broken_by)
+    elif isinstance(certificate, EditsCertificate):
+        show_edits(certificate, codes)
     elif certificate is not None:
         show_certificate(certificate, why_it_stopped(certificate, asked), codes)
     elif generation.abstention is not None:
@@ -145,6 +148,8 @@ def _drawn(generation: Generation, asked: Mapping[str, Any]) -> str:
         return f"{usage.samples} of at most {asked.get('samples', DEFAULT_SAMPLES)} {drawn}, "
     if isinstance(certificate, ExhaustiveCertificate):
         rests_on = certificate.evidence.runs - 1
+    elif isinstance(certificate, EditsCertificate):
+        rests_on = len(certificate.evidence.distances)
     else:
         rests_on = certificate.evidence.samples
     return f"{usage.samples} {drawn}, " if usage.samples > rests_on else ""

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 import httpx2
 
-from smoothgen.certificates import Certificate, ExhaustiveCertificate
+from smoothgen.certificates import AnyCertificate
 from smoothgen.client import conversation
 from smoothgen.client.conversation import NOTHING, Answer, Call, Conversation, OnBusy, OnProgress, Result, Step
 from smoothgen.client.results import FleetReading, Generation
@@ -58,7 +58,7 @@ class AsyncClient:
         """Returns the contact sheet of an image job, PNG: see `Client.samples`."""
         return await self._run(conversation.samples(job_id))
 
-    async def certificate(self, certificate_id: str) -> Certificate | ExhaustiveCertificate:
+    async def certificate(self, certificate_id: str) -> AnyCertificate:
         """Returns a stored certificate: see `Client.certificate`."""
         return await self._run(conversation.certificate(certificate_id))
 

@@ -18,7 +18,7 @@ from urllib.parse import quote, urlencode
 
 from pydantic import ValidationError
 
-from smoothgen.certificates import Certificate, ExhaustiveCertificate, read_certificate
+from smoothgen.certificates import AnyCertificate, read_certificate
 from smoothgen.client.results import FleetReading, Generation
 from smoothgen.contracts import (
     FINISHED,
@@ -261,7 +261,7 @@ def models() -> Conversation[list[dict[str, Any]]]:
     return list(_json((yield Call("GET", "/models")))["data"])
 
 
-def certificate(certificate_id: str) -> Conversation[Certificate | ExhaustiveCertificate]:
+def certificate(certificate_id: str) -> Conversation[AnyCertificate]:
     """Returns the certificate of GET /certificates/{id}."""
     return read_certificate(_json((yield Call("GET", f"/certificates/{quote(certificate_id, safe='')}"))))
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from smoothgen.certificates import Certificate, ExhaustiveCertificate, Verification, read_certificate, verify
+from smoothgen.certificates import AnyCertificate, Verification, read_certificate, verify
 from smoothgen.certificates.fleet.certify import FleetCertificate, verify_fleet
 from smoothgen.contracts import (
     AbstentionView,
@@ -54,7 +54,7 @@ class Generation:
         return self.view.output.content if self.view.output else b""
 
     @cached_property
-    def certificate(self) -> Certificate | ExhaustiveCertificate | None:
+    def certificate(self) -> AnyCertificate | None:
         """Returns the certificate, None where the server abstained; an ExhaustiveCertificate with mechanism tokens. Not
         yet verified: see `verify`."""
         return None if self.view.certificate is None else read_certificate(self.view.certificate)

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 import httpx2
 
-from smoothgen.certificates import Certificate, ExhaustiveCertificate
+from smoothgen.certificates import AnyCertificate
 from smoothgen.client import conversation
 from smoothgen.client.conversation import NOTHING, Answer, Call, Conversation, OnBusy, OnProgress, Result, Step
 from smoothgen.client.results import FleetReading, Generation
@@ -79,7 +79,7 @@ class Client:
         """Returns the contact sheet of an image job's noisy samples, PNG."""
         return self._run(conversation.samples(job_id))
 
-    def certificate(self, certificate_id: str) -> Certificate | ExhaustiveCertificate:
+    def certificate(self, certificate_id: str) -> AnyCertificate:
         """Returns a stored certificate by its id, which is its job's; an ExhaustiveCertificate where the mechanism was
         tokens."""
         return self._run(conversation.certificate(certificate_id))
