@@ -138,12 +138,22 @@ def demo(
 def verify(
     files: Annotated[list[Path], typer.Argument(help="Certificates, as JSON files.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print the verdicts as JSON.")] = False,
+    model: Annotated[
+        str | None, typer.Option(help="Check with this model's table that no neighbour of the prompt is left out.")
+    ] = None,
+    prompt: Annotated[str | None, typer.Option(help="The certificates' prompt, for --model.")] = None,
+    prompt_file: Annotated[Path | None, typer.Option(help="The prompt in a file, for --model.")] = None,
 ) -> None:
     """Recompute certificates from the evidence they carry. Exit code 1 if any is rejected."""
     from smoothgen.certificates import verify as check
     from smoothgen.cli.show import show_verification
 
     verdicts = {str(path): check(path) for path in files}
+    if model is not None or prompt is not None or prompt_file is not None:
+        from smoothgen.cli.completeness import Against, with_completeness
+
+        documents = {str(path): path.read_bytes() for path in files}
+        verdicts = with_completeness(verdicts, documents, Against(model, prompt, prompt_file))
     if as_json:
         typer.echo(json.dumps({path: verdict.to_dict() for path, verdict in verdicts.items()}, indent=2))
     else:
