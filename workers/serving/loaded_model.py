@@ -85,7 +85,7 @@ class LoadedModel:
             digest=identity.digest,
             description=generator.description,
             mechanisms=list(generator.mechanisms),
-            default_mechanism=generator.default_mechanism,
+            default_mechanism=generator.mechanisms[0],
             metrics=metric_cards(
                 self._kinds(settings),
                 settings.vision_models,

@@ -48,7 +48,6 @@ class BottleneckModel:
     """
 
     mechanisms = ("embedding",)
-    default_mechanism = "embedding"
     default_betas: ClassVar[dict[str, float]] = {}
     output_kind: OutputKind = "text"
     for_learning = False

@@ -20,7 +20,7 @@ from transformers import (
 )
 
 from smoothgen.certificates import ModelIdentity
-from smoothgen.contracts import TOKENS, ListedNeighbours, Parameters, RunWords, Template, TextParameters
+from smoothgen.contracts import EMBEDDING, TOKENS, ListedNeighbours, Parameters, RunWords, Template, TextParameters
 from smoothgen.errors import InvalidParameters, InvalidPrompt
 from smoothgen.mechanisms import Gaussian
 from smoothgen.noise import gumbels
@@ -48,8 +48,7 @@ class LanguageModel:
     job.
     """
 
-    mechanisms = ("embedding", TOKENS)
-    default_mechanism = TOKENS
+    mechanisms = (TOKENS, EMBEDDING)
     default_betas: ClassVar[dict[str, float]] = {}
     output_kind: OutputKind = "text"
     for_learning = False
