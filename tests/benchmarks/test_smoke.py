@@ -41,6 +41,7 @@ TOO_LARGE = {
     "spread": _MODEL,
     "statistics": _NO_SIZES,
     "synonyms": "needs Debian's wordnet-base",
+    "token_attacks": _MODEL,
 }
 """Benchmarks that this test leaves out, and why."""
 
