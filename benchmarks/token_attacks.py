@@ -1,4 +1,4 @@
-"""Attacks on certificates of mechanism tokens: python -m benchmarks.token_attacks [--tries 10000] [--model smollm2-135m]
+"""Attacks on certificates of mechanism tokens: python -m benchmarks.token_attacks [--tries 10000] [--model tiny]
 
 A prompt is certified, and its embeddings are attacked at 0.99 of the radius: five of eight tries go just past planes to
 other rows (half of these where the gradient points), the others along random directions and along the gradient. The

@@ -6,7 +6,7 @@ import base64
 import binascii
 import hashlib
 import re
-from typing import Annotated, Final, Self
+from typing import Annotated, Any, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,6 +64,13 @@ class PromptEmbeds(Contract):
             return self
         digest = hashlib.sha256(_decoded(self.data)).hexdigest()
         return PromptEmbeds(shape=self.shape, data=f"sha256:{digest}")
+
+    @field_validator("shape", mode="before")
+    @classmethod
+    def _two_numbers(cls, shape: Any) -> Any:
+        if not isinstance(shape, list | tuple) or len(shape) != 2:
+            raise ValueError(f"shape={shape!r:.80} is not [tokens, width]; send these two numbers in a list")
+        return shape
 
     @field_validator("data")
     @classmethod
