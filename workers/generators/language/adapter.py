@@ -20,7 +20,16 @@ from transformers import (
 )
 
 from smoothgen.certificates import ModelIdentity
-from smoothgen.contracts import EMBEDDING, TOKENS, ListedNeighbours, Parameters, RunWords, Template, TextParameters
+from smoothgen.contracts import (
+    EMBEDDING,
+    TOKENS,
+    ListedNeighbours,
+    Note,
+    Parameters,
+    RunWords,
+    Template,
+    TextParameters,
+)
 from smoothgen.errors import InvalidParameters, InvalidPrompt
 from smoothgen.mechanisms import Gaussian
 from smoothgen.noise import gumbels
@@ -28,6 +37,7 @@ from workers.generators.conditions import Condition, Draw, Smoothing
 from workers.generators.differentiable import SmoothMap
 from workers.generators.language.chat_template import ChatTemplates
 from workers.generators.language.decoding import Decoder, Health, end_tokens
+from workers.generators.language.given_embeddings import FIELD, GivenEmbeddings
 from workers.generators.language.prompt_tokens import PromptTokens
 from workers.generators.language.snapping import Snapping
 from workers.generators.outputs import Failure, Made
@@ -87,7 +97,11 @@ class LanguageModel:
     def largest_dimension(self) -> int | None:
         """Returns the tokens of the longest prompt times the width of an embedding; None where there is no limit."""
         longest = self.longest_prompt_tokens
-        return None if longest is None else longest * int(self._model.get_input_embeddings().weight.shape[1])
+        return None if longest is None else longest * self._width
+
+    @property
+    def _width(self) -> int:
+        return int(self._model.get_input_embeddings().weight.shape[1])
 
     @property
     def network(self) -> PreTrainedModel:
@@ -100,51 +114,75 @@ class LanguageModel:
         return self._tokenizer
 
     def rendered(self, prompt: str, parameters: Parameters) -> Template | None:
-        """Returns the chat template around this prompt as it reads now; None without chat. Raises InvalidParameters,
-        InvalidPrompt."""
-        return self._templates.around(prompt) if _of_text(parameters).chat else None
+        """Returns the chat template around this prompt, or around what is given in its place, as it reads now; None
+        without chat. Raises InvalidParameters, InvalidPrompt."""
+        parameters = _of_text(parameters)
+        if not parameters.chat:
+            return None
+        return self._templates.around(prompt) if parameters.prompt_embeds is None else self._templates.around_any()
 
     def condition(
         self, prompt: str, parameters: Parameters, smoothing: Smoothing, template: Template | None = None
     ) -> Condition:
-        """Embeds the prompt's tokens. `template`: with chat, as it was rendered for the job; rendered now where none is
-        given.
+        """Embeds the prompt's tokens, or those that given embeddings are read as. `template`: with chat, as it was
+        rendered for the job; rendered now where none is given.
 
         Raises InvalidPrompt if the tokens do not fit or spell a marker, InvalidParameters for a chat template that is
-        missing or cannot be followed.
+        missing or cannot be followed, and for embeddings that are not of this model or that nothing would snap.
         """
-        parameters = _of_text(parameters)
-        if parameters.chat:
-            template = template or self._templates.around(prompt)
-            ids = self._tokens.within(prompt.strip() if template.trims else prompt, template.encoded_after)
-        else:
-            template, ids = None, self._tokens.completion(prompt)
-        count, fixed = len(ids), 0 if template is None else len(template.before) + len(template.after)
-        longest = self.longest_prompt_tokens
-        if count == 0:
-            raise InvalidPrompt(f"the prompt {prompt!r:.80} has no tokens in this model's vocabulary", field="prompt")
-        if longest is not None and count + fixed + parameters.max_new_tokens > longest:
-            raise InvalidPrompt(
-                f"the prompt has {count + fixed} tokens and max_new_tokens is {parameters.max_new_tokens}; together "
-                f"model {self.identity.name!r} takes at most {longest}: shorten the prompt or lower max_new_tokens",
-                field="prompt",
-            )
-        counted = "token count of each drawn text" if smoothing.words_drawn else f"token count ({count})"
+        parameters, snapped = _of_text(parameters), smoothing.mechanism == TOKENS
+        template = (template or self.rendered(prompt, parameters)) if parameters.chat else None
+        ids, notes = self._read(prompt, parameters, template, snapped=snapped)
+        counted = "token count of each drawn text" if smoothing.words_drawn else f"token count ({len(ids)})"
         held_fixed = [counted, "attention mask and positions"]
-        if fixed:
+        if fixed := _length(template):
             held_fixed.append(f"chat template ({fixed} tokens)")
-        embedding, snapped = self._rows(ids), smoothing.mechanism == TOKENS
+        embedding = self._rows(ids)
         return Condition(
             embedding,
             attack_on="token embeddings of the prompt",
             mechanism=Unnoised() if snapped else Gaussian(smoothing.level),
             held_fixed=tuple(held_fixed),
             random=parameters.temperature > 0,
+            notes=notes,
             mixes=(embedding.shape, template, snapped),  # of one length, so nothing need be padded, and in one template
             numbers_per_token=embedding.shape[1],
             template=template,
             tokens=tuple(ids) if snapped else (),
         )
+
+    def _read(
+        self, prompt: str, parameters: TextParameters, template: Template | None, *, snapped: bool
+    ) -> tuple[list[int], tuple[Note, ...]]:
+        """Returns the ids of the tokens in the prompt's place, and notes on them."""
+        if parameters.prompt_embeds is not None:
+            if not snapped:
+                raise InvalidParameters(
+                    f"prompt_embeds is read under mechanism {TOKENS!r} only: noise is put on the prompt's own "
+                    f"embedding; use mechanism {TOKENS!r}, or leave prompt_embeds out",
+                    field=FIELD,
+                )
+            given = GivenEmbeddings(parameters.prompt_embeds, self._width, self.identity.name)
+            self._require_room(given.count, template, parameters, f"{FIELD}.shape")  # before it takes time to snap them
+            return given.read(self._snapping)
+        if template is None:
+            ids = self._tokens.completion(prompt)
+        else:
+            ids = self._tokens.within(prompt.strip() if template.trims else prompt, template.encoded_after)
+        if not ids:
+            raise InvalidPrompt(f"the prompt {prompt!r:.80} has no tokens in this model's vocabulary", field="prompt")
+        self._require_room(len(ids), template, parameters, "prompt")
+        return ids, ()
+
+    def _require_room(self, count: int, template: Template | None, parameters: TextParameters, field: str) -> None:
+        """Raises InvalidPrompt where so many tokens and those to come do not fit the model."""
+        longest, whole = self.longest_prompt_tokens, count + _length(template)
+        if longest is not None and whole + parameters.max_new_tokens > longest:
+            raise InvalidPrompt(
+                f"the prompt has {whole} tokens and max_new_tokens is {parameters.max_new_tokens}; together "
+                f"model {self.identity.name!r} takes at most {longest}: shorten the prompt or lower max_new_tokens",
+                field=field,
+            )
 
     def listed(self, condition: Condition, number: int) -> ListedNeighbours:
         """Returns the `number` other token sequences nearest to a snapped prompt, or all there are. Raises
@@ -252,6 +290,10 @@ def _of_text(parameters: Parameters) -> TextParameters:
     if isinstance(parameters, TextParameters):
         return parameters
     raise InvalidParameters(f"a language model takes text parameters, got {parameters!r:.200}", field="parameters")
+
+
+def _length(template: Template | None) -> int:
+    return 0 if template is None else len(template.before) + len(template.after)
 
 
 def _first(*ids: Any) -> Any:
