@@ -24,7 +24,8 @@ _GRACE_S = 15
 
 
 class _Server(uvicorn.Server):
-    """On SIGTERM, clients that wait for a job are answered with where to find it, instead of being waited for."""
+    """Serves HTTP. On SIGTERM, clients that wait for a job are answered with where to find it, instead of being waited
+    for."""
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         gateway: Gateway | None = getattr(self.config.app.state, "gateway", None)  # type: ignore[union-attr]

@@ -6,6 +6,7 @@ import time
 import uuid
 
 from app.http.dependencies import Gateway
+from smoothgen.certificates.edits.identity import EDITS_V1
 from smoothgen.contracts import CoversCall, CoversReply, CoversRequest
 from smoothgen.errors import Conflict, NoAnswer
 
@@ -13,6 +14,11 @@ from smoothgen.errors import Conflict, NoAnswer
 async def compare(gateway: Gateway, certificate_id: str, asked: CoversRequest) -> CoversReply:
     """Returns a worker's reply. Raises NotFound, Conflict, NoWorker, Overloaded, NoAnswer, QueueUnavailable."""
     certificate = await gateway.store.certificate(certificate_id)
+    if certificate.get("method") == EDITS_V1:
+        raise Conflict(
+            f"certificate {certificate_id!r:.80} is of mechanism 'edits': it speaks of the texts of its set and of no "
+            f"other. GET /certificates/{certificate_id}/neighbours lists those that were run"
+        )
     wait_s = gateway.settings.covers_wait_s
     call = CoversCall(
         id=uuid.uuid4().hex,

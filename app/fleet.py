@@ -34,7 +34,7 @@ class Fleet:
     """Reads the fleet's certificates. Every method raises QueueUnavailable when Redis cannot be reached."""
 
     def __init__(self, store: JobStore, confidence: float) -> None:
-        """`confidence`: of each window's certificate."""
+        """Keeps the store that is read, and the confidence of each window's certificate."""
         self._store, self._alpha = store, complement(confidence)
 
     async def recent_windows(self) -> list[str]:

@@ -61,12 +61,12 @@ class Replies:
 
     @property
     def released(self) -> bool:
-        """Whether the gateway is stopping, and no request should wait on it."""
+        """Returns whether the gateway is stopping, so that no request should wait on it."""
         return self._released
 
     @property
     def alive(self) -> bool:
-        """Whether replies are being read now. A dead reader would let every waiting client hang."""
+        """Returns whether replies are being read now. A dead reader would let every waiting client hang."""
         return self._connected and self._task is not None and not self._task.done()
 
     @contextlib.contextmanager

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from smoothgen.contracts import DEFAULT_RETENTION_S, LEAST_RETENTION_S, LONGEST_RETENTION_S
+from smoothgen.process.draining import LONGEST_S
 from smoothgen.process.logs import LogFormat, LogLevel
 from smoothgen.queue import ANYONE, Limits
 
@@ -54,11 +55,11 @@ class Settings(BaseSettings):
     """Of all bodies that are being read or worked on at once; beyond it requests are answered 503."""
     max_header_bytes: int = Field(default=32 * 1024, ge=1024)
     max_connections: int = Field(default=1000, ge=1)
-    header_timeout_s: float = Field(default=10.0, gt=0)
-    body_timeout_s: float = Field(default=30.0, gt=0)
-    default_wait_s: float = 30.0
-    max_wait_s: float = 120.0
-    covers_wait_s: float = Field(default=30.0, gt=0)
+    header_timeout_s: float = Field(default=10.0, gt=0, le=LONGEST_S)
+    body_timeout_s: float = Field(default=30.0, gt=0, le=LONGEST_S)
+    default_wait_s: float = Field(default=30.0, ge=0, le=LONGEST_S)
+    max_wait_s: float = Field(default=120.0, ge=0, le=LONGEST_S)
+    covers_wait_s: float = Field(default=30.0, gt=0, le=LONGEST_S)
     """How long a comparison of prompts waits for a worker."""
     log_format: LogFormat = "json"
     log_level: LogLevel = "info"
@@ -79,14 +80,14 @@ class Settings(BaseSettings):
 
     @property
     def tenants(self) -> list[tuple[str, str]]:
-        """Each key with its tenant's name: what stands before the first colon, which bearer tokens do not contain (RFC
-        6750). A key alone is its own tenant, named by its digest. Several keys of one name are one tenant's, so that a
-        key can be replaced without losing what it made."""
+        """Returns each key with its tenant's name: what stands before the first colon, which bearer tokens do not
+        contain (RFC 6750). A key alone is its own tenant, named by its digest. Several keys of one name are one
+        tenant's, so that a key can be replaced without losing what it made."""
         return [(key, _named_by_digest(key) if name is None else name) for key, name in self._written()]
 
     @property
     def shown_tenants(self) -> list[str]:
-        """The names of tenants that metrics show, which need no key: no name that is a digest of a key."""
+        """Returns the names of tenants that metrics show, which need no key: no name that is a digest of a key."""
         return sorted({name for _, name in self._written() if name is not None}) if self.api_keys else [ANYONE]
 
     def _written(self) -> list[tuple[str, str | None]]:
@@ -96,7 +97,7 @@ class Settings(BaseSettings):
 
     @property
     def limits(self) -> Limits:
-        """What waiting jobs may owe and hold."""
+        """Returns the limits on what waiting jobs may owe (samples) and hold (bytes), in all and for each key."""
         return Limits(
             self.max_queued_samples,
             self.max_queued_samples_per_key,
@@ -106,7 +107,7 @@ class Settings(BaseSettings):
 
     @property
     def model_names(self) -> frozenset[str]:
-        """The names of `models`, which may be written name=source as for a worker."""
+        """Returns the names of `models`, which may be written name=source as for a worker."""
         return frozenset(model.partition("=")[0] for model in self.models)
 
 

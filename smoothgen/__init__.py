@@ -1,8 +1,8 @@
 """SmoothGen: certified generation.
 
-The library, without torch: certificates (`certify`, `certify_exhaustive`, `verify`, `load_certificate`), mechanisms
-(`Gaussian` and its schedules), and the HTTP client (`Client`, `AsyncClient`). A name is imported when it is first used,
-so verifying a certificate imports numpy and scipy and never the client's HTTP stack.
+The library, without torch: certificates (`certify`, `certify_exhaustive`, `certify_edits`, `verify`,
+`load_certificate`), mechanisms (`Gaussian` and its schedules), and the HTTP client (`Client`, `AsyncClient`). A name is
+imported when it is first used, so verifying a certificate imports numpy and scipy and never the client's HTTP stack.
 
     >>> from smoothgen import certify, Gaussian
     >>> certificate = certify([0.1] * 500, bound=1.0, diameter=1.0, mechanism=Gaussian(sigma=0.5),
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from smoothgen.certificates import (
         Abstention,
         Certificate,
+        EditsCertificate,
         ExhaustiveCertificate,
         Lipschitz,
         LookPlan,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
         Verification,
         certified_cost,
         certify,
+        certify_edits,
         certify_exhaustive,
         certify_universal,
         load_certificate,
@@ -57,6 +59,7 @@ __all__ = [
     "AsyncClient",
     "Certificate",
     "Client",
+    "EditsCertificate",
     "ExhaustiveCertificate",
     "ForwardDiffusion",
     "Gaussian",
@@ -75,6 +78,7 @@ __all__ = [
     "Verification",
     "certified_cost",
     "certify",
+    "certify_edits",
     "certify_exhaustive",
     "certify_universal",
     "load_certificate",

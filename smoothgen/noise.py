@@ -51,6 +51,7 @@ class Stream(IntEnum):
     TEXT_SELECTION = 9
     TEXT_CERTIFICATION = 10
     TEXT_SERVED = 11
+    EDITS = 12
 
 
 @dataclass(frozen=True)

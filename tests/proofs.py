@@ -28,6 +28,8 @@ COVERED = (
         for name in ("bands", "lipschitz", "looks", "median", "radius", "rounding", "shift_bounds", "theorems")
     ),
     "smoothgen/certificates/covers.py",
+    "smoothgen/certificates/edits/claims.py",
+    "smoothgen/certificates/edits/draws.py",
     "smoothgen/certificates/exhaustive/claims.py",
     "smoothgen/certificates/exhaustive/cost.py",
     "smoothgen/certificates/fleet/levels.py",

@@ -33,8 +33,12 @@ _LINGER_BYTES: Final = 4 * 1024 * 1024
 
 @dataclass(frozen=True)
 class ConnectionLimits:
-    """head_bytes: of a request line and its headers together, at most. head_s: from a connection's start, or a later
-    head's first byte, until the head is whole. body_s: from there until the body is. connections: open at once."""
+    """Holds what one connection may take, and how many there may be.
+
+    head_bytes: of a request line and its headers together, at most. head_s: seconds from a connection's start, or a
+    later head's first byte, until the head is whole. body_s: seconds from there until the body is. connections: open at
+    once.
+    """
 
     head_bytes: int
     head_s: float

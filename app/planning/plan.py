@@ -6,7 +6,8 @@ import time
 from dataclasses import dataclass
 from typing import Final
 
-from app.planning.images import EMBEDDING, EMBEDDING_SHAPED, IMG2IMG, plan_image
+from app.planning.images import EMBEDDING, IMG2IMG, plan_image
+from app.planning.mechanism import mechanism_of
 from app.planning.synonyms import plan_partition, pooled_mechanism
 from app.planning.tokens import require_no_noise, require_readable_embeddings
 from smoothgen.certificates.bounds.bands import LEAST_ALPHA
@@ -66,20 +67,9 @@ def plan(
     Raises InvalidInput naming the field, the value and the remedy, and pydantic.ValidationError for parameters the
     model's modality does not know.
     """
-    robustness = request.robustness
-    if robustness.mechanism == EMBEDDING_SHAPED and EMBEDDING_SHAPED not in card.mechanisms:
-        why = (
-            "a language model's prompts have one block of numbers a token, so no one shape fits them"
-            if card.modality == "text"
-            else "learn one with `smoothgen calibrate --shape`, and start its worker again"
-        )
-        raise InvalidInput(
-            f"mechanism {EMBEDDING_SHAPED!r} needs a noise shape, and model {card.id!r} has none: {why}; it offers "
-            f"{', '.join(card.mechanisms)}",
-            field="robustness.mechanism",
-        )
-    if robustness.mechanism not in card.mechanisms:
-        raise UnknownName("mechanism", robustness.mechanism, card.mechanisms, field="robustness.mechanism")
+    mechanism = mechanism_of(request.robustness, card)
+    robustness = request.robustness.model_copy(update={"mechanism": mechanism})
+    request = request.model_copy(update={"robustness": robustness})
     if robustness.samples > max_samples:
         raise InvalidInput(
             f"samples={robustness.samples} is beyond this server's limit of {max_samples}",
@@ -185,7 +175,7 @@ def _sigma(request: GenerateRequest, card: ModelCard, metric: MetricCard) -> flo
     if robustness.mechanism in (IMG2IMG, TOKENS):  # the pipeline's own noise, and none
         return None
     if robustness.budget is None:
-        default = card.default_betas.get(robustness.mechanism, card.default_sigma)
+        default = card.default_betas.get(str(robustness.mechanism), card.default_sigma)
         return robustness.sigma if robustness.sigma is not None else default
     if robustness.mechanism != EMBEDDING:
         raise InvalidBudget(

@@ -1,11 +1,11 @@
-"""Certificates: read one, verify any."""
+"""Certificates: read one, verify any, compare prompts with one, read the runs behind one."""
 
 from __future__ import annotations
 
 import json
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Request, Response
+from fastapi import APIRouter, Body, Query, Request, Response
 from fastapi.responses import JSONResponse
 
 from app.covers import compare
@@ -13,8 +13,9 @@ from app.http.dependencies import GatewayDep, OwnCertificateId
 from app.http.documents import verdict
 from app.http.problems import problem_response
 from app.http.strict_json import LARGE_BYTES, StrictRoute
+from app.neighbours import neighbours_of
 from app.routes.jobs import PROBLEMS
-from smoothgen.contracts import Covers, CoversRequest, Problem
+from smoothgen.contracts import Covers, CoversRequest, NeighboursView, Problem
 
 router = APIRouter(prefix="/certificates", tags=["certificates"], route_class=StrictRoute)
 
@@ -54,6 +55,22 @@ async def verify_certificate(request: Request, gateway: GatewayDep) -> Response:
 async def read_certificate(certificate_id: OwnCertificateId, gateway: GatewayDep) -> Response:
     """A stored certificate. Its id is its job's."""
     return JSONResponse(await gateway.store.certificate(certificate_id))
+
+
+@router.get("/{certificate_id}/neighbours", response_model=NeighboursView, responses=PROBLEMS)
+async def neighbours(
+    certificate_id: OwnCertificateId,
+    gateway: GatewayDep,
+    changed: Annotated[bool, Query(description="Only those that changed the answer, or failed.")] = False,
+    limit: Annotated[int, Query(ge=1, le=1000, description="How many of them at most, the nearest first.")] = 100,
+) -> Response:
+    """The prompts that the model was run on for a certificate of mechanism `tokens`, nearest first, and their outputs.
+
+    `runs` and `changed` count all of them. Texts and outputs are there for as long as the job's output is kept. 409 for
+    a certificate of another mechanism.
+    """
+    view = await neighbours_of(gateway, certificate_id, changed=changed, limit=limit)
+    return Response(view.model_dump_json(), media_type="application/json")
 
 
 @router.post("/{certificate_id}/covers", response_model=Covers, responses=PROBLEMS)

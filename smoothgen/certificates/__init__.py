@@ -9,7 +9,7 @@ terms, certificate, claims: what a certificate is made under, the certificate it
 certify, universal: from distances to a certificate, and without them. stopping: what a look at the samples decides.
 verification: the verdict. meaning: the known words. format: documents, digests and statements.
 checks: what a document is held to. covers: one known other prompt.
-fleet, exhaustive: the average request of a server; certificates without noise.
+packing: numbers as bytes. fleet, exhaustive, edits: the average request of a server; certificates without noise.
 stored, verify: documents and files of every method, and the verdict on a stranger's.
 """
 
@@ -24,6 +24,7 @@ from smoothgen.certificates.bounds.theorems import (
 )
 from smoothgen.certificates.certificate import Certificate, Claims, Deviation
 from smoothgen.certificates.certify import certify
+from smoothgen.certificates.edits import EditsCertificate, EditSetIdentity, certify_edits
 from smoothgen.certificates.evidence import Evidence
 from smoothgen.certificates.exhaustive import ExhaustiveCertificate, SnapThreat, certified_cost, certify_exhaustive
 from smoothgen.certificates.format.document import from_document
@@ -45,7 +46,13 @@ from smoothgen.certificates.sigma_selection import (
     selection_alpha,
 )
 from smoothgen.certificates.stopping.decide import LookResult, Stop, at_deadline, futile_from_the_start, take_look
-from smoothgen.certificates.stored import load_certificate, read_certificate, save_certificate, to_document
+from smoothgen.certificates.stored import (
+    AnyCertificate,
+    load_certificate,
+    read_certificate,
+    save_certificate,
+    to_document,
+)
 from smoothgen.certificates.terms import Terms
 from smoothgen.certificates.universal import certify_universal
 from smoothgen.certificates.verify import Check, Verification, verify
@@ -53,10 +60,13 @@ from smoothgen.certificates.verify import Check, Verification, verify
 __all__ = [
     "SELECTION_SHARE",
     "Abstention",
+    "AnyCertificate",
     "Certificate",
     "Check",
     "Claims",
     "Deviation",
+    "EditSetIdentity",
+    "EditsCertificate",
     "Evidence",
     "ExhaustiveCertificate",
     "Lipschitz",
@@ -80,6 +90,7 @@ __all__ = [
     "attacked_probability",
     "certified_cost",
     "certify",
+    "certify_edits",
     "certify_exhaustive",
     "certify_universal",
     "from_document",

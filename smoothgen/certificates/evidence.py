@@ -87,7 +87,7 @@ class Evidence:
         return cls(distances=nothing, bound=float(diameter), diameter=float(diameter))
 
     def __eq__(self, other: object) -> bool:
-        """Equal evidence has equal distances, sample by sample, and equal bounds."""
+        """Returns whether the distances are equal, sample by sample, and the bounds and diameters too."""
         if not isinstance(other, Evidence):
             return NotImplemented
         return (self.sha256, self.bound, self.diameter) == (other.sha256, other.bound, other.diameter)

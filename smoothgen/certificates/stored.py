@@ -7,35 +7,43 @@ from pathlib import Path
 from typing import Any
 
 from smoothgen.certificates.certificate import Certificate
+from smoothgen.certificates.edits import document as edits_document
+from smoothgen.certificates.edits.certificate import EditsCertificate
 from smoothgen.certificates.exhaustive import document as exhaustive_document
 from smoothgen.certificates.exhaustive.certificate import ExhaustiveCertificate
 from smoothgen.certificates.format import document as noise_document
 from smoothgen.certificates.format.document import parse_json
 
+AnyCertificate = Certificate | ExhaustiveCertificate | EditsCertificate
 
-def to_document(certificate: Certificate | ExhaustiveCertificate) -> dict[str, Any]:
+
+def to_document(certificate: AnyCertificate) -> dict[str, Any]:
     """Returns the certificate as JSON-ready data, `digest` included. Raises InvalidCertificate for what JSON cannot
     hold."""
     if isinstance(certificate, ExhaustiveCertificate):
         return exhaustive_document.to_document(certificate)
+    if isinstance(certificate, EditsCertificate):
+        return edits_document.to_document(certificate)
     return noise_document.to_document(certificate)
 
 
-def read_certificate(document: Any) -> Certificate | ExhaustiveCertificate:
+def read_certificate(document: Any) -> AnyCertificate:
     """Returns the certificate that a document states, of whichever method, without judging it: `verify` does that.
 
     Raises InvalidCertificate naming the field that is missing, foreign or of the wrong kind.
     """
     if exhaustive_document.is_exhaustive(document):
         return exhaustive_document.from_document(document)
+    if edits_document.is_of_edits(document):
+        return edits_document.from_document(document)
     return noise_document.from_document(document)
 
 
-def load_certificate(source: str | Path) -> Certificate | ExhaustiveCertificate:
+def load_certificate(source: str | Path) -> AnyCertificate:
     """Reads a certificate from a file, as stated; `verify(path)` judges it. Raises InvalidCertificate, OSError."""
     return read_certificate(parse_json(Path(source).read_bytes()))
 
 
-def save_certificate(certificate: Certificate | ExhaustiveCertificate, path: str | Path) -> None:
+def save_certificate(certificate: AnyCertificate, path: str | Path) -> None:
     """Writes a certificate as indented JSON."""
     Path(path).write_text(json.dumps(to_document(certificate), indent=2) + "\n", encoding="utf-8")

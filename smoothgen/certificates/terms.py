@@ -43,7 +43,8 @@ class Terms:
 
     @property
     def reach(self) -> float:
-        """The largest epsilon that anything is claimed for: beyond it an attack may be served at another sigma."""
+        """Returns the largest epsilon that anything is claimed for: beyond it an attack may be served at another
+        sigma."""
         return math.inf if self.sigma_selection is None else self.sigma_selection.radius
 
     def bounds(self, diameter: float) -> ShiftBounds:

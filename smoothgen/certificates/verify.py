@@ -1,7 +1,8 @@
 """Checks a stranger's certificate: recomputes what it states, and compares its words with this library's definitions.
 
 `checks` recomputes the claims and compares what is stated twice, `meaning` judges the words.
-Documents of method exhaustive/v1 rest on no noise and have checks of their own (`exhaustive.verify`).
+Documents of methods exhaustive/v1 and edits/v1 rest on no noise and have checks of their own (`exhaustive.verify`,
+`edits.verify`).
 """
 
 from __future__ import annotations
@@ -14,25 +15,28 @@ from smoothgen.certificates.bounds.shift_bounds import METHODS, SPREAD_V1
 from smoothgen.certificates.certificate import Certificate
 from smoothgen.certificates.checks.recomputed import recomputed
 from smoothgen.certificates.checks.stated_twice import stated_twice
+from smoothgen.certificates.edits.certificate import EditsCertificate
+from smoothgen.certificates.edits.document import is_of_edits
+from smoothgen.certificates.edits.verify import verify_edits
 from smoothgen.certificates.exhaustive.certificate import ExhaustiveCertificate
 from smoothgen.certificates.exhaustive.document import is_exhaustive
 from smoothgen.certificates.exhaustive.verify import verify_exhaustive
 from smoothgen.certificates.format.document import content_digest, from_document, parse_json
 from smoothgen.certificates.meaning.judgement import judged, unknown_meaning
-from smoothgen.certificates.stored import to_document
+from smoothgen.certificates.stored import AnyCertificate, to_document
 from smoothgen.certificates.verification import Check, Verification
 from smoothgen.errors import InvalidInput
 
 __all__ = ["Check", "Verification", "verify"]
 
 
-Verifiable = Certificate | ExhaustiveCertificate | Mapping[str, Any] | str | bytes | Path
+Verifiable = AnyCertificate | Mapping[str, Any] | str | bytes | Path
 
 
 def verify(certificate: Verifiable) -> Verification:
     """Recomputes a certificate from its evidence and compares every stated number. Needs no model and no server.
 
-    Accepts a certificate of either method, its JSON document (parsed or as text), or a Path. A document that is no
+    Accepts a certificate of any method, its JSON document (parsed or as text), or a Path. A document that is no
     certificate at all gives a verdict too: one failed check, `document`. Where this library knows a name in it (metric,
     threat, random numbers), what the document says beside the name must agree with what the library knows.
     `Verification.meaning` says whether all names are known.
@@ -43,9 +47,11 @@ def verify(certificate: Verifiable) -> Verification:
     Raises OSError when a path cannot be read.
     """
     try:
-        document = _document(certificate)
+        document = parsed(certificate)
         if is_exhaustive(document):
             return verify_exhaustive(document)
+        if is_of_edits(document):
+            return verify_edits(document)
         stated = from_document(document)
     except InvalidInput as error:
         return Verification((Check("document", False, str(error)),))
@@ -59,8 +65,10 @@ def verify(certificate: Verifiable) -> Verification:
     return Verification(verdict.checks, "checked") if known and verdict.valid else verdict
 
 
-def _document(certificate: Verifiable) -> Any:
-    if isinstance(certificate, Certificate | ExhaustiveCertificate):
+def parsed(certificate: Verifiable) -> Any:
+    """Returns the JSON data of a certificate in any of its forms. Raises InvalidCertificate for a text that is no JSON,
+    OSError."""
+    if isinstance(certificate, Certificate | ExhaustiveCertificate | EditsCertificate):
         return to_document(certificate)
     if isinstance(certificate, Path):
         return parse_json(certificate.read_bytes())

@@ -1,4 +1,5 @@
-"""The commands that ask a server for something else than a generation: models, covers, erase and fleet."""
+"""The commands that ask a server for something else than a generation: models, covers,
+neighbours, erase and fleet."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ from smoothgen.cli.options import LOCAL, ApiKey, Url
 
 
 def models(url: Url = LOCAL, api_key: ApiKey = None) -> None:
-    """List the models a server knows."""
+    """Lists the models a server knows."""
     from smoothgen.cli.show import show_models
     from smoothgen.client import Client
 
@@ -30,7 +31,7 @@ def covers(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the server's answer as JSON.")] = False,
 ) -> None:
-    """Show how far other prompts are from a certificate's, and how far their outputs can differ."""
+    """Shows how far other prompts are from a certificate's, and how far their outputs can differ."""
     from smoothgen.cli.show_covers import show_covers
     from smoothgen.client import Client
 
@@ -42,12 +43,44 @@ def covers(
         show_covers(answer)
 
 
+def neighbours(
+    certificate: Annotated[
+        str, typer.Argument(help="The id of a certificate of mechanism tokens, which is its job's.")
+    ],
+    url: Url = LOCAL,
+    api_key: ApiKey = None,
+    changed: Annotated[bool, typer.Option("--changed", help="Only those that change the answer.")] = False,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many at most, the nearest first.")] = 100,
+    plot: Annotated[Path | None, typer.Option(help="A picture (PNG): distance against cost, of at most 1000.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the server's answer as JSON.")] = False,
+) -> None:
+    """Show the prompts that an attack can turn a prompt into, and what the model made of each (mechanism tokens)."""
+    from smoothgen.cli.show_exhaustive import show_neighbours
+    from smoothgen.client import Client
+
+    with Client(url, api_key=api_key) as client:
+        view = client.neighbours(certificate, changed=changed, limit=limit)
+        breaking = next((each for each in view.neighbours if each.changed), None)
+        if breaking is None and view.changed:
+            [breaking] = client.neighbours(certificate, changed=True, limit=1).neighbours
+        drawn = None if plot is None else client.neighbours(certificate, limit=1000)
+    if as_json:
+        typer.echo(view.model_dump_json(indent=2))
+    else:
+        show_neighbours(view, breaking, view.changed if changed else view.runs)
+    if plot is not None and drawn is not None:
+        from smoothgen.cli.plot import plot_neighbours
+
+        plot_neighbours(drawn, plot)
+        typer.echo(f"written: {plot}", err=True)
+
+
 def erase(
     job: Annotated[str, typer.Argument(help="A job's id, which is its certificate's.")],
     url: Url = LOCAL,
     api_key: ApiKey = None,
 ) -> None:
-    """Erase a job's prompt, seed image and output on the server. Its certificate stays."""
+    """Erases a job's prompt, seed image and output on the server. Its certificate stays."""
     from smoothgen.client import Client
 
     with Client(url, api_key=api_key) as client:
@@ -66,7 +99,7 @@ def fleet(
     save: Annotated[Path | None, typer.Option(help="A picture: the bound against the attack norm, by pool.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the certificates as JSON.")] = False,
 ) -> None:
-    """Show how far attacks can move the average request of the traffic (tier fleet), by pool and window."""
+    """Shows how far attacks can move the average request of the traffic (tier fleet), by pool and window."""
     from smoothgen.cli.show_fleet import show_fleet
     from smoothgen.client import Client
 

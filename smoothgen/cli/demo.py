@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from smoothgen.certificates import save_certificate, to_document
+from smoothgen.certificates import Certificate, save_certificate, to_document
 from smoothgen.certificates.format.document import content_digest
 from smoothgen.cli.plot import plot_curve
 from smoothgen.cli.save import save_generation
@@ -38,7 +38,8 @@ _STOP_TIMEOUT_S = 30.0
 
 
 def run_demo(folder: Path) -> int:
-    """Serve, ask, certify, verify, forge. Exit code 0 if the certificate stands and both forgeries fall."""
+    """Runs the demo into this folder: serves, asks, certifies, verifies and forges. Returns exit code 0 if the
+    certificate stands and both forgeries fall, else 1."""
     console = Console(highlight=False)
     folder.mkdir(parents=True, exist_ok=True)
     with _server(folder) as client:
@@ -81,7 +82,8 @@ def run_demo(folder: Path) -> int:
 
 @contextmanager
 def _server(folder: Path) -> Iterator[Client]:
-    """`smoothgen serve` as its own process, ready, on a free port; stopped afterwards."""
+    """Runs `smoothgen serve` as its own process on a free port, gives a client once it is ready, and stops it
+    afterwards."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -126,7 +128,7 @@ def _wait_until_ready(client: Client, process: subprocess.Popen[bytes], log: Pat
 
 
 def _last_line(log: Path) -> str:
-    """The log's last line, shortened."""
+    """Returns the log's last line, shortened."""
     with log.open("rb") as stream:
         stream.seek(max(0, os.fstat(stream.fileno()).st_size - 2000))
         lines = stream.read().decode(errors="replace").split("\n")
@@ -134,9 +136,9 @@ def _last_line(log: Path) -> str:
 
 
 def _write(generation: Generation, path: Path) -> tuple[Path, Path]:
-    """Save the certificate, its curve and two forgeries; return the forgeries' paths."""
+    """Saves the certificate, its curve and two forgeries. Returns the forgeries' paths."""
     certificate = generation.certificate
-    if certificate is None:
+    if not isinstance(certificate, Certificate):
         raise GenerationFailed("the server abstained, so there is no certificate to show")
     save_certificate(certificate, path)
     plot_curve(certificate, path.with_name("curve.png"))
@@ -148,12 +150,12 @@ def _write(generation: Generation, path: Path) -> tuple[Path, Path]:
 
 
 def _forge(path: Path, document: dict[str, Any]) -> None:
-    """Write a document with a digest that fits it: what a forger would do."""
+    """Writes a document with a digest that fits it, as a forger would."""
     path.write_text(json.dumps({**document, "digest": content_digest(document)}, indent=2) + "\n", encoding="utf-8")
 
 
 def _next_digit(radius: float) -> float:
-    """The radius with its third significant digit raised by one (nine becomes zero)."""
+    """Returns the radius with its third significant digit raised by one (nine becomes zero)."""
     digits = list(repr(radius))
     third = [i for i, c in enumerate(digits) if c.isdigit() and "".join(digits[:i]).strip("0.") != ""][1]
     digits[third] = str((int(digits[third]) + 1) % 10)
@@ -172,6 +174,6 @@ def _one_distance_changed(evidence: dict[str, Any], bound: float) -> dict[str, A
 
 
 def _verify(path: Path) -> bool:
-    """`smoothgen verify` in a process of its own, its output on the terminal; whether it accepted."""
+    """Runs `smoothgen verify` in a process of its own, with its output on the terminal. Returns whether it accepted."""
     sys.stdout.flush()
     return subprocess.call([sys.executable, "-m", "smoothgen.cli", "verify", str(path)]) == 0  # noqa: S603

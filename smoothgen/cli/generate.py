@@ -32,7 +32,9 @@ def generate(
     epsilon: Annotated[
         float | None, typer.Option(help="Ask for this radius, or an abstention; stops as soon as either is clear.")
     ] = None,
-    samples: Annotated[int | None, typer.Option(help="Certification samples, at most.")] = None,
+    samples: Annotated[
+        int | None, typer.Option(help="Certification samples, or with mechanism tokens neighbours, at most.")
+    ] = None,
     radius_tolerance: Annotated[
         float | None, typer.Option(help="Stop when more samples would enlarge the radius by this fraction at most.")
     ] = None,
@@ -62,7 +64,9 @@ def generate(
         Path | None, typer.Option(help="Seed image for image-to-image.", exists=True, dir_okay=False)
     ] = None,
     strength: Annotated[float | None, typer.Option(help="How far to leave the seed image.")] = None,
-    mechanism: Annotated[str | None, typer.Option(help="Where the noise goes: smoothgen models lists them.")] = None,
+    mechanism: Annotated[
+        str | None, typer.Option(help="Where the noise goes, or tokens for none: smoothgen models lists them.")
+    ] = None,
     synonyms: Annotated[
         bool | None, typer.Option("--synonyms", help="Draw the prompt's words from their synonym classes.")
     ] = None,
@@ -75,7 +79,7 @@ def generate(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the server's answer as JSON.")] = False,
 ) -> None:
-    """Generate one output and show its certificate. Ctrl-C cancels the job on the server."""
+    """Generates one output and shows its certificate. Ctrl-C cancels the job on the server."""
     from smoothgen.cli.save import save_generation
     from smoothgen.cli.show import progress, show_generation
     from smoothgen.client import Client
@@ -118,7 +122,7 @@ def generate(
         "seed": seed,
     }
     given = {name: value for name, value in given.items() if value is not None}
-    with Client(url, api_key=api_key) as client, progress(epsilon) as bar:
+    with Client(url, api_key=api_key) as client, progress(epsilon, mechanism) as bar:
         try:
             generation = client.generate(prompt, model=model, on_progress=bar.on_progress, on_busy=bar.on_busy, **given)
         except KeyboardInterrupt:

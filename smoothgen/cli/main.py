@@ -15,7 +15,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from smoothgen import __version__
-from smoothgen.cli.ask import covers, erase, fleet, models
+from smoothgen.cli.ask import covers, erase, fleet, models, neighbours
 from smoothgen.cli.generate import generate
 
 app = typer.Typer(
@@ -64,7 +64,7 @@ def serve(
     workers: Annotated[int, typer.Option(min=0, help="Worker processes.")] = 1,
     model: Annotated[list[str] | None, typer.Option(help="Model to serve; repeat for more.")] = None,
 ) -> None:
-    """Start everything on this machine: queue, gateway and workers."""
+    """Starts everything on this machine: queue, gateway and workers."""
     from smoothgen.cli.servers import require_servers
     from smoothgen.local.stack import Stack
 
@@ -78,7 +78,7 @@ def worker(
     model: Annotated[list[str] | None, typer.Option(help="Model to serve; repeat for more.")] = None,
     device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1 …")] = None,
 ) -> None:
-    """Run one worker. Further settings come from the environment: docs/operations."""
+    """Runs one worker. Further settings come from the environment: docs/operations."""
     from smoothgen.cli.servers import require_servers
     from smoothgen.local.stack import child_environment
 
@@ -89,7 +89,7 @@ def worker(
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
 def calibrate(context: typer.Context) -> None:
-    """Calibrate a model's robustness budget (options: smoothgen calibrate --help)."""
+    """Calibrates a model's robustness budget (options: smoothgen calibrate --help)."""
     from smoothgen.cli.servers import require_servers
 
     require_servers("calibrate", "workers")
@@ -98,7 +98,7 @@ def calibrate(context: typer.Context) -> None:
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
 def coverage(context: typer.Context) -> None:
-    """Measure which rephrasings a model's certificates cover (options: smoothgen coverage --help)."""
+    """Measures which rephrasings a model's certificates cover (options: smoothgen coverage --help)."""
     from smoothgen.cli.servers import require_servers
 
     require_servers("coverage", "workers")
@@ -108,13 +108,14 @@ def coverage(context: typer.Context) -> None:
 app.command()(models)
 app.command()(generate)
 app.command()(covers)
+app.command()(neighbours)
 app.command()(erase)
 app.command()(fleet)
 
 
 @app.command("synonyms")
 def synonym_classes(words: Annotated[list[str], typer.Argument(help="Words, or whole prompts.")]) -> None:
-    """Show the synonym classes of words: swaps inside them change nothing where a prompt asks for synonyms."""
+    """Shows the synonym classes of words: swaps inside them change nothing where a prompt asks for synonyms."""
     from smoothgen.cli.show_synonyms import show_synonyms
     from smoothgen.synonyms import Partition
 
@@ -125,7 +126,7 @@ def synonym_classes(words: Annotated[list[str], typer.Argument(help="Words, or w
 def demo(
     folder: Annotated[Path, typer.Option(help="Where the certificate, its curve and the log go.")] = Path("demo"),
 ) -> None:
-    """Run the whole product once: serve, generate, certify, verify, and reject two forgeries."""
+    """Runs the whole product once: serve, generate, certify, verify, and reject two forgeries."""
     from smoothgen.cli.servers import require_servers
 
     require_servers("demo", "app", "workers")
@@ -136,17 +137,32 @@ def demo(
 
 @app.command()
 def verify(
-    files: Annotated[list[Path], typer.Argument(help="Certificates, as JSON files.")],
+    files: Annotated[list[Path], typer.Argument(help="Certificates, or answers with one inside, as JSON files.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print the verdicts as JSON.")] = False,
+    model: Annotated[
+        str | None, typer.Option(help="Check with this model's table that no neighbour of the prompt is left out.")
+    ] = None,
+    prompt: Annotated[str | None, typer.Option(help="The certificates' prompt, for --model.")] = None,
+    prompt_file: Annotated[Path | None, typer.Option(help="The prompt in a file, for --model.")] = None,
 ) -> None:
-    """Recompute certificates from the evidence they carry. Exit code 1 if any is rejected."""
+    """Recomputes certificates from the evidence they carry. Exit code 1 if any is rejected."""
     from smoothgen.certificates import verify as check
+    from smoothgen.cli.answers import read_given
     from smoothgen.cli.show import show_verification
 
-    verdicts = {str(path): check(path) for path in files}
+    given = {str(path): read_given(path) for path in files}
+    verdicts = {path: check(each.document) for path, each in given.items()}
+    if model is not None or prompt is not None or prompt_file is not None:
+        from smoothgen.cli.completeness import Against, with_completeness
+
+        documents = {path: each.document for path, each in given.items()}
+        verdicts = with_completeness(verdicts, documents, Against(model, prompt, prompt_file))
+    for path, each in given.items():
+        if each.job is not None:
+            inside = f"verifying the certificate inside the answer of job {each.job!r:.80}, and nothing else of it"
+            typer.echo(f"{path}: {inside}", err=as_json)
+        if not as_json:
+            show_verification(path, verdicts[path])
     if as_json:
         typer.echo(json.dumps({path: verdict.to_dict() for path, verdict in verdicts.items()}, indent=2))
-    else:
-        for path, verdict in verdicts.items():
-            show_verification(path, verdict)
     raise typer.Exit(0 if all(verdicts.values()) else 1)

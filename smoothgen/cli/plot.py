@@ -1,23 +1,29 @@
-"""Certified bounds against the attack norm, as pictures. Needs matplotlib."""
+"""Certified bounds and runs against the attack norm, as pictures. Needs matplotlib."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from smoothgen.certificates import Certificate, universal_w1_bound
+from smoothgen.certificates import Certificate, ExhaustiveCertificate, universal_w1_bound
 from smoothgen.certificates.bounds.rounding import round_down
 from smoothgen.client import FleetReading
+from smoothgen.contracts import Neighbour, NeighboursView
 from smoothgen.errors import SmoothGenError
 
 _BLUE, _ORANGE, _RED, _GREEN, _GREY = "#1f5fa8", "#dd8452", "#c44e52", "#55a868", "#999999"
 _WINDOW_COLOURS: Final = (_BLUE, _ORANGE, _GREEN, "#8172b3")
 _MOST_PANELS: Final = 12
+_MOST_NAMES: Final = 8
+_LONGEST_NAME: Final = 40
+"""Characters of a prompt that a picture shows."""
 
 
 def plot_curve(certificate: Certificate, path: Path) -> None:
-    """W₁ bound against attack norm: the certified curve, the bounds it is the smaller of, the tolerance, the radius.
+    """Draws the W₁ bound against the attack norm: the certified curve, the bounds it is the smaller of, the tolerance,
+    the radius.
 
     Raises SmoothGenError where matplotlib is not installed.
     """
@@ -66,7 +72,8 @@ def plot_curve(certificate: Certificate, path: Path) -> None:
 
 
 def plot_fleet(readings: Sequence[FleetReading], path: Path) -> None:
-    """The average's W₁ bound against attack norm, a panel for each pool and in it a line for each window, T1 beside.
+    """Draws the average request's W₁ bound against the attack norm: a panel for each pool, a line for each window, T1
+    beside.
 
     At most twelve pools, those with the most requests. Raises SmoothGenError where matplotlib is not installed.
     """
@@ -83,6 +90,92 @@ def plot_fleet(readings: Sequence[FleetReading], path: Path) -> None:
     for unused in panels[len(shown) :]:
         unused.set_visible(False)
     figure.savefig(path)
+
+
+def plot_neighbours(view: NeighboursView, path: Path) -> None:
+    """Draws the distance of each neighbour's output against its cost; those that change the answer are named.
+
+    At most eight names, the nearest ones'. A failed run is a cross at the top.
+    Raises SmoothGenError where matplotlib is not installed.
+    """
+    figure = _figure(figsize=(8, 5.4))
+    axes = figure.subplots()
+    failed = [each for each in view.neighbours if each.distance is None]
+    measured = [(each.cost, each.distance, each.changed) for each in view.neighbours if each.distance is not None]
+    top = max([1.25 * view.tolerance, *(distance for _, distance, _ in measured)])
+    for changed, colour, label in ((False, _BLUE, "within the tolerance"), (True, _RED, "changes the answer")):
+        points = [(cost, distance) for cost, distance, is_changed in measured if is_changed == changed]
+        if points:
+            axes.scatter(*zip(*points, strict=True), s=16, color=colour, label=f"{label}: {len(points)}", zorder=3)
+    if failed:
+        axes.scatter([each.cost for each in failed], [top] * len(failed), marker="x", color=_RED, label="failed")
+    names = [each for each in view.neighbours if each.changed][:_MOST_NAMES]
+    half = 0.6 * max((each.cost for each in view.neighbours), default=0.0)
+    left, right = [each for each in names if each.cost < half], [each for each in names if each.cost >= half]
+    for row, each in enumerate([*left, *reversed(right)]):  # so that names cross few of the lines to others
+        axes.annotate(
+            _name(each),
+            (each.cost, top if each.distance is None else each.distance),
+            xytext=(each.cost, top * (1.1 + 0.09 * (len(names) - row))),
+            ha="left" if each.cost < half else "right",
+            arrowprops={"arrowstyle": "-", "color": _GREY, "lw": 0.5, "relpos": (each.cost >= half, 0), "shrinkA": 0},
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
+            fontsize="small",
+            parse_math=False,
+        )
+    axes.axhline(view.tolerance, color=_RED, lw=1, label=f"tolerance τ = {view.tolerance:g}")
+    if view.radius is not None:
+        axes.axvline(view.radius, color=_GREEN, lw=1, label=f"exact radius {round_down(view.radius, 4)!r}")
+    left_out = view.runs - len(view.neighbours)
+    axes.set(
+        xlabel="cost: least attack norm (l2) that reaches the prompt",
+        ylabel="distance of its output (metric units)",
+        xlim=(0, None),
+        ylim=(-0.04 * top, top * (1.12 + 0.09 * (len(names) + 1 if names else 0))),
+        title=f"{len(view.neighbours)} of {view.runs} neighbours" if left_out else f"{view.runs} neighbours",
+    )
+    axes.set_yticks([tick for tick in axes.get_yticks() if 0 <= tick <= 1.001 * top])  # none beside the names
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, loc="center left")
+    figure.savefig(path)
+
+
+def plot_runs(certificate: ExhaustiveCertificate, path: Path) -> None:
+    """Draws the runs of an exhaustive certificate as `plot_neighbours` does, with the one name it states.
+
+    Raises SmoothGenError where matplotlib is not installed.
+    """
+    evidence, broken_by = certificate.evidence, certificate.claims.broken_by
+    distances = evidence.distances.tolist()
+    neighbours = [
+        Neighbour(
+            rank=rank,
+            cost=cost,
+            distance=None if math.isinf(distances[rank]) else distances[rank],
+            changed=distances[rank] > round_down(certificate.tolerance),
+            text=certificate.text if broken_by is not None and broken_by.index == rank else None,
+        )
+        for rank, cost in enumerate(evidence.costs.tolist())
+        if rank > 0
+    ]
+    view = NeighboursView(
+        certificate=certificate.id or "",
+        tolerance=certificate.tolerance,
+        radius=None if math.isinf(certificate.radius) else certificate.radius,
+        next_cost=evidence.next_cost,
+        runs=evidence.runs - 1,
+        changed=sum(each.changed for each in neighbours),
+        words_kept=False,
+        neighbours=neighbours,
+    )
+    plot_neighbours(view, path)
+
+
+def _name(neighbour: Neighbour) -> str:
+    if neighbour.text is None:
+        return f"rank {neighbour.rank}"
+    shown = "".join(letter if letter.isprintable() else "·" for letter in neighbour.text)
+    return shown if len(shown) <= _LONGEST_NAME else "…" + shown[1 - _LONGEST_NAME :]
 
 
 def _panel(axes: Any, of_pool: Sequence[FleetReading]) -> None:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from smoothgen.certificates import save_certificate
-from smoothgen.cli.plot import plot_curve
+from smoothgen.certificates import Certificate, ExhaustiveCertificate, save_certificate
+from smoothgen.cli.plot import plot_curve, plot_runs
 from smoothgen.client import Client, Generation
 from smoothgen.contracts import TextOutput
 from smoothgen.errors import ServerProblem
 
 
 def save_generation(client: Client, generation: Generation, folder: Path) -> list[Path]:
-    """Write output, certificate and curve, and for a picture the contact sheet of noisy samples; return the paths.
+    """Writes output, certificate and curve, and for a picture the contact sheet of noisy samples. Returns the paths.
 
     An abstention leaves the output and the sheet; a tier without selection samples has no sheet. Raises SmoothGenError
     where matplotlib is not installed.
@@ -28,8 +28,13 @@ def save_generation(client: Client, generation: Generation, folder: Path) -> lis
     if certificate is not None:
         written.append(folder / "certificate.json")
         save_certificate(certificate, written[-1])
-        written.append(folder / "curve.png")
-        plot_curve(certificate, written[-1])
+        picture = folder / "curve.png"
+        if isinstance(certificate, ExhaustiveCertificate):
+            plot_runs(certificate, picture)
+            written.append(picture)
+        elif isinstance(certificate, Certificate):
+            plot_curve(certificate, picture)
+            written.append(picture)
     return written
 
 

@@ -27,7 +27,7 @@ def require_servers(command: str, *packages: str) -> None:
 
 
 def _is_installed(package: str) -> bool:
-    """Whether the package is on the path. Looks at files only, so nothing of a stranger's package runs."""
+    """Returns whether the package is on the path. Looks at files only, so nothing of a stranger's package runs."""
     spec = PathFinder.find_spec(package)
     folders = (spec.submodule_search_locations or ()) if spec is not None else ()
     return any((Path(folder) / _A_FILE_OF[package]).is_file() for folder in folders)

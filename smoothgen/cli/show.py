@@ -12,10 +12,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 from rich.text import Text
 
-from smoothgen.certificates import Certificate, Stop, Verification, take_look
+from smoothgen.certificates import Certificate, EditsCertificate, ExhaustiveCertificate, Stop, Verification, take_look
 from smoothgen.certificates.bounds.rounding import round_down, round_up
+from smoothgen.cli.show_edits import show_edits
+from smoothgen.cli.show_exhaustive import named_neighbour, show_exhaustive, why_runs_stopped
 from smoothgen.client import Generation
-from smoothgen.contracts import JobView, LipschitzEstimate, TextOutput
+from smoothgen.contracts import TOKENS, JobView, LipschitzEstimate, TextOutput
 from smoothgen.contracts.request import DEFAULT_SAMPLES
 from smoothgen.errors import ServerProblem
 from smoothgen.mechanisms.scale import printed
@@ -52,10 +54,11 @@ class ProgressBar:
 
 
 @contextmanager
-def progress(epsilon: float | None = None) -> Iterator[ProgressBar]:
-    """A progress bar on standard error, gone when done. `epsilon`: the one asked for."""
+def progress(epsilon: float | None = None, mechanism: str | None = None) -> Iterator[ProgressBar]:
+    """Shows a progress bar on standard error, gone when done. epsilon, mechanism: those asked for, None where none
+    was."""
     columns = (
-        TextColumn("noisy samples"),
+        TextColumn({TOKENS: "runs", None: "generations"}.get(mechanism, "noisy samples")),  # None: the model's own
         BarColumn(bar_width=20),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
@@ -69,7 +72,7 @@ def progress(epsilon: float | None = None) -> Iterator[ProgressBar]:
 def show_generation(
     generation: Generation, saved: Path | None = None, asked: Mapping[str, Any] = _NOTHING_ASKED
 ) -> None:
-    """The output, then the certificate or the abstention.
+    """Prints the output, then the certificate or the abstention.
 
     saved: where a picture was written. asked: the keywords of `Client.generate`, which say why sampling stopped.
     """
@@ -81,11 +84,18 @@ def show_generation(
         _out.print(Text.assemble((f"note {note.code}: ", "bold yellow"), (note.detail, "yellow")), soft_wrap=True)
     _out.print()
     certificate = generation.certificate
-    if certificate is not None:
-        show_certificate(certificate, why_it_stopped(certificate, asked), [note.code for note in notes])
+    codes = [note.code for note in notes]
+    if isinstance(certificate, ExhaustiveCertificate):
+        show_exhaustive(certificate, why_runs_stopped(certificate, asked), codes, generation.broken_by)
+    elif isinstance(certificate, EditsCertificate):
+        show_edits(certificate, codes)
+    elif certificate is not None:
+        show_certificate(certificate, why_it_stopped(certificate, asked), codes)
     elif generation.abstention is not None:
         _out.print(Text(f"abstained: {generation.abstention.reason}", style="bold yellow"))
         _out.print(Text(generation.abstention.detail), soft_wrap=True)
+        if generation.broken_by is not None:
+            _out.print(Text(f"broken by {named_neighbour(generation.broken_by)}"), soft_wrap=True)
         _out.print()
     if generation.lipschitz_estimate is not None:
         _out.print(Text(said_of(generation.lipschitz_estimate)), soft_wrap=True)
@@ -99,14 +109,15 @@ def show_generation(
 
 
 def said_of(estimate: LipschitzEstimate) -> str:
-    """An estimate, as what it is."""
+    """Returns a sentence that gives an estimate and says that it is not certified."""
     value = "unknown, an output failed" if estimate.value is None else repr(estimate.value)
     where = "at the prompt" if estimate.points == 1 else f"around {estimate.points} noisy prompts"
     return f"Lipschitz estimate, NOT certified: {value} {estimate.unit} ({estimate.method} {where})"
 
 
 def why_it_stopped(certificate: Certificate, asked: Mapping[str, Any]) -> str:
-    """Why the certificate rests on so many samples and no more; empty where nothing could have stopped it earlier."""
+    """Returns why the certificate rests on so many samples and no more; empty where nothing could have stopped it
+    earlier."""
     evidence, plan = certificate.evidence, certificate.looks
     if plan is None:
         no_look = "the deadline came before the first look; " if asked.get("deadline_s") is not None else ""
@@ -126,13 +137,22 @@ def why_it_stopped(certificate: Certificate, asked: Mapping[str, Any]) -> str:
 
 
 def _drawn(generation: Generation, asked: Mapping[str, Any]) -> str:
-    """How many certification samples were drawn, where the certificate does not say: it counts those it rests on."""
+    """Returns how many certification samples were drawn, or neighbours run, where the certificate does not say: it
+    counts those it rests on."""
     certificate, usage = generation.certificate, generation.usage
     if usage is None or asked.get("tier", "request") != "request":
         return ""
+    exhaustive = asked.get("mechanism") == TOKENS or isinstance(certificate, ExhaustiveCertificate)
+    drawn = "neighbours run" if exhaustive or generation.broken_by is not None else "certification samples drawn"
     if certificate is None:
-        return f"{usage.samples} of at most {asked.get('samples', DEFAULT_SAMPLES)} certification samples drawn, "
-    return f"{usage.samples} certification samples drawn, " if usage.samples > certificate.evidence.samples else ""
+        return f"{usage.samples} of at most {asked.get('samples', DEFAULT_SAMPLES)} {drawn}, "
+    if isinstance(certificate, ExhaustiveCertificate):
+        rests_on = certificate.evidence.runs - 1
+    elif isinstance(certificate, EditsCertificate):
+        rests_on = len(certificate.evidence.distances)
+    else:
+        rests_on = certificate.evidence.samples
+    return f"{usage.samples} {drawn}, " if usage.samples > rests_on else ""
 
 
 def _picture(generation: Generation, saved: Path | None) -> str:
@@ -141,8 +161,11 @@ def _picture(generation: Generation, saved: Path | None) -> str:
 
 
 def show_certificate(certificate: Certificate, stopped: str = "", noted: Sequence[str] = ()) -> None:
-    """The certificate's numbers and its sentence. `stopped`: why it rests on so many samples; `noted`: codes of the
-    notes on the answer, named beside the radius: one that says nothing has the largest there is."""
+    """Prints the certificate's numbers and its sentence.
+
+    stopped: why it rests on so many samples. noted: codes of the notes on the answer, named beside the radius: one that
+    says nothing has the largest there is.
+    """
     from smoothgen.certificates.format.statement import statement
 
     threat = certificate.provenance.threat
@@ -181,25 +204,32 @@ def show_certificate(certificate: Certificate, stopped: str = "", noted: Sequenc
 
 
 def show_verification(path: str, verdict: Verification) -> None:
-    """The verdict, what it covers, and the checks behind it; of a rejected certificate only the failed ones in full."""
+    """Prints the verdict, what it covers, and the checks behind it; of a rejected certificate only the failed ones in
+    full."""
     valid = Text("VALID", style="bold green") if verdict.valid else Text("REJECTED", style="bold red")
     said = "" if not verdict.valid or verdict.meaning == "checked" else ", as arithmetic: its meaning is not checked"
     _out.print(Text.assemble(f"{path}: ", valid, said), soft_wrap=True)
-    table = Table.grid(padding=(0, 2))
-    for check in verdict.checks:
-        if not check.passed:
-            table.add_row(Text("  "), Text("FAILED", style="red"), Text(check.name), Text(check.detail))
-        elif verdict.valid:
-            detail = Text(check.detail, overflow="ellipsis", no_wrap=True)
-            table.add_row(Text("  "), Text("ok", style="green"), Text(check.name), detail)
-    _out.print(table)
+    rows = [
+        (Text("ok", style="green") if check.passed else Text("FAILED", style="red"), check.name, check.detail)
+        for check in verdict.checks
+        if verdict.valid or not check.passed
+    ]
+    if _out.is_terminal:  # a narrow one wraps a detail inside its column
+        table = Table.grid(padding=(0, 2))
+        for result, name, detail in rows:
+            table.add_row(Text("  "), result, Text(name), Text(detail))
+        _out.print(table)
+    else:  # one line a check, however long
+        longest = max((len(name) for _, name, _ in rows), default=0)
+        for result, name, detail in rows:
+            _out.print(Text.assemble("    ", result, f"  {name:{longest}}  {detail}"), soft_wrap=True)
     passed = sum(check.passed for check in verdict.checks)
     if passed and not verdict.valid:
         _out.print(Text(f"  {passed} other checks passed", style="dim"))
 
 
 def show_models(models: list[dict[str, Any]]) -> None:
-    """One row a model."""
+    """Prints one row for each model."""
     table = Table("model", "workers", "metrics", "mechanisms", "description", box=None)
     for model in models:
         metrics = [m["name"] + ("" if m.get("calibration") is None else " (budget)") for m in model["metrics"]]
@@ -216,6 +246,6 @@ def show_models(models: list[dict[str, Any]]) -> None:
 
 
 def _partition(card: Mapping[str, Any]) -> str:
-    """The partition that --synonyms draws from."""
+    """Returns the name, size and digest of the partition that --synonyms draws from."""
     size = f"{card['words']} words in {card['classes']} classes"
     return f"--synonyms draws from partition {card['name']} version {card['version']} ({size}; {card['digest']})"

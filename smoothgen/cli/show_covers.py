@@ -14,7 +14,7 @@ _out = Console(highlight=False)
 
 
 def show_covers(covers: Covers) -> None:
-    """A row a prompt, and below what the numbers mean."""
+    """Prints a row for each prompt, and below what the numbers mean."""
     table = Table(box=None, padding=(0, 2, 0, 0))
     table.add_column("prompt", overflow="fold")
     for name in ("distance", "inside", "ball", "prompt", "any", "W1 at most"):
@@ -24,20 +24,24 @@ def show_covers(covers: Covers) -> None:
     _out.print(table)
     for answer in covers.answers:
         if answer.reason is not None:
-            _out.print(Text(f"{answer.prompt!r:.60} is not compared: {answer.reason}", style="yellow"), soft_wrap=True)
+            said = "" if answer.comparable else " is not compared"
+            _out.print(Text(f"{answer.prompt!r:.60}{said}: {answer.reason}", style="yellow"), soft_wrap=True)
         for note in answer.notes or []:
-            said = Text.assemble((f"{answer.prompt!r:.60}: note {note.code}: ", "bold yellow"), (note.detail, "yellow"))
-            _out.print(said, soft_wrap=True)
+            code = f"{answer.prompt!r:.60}: note {note.code}: "
+            _out.print(Text.assemble((code, "bold yellow"), (note.detail, "yellow")), soft_wrap=True)
     _out.print()
-    _out.print(
-        Text(
-            f"distance: {covers.norm}; inside: within the radius {covers.radius!r}. W1 bounds: ball, of every prompt "
-            f"so far away; prompt, of this very one, from {covers.samples} samples; any, for any generator.",
-            style="dim",
-        ),
-        soft_wrap=True,
-    )
+    _out.print(Text(_columns(covers), style="dim"), soft_wrap=True)
     _out.print(Text(covers.statement, style="dim"), soft_wrap=True)
+
+
+def _columns(covers: Covers) -> str:
+    """Returns what the columns mean."""
+    radius = "no limit" if covers.radius is None else repr(covers.radius)
+    own = f", from {covers.samples} samples" if covers.samples else ""
+    return (
+        f"distance: {covers.norm}; inside: within the radius {radius}. W1 bounds: ball, of every prompt so far away; "
+        f"prompt, of this very one{own}; any, for any generator."
+    )
 
 
 def _row(answer: PromptCover) -> list[Text]:
@@ -52,5 +56,5 @@ def _row(answer: PromptCover) -> list[Text]:
 
 
 def _printed(value: float | None) -> str:
-    """Few digits, rounded up."""
+    """Returns a number rounded up to few digits, "-" for None."""
     return "-" if value is None else repr(round_up(value, _DIGITS))

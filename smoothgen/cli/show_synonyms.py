@@ -13,7 +13,7 @@ _out = Console(highlight=False)
 
 
 def show_synonyms(texts: Sequence[str], partition: Partition) -> None:
-    """A row for every word that belongs to a class, and the words that stay as they are."""
+    """Prints a row for every word that belongs to a class, and the words that stay as they are."""
     table = Table("word", "drawn from", box=None)
     for text in texts:
         slots = partition.canonical(text).slots

@@ -10,16 +10,16 @@ from typing import Any, Self
 
 import httpx2
 
-from smoothgen.certificates import Certificate
+from smoothgen.certificates import AnyCertificate
 from smoothgen.client import conversation
 from smoothgen.client.conversation import NOTHING, Answer, Call, Conversation, OnBusy, OnProgress, Result, Step
 from smoothgen.client.results import FleetReading, Generation
 from smoothgen.client.transport import Retries, arguments, options
-from smoothgen.contracts import Covers
+from smoothgen.contracts import Covers, NeighboursView
 
 
 class AsyncClient:
-    """`smoothgen.Client`, with every method awaited."""
+    """Talks to a SmoothGen server as `smoothgen.Client` does, with every method awaited."""
 
     def __init__(self, base_url: str = "http://127.0.0.1:8000", *, api_key: str | None = None) -> None:
         self._http = httpx2.AsyncClient(**options(base_url, api_key))
@@ -34,39 +34,44 @@ class AsyncClient:
         on_busy: OnBusy | None = None,
         **given: Any,
     ) -> Generation:
-        """As `Client.generate`. A task that is cancelled while it waits cancels the job."""
+        """Generates one certified output: see `Client.generate`. A task that is cancelled while it waits cancels the
+        job."""
         return await self._run(conversation.generate(prompt, model, given, timeout_s, on_progress, on_busy))
 
     async def cancel(self, job_id: str) -> Generation:
-        """As `Client.cancel`."""
+        """Cancels a job: see `Client.cancel`."""
         return await self._run(conversation.cancel(job_id))
 
     async def erase(self, job_id: str) -> None:
-        """As `Client.erase`."""
+        """Erases a job's content on the server: see `Client.erase`."""
         await self._run(conversation.erase(job_id))
 
     async def fleet(self, model: str | None = None, window: str | None = None) -> list[FleetReading]:
-        """As `Client.fleet`."""
+        """Returns what is certified of the average request: see `Client.fleet`."""
         return await self._run(conversation.fleet(model, window))
 
     async def models(self) -> list[dict[str, Any]]:
-        """As `Client.models`."""
+        """Returns the models the server knows: see `Client.models`."""
         return await self._run(conversation.models())
 
     async def samples(self, job_id: str) -> bytes:
-        """As `Client.samples`."""
+        """Returns the contact sheet of an image job, PNG: see `Client.samples`."""
         return await self._run(conversation.samples(job_id))
 
-    async def certificate(self, certificate_id: str) -> Certificate:
-        """As `Client.certificate`."""
+    async def certificate(self, certificate_id: str) -> AnyCertificate:
+        """Returns a stored certificate: see `Client.certificate`."""
         return await self._run(conversation.certificate(certificate_id))
 
+    async def neighbours(self, certificate_id: str, *, changed: bool = False, limit: int = 100) -> NeighboursView:
+        """Returns the runs behind a certificate: see `Client.neighbours`."""
+        return await self._run(conversation.neighbours(certificate_id, changed, limit))
+
     async def covers(self, certificate_id: str, prompts: Sequence[str], confidence: float | None = None) -> Covers:
-        """As `Client.covers`."""
+        """Returns what a certificate says of other prompts: see `Client.covers`."""
         return await self._run(conversation.covers(certificate_id, prompts, confidence))
 
     async def aclose(self) -> None:
-        """Close the connections."""
+        """Closes the connections."""
         await self._http.aclose()
 
     async def __aenter__(self) -> Self:

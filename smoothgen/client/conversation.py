@@ -18,7 +18,7 @@ from urllib.parse import quote, urlencode
 
 from pydantic import ValidationError
 
-from smoothgen.certificates import Certificate, from_document
+from smoothgen.certificates import AnyCertificate, read_certificate
 from smoothgen.client.results import FleetReading, Generation
 from smoothgen.contracts import (
     FINISHED,
@@ -27,6 +27,7 @@ from smoothgen.contracts import (
     CoversRequest,
     GenerateRequest,
     JobView,
+    NeighboursView,
     Robustness,
     parameter_names,
     read_parameters,
@@ -85,7 +86,7 @@ Conversation = Generator[Step, Answer, Result]
 
 
 def request_of(prompt: str, model: str, given: Mapping[str, Any]) -> GenerateRequest:
-    """A request from keyword arguments: robustness fields, generation parameters, `output`, `priority`,
+    """Returns a request made of keyword arguments: robustness fields, generation parameters, `output`, `priority`,
     `retention_s` and `seed`.
 
     Raises TypeError for a keyword that is neither, pydantic.ValidationError (a ValueError) for a value out of range.
@@ -116,7 +117,9 @@ def generate(
     on_progress: OnProgress | None,
     on_busy: OnBusy | None = None,
 ) -> Conversation[Generation]:
-    """Submit, then wait for the end. Raises TimeoutError; the job goes on and its id is in the message.
+    """Submits a request, waits for its job's end, and returns the generation.
+
+    Raises TimeoutError; the job then goes on and its id is in the message.
 
     Whoever breaks off the waiting (Ctrl-C, a cancelled task) never learns the id, so the job is cancelled.
     """
@@ -163,12 +166,14 @@ def generate(
 
 
 def _waiting(seconds: int, deadline: float) -> str:
-    """A Prefer header: wait so long, but not past the deadline. In whole seconds, one at least."""
+    """Returns a Prefer header that asks the server to wait so long, but not past the deadline: whole seconds, at least
+    one."""
     return f"wait={max(1, min(seconds, math.ceil(deadline - time.monotonic())))}"
 
 
 def _until_taken(submission: Call, deadline: float, on_busy: OnBusy | None) -> Conversation[Answer]:
-    """Submit; while the server is full, again when it said to, as long as that is before the deadline."""
+    """Submits a request, and while the server is full submits it again when it said to, as long as that is before the
+    deadline. Returns the answer."""
     while True:
         try:
             answer = yield submission
@@ -192,12 +197,13 @@ def _until_taken(submission: Call, deadline: float, on_busy: OnBusy | None) -> C
 
 
 def _broken_off(error: BaseException) -> bool:
-    """Whether the caller gave up, rather than something went wrong. (A closed generator may say nothing more.)"""
+    """Returns whether the caller gave up, rather than something went wrong. (A closed generator may say nothing
+    more.)"""
     return not isinstance(error, Exception | GeneratorExit)
 
 
 def _withdraw(job: str | Call) -> Conversation[None]:
-    """Cancel a job, known by its id or by its submission. The way out does not fail: at worst the job runs on."""
+    """Cancels a job, known by its id or by its submission. Failures are passed over: at worst the job runs on."""
     with contextlib.suppress(SmoothGenError, ValidationError):
         if isinstance(job, Call):
             at_once = replace(job, headers={**job.headers, "Prefer": "respond-async"})
@@ -206,9 +212,10 @@ def _withdraw(job: str | Call) -> Conversation[None]:
 
 
 def _ended(view: JobView, request_id: str | None) -> Generation:
-    """The generation; `request_id`: of its submission, which its job carries.
+    """Returns the generation. request_id: that of the job's submission.
 
-    Raises ServerProblem for a job that failed, GenerationFailed for one that was cancelled."""
+    Raises ServerProblem for a job that failed, GenerationFailed for one that was cancelled.
+    """
     if view.status == "cancelled":
         raise GenerationFailed(
             f"job {view.id} was cancelled after {view.progress.done} of {view.progress.total} samples, so there is no "
@@ -222,27 +229,27 @@ def _ended(view: JobView, request_id: str | None) -> Generation:
 
 
 def cancel(job_id: str) -> Conversation[Generation]:
-    """DELETE /jobs/{id}."""
+    """Cancels a job by DELETE /jobs/{id}, and returns it as it is then."""
     answer = yield Call("DELETE", f"/jobs/{quote(job_id, safe='')}")
     return Generation(JobView.model_validate(_json(answer)))
 
 
 def erase(job_id: str) -> Conversation[None]:
-    """DELETE /jobs/{id}/content."""
+    """Erases a job's content by DELETE /jobs/{id}/content."""
     answer = yield Call("DELETE", f"/jobs/{quote(job_id, safe='')}/content")
     if answer.status >= 400:
         _json(answer)  # raises
 
 
 def fleet(model: str | None, window: str | None) -> Conversation[list[FleetReading]]:
-    """GET /fleet, every certificate verified here."""
+    """Returns the readings of GET /fleet, every certificate verified here."""
     asked = {name: value for name, value in (("model", model), ("window", window)) if value is not None}
     answer = yield Call("GET", "/fleet" + (f"?{urlencode(asked)}" if asked else ""))
     return [FleetReading.verified(reading) for reading in _json(answer)["data"]]
 
 
 def samples(job_id: str) -> Conversation[bytes]:
-    """GET /jobs/{id}/samples, a PNG file."""
+    """Returns the PNG file of GET /jobs/{id}/samples."""
     answer = yield Call("GET", f"/jobs/{quote(job_id, safe='')}/samples")
     if answer.status >= 400:
         _json(answer)  # raises
@@ -250,31 +257,38 @@ def samples(job_id: str) -> Conversation[bytes]:
 
 
 def models() -> Conversation[list[dict[str, Any]]]:
-    """GET /models."""
+    """Returns the models of GET /models."""
     return list(_json((yield Call("GET", "/models")))["data"])
 
 
-def certificate(certificate_id: str) -> Conversation[Certificate]:
-    """GET /certificates/{id}."""
-    return from_document(_json((yield Call("GET", f"/certificates/{quote(certificate_id, safe='')}"))))
+def certificate(certificate_id: str) -> Conversation[AnyCertificate]:
+    """Returns the certificate of GET /certificates/{id}."""
+    return read_certificate(_json((yield Call("GET", f"/certificates/{quote(certificate_id, safe='')}"))))
+
+
+def neighbours(certificate_id: str, changed: bool, limit: int) -> Conversation[NeighboursView]:
+    """Returns what GET /certificates/{id}/neighbours answers."""
+    asked = urlencode({"changed": str(changed).lower(), "limit": limit})
+    path = f"/certificates/{quote(certificate_id, safe='')}/neighbours?{asked}"
+    return NeighboursView.model_validate(_json((yield Call("GET", path))))
 
 
 def covers(certificate_id: str, prompts: Sequence[str], confidence: float | None) -> Conversation[Covers]:
-    """POST /certificates/{id}/covers."""
+    """Returns the answer of POST /certificates/{id}/covers."""
     asked = CoversRequest.model_validate({"prompts": list(prompts), "confidence": confidence})
     path = f"/certificates/{quote(certificate_id, safe='')}/covers"
     return Covers.model_validate(_json((yield Call("POST", path, asked.model_dump(exclude_none=True)))))
 
 
 def _json(answer: Answer) -> Any:
-    """The answer's JSON. Raises ServerProblem for a problem document, ServerUnreachable for anything else."""
+    """Returns the answer's JSON. Raises ServerProblem for a problem document, ServerUnreachable for anything else."""
     if answer.status >= 400:
         raise _problem(answer)
     return _parsed(answer)
 
 
 def _problem(answer: Answer) -> ServerProblem:
-    """The problem an answer tells of. Raises ServerUnreachable where it is none."""
+    """Returns the problem an answer tells of. Raises ServerUnreachable where it is none."""
     document = _parsed(answer)
     problem = document if isinstance(document, dict) else {"detail": document}
     return ServerProblem(answer.status, problem, answer.request_id)

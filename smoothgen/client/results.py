@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from smoothgen.certificates import Certificate, Verification, from_document, verify
+from smoothgen.certificates import AnyCertificate, Verification, read_certificate, verify
 from smoothgen.certificates.fleet.certify import FleetCertificate, verify_fleet
 from smoothgen.contracts import (
     AbstentionView,
@@ -18,6 +18,7 @@ from smoothgen.contracts import (
     FleetView,
     JobView,
     LipschitzEstimate,
+    Neighbour,
     Status,
     TextOutput,
     Usage,
@@ -33,51 +34,61 @@ class Generation:
 
     @property
     def id(self) -> str:
-        """The job's id, and its certificate's."""
+        """Returns the job's id, which is also its certificate's."""
         return self.view.id
 
     @property
     def status(self) -> Status:
-        """queued, running, succeeded, failed or cancelled. What `Client.generate` returns has succeeded."""
+        """Returns the job's status: queued, running, succeeded, failed or cancelled. What `Client.generate` returns has
+        succeeded."""
         return self.view.status
 
     @property
     def text(self) -> str:
-        """The output of a text model; empty for a picture."""
+        """Returns the output of a text model; empty for a picture."""
         return self.view.output.text if isinstance(self.view.output, TextOutput) else ""
 
     @property
     def content(self) -> bytes:
-        """The output's exact bytes: UTF-8 text, or a PNG file."""
+        """Returns the output's exact bytes: UTF-8 text, or a PNG file."""
         return self.view.output.content if self.view.output else b""
 
     @cached_property
-    def certificate(self) -> Certificate | None:
-        """The certificate, None where the server abstained. Not yet verified: see `verify`."""
-        return None if self.view.certificate is None else from_document(self.view.certificate)
+    def certificate(self) -> AnyCertificate | None:
+        """Returns the certificate, None where the server abstained; an ExhaustiveCertificate with mechanism tokens. Not
+        yet verified: see `verify`."""
+        return None if self.view.certificate is None else read_certificate(self.view.certificate)
+
+    @property
+    def broken_by(self) -> Neighbour | None:
+        """Returns, with mechanism tokens, the nearest prompt that an attack can reach and that changes the answer; None
+        where there is none among those that were run, and for every other mechanism."""
+        return self.view.broken_by
 
     @property
     def abstention(self) -> AbstentionView | None:
-        """Why nothing, or less than asked, could be proven."""
+        """Returns why nothing, or less than asked, could be proven; None where the server did not abstain."""
         return self.view.abstention
 
     @property
     def fleet(self) -> FleetView | None:
-        """For tier fleet: the pool and the windows that count this request."""
+        """Returns, for tier fleet, the pool and the windows that count this request; else None."""
         return self.view.fleet
 
     @property
     def lipschitz_estimate(self) -> LipschitzEstimate | None:
-        """How steep the model was found to be around the prompt, where it was asked for. Not certified."""
+        """Returns how steep the model was found to be around the prompt, None where it was not asked for. Not
+        certified."""
         return self.view.lipschitz_estimate
 
     @property
     def usage(self) -> Usage | None:
-        """What the job cost."""
+        """Returns what the job cost."""
         return self.view.usage
 
     def verify(self) -> Verification | None:
-        """Recompute the certificate here, trusting nothing but the distances it carries."""
+        """Returns the verdict on the certificate, recomputed here from the costs and distances it carries; None without
+        a certificate."""
         return None if self.view.certificate is None else verify(self.view.certificate)
 
 
@@ -97,7 +108,7 @@ class FleetReading:
 
     @classmethod
     def verified(cls, document: Mapping[str, Any]) -> FleetReading:
-        """Read one element of GET /fleet and derive its certificate again from the counts.
+        """Returns one element of GET /fleet, its certificate derived again from the counts.
 
         Raises InvalidCertificate where what is stated does not follow, or is of another pool's noise or metric;
         ServerUnreachable for what is no reading at all.

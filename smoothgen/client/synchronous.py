@@ -10,12 +10,12 @@ from typing import Any, Self
 
 import httpx2
 
-from smoothgen.certificates import Certificate
+from smoothgen.certificates import AnyCertificate
 from smoothgen.client import conversation
 from smoothgen.client.conversation import NOTHING, Answer, Call, Conversation, OnBusy, OnProgress, Result, Step
 from smoothgen.client.results import FleetReading, Generation
 from smoothgen.client.transport import Retries, arguments, options
-from smoothgen.contracts import Covers
+from smoothgen.contracts import Covers, NeighboursView
 
 
 class Client:
@@ -39,7 +39,7 @@ class Client:
         on_busy: OnBusy | None = None,
         **given: Any,
     ) -> Generation:
-        """Generate one certified output; `model` defaults to the server's first.
+        """Generates one certified output and returns it; `model` defaults to the server's first.
 
         Further keywords are those of `robustness` (budget, sigma, tolerance, epsilon, samples, tier, deadline_s,
         metric …), of `parameters` (max_new_tokens, num_inference_steps …), `output`, `priority`,
@@ -54,16 +54,17 @@ class Client:
         return self._run(conversation.generate(prompt, model, given, timeout_s, on_progress, on_busy))
 
     def cancel(self, job_id: str) -> Generation:
-        """Cancel a job, and return it as it is then: cancelled, or as it had ended before."""
+        """Cancels a job, and returns it as it is then: cancelled, or as it had ended before."""
         return self._run(conversation.cancel(job_id))
 
     def erase(self, job_id: str) -> None:
-        """Erase a job's prompt, seed image and output on the server; its certificate stays. Cancels a job that has not
+        """Erases a job's prompt, seed image and output on the server; its certificate stays. Cancels a job that has not
         ended."""
         self._run(conversation.erase(job_id))
 
     def fleet(self, model: str | None = None, window: str | None = None) -> list[FleetReading]:
-        """What is certified of the average request of tier fleet: one reading a pool and window, verified here.
+        """Returns what is certified of the average request of tier fleet: one reading for each pool and window,
+        verified here.
 
         window: such as "hour:2026-11-23T22"; without one, this hour and day and the ones before.
         Raises InvalidCertificate where a certificate does not follow from its counts.
@@ -71,19 +72,29 @@ class Client:
         return self._run(conversation.fleet(model, window))
 
     def models(self) -> list[dict[str, Any]]:
-        """The models the server knows, with their metrics and how many workers serve each."""
+        """Returns the models the server knows, with their metrics and how many workers serve each."""
         return self._run(conversation.models())
 
     def samples(self, job_id: str) -> bytes:
-        """The contact sheet of an image job's noisy samples, PNG."""
+        """Returns the contact sheet of an image job's noisy samples, PNG."""
         return self._run(conversation.samples(job_id))
 
-    def certificate(self, certificate_id: str) -> Certificate:
-        """A stored certificate. Its id is its job's."""
+    def certificate(self, certificate_id: str) -> AnyCertificate:
+        """Returns a stored certificate by its id, which is its job's; an ExhaustiveCertificate where the mechanism was
+        tokens."""
         return self._run(conversation.certificate(certificate_id))
 
+    def neighbours(self, certificate_id: str, *, changed: bool = False, limit: int = 100) -> NeighboursView:
+        """Returns the prompts that the model was run on for a certificate of mechanism tokens, nearest first.
+
+        changed: only those that changed the answer, or failed. limit: how many of them, 1 to 1000.
+        Raises ServerProblem (409 for a certificate of another mechanism), ServerUnreachable.
+        """
+        return self._run(conversation.neighbours(certificate_id, changed, limit))
+
     def covers(self, certificate_id: str, prompts: Sequence[str], confidence: float | None = None) -> Covers:
-        """What a certificate says of other prompts: how far each is, and bounds on how far its outputs can differ.
+        """Returns what a certificate says of other prompts: how far each is, and bounds on how far its outputs can
+        differ.
 
         confidence: with which all prompt bounds hold together, for prompts chosen without looking at the certificate's
         samples: at their noise, their distances, or what is computed from them. Default: the certificate's.
@@ -93,7 +104,7 @@ class Client:
         return self._run(conversation.covers(certificate_id, prompts, confidence))
 
     def close(self) -> None:
-        """Close the connections."""
+        """Closes the connections."""
         self._http.close()
 
     def __enter__(self) -> Self:

@@ -19,7 +19,8 @@ _READ_TIMEOUT_S: Final = 60.0  # longer than any long poll
 
 
 def options(base_url: str, api_key: str | None) -> dict[str, Any]:
-    """Constructor arguments. Raises ServerUnreachable for what is no address, InvalidInput for what is no key."""
+    """Returns the HTTP library's constructor arguments. Raises ServerUnreachable for what is no address, InvalidInput
+    for what is no key."""
     if api_key is not None and not api_key.isascii():
         raise InvalidInput(
             "the API key has a character outside ASCII, which this client cannot send; check how it is set"
@@ -33,7 +34,7 @@ def options(base_url: str, api_key: str | None) -> dict[str, Any]:
 
 
 def arguments(call: Call) -> dict[str, Any]:
-    """Request arguments."""
+    """Returns the HTTP library's arguments for this call."""
     return {"headers": dict(call.headers)} | ({} if call.body is None else {"json": call.body})
 
 
@@ -50,7 +51,8 @@ class Retries:
         self._pauses_s = _PATIENT_S if call.patient else _QUICK_S
 
     def judge(self, outcome: httpx2.Response | httpx2.RequestError) -> Answer | float:
-        """The answer, or how many seconds to wait before the next try. Raises ServerUnreachable after the last."""
+        """Returns the answer, or how many seconds to wait before the next try. Raises ServerUnreachable after the
+        last."""
         self._tries += 1
         last = self._tries > len(self._pauses_s)
         if isinstance(outcome, httpx2.Response):
@@ -73,10 +75,10 @@ class Retries:
 
 
 def _seconds(retry_after: str) -> float | None:
-    """A Retry-After in seconds; None where there is none, or a date."""
+    """Returns a Retry-After in seconds; None where there is none, or a date."""
     return float(retry_after) if re.fullmatch("[0-9]{1,9}", retry_after) else None
 
 
 def _request_id(header: str) -> str | None:
-    """An X-Request-ID as SmoothGen writes it; None for anything else, which a terminal might not take."""
+    """Returns an X-Request-ID as SmoothGen writes it; None for anything else, which a terminal might not take."""
     return header if re.fullmatch("[A-Za-z0-9._:-]{1,128}", header) else None

@@ -37,11 +37,21 @@ class PromptCover(_View):
 
     prompt: str
     comparable: bool
-    reason: str | None = Field(default=None, description="Why it cannot be compared.")
+    reason: str | None = Field(
+        default=None, description="Why it cannot be compared, or why nothing is known of it but that it lies far away."
+    )
     same_class: bool | None = Field(
         default=None, description="For noise on synonym classes: whether swaps inside classes turn one into the other."
     )
-    distance: float | None = Field(default=None, description="The attack norm that leads to this prompt.")
+    distance: float | None = Field(
+        default=None,
+        description="The attack norm that leads to this prompt. Mechanism tokens: no attack of a smaller norm does.",
+    )
+    rank: int | None = Field(
+        default=None,
+        description="Mechanism tokens: its place among the certificate's runs, by cost. 0 reads as the very tokens of "
+        "the certificate's prompt; a prompt that was not run has none.",
+    )
     inside: bool | None = Field(default=None, description="Whether it lies within the certified radius.")
     ball_bound: float | None = Field(default=None, description="What the certificate says of every prompt so far away.")
     prompt_bound: float | None = Field(default=None, description="A bound of this very prompt.")
@@ -58,7 +68,7 @@ class Covers(_View):
     """The answer. `samples`: certification samples the prompt bounds rest on; `norm`: what distance and radius mean."""
 
     certificate: str
-    radius: float
+    radius: float | None = Field(default=None, description="As in the certificate; none where it is infinite.")
     norm: str
     confidence: float
     samples: int

@@ -35,7 +35,7 @@ class FleetPool(Contract):
 
     @cached_property
     def id(self) -> str:
-        """A short name, which depends on nothing but the pool."""
+        """Returns a short name, which depends on nothing but the pool."""
         if self.largest_dimension is None:  # the releases that wrote such pools named them so
             written = self.model_dump_json(exclude={"largest_dimension"})
             return hashlib.sha256(written.encode()).hexdigest()[:16]

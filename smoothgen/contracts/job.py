@@ -12,7 +12,7 @@ from smoothgen.certificates.format.canonical import canonical
 from smoothgen.contracts.adapting import JACOBIAN_ROUNDS, SELECTION_DRAWS, SELECTION_PROBES, LipschitzEstimate
 from smoothgen.contracts.base import Contract
 from smoothgen.contracts.fleet import FleetPool
-from smoothgen.contracts.mechanism_names import TOKENS
+from smoothgen.contracts.mechanism_names import EMBEDDING, TOKENS
 from smoothgen.contracts.metrics import Metric
 from smoothgen.contracts.model_card import ModelCard
 from smoothgen.contracts.neighbours import ListedNeighbours, Neighbour
@@ -66,6 +66,11 @@ class JobSpec(Contract):
     """X-Request-ID of the request that submitted the job, for the logs of its workers."""
 
     @property
+    def mechanism(self) -> str:
+        """The mechanism by its name in requests. Planning names it in every job."""
+        return self.request.robustness.mechanism or EMBEDDING
+
+    @property
     def log_fields(self) -> dict[str, str]:
         """The fields of every log line about the job: `job`, and `request_id` where the job has one."""
         return {"job": self.id} if self.request_id is None else {"job": self.id, "request_id": self.request_id}
@@ -85,7 +90,7 @@ class JobSpec(Contract):
     def samples_to_draw(self) -> int:
         """The generations before certification: probes, selection, and the sample to be served where one is."""
         robustness = self.request.robustness
-        if robustness.mechanism == TOKENS:
+        if self.mechanism == TOKENS:
             return 1  # the prompt's own run
         if robustness.tier == "request":
             return self.probe_samples + robustness.selection_samples + (self.request.output == "sample")

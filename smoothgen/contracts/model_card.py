@@ -8,6 +8,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from smoothgen.contracts.base import Contract
+from smoothgen.contracts.mechanism_names import EMBEDDING
 from smoothgen.contracts.parameters import Modality
 from smoothgen.errors import InvalidBudget
 
@@ -104,6 +105,8 @@ class ModelCard(Contract):
     metrics: list[MetricCard]
     default_sigma: float
     """Noise on the embedding where a request names none."""
+    default_mechanism: str = EMBEDDING
+    """What certifies a request that names no mechanism and asks for nothing that only noise has."""
     default_betas: dict[str, float] = Field(default={})
     """The noise level where a request names none, for mechanisms with a schedule and for shaped noise, by name."""
     image: ImageCard | None = None

@@ -8,7 +8,6 @@ from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
 from smoothgen.contracts.adapting import LipschitzMethod
 from smoothgen.contracts.base import Contract
-from smoothgen.contracts.mechanism_names import EMBEDDING
 from smoothgen.contracts.metrics import Metric
 from smoothgen.contracts.parameters import PARAMETERS_SCHEMA
 from smoothgen.noise import CLIENT_SEED_LIMIT
@@ -66,15 +65,17 @@ class Robustness(Contract):
         default=DEFAULT_SELECTION_SAMPLES, ge=1, le=1024, description="n₀, samples that choose centre and output."
     )
     confidence: float = Field(default=DEFAULT_CONFIDENCE, gt=0, lt=1, description="1 − α.")
-    mechanism: str = Field(
-        default=EMBEDDING,
+    mechanism: str | None = Field(
+        default=None,
         max_length=100,
-        description="Where the noise goes; GET /models lists what a model offers. embedding: one draw on the prompt "
+        description="Where the noise goes, if any. GET /models lists what a model offers, and its default_mechanism, "
+        "which is taken where a request names none. sigma, synonyms, adapt, lipschitz_estimate, fresh randomness and "
+        "the tiers fleet and universal are about noise, and select embedding. embedding: one draw on the prompt "
         "embedding, held through all steps; embedding-shaped: the same, longer in some directions than in others by a "
         "published matrix A, with epsilon the l2 norm of A^-1·delta; embedding-per-step: a fresh one at every "
         "denoising step; latent-schedule: on the initial latent, or the seed image's; img2img: the pipeline's own "
-        "forward noise on the seed image; tokens: no noise, every embedding is snapped to its nearest token, and "
-        "the model runs on the token sequences an attack can reach, nearest first, `samples` of them at most: an exact "
+        "forward noise on the seed image; tokens: no noise, every embedding is snapped to its nearest token, and the "
+        "model runs on the token sequences an attack can reach, nearest first, `samples` of them at most: an exact "
         "certificate.",
     )
     synonyms: bool = Field(

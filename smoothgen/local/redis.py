@@ -62,7 +62,7 @@ class EmbeddedRedis:
 
     @property
     def url(self) -> str:
-        """Its address. Stays the same when it is started again."""
+        """Returns the server's address, which stays the same when it is started again."""
         return f"unix://{quote(str(self._socket))}?db=0"
 
     def start(self) -> None:
@@ -120,7 +120,7 @@ class EmbeddedRedis:
 
     @property
     def full(self) -> str:
-        """What to say where there is no room."""
+        """Returns what to say where there is no room."""
         return f"the disk of {self._folder} has less than {_ROOM_BYTES // 1024**2} MB left"
 
     def running(self) -> bool:
@@ -142,7 +142,8 @@ class EmbeddedRedis:
             self._server.stop(timeout=self._stop_timeout_s)
 
     def _claim_folder(self) -> None:
-        """One `smoothgen serve` a folder: a second would take the first one's server for an orphan."""
+        """Locks the folder for this process. Raises SmoothGenError where another `smoothgen serve` has it: a second
+        would take the first one's server for an orphan."""
         if self._lock is not None:
             return
         lock = (self._folder / "lock").open("w")
@@ -156,7 +157,11 @@ class EmbeddedRedis:
         self._lock = lock
 
     def _stop_orphan(self) -> None:
-        """Two servers on one append-only file would destroy it."""
+        """Stops a server that an earlier process left running on this folder: two on one append-only file would destroy
+        it.
+
+        Raises SmoothGenError where it cannot be killed.
+        """
         pid = self._orphan()
         if pid is None:
             return

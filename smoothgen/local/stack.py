@@ -38,7 +38,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 def child_environment(**settings: object) -> dict[str, str]:
-    """This process's environment with SMOOTHGEN_<NAME> set for every setting that is not None."""
+    """Returns this process's environment with SMOOTHGEN_<NAME> set for every setting that is not None."""
     given = {
         f"SMOOTHGEN_{name.upper()}": value if isinstance(value, str) else json.dumps(value)
         for name, value in settings.items()
@@ -70,8 +70,8 @@ class _Child:
         return self.process is not None and self.process.poll() is not None
 
     def hopeless(self) -> bool:
-        """Whether its first start failed, for a reason that another would meet again. Once it has been up, the reason
-        may pass, such as memory that a killed one has not given back yet."""
+        """Returns whether its first start failed for a reason that another would meet again. Once it has been up, the
+        reason may pass, such as memory that a killed one has not given back yet."""
         failed = self.process is not None and self.process.poll() == _CANNOT_START
         return failed and not self.restarted
 
@@ -158,7 +158,8 @@ class Stack:
             child.start()
 
     def _threads_a_worker(self) -> int | None:
-        """Several workers share the cores: with more threads than cores they would wait for each other."""
+        """Returns how many threads each worker takes, None to let it choose. Several workers share the cores: with more
+        threads than cores they would wait for each other."""
         if self._worker_count <= 1 or "SMOOTHGEN_THREADS" in os.environ:
             return None
         return max(1, available_cores() // self._worker_count)

@@ -92,8 +92,8 @@ class _Service:
 
 
 def _harmless(_: Any, __: str, event: EventDict) -> EventDict:
-    """Processor for people's lines: a stranger's text can neither begin a line nor steer a terminal. JSON does the same
-    by itself. The lines of a traceback are indented, so that none of them looks like a line of the log."""
+    """Escapes an event for people's lines: a stranger's text can neither begin a line nor steer a terminal. JSON does
+    so by itself. The lines of a traceback are indented, so that none of them looks like a line of the log."""
     for key, value in event.items():
         if not isinstance(value, str):
             continue
@@ -125,7 +125,7 @@ class _Routed(logging.Logger):
 
     @property
     def propagate(self) -> bool:
-        """True: every line goes on to the root's handler."""
+        """Returns True: every line goes on to the root's handler."""
         return True
 
     @propagate.setter

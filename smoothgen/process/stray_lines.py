@@ -21,13 +21,13 @@ class StrayLines(io.TextIOBase):
     """
 
     def __init__(self, stream: TextIO) -> None:
-        """`stream`: the real one, whose descriptor this one tells where it is asked."""
+        """Keeps the real stream, whose encoding and descriptor this one gives where it is asked."""
         self._stream, self._rest, self._lock = stream, "", threading.Lock()
         self._log = structlog.get_logger("stderr")
 
     @property
     def encoding(self) -> str:  # type: ignore[override]
-        """The real stream's."""
+        """Returns the real stream's encoding."""
         return self._stream.encoding
 
     def fileno(self) -> int:
@@ -35,11 +35,11 @@ class StrayLines(io.TextIOBase):
         return self._stream.fileno()
 
     def isatty(self) -> bool:
-        """False: this is no terminal, and progress bars should not be drawn here."""
+        """Returns False: this is no terminal, and progress bars should not be drawn here."""
         return False
 
     def writable(self) -> bool:
-        """True."""
+        """Returns True."""
         return True
 
     def write(self, text: str) -> int:

@@ -41,17 +41,17 @@ class JobState:
 
     @property
     def ended(self) -> bool:
-        """Whether nothing will change any more."""
+        """Returns whether the job has ended, so that nothing will change any more."""
         return self.status in FINISHED
 
     @cached_property
     def text(self) -> str:
-        """The document as JSON."""
+        """Returns the document as JSON."""
         return to_json(self.document).decode()
 
     @cached_property
     def view(self) -> JobView:
-        """The document, read as a view."""
+        """Returns the document, read as a view."""
         return JobView.model_validate(self.document)
 
 

@@ -52,7 +52,7 @@ class JobStore:
     """Jobs and certificates in Redis. Every method raises QueueUnavailable when Redis cannot be reached."""
 
     def __init__(self, redis: Redis, replication: Replication = UNREPLICATED) -> None:
-        """replication: of jobs, before their submission counts."""
+        """Keeps the connection. replication: what a job needs of replicas before its submission counts."""
         self._redis = redis
         self._scripts = Pipeline(redis, replication)
         self.presence = Presence(redis, self._scripts)

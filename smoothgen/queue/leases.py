@@ -35,7 +35,8 @@ class WorkQueue(Outcomes):
     """One worker's view of the work streams. Every method raises QueueUnavailable when Redis cannot be reached."""
 
     def __init__(self, redis: Redis, worker_id: str, *, lease_s: float = keys.LEASE_S) -> None:
-        """lease_s: how long this worker may be silent about a work item before another worker takes it over."""
+        """Keeps the connection and this worker's id. lease_s: how many seconds this worker may be silent about a work
+        item before another worker takes it over."""
         scripts = Pipeline(redis)
         self.presence = Presence(redis, scripts)
         super().__init__(redis, scripts, self.presence.clock)

@@ -67,17 +67,17 @@ class Claim:
 
     @property
     def place(self) -> Place:
-        """Where the work item lies."""
+        """Returns where the work item lies."""
         return Place(self.stream, self.entry)
 
     @property
     def chunks(self) -> keys.Key:
-        """The stream of the chunks of its job."""
+        """Returns the stream of the chunks of the work item's job."""
         return keys.work(self.model, self.spec.request.priority, self.build)
 
     @property
     def is_selection(self) -> bool:
-        """Whether the work item is the job's selection."""
+        """Returns whether the work item is the job's selection."""
         return self.first < 0
 
 

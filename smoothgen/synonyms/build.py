@@ -78,8 +78,8 @@ def write(wordnet: WordNet) -> bytes:
 
 
 def _by_familiarity(forms: Sequence[str], found: dict[str, Meaning], meanings: Meanings) -> dict[bool, list[str]]:
-    """Everyday words and rare ones apart, so that nobody who writes "ant" is given "pismire". A spelling of an
-    everyday word is one."""
+    """Returns everyday words (under True) and rare ones (under False) apart, so that nobody who writes "ant" is given
+    "pismire". A spelling of an everyday word counts as everyday."""
     everyday = {_spelling(form) for form in forms if meanings.familiar(found[form].lemma)}
     groups: dict[bool, list[str]] = {True: [], False: []}
     for form in forms:

@@ -106,7 +106,7 @@ class Inflection:
 
 
 def indefinite_article(word: str) -> str:
-    """ "a" or "an", by the sound a lower-case word begins with."""
+    """Returns "a" or "an", by the sound a lower-case word begins with."""
     if word.startswith(_SILENT_H):
         return "an"
     # "a unit", "a European", "a one-off": written with a vowel, spoken with a consonant.

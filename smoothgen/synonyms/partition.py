@@ -61,7 +61,8 @@ class Partition:
     """Classes of words. `identity` says which: name, version, digest of the file."""
 
     def __init__(self, name: str, version: str, digest: str, classes: Sequence[Sequence[str]]) -> None:
-        """`classes`: the words of each, those that take "an" marked. Raises InvalidPartition unless it is one."""
+        """Keeps the words of each class; those that take "an" are marked in `classes`. Raises InvalidPartition unless
+        no word stands twice and each is one that can be drawn."""
         self.name, self.version, self.digest = name, version, digest
         self.classes: tuple[tuple[str, ...], ...] = tuple(tuple(w.removeprefix(AN) for w in c) for c in classes)
         self._an = frozenset(w.removeprefix(AN) for c in classes for w in c if w.startswith(AN))

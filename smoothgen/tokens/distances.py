@@ -47,6 +47,15 @@ def snap_error(width: int) -> float:
     return direct_error(width)
 
 
+def cost_difference(width: int) -> float:
+    """Returns by how much, relative to itself, a cost can differ from what another machine computes for the sequence.
+
+    Each direct distance errs by at most `direct_error`, and the root halves it; the other steps are within 16 units.
+    For a snap with no absolute error of its own.
+    """
+    return 2 * direct_error(width) + 16 * UNIT
+
+
 def least_squared_reach(computed: NDArray[np.float64], width: int, absolute_error: float = 0.0) -> NDArray[np.float64]:
     """Returns lower bounds of ((‖Δ‖² − u)₊/(2‖Δ‖))² from squared distances as `direct_squared` computed them.
 

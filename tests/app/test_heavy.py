@@ -133,11 +133,9 @@ def test_large_certificates_at_once_are_bounded_and_their_memory_given_back(fres
     large = certificate(1_500_000)
     assert len(large) > 7 << 20
     answers = posted_at_once(fresh, "/certificates/verify", [large] * 20)
-    assert {response.status_code for response in answers} <= {200, 503}
+    said = {(response.status_code, response.headers.get("retry-after")) for response in answers}
+    assert said <= {(200, None), (503, "2")}
     assert any(response.status_code == 200 and response.json()["valid"] for response in answers)
-    for response in answers:
-        if response.status_code == 503:
-            assert response.headers["retry-after"] == "2"
     eventually(lambda: rss_mb(fresh) < 200)
     assert httpx2.post(f"{fresh.url}/certificates/verify", content=large, headers=JSON, timeout=60).json()["valid"]
 

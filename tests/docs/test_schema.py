@@ -12,12 +12,12 @@ from smoothgen.certificates.format.document import content_digest
 from smoothgen.certificates.meaning.metrics import METRICS
 from smoothgen.errors import InvalidCertificate, UnknownName
 from smoothgen.mechanisms import mechanism_from_dict
-from tests.support.certificates import examples, exhaustive, served
+from tests.support.certificates import edits, examples, exhaustive, served
 
 ROOT = Path(__file__).parents[2]
 SCHEMAS = {v: json.loads((ROOT / f"docs/certificate-{v}.schema.json").read_text("utf-8")) for v in ("v1", "v2")}
 SCHEMA = SCHEMAS["v2"]
-NOISE, EXHAUSTIVE = SCHEMA["$defs"]["noise"], SCHEMA["$defs"]["exhaustive"]
+NOISE, EXHAUSTIVE, EDITS = (SCHEMA["$defs"][name] for name in ("noise", "exhaustive", "edits"))
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 OF_V1 = jsonschema.Draft202012Validator(SCHEMAS["v1"])
 STORED = [path for path in sorted((ROOT / "tests/data/v1").glob("*.json")) if not path.name.startswith("fleet")]
@@ -210,6 +210,54 @@ def test_a_missing_field_of_an_exhaustive_document_is_refused_by_schema_and_read
 )
 def test_what_an_exhaustive_document_says_has_its_range(section, changes):
     document = to_document(exhaustive.full())
+    document = {**document, **({section: {**document[section], **changes}} if section else changes)}
+    assert not VALIDATOR.is_valid(document)
+    assert not verify({**document, "digest": content_digest(document)})
+
+
+@pytest.mark.parametrize("name", edits.EXAMPLES)
+def test_certificates_of_edits_fit_the_schema_and_no_other(name):
+    document = to_document(edits.EXAMPLES[name]())
+    VALIDATOR.validate(document)
+    assert not OF_V1.is_valid(document)
+    for other in (NOISE, EXHAUSTIVE):
+        assert not jsonschema.Draft202012Validator({**other, "$defs": SCHEMA["$defs"]}).is_valid(document)
+
+
+@pytest.mark.parametrize("name", EDITS["required"])
+def test_a_missing_field_of_a_document_on_edits_is_refused_by_schema_and_reader(name):
+    document = {key: value for key, value in to_document(edits.full()).items() if key != name}
+    assert not VALIDATOR.is_valid(document)
+    with pytest.raises(InvalidCertificate, match=name):
+        read_certificate(document)
+
+
+@pytest.mark.parametrize(
+    ("section", "changes"),
+    [
+        (None, {"surprise": 1}),
+        (None, {"sampling": {}}),
+        (None, {"w1_bound": 0.5}),
+        (None, {"radius": 0}),
+        (None, {"curve": [[1, 0.5]]}),
+        (None, {"alpha": 0.0}),
+        (None, {"confidence": 1.0}),
+        (None, {"share": 1.5}),
+        (None, {"size": 0}),
+        (None, {"runs": 0}),
+        (None, {"broken_by": [{"index": 0}]}),
+        ("draws", {"seed": "7"}),
+        ("draws", {"noise_scheme": "rot13"}),
+        ("edit_set", {"version": "edits/v0"}),
+        ("edit_set", {"kinds": ["prayer"]}),
+        ("edit_set", {"at_once": 3}),
+        ("edit_set", {"partition": "none"}),
+        ("edit_set", {"digest": "sha256:7"}),
+        ("evidence", {"encoding": "float32-le/base64"}),
+    ],
+)
+def test_what_a_document_on_edits_says_has_its_range(section, changes):
+    document = to_document(edits.drawn())
     document = {**document, **({section: {**document[section], **changes}} if section else changes)}
     assert not VALIDATOR.is_valid(document)
     assert not verify({**document, "digest": content_digest(document)})

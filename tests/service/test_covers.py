@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -15,6 +16,7 @@ from smoothgen.errors import ServerProblem
 from smoothgen.queue import keys
 from tests.service.conftest import ask, finished, submit
 from tests.support.processes import FASHION, SLOW, TANH, Gateway, Lab, Process, Serve, eventually
+from tests.support.workers import tiny
 from workers.generators.closed_form import true_w1
 
 
@@ -212,3 +214,30 @@ def test_the_client_is_told(lab: Lab) -> None:
     with Client(gateway.url) as client, pytest.raises(ServerProblem, match="no certificate 'nothing'") as raised:
         client.covers("nothing", ["0.5"])
     assert raised.value.status == 404
+
+
+# Mechanism tokens
+
+
+def test_prompts_near_a_snapped_one_are_told_their_run(lab: Lab, tmp_path: Path) -> None:
+    folder = tiny.save(tiny.llama(), tmp_path / "llama")
+    gateway, _ = lab.gateway(), lab.worker(f"tiny={folder}")
+    robustness = {"mechanism": "tokens", "samples": 100, "metric": "edit", "tolerance": 0.98}
+    body = {"model": "tiny", "prompt": "the capital", "parameters": {"max_new_tokens": 4}, "robustness": robustness}
+    certificate = certified(gateway.http, body)
+    runs = gateway.http.get(f"/certificates/{certificate}").json()
+    redis = lab.redis.client
+    response = asked(gateway.http, certificate, "the capital", "the capital of", "The capital", confidence=0.9)
+    assert response.status_code == 200, response.text
+    answer = response.json()
+    same, longer, other = answer["answers"]
+    assert (answer["radius"], answer["confidence"], answer["samples"]) == (runs["radius"], 1.0, 0)
+    assert (same["rank"], same["distance"], same["inside"], same["w1_bound"]) == (0, 0.0, True, 0.0)
+    assert (longer["comparable"], "w1_bound" in longer) == (False, False)
+    assert other["comparable"] == ("distance" in other)
+
+    document = json.loads(redis.get(keys.certificate(certificate)))
+    document["threat"]["table"] = "sha256:" + "0" * 64
+    redis.set(keys.certificate(certificate), json.dumps(document))
+    replaced = asked(gateway.http, certificate, "the capital")
+    assert (replaced.status_code, replaced.json()["type"].endswith("model-replaced")) == (409, True)

@@ -31,6 +31,7 @@ OPERATIONS = [
     ("GET", "/certificates/{certificate_id}"),
     ("POST", "/certificates/verify"),
     ("POST", "/certificates/{certificate_id}/covers"),
+    ("GET", "/certificates/{certificate_id}/neighbours"),
     ("GET", "/models"),
     ("GET", "/livez"),
     ("GET", "/readyz"),

@@ -139,7 +139,6 @@ def test_a_prompt_only_the_worker_can_judge_fails_with_the_remedy(served: Serve,
 @pytest.mark.parametrize(
     "robustness",
     [
-        {"epsilon": 1e308},
         {"epsilon": 5e-324},
         {"sigma": 1e-9},
         {"sigma": 1e6},
@@ -157,13 +156,19 @@ def test_a_prompt_only_the_worker_can_judge_fails_with_the_remedy(served: Serve,
     ],
     ids=str,
 )
-def test_extreme_requests_end_in_a_certificate_or_an_abstention(served: Serve, robustness: dict[str, Any]) -> None:
+def test_extreme_requests_end_in_a_certificate(served: Serve, robustness: dict[str, Any]) -> None:
     view = served.http.post("/generate", json=ask(**robustness)).json()
     assert view["status"] == "succeeded", view
-    assert ("certificate" in view) != ("abstention" in view)
-    if "certificate" in view:
-        verdict = served.http.post("/certificates/verify", json=view["certificate"]).json()
-        assert verdict["valid"], verdict
+    assert "abstention" not in view
+    verdict = served.http.post("/certificates/verify", json=view["certificate"]).json()
+    assert verdict["valid"], verdict
+
+
+def test_a_radius_beyond_every_generator_ends_in_an_abstention(served: Serve) -> None:
+    view = served.http.post("/generate", json=ask(epsilon=1e308)).json()
+    assert view["status"] == "succeeded", view
+    assert view["abstention"]["reason"] == "radius_out_of_reach"
+    assert "certificate" not in view
 
 
 def test_a_text_job_has_no_sheet_of_samples_and_says_so(served: Serve) -> None:
@@ -211,10 +216,24 @@ def test_the_command_line_generates_and_another_process_verifies(served: Serve, 
     assert "Traceback" not in verdicts.stderr
 
 
-def test_the_command_line_lists_models_and_prints_json(served: Serve) -> None:
+def test_the_command_line_lists_models_and_prints_json_which_it_verifies(served: Serve, tmp_path: Path) -> None:
     assert TANH in smoothgen("models", "--url", served.url).stdout
     printed = smoothgen("generate", "0.0", "--url", served.url, "--model", TANH, "--tolerance", "0.3", "--json")
-    assert json.loads(printed.stdout)["status"] == "succeeded"
+    answer = json.loads(printed.stdout)
+    assert answer["status"] == "succeeded"
+    (tmp_path / "gen.json").write_text(printed.stdout)
+    verdict = smoothgen("verify", tmp_path / "gen.json")
+    assert verdict.returncode == 0
+    assert f"inside the answer of job {answer['id']!r}" in verdict.stdout
+    assert "VALID" in verdict.stdout
+
+
+def test_the_command_line_finds_nothing_to_verify_in_an_abstention(served: Serve, tmp_path: Path) -> None:
+    answer = served.http.post("/generate", json=ask(epsilon=1e308))
+    (tmp_path / "gen.json").write_bytes(answer.content)
+    verdict = smoothgen("verify", tmp_path / "gen.json")
+    assert (verdict.returncode, verdict.stdout) == (2, "")
+    assert "holds no certificate, it is an abstention ('radius_out_of_reach')" in verdict.stderr
 
 
 @pytest.mark.parametrize(

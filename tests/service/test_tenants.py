@@ -28,6 +28,7 @@ OF_A_JOB = {
     ("get", "/jobs/{job_id}/samples"): 404,  # a text has no sheet of samples
     ("get", "/certificates/{certificate_id}"): 200,
     ("post", "/certificates/{certificate_id}/covers"): 200,
+    ("get", "/certificates/{certificate_id}/neighbours"): 409,  # its certificate is of noise
     ("delete", "/jobs/{job_id}"): 200,
     ("delete", "/jobs/{job_id}/content"): 204,
 }
@@ -87,7 +88,6 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 @pytest.mark.parametrize("route", [*OF_A_JOB, *OF_NO_JOB, *OPEN], ids=" ".join)
 def test_every_route_under_every_kind_of_key(service: Service, route: tuple[str, str], whose: str) -> None:
     job = service.job() if route in OF_A_JOB else ""
-    before = service.lab.redis.client.get(keys.asked(job)) if job else None
     response = service.call(whose, *route, job)
     expected = {
         OWN: (OF_A_JOB | OF_NO_JOB | OPEN)[route],
@@ -96,9 +96,23 @@ def test_every_route_under_every_kind_of_key(service: Service, route: tuple[str,
         NONE: OPEN.get(route, 401),
     }[whose]
     assert response.status_code == expected, response.text
-    if job and whose != OWN:
-        assert job not in response.text or response.status_code == 404
-        assert service.lab.redis.client.get(keys.asked(job)) == before
+
+
+@pytest.mark.parametrize("whose", [OTHERS, REVOKED, NONE])
+@pytest.mark.parametrize("route", OF_A_JOB, ids=" ".join)
+def test_nobody_else_changes_a_job(service: Service, route: tuple[str, str], whose: str) -> None:
+    job = service.job()
+    before = service.lab.redis.client.get(keys.asked(job))
+    assert before
+    service.call(whose, *route, job)
+    assert service.lab.redis.client.get(keys.asked(job)) == before
+
+
+@pytest.mark.parametrize("whose", [REVOKED, NONE])  # to another tenant, a 404 repeats the id that was asked for
+@pytest.mark.parametrize("route", OF_A_JOB, ids=" ".join)
+def test_who_has_no_key_is_told_nothing_of_a_job(service: Service, route: tuple[str, str], whose: str) -> None:
+    job = service.job()
+    assert job not in service.call(whose, *route, job).text
 
 
 def test_the_matrix_has_every_route_there_is(service: Service) -> None:

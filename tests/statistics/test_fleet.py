@@ -163,10 +163,9 @@ def test_the_limit_against_the_binomial_sum_in_forty_digits(n, counts, alpha):
     for k in counts:
         limit = float(exceedance_limit(k, n, alpha))
         # At the stated limit, rounded up, the tail is at most alpha; three billionths lower it is more.
-        assert limit >= (k + 1) / n
+        assert limit > (k + 1) / n
         assert high_precision.binomial_at_most(k, n, limit) <= alpha
-        if limit > (k + 1) / n * (1 + 1e-12):
-            assert high_precision.binomial_at_most(k, n, limit * (1 - 3e-9)) > alpha
+        assert high_precision.binomial_at_most(k, n, limit * (1 - 3e-9)) > alpha
 
 
 def test_the_whole_certificate_against_forty_digits():

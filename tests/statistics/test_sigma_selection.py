@@ -57,13 +57,11 @@ def test_closed_form_radius():
 def test_it_agrees_with_testing_every_shift_by_an_exact_binomial_test(m):
     """Slower and independent: ε is proven where P(Binomial(m, Φ(−ε)) ≤ count) ≤ α/3 for both tails, by bisection."""
     rng = np.random.default_rng(m)
-    for drawn in RISING.sample_sensitivities(rng, (20, m)):
-        slow = by_binomial_tests(drawn)
-        made = select(drawn)
-        assert (made is None) == (slow is None)
-        if made is not None:
-            assert made.cell == slow[0]
-            assert made.radius == pytest.approx(slow[1], rel=1e-6, abs=1e-8)
+    draws = RISING.sample_sensitivities(rng, (20, m))
+    slow, made = [by_binomial_tests(drawn) for drawn in draws], [honest(drawn) for drawn in draws]
+    assert [found and found[0] for found in made] == [found and found[0] for found in slow]
+    radii = [[found[1] for found in of if found is not None] for of in (made, slow)]
+    assert radii[0] == pytest.approx(radii[1], rel=1e-6, abs=1e-8)
 
 
 def by_binomial_tests(drawn):

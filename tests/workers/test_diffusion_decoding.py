@@ -13,6 +13,7 @@ import torch
 from diffusers import DDIMScheduler, StableDiffusionPipeline
 
 from smoothgen.certificates import from_document
+from smoothgen.contracts import JobResult
 from smoothgen.errors import GenerationFailed, InvalidParameters
 from smoothgen.images import decode_image
 from smoothgen.noise import Seed, Stream, normals
@@ -204,22 +205,28 @@ def test_a_safety_checker_blackens_the_pictures_it_blackens_in_the_bare_pipeline
         assert output.withheld == (output.pixels.max() == 0)
 
 
-def test_withheld_pictures_are_noted_with_their_share(checked_folder: Path, tmp_path: Path):
-    for folder, all_of_them in ((checked_folder, False), (tiny.save(tmp_path, **tiny.safety_checker(-2.0)), True)):
-        watched = Recorded(tiny.load(folder))
-        job = tiny.spec(tiny.parameters(), selection_samples=9, randomness="fresh")
-        result = tiny.run(job, watched)
-        black = sum(output.withheld for output in watched.outputs[:9])
-        assert black == 9 if all_of_them else 0 < black < 9
-        [note] = [note for note in result.notes or [] if note.code == "safety_checker"]
-        assert note.detail.startswith(f"{black} of 9 selection samples")
-        served = decode_image(result.output.data)
-        black_served = np.asarray(served).max() == 0
-        assert ("the output served" in note.detail) == black_served
-        if all_of_them:
-            assert result.certificate is not None
-            # Black pictures equal each other, which is why it is said: this is the largest radius there is.
-            assert not from_document(result.certificate).evidence.distances.any()
+def withheld_of_nine(folder: Path) -> tuple[int, JobResult]:
+    """How many of nine selection samples the pipeline's checker withheld; the result, whose note says so."""
+    watched = Recorded(tiny.load(folder))
+    result = tiny.run(tiny.spec(tiny.parameters(), selection_samples=9, randomness="fresh"), watched)
+    black = sum(output.withheld for output in watched.outputs[:9])
+    [note] = [note for note in result.notes or [] if note.code == "safety_checker"]
+    assert note.detail.startswith(f"{black} of 9 selection samples")
+    black_served = np.asarray(decode_image(result.output.data)).max() == 0
+    assert ("the output served" in note.detail) == black_served
+    return black, result
+
+
+def test_withheld_pictures_are_noted_with_their_share(checked_folder: Path):
+    black, _ = withheld_of_nine(checked_folder)
+    assert 0 < black < 9
+
+
+def test_where_all_pictures_are_withheld_the_radius_is_the_largest_and_the_note_says_why(tmp_path: Path):
+    black, result = withheld_of_nine(tiny.save(tmp_path, **tiny.safety_checker(-2.0)))
+    assert black == 9
+    assert result.certificate is not None
+    assert not from_document(result.certificate).evidence.distances.any()  # black pictures equal each other
 
 
 def test_a_checker_that_withholds_nothing_leaves_no_note_and_the_same_pictures(tmp_path: Path):

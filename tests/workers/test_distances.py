@@ -234,8 +234,11 @@ def test_a_rule_reads_the_answer(rule: RegexRule | NumberRule | FirstLineRule | 
     centre = of.choose_centre([text])
     assert centre.document == {"kind": "label", "label": label}
     assert of.distances([text], centre).tolist() == [0]
-    if label is not None:
-        assert distance(of, text, "Something 999 else entirely") == 1
+
+
+@pytest.mark.parametrize(("rule", "text"), [(rule, text) for rule, text, label in RULES if label is not None])
+def test_another_answer_lies_at_distance_one(rule: RegexRule | NumberRule | FirstLineRule | JsonFieldRule, text: str):
+    assert distance(metric(Label(name="label", extract=rule)), text, "Something 999 else entirely") == 1
 
 
 def test_the_centre_is_the_most_frequent_answer_the_earliest_where_several_tie():

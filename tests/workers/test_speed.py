@@ -42,9 +42,7 @@ def test_a_batch_that_took_no_time_breaks_nothing():
 def test_a_chunk_is_whole_batches_of_about_the_target_time(samples: int, rate: float, batch: int, workers: int):
     pace = pace_of(samples, samples_a_second=rate, batch_size=batch, workers=workers)
     assert pace.chunk % batch == 0
-    assert pace.chunk >= batch
-    if pace.chunk > batch:
-        assert pace.chunk <= TARGET_S * rate + batch
+    assert batch <= pace.chunk <= TARGET_S * rate + batch
     assert pace.window >= max(2, 2 * workers)
 
 

@@ -22,8 +22,8 @@ def tokens(text: str) -> list[str]:
 
 
 def normalised_edit_distance(a: Sequence[str], b: Sequence[str]) -> float:
-    """The normalised distance 2L / (|a| + |b| + L), where L is the Levenshtein distance: a metric with values in [0, 1]
-    (Li & Liu 2007).
+    """Returns the normalised distance 2L / (|a| + |b| + L), where L is the Levenshtein distance: a metric with values
+    in [0, 1] (Li & Liu 2007).
 
     The more usual L / max(|a|, |b|) is no metric (a counterexample is ab, aba, ba), so no certificate may be stated in
     it.

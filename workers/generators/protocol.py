@@ -47,7 +47,8 @@ class Generator(Protocol):
 
     @property
     def mechanisms(self) -> tuple[str, ...]:
-        """Returns the mechanisms that the generator accepts, by their names in requests."""
+        """Returns the mechanisms that the generator accepts, by their names in requests. The first one certifies a
+        request that names none."""
         ...
 
     @property

@@ -133,10 +133,10 @@ def _incomparable(prompt: str, original: Condition, other: Embedded) -> PromptCo
         )
     else:
         return None
-    return PromptCover(prompt=prompt, comparable=False, reason=reason, notes=_notes(other))
+    return PromptCover(prompt=prompt, comparable=False, reason=reason, notes=notes_on(other))
 
 
-def _notes(other: Embedded) -> list[Note] | None:
+def notes_on(other: Embedded) -> list[Note] | None:
     """Returns the notes on the prompt. It may lie inside the ball only because the model knows none of its words."""
     return None if isinstance(other, str) else list(other.notes) or None
 
@@ -157,7 +157,7 @@ def _answer(prompt: str, found: Cover, other: Embedded) -> PromptCover:
         prompt_bound=found.prompt_bound,
         universal_bound=found.universal_bound,
         w1_bound=found.w1_bound,
-        notes=_notes(other),
+        notes=notes_on(other),
     )
 
 

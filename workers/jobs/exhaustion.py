@@ -22,6 +22,7 @@ from smoothgen.certificates import (
     certify_exhaustive,
     to_document,
 )
+from smoothgen.certificates.bounds.rounding import round_down
 from smoothgen.certificates.exhaustive import SnapThreat
 from smoothgen.contracts import (
     LONGEST_RETENTION_S,
@@ -110,9 +111,9 @@ def result(
 
 
 def first_breaking(distances: Runs, tolerance: float) -> int | None:
-    """Returns the place of the first run that failed or lies further away than the tolerance, None where there is
-    none."""
-    breaking = np.flatnonzero(~(distances <= tolerance))
+    """Returns the place of the first run that failed or whose bound, as a certificate prints it, is above the
+    tolerance; None where there is none."""
+    breaking = np.flatnonzero(~(distances <= round_down(tolerance)))
     return int(breaking[0]) if breaking.size else None
 
 

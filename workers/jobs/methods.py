@@ -103,4 +103,4 @@ _EXHAUSTION: Final = Exhaustion()
 
 def method_of(spec: JobSpec) -> Method:
     """Returns the method by which a job is certified."""
-    return _EXHAUSTION if spec.request.robustness.mechanism == TOKENS else _SMOOTHING
+    return _EXHAUSTION if spec.mechanism == TOKENS else _SMOOTHING

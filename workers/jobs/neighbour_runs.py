@@ -40,7 +40,7 @@ def snap_of(generator: Generator) -> TokenSnap:
 
 def neighbours_of(spec: JobSpec, generator: Generator, condition: Condition) -> ListedNeighbours | None:
     """Returns the sequences a job runs, None for a job that draws noise. Raises UnusableTable."""
-    if spec.request.robustness.mechanism != TOKENS:
+    if spec.mechanism != TOKENS:
         return None
     return snap_of(generator).listed(condition, spec.request.robustness.samples)
 

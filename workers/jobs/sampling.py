@@ -41,7 +41,7 @@ def condition_of(
     level = spec.sigma if sigma is None else sigma
     robustness = spec.request.robustness
     common = Draw(seed_of(spec), Stream.GENERATOR_COMMON, 0)
-    smoothing = Smoothing(robustness.mechanism, level, common, words_drawn=robustness.synonyms)
+    smoothing = Smoothing(spec.mechanism, level, common, words_drawn=robustness.synonyms)
 
     def embed_within(rendered: Template | None, text: str) -> Condition:
         if isinstance(generator, Templated):
@@ -132,7 +132,7 @@ def fixed_size(spec: JobSpec, batch_size: int) -> int:
     hold this job alone would be nearly empty, and for mechanism tokens, where an output must not depend on what else is
     in its batch.
     """
-    if spec.request.robustness.mechanism == TOKENS:
+    if spec.mechanism == TOKENS:
         return 1
     return max(1, min(batch_size, spec.certification_samples))
 

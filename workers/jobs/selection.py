@@ -160,7 +160,7 @@ def samples_to_draw(spec: JobSpec, condition: Condition) -> list[Samples]:
         return [samples(Stream.SERVED)]
     if robustness.tier == "fleet":
         return [samples(Stream.SERVED), samples(Stream.CERTIFICATION)]
-    if robustness.mechanism == TOKENS:
+    if spec.mechanism == TOKENS:
         return [samples(Stream.SELECTION)]
     selection = samples(Stream.SELECTION, robustness.selection_samples)
     return [selection, samples(Stream.SERVED)] if spec.request.output == "sample" else [selection]
@@ -202,7 +202,7 @@ def _chosen(spec: JobSpec, metric: OutputMetric, outputs: Outputs) -> tuple[Made
     if not whole:
         raise GenerationFailed(
             f"the prompt's own run failed with {_first_reason(selection)}; try another prompt"
-            if robustness.mechanism == TOKENS
+            if spec.mechanism == TOKENS
             else f"all {len(selection)} selection samples failed, the first with {_first_reason(selection)}; "
             "try a smaller sigma, or another prompt"
         )
@@ -231,7 +231,7 @@ def _provenance(job: JobOnModel, centre: Centre | None, served: Made, output: Ou
     spec, metric, condition = job.spec, job.metric, job.condition
     robustness = spec.request.robustness
     # Mechanism tokens samples nothing, its list of neighbours says what is attacked, and distances are from the output.
-    noised = robustness.mechanism != TOKENS
+    noised = spec.mechanism != TOKENS
     from_centre = centre if noised else None
     return Provenance(
         request=RequestIdentity(

@@ -13,14 +13,15 @@ from collections.abc import Callable, Mapping
 import structlog
 from pydantic import ValidationError
 
-from smoothgen.certificates import from_document
+from smoothgen.certificates import EditsCertificate, ExhaustiveCertificate, read_certificate
 from smoothgen.contracts import CoversCall, CoversReply, Problem
-from smoothgen.errors import InvalidInput, QueueUnavailable
+from smoothgen.errors import Conflict, InvalidInput, InvalidParameters, QueueUnavailable
 from smoothgen.mechanisms import SynonymClasses
 from smoothgen.queue.comparisons import ComparisonQueue
 from smoothgen.queue.unreadable import unreadable
 from workers.job_logs import trace_of
 from workers.jobs.comparison import Embedding, by_class, compared
+from workers.jobs.token_comparison import compared_tokens
 from workers.serving.compute import ComputeThread, Running
 from workers.serving.loaded_model import LoadedModel
 
@@ -69,14 +70,20 @@ class ComparisonCalls:
             prompts.append(asked.request.prompt)
             model = self._models[call.model]
             if document["model"]["digest"] != model.card.digest:
-                return _replaced(call, model.card.digest)
-            certificate = from_document(document)
+                return _replaced(_is_another(call, model.card.digest))
+            certificate, running = read_certificate(document), Running(call.model, len(call.prompts))
+            if isinstance(certificate, ExhaustiveCertificate):
+                return await self._compute.run(running, compared_tokens, certificate, asked, model.generator, call)
+            if isinstance(certificate, EditsCertificate):  # the gateway asks no worker about one
+                raise InvalidParameters(f"certificate {call.certificate!r:.80} speaks of the texts of its set alone")
             if isinstance(certificate.mechanism, SynonymClasses):
                 return by_class(certificate, certificate.mechanism, call, asked.request.prompt)
             # Runs when the thread is done with the work items it is at: the model is not to be used from two threads.
             embed = Embedding(asked, model.generator)
-            conditions = await self._compute.run(Running(call.model, len(call.prompts)), embed, call.prompts)
+            conditions = await self._compute.run(running, embed, call.prompts)
             return await asyncio.to_thread(compared, certificate, call, conditions)
+        except Conflict as error:
+            return _replaced(str(error))
         except InvalidInput as error:
             return Problem.of("invalid-request", "The request cannot be served as written", 422, str(error))
         except ValidationError as error:
@@ -99,11 +106,12 @@ def _gone(call: CoversCall) -> Problem:
     )
 
 
-def _replaced(call: CoversCall, digest: str) -> Problem:
-    return Problem.of(
-        "model-replaced",
-        "The model was replaced",
-        409,
+def _is_another(call: CoversCall, digest: str) -> str:
+    return (
         f"model {call.model!r} is now {digest}, another than certificate {call.certificate!r:.80} was made with; ask "
-        "for a new certificate",
+        "for a new certificate"
     )
+
+
+def _replaced(detail: str) -> Problem:
+    return Problem.of("model-replaced", "The model was replaced", 409, detail)

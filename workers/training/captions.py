@@ -68,7 +68,7 @@ def known_captions() -> list[Caption]:
 
 
 def held_out_captions(templates: Sequence[str] = HELD_OUT_TEMPLATES) -> list[Caption]:
-    """Held-out names in held-out templates: no word-template pair of them was trained on."""
+    """Returns held-out names in held-out templates: no word-template pair of them was trained on."""
     return list(_placed(templates, lambda meaning: meaning.held_out))
 
 

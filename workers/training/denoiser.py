@@ -29,7 +29,8 @@ _EMA = 0.9995
 def train_denoiser(
     data: Garments, autoencoder: AutoencoderKL, *, count: int, seed: int, threads: int
 ) -> tuple[UNet2DConditionModel, DDIMScheduler]:
-    """Velocity prediction (Salimans & Ho 2022) on latents; the weights returned are an exponential mean."""
+    """Returns a U-Net trained by velocity prediction (Salimans & Ho 2022) on latents, and its scheduler; the weights
+    are an exponential mean over the steps."""
     generator = begin(seed, threads)
     latents, garments, colours = _encode(data, autoencoder, generator)
     corners = [torch.from_numpy(simplex_corners(len(names))).float() for names in (GARMENTS, COLOURS)]

@@ -43,8 +43,8 @@ def colour_names(wordnet: Path) -> ForeignNames:
 
 
 def foreign_captions(wordnet: Path, *, count: int, seed: int) -> list[Caption]:
-    """So many captions of each: a foreign garment in a known colour, a foreign garment, a known garment in a foreign
-    colour, a foreign colour. What is known is placed."""
+    """Returns `count` captions of each of four kinds: a foreign garment in a known colour, a foreign garment, a known
+    garment in a foreign colour, a foreign colour. What is known is placed."""
     random = np.random.default_rng(seed)
     garments, containers = garment_names(wordnet).known, container_names(wordnet).known
     colours = colour_names(wordnet).known

@@ -21,7 +21,7 @@ _JITTER = 0.025
 
 
 def train_head(encoder: FeatureMap, captions: Sequence[Caption], *, count: int, seed: int, threads: int) -> TextHead:
-    """Cross-entropy to the named corner, or to the class of a part that says nothing."""
+    """Returns a head trained by cross-entropy to the named corner, or to the class of a part that says nothing."""
     generator = begin(seed, threads)
     sentences = _embed(encoder, [caption.text for caption in captions])
     head = TextHead(

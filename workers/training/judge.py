@@ -14,7 +14,8 @@ _BATCH = 128
 
 
 def train_judge(data: Garments, *, count: int, seed: int, threads: int) -> ClassifierNetwork:
-    """Cross-entropy on shifted and softened pictures: a judge of shapes, not of the camera's sharpness."""
+    """Returns a classifier trained by cross-entropy on shifted and softened pictures: it judges shapes, not the
+    camera's sharpness."""
     generator = begin(seed, threads)
     network = ClassifierNetwork({"garment": list(GARMENTS), "colour": list(COLOURS)}).train()
     optimiser = torch.optim.AdamW(network.parameters(), lr=2e-3, weight_decay=5e-2)

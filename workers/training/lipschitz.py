@@ -58,7 +58,7 @@ class Decoder(nn.Module):
         self.scale = LIPSCHITZ * math.sqrt(_PIXELS)
 
     def forward(self, x: torch.Tensor, omega: torch.Tensor) -> torch.Tensor:
-        """Pictures (n, m) before the clamp to [0, 1]."""
+        """Returns pictures, shape (n, m), before the clamp to [0, 1]."""
         last = len(HIDDEN)
         for k, (weight, style, bias) in enumerate(zip(self.weights, self.styles, self.biases, strict=True)):
             x = x @ weight.T * (self.scale if k == last else 1.0) + omega @ style.T + bias
@@ -69,7 +69,8 @@ class Decoder(nn.Module):
 
     @torch.no_grad()
     def project(self) -> None:
-        """The nearest weights of norm 1 or less: W V min(1, 1/s) Vᵀ, from the eigenvalues s² of WᵀW."""
+        """Replaces every weight by the nearest one of norm 1 or less: W V min(1, 1/s) Vᵀ, from the eigenvalues s² of
+        WᵀW."""
         for weight in self.weights:
             squares, vectors = torch.linalg.eigh(weight.T @ weight)
             cut = squares.clamp(min=1.0).rsqrt()
@@ -88,7 +89,7 @@ class Decoder(nn.Module):
 
 
 def train_lipschitz(data: Garments, *, count: int, seed: int, threads: int) -> Decoder:
-    """Least squares on pictures given condition and style, with noise on the condition."""
+    """Returns a decoder trained by least squares on pictures given condition and style, with noise on the condition."""
     generator = begin(seed, threads)
     corners = [torch.from_numpy(simplex_corners(len(names))).float() for names in (GARMENTS, COLOURS)]
     styles = styles_of(data)
@@ -112,7 +113,7 @@ def train_lipschitz(data: Garments, *, count: int, seed: int, threads: int) -> D
 
 
 def styles_of(data: Garments) -> torch.Tensor:
-    """ω of every picture, (n, STYLES): its first principal components within its garment, as normal scores.
+    """Returns ω of every picture, (n, STYLES): its first principal components within its garment, as normal scores.
 
     So ω has the same law for every garment and says nothing of which it is, and N(0, I) is close to that law.
     """

@@ -294,7 +294,8 @@ _AFFIRMED_NAMES: Final = 10
 
 
 def denied_captions(*, seed: int, names: int = 6) -> list[Caption]:
-    """Every known form for every garment and colour, under so many of their known names; and denials of one alone."""
+    """Returns captions of every known form for every garment and colour, under `names` of their known names each, and
+    captions that deny a garment or a colour alone."""
     random = np.random.default_rng(seed)
     captions = list(_denied(KNOWN_FORMS, lambda options: _some(random, options.known, names)))
     for (g, garment), (c, colour) in itertools.product(enumerate(GARMENT_WORDS), enumerate(COLOUR_WORDS)):

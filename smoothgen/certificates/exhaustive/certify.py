@@ -10,8 +10,9 @@ from numpy.typing import ArrayLike
 from smoothgen.certificates.abstention import Abstention, Reason
 from smoothgen.certificates.exhaustive.certificate import ExhaustiveCertificate, require_tolerance
 from smoothgen.certificates.exhaustive.claims import derive_claims
-from smoothgen.certificates.exhaustive.evidence import ExhaustiveEvidence, numbers
+from smoothgen.certificates.exhaustive.evidence import ExhaustiveEvidence
 from smoothgen.certificates.exhaustive.threat import SnapThreat
+from smoothgen.certificates.packing import numbers
 from smoothgen.certificates.provenance import Provenance
 from smoothgen.errors import InvalidCertificate, InvalidDistances, InvalidEpsilon
 

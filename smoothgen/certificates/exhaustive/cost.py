@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from smoothgen.certificates.evidence import LARGEST_BOUND
-from smoothgen.certificates.exhaustive.evidence import numbers
+from smoothgen.certificates.packing import numbers
 from smoothgen.errors import InvalidDistances
 
 _SLACK: Final = 1e-13

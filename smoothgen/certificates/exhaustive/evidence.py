@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from smoothgen.certificates.evidence import LARGEST_BOUND, LEAST_BOUND
+from smoothgen.certificates.packing import FLOAT64, in_base64, numbers, packed, unpacked
 from smoothgen.errors import InvalidCertificate, InvalidDistances, InvalidMetric
-
-ENCODING: Final = "float64-le/base64"
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,14 +88,14 @@ class ExhaustiveEvidence:
     @cached_property
     def sha256(self) -> str:
         """Returns the digest of the packed costs and, behind them, the packed distances, "sha256:<hex>"."""
-        return f"sha256:{hashlib.sha256(_packed(self.costs) + _packed(self.distances)).hexdigest()}"
+        return f"sha256:{hashlib.sha256(packed(self.costs) + packed(self.distances)).hexdigest()}"
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the JSON form: eight bytes a number, base64."""
         return {
-            "encoding": ENCODING,
-            "costs": base64.b64encode(_packed(self.costs)).decode("ascii"),
-            "distances": base64.b64encode(_packed(self.distances)).decode("ascii"),
+            "encoding": FLOAT64,
+            "costs": in_base64(self.costs),
+            "distances": in_base64(self.distances),
             "sha256": self.sha256,
         }
 
@@ -110,17 +107,17 @@ class ExhaustiveEvidence:
             raise InvalidCertificate(
                 "evidence must be an object with encoding, costs, distances and sha256", field="evidence"
             )
-        if document["encoding"] != ENCODING:
+        if document["encoding"] != FLOAT64:
             raise InvalidCertificate(
-                f"evidence.encoding must be {ENCODING!r}, got {document['encoding']!r:.80}", field="evidence.encoding"
+                f"evidence.encoding must be {FLOAT64!r}, got {document['encoding']!r:.80}", field="evidence.encoding"
             )
-        costs, distances = (_unpacked(document[name], f"evidence.{name}") for name in ("costs", "distances"))
+        costs, distances = (unpacked(document[name], f"evidence.{name}") for name in ("costs", "distances"))
         if np.isnan(distances).any():
             raise InvalidCertificate(
                 "evidence.distances must hold no NaN (a failed run is +inf)", field="evidence.distances"
             )
-        for name, packed in (("costs", costs), ("distances", distances)):
-            if np.signbit(packed).any():
+        for name, read_back in (("costs", costs), ("distances", distances)):
+            if np.signbit(read_back).any():
                 raise InvalidCertificate(f"evidence.{name} must be at least 0", field=f"evidence.{name}")
         try:
             read = cls.from_runs(costs, distances, diameter=diameter, next_cost=next_cost)
@@ -129,29 +126,6 @@ class ExhaustiveEvidence:
         if not np.array_equal(read.distances, distances):
             raise InvalidCertificate("evidence.distances must not exceed the diameter", field="evidence.distances")
         return read
-
-
-def numbers(values: ArrayLike, name: str) -> NDArray[np.float64]:
-    """Returns a copy in double precision. Raises InvalidDistances for what is no array of numbers."""
-    try:
-        return np.array(values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise InvalidDistances(f"{name} must be an array of numbers: {error}", field=name) from error
-
-
-def _packed(array: NDArray[np.float64]) -> bytes:
-    return array.astype("<f8", copy=False).tobytes()
-
-
-def _unpacked(text: Any, where: str) -> NDArray[np.float64]:
-    try:
-        packed = base64.b64decode(text, validate=True)
-    except (binascii.Error, TypeError, ValueError) as error:
-        raise InvalidCertificate(f"{where} is not base64: {error}", field=where) from error
-    # One evidence, one text: base64 has spare bits at its end that decoders ignore.
-    if len(packed) % 8 or base64.b64encode(packed).decode("ascii") != text:
-        raise InvalidCertificate(f"{where} must be the canonical base64 of 8-byte floats", field=where)
-    return np.frombuffer(packed, dtype="<f8").astype(np.float64)
 
 
 def _require_costs(costs: NDArray[np.float64], distances: NDArray[np.float64], next_cost: float | None) -> None:

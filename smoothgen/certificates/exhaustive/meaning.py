@@ -42,7 +42,7 @@ def judged(stated: ExhaustiveCertificate) -> Iterable[Check]:
     yield from judged_origin(stated.id, stated.requested_at, request, model)
     if metric is not None:
         detail = f"{metric.name!r:.80} {'fixes' if metric.name in METRICS else 'is a plug-in and fixes no'} D"
-        yield checked("metric", detail, lambda: _require_metric(metric, diameter))
+        yield checked("metric", detail, lambda: require_metric_to_own_output(metric, diameter))
     if output is not None:
         yield checked("output", "of a kind the metric compares", lambda: require_output(output, metric, diameter))
     if threat is not None:
@@ -50,7 +50,7 @@ def judged(stated: ExhaustiveCertificate) -> Iterable[Check]:
     yield meaning_check(unknown_meaning(stated))
 
 
-def _require_metric(stated: MetricIdentity, diameter: float) -> None:
+def require_metric_to_own_output(stated: MetricIdentity, diameter: float) -> None:
     """Raises InvalidCertificate where description, diameter or options are not those of the metric's name, and for a
     centre: distances are to the prompt's own output."""
     metric = metric_named(stated.name, stated.cap)

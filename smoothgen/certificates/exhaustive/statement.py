@@ -11,6 +11,7 @@ from smoothgen.certificates.exhaustive.threat import TOKEN_EMBEDDINGS
 from smoothgen.certificates.meaning.metrics import METRICS
 from smoothgen.certificates.meaning.quoting import quoted
 from smoothgen.certificates.meaning.threats import is_known_to_be_held
+from smoothgen.certificates.provenance import MetricIdentity
 
 _COMPLETENESS: Final = (
     "That the list leaves out no cheaper sequence, and that the model gave these outputs, is not checked here: it "
@@ -50,7 +51,7 @@ def _norm(radius: float) -> str:
 
 def _claim(certificate: ExhaustiveCertificate) -> str:
     claims, epsilon = certificate.claims, certificate.epsilon
-    attacked, measured = _attacked(certificate), _measured_by(certificate)
+    attacked, measured = _attacked(certificate), measured_by(certificate.provenance.metric)
     if epsilon is None and claims.radius == 0:
         return (
             f"Nothing is claimed at the tolerance {certificate.tolerance!r}: at no norm at all, the outputs of what "
@@ -94,8 +95,8 @@ def _attacked(certificate: ExhaustiveCertificate) -> str:
     return words if words == TOKEN_EMBEDDINGS else f"input that this document calls {quoted(words)},"
 
 
-def _measured_by(certificate: ExhaustiveCertificate) -> str:
-    metric = certificate.provenance.metric
+def measured_by(metric: MetricIdentity | None) -> str:
+    """Returns the metric's description, behind a comma; nothing where none is named."""
     if metric is None:
         return ""
     known = METRICS.get(metric.name)

@@ -9,6 +9,7 @@ from typing import Any, Final
 from smoothgen.certificates.exhaustive.certificate import ExhaustiveCertificate
 from smoothgen.certificates.exhaustive.certify import require_sound_request
 from smoothgen.certificates.exhaustive.claims import BreakingRun, Keeps, derive_claims
+from smoothgen.certificates.exhaustive.completeness import COMPLETENESS
 from smoothgen.certificates.exhaustive.document import from_document, to_document
 from smoothgen.certificates.exhaustive.meaning import judged, unknown_meaning
 from smoothgen.certificates.format.document import content_digest
@@ -37,7 +38,7 @@ def verify_exhaustive(document: Mapping[str, Any]) -> Verification:
         *_derived(stated),
         *(_same(name, document[name], rebuilt[name]) for name in _TWICE),
         _statement(document["statement"], rebuilt["statement"]),
-        Check("completeness", True, _UNCHECKED),
+        Check(COMPLETENESS, True, _UNCHECKED),
         *judged(stated),
     ]
     verdict = Verification(tuple(checks))

@@ -36,6 +36,7 @@ _RESTS_ON: Final = {"mechanism", "bound", "diameter", "samples", "failed", "evid
 _REQUIRED: Final = {"schema", "digest"} | _CLAIMS | _ASKED | _RESTS_ON
 _SECTIONS: Final = {"request", "model", "metric", "sampling", "output", "threat"}
 _OPTIONAL: Final = {"id", "requested_at", "looks", "sigma_selection", "lipschitz"} | _SECTIONS
+_WITHOUT_NOISE: Final = ("exhaustive/v1", "edits/v1")
 _SINCE_V2: Final = {
     "rounding_slack": None,
     "request": {"template"},
@@ -106,9 +107,10 @@ def from_document(document: Any) -> Certificate:
         inside = isinstance(document.get("certificate"), Mapping)
         hint = "; this looks like a job's answer, whose certificate is its field 'certificate'" if inside else ""
         raise InvalidCertificate(f"schema must be one of {schemas}, got {schema!r:.80}{hint}", field="schema")
-    if document.get("method") == "exhaustive/v1":
+    if document.get("method") in _WITHOUT_NOISE:
         raise InvalidCertificate(
-            "method 'exhaustive/v1' rests on no noise; smoothgen.certificates.read_certificate reads it", field="method"
+            f"method {document['method']!r} rests on no noise; smoothgen.certificates.read_certificate reads it",
+            field="method",
         )
     first = schema == SPREAD_V1.schema
     if first:

@@ -57,7 +57,7 @@ class MetricMeaning:
 
 
 def _chord(centre: Mapping[str, Any]) -> Range:
-    """From a centre c the unit sphere is at most 1 + ‖c‖ away."""
+    """Returns the range of the distance from a centre c to the furthest point of the unit sphere, which is 1 + ‖c‖."""
     _require_fields(centre, "mean feature", "encoding", "value", "norm")
     packed = _bytes(centre, "float32-le/base64")
     if not packed or len(packed) % 4:
@@ -81,7 +81,8 @@ def _absolute(centre: Mapping[str, Any]) -> Range:
 
 
 def _pixels(centre: Mapping[str, Any]) -> Range:
-    """The furthest picture is black or white in every channel, so it lies between 1/2 and 1 away."""
+    """Returns the range of the furthest picture's distance: it is black or white in every channel, so between 1/2 and 1
+    away."""
     _require_fields(centre, "mean picture", "encoding", "value")
     if not _bytes(centre, "png/base64").startswith(_PNG):
         raise _invalid("value is no PNG picture")

@@ -71,7 +71,8 @@ def require_paid(selection: SigmaSelection, certificate: Certificate) -> None:
 
 
 def _require_offset(lipschitz: Lipschitz, certificate: Certificate) -> None:
-    """Two served pictures are each rounded by half a level, two noisy x by half a step of the noise's grid a number."""
+    """Raises InvalidCertificate unless the offset holds what rounding adds: two served pictures are each rounded by
+    half a level, two noisy x by half a step of the noise's grid in every number."""
     metric, threat, mechanism = certificate.provenance.metric, certificate.provenance.threat, certificate.mechanism
     if metric is None or metric.name != PIXEL_RMSE.name:
         return

@@ -43,7 +43,7 @@ class Stop(StrEnum):
 
 @dataclass(frozen=True)
 class LookResult:
-    """outcome: what can be said if sampling stops here. stop: why it should, None to go on."""
+    """The result of a look. outcome: what can be said if sampling stops here. stop: why it should, None to go on."""
 
     outcome: Certificate | Abstention
     stop: Stop | None

@@ -60,7 +60,7 @@ class Submit(ScriptCall):
 
     @property
     def window_count(self) -> int:
-        """How many windows the request is counted in."""
+        """Returns the number of windows the request is counted in."""
         return len(self.windows)
 
 

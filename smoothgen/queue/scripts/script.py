@@ -47,7 +47,7 @@ class Parameter:
 
     @property
     def is_many(self) -> bool:
-        """Whether it stands for any number of values."""
+        """Returns whether the parameter stands for any number of values."""
         return self.kind.startswith("*")
 
     def values(self, given: Any) -> Iterable[Any]:
@@ -80,22 +80,23 @@ class Script:
 
     @cached_property
     def source(self) -> str:
-        """The text of its file."""
+        """Returns the text of the script's file."""
         return _source(f"{self.name}.lua")
 
     @cached_property
     def keys(self) -> tuple[Parameter, ...]:
-        """The keys it is given, in order."""
+        """Returns the keys the script is given, in order."""
         return _parameters(self.source, "KEYS")
 
     @cached_property
     def arguments(self) -> tuple[Parameter, ...]:
-        """The arguments it is given, in order."""
+        """Returns the arguments the script is given, in order."""
         return _parameters(self.source, "ARGV")
 
     @cached_property
     def text(self) -> str:
-        """The whole script as Redis is given it: flags, shared functions, names of keys and arguments, steps."""
+        """Returns the whole script as Redis is given it: flags, shared functions, names of keys and arguments,
+        steps."""
         flags, steps = "", self.source
         if steps.startswith("#!"):
             first, _, steps = steps.partition("\n")
@@ -105,7 +106,7 @@ class Script:
 
     @cached_property
     def sha(self) -> str:
-        """SHA-1 of the text, as EVALSHA wants it."""
+        """Returns the SHA-1 of the text, as EVALSHA wants it."""
         return hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
 
 
@@ -117,12 +118,12 @@ class ScriptCall:
 
     @property
     def sent_keys(self) -> list[Any]:
-        """The keys, in the order of the script's header."""
+        """Returns the keys of this call, in the order of the script's header."""
         return self._values(self.script.keys)
 
     @property
     def sent_arguments(self) -> list[Any]:
-        """The arguments, in the order of the script's header."""
+        """Returns the arguments of this call, in the order of the script's header."""
         return self._values(self.script.arguments)
 
     def _values(self, parameters: Iterable[Parameter]) -> list[Any]:

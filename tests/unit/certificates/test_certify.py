@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from smoothgen import Abstention, Certificate, Gaussian, Reason, certify
@@ -32,30 +32,39 @@ def made(values, **asked) -> Certificate:
     return certificate
 
 
+measured = {
+    "n": st.sampled_from([1, 2, 5, 50, 300]),
+    "scale": st.floats(0, 1),
+    "sigma": st.floats(1e-6, 1e6),
+    "alpha": st.floats(1e-12, 0.5),
+    "size": st.sampled_from([1e-30, 1e-3, 1.0, 7.0, 1e30]),
+}
+
+
+def measured_in(size, n, scale, sigma, **asked) -> Certificate:
+    """A certificate of distances whose unit makes the diameter `size`."""
+    return made(distances(n) * scale * size, bound=size, diameter=size, mechanism=Gaussian(sigma), **asked)
+
+
 @settings(max_examples=200, deadline=None)
-@given(
-    n=st.sampled_from([1, 2, 5, 50, 300]),
-    scale=st.floats(0, 1),
-    tolerance=st.floats(1e-6, 1 - 1e-9) | st.floats(1e-300, 1e-6),
-    sigma=st.floats(1e-6, 1e6),
-    alpha=st.floats(1e-12, 0.5),
-    size=st.sampled_from([1e-30, 1e-3, 1.0, 7.0, 1e30]),
-)
-def test_the_radius_is_the_safe_end(n, scale, tolerance, sigma, alpha, size):
-    values = distances(n) * scale * size
-    tolerance *= size
-    if not 0 < tolerance < size:
-        return
-    certificate = made(values, bound=size, diameter=size, mechanism=Gaussian(sigma), alpha=alpha, tolerance=tolerance)
+@given(share=st.floats(1e-6, 1 - 1e-9) | st.floats(1e-300, 1e-6), **measured)
+def test_what_is_printed_at_the_radius_is_within_the_tolerance(share, size, **given):
+    assume(share * size > 0)
+    certificate = measured_in(size, tolerance=share * size, **given)
     radius = certificate.radius
     assert radius >= 0
     assert round_down(radius) <= radius
-    # What is printed at the radius is within the tolerance …
-    assert certificate.w1_bound(radius) <= tolerance
+    assert certificate.w1_bound(radius) <= share * size
     assert certificate.claims.w1_bound == certificate.w1_bound(radius)
-    # … and a little further out it is not, unless the search ended at 64 sigmas.
-    if tolerance > 1e-6 * size and radius < 0.999 * LARGEST_RADIUS_IN_SIGMAS * sigma:
-        assert certificate.w1_bound(radius * (1 + 1e-5)) > tolerance * (1 - 1e-8)
+
+
+@settings(max_examples=200, deadline=None)
+@given(share=st.floats(1.1e-6, 1 - 1e-9), **measured)
+def test_a_little_beyond_the_radius_the_bound_is_above_the_tolerance(share, size, **given):
+    certificate = measured_in(size, tolerance=share * size, **given)
+    radius = certificate.radius
+    assume(radius < 0.999 * LARGEST_RADIUS_IN_SIGMAS * given["sigma"])  # there the search ends
+    assert certificate.w1_bound(radius * (1 + 1e-5)) > share * size * (1 - 1e-8)
 
 
 def test_just_above_the_radius_the_bound_exceeds_the_tolerance():

@@ -52,11 +52,17 @@ def test_a_doubling_plan_never_spends_more_than_alpha_and_hardly_less(samples, a
     plan = LookPlan.doubling(samples, alpha)
     assert plan.sizes[-1] == samples
     assert all(a < b <= 2 * a for a, b in zip(plan.sizes, plan.sizes[1:], strict=False))
-    assert len(plan.sizes) == 1 or 30 <= plan.sizes[0] < 60
     assert math.fsum(plan.alphas) <= alpha
     exact = sum(map(Fraction, plan.alphas))
     assert Fraction(alpha) * (1 - Fraction(1, 10**14)) <= exact <= Fraction(alpha)
     plan.require_within(alpha)
+
+
+@given(st.integers(59, 10**7), st.floats(1e-10, 0.999))
+def test_a_doubling_plan_begins_with_thirty_samples_or_a_few_more(samples, alpha):
+    sizes = LookPlan.doubling(samples, alpha).sizes
+    assert len(sizes) > 1
+    assert 30 <= sizes[0] < 60
 
 
 def test_looks_are_found_by_their_size():

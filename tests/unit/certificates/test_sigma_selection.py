@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.special import ndtri
 from scipy.stats import beta
@@ -110,19 +110,30 @@ def test_a_failed_draw_counts_as_infinitely_sensitive():
     assert place([0.17] * 90 + [math.inf] * 10).radius < place([0.17] * 100).radius
 
 
-@settings(max_examples=200, deadline=None)
-@given(
-    st.lists(st.floats(0, 2) | st.just(math.inf), min_size=1, max_size=60),
-    st.sampled_from([1e-3, 0.05, 0.5]),
-    st.floats(0.01, 2),
-)
-def test_at_most_one_cell_can_be_proven_and_it_is_the_one_selected(drawn, alpha, budget):
-    def claimed(cell):
-        return SigmaSelection(budget, GRID, SIGMA, tuple(drawn), alpha, cell)
+def proven_cells(drawn, alpha, budget) -> list[int]:
+    """The cells that a document could claim with a radius above 0."""
+    cells = range(-4, 5)
+    return [cell for cell in cells if SigmaSelection(budget, GRID, SIGMA, tuple(drawn), alpha, cell).radius > 0]
 
-    proven = [cell for cell in range(-4, 5) if claimed(cell).radius > 0]
+
+sensitivities = st.floats(0, 2) | st.just(math.inf)
+alphas, budgets = st.sampled_from([1e-3, 0.05, 0.5]), st.floats(0.01, 2)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.floats(0, 2), st.integers(1, 50), st.lists(sensitivities, max_size=10), alphas, budgets)
+def test_where_a_cell_is_selected_it_is_the_only_one_that_can_be_proven(most, count, others, alpha, budget):
+    drawn = [most] * count + others
     outcome = place(drawn, alpha=alpha, budget=budget)
-    assert proven == ([outcome.cell] if isinstance(outcome, SigmaSelection) else [])
+    assume(isinstance(outcome, SigmaSelection))
+    assert proven_cells(drawn, alpha, budget) == [outcome.cell]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(sensitivities, min_size=1, max_size=60), alphas, budgets)
+def test_where_no_cell_is_selected_none_can_be_proven(drawn, alpha, budget):
+    assume(isinstance(place(drawn, alpha=alpha, budget=budget), Abstention))
+    assert proven_cells(drawn, alpha, budget) == []
 
 
 @pytest.mark.parametrize(

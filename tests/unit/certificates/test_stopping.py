@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from smoothgen import Abstention, Certificate, Gaussian, LookPlan, Reason, certify, certify_universal, verify
@@ -156,14 +156,15 @@ def test_what_is_certain_is_said_to_be_certain():
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.integers(0, 2**32), st.sampled_from([0.15, 0.3, 0.5, 0.8]), st.floats(0, 1), st.floats(0, 1))
+@given(st.integers(0, 2**32), st.sampled_from([0.3, 0.5, 0.8]), st.floats(0, 1), st.floats(0, 1))
 def test_what_is_called_certain_is(seed, epsilon, now, later):
     """Whatever comes after: if no continuation could prove it, none does."""
     rng = np.random.default_rng(seed)
     values = np.concatenate((now * rng.random(125), later * rng.random(375)))
-    result = look(values, 125, epsilon=epsilon)
-    if isinstance(result.outcome, Abstention) and "even if all" in result.outcome.detail:
-        assert all(isinstance(look(values, n, epsilon=epsilon).outcome, Abstention) for n in (250, 500))
+    outcome = look(values, 125, epsilon=epsilon).outcome
+    assume(isinstance(outcome, Abstention))
+    assume("even if all" in outcome.detail)
+    assert all(isinstance(look(values, n, epsilon=epsilon).outcome, Abstention) for n in (250, 500))
 
 
 def test_a_proven_job_stops_with_its_certificate():

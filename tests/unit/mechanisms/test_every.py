@@ -33,7 +33,15 @@ def blocks(mechanism) -> tuple[int, ...]:
 @every
 def test_it_is_a_mechanism(mechanism):
     assert isinstance(mechanism, Mechanism)
-    assert mechanism.remark is None or mechanism.remark.endswith(".")
+
+
+@pytest.mark.parametrize("mechanism", [m for m in MECHANISMS if not isinstance(m, Gaussian)], ids=lambda m: m.name)
+def test_a_remark_on_what_is_unusual_is_a_sentence(mechanism):
+    assert mechanism.remark.endswith(".")
+
+
+def test_nothing_is_unusual_about_plain_noise():
+    assert Gaussian(0.7).remark is None
 
 
 @every

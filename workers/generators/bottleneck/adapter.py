@@ -41,7 +41,7 @@ class Places(Protocol):
 
 
 class BottleneckModel:
-    """sentence encoder → head → x, k numbers → noise here → soft prompt → frozen language model.
+    """A model in five steps: sentence encoder → head → x, k numbers → noise here → soft prompt → frozen language model.
 
     Whatever of the prompt reaches the text goes through x: the number of virtual tokens, and so mask and positions, is
     the same for every prompt, and no template or token of the prompt is read. Nothing is held fixed.

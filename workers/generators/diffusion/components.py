@@ -42,7 +42,8 @@ _PATTERNS: Final = (
 
 
 def load_networks(name: str, source: str | Path, index: Mapping[str, Any], dtype: torch.dtype) -> dict[str, Any]:
-    """U-Net, autoencoder, and where the pipeline has them text encoder and safety checker, None for those it lacks.
+    """Returns U-Net and autoencoder by name, and text encoder and safety checker where the pipeline has them, else
+    None.
 
     Raises InvalidParameters for a class that is not taken, OSError for a file that lacks tensors or has others.
     """

@@ -110,7 +110,11 @@ def _absent(index: dict[str, Any]) -> dict[str, None]:
 
 
 def _checker(name: str, network: Any, pipeline: Any) -> SafetyChecker:
-    """Beside the pipeline, not in it: it must see only pictures that are whole. Raises OSError."""
+    """Returns the safety checker, to be run beside the pipeline and not in it: it must see only pictures that are
+    whole.
+
+    Raises OSError for a checker without the feature extractor that it needs.
+    """
     extractor = pipeline.feature_extractor
     pipeline.register_modules(feature_extractor=None)
     if extractor is None:

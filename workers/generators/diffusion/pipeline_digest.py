@@ -51,7 +51,7 @@ def judge_name(network: ClassifierNetwork) -> str:
 
 
 def _encoding(tokenizer: Any) -> dict[str, Any]:
-    """A prompt's encoding is filled up to the longest one, so its length is part of what the network reads."""
+    """Returns what turns a prompt into tokens: the tokenizer, and its longest prompt, up to which each is filled."""
     return {**tokenizer_content(tokenizer), "longest": int(tokenizer.model_max_length)}
 
 

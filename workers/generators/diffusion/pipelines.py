@@ -32,7 +32,7 @@ class FromLatents(StableDiffusionImg2ImgPipeline):  # type: ignore[misc]  # diff
     """
 
     def prepare_latents(self, image: torch.Tensor, *args: Any, **options: Any) -> torch.Tensor:
-        """`image` is the latent of the first step, noise included."""
+        """Returns `image` as it is: the latent of the first step, noise included."""
         del args, options
         return image
 

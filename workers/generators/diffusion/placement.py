@@ -36,7 +36,7 @@ class Inputs:
 
 @dataclass(frozen=True)
 class Start:
-    """Where denoising starts: a·seed + b·ω, ω standard normal; without a seed image ω itself.
+    """The latent where denoising starts: a·seed + b·ω, ω standard normal; without a seed image ω itself.
 
     For text-to-image a is 0 and b is 1, and the pipeline scales the latent by its scheduler's first sigma.
     """

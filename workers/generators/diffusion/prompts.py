@@ -20,7 +20,8 @@ _RECOGNISED: Final = 0.5
 
 @dataclass(frozen=True)
 class Prompted:
-    """embedding: x, (tokens, width). unconditional: what guidance compares with, of the same shape, never noised."""
+    """An embedded prompt. embedding: x, (tokens, width). unconditional: what guidance compares with, of the same shape,
+    never noised."""
 
     embedding: NDArray[np.float32]
     unconditional: NDArray[np.float32]
@@ -104,8 +105,8 @@ class PipelinePrompts:
 
 
 def _textual_inversions(tokenizer: Any) -> dict[int, tuple[int, ...]]:
-    """The tokens of each textual inversion of several vectors ("<cat>", "<cat>_1", …) by its first, as diffusers
-    names them."""
+    """Returns the tokens of each textual inversion of several vectors ("<cat>", "<cat>_1", …) by its first token, as
+    diffusers names them."""
     added = tokenizer.get_added_vocab()
     found = {}
     for word, first in added.items():
@@ -127,7 +128,8 @@ class HeadPrompts:
         self.dimension = head.width
 
     def encode(self, prompt: str, negative: str | None) -> Prompted:
-        """Every text has a point; one that names nothing the head knows lies near 0, and is noted.
+        """Returns the points of prompt and negative prompt, shape (1, width) each. Every text has a point; one that
+        names nothing the head knows lies near 0, and is noted.
 
         Raises InvalidPrompt for a text the encoder would cut off.
         """

@@ -58,7 +58,8 @@ class TextHead(nn.Module):
         return torch.split(logits, [size + 1 for size in self.sizes], dim=-1)
 
     def probabilities(self, sentences: NDArray[np.float64]) -> list[NDArray[np.float64]]:
-        """Of every corner, one array (n, corners) a part; what is missing from 1 is that the part says nothing."""
+        """Returns the probabilities of every corner, an array (n, corners) for each part; what a row lacks to 1 is the
+        probability that the part says nothing."""
         with torch.inference_mode():
             logits = self(torch.from_numpy(sentences).float())
         return [torch.softmax(part.double(), dim=-1)[:, :-1].numpy() for part in logits]

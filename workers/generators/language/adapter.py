@@ -11,26 +11,31 @@ import torch
 from numpy.typing import NDArray
 from transformers import (
     GenerationConfig,
-    LogitsProcessor,
-    LogitsProcessorList,
     PreTrainedModel,
     PreTrainedTokenizerBase,
-    TopKLogitsWarper,
-    TopPLogitsWarper,
 )
 
 from smoothgen.certificates import ModelIdentity
-from smoothgen.contracts import TOKENS, ListedNeighbours, Note, Parameters, RunWords, Template, TextParameters
+from smoothgen.contracts import (
+    EMBEDDING,
+    TOKENS,
+    ListedNeighbours,
+    Note,
+    Parameters,
+    RunWords,
+    Template,
+    TextParameters,
+)
 from smoothgen.errors import InvalidParameters, InvalidPrompt
 from smoothgen.mechanisms import Gaussian
-from smoothgen.noise import gumbels
 from workers.generators.conditions import Condition, Draw, Smoothing
 from workers.generators.differentiable import SmoothMap
 from workers.generators.language.chat_template import ChatTemplates
-from workers.generators.language.decoding import Decoder, Health, end_tokens
+from workers.generators.language.decoding import Decoder, end_tokens
 from workers.generators.language.given_embeddings import FIELD, GivenEmbeddings
 from workers.generators.language.prompt_tokens import PromptTokens
 from workers.generators.language.snapping import Snapping
+from workers.generators.language.token_sampling import processors_of
 from workers.generators.outputs import Failure, Made
 from workers.generators.protocol import OutputKind
 from workers.generators.unnoised import Unnoised
@@ -49,7 +54,7 @@ class LanguageModel:
     job.
     """
 
-    mechanisms = ("embedding", TOKENS)
+    mechanisms = (TOKENS, EMBEDDING)
     default_betas: ClassVar[dict[str, float]] = {}
     output_kind: OutputKind = "text"
     for_learning = False
@@ -220,7 +225,7 @@ class LanguageModel:
         parameters = _of_text(parameters)
         with torch.inference_mode():
             embeddings = embeddings.to(self._model.dtype).to(self._model.device)
-            processors, health = _processors(parameters, draws)
+            processors, health = processors_of(parameters, draws)
             tokens = self._model.generate(
                 inputs_embeds=embeddings,
                 attention_mask=torch.ones(embeddings.shape[:2], dtype=torch.long, device=embeddings.device),
@@ -289,47 +294,3 @@ def _length(template: Template | None) -> int:
 
 def _first(*ids: Any) -> Any:
     return next((i for i in ids if i is not None), None)
-
-
-def _processors(parameters: TextParameters, draws: Sequence[Draw]) -> tuple[LogitsProcessorList, Health]:
-    """Checks and, with a temperature, exact sampling as an argmax: softmax(logits/T) by Gumbel-max."""
-    health = Health()
-    processors = LogitsProcessorList([health])
-    if parameters.temperature > 0:
-        processors.append(_Temperature(parameters.temperature))
-        if parameters.top_k is not None:
-            processors.append(TopKLogitsWarper(parameters.top_k))
-        if parameters.top_p is not None and parameters.top_p < 1:
-            processors.append(TopPLogitsWarper(parameters.top_p))
-        processors.append(_GumbelMax(draws))
-    return processors, health
-
-
-class _Temperature(LogitsProcessor):  # type: ignore[misc]  # transformers ships no types
-    """Logits below their maximum, divided by T: as T → 0 the others go to −∞, where logits / T would overflow."""
-
-    def __init__(self, temperature: float) -> None:
-        self._temperature = max(temperature, 1e-30)  # single precision knows nothing smaller, and needs nothing smaller
-
-    def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:
-        del input_ids
-        return (scores - scores.amax(dim=-1, keepdim=True)) / self._temperature  # type: ignore[return-value]
-
-
-class _GumbelMax(LogitsProcessor):  # type: ignore[misc]  # transformers ships no types
-    """Adds each row's own Gumbel numbers; rows that share a draw share the numbers."""
-
-    def __init__(self, draws: Sequence[Draw]) -> None:
-        self._draws, self._step = draws, 0
-
-    def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:
-        del input_ids
-        distinct = {
-            draw: gumbels(draw.seed, draw.stream, draw.index, scores.shape[-1], step=self._step)
-            for draw in set(self._draws)
-        }
-        self._step += 1
-        added = (
-            np.stack([distinct[draw] for draw in self._draws]) if len(distinct) > 1 else next(iter(distinct.values()))
-        )
-        return scores + torch.from_numpy(added).to(scores.device, scores.dtype)  # type: ignore[return-value]

@@ -34,7 +34,7 @@ class ChatTemplates:
     """Renders the chat template of one model's tokenizer."""
 
     def __init__(self, name: str, tokenizer: PreTrainedTokenizerBase, tokens: PromptTokens) -> None:
-        """`name`: the model's, for messages."""
+        """Keeps the tokenizer whose template is rendered, and the model's name for messages."""
         self._name, self._tokenizer, self._tokens = name, tokenizer, tokens
 
     def around_any(self) -> Template:

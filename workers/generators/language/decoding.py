@@ -37,7 +37,7 @@ class Health(LogitsProcessor):  # type: ignore[misc]  # transformers ships no ty
         return scores
 
     def rows(self, batch: int) -> list[list[bool]]:
-        """For each row of the batch, whether the logits of each step were finite."""
+        """Returns, for each row of the batch, whether the logits of each step were finite."""
         if not self._steps:
             return [[] for _ in range(batch)]
         found: list[list[bool]] = torch.stack(self._steps, dim=1).tolist()
@@ -71,8 +71,8 @@ class Decoder:
         return Text(self._text(row[:end]), ended=end is not None)
 
     def _text(self, tokens: Sequence[int]) -> str:
-        """The tokenizer's text. A network can have more outputs than its tokenizer has tokens: a tokenizer leaves such
-        ids out, so they are spelt by their numbers."""
+        """Returns the tokenizer's text of these tokens. A network can have more outputs than its tokenizer has tokens:
+        a tokenizer leaves such ids out, so they are spelt by their numbers."""
         return "".join(
             self._decoded(list(run)) if known else "".join(f"<unknown token {token}>" for token in run)
             for known, run in groupby(tokens, key=self._known.__contains__)

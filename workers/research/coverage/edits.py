@@ -88,8 +88,9 @@ def load_given(source: Path) -> dict[str, list[Edit]]:
 def edits_of(
     prompt: str, wordnet: Wordnet, templates: Sequence[Template], given: Sequence[Edit], *, most: int
 ) -> list[Edit]:
-    """All edits of a prompt, at most `most` of each kind that is made here; the given ones all. No text twice: what
-    keeps the meaning comes first, so a swap that is both a synonym and a coordinate term counts as a synonym."""
+    """Returns the edits of a prompt: at most `most` of each kind that is made here, and all that were given. No text
+    comes twice: what keeps the meaning comes first, so a swap that is both a synonym and a coordinate term counts as a
+    synonym."""
     words = swappable(wordnet, prompt)
     synonyms = [(word, synonym_swaps(word)) for word in words]
     others = [(word, list(coordinates(wordnet, word))) for word in words]
@@ -183,7 +184,7 @@ def _fits(name: str, word: Word) -> bool:
 
 
 def _initial(word: Word) -> str:
-    """The first letter, where its case says something: not at the start of a prompt, unless WordNet writes it so."""
+    """Returns the word's first letter as WordNet writes it: at the start of a prompt its case would say nothing."""
     written = next((w for w in word.sense.words if key(plain(w)) == key(word.base)), word.base)
     return written[0]
 

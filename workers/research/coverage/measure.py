@@ -152,7 +152,7 @@ def measure_prompt(
     condition = condition_of(job, model.generator)
     if "prompt" in condition.held_fixed:
         raise InvalidInput(
-            f"mechanism {job.request.robustness.mechanism!r} protects the {condition.attack_on} and holds the prompt "
+            f"mechanism {job.mechanism!r} protects the {condition.attack_on} and holds the prompt "
             "fixed, so it covers no other prompt; use mechanism 'embedding'"
         )
     result = run_job(job, model.generator, model.metric(job.metric), batcher=batcher, watch=Silent(samples_done))

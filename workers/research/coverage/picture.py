@@ -20,7 +20,8 @@ _TICKS: Final = (0.01, 0.1, 1, 10, 100)
 
 
 def draw_coverage(groups: Sequence[tuple[str, Sequence[Measured]]], path: Path) -> None:
-    """A panel a group (its title), a row of dots a kind, at the right how many of them are inside.
+    """Draws a panel for each group with its title, in it a row of dots for each kind, and at the right how many of them
+    lie inside.
 
     Raises SmoothGenError where matplotlib is not installed.
     """

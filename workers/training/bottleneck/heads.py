@@ -35,7 +35,7 @@ class Sentences:
 
 @dataclass(frozen=True)
 class LinearHead:
-    """x = (sentence − mean) Wᵀ, scaled so that the nearest other intent lies √2 away on average."""
+    """A linear map to x = (sentence − mean) Wᵀ, scaled so that the nearest other intent lies √2 away on average."""
 
     mean: Array
     weight: Array
@@ -47,7 +47,8 @@ class LinearHead:
 
 
 def train_head(sentences: Sentences, *, count: int, hidden: int, seed: int, threads: int) -> Head:
-    """Cross-entropy to the intent; to the uniform distribution, so to x = 0, for a prompt outside the domain."""
+    """Returns a head trained by cross-entropy to the intent, and to the uniform distribution, so to x = 0, for a prompt
+    outside the domain."""
     generator = begin(seed, threads)
     features, labels = torch.from_numpy(sentences.features).float(), torch.from_numpy(sentences.intents)
     intents = int(labels.max()) + 1
@@ -85,7 +86,8 @@ def principal_components(sentences: Sentences, width: int) -> LinearHead:
 
 
 def discriminant(sentences: Sentences, width: int) -> LinearHead:
-    """Fisher's: the directions in which meanings differ most against the differences of paraphrases.
+    """Returns Fisher's discriminant: the directions in which meanings differ most against the differences of
+    paraphrases.
 
     The within-class covariance of 7 phrasings an intent in 384 dimensions is shrunk by a fifth towards a multiple of 1.
     """

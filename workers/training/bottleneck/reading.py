@@ -19,7 +19,8 @@ _BATCH = 512
 def train_reading(
     points: Sentences, table: torch.Tensor, *, count: int, hidden: int, seed: int, threads: int
 ) -> SoftPrompt:
-    """The intent of noisy points by cross-entropy: the table's entries are weighted by posterior probabilities."""
+    """Returns a soft prompt trained to tell the intent of noisy points by cross-entropy: its posterior probabilities
+    weight the table's entries."""
     generator = begin(seed, threads)
     x, labels = torch.from_numpy(points.features).float(), torch.from_numpy(points.intents)
     targets = torch.where(labels < 0, len(table) - 1, labels)

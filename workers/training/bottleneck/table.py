@@ -21,7 +21,8 @@ def train_table(
     model: Any, tokenizer: Any, phrasings: Sequence[Sequence[str]], answers: Sequence[str], *, tokens: int, count: int,
     seed: int, threads: int,
 ) -> torch.Tensor:  # fmt: skip
-    """Soft prompts, shape (len(answers), tokens, width), after which the greedy continuation is the answer and its end.
+    """Returns soft prompts, shape (len(answers), tokens, width), after which the greedy continuation is the answer and
+    its end.
 
     They begin as the embeddings of each intent's first phrasing. The model's own weights stay as they are.
     """
@@ -36,7 +37,8 @@ def mend_table(
     model: Any, tokenizer: Any, table: torch.Tensor, phrasings: Sequence[Sequence[str]], answers: Sequence[str], *,
     count: int, seed: int, threads: int,
 ) -> torch.Tensor:  # fmt: skip
-    """Entries that went astray start again, from another phrasing, and are trained alone; the others stay."""
+    """Returns the table after entries that went astray started again, from another phrasing, and were trained alone;
+    the others stay."""
     begin(seed, threads)
     model.requires_grad_(False)
     targets = [answer_tokens(tokenizer, answer) for answer in answers]
@@ -52,7 +54,8 @@ def mend_table(
 def _descend(
     model: Any, start: torch.Tensor, targets: Sequence[torch.Tensor], trained: Sequence[int], *, count: int, seed: int
 ) -> torch.Tensor:
-    """Adam on these rows. Each batch takes them in turn, and every second one at random."""
+    """Returns the table after `count` steps of Adam on the rows `trained`. Batches take them by turns in order and at
+    random."""
     generator = torch.Generator().manual_seed(seed)
     choice = torch.tensor(list(trained))
     table = torch.nn.Parameter(start.clone())

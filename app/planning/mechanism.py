@@ -1,0 +1,43 @@
+"""Which mechanism a request is certified by, where it names none."""
+
+from __future__ import annotations
+
+from smoothgen.contracts import EMBEDDING, EMBEDDING_SHAPED, ModelCard, Robustness
+from smoothgen.errors import InvalidInput, UnknownName
+
+
+def mechanism_of(robustness: Robustness, card: ModelCard) -> str:
+    """Returns the mechanism a request names, else the model's default, else noise on the embedding where the request
+    asks for something that only noise has. Raises InvalidInput and UnknownName for one that the model does not offer.
+    """
+    if robustness.mechanism is None:
+        return EMBEDDING if _asks_for_noise(robustness) else card.default_mechanism
+    if robustness.mechanism not in card.mechanisms:
+        raise _not_offered(robustness.mechanism, card)
+    return robustness.mechanism
+
+
+def _not_offered(mechanism: str, card: ModelCard) -> InvalidInput:
+    if mechanism != EMBEDDING_SHAPED:
+        return UnknownName("mechanism", mechanism, card.mechanisms, field="robustness.mechanism")
+    why = (
+        "a language model's prompts have one block of numbers a token, so no one shape fits them"
+        if card.modality == "text"
+        else "learn one with `smoothgen calibrate --shape`, and start its worker again"
+    )
+    return InvalidInput(
+        f"mechanism {EMBEDDING_SHAPED!r} needs a noise shape, and model {card.id!r} has none: {why}; it offers "
+        f"{', '.join(card.mechanisms)}",
+        field="robustness.mechanism",
+    )
+
+
+def _asks_for_noise(robustness: Robustness) -> bool:
+    return (
+        robustness.sigma is not None
+        or robustness.synonyms
+        or robustness.adapt != "model"
+        or robustness.lipschitz_estimate is not False
+        or robustness.tier != "request"
+        or robustness.randomness != "common"
+    )

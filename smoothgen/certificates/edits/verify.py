@@ -1,0 +1,86 @@
+"""Checks a stranger's certificate of edits: derives every claim from its runs again, and compares."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from smoothgen.certificates.checks.recomputed import MACHINE, one_unit_apart
+from smoothgen.certificates.edits.certificate import EditsCertificate
+from smoothgen.certificates.edits.certify import require_sound_request
+from smoothgen.certificates.edits.claims import EditsClaims, derive_claims, least_share
+from smoothgen.certificates.edits.document import from_document, to_document
+from smoothgen.certificates.edits.meaning import judged, unknown_meaning
+from smoothgen.certificates.format.document import content_digest
+from smoothgen.certificates.verification import Check, Verification
+from smoothgen.errors import InvalidInput
+
+COMPLETENESS: Final = "completeness"
+"""Name of the check on what the document alone cannot show."""
+_UNCHECKED: Final = (
+    "completeness unchecked: that the texts run are those of the set, and that it has as many, takes the prompt to see "
+    "(smoothgen.edits.verify_with_prompt)"
+)
+_TWICE: Final = ("runs", "failed", "confidence")
+
+
+def verify_edits(document: Mapping[str, Any]) -> Verification:
+    """Returns the verdict on a document of method edits/v1. Never raises for what a document says."""
+    try:
+        stated = from_document(document)
+        rebuilt = to_document(stated)
+    except InvalidInput as error:
+        return Verification((Check("document", False, str(error)),))
+    checks = [
+        Check("document", True, f"reads as {document['schema']}"),
+        Check("method", True, stated.method),
+        _same("digest", document["digest"], content_digest(document)),
+        _same("evidence", document["evidence"]["sha256"], stated.evidence.sha256),
+        *_derived(stated),
+        *(_same(name, document[name], rebuilt[name]) for name in _TWICE),
+        _statement(document["statement"], rebuilt["statement"]),
+        Check(COMPLETENESS, True, _UNCHECKED),
+        *judged(stated),
+    ]
+    verdict = Verification(tuple(checks))
+    known = unknown_meaning(stated) is None
+    return Verification(verdict.checks, "checked") if known and verdict.valid else verdict
+
+
+def _derived(stated: EditsCertificate) -> Iterable[Check]:
+    """Yields a check for every claim. All but a sampled share are comparisons, counts and decimal rounding, which give
+    the same digits on every machine."""
+    try:
+        require_sound_request(stated.evidence, stated.tolerance, stated.alpha)
+    except InvalidInput as error:
+        yield Check("inputs", False, str(error))
+        return
+    yield Check("inputs", True, "alpha, tolerance and distances are in range")
+    derived = derive_claims(stated.evidence, stated.tolerance, stated.alpha)
+    for name, value in vars(derived).items():
+        given = getattr(stated.claims, name)
+        if name == "share" and _is_sound_share(stated, derived):
+            yield Check(name, True, f"follows from the evidence: {given!r}")
+        else:
+            yield _same(name, given, value)
+
+
+def _is_sound_share(stated: EditsCertificate, derived: EditsClaims) -> bool:
+    """Returns whether a share of a sampled set is one unit of the ninth digit beside the printed one, as another
+    machine's inverse beta function can make it, and still not above the unrounded bound."""
+    share, evidence = stated.claims.share, stated.evidence
+    if evidence.seed is None or not one_unit_apart(share, derived.share):
+        return False
+    exact = least_share(evidence.runs - derived.kept, evidence.runs, stated.alpha)
+    return 0 <= share <= exact * (1 + MACHINE)
+
+
+def _statement(stated: str, rebuilt: str) -> Check:
+    same = stated == rebuilt
+    return Check("statement", same, "says what the numbers say" if same else f"differs; the numbers say: {rebuilt}")
+
+
+def _same(name: str, stated: Any, derived: Any) -> Check:
+    same = bool(stated == derived)
+    gives = f"{derived!r:.2000}"
+    return Check(name, same, gives if same else f"states {stated!r:.200}, the evidence gives {gives}")

@@ -1,0 +1,51 @@
+"""The files that `smoothgen verify` is given: certificates, or whole answers of a server with a certificate inside."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from smoothgen.certificates.format.document import parse_json
+from smoothgen.errors import InvalidCertificate, InvalidInput
+
+_OF_EVERY_JOB: Final = frozenset({"id", "status", "model", "progress"})
+"""The fields that POST /generate and GET /jobs/{id} give of every job, however it stands."""
+
+
+@dataclass(frozen=True)
+class Given:
+    """A file's certificate. document: parsed, or the file's bytes where they are no JSON object. job: the id of the job
+    whose answer it was in, None for a certificate on its own."""
+
+    document: Mapping[str, Any] | bytes
+    job: str | None = None
+
+
+def read_given(path: Path) -> Given:
+    """Returns the certificate that is to be verified. What is no answer of a job is returned as it stands.
+
+    Raises InvalidInput for an answer without a certificate, OSError for a file that cannot be read.
+    """
+    content = path.read_bytes()
+    try:
+        document = parse_json(content)
+    except InvalidCertificate:
+        return Given(content)
+    if not isinstance(document, Mapping):
+        return Given(content)
+    if not _is_answer(document):
+        return Given(document)
+    job, inside, abstention = document["id"], document.get("certificate"), document.get("abstention")
+    if isinstance(inside, Mapping):
+        return Given(inside, job)
+    if isinstance(abstention, Mapping):
+        why = f"it is an abstention ({abstention.get('reason')!r:.80})"
+    else:
+        why = f"its status is {document['status']!r:.80}"
+    raise InvalidInput(f"{path}: nothing to verify: the answer of job {job!r:.80} holds no certificate, {why}")
+
+
+def _is_answer(document: Mapping[str, Any]) -> bool:
+    return "schema" not in document and document.keys() >= _OF_EVERY_JOB and isinstance(document["id"], str)

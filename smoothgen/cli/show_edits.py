@@ -1,0 +1,52 @@
+"""What the commands print of mechanism edits: a certificate over a set of edited prompts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from smoothgen.certificates import EditsCertificate
+
+_MOST_SHOWN: Final = 5
+_out = Console(highlight=False)
+
+
+def show_edits(certificate: EditsCertificate, noted: Sequence[str] = ()) -> None:
+    """Prints the certificate's numbers and its sentence. noted: codes of the notes on the answer."""
+    from smoothgen.certificates.edits.statement import statement
+
+    evidence, claims = certificate.evidence, certificate.claims
+    runs = f"{evidence.runs} drawn from {evidence.size}" if certificate.sampled else f"all {evidence.size} of the set"
+    rows = [
+        (
+            "share kept",
+            f"at least {certificate.share!r}  (within tolerance {certificate.tolerance!r})"
+            + (f"  see note {', '.join(noted)}" if noted else ""),
+        ),
+        ("confidence", repr(certificate.confidence)),
+        ("edits run", f"{runs}, {evidence.failed} failed"),
+        ("kept", f"{claims.kept}, {claims.unchanged} of them unchanged"),
+        ("broken by", _broken(certificate)),
+        ("mechanism", "edits: the model was run on edited prompts, no noise"),
+    ]
+    if claims.w1_bound is not None:
+        rows.insert(1, ("W1 bound", f"{claims.w1_bound!r}  for whoever chooses the edit"))
+    table = Table.grid(padding=(0, 2))
+    for name, value in rows:
+        table.add_row(Text(name, style="bold"), Text(value))
+    _out.print(table)
+    _out.print()
+    _out.print(Text(statement(certificate)), soft_wrap=True)
+    _out.print()
+
+
+def _broken(certificate: EditsCertificate) -> str:
+    broken, texts = certificate.claims.broken, certificate.texts
+    if not broken:
+        return "nothing that was run"
+    named = "" if texts is None else ": " + ", ".join(repr(text) for text in texts[:_MOST_SHOWN])
+    return f"{broken} edit{'' if broken == 1 else 's'}{named}"

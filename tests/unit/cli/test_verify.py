@@ -1,0 +1,126 @@
+"""`smoothgen verify`: certificates, whole answers with a certificate inside, and answers without one."""
+
+import io
+import json
+import re
+import sys
+
+import pytest
+from rich.console import Console
+
+from smoothgen.certificates import to_document, verify
+from smoothgen.cli import main, show
+from tests.support.certificates.examples import full
+
+CERTIFICATE = to_document(full())
+FORGED = {**CERTIFICATE, "radius": CERTIFICATE["radius"] + 0.125}
+ANSWER = {
+    "id": "4d8e",
+    "status": "succeeded",
+    "model": {"id": "closed-form-tanh", "digest": "sha256:00"},
+    "progress": {"done": 500, "total": 500},
+}
+ABSTENTION = {"reason": "radius_out_of_reach", "detail": "the bound at epsilon is above the tolerance", "curve": []}
+SAID = "verifying the certificate inside the answer of job '4d8e', and nothing else of it"
+
+
+@pytest.fixture
+def command(tmp_path, monkeypatch, capsys):
+    """Runs `smoothgen verify` on documents, in this process. Gives the exit code, stdout and stderr."""
+
+    def run(*documents, options=()):
+        paths = [tmp_path / f"{number}.json" for number in range(len(documents))]
+        for path, document in zip(paths, documents, strict=True):
+            path.write_text(document if isinstance(document, str) else json.dumps(document))
+        monkeypatch.setattr(sys, "argv", ["smoothgen", "verify", *options, *map(str, paths)])
+        with pytest.raises(SystemExit) as end:
+            main()
+        said = capsys.readouterr()
+        return end.value.code, said.out, said.err
+
+    return run
+
+
+def test_a_certificate_on_its_own_is_verified_without_another_word(command):
+    code, out, err = command(CERTIFICATE)
+    assert (code, err) == (0, "")
+    assert "VALID" in out
+    assert "verifying" not in out
+
+
+@pytest.mark.parametrize(("inside", "code", "verdict"), [(CERTIFICATE, 0, "VALID"), (FORGED, 1, "REJECTED")])
+def test_of_a_whole_answer_the_certificate_inside_is_verified_and_that_is_said(command, inside, code, verdict):
+    given, out, err = command({**ANSWER, "certificate": inside})
+    assert (given, err) == (code, "")
+    first, second, *_ = out.splitlines()
+    assert first.endswith(f"0.json: {SAID}")
+    assert second.split(": ")[1].startswith(verdict)
+
+
+def test_the_verdicts_as_json_are_all_of_stdout(command):
+    code, out, err = command({**ANSWER, "certificate": CERTIFICATE}, CERTIFICATE, FORGED, options=["--json"])
+    assert code == 1
+    assert [verdict["valid"] for verdict in json.loads(out).values()] == [True, True, False]
+    assert [line.split(": ", 1)[1] for line in err.splitlines()] == [SAID]
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        ({**ANSWER, "abstention": ABSTENTION}, "it is an abstention ('radius_out_of_reach')"),
+        ({**ANSWER, "certificate": None, "abstention": ABSTENTION}, "it is an abstention ('radius_out_of_reach')"),
+        ({**ANSWER, "fleet": {"pool": "p", "windows": []}}, "its status is 'succeeded'"),
+        ({**ANSWER, "status": "running"}, "its status is 'running'"),
+    ],
+)
+def test_of_an_answer_without_a_certificate_there_is_nothing_to_verify(command, answer, why):
+    code, out, err = command(answer)
+    assert (code, out) == (2, "")
+    [line] = err.splitlines()
+    assert line.startswith("smoothgen: ")
+    assert line.endswith(f"0.json: nothing to verify: the answer of job '4d8e' holds no certificate, {why}")
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"certificate": CERTIFICATE},
+        {**ANSWER, "id": 7, "certificate": CERTIFICATE},
+        {**CERTIFICATE, **ANSWER, "certificate": CERTIFICATE},
+        {"window": "hour:2026-11-23T22", "pool": {"id": "p"}, "certificate": CERTIFICATE},
+        [CERTIFICATE],
+        json.dumps(json.dumps(CERTIFICATE)),  # a JSON string
+        "",
+    ],
+)
+def test_what_is_no_answer_of_a_job_is_judged_as_it_stands(command, document):
+    code, out, err = command(document)
+    assert (code, err) == (1, "")
+    assert "REJECTED" in out
+    assert "verifying" not in out
+
+
+def test_a_stranger_cannot_write_to_the_terminal_by_the_name_of_a_job(command):
+    _, out, _ = command({**ANSWER, "id": "\x1b[2J\n" + "x" * 500, "certificate": CERTIFICATE})
+    assert "\x1b" not in out
+    assert max(map(len, re.findall("x+", out))) < 80
+
+
+def test_every_check_is_printed_in_full_on_a_line_of_its_own(command):
+    _, out, _ = command(CERTIFICATE)
+    lines = out.splitlines()[1:]
+    assert max(map(len, lines)) > 80
+    printed = [line.split(maxsplit=2) for line in lines]
+    assert printed == [["ok", check.name, check.detail] for check in verify(CERTIFICATE).checks]
+
+
+def test_on_a_narrow_terminal_a_check_is_wrapped_and_nothing_of_it_is_left_out(monkeypatch):
+    terminal = Console(file=io.StringIO(), force_terminal=True, color_system=None, width=70, highlight=False)
+    monkeypatch.setattr(show, "_out", terminal)
+    verdict = verify(CERTIFICATE)
+    show.show_verification("some.json", verdict)
+    lines = terminal.file.getvalue().splitlines()
+    assert max(map(len, lines)) <= 70
+    assert "…" not in "".join(lines)
+    printed = "".join("".join(lines).split())
+    assert all("".join(check.detail.split()) in printed for check in verdict.checks)
