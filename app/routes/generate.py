@@ -106,7 +106,9 @@ async def _served(gateway: Gateway, model: str) -> ModelCard:
 def _takes_a_while(request: GenerateRequest) -> bool:
     """Returns whether planning unpacks a picture or embeddings, or compiles a pattern."""
     metric = request.robustness.metric
-    return not request.parameters.keys().isdisjoint({"image", "prompt_embeds"}) or (isinstance(metric, Label) and metric.extract.kind == "regex")
+    return not request.parameters.keys().isdisjoint({"image", "prompt_embeds"}) or (
+        isinstance(metric, Label) and metric.extract.kind == "regex"
+    )
 
 
 async def _submitted(
