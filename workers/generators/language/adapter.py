@@ -20,7 +20,8 @@ from transformers import (
 )
 
 from smoothgen.certificates import ModelIdentity
-from smoothgen.contracts import TOKENS, ListedNeighbours, Parameters, RunWords, Template, TextParameters
+from smoothgen.contracts import ListedNeighbours, Parameters, RunWords, Template, TextParameters
+from smoothgen.contracts.mechanism_names import EDITS, TOKENS, UNNOISED
 from smoothgen.errors import InvalidParameters, InvalidPrompt
 from smoothgen.mechanisms import Gaussian
 from smoothgen.noise import gumbels
@@ -48,7 +49,7 @@ class LanguageModel:
     job.
     """
 
-    mechanisms = ("embedding", TOKENS)
+    mechanisms = ("embedding", TOKENS, EDITS)
     default_mechanism = TOKENS
     default_betas: ClassVar[dict[str, float]] = {}
     output_kind: OutputKind = "text"
@@ -134,17 +135,21 @@ class LanguageModel:
         held_fixed = [counted, "attention mask and positions"]
         if fixed:
             held_fixed.append(f"chat template ({fixed} tokens)")
-        embedding, snapped = self._rows(ids), smoothing.mechanism == TOKENS
+        embedding, unnoised = self._rows(ids), smoothing.mechanism in UNNOISED
         return Condition(
             embedding,
             attack_on="token embeddings of the prompt",
-            mechanism=Unnoised() if snapped else Gaussian(smoothing.level),
+            mechanism=Unnoised() if unnoised else Gaussian(smoothing.level),
             held_fixed=tuple(held_fixed),
             random=parameters.temperature > 0,
-            mixes=(embedding.shape, template, snapped),  # of one length, so nothing need be padded, and in one template
+            mixes=(
+                embedding.shape,
+                template,
+                unnoised,
+            ),  # of one length, so nothing need be padded, and in one template
             numbers_per_token=embedding.shape[1],
             template=template,
-            tokens=tuple(ids) if snapped else (),
+            tokens=tuple(ids) if smoothing.mechanism == TOKENS else (),
         )
 
     def listed(self, condition: Condition, number: int) -> ListedNeighbours:
