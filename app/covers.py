@@ -6,6 +6,7 @@ import time
 import uuid
 
 from app.http.dependencies import Gateway
+from smoothgen.certificates.edits import EDITS_V1
 from smoothgen.certificates.exhaustive import EXHAUSTIVE_V1
 from smoothgen.contracts import CoversCall, CoversReply, CoversRequest
 from smoothgen.errors import Conflict, NoAnswer
@@ -18,6 +19,12 @@ async def compare(gateway: Gateway, certificate_id: str, asked: CoversRequest) -
         raise Conflict(
             f"certificate {certificate_id!r:.80} is of mechanism 'tokens': it speaks of the token sequences that were "
             "run, and other prompts are not compared with it. GET /certificates/{certificate_id}/neighbours lists those"
+        )
+    if certificate.get("method") == EDITS_V1:
+        raise Conflict(
+            f"certificate {certificate_id!r:.80} is of mechanism 'edits': it speaks of the edits of its set and of no "
+            "other prompt, so comparing is not offered. GET /certificates/{certificate_id}/neighbours lists its runs; "
+            "prompts of your own are in the set of a request that has them in edits.variants"
         )
     wait_s = gateway.settings.covers_wait_s
     call = CoversCall(

@@ -1,0 +1,54 @@
+"""What the mechanisms tokens and edits take of a request: they draw no noise, so what sets noise has no meaning."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from smoothgen.contracts import EDITS, EMBEDDING, TOKENS, UNNOISED, Parameters, Robustness, TextParameters
+from smoothgen.errors import InvalidInput
+
+_RUNS: Final[Mapping[str, str]] = MappingProxyType(
+    {TOKENS: "every prompt an attack can reach", EDITS: "edits of the prompt"}
+)
+
+
+def require_no_noise(robustness: Robustness, parameters: Parameters) -> None:
+    """Raises InvalidInput for what a request of mechanism tokens or edits says about noise, and one of edits about
+    norms, naming the field and the remedy.
+
+    A budget is met whatever it is: nothing displaces the output. `samples` is the most runs.
+    """
+    mechanism = robustness.mechanism
+    if mechanism not in UNNOISED:
+        return
+    asked = {
+        "sigma": robustness.sigma is not None,
+        "synonyms": robustness.synonyms,
+        "adapt": robustness.adapt != "model",
+        "lipschitz_estimate": robustness.lipschitz_estimate is not False,
+        "tier": robustness.tier != "request",
+    }
+    for name, given in asked.items():
+        if given:
+            raise InvalidInput(
+                f"{name}={getattr(robustness, name)!r} is about noise, and mechanism {mechanism!r} draws none: it runs "
+                f"the model on {_RUNS[mechanism]}; leave {name} out, or use mechanism {EMBEDDING!r}",
+                field=f"robustness.{name}",
+            )
+    for name in ("epsilon", "radius_tolerance") if mechanism == EDITS else ():
+        if getattr(robustness, name) is not None:
+            raise InvalidInput(
+                f"{name}={getattr(robustness, name)!r} is about attacks of some l2 norm, and mechanism {EDITS!r} "
+                f"counts edits: edits.at_once says how many together; leave {name} out",
+                field=f"robustness.{name}",
+            )
+    if not isinstance(parameters, TextParameters):
+        return
+    if parameters.temperature > 0 and robustness.randomness == "fresh":
+        raise InvalidInput(
+            f"randomness='fresh' with temperature={parameters.temperature!r}: mechanism {mechanism!r} compares runs "
+            "under one draw of the generator's randomness; use randomness 'common', or temperature 0",
+            field="robustness.randomness",
+        )
