@@ -6,8 +6,7 @@ import time
 import uuid
 
 from app.http.dependencies import Gateway
-from smoothgen.certificates.edits import EDITS_V1
-from smoothgen.certificates.exhaustive import EXHAUSTIVE_V1
+from smoothgen.certificates.edits.identity import EDITS_V1
 from smoothgen.contracts import CoversCall, CoversReply, CoversRequest
 from smoothgen.errors import Conflict, NoAnswer
 
@@ -15,11 +14,6 @@ from smoothgen.errors import Conflict, NoAnswer
 async def compare(gateway: Gateway, certificate_id: str, asked: CoversRequest) -> CoversReply:
     """Returns a worker's reply. Raises NotFound, Conflict, NoWorker, Overloaded, NoAnswer, QueueUnavailable."""
     certificate = await gateway.store.certificate(certificate_id)
-    if certificate.get("method") == EXHAUSTIVE_V1:
-        raise Conflict(
-            f"certificate {certificate_id!r:.80} is of mechanism 'tokens': it speaks of the token sequences that were "
-            "run, and other prompts are not compared with it. GET /certificates/{certificate_id}/neighbours lists those"
-        )
     if certificate.get("method") == EDITS_V1:
         raise Conflict(
             f"certificate {certificate_id!r:.80} is of mechanism 'edits': it speaks of the edits of its set and of no "

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from smoothgen.contracts import DEFAULT_RETENTION_S, LEAST_RETENTION_S, LONGEST_RETENTION_S
+from smoothgen.process.draining import LONGEST_S
 from smoothgen.process.logs import LogFormat, LogLevel
 from smoothgen.queue import ANYONE, Limits
 
@@ -54,11 +55,11 @@ class Settings(BaseSettings):
     """Of all bodies that are being read or worked on at once; beyond it requests are answered 503."""
     max_header_bytes: int = Field(default=32 * 1024, ge=1024)
     max_connections: int = Field(default=1000, ge=1)
-    header_timeout_s: float = Field(default=10.0, gt=0)
-    body_timeout_s: float = Field(default=30.0, gt=0)
-    default_wait_s: float = 30.0
-    max_wait_s: float = 120.0
-    covers_wait_s: float = Field(default=30.0, gt=0)
+    header_timeout_s: float = Field(default=10.0, gt=0, le=LONGEST_S)
+    body_timeout_s: float = Field(default=30.0, gt=0, le=LONGEST_S)
+    default_wait_s: float = Field(default=30.0, ge=0, le=LONGEST_S)
+    max_wait_s: float = Field(default=120.0, ge=0, le=LONGEST_S)
+    covers_wait_s: float = Field(default=30.0, gt=0, le=LONGEST_S)
     """How long a comparison of prompts waits for a worker."""
     log_format: LogFormat = "json"
     log_level: LogLevel = "info"

@@ -25,7 +25,6 @@ class RawTokenStates:
     """A Generator around the shipped model. Prompts are cut, or padded with zeros, to 12 tokens."""
 
     mechanisms = ("embedding",)
-    default_mechanism = "embedding"
 
     def __init__(self, inner: Any, default_sigma: float) -> None:
         self._inner: Generator = inner

@@ -9,6 +9,7 @@ import signal
 import socket
 import sys
 import time
+from typing import Final, NoReturn
 
 import structlog
 import uvloop
@@ -35,6 +36,8 @@ loaded, a metrics port that is taken. One line says why."""
 CRASHED = 70
 """Exit code after an error of our own (EX_SOFTWARE): worth another try, which `smoothgen serve` makes."""
 
+_STOPS: Final = (signal.SIGTERM, signal.SIGINT)
+
 
 class _CannotStartError(Exception):
     """Says in one line why the worker cannot start."""
@@ -42,24 +45,33 @@ class _CannotStartError(Exception):
 
 async def serve(settings: Settings) -> None:
     """Loads the models, then serves jobs until SIGTERM or SIGINT. Raises _CannotStartError."""
+    loop = asyncio.get_running_loop()
+    for sign in _STOPS:
+        loop.add_signal_handler(sign, _stop_loading)
     compute = ComputeThread()
     began = time.monotonic()
     worker_id = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
     try:
+        redis = connect(settings.redis_url)  # sends nothing; before the models, which may take minutes
         models = await compute.load(load_models, settings)
         metrics = _metrics(models, settings, time.monotonic() - began)
-        redis = connect(settings.redis_url)
         worker = Worker(WorkQueue(redis, worker_id, lease_s=settings.lease_s), models, settings, metrics, compute)
         _serve_health(worker, metrics, settings)
     except Exception as error:  # from deep inside a library as well: a file that is broken stays so
         raise _CannotStartError(_one_line(error)) from error
     settle_heap()
-    for sign in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(sign, worker.stop)
+    for sign in _STOPS:
+        loop.add_signal_handler(sign, worker.stop)
     try:
         await worker.run()
     finally:
         await redis.aclose()
+
+
+def _stop_loading() -> NoReturn:
+    """Ends the process at once: there is no work in hand yet, and the thread that loads cannot be interrupted."""
+    structlog.get_logger().info("stopped", detail="told to stop while the models were being loaded")
+    os._exit(0)
 
 
 def _metrics(models: dict[str, LoadedModel], settings: Settings, load_s: float) -> Metrics:

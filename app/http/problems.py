@@ -134,7 +134,8 @@ def _pointer(location: tuple[int | str, ...], body: Any) -> str:
         return ""
     parts, here = [], body
     for index, part in enumerate(location[1:], start=1):
-        present = (isinstance(here, dict) and part in here) or (isinstance(here, list) and isinstance(part, int))
+        listed = isinstance(here, list) and isinstance(part, int) and part < len(here)  # or it is one that is missing
+        present = listed or (isinstance(here, dict) and part in here)
         if present or (index == len(location) - 1 and isinstance(here, dict)):
             parts.append(shortened(str(part), _LONGEST_NAME).replace("~", "~0").replace("/", "~1"))
             here = here[part] if present else None

@@ -9,7 +9,7 @@ from typing import Final
 from app.planning.images import EMBEDDING, IMG2IMG, plan_image
 from app.planning.mechanism import mechanism_of
 from app.planning.synonyms import plan_partition, pooled_mechanism
-from app.planning.unnoised import require_no_noise
+from app.planning.unnoised import require_no_noise, require_readable_embeddings
 from smoothgen.certificates.bounds.bands import LEAST_ALPHA
 from smoothgen.certificates.bounds.rounding import complement
 from smoothgen.certificates.fleet.subject import CENTRE_SLACK, MOST_NUMBERS
@@ -88,6 +88,7 @@ def plan(
     parameters = read_parameters(card.modality, request.parameters)
     if isinstance(parameters, ImageParameters):
         parameters = plan_image(parameters, robustness, card)
+    require_readable_embeddings(robustness, parameters)
     require_no_noise(robustness, parameters)
     _require_probed_embedding(robustness)
     partition = plan_partition(robustness, card)

@@ -1,4 +1,5 @@
-"""What the mechanisms tokens and edits take of a request: they draw no noise, so what sets noise has no meaning."""
+"""What the mechanisms tokens and edits take of a request: they draw no noise, so what sets noise has no meaning. Only
+tokens takes embeddings in the place of the prompt."""
 
 from __future__ import annotations
 
@@ -51,4 +52,25 @@ def require_no_noise(robustness: Robustness, parameters: Parameters) -> None:
             f"randomness='fresh' with temperature={parameters.temperature!r}: mechanism {mechanism!r} compares runs "
             "under one draw of the generator's randomness; use randomness 'common', or temperature 0",
             field="robustness.randomness",
+        )
+
+
+def require_readable_embeddings(robustness: Robustness, parameters: Parameters) -> None:
+    """Raises InvalidInput for embeddings in the prompt's place where nothing snaps them, and for their mere digest."""
+    given = parameters.prompt_embeds if isinstance(parameters, TextParameters) else None
+    if given is None:
+        return
+    tokens, width = given.shape
+    if robustness.mechanism != TOKENS:
+        raise InvalidInput(
+            f"prompt_embeds of shape [{tokens}, {width}] with mechanism {robustness.mechanism!r}: noise is put on the "
+            f"prompt's own embedding, and only mechanism {TOKENS!r} reads given embeddings as tokens; use mechanism "
+            f"{TOKENS!r}, or leave prompt_embeds out",
+            field="parameters.prompt_embeds",
+        )
+    if given.is_named:
+        raise InvalidInput(
+            f"prompt_embeds.data={given.data!r:.24} is the digest of embeddings and not the embeddings; send them as "
+            "base64 of little-endian float32",
+            field="parameters.prompt_embeds.data",
         )

@@ -1,4 +1,4 @@
-"""`smoothgen demo`: the whole product once, small: a real server, model and certificate, and two forgeries."""
+"""`smoothgen demo`: the whole product once, small: a real server, models and certificates, and two forgeries."""
 
 from __future__ import annotations
 
@@ -19,18 +19,21 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from smoothgen.certificates import Certificate, save_certificate, to_document
+from smoothgen.certificates import Certificate, ExhaustiveCertificate, save_certificate, to_document
 from smoothgen.certificates.format.document import content_digest
-from smoothgen.cli.plot import plot_curve
+from smoothgen.cli.plot import plot_curve, plot_neighbours
 from smoothgen.cli.save import save_generation
 from smoothgen.cli.show import progress, show_generation
+from smoothgen.cli.show_exhaustive import show_neighbours
 from smoothgen.client import Client, Generation
 from smoothgen.errors import GenerationFailed, ServerProblem, ServerUnreachable, SmoothGenError
 from smoothgen.local.stack import die_with_parent
 
 PROMPT = "The capital of France is"
 _ANSWER = {"name": "label", "extract": {"kind": "regex", "pattern": "[A-Z][a-z]+"}}
+_RUNS = 128
 _SAMPLES = 300
+_LISTED = 12
 PICTURE_PROMPT = "a red sneaker"
 _PICTURE_SAMPLES = 200
 _START_TIMEOUT_S = 300.0
@@ -43,18 +46,16 @@ def run_demo(folder: Path) -> int:
     console = Console(highlight=False)
     folder.mkdir(parents=True, exist_ok=True)
     with _server(folder) as client:
-        console.rule("1. A certified generation")
+        console.rule("1. A certified generation, and the prompts that an attack on its embeddings can reach")
         console.print(f"prompt: {PROMPT}\n", markup=False)
-        with progress() as bar:
-            generation = client.generate(
-                PROMPT,
-                model="smollm2-135m",
-                metric=_ANSWER,
-                samples=_SAMPLES,
-                max_new_tokens=3,
-                on_progress=bar.on_progress,
-            )
+        generation = _ask(client, samples=_RUNS)
         show_generation(generation)
+        view = client.neighbours(generation.id, limit=1000)
+        shown = view.model_copy(update={"neighbours": view.neighbours[:_LISTED]})
+        show_neighbours(shown, generation.broken_by, min(view.runs, _LISTED))
+        plot_neighbours(view, folder / "neighbours.png")
+        noisy = _ask(client, samples=_SAMPLES, mechanism="embedding")
+        console.print(_beside(noisy), markup=False, soft_wrap=True)
         with progress() as bar:
             picture = client.generate(
                 PICTURE_PROMPT, model="fashion-32", samples=_PICTURE_SAMPLES, on_progress=bar.on_progress
@@ -62,22 +63,49 @@ def run_demo(folder: Path) -> int:
         save_generation(client, picture, folder / "picture")
     certificate = folder / "certificate.json"
     radius, distance = _write(generation, certificate)
+    if isinstance(noisy.certificate, Certificate):
+        save_certificate(noisy.certificate, folder / "certificate-noise.json")
+        plot_curve(noisy.certificate, folder / "curve-noise.png")
     console.rule("2. An independent process verifies it")
     accepted = _verify(certificate)
     console.rule("3. One digit of the radius changed, digest forged to match")
     radius_accepted = _verify(radius)
     console.rule("4. One distance of the evidence changed, hashes forged to match")
     distance_accepted = _verify(distance)
-    console.rule("5. A picture, certified the same way, drawn while you read")
+    console.rule("5. A picture, certified by noise, drawn while you read")
     console.print(f"prompt: {PICTURE_PROMPT}\n", markup=False)
     show_generation(picture, folder / "picture" / "output.png")
     sound = accepted and not radius_accepted and not distance_accepted and bool(picture.verify())
     console.print(
-        f"\nEverything is in {folder}/: certificates, curves, the picture and its noisy samples (picture/), the "
-        "forgeries, the server's log."
+        f"\nEverything is in {folder}/: certificates, pictures of the runs (neighbours.png) and of the noise "
+        "(curve-noise.png), the picture and its noisy samples (picture/), the forgeries, the server's log."
     )
     console.print("Next: `make serve`, then `smoothgen generate --help`, or http://127.0.0.1:8000/docs")
     return 0 if sound else 1
+
+
+def _ask(client: Client, **robustness: Any) -> Generation:
+    with progress(mechanism=robustness.get("mechanism")) as bar:
+        return client.generate(
+            PROMPT,
+            model="smollm2-135m",
+            metric=_ANSWER,
+            max_new_tokens=3,
+            on_progress=bar.on_progress,
+            **robustness,
+        )
+
+
+def _beside(noisy: Generation) -> str:
+    """Returns what noise on the embeddings proves of the same prompt, in a sentence."""
+    certificate, usage = noisy.certificate, noisy.usage
+    spent = "" if usage is None else f" after {usage.overhead} runs"
+    if not isinstance(certificate, Certificate):
+        return f"Noise on the same embeddings (mechanism embedding) proves nothing{spent}.\n"
+    return (
+        f"Noise on the same embeddings (mechanism embedding) proves a radius of {certificate.radius!r}{spent}, with "
+        f"confidence {certificate.confidence!r}.\n"
+    )
 
 
 @contextmanager
@@ -136,16 +164,15 @@ def _last_line(log: Path) -> str:
 
 
 def _write(generation: Generation, path: Path) -> tuple[Path, Path]:
-    """Saves the certificate, its curve and two forgeries. Returns the forgeries' paths."""
+    """Saves the certificate and two forgeries. Returns the forgeries' paths."""
     certificate = generation.certificate
-    if not isinstance(certificate, Certificate):
+    if not isinstance(certificate, ExhaustiveCertificate):
         raise GenerationFailed("the server abstained, so there is no certificate to show")
     save_certificate(certificate, path)
-    plot_curve(certificate, path.with_name("curve.png"))
     document = to_document(certificate)
     radius, distance = path.with_name("forged-radius.json"), path.with_name("forged-distance.json")
     _forge(radius, {**document, "radius": _next_digit(document["radius"])})
-    _forge(distance, {**document, "evidence": _one_distance_changed(document["evidence"], certificate.evidence.bound)})
+    _forge(distance, {**document, "evidence": _one_distance_changed(document["evidence"])})
     return radius, distance
 
 
@@ -162,14 +189,16 @@ def _next_digit(radius: float) -> float:
     return float("".join(digits))
 
 
-def _one_distance_changed(evidence: dict[str, Any], bound: float) -> dict[str, Any]:
-    distances = np.frombuffer(base64.b64decode(evidence["distances"]), dtype="<f4").copy()
-    distances[0] = bound if distances[0] == 0 else 0
-    packed = distances.tobytes()
+def _one_distance_changed(evidence: dict[str, Any]) -> dict[str, Any]:
+    """Returns the evidence with the run that changed the answer said to have kept it, and a digest that fits."""
+    costs, packed = (base64.b64decode(evidence[name]) for name in ("costs", "distances"))
+    distances = np.frombuffer(packed, dtype="<f8").copy()
+    distances[np.argmax(distances > 0)] = 0.0
+    forged = distances.tobytes()
     return {
         **evidence,
-        "distances": base64.b64encode(packed).decode("ascii"),
-        "sha256": f"sha256:{hashlib.sha256(packed).hexdigest()}",
+        "distances": base64.b64encode(forged).decode("ascii"),
+        "sha256": f"sha256:{hashlib.sha256(costs + forged).hexdigest()}",
     }
 
 

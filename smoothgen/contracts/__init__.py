@@ -71,6 +71,7 @@ from smoothgen.contracts.parameters import (
     read_parameters,
 )
 from smoothgen.contracts.problem import FieldError, Problem
+from smoothgen.contracts.prompt_embeds import LONGEST_EMBEDS, PromptEmbeds
 from smoothgen.contracts.request import (
     DEFAULT_RETENTION_S,
     LEAST_RETENTION_S,
@@ -112,6 +113,7 @@ __all__ = [
     "LATENT_SCHEDULE",
     "LEAST_RETENTION_S",
     "LEAST_SIGMA",
+    "LONGEST_EMBEDS",
     "LONGEST_RETENTION_S",
     "MODALITIES",
     "MOST_PROMPTS",
@@ -158,6 +160,7 @@ __all__ = [
     "Problem",
     "Progress",
     "PromptCover",
+    "PromptEmbeds",
     "Robustness",
     "SentenceChord",
     "Status",

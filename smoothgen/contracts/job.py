@@ -22,6 +22,7 @@ Status = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 NoteCode = Literal[
     "out_of_vocabulary",
     "underspecified",
+    "embeddings_snapped",
     "empty_output",
     "no_answer",
     "truncated",
@@ -29,7 +30,7 @@ NoteCode = Literal[
     "samples_added_nothing",
     "no_live_worker",
 ]
-"""The first two codes are about the prompt, the next four about the samples, with the share affected, one about the
+"""The first three codes are about the prompt, the next four about the samples, with the share affected, one about the
 proof, and the last about a job that waits."""
 FINISHED: frozenset[str] = frozenset({"succeeded", "failed", "cancelled"})
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, Literal, get_args
+from typing import Annotated, Any, Final, Literal, Self, get_args
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, WithJsonSchema, field_validator
 
 from smoothgen.contracts.base import Contract
+from smoothgen.contracts.prompt_embeds import PromptEmbeds
 
 Modality = Literal["text", "image"]
 MODALITIES: Final[tuple[Modality, ...]] = get_args(Modality)
@@ -31,10 +32,30 @@ class TextParameters(Contract):
         description="Wrap the prompt in the model's chat template. The template's tokens are the server's own: "
         "they carry no noise and the certificate lists them as held fixed.",
     )
+    # The schema stands here whole: parameters are read late, so that documents of the API have no place to refer to.
+    prompt_embeds: Annotated[PromptEmbeds, WithJsonSchema(PromptEmbeds.model_json_schema())] | None = Field(
+        default=None,
+        description="Token embeddings in place of the prompt, for mechanism tokens: each is read as the token nearest "
+        "to it. The prompt is then a label that the model never reads.",
+    )
 
     def for_certificate(self) -> dict[str, Any]:
-        """Returns what a certificate records."""
-        return self.model_dump()
+        """Returns what a certificate records: everything, with embeddings in the prompt's place named by their
+        sha256."""
+        recorded = self.named().model_dump(mode="json")
+        if self.prompt_embeds is None:
+            del recorded["prompt_embeds"]
+        return recorded
+
+    def for_batch(self) -> Self:
+        """Returns what samples that share a batch have in common: how a text goes on, and not what it goes on from."""
+        return self if self.prompt_embeds is None else self.model_copy(update={"prompt_embeds": None})
+
+    def named(self) -> Self:
+        """Returns the parameters with their megabytes named and no longer held."""
+        if self.prompt_embeds is None:
+            return self
+        return self.model_copy(update={"prompt_embeds": self.prompt_embeds.named()})
 
 
 Pixels = Annotated[int, Field(ge=8, le=LARGEST_SIDE, multiple_of=8)]
@@ -75,6 +96,10 @@ class ImageParameters(Contract):
         if self.image is not None:
             recorded["image"] = f"sha256:{hashlib.sha256(self.image.encode()).hexdigest()}"
         return recorded
+
+    def for_batch(self) -> Self:
+        """Returns what samples that share a batch have in common: all of it."""
+        return self
 
 
 Parameters = TextParameters | ImageParameters

@@ -11,6 +11,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import ConstantBackoff
 from redis.exceptions import (
     AskError,
+    AuthenticationError,
     ClusterDownError,
     InvalidResponse,
     NoPermissionError,
@@ -23,21 +24,34 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from smoothgen.errors import QueueUnavailable
+from smoothgen.queue.addresses import require_parts, told_without_password
 from smoothgen.queue.leaving import leaving
 from smoothgen.queue.sentinel import connect_to_master, is_sentinel
 
 _CONNECT_TIMEOUT_S = 2.0
 ANSWER_TIMEOUT_S = 5.0  # longer than any BLOCK used with it
 _RETRY_PAUSE_S = 0.05
-_REFUSALS = ("MISCONF", "NOREPLICAS", "UNBLOCKED", "BUSY ", "UNKILLABLE", "DENIED")
+_REFUSALS = (
+    "MISCONF",
+    "NOREPLICAS",
+    "UNBLOCKED",
+    "BUSY ",
+    "UNKILLABLE",
+    "DENIED",
+    "ACL failure in script",
+    "DB index is out of range",
+)
 """The first words of errors of a Redis whose disk is full, whose replicas are gone, which lost the stream waited on,
-which is busy with a script that nobody may kill, and which serves its own machine only."""
+which is busy with a script that nobody may kill, which serves its own machine only, whose user may not do what a script
+does, and which has fewer databases than the address says."""
 _REFUSED = (ClusterDownError, TryAgainError, AskError, NoPermissionError)
 """Errors of the same kind that the client has classes for. Its classes for MASTERDOWN and MOVED are among them."""
 
 
 def connect(url: str) -> Redis:
-    """Returns a client for `url` that decodes strings. Nothing is sent yet. Raises ValueError for what is no address.
+    """Returns a client for `url` that decodes strings. Nothing is sent yet.
+
+    Raises InvalidInput for what is no address: one line that names the setting and the remedy, without the password.
 
     The client's connections leave a server that is no longer the master.
     """
@@ -51,7 +65,13 @@ def connect(url: str) -> Redis:
         # seconds.
         "retry": Retry(ConstantBackoff(_RETRY_PAUSE_S), 1, supported_errors=(RedisConnectionError,)),
     }
-    client = connect_to_master(url, **options) if is_sentinel(url) else Redis.from_url(url, **options)
+    with told_without_password(url):
+        if is_sentinel(url):
+            client = connect_to_master(url, **options)
+        else:
+            require_parts(url)
+            client = Redis.from_url(url, **options)
+        client.connection_pool.make_connection()  # options it does not know are told when a connection is made
     client.connection_pool.connection_class = leaving(client.connection_pool.connection_class)
     return client
 
@@ -72,10 +92,12 @@ def redis_errors() -> Iterator[None]:
 
 def _passing(error: Exception) -> str | None:
     """Returns what to say of an error that passes, None for any other."""
+    if isinstance(error, AuthenticationError):
+        return "Redis refuses user and password, or their absence; mend them in SMOOTHGEN_REDIS_URL, or in Redis"
     if isinstance(error, RedisConnectionError | RedisTimeoutError | OSError):
         return "Redis cannot be reached"
     if isinstance(error, InvalidResponse):
-        return "what answers at the Redis address is not Redis"
+        return "what answers at SMOOTHGEN_REDIS_URL is not Redis"
     if isinstance(error, OutOfMemoryError | ReadOnlyError):
         return "Redis takes no writes"
     if isinstance(error, _REFUSED) or (isinstance(error, ResponseError) and str(error).startswith(_REFUSALS)):

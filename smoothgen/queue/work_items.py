@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from smoothgen.contracts import RUN_WORDS, ImageParameters, JobSpec, RunWords, Selection
+from smoothgen.contracts import RUN_WORDS, ImageParameters, JobSpec, RunWords, Selection, TextParameters
 from smoothgen.queue import keys
 
 Record = TypeVar("Record")
@@ -117,7 +117,10 @@ class Overdue:
 
 
 def asked_of(spec: JobSpec) -> str | None:
-    """Returns what is kept of a request beside its certificate, None for the whole spec: a seed image is left out."""
+    """Returns what is kept of a request beside its certificate, None for the whole spec: a seed image is left out, and
+    embeddings in the prompt's place are named only."""
+    if isinstance(spec.parameters, TextParameters) and spec.parameters.prompt_embeds is not None:
+        return spec.model_copy(update={"parameters": spec.parameters.named()}).model_dump_json()
     if not isinstance(spec.parameters, ImageParameters) or spec.parameters.image is None:
         return None
     parameters = spec.parameters.model_copy(update={"image": None, "strength": None})

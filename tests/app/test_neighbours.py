@@ -236,11 +236,6 @@ def test_a_certificate_of_noise_has_no_neighbours(api: TestClient, redis: Redis)
     assert "only certificates of mechanism 'tokens' or 'edits' have neighbours" in detail
 
 
-def test_other_prompts_are_not_compared_with_an_exhaustive_certificate(api: TestClient, job: str) -> None:
-    response = api.post(f"/certificates/{job}/covers", json={"prompts": ["0.5"]})
-    assert "mechanism 'tokens'" in problem_of(response, 409)["detail"]
-
-
 def test_an_unknown_certificate_is_not_found(api: TestClient) -> None:
     for unknown in ("made-up", new_id(NUMBERS, ANYONE), new_id(NUMBERS, "another tenant")):
         problem_of(api.get(f"/certificates/{unknown}/neighbours"), 404)

@@ -28,6 +28,8 @@ REFUSALS = [
     "OOM command not allowed when used memory > 'maxmemory'.",
     "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk.",
     "NOREPLICAS Not enough good replicas to write.",
+    "ERR DB index is out of range",
+    "ERR ACL failure in script: User smoothgen has no permissions to run the 'hset' command",
 ]
 
 
@@ -57,7 +59,7 @@ def test_whatever_redis_refuses_with_is_a_503_and_passes(lab: Lab) -> None:
             body = {"model": TANH, "prompt": "0.0", "robustness": {"sigma": 1.0}}
             problem_of(gateway.http.post("/generate", json=body), 503)
             heard = worker.log.count("redis_away")
-            eventually(lambda heard=heard: worker.log.count("redis_away") > heard + 1, 60)
+            eventually(lambda heard=heard: worker.log.count("redis_away") > heard, 60)
         assert worker.popen.poll() is None
         server.shutdown()
     assert "Traceback" not in gateway.log + worker.log

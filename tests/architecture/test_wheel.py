@@ -101,6 +101,16 @@ def test_the_installed_command_verifies_a_certificate(installed: Path, tmp_path:
     assert (verdict.returncode, "VALID" in verdict.stdout) == (0, True), verdict.stderr
 
 
+def test_checking_with_a_model_needs_the_servers_and_says_so(installed: Path, tmp_path: Path) -> None:
+    told = run(installed, "verify", str(tmp_path / "c.json"), "--model", "smollm2-135m", "--prompt", "hi")
+    (tmp_path / "c.json").write_text("{}")
+    again = run(installed, "verify", str(tmp_path / "c.json"), "--model", "smollm2-135m", "--prompt", "hi")
+
+    assert (told.returncode, "No such file" in told.stderr) == (2, True)
+    assert again.returncode == 1
+    assert again.stderr.startswith("smoothgen: verify --model needs the servers")
+
+
 @pytest.mark.parametrize("command", ["serve", "demo", "worker", "calibrate", "coverage"])
 def test_a_command_that_needs_the_servers_says_so_in_one_line(installed: Path, command: str) -> None:
     told = run(installed, command)

@@ -42,6 +42,7 @@ TOO_LARGE = {
     "statistics": _NO_SIZES,
     "text_mechanisms": _MODEL,
     "synonyms": "needs Debian's wordnet-base",
+    "token_attacks": _MODEL,
 }
 """Benchmarks that this test leaves out, and why."""
 

@@ -48,7 +48,7 @@ def _pickled_weights(folder: Path) -> dict[str, str]:
         (lambda _: {"models": '["smollm2-135m"]', "cache": "/proc/none"}, "/proc/none"),
         (lambda _: {"models": '["fashion-32"]', "device": "cuda:99"}, "SMOOTHGEN_DEVICE='cuda:99' cannot be used here"),
         (lambda _: {"models": '["closed-form-tanj"]'}, "unknown closed-form model 'closed-form-tanj'"),
-        (lambda _: {"models": "closed-form-tanh"}, "models"),
+        (lambda _: {"models": "closed-form-tanh"}, "SMOOTHGEN_MODELS is a list"),
     ],
     ids=["config", "pickle", "cache", "device", "name", "settings"],
 )

@@ -39,7 +39,7 @@ def number_job(number: int, prompt: str = "0.25", **asked) -> JobSpec:
 
 
 def executor_of(generator: Generator, batch_size: int = 64) -> Executor:
-    settings = Settings(models=[])
+    settings = Settings()
     return Executor(LoadedModel(generator, Encoders(settings), settings), batch_size)
 
 

@@ -35,8 +35,8 @@ from workers.serving.metrics import Metrics
 from workers.serving.worker import Worker
 from workers.settings import Settings
 
-PLAIN = Settings(models=[])
-IN_HALF = Settings(models=[], device="cpu", dtype="bfloat16")
+PLAIN = Settings()
+IN_HALF = Settings(device="cpu", dtype="bfloat16")
 
 
 class ShapeSensitive(ClosedForm):
@@ -273,7 +273,7 @@ class FillingUp(ShapeSensitive):
 
 def served(lab: Lab, generator: ClosedForm, job: JobSpec) -> JobView:
     """The job's end, served by a worker of this process on a real Redis."""
-    settings = Settings(models=[], batch_size=16)
+    settings = Settings(batch_size=16)
     name = generator.identity.name
 
     async def tell() -> JobView:

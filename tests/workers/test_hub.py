@@ -9,18 +9,17 @@ from tests.support.processes import free_port
 from tests.support.workers.settings import CPU
 from workers.generators import load_generator
 from workers.generators.registry import known_names
-from workers.loading.hub import require_known_or_hub
 
 
 @pytest.mark.timeout(20)  # the hub's own client tries for a minute
-def test_an_unknown_name_is_refused_with_the_known_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("written", ["fashion-33", "mine=fashion-33", "owner/fashion-33", "mine=owner/fashion-33"])
+def test_an_unknown_name_is_refused_with_the_known_ones(monkeypatch: pytest.MonkeyPatch, written: str) -> None:
     monkeypatch.setattr(constants, "ENDPOINT", f"http://127.0.0.1:{free_port()}")
     for variable in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.delenv(variable, raising=False)
-    with pytest.raises(OSError, match="unknown model 'fashion-33'; known: closed-form-") as caught:
-        load_generator("fashion-33", CPU)
+    with pytest.raises(OSError, match=r"unknown model '(owner/)?fashion-33'; known: closed-form-") as caught:
+        load_generator(written, CPU)
     assert all(name in str(caught.value) for name in known_names())
-    require_known_or_hub("owner/name", known_names())  # the hub's own client says what is wrong
 
 
 def test_the_models_that_come_with_the_package_are_known() -> None:

@@ -47,12 +47,8 @@ class Generator(Protocol):
 
     @property
     def mechanisms(self) -> tuple[str, ...]:
-        """Returns the mechanisms that the generator accepts, by their names in requests."""
-        ...
-
-    @property
-    def default_mechanism(self) -> str:
-        """Returns the mechanism that certifies a request that names none."""
+        """Returns the mechanisms that the generator accepts, by their names in requests. The first one certifies a
+        request that names none."""
         ...
 
     @property

@@ -32,17 +32,17 @@ def load_generator(name: str, settings: Settings) -> Generator:
     if name.startswith("closed-form-") and "=" not in name:  # a misspelt one, not a name on the model hub
         raise UnknownName("closed-form model", name, SPECS)
     known = known_names()
-    if "=" not in name and name not in known and not Path(name).exists():
-        from workers.loading.hub import require_known_or_hub
+    alias, equals, source = name.partition("=")
+    if equals or name not in known:
+        from workers.loading.hub import require_source
 
-        require_known_or_hub(name, known)
+        require_source(alias, source or alias, known)
     from workers.generators.language import loading
 
     if name == SMOLLM2:
         return loading.load_smollm2(name, settings)
-    alias, _, source = name.partition("=")
     source = source or alias
-    if "=" not in name and (SHIPPED / name).is_dir():
+    if not equals and (SHIPPED / name).is_dir():
         source = str(SHIPPED / name)
     if (Path(source) / LIPSCHITZ_CONFIG).is_file():
         from workers.generators.lipschitz import load_lipschitz

@@ -123,7 +123,7 @@ class Samples:
     def mixes_with(self) -> Hashable:
         """Samples with equal keys, of one model, may share a batch."""
         mixes = self.condition.mixes
-        return self.spec.id if mixes is None else (mixes, self.spec.parameters)
+        return self.spec.id if mixes is None else (mixes, self.spec.parameters.for_batch())
 
 
 Row = tuple[Samples, int]

@@ -15,7 +15,7 @@ def torch_device(setting: str) -> str:
     if setting == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     try:
-        torch.empty(0, device=setting)
+        torch.zeros(1, device=setting).item()  # "meta" has tensors without numbers
     except (RuntimeError, AssertionError) as error:  # which of them depends on how torch was built
         reason = str(error).partition("\n")[0]
         raise InvalidParameters(

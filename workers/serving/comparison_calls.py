@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from smoothgen.certificates import EditsCertificate, ExhaustiveCertificate, read_certificate
 from smoothgen.contracts import CoversCall, CoversReply, Problem
-from smoothgen.errors import Conflict, InvalidInput, QueueUnavailable
+from smoothgen.errors import Conflict, InvalidInput, InvalidParameters, QueueUnavailable
 from smoothgen.mechanisms import SynonymClasses
 from smoothgen.queue.comparisons import ComparisonQueue
 from smoothgen.queue.unreadable import unreadable
@@ -74,8 +74,8 @@ class ComparisonCalls:
             certificate, running = read_certificate(document), Running(call.model, len(call.prompts))
             if isinstance(certificate, ExhaustiveCertificate):
                 return await self._compute.run(running, compared_tokens, certificate, asked, model.generator, call)
-            if isinstance(certificate, EditsCertificate):
-                raise Conflict("a certificate of mechanism 'edits' is not compared with prompts outside its set")
+            if isinstance(certificate, EditsCertificate):  # the gateway asks no worker about one
+                raise InvalidParameters(f"certificate {call.certificate!r:.80} speaks of the texts of its set alone")
             if isinstance(certificate.mechanism, SynonymClasses):
                 return by_class(certificate, certificate.mechanism, call, asked.request.prompt)
             # Runs when the thread is done with the work items it is at: the model is not to be used from two threads.

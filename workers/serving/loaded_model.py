@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from typing import Final
 
 from smoothgen.contracts import Metric, ModelCard, PartitionCard
-from smoothgen.errors import UnknownName
+from smoothgen.errors import SmoothGenError, UnknownName
 from smoothgen.queue import build_of
 from smoothgen.synonyms import Partition
 from workers.distances import OutputMetric, metric_cards, output_metric
@@ -18,6 +18,7 @@ from workers.distances.registry import NUMBER_KINDS, PICTURE_KINDS, TEXT_KINDS, 
 from workers.features import Classifier, FeatureMap
 from workers.generators import Generator, load_generator
 from workers.generators.protocol import OutputKind
+from workers.loading.broken_files import told_in_one_line
 from workers.progress import without_limit
 from workers.settings import Settings
 from workers.stored.calibrations import load_calibrations
@@ -84,7 +85,7 @@ class LoadedModel:
             digest=identity.digest,
             description=generator.description,
             mechanisms=list(generator.mechanisms),
-            default_mechanism=generator.default_mechanism,
+            default_mechanism=generator.mechanisms[0],
             metrics=metric_cards(
                 self._kinds(settings),
                 settings.vision_models,
@@ -136,9 +137,27 @@ def _partition_card(partition: Partition) -> PartitionCard:
 
 
 def load_models(settings: Settings) -> dict[str, LoadedModel]:
-    """Loads every model of the settings, by name."""
+    """Returns every model of the settings, by name. Raises OSError or SmoothGenError, which names what is wrong."""
+    if settings.calibrations is not None and not settings.calibrations.is_dir():
+        raise OSError(
+            f"SMOOTHGEN_CALIBRATIONS={str(settings.calibrations)!r} is no folder; write one with `smoothgen "
+            "calibrate`, or unset it to use the shipped calibrations"
+        )
     encoders = Encoders(settings)
-    served = [LoadedModel(load_generator(name, settings), encoders, settings) for name in settings.models]
+    served = [_load(name, encoders, settings) for name in settings.models]
     if any(model.card.metric("sentence-chord") for model in served):
         _ = encoders.sentence  # now, so that no request waits for it
     return {model.card.id: model for model in served}
+
+
+def _load(name: str, encoders: Encoders, settings: Settings) -> LoadedModel:
+    """Returns one model. Errors of libraries become OSError that names it: they know a file at best."""
+    try:
+        return LoadedModel(load_generator(name, settings), encoders, settings)
+    except (SmoothGenError, OSError):
+        raise
+    except Exception:
+        with told_in_one_line(
+            f"model {name!r} of SMOOTHGEN_MODELS cannot be served", "mend its files, or take it out of the list"
+        ):
+            raise

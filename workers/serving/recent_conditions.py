@@ -10,8 +10,8 @@ from workers.generators import Condition, Generator
 from workers.jobs.sampling import condition_of
 
 _MOST: Final = 256
-_MOST_WITH_IMAGES: Final = 4
-"""How many conditions with a seed image are kept. Each has megabytes."""
+_MOST_WITH_CONTENT: Final = 4
+"""How many conditions of a seed image or of given embeddings are kept. Each has megabytes."""
 
 _Key = tuple[str, float | None, Template | None]
 """Job id, selected noise level and chat template."""
@@ -23,15 +23,15 @@ class RecentConditions:
     def __init__(self, generator: Generator) -> None:
         self._generator = generator
         self._plain: OrderedDict[_Key, Condition] = OrderedDict()
-        self._with_images: OrderedDict[_Key, Condition] = OrderedDict()
+        self._with_content: OrderedDict[_Key, Condition] = OrderedDict()
 
     def of(self, spec: JobSpec, sigma: float | None = None, template: Template | None = None) -> Condition:
         """Returns the job's condition.
 
         sigma, template: the level and the chat template its selection chose, where it did. Raises as `condition_of`.
         """
-        plain = getattr(spec.parameters, "image", None) is None
-        kept, most = (self._plain, _MOST) if plain else (self._with_images, _MOST_WITH_IMAGES)
+        plain = all(getattr(spec.parameters, name, None) is None for name in ("image", "prompt_embeds"))
+        kept, most = (self._plain, _MOST) if plain else (self._with_content, _MOST_WITH_CONTENT)
         key = (spec.id, sigma, template)
         if key not in kept:
             kept[key] = condition_of(spec, self._generator, sigma, template)

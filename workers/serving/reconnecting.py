@@ -13,6 +13,8 @@ import structlog
 from smoothgen.errors import QueueUnavailable
 
 _RECONNECT_S: Final = 0.5
+_TELL_AGAIN_S: Final = 10.0
+"""How often the log hears of a Redis that stays away for the same reason."""
 
 Answer = TypeVar("Answer")
 
@@ -20,9 +22,11 @@ Answer = TypeVar("Answer")
 class Reconnecting:
     """Repeats calls while Redis is away, until the worker stops."""
 
-    def __init__(self, stopping: asyncio.Event, drain_timeout_s: float, worker_id: str) -> None:
-        self._stopping, self._drain_timeout_s = stopping, drain_timeout_s
+    def __init__(self, stopping: asyncio.Event, drain_timeout_s: float, worker_id: str, address: str) -> None:
+        """address: of Redis, for the log, without its password."""
+        self._stopping, self._drain_timeout_s, self._address = stopping, drain_timeout_s, address
         self._log = structlog.get_logger().bind(worker=worker_id)
+        self._told, self._told_at = "", 0.0
 
     async def until_answered(self, call: Callable[[], Awaitable[Answer]], *, owed: bool = False) -> Answer | None:
         """Returns the answer, or None where the worker is told to stop before it comes.
@@ -33,14 +37,24 @@ class Reconnecting:
         give_up: float | None = None
         while True:
             try:
-                return await call()
+                answer = await call()
             except QueueUnavailable as error:
-                self._log.warning("redis_away", detail=str(error))
+                self._tell(str(error))
                 if self._stopping.is_set():
                     give_up = give_up or time.monotonic() + (self._drain_timeout_s if owed else 0.0)
                     if time.monotonic() >= give_up:
                         return None
                 await asyncio.sleep(_RECONNECT_S)
+            else:
+                self._told = ""
+                return answer
+
+    def _tell(self, reason: str) -> None:
+        """Logs why Redis is away: at once where the reason is new, else now and then."""
+        now = time.monotonic()
+        if reason != self._told or now - self._told_at >= _TELL_AGAIN_S:
+            self._log.warning("redis_away", detail=reason, redis=self._address)
+            self._told, self._told_at = reason, now
 
 
 async def set_within(event: asyncio.Event, seconds: float) -> bool:

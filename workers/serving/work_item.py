@@ -55,7 +55,7 @@ class WorkItem:
 
         The parameters' hash stands for them: a kind is kept for long, and parameters may hold an image of megabytes.
         """
-        return hash(self.claim.spec.parameters), self.condition.embedding.shape, rows
+        return hash(self.claim.spec.parameters.for_batch()), self.condition.embedding.shape, rows
 
 
 class WorkItems:

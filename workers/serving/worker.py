@@ -17,6 +17,7 @@ from smoothgen.contracts import ModelRef
 from smoothgen.errors import QueueUnavailable
 from smoothgen.process.draining import GRACE_S
 from smoothgen.queue import Claim, CompleteLook, WorkQueue, keys
+from smoothgen.queue.addresses import shown
 from workers.jobs.decisions import Decision, decide_all
 from workers.serving.comparison_calls import ComparisonCalls
 from workers.serving.compute import ComputeThread, Running
@@ -64,7 +65,8 @@ class Worker:
         self._leaving = Leaving(self._abandon)
         self._measured: set[str] = set()
         self._log = structlog.get_logger().bind(worker=queue.worker_id)
-        self._redis = Reconnecting(self._stopping, settings.drain_timeout_s, queue.worker_id)
+        address = shown(settings.redis_url)
+        self._redis = Reconnecting(self._stopping, settings.drain_timeout_s, queue.worker_id, address)
         self._ended = EndedJobs(metrics, queue.clock.last, queue.worker_id)
         self._delivery = Delivery(queue, self._redis, self._ended, self._refs, self._batch_size)
         self._ending_early = EndingEarly(queue, self._redis, self._delivery, self._ended, self._refs, metrics)
@@ -85,7 +87,8 @@ class Worker:
         """Serves until `stop`."""
         names = list(self._models)
         await self._redis.until_answered(self._announce)
-        self._log.info("ready", models=names)
+        if not self._stopping.is_set():  # told to stop while it waited for Redis, it never was
+            self._log.info("ready", models=names)
         left = asyncio.Event()
         beside = self._start_beside(left)
         try:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from smoothgen.contracts import Calibration
+from workers.loading.broken_files import told_in_one_line
 
 DATA = Path(__file__).parent / "data"
 """The folder of the shipped calibrations and shapes, and of the public prompts they were learnt from."""
@@ -20,11 +21,12 @@ def file_name(model: str) -> str:
 
 def load_calibrations(model: str, folder: Path | None) -> dict[str, Calibration]:
     """Returns the calibrations of a model by metric: those of the folder where it has some for this model, else the
-    shipped ones, else none."""
+    shipped ones, else none. Raises OSError for a file that holds none."""
     for place in (folder, DATA):
         if place is not None and (path := place / file_name(model)).is_file():
-            entries = json.loads(path.read_text(encoding="utf-8"))
-            return {e["metric"]: Calibration.model_validate(e) for e in entries}
+            with told_in_one_line(f"{path} holds no calibrations", "write it again with `smoothgen calibrate`"):
+                entries = json.loads(path.read_text(encoding="utf-8"))
+                return {e["metric"]: Calibration.model_validate(e) for e in entries}
     return {}
 
 

@@ -39,7 +39,6 @@ class ClosedFormText:
     precision: str = "float32"
     batch_sensitivity: float | None = None
     mechanisms = ("embedding", EDITS)
-    default_mechanism = "embedding"
     default_betas: ClassVar[dict[str, float]] = {}
     output_kind: OutputKind = "text"
     for_learning = False

@@ -49,7 +49,6 @@ class BottleneckModel:
     """
 
     mechanisms = ("embedding", EDITS)
-    default_mechanism = "embedding"
     default_betas: ClassVar[dict[str, float]] = {}
     output_kind: OutputKind = "text"
     for_learning = False

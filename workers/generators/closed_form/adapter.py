@@ -31,7 +31,6 @@ class ClosedForm:
     precision = "float64"
     batch_sensitivity = None
     mechanisms = ("embedding",)
-    default_mechanism = "embedding"
     default_betas: ClassVar[dict[str, float]] = {}
     output_kind: OutputKind = "number"
     for_learning = True

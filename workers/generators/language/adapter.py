@@ -11,26 +11,23 @@ import torch
 from numpy.typing import NDArray
 from transformers import (
     GenerationConfig,
-    LogitsProcessor,
-    LogitsProcessorList,
     PreTrainedModel,
     PreTrainedTokenizerBase,
-    TopKLogitsWarper,
-    TopPLogitsWarper,
 )
 
 from smoothgen.certificates import ModelIdentity
-from smoothgen.contracts import ListedNeighbours, Parameters, RunWords, Template, TextParameters
-from smoothgen.contracts.mechanism_names import EDITS, TOKENS, UNNOISED
+from smoothgen.contracts import ListedNeighbours, Note, Parameters, RunWords, Template, TextParameters
+from smoothgen.contracts.mechanism_names import EDITS, EMBEDDING, TOKENS, UNNOISED
 from smoothgen.errors import InvalidParameters, InvalidPrompt
 from smoothgen.mechanisms import Gaussian
-from smoothgen.noise import gumbels
 from workers.generators.conditions import Condition, Draw, Smoothing
 from workers.generators.differentiable import SmoothMap
 from workers.generators.language.chat_template import ChatTemplates
-from workers.generators.language.decoding import Decoder, Health, end_tokens
+from workers.generators.language.decoding import Decoder, end_tokens
+from workers.generators.language.given_embeddings import FIELD, GivenEmbeddings
 from workers.generators.language.prompt_tokens import PromptTokens
 from workers.generators.language.snapping import Snapping
+from workers.generators.language.token_sampling import processors_of
 from workers.generators.outputs import Failure, Made
 from workers.generators.protocol import OutputKind
 from workers.generators.unnoised import Unnoised
@@ -49,8 +46,7 @@ class LanguageModel:
     job.
     """
 
-    mechanisms = ("embedding", TOKENS, EDITS)
-    default_mechanism = TOKENS
+    mechanisms = (TOKENS, EMBEDDING, EDITS)
     default_betas: ClassVar[dict[str, float]] = {}
     output_kind: OutputKind = "text"
     for_learning = False
@@ -89,7 +85,11 @@ class LanguageModel:
     def largest_dimension(self) -> int | None:
         """Returns the tokens of the longest prompt times the width of an embedding; None where there is no limit."""
         longest = self.longest_prompt_tokens
-        return None if longest is None else longest * int(self._model.get_input_embeddings().weight.shape[1])
+        return None if longest is None else longest * self._width
+
+    @property
+    def _width(self) -> int:
+        return int(self._model.get_input_embeddings().weight.shape[1])
 
     @property
     def network(self) -> PreTrainedModel:
@@ -102,38 +102,28 @@ class LanguageModel:
         return self._tokenizer
 
     def rendered(self, prompt: str, parameters: Parameters) -> Template | None:
-        """Returns the chat template around this prompt as it reads now; None without chat. Raises InvalidParameters,
-        InvalidPrompt."""
-        return self._templates.around(prompt) if _of_text(parameters).chat else None
+        """Returns the chat template around this prompt, or around what is given in its place, as it reads now; None
+        without chat. Raises InvalidParameters, InvalidPrompt."""
+        parameters = _of_text(parameters)
+        if not parameters.chat:
+            return None
+        return self._templates.around(prompt) if parameters.prompt_embeds is None else self._templates.around_any()
 
     def condition(
         self, prompt: str, parameters: Parameters, smoothing: Smoothing, template: Template | None = None
     ) -> Condition:
-        """Embeds the prompt's tokens. `template`: with chat, as it was rendered for the job; rendered now where none is
-        given.
+        """Embeds the prompt's tokens, or those that given embeddings are read as. `template`: with chat, as it was
+        rendered for the job; rendered now where none is given.
 
         Raises InvalidPrompt if the tokens do not fit or spell a marker, InvalidParameters for a chat template that is
-        missing or cannot be followed.
+        missing or cannot be followed, and for embeddings that are not of this model or that nothing would snap.
         """
-        parameters = _of_text(parameters)
-        if parameters.chat:
-            template = template or self._templates.around(prompt)
-            ids = self._tokens.within(prompt.strip() if template.trims else prompt, template.encoded_after)
-        else:
-            template, ids = None, self._tokens.completion(prompt)
-        count, fixed = len(ids), 0 if template is None else len(template.before) + len(template.after)
-        longest = self.longest_prompt_tokens
-        if count == 0:
-            raise InvalidPrompt(f"the prompt {prompt!r:.80} has no tokens in this model's vocabulary", field="prompt")
-        if longest is not None and count + fixed + parameters.max_new_tokens > longest:
-            raise InvalidPrompt(
-                f"the prompt has {count + fixed} tokens and max_new_tokens is {parameters.max_new_tokens}; together "
-                f"model {self.identity.name!r} takes at most {longest}: shorten the prompt or lower max_new_tokens",
-                field="prompt",
-            )
-        counted = "token count of each drawn text" if smoothing.words_drawn else f"token count ({count})"
+        parameters, snapped = _of_text(parameters), smoothing.mechanism == TOKENS
+        template = (template or self.rendered(prompt, parameters)) if parameters.chat else None
+        ids, notes = self._read(prompt, parameters, template, snapped=snapped)
+        counted = "token count of each drawn text" if smoothing.words_drawn else f"token count ({len(ids)})"
         held_fixed = [counted, "attention mask and positions"]
-        if fixed:
+        if fixed := _length(template):
             held_fixed.append(f"chat template ({fixed} tokens)")
         embedding, unnoised = self._rows(ids), smoothing.mechanism in UNNOISED
         return Condition(
@@ -142,15 +132,45 @@ class LanguageModel:
             mechanism=Unnoised() if unnoised else Gaussian(smoothing.level),
             held_fixed=tuple(held_fixed),
             random=parameters.temperature > 0,
-            mixes=(
-                embedding.shape,
-                template,
-                unnoised,
-            ),  # of one length, so nothing need be padded, and in one template
+            notes=notes,
+            mixes=(embedding.shape, template, unnoised),  # of one length and in one template: nothing need be padded
             numbers_per_token=embedding.shape[1],
             template=template,
-            tokens=tuple(ids) if smoothing.mechanism == TOKENS else (),
+            tokens=tuple(ids) if snapped else (),
         )
+
+    def _read(
+        self, prompt: str, parameters: TextParameters, template: Template | None, *, snapped: bool
+    ) -> tuple[list[int], tuple[Note, ...]]:
+        """Returns the ids of the tokens in the prompt's place, and notes on them."""
+        if parameters.prompt_embeds is not None:
+            if not snapped:
+                raise InvalidParameters(
+                    f"prompt_embeds is read under mechanism {TOKENS!r} only: noise is put on the prompt's own "
+                    f"embedding; use mechanism {TOKENS!r}, or leave prompt_embeds out",
+                    field=FIELD,
+                )
+            given = GivenEmbeddings(parameters.prompt_embeds, self._width, self.identity.name)
+            self._require_room(given.count, template, parameters, f"{FIELD}.shape")  # before it takes time to snap them
+            return given.read(self._snapping)
+        if template is None:
+            ids = self._tokens.completion(prompt)
+        else:
+            ids = self._tokens.within(prompt.strip() if template.trims else prompt, template.encoded_after)
+        if not ids:
+            raise InvalidPrompt(f"the prompt {prompt!r:.80} has no tokens in this model's vocabulary", field="prompt")
+        self._require_room(len(ids), template, parameters, "prompt")
+        return ids, ()
+
+    def _require_room(self, count: int, template: Template | None, parameters: TextParameters, field: str) -> None:
+        """Raises InvalidPrompt where so many tokens and those to come do not fit the model."""
+        longest, whole = self.longest_prompt_tokens, count + _length(template)
+        if longest is not None and whole + parameters.max_new_tokens > longest:
+            raise InvalidPrompt(
+                f"the prompt has {whole} tokens and max_new_tokens is {parameters.max_new_tokens}; together "
+                f"model {self.identity.name!r} takes at most {longest}: shorten the prompt or lower max_new_tokens",
+                field=field,
+            )
 
     def listed(self, condition: Condition, number: int) -> ListedNeighbours:
         """Returns the `number` other token sequences nearest to a snapped prompt, or all there are. Raises
@@ -197,7 +217,7 @@ class LanguageModel:
         parameters = _of_text(parameters)
         with torch.inference_mode():
             embeddings = embeddings.to(self._model.dtype).to(self._model.device)
-            processors, health = _processors(parameters, draws)
+            processors, health = processors_of(parameters, draws)
             tokens = self._model.generate(
                 inputs_embeds=embeddings,
                 attention_mask=torch.ones(embeddings.shape[:2], dtype=torch.long, device=embeddings.device),
@@ -260,49 +280,9 @@ def _of_text(parameters: Parameters) -> TextParameters:
     raise InvalidParameters(f"a language model takes text parameters, got {parameters!r:.200}", field="parameters")
 
 
+def _length(template: Template | None) -> int:
+    return 0 if template is None else len(template.before) + len(template.after)
+
+
 def _first(*ids: Any) -> Any:
     return next((i for i in ids if i is not None), None)
-
-
-def _processors(parameters: TextParameters, draws: Sequence[Draw]) -> tuple[LogitsProcessorList, Health]:
-    """Checks and, with a temperature, exact sampling as an argmax: softmax(logits/T) by Gumbel-max."""
-    health = Health()
-    processors = LogitsProcessorList([health])
-    if parameters.temperature > 0:
-        processors.append(_Temperature(parameters.temperature))
-        if parameters.top_k is not None:
-            processors.append(TopKLogitsWarper(parameters.top_k))
-        if parameters.top_p is not None and parameters.top_p < 1:
-            processors.append(TopPLogitsWarper(parameters.top_p))
-        processors.append(_GumbelMax(draws))
-    return processors, health
-
-
-class _Temperature(LogitsProcessor):  # type: ignore[misc]  # transformers ships no types
-    """Logits below their maximum, divided by T: as T → 0 the others go to −∞, where logits / T would overflow."""
-
-    def __init__(self, temperature: float) -> None:
-        self._temperature = max(temperature, 1e-30)  # single precision knows nothing smaller, and needs nothing smaller
-
-    def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:
-        del input_ids
-        return (scores - scores.amax(dim=-1, keepdim=True)) / self._temperature  # type: ignore[return-value]
-
-
-class _GumbelMax(LogitsProcessor):  # type: ignore[misc]  # transformers ships no types
-    """Adds each row's own Gumbel numbers; rows that share a draw share the numbers."""
-
-    def __init__(self, draws: Sequence[Draw]) -> None:
-        self._draws, self._step = draws, 0
-
-    def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:
-        del input_ids
-        distinct = {
-            draw: gumbels(draw.seed, draw.stream, draw.index, scores.shape[-1], step=self._step)
-            for draw in set(self._draws)
-        }
-        self._step += 1
-        added = (
-            np.stack([distinct[draw] for draw in self._draws]) if len(distinct) > 1 else next(iter(distinct.values()))
-        )
-        return scores + torch.from_numpy(added).to(scores.device, scores.dtype)  # type: ignore[return-value]

@@ -37,6 +37,10 @@ class ChatTemplates:
         """Keeps the tokenizer whose template is rendered, and the model's name for messages."""
         self._name, self._tokenizer, self._tokens = name, tokenizer, tokens
 
+    def around_any(self) -> Template:
+        """Returns the template around a prompt that says nothing particular. Raises InvalidParameters likewise."""
+        return self.around(_NEUTRAL[0])
+
     def around(self, prompt: str) -> Template:
         """Returns the template around this prompt, rendered now.
 

