@@ -16,8 +16,9 @@ async def compare(gateway: Gateway, certificate_id: str, asked: CoversRequest) -
     certificate = await gateway.store.certificate(certificate_id)
     if certificate.get("method") == EDITS_V1:
         raise Conflict(
-            f"certificate {certificate_id!r:.80} is of mechanism 'edits': it speaks of the texts of its set and of no "
-            f"other. GET /certificates/{certificate_id}/neighbours lists those that were run"
+            f"certificate {certificate_id!r:.80} is of mechanism 'edits': it speaks of the edits of its set and of no "
+            "other prompt, so comparing is not offered. GET /certificates/{certificate_id}/neighbours lists its runs; "
+            "prompts of your own are in the set of a request that has them in edits.variants"
         )
     wait_s = gateway.settings.covers_wait_s
     call = CoversCall(

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from app.http.dependencies import Gateway
-from smoothgen.certificates import ExhaustiveCertificate, read_certificate
+from smoothgen.certificates import EditsCertificate, ExhaustiveCertificate, read_certificate
 from smoothgen.certificates.bounds.rounding import round_down
 from smoothgen.contracts import Neighbour, NeighboursView, RunWords
 from smoothgen.errors import Conflict
@@ -19,7 +19,7 @@ async def neighbours_of(gateway: Gateway, certificate_id: str, *, changed: bool,
     """Returns the runs behind a certificate, the nearest first, `limit` at most. changed: only those that changed the
     answer.
 
-    Raises NotFound, Conflict for a certificate of another mechanism than tokens, Overloaded, QueueUnavailable.
+    Raises NotFound, Conflict for a certificate of noise, Overloaded, QueueUnavailable.
     """
     document = await gateway.store.certificate(certificate_id)
     words = await gateway.store.run_words(certificate_id)
@@ -30,10 +30,12 @@ def _view(
     certificate_id: str, document: dict[str, Any], words: Sequence[RunWords], changed: bool, limit: int
 ) -> NeighboursView:
     certificate = read_certificate(document)
+    if isinstance(certificate, EditsCertificate):
+        return _edits_view(certificate_id, certificate, words, changed, limit)
     if not isinstance(certificate, ExhaustiveCertificate):
         raise Conflict(
             f"certificate {certificate_id!r:.80} is of method {certificate.method!r}, and only certificates of "
-            "mechanism 'tokens' have neighbours: the model was not run on other prompts for it. POST "
+            "mechanism 'tokens' or 'edits' have neighbours: the model was not run on other prompts for it. POST "
             "/certificates/{certificate_id}/covers compares prompts of your own with it"
         )
     evidence = certificate.evidence
@@ -52,6 +54,43 @@ def _view(
             _neighbour(certificate, rank, bool(moved[rank]), words[rank - 1] if rank <= len(words) else None)
             for rank in ranks[:limit].tolist()
         ],
+    )
+
+
+def _edits_view(
+    certificate_id: str, certificate: EditsCertificate, words: Sequence[RunWords], changed: bool, limit: int
+) -> NeighboursView:
+    """Returns the texts of the set that were run, in its order. A text that was drawn twice was run once, and the words
+    are in the order of the runs, which is that of the first draws."""
+    evidence = certificate.evidence
+    texts, first = np.unique(evidence.indices, return_index=True)
+    distances = evidence.distances[first]
+    run_of = np.argsort(np.argsort(first))
+    moved = distances > round_down(certificate.tolerance)
+    singles = texts < evidence.singles
+
+    def neighbour(place: int) -> Neighbour:
+        distance, run = float(distances[place]), int(run_of[place])
+        return Neighbour(
+            rank=int(texts[place]) + 1,
+            cost=1.0 if singles[place] else 2.0,
+            distance=None if math.isinf(distance) else distance,
+            changed=bool(moved[place]),
+            **(words[run].model_dump() if run < len(words) else {}),
+        )
+
+    left_out = 1.0 if np.count_nonzero(singles) < evidence.singles else 2.0
+    listed = np.flatnonzero(moved) if changed else np.arange(len(texts))
+    return NeighboursView(
+        certificate=certificate_id,
+        mechanism="edits",
+        tolerance=certificate.tolerance,
+        radius=None if certificate.radius is None else float(certificate.radius),
+        next_cost=None if len(texts) == evidence.size else left_out,
+        runs=len(texts),
+        changed=int(np.count_nonzero(moved)),
+        words_kept=bool(words),
+        neighbours=[neighbour(place) for place in listed[:limit].tolist()],
     )
 
 

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from smoothgen.contracts import EMBEDDING, EMBEDDING_SHAPED, ModelCard, Robustness
+from smoothgen.contracts import EDITS, EMBEDDING, EMBEDDING_SHAPED, ModelCard, Robustness
 from smoothgen.errors import InvalidInput, UnknownName
 
 
 def mechanism_of(robustness: Robustness, card: ModelCard) -> str:
-    """Returns the mechanism a request names, else the model's default, else noise on the embedding where the request
-    asks for something that only noise has. Raises InvalidInput and UnknownName for one that the model does not offer.
+    """Returns the mechanism a request names. Without one: edits where the request says which, noise on the embedding
+    where it asks for something that only noise has, else the model's default.
+
+    Raises InvalidInput and UnknownName for one that the model does not offer, and for edits under another.
     """
-    if robustness.mechanism is None:
+    asked = robustness.mechanism
+    if robustness.edits is not None:
+        if asked not in (None, EDITS):
+            raise InvalidInput(
+                f"edits are run under mechanism {EDITS!r}, and mechanism is {asked!r}; leave one of the two out",
+                field="robustness.edits",
+            )
+        asked = EDITS
+    if asked is None:
         return EMBEDDING if _asks_for_noise(robustness) else card.default_mechanism
-    if robustness.mechanism not in card.mechanisms:
-        raise _not_offered(robustness.mechanism, card)
-    return robustness.mechanism
+    if asked not in card.mechanisms:
+        raise _not_offered(asked, card)
+    return asked
 
 
 def _not_offered(mechanism: str, card: ModelCard) -> InvalidInput:

@@ -9,16 +9,18 @@ from typing import Final
 from app.planning.images import EMBEDDING, IMG2IMG, plan_image
 from app.planning.mechanism import mechanism_of
 from app.planning.synonyms import plan_partition, pooled_mechanism
-from app.planning.tokens import require_no_noise, require_readable_embeddings
+from app.planning.unnoised import require_no_noise, require_readable_embeddings
 from smoothgen.certificates.bounds.bands import LEAST_ALPHA
 from smoothgen.certificates.bounds.rounding import complement
 from smoothgen.certificates.fleet.subject import CENTRE_SLACK, MOST_NUMBERS
 from smoothgen.certificates.sigma_selection import require_selectable
 from smoothgen.contracts import (
     DEFAULT_RETENTION_S,
+    EDITS,
     LEAST_SIGMA,
     MOST_SIGMA,
-    TOKENS,
+    UNNOISED,
+    Edits,
     FleetPool,
     GenerateRequest,
     ImageParameters,
@@ -68,7 +70,8 @@ def plan(
     model's modality does not know.
     """
     mechanism = mechanism_of(request.robustness, card)
-    robustness = request.robustness.model_copy(update={"mechanism": mechanism})
+    edits = request.robustness.edits or (Edits() if mechanism == EDITS else None)
+    robustness = request.robustness.model_copy(update={"mechanism": mechanism, "edits": edits})
     request = request.model_copy(update={"robustness": robustness})
     if robustness.samples > max_samples:
         raise InvalidInput(
@@ -172,7 +175,7 @@ def _metric(request: GenerateRequest, card: ModelCard) -> tuple[Metric, MetricCa
 
 def _sigma(request: GenerateRequest, card: ModelCard, metric: MetricCard) -> float | None:
     robustness = request.robustness
-    if robustness.mechanism in (IMG2IMG, TOKENS):  # the pipeline's own noise, and none
+    if robustness.mechanism == IMG2IMG or robustness.mechanism in UNNOISED:  # the pipeline's own noise, and none
         return None
     if robustness.budget is None:
         default = card.default_betas.get(str(robustness.mechanism), card.default_sigma)

@@ -64,10 +64,10 @@ async def neighbours(
     changed: Annotated[bool, Query(description="Only those that changed the answer, or failed.")] = False,
     limit: Annotated[int, Query(ge=1, le=1000, description="How many of them at most, the nearest first.")] = 100,
 ) -> Response:
-    """The prompts that the model was run on for a certificate of mechanism `tokens`, nearest first, and their outputs.
+    """The prompts that the model was run on for a certificate of mechanism `tokens` or `edits`, nearest first.
 
     `runs` and `changed` count all of them. Texts and outputs are there for as long as the job's output is kept. 409 for
-    a certificate of another mechanism.
+    a certificate of noise.
     """
     view = await neighbours_of(gateway, certificate_id, changed=changed, limit=limit)
     return Response(view.model_dump_json(), media_type="application/json")

@@ -45,7 +45,7 @@ def covers(
 
 def neighbours(
     certificate: Annotated[
-        str, typer.Argument(help="The id of a certificate of mechanism tokens, which is its job's.")
+        str, typer.Argument(help="The id of a certificate of mechanism tokens or edits, which is its job's.")
     ],
     url: Url = LOCAL,
     api_key: ApiKey = None,
@@ -54,7 +54,7 @@ def neighbours(
     plot: Annotated[Path | None, typer.Option(help="A picture (PNG): distance against cost, of at most 1000.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the server's answer as JSON.")] = False,
 ) -> None:
-    """Show the prompts that an attack can turn a prompt into, and what the model made of each (mechanism tokens)."""
+    """Show the prompts that an attack can turn a prompt into, and what the model made of each."""
     from smoothgen.cli.show_exhaustive import show_neighbours
     from smoothgen.client import Client
 

@@ -33,7 +33,7 @@ def generate(
         float | None, typer.Option(help="Ask for this radius, or an abstention; stops as soon as either is clear.")
     ] = None,
     samples: Annotated[
-        int | None, typer.Option(help="Certification samples, or with mechanism tokens neighbours, at most.")
+        int | None, typer.Option(help="Certification samples, or with mechanisms tokens and edits runs, at most.")
     ] = None,
     radius_tolerance: Annotated[
         float | None, typer.Option(help="Stop when more samples would enlarge the radius by this fraction at most.")
@@ -65,7 +65,15 @@ def generate(
     ] = None,
     strength: Annotated[float | None, typer.Option(help="How far to leave the seed image.")] = None,
     mechanism: Annotated[
-        str | None, typer.Option(help="Where the noise goes, or tokens for none: smoothgen models lists them.")
+        str | None, typer.Option(help="Where the noise goes, or tokens or edits for none: smoothgen models lists them.")
+    ] = None,
+    edit_kind: Annotated[
+        list[str] | None,
+        typer.Option(help="Mechanism edits, again for each: typo, capitals, spacing, punctuation or synonym."),
+    ] = None,
+    at_once: Annotated[int | None, typer.Option(help="Mechanism edits: how many together, 1 or 2.")] = None,
+    variant: Annotated[
+        list[str] | None, typer.Option(help="Mechanism edits, again for each: a text that belongs to the set.")
     ] = None,
     synonyms: Annotated[
         bool | None, typer.Option("--synonyms", help="Draw the prompt's words from their synonym classes.")
@@ -89,6 +97,7 @@ def generate(
         if metric is None:
             raise typer.BadParameter("a cap needs --metric: which distance is to be capped?")
         asked = {"name": metric, "cap": cap}
+    edits = {"kinds": edit_kind, "at_once": at_once, "variants": variant}
     given = {
         "sigma": sigma,
         "budget": budget,
@@ -115,6 +124,7 @@ def generate(
         "image": None if image is None else base64.b64encode(image.read_bytes()).decode("ascii"),
         "strength": strength,
         "mechanism": mechanism,
+        "edits": {name: value for name, value in edits.items() if value} or None,
         "synonyms": synonyms,
         "randomness": randomness,
         "chat": chat,

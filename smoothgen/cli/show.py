@@ -17,7 +17,7 @@ from smoothgen.certificates.bounds.rounding import round_down, round_up
 from smoothgen.cli.show_edits import show_edits
 from smoothgen.cli.show_exhaustive import named_neighbour, show_exhaustive, why_runs_stopped
 from smoothgen.client import Generation
-from smoothgen.contracts import TOKENS, JobView, LipschitzEstimate, TextOutput
+from smoothgen.contracts import EDITS, TOKENS, UNNOISED, JobView, LipschitzEstimate, TextOutput
 from smoothgen.contracts.request import DEFAULT_SAMPLES
 from smoothgen.errors import ServerProblem
 from smoothgen.mechanisms.scale import printed
@@ -58,7 +58,9 @@ def progress(epsilon: float | None = None, mechanism: str | None = None) -> Iter
     """Shows a progress bar on standard error, gone when done. epsilon, mechanism: those asked for, None where none
     was."""
     columns = (
-        TextColumn({TOKENS: "runs", None: "generations"}.get(mechanism, "noisy samples")),  # None: the model's own
+        TextColumn(
+            {TOKENS: "runs", EDITS: "runs", None: "generations"}.get(mechanism, "noisy samples")
+        ),  # None: the model's own
         BarColumn(bar_width=20),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
@@ -88,7 +90,7 @@ def show_generation(
     if isinstance(certificate, ExhaustiveCertificate):
         show_exhaustive(certificate, why_runs_stopped(certificate, asked), codes, generation.broken_by)
     elif isinstance(certificate, EditsCertificate):
-        show_edits(certificate, codes)
+        show_edits(certificate, codes, generation.broken_by)
     elif certificate is not None:
         show_certificate(certificate, why_it_stopped(certificate, asked), codes)
     elif generation.abstention is not None:
@@ -142,14 +144,14 @@ def _drawn(generation: Generation, asked: Mapping[str, Any]) -> str:
     certificate, usage = generation.certificate, generation.usage
     if usage is None or asked.get("tier", "request") != "request":
         return ""
-    exhaustive = asked.get("mechanism") == TOKENS or isinstance(certificate, ExhaustiveCertificate)
-    drawn = "neighbours run" if exhaustive or generation.broken_by is not None else "certification samples drawn"
+    if isinstance(certificate, EditsCertificate):
+        return ""  # it says how many were run, and of those drawn twice how often
+    runs = asked.get("mechanism") in UNNOISED or "edits" in asked or isinstance(certificate, ExhaustiveCertificate)
+    drawn = "neighbours run" if runs or generation.broken_by is not None else "certification samples drawn"
     if certificate is None:
         return f"{usage.samples} of at most {asked.get('samples', DEFAULT_SAMPLES)} {drawn}, "
     if isinstance(certificate, ExhaustiveCertificate):
         rests_on = certificate.evidence.runs - 1
-    elif isinstance(certificate, EditsCertificate):
-        rests_on = len(certificate.evidence.distances)
     else:
         rests_on = certificate.evidence.samples
     return f"{usage.samples} {drawn}, " if usage.samples > rests_on else ""

@@ -10,13 +10,18 @@ from rich.table import Table
 from rich.text import Text
 
 from smoothgen.certificates import EditsCertificate
+from smoothgen.contracts import Neighbour
 
 _MOST_SHOWN: Final = 5
 _out = Console(highlight=False)
 
 
-def show_edits(certificate: EditsCertificate, noted: Sequence[str] = ()) -> None:
-    """Prints the certificate's numbers and its sentence. noted: codes of the notes on the answer."""
+def show_edits(certificate: EditsCertificate, noted: Sequence[str] = (), broken_by: Neighbour | None = None) -> None:
+    """Prints the certificate's numbers and its sentence.
+
+    noted: codes of the notes on the answer. broken_by: the first edit that breaks the claim, where the server still has
+    it.
+    """
     from smoothgen.certificates.edits.statement import statement
 
     evidence, claims = certificate.evidence, certificate.claims
@@ -30,7 +35,7 @@ def show_edits(certificate: EditsCertificate, noted: Sequence[str] = ()) -> None
         ("confidence", repr(certificate.confidence)),
         ("edits run", f"{runs}, {evidence.failed} failed"),
         ("kept", f"{claims.kept}, {claims.unchanged} of them unchanged"),
-        ("broken by", _broken(certificate)),
+        ("broken by", _broken(certificate, broken_by)),
         ("mechanism", "edits: the model was run on edited prompts, no noise"),
     ]
     if claims.w1_bound is not None:
@@ -44,9 +49,12 @@ def show_edits(certificate: EditsCertificate, noted: Sequence[str] = ()) -> None
     _out.print()
 
 
-def _broken(certificate: EditsCertificate) -> str:
+def _broken(certificate: EditsCertificate, broken_by: Neighbour | None) -> str:
     broken, texts = certificate.claims.broken, certificate.texts
     if not broken:
         return "nothing that was run"
+    if texts is None and broken_by is not None and broken_by.text is not None:
+        texts = (broken_by.text,)
     named = "" if texts is None else ": " + ", ".join(repr(text) for text in texts[:_MOST_SHOWN])
+    named += ", …" if texts is not None and broken > len(texts[:_MOST_SHOWN]) else ""
     return f"{broken} edit{'' if broken == 1 else 's'}{named}"

@@ -1,4 +1,4 @@
-"""What the commands print of mechanism tokens: an exhaustive certificate, and the runs behind it."""
+"""What the commands print of mechanism tokens, and of the runs behind a certificate of it or of edits."""
 
 from __future__ import annotations
 
@@ -85,9 +85,8 @@ def show_neighbours(view: NeighboursView, breaking: Neighbour | None, there_are:
     is listed there are.
     """
     ended = "nothing that was run breaks it" if breaking is None else f"broken by {named_neighbour(breaking)}"
-    radius = math.inf if view.radius is None else view.radius
     said = f"run: {view.runs} neighbours, {view.changed} of them change the answer by more than {view.tolerance!r}"
-    _out.print(Text(f"{said}; the answer keeps within that below {_norm(radius)}; {ended}"), soft_wrap=True)
+    _out.print(Text(f"{said}; {_keeps(view)}; {ended}"), soft_wrap=True)
     _out.print()
     table = Table(box=None, padding=(0, 2, 0, 0))
     for name in ("rank", "cost"):
@@ -104,6 +103,9 @@ def show_neighbours(view: NeighboursView, breaking: Neighbour | None, there_are:
         _out.print(Text("texts and outputs are no longer kept", style="yellow"))
     if there_are > len(view.neighbours):
         _out.print(Text(f"{there_are - len(view.neighbours)} further ones are not listed: --limit", style="dim"))
+    if view.mechanism == "edits":
+        _out.print(Text("rank: the number in the set. cost: how many edits it takes.", style="dim"), soft_wrap=True)
+        return
     _out.print(
         Text(
             "cost: an attack on the embeddings that makes the model read this prompt has at least this l2 norm. "
@@ -112,6 +114,16 @@ def show_neighbours(view: NeighboursView, breaking: Neighbour | None, there_are:
         ),
         soft_wrap=True,
     )
+
+
+def _keeps(view: NeighboursView) -> str:
+    """Returns how far an attack may go with the answer kept."""
+    if view.mechanism == "tokens":
+        return f"the answer keeps within that below {_norm(math.inf if view.radius is None else view.radius)}"
+    if view.radius is None:
+        return "they are a sample of the set, and nothing is claimed against who chooses the edit"
+    edits = f"{view.radius:g} edit{'' if view.radius == 1 else 's'} of the set"
+    return f"the answer keeps within that for up to {edits}" if view.radius else "one edit of the set can break it"
 
 
 def _row(neighbour: Neighbour) -> list[Text]:

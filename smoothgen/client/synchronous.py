@@ -42,7 +42,7 @@ class Client:
         """Generates one certified output and returns it; `model` defaults to the server's first.
 
         Further keywords are those of `robustness` (budget, sigma, tolerance, epsilon, samples, tier, deadline_s,
-        metric …), of `parameters` (max_new_tokens, num_inference_steps …), `output`, `priority`,
+        metric, edits …), of `parameters` (max_new_tokens, num_inference_steps …), `output`, `priority`,
         `retention_s` (seconds the server keeps prompt and output) and `seed`.
 
         A server that is full (429) is asked again when it says, within `timeout_s`; `on_busy` is told. `on_progress` is
@@ -85,10 +85,11 @@ class Client:
         return self._run(conversation.certificate(certificate_id))
 
     def neighbours(self, certificate_id: str, *, changed: bool = False, limit: int = 100) -> NeighboursView:
-        """Returns the prompts that the model was run on for a certificate of mechanism tokens, nearest first.
+        """Returns the prompts that the model was run on for a certificate of mechanism tokens or edits, nearest
+        first.
 
         changed: only those that changed the answer, or failed. limit: how many of them, 1 to 1000.
-        Raises ServerProblem (409 for a certificate of another mechanism), ServerUnreachable.
+        Raises ServerProblem (409 for a certificate of noise), ServerUnreachable.
         """
         return self._run(conversation.neighbours(certificate_id, changed, limit))
 

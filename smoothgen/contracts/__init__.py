@@ -9,6 +9,7 @@ from smoothgen.contracts.adapting import (
     LipschitzMethod,
 )
 from smoothgen.contracts.covers import MOST_PROMPTS, Covers, CoversCall, CoversReply, CoversRequest, PromptCover
+from smoothgen.contracts.edits import MOST_VARIANTS, EditKind, Edits, ListedEdits
 from smoothgen.contracts.fleet import WINDOWS, FleetPool, read_bins, window_span, windows_of, written_bin
 from smoothgen.contracts.job import (
     FINISHED,
@@ -23,19 +24,19 @@ from smoothgen.contracts.job import (
     NoteCode,
     Output,
     Progress,
-    Selection,
     Status,
-    Template,
     TextOutput,
     Usage,
 )
 from smoothgen.contracts.mechanism_names import (
+    EDITS,
     EMBEDDING,
     EMBEDDING_PER_STEP,
     EMBEDDING_SHAPED,
     IMG2IMG,
     LATENT_SCHEDULE,
     TOKENS,
+    UNNOISED,
 )
 from smoothgen.contracts.metrics import (
     Absolute,
@@ -51,6 +52,7 @@ from smoothgen.contracts.metrics import (
 )
 from smoothgen.contracts.model_card import Calibration, ImageCard, MetricCard, ModelCard, PartitionCard
 from smoothgen.contracts.neighbours import (
+    LONGEST_WORDS,
     MOST_ROWS_WITH_WORDS,
     RUN_WORDS,
     ListedNeighbours,
@@ -82,8 +84,16 @@ from smoothgen.contracts.request import (
     Robustness,
     Tier,
 )
+from smoothgen.contracts.selection import Selection, Template
 
 __all__ = [
+    "LONGEST_WORDS",
+    "EDITS",
+    "EditKind",
+    "Edits",
+    "ListedEdits",
+    "MOST_VARIANTS",
+    "UNNOISED",
     "TOKENS",
     "cut",
     "RunWords",

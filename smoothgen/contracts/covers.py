@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from smoothgen.contracts.base import Contract
 from smoothgen.contracts.job import Note
 from smoothgen.contracts.problem import Problem
-from smoothgen.contracts.request import Prompt
+from smoothgen.contracts.prompt import Prompt
 
 MOST_PROMPTS: Final = 64
 

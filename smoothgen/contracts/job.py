@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from smoothgen.certificates.format.canonical import canonical
 from smoothgen.contracts.adapting import JACOBIAN_ROUNDS, SELECTION_DRAWS, SELECTION_PROBES, LipschitzEstimate
 from smoothgen.contracts.base import Contract
 from smoothgen.contracts.fleet import FleetPool
-from smoothgen.contracts.mechanism_names import EMBEDDING, TOKENS
+from smoothgen.contracts.mechanism_names import EMBEDDING, UNNOISED
 from smoothgen.contracts.metrics import Metric
 from smoothgen.contracts.model_card import ModelCard
-from smoothgen.contracts.neighbours import ListedNeighbours, Neighbour
+from smoothgen.contracts.neighbours import Neighbour
 from smoothgen.contracts.parameters import Parameters
 from smoothgen.contracts.problem import Problem
 from smoothgen.contracts.request import GenerateRequest
@@ -71,6 +69,11 @@ class JobSpec(Contract):
         return self.request.robustness.mechanism or EMBEDDING
 
     @property
+    def noised(self) -> bool:
+        """Whether samples are drawn under noise. Otherwise the model runs on other prompts, once on each."""
+        return self.mechanism not in UNNOISED
+
+    @property
     def log_fields(self) -> dict[str, str]:
         """The fields of every log line about the job: `job`, and `request_id` where the job has one."""
         return {"job": self.id} if self.request_id is None else {"job": self.id, "request_id": self.request_id}
@@ -90,7 +93,7 @@ class JobSpec(Contract):
     def samples_to_draw(self) -> int:
         """The generations before certification: probes, selection, and the sample to be served where one is."""
         robustness = self.request.robustness
-        if self.mechanism == TOKENS:
+        if not self.noised:
             return 1  # the prompt's own run
         if robustness.tier == "request":
             return self.probe_samples + robustness.selection_samples + (self.request.output == "sample")
@@ -227,7 +230,8 @@ class JobView(_View):
     )
     broken_by: Neighbour | None = Field(
         default=None,
-        description="For mechanism tokens: the nearest prompt that an attack can reach and that ends the claim.",
+        description="For mechanism tokens: the nearest prompt that an attack can reach and that ends the claim; for "
+        "edits: the first edit that breaks it.",
     )
     usage: Usage | None = None
     error: Problem | None = Field(default=None, description="Why the job failed.")
@@ -245,52 +249,3 @@ class JobResult(_View):
     lipschitz_estimate: LipschitzEstimate | None = None
     broken_by: Neighbour | None = None
     usage: Usage
-
-
-class Template(_View):
-    """A chat template rendered around a job's prompt: the token ids before and after the prompt's.
-
-    encoded_after: the text the prompt is encoded behind, so that its ids are those it has in the template: nothing; a
-    line break, whose own ids are left out again; or a space, which becomes part of the prompt's first token. trims:
-    whether the template takes white space off the prompt's ends.
-    """
-
-    before: tuple[int, ...]
-    after: tuple[int, ...]
-    encoded_after: Literal["", "\n", " "] = ""
-    trims: bool = False
-
-    @property
-    def digest(self) -> str:
-        """sha256 over the ids as canonical JSON, "sha256:<hex>"."""
-        ids = canonical({"before": self.before, "after": self.after})
-        return f"sha256:{hashlib.sha256(ids.encode()).hexdigest()}"
-
-
-class Selection(_View):
-    """What a job's selection fixed before certification: one worker writes it, and any worker goes on from it.
-
-    rounding_slack: total variation between the noise as the model receives it and ideal noise.
-    centre, bound, diameter: the point that distances are measured from, in the form its metric writes, D_c and D.
-    mechanism, provenance: those of the certificate to come. template: the chat template that every sample's prompt
-    stands in. batch_size: the samples of every batch of the job, None where outputs do not depend on it.
-    """
-
-    output: Output
-    centre: dict[str, Any]
-    bound: float
-    diameter: float
-    band: str
-    mechanism: dict[str, Any]
-    provenance: dict[str, Any]
-    notes: list[Note] | None
-    lipschitz_estimate: LipschitzEstimate | None = None
-    sigma_selection: dict[str, Any] | None = None
-    lipschitz: dict[str, Any] | None = None
-    rounding_slack: float = 0.0
-    template: Template | None = None
-    generations: int
-    device_s: float
-    queued_s: float
-    batch_size: int | None = None
-    neighbours: ListedNeighbours | None = None

@@ -19,3 +19,7 @@ IMG2IMG: Final = "img2img"
 """The pipeline's own forward noise on the seed image."""
 TOKENS: Final = "tokens"
 """No noise: embeddings are snapped to their nearest tokens, and the model runs on each sequence an attack can reach."""
+EDITS: Final = "edits"
+"""No noise: the model runs on a public set of edits of the prompt, or on texts drawn from it."""
+UNNOISED: Final = frozenset({TOKENS, EDITS})
+"""The mechanisms that draw no noise: they run the model on other prompts instead."""

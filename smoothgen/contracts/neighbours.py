@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
-from typing import Any, Final, Self
+from typing import Any, Final, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,10 +83,12 @@ RUN_WORDS: Final[TypeAdapter[list[RunWords]]] = TypeAdapter(list[RunWords])
 
 
 class Neighbour(_View):
-    """One of the prompts that an attack on the embeddings can turn a prompt into, and what the model made of it."""
+    """One of the prompts that an attack can turn a prompt into, and what the model made of it."""
 
-    rank: int = Field(description="Its place by cost, from 1 on.")
-    cost: float = Field(description="An attack that reaches it has at least this l2 norm.")
+    rank: int = Field(description="Its place by cost, from 1 on; for mechanism edits its number in the set, from 1 on.")
+    cost: float = Field(
+        description="An attack that reaches it has at least this l2 norm; for mechanism edits, how many edits it takes."
+    )
     distance: float | None = Field(description="Of its output to the prompt's own, metric units; null: the run failed.")
     changed: bool = Field(description="Whether the distance is above the certificate's tolerance, or the run failed.")
     text: str | None = Field(default=None, description="Null once prompts are no longer kept.")
@@ -97,12 +99,15 @@ class Neighbour(_View):
 
 
 class NeighboursView(_View):
-    """The runs behind an exhaustive certificate, nearest first (GET /certificates/{id}/neighbours)."""
+    """The runs behind a certificate of mechanism tokens or edits, nearest first (GET /certificates/{id}/neighbours)."""
 
     certificate: str
+    mechanism: Literal["tokens", "edits"] = "tokens"
     tolerance: float
-    radius: float | None = Field(description="As in the certificate; null is infinite.")
-    next_cost: float | None = Field(description="From which cost on no sequence was run; null where all were.")
+    radius: float | None = Field(
+        description="As in the certificate; null is infinite, and for mechanism edits that texts were drawn."
+    )
+    next_cost: float | None = Field(description="From which cost on a prompt was left out; null where all were run.")
     runs: int = Field(description="How many neighbours were run.")
     changed: int = Field(description="How many of them changed the answer by more than the tolerance, or failed.")
     words_kept: bool = Field(description="Whether texts and outputs are still kept.")

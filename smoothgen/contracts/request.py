@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final, Literal, Self, get_args
 
-from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
+from pydantic import Field, WithJsonSchema, model_validator
 
 from smoothgen.contracts.adapting import LipschitzMethod
 from smoothgen.contracts.base import Contract
+from smoothgen.contracts.edits import Edits
 from smoothgen.contracts.metrics import Metric
 from smoothgen.contracts.parameters import PARAMETERS_SCHEMA
+from smoothgen.contracts.prompt import Prompt
 from smoothgen.noise import CLIENT_SEED_LIMIT
 
-LONGEST_PROMPT: Final = 32_768
 LEAST_SIGMA: Final = 1e-9
 MOST_SIGMA: Final = 1e6
 LONGEST_DEADLINE_S: Final = 24 * 3600.0
@@ -26,17 +27,6 @@ DEFAULT_SELECTION_SAMPLES: Final = 32
 Tier = Literal["request", "fleet", "universal"]
 Priority = Literal["high", "normal", "low"]
 PRIORITIES: Final[tuple[Priority, ...]] = get_args(Priority)
-
-
-def _printable(prompt: str) -> str:
-    if not prompt.strip():
-        raise ValueError("the prompt is blank; send at least one visible character")
-    if "\0" in prompt:
-        raise ValueError(f"the prompt carries a NUL character at position {prompt.index(chr(0))}; remove it")
-    return prompt
-
-
-Prompt = Annotated[str, Field(min_length=1, max_length=LONGEST_PROMPT), AfterValidator(_printable)]
 
 
 class Robustness(Contract):
@@ -76,7 +66,12 @@ class Robustness(Contract):
         "denoising step; latent-schedule: on the initial latent, or the seed image's; img2img: the pipeline's own "
         "forward noise on the seed image; tokens: no noise, every embedding is snapped to its nearest token, and the "
         "model runs on the token sequences an attack can reach, nearest first, `samples` of them at most: an exact "
-        "certificate.",
+        "certificate; edits: no noise, the model runs on `edits` of the prompt: on all of them, which is exact, or "
+        "where they are more than `samples`, on so many drawn from them.",
+    )
+    edits: Edits | None = Field(
+        default=None,
+        description="For mechanism edits, which it selects: the set of edits. Default: one edit of any kind.",
     )
     synonyms: bool = Field(
         default=False,

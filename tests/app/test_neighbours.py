@@ -155,6 +155,7 @@ def test_every_run_is_listed_with_its_words(api: TestClient, job: str) -> None:
     view = listed(api, job)
     assert view.model_dump(exclude={"neighbours"}) == {
         "certificate": job,
+        "mechanism": "tokens",
         "tolerance": 0.1,
         "radius": 0.5,
         "next_cost": 2.0,
@@ -232,7 +233,7 @@ def test_erased_words_are_gone_and_the_numbers_stay(api: TestClient, redis: Redi
 def test_a_certificate_of_noise_has_no_neighbours(api: TestClient, redis: Redis) -> None:
     job = stored(redis, noisy(), None)
     detail = problem_of(api.get(f"/certificates/{job}/neighbours"), 409)["detail"]
-    assert "only certificates of mechanism 'tokens' have neighbours" in detail
+    assert "only certificates of mechanism 'tokens' or 'edits' have neighbours" in detail
 
 
 def test_an_unknown_certificate_is_not_found(api: TestClient) -> None:

@@ -72,15 +72,15 @@ def run_job(
     if (result := method.after_selection(spec, selected)) is not None:
         return result
     centre = metric.read_centre(selection.centre, selection.bound)
-    condition = condition_of_runs(generator, condition, selection)
+    condition = condition_of_runs(spec, generator, condition, selection)
     distances = NONE_DRAWN
     words: list[RunWords] = []
 
     def measured(outputs: Sequence[Made | Failure]) -> NDArray[np.float64]:
         found = measure(outputs, metric, centre)
-        if selection.neighbours is None:
+        if not selection.runs_prompts:
             return found
-        words.extend(words_of(generator, condition, range(len(words), len(words) + len(outputs)), outputs))
+        words.extend(words_of(condition, range(len(words), len(words) + len(outputs)), outputs))
         return with_equal_outputs_at_0(found, outputs, selection)
 
     for size in method.looks(spec, selection):

@@ -1,14 +1,17 @@
-"""How a job's claim follows from its runs: by noise and statistics, or by running everything an attack can reach."""
+"""How a job's claim follows from its runs: by noise and statistics, by running everything an attack can reach, or by
+running a set of edits or a sample of it."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final, Protocol
 
 from smoothgen.certificates import Abstention
-from smoothgen.contracts import TOKENS, JobResult, JobSpec, Selection
+from smoothgen.contracts import EDITS, TOKENS, JobResult, JobSpec, Selection
 from smoothgen.queue import CompleteLook
-from workers.jobs import exhaustion
+from workers.jobs import edits, exhaustion
 from workers.jobs.certification import NONE_DRAWN, after_selection, look_at, plan_of, proven_so_far, result_at_deadline
 from workers.jobs.certification import result_of as result_by_noise
 from workers.jobs.selection import Selected
@@ -97,10 +100,33 @@ class Exhaustion:
         return exhaustion.result(spec, selection, look.distances, look.words, look.device_s)
 
 
+class EditSets:
+    """The model run on edits of the prompt: on all of a public set, or on texts drawn from it."""
+
+    def looks(self, spec: JobSpec, selection: Selection) -> tuple[int, ...]:
+        """Returns one look, at all runs."""
+        return edits.looks(spec, selection)
+
+    def after_selection(self, spec: JobSpec, selected: Selected) -> JobResult | None:
+        """Returns None: every set has a text, and it is run."""
+        del spec, selected
+        return None
+
+    def take(self, spec: JobSpec, selection: Selection, look: CompleteLook) -> Taken:
+        """Returns what the runs prove; with its one look the job ends."""
+        return Taken(self.at_deadline(spec, selection, look))
+
+    def at_deadline(self, spec: JobSpec, selection: Selection, look: CompleteLook | None) -> JobResult:
+        """Returns what the runs so far prove: a share of the set where texts were drawn, else nothing."""
+        if look is None:
+            return edits.result(spec, selection, NONE_DRAWN, (), selection.device_s)
+        return edits.result(spec, selection, look.distances, look.words, look.device_s)
+
+
 _SMOOTHING: Final = Smoothing()
-_EXHAUSTION: Final = Exhaustion()
+_BY_MECHANISM: Final[Mapping[str, Method]] = MappingProxyType({TOKENS: Exhaustion(), EDITS: EditSets()})
 
 
 def method_of(spec: JobSpec) -> Method:
     """Returns the method by which a job is certified."""
-    return _EXHAUSTION if spec.mechanism == TOKENS else _SMOOTHING
+    return _BY_MECHANISM.get(spec.mechanism, _SMOOTHING)

@@ -1,9 +1,11 @@
-"""Running a model on the token sequences near a prompt, and noting what each read and said."""
+"""Running a model on other prompts than a job's own, and noting what each run read and said."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +14,21 @@ from smoothgen.contracts import MOST_ROWS_WITH_WORDS, TOKENS, JobSpec, ListedNei
 from smoothgen.errors import InvalidParameters
 from smoothgen.noise import Stream
 from workers.generators import Condition, Failure, Generator, Made, Text, TokenSnap
+from workers.jobs.edit_runs import EditRuns
+from workers.jobs.sampling import embedder_of
+
+
+@runtime_checkable
+class PromptRuns(Protocol):
+    """The other prompts that a job runs the model on, by the index of the run."""
+
+    def __call__(self, stream: Stream, index: int) -> Condition:
+        """Returns the condition of one run."""
+        ...
+
+    def words(self, index: int) -> RunWords:
+        """Returns the text that one run reads."""
+        ...
 
 
 class NeighbourRuns:
@@ -27,6 +44,10 @@ class NeighbourRuns:
         del stream  # a run belongs to no stream of noise
         return self._generator.changed(self._condition, self._changes[index])
 
+    def words(self, index: int) -> RunWords:
+        """Returns the text of one run's tokens, cut to what is kept of it."""
+        return self._generator.words(self(Stream.CERTIFICATION, index))
+
 
 def snap_of(generator: Generator) -> TokenSnap:
     """Returns the generator as one that snaps prompts. Raises InvalidParameters where it does not."""
@@ -39,17 +60,25 @@ def snap_of(generator: Generator) -> TokenSnap:
 
 
 def neighbours_of(spec: JobSpec, generator: Generator, condition: Condition) -> ListedNeighbours | None:
-    """Returns the sequences a job runs, None for a job that draws noise. Raises UnusableTable."""
+    """Returns the sequences a job runs, None for a job of another mechanism than tokens. Raises UnusableTable."""
     if spec.mechanism != TOKENS:
         return None
     return snap_of(generator).listed(condition, spec.request.robustness.samples)
 
 
-def condition_of_runs(generator: Generator, condition: Condition, selection: Selection | None) -> Condition:
-    """Returns the condition of a job's chunks: that of its prompt, and for mechanism tokens that of every run."""
-    if selection is None or selection.neighbours is None:
-        return condition
-    return replace(condition, of_sample=NeighbourRuns(snap_of(generator), condition, selection.neighbours))
+def condition_of_runs(
+    spec: JobSpec, generator: Generator, condition: Condition, selection: Selection | None
+) -> Condition:
+    """Returns the condition of a job's chunks: that of its prompt, and without noise that of every run.
+
+    Raises GenerationFailed where a set of edits is another one than the selection's.
+    """
+    runs: PromptRuns | None = None
+    if selection is not None and selection.neighbours is not None:
+        runs = NeighbourRuns(snap_of(generator), condition, selection.neighbours)
+    if selection is not None and selection.edits is not None:
+        runs = EditRuns(spec, selection.edits, partial(embedder_of(spec, generator), condition.template))
+    return condition if runs is None else replace(condition, of_sample=runs)
 
 
 def with_equal_outputs_at_0(
@@ -64,15 +93,12 @@ def with_equal_outputs_at_0(
     return np.where(equal, 0.0, distances)
 
 
-def words_of(
-    generator: Generator, condition: Condition, indices: Sequence[int], outputs: Sequence[Made | Failure]
-) -> list[RunWords]:
+def words_of(condition: Condition, indices: Sequence[int], outputs: Sequence[Made | Failure]) -> list[RunWords]:
     """Returns what each run read and said, for the first runs of a job. condition: of the job's chunks."""
-    snap, runs = snap_of(generator), condition.of_sample
-    found = []
+    runs, found = condition.of_sample, list[RunWords]()
     for index, output in zip(indices, outputs, strict=True):
-        if runs is None or index >= MOST_ROWS_WITH_WORDS:
+        if not isinstance(runs, PromptRuns) or index >= MOST_ROWS_WITH_WORDS:
             break
         said = cut(output.text) if isinstance(output, Text) else None
-        found.append(snap.words(runs(Stream.CERTIFICATION, index)).model_copy(update={"output": said}))
+        found.append(runs.words(index).model_copy(update={"output": said}))
     return found

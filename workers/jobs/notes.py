@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from smoothgen.certificates import Abstention, Certificate
-from smoothgen.contracts import TOKENS, JobSpec, Note, NoteCode
+from smoothgen.contracts import JobSpec, Note, NoteCode
 from workers.distances import OutputMetric
 from workers.distances.label import LabelMetric
 from workers.generators import Failure, Made, Picture, Text
@@ -18,7 +18,7 @@ def notes_of(spec: JobSpec, metric: OutputMetric, outputs: Sequence[Made | Failu
     each of `samples_to_draw`.
     """
     robustness = spec.request.robustness
-    several = robustness.tier == "request" and spec.mechanism != TOKENS
+    several = robustness.tier == "request" and spec.noised
     selection = outputs[: robustness.selection_samples] if several else ()
 
     def noted(code: NoteCode, is_true: Callable[[Made], bool], said: str) -> list[Note]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby
 
 import numpy as np
 
-from smoothgen.contracts import TOKENS, JobSpec, Template
+from smoothgen.contracts import JobSpec, Template
 from smoothgen.errors import InvalidInput, InvalidParameters, InvalidPrompt
 from smoothgen.mechanisms import SynonymClasses
 from smoothgen.noise import Seed, Stream
@@ -38,17 +38,8 @@ def condition_of(
     sigma: the level the job's selection chose; without one, the job's own. template: the chat template as it was
     rendered for the selection; without one, it is rendered now.
     """
-    level = spec.sigma if sigma is None else sigma
-    robustness = spec.request.robustness
-    common = Draw(seed_of(spec), Stream.GENERATOR_COMMON, 0)
-    smoothing = Smoothing(spec.mechanism, level, common, words_drawn=robustness.synonyms)
-
-    def embed_within(rendered: Template | None, text: str) -> Condition:
-        if isinstance(generator, Templated):
-            return generator.condition(text, spec.parameters, smoothing, rendered)
-        return generator.condition(text, spec.parameters, smoothing)
-
-    if not robustness.synonyms:
+    embed_within = embedder_of(spec, generator, sigma)
+    if not spec.request.robustness.synonyms:
         return _pooled(spec, embed_within(template, spec.request.prompt))
     partition = _partition(spec)
     # From here on the prompt is its canonical form: whatever read the words as given would be a way around the classes.
@@ -62,6 +53,25 @@ def condition_of(
     largest = None if width is None else width * (variants.longest_bytes + 1)
     drawn = replace(plain, mechanism=mechanism, of_sample=variants, largest_dimension=largest)
     return _pooled(spec, drawn)
+
+
+def embedder_of(
+    spec: JobSpec, generator: Generator, sigma: float | None = None
+) -> Callable[[Template | None, str], Condition]:
+    """Returns what gives any text the condition it has in this job, in a chat template as it was rendered before.
+
+    sigma: the level the job's selection chose; without one, the job's own.
+    """
+    level = spec.sigma if sigma is None else sigma
+    common = Draw(seed_of(spec), Stream.GENERATOR_COMMON, 0)
+    smoothing = Smoothing(spec.mechanism, level, common, words_drawn=spec.request.robustness.synonyms)
+
+    def embed_within(rendered: Template | None, text: str) -> Condition:
+        if isinstance(generator, Templated):
+            return generator.condition(text, spec.parameters, smoothing, rendered)
+        return generator.condition(text, spec.parameters, smoothing)
+
+    return embed_within
 
 
 def _pooled(spec: JobSpec, condition: Condition) -> Condition:
@@ -129,10 +139,10 @@ def fixed_size(spec: JobSpec, batch_size: int) -> int:
     """Returns how many samples every batch of a job has where it keeps to one size.
 
     batch_size: what a worker takes at most. The size is 1 where no certification samples are drawn, since batches that
-    hold this job alone would be nearly empty, and for mechanism tokens, where an output must not depend on what else is
-    in its batch.
+    hold this job alone would be nearly empty, and for the mechanisms without noise, where an output must not depend on
+    what else is in its batch.
     """
-    if spec.mechanism == TOKENS:
+    if not spec.noised:
         return 1
     return max(1, min(batch_size, spec.certification_samples))
 
@@ -145,7 +155,7 @@ def blocks_of(samples: Samples, size: int) -> Iterator[tuple[list[Row], range]]:
     counts are drawn, which cannot stand in one batch.
     """
     drawn = samples.condition.of_sample is not None and not samples.condition.tokens
-    if drawn and samples.condition.numbers_per_token is not None:
+    if drawn and size > 1 and samples.condition.numbers_per_token is not None:
         raise InvalidParameters(
             "robustness.synonyms draws texts of different token counts, and this model is served in 16 bits, where all "
             "batches of a job are of one size; leave synonyms out, or serve the model in float32",

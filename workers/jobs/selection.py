@@ -22,10 +22,11 @@ from smoothgen.certificates import (
 from smoothgen.certificates.bounds.rounding import round_up
 from smoothgen.certificates.fleet.certify import fleet_bin
 from smoothgen.contracts import (
-    TOKENS,
+    EDITS,
     FleetPool,
     JobSpec,
     LipschitzEstimate,
+    ListedEdits,
     ListedNeighbours,
     Note,
     Output,
@@ -37,6 +38,7 @@ from smoothgen.noise import SCHEME, Stream
 from workers.distances import Centre, OutputMetric
 from workers.generators import Condition, Failure, Generator, Made, Picture
 from workers.jobs.contact_sheet import contact_sheet
+from workers.jobs.edit_runs import listed_edits
 from workers.jobs.measurement import measure
 from workers.jobs.neighbour_runs import neighbours_of
 from workers.jobs.notes import notes_of
@@ -84,7 +86,7 @@ class Selected:
     centre: None where nothing is measured. sensed: what probes showed of the prompt; `condition` is at the level they
     selected. provenance: the certificate's. notes: what the client should know of prompt and samples. sheet: a picture
     of the noisy samples, PNG. fleet_bin: where R falls on the public grid, for tier fleet. batch_size: of all batches
-    of the job, where it is fixed. device_s, queued_s: seconds. neighbours: what the job runs, for mechanism tokens.
+    of the job, where it is fixed. device_s, queued_s: seconds. neighbours, edits: what the job runs without noise.
     """
 
     output: Output
@@ -102,6 +104,7 @@ class Selected:
     fleet_bin: int | None
     batch_size: int | None
     neighbours: ListedNeighbours | None = None
+    edits: ListedEdits | None = None
 
     @property
     def lipschitz_estimate(self) -> LipschitzEstimate | None:
@@ -142,6 +145,7 @@ class Selected:
             queued_s=self.queued_s,
             batch_size=self.batch_size,
             neighbours=self.neighbours,
+            edits=self.edits,
         )
 
 
@@ -160,7 +164,7 @@ def samples_to_draw(spec: JobSpec, condition: Condition) -> list[Samples]:
         return [samples(Stream.SERVED)]
     if robustness.tier == "fleet":
         return [samples(Stream.SERVED), samples(Stream.CERTIFICATION)]
-    if spec.mechanism == TOKENS:
+    if not spec.noised:
         return [samples(Stream.SELECTION)]
     selection = samples(Stream.SELECTION, robustness.selection_samples)
     return [selection, samples(Stream.SERVED)] if spec.request.output == "sample" else [selection]
@@ -171,7 +175,6 @@ def select_output(job: JobOnModel, draws: Draws) -> Selected:
     spec, metric, condition, outputs = job.spec, job.metric, job.condition, draws.outputs
     served, centre, drawn = _chosen(spec, metric, outputs)
     output = served.output(certified=False)
-    neighbours = neighbours_of(spec, job.generator, condition)
     return Selected(
         output=output,
         model=job.generator.identity,
@@ -187,7 +190,8 @@ def select_output(job: JobOnModel, draws: Draws) -> Selected:
         sheet=_sheet(drawn) if spec.request.robustness.tier == "request" else None,
         fleet_bin=None if centre is None or spec.pool is None else _fleet_bin(spec.pool, metric, centre, outputs[1]),
         batch_size=job.batch_size,
-        neighbours=neighbours,
+        neighbours=neighbours_of(spec, job.generator, condition),
+        edits=listed_edits(spec) if spec.mechanism == EDITS else None,
     )
 
 
@@ -202,7 +206,7 @@ def _chosen(spec: JobSpec, metric: OutputMetric, outputs: Outputs) -> tuple[Made
     if not whole:
         raise GenerationFailed(
             f"the prompt's own run failed with {_first_reason(selection)}; try another prompt"
-            if spec.mechanism == TOKENS
+            if not spec.noised
             else f"all {len(selection)} selection samples failed, the first with {_first_reason(selection)}; "
             "try a smaller sigma, or another prompt"
         )
@@ -230,8 +234,8 @@ def _sheet(outputs: Sequence[Made]) -> bytes | None:
 def _provenance(job: JobOnModel, centre: Centre | None, served: Made, output: Output) -> Provenance:
     spec, metric, condition = job.spec, job.metric, job.condition
     robustness = spec.request.robustness
-    # Mechanism tokens samples nothing, its list of neighbours says what is attacked, and distances are from the output.
-    noised = spec.mechanism != TOKENS
+    # Without noise nothing is sampled, the prompts run say what is attacked, and distances are from the output.
+    noised = spec.noised
     from_centre = centre if noised else None
     return Provenance(
         request=RequestIdentity(

@@ -81,7 +81,7 @@ class WorkItems:
             return WorkItem(place, claim, condition, samples_to_draw(spec, condition), sensed, batch_size)
         chosen = None if selection is None or selection.sigma_selection is None else selection.sigma_selection["sigma"]
         prompt = self._conditions.of(spec, chosen, None if selection is None else selection.template)
-        condition = condition_of_runs(self.model.generator, prompt, selection)
+        condition = condition_of_runs(spec, self.model.generator, prompt, selection)
         chunk = range(claim.first, claim.first + claim.count)
         return WorkItem(place, claim, condition, [Samples(spec, condition, Stream.CERTIFICATION, chunk)])
 
@@ -102,10 +102,10 @@ class WorkItems:
             distances = measure(item.outputs, metric, metric.read_centre(selection.centre, selection.bound))
             failures = [output.reason for output in item.outputs if isinstance(output, Failure)]
             failure = failures[-1] if failures else ""
-            if selection.neighbours is None:
+            if not selection.runs_prompts:
                 return Measured(distances, item.seconds, failure)
             distances = with_equal_outputs_at_0(distances, item.outputs, selection)
-            words = words_of(self.model.generator, item.condition, item.samples[0].indices, item.outputs)
+            words = words_of(item.condition, item.samples[0].indices, item.outputs)
             return Measured(distances, item.seconds, failure, words)
         job = JobOnModel(
             spec,

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from smoothgen.certificates import ModelIdentity
-from smoothgen.contracts import Note, Parameters, TextParameters
+from smoothgen.contracts import EDITS, Note, Parameters, TextParameters
 from smoothgen.errors import InvalidParameters, UnknownName
 from smoothgen.mechanisms import Gaussian
 from workers.features import PromptReader, require_whole
@@ -21,6 +21,7 @@ from workers.generators.differentiable import SmoothMap
 from workers.generators.language.adapter import LOG_PROBABILITY_UNIT, LanguageModel
 from workers.generators.outputs import Failure, Made
 from workers.generators.protocol import OutputKind
+from workers.generators.unnoised import Unnoised
 
 _NOTED: Final = 0.5
 """The probability of the domain below which a prompt is noted as foreign, by the model's own reading of its noiseless
@@ -47,7 +48,7 @@ class BottleneckModel:
     the same for every prompt, and no template or token of the prompt is read. Nothing is held fixed.
     """
 
-    mechanisms = ("embedding",)
+    mechanisms = ("embedding", EDITS)
     default_betas: ClassVar[dict[str, float]] = {}
     output_kind: OutputKind = "text"
     for_learning = False
@@ -93,14 +94,15 @@ class BottleneckModel:
             raise UnknownName("mechanism", smoothing.mechanism, self.mechanisms, field="robustness.mechanism")
         require_whole(self._encoder, prompt, "prompt")
         x = self._head.place(self._encoder.features([prompt]))[0].astype(np.float32)
+        unnoised = smoothing.mechanism == EDITS
         return Condition(
             x,
             attack_on=f"sentence condition ({x.size} numbers)",
-            mechanism=Gaussian(smoothing.level),
+            mechanism=Unnoised() if unnoised else Gaussian(smoothing.level),
             held_fixed=(),
             random=parameters.temperature > 0,
             notes=self._notes(x),
-            mixes=(),
+            mixes=(unnoised,),
         )
 
     def generate(

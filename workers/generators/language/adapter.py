@@ -16,16 +16,8 @@ from transformers import (
 )
 
 from smoothgen.certificates import ModelIdentity
-from smoothgen.contracts import (
-    EMBEDDING,
-    TOKENS,
-    ListedNeighbours,
-    Note,
-    Parameters,
-    RunWords,
-    Template,
-    TextParameters,
-)
+from smoothgen.contracts import ListedNeighbours, Note, Parameters, RunWords, Template, TextParameters
+from smoothgen.contracts.mechanism_names import EDITS, EMBEDDING, TOKENS, UNNOISED
 from smoothgen.errors import InvalidParameters, InvalidPrompt
 from smoothgen.mechanisms import Gaussian
 from workers.generators.conditions import Condition, Draw, Smoothing
@@ -54,7 +46,7 @@ class LanguageModel:
     job.
     """
 
-    mechanisms = (TOKENS, EMBEDDING)
+    mechanisms = (TOKENS, EMBEDDING, EDITS)
     default_betas: ClassVar[dict[str, float]] = {}
     output_kind: OutputKind = "text"
     for_learning = False
@@ -133,15 +125,15 @@ class LanguageModel:
         held_fixed = [counted, "attention mask and positions"]
         if fixed := _length(template):
             held_fixed.append(f"chat template ({fixed} tokens)")
-        embedding = self._rows(ids)
+        embedding, unnoised = self._rows(ids), smoothing.mechanism in UNNOISED
         return Condition(
             embedding,
             attack_on="token embeddings of the prompt",
-            mechanism=Unnoised() if snapped else Gaussian(smoothing.level),
+            mechanism=Unnoised() if unnoised else Gaussian(smoothing.level),
             held_fixed=tuple(held_fixed),
             random=parameters.temperature > 0,
             notes=notes,
-            mixes=(embedding.shape, template, snapped),  # of one length, so nothing need be padded, and in one template
+            mixes=(embedding.shape, template, unnoised),  # of one length and in one template: nothing need be padded
             numbers_per_token=embedding.shape[1],
             template=template,
             tokens=tuple(ids) if snapped else (),

@@ -1,18 +1,28 @@
-"""What mechanism tokens takes of a request: it draws no noise, so what sets noise has no meaning under it; and only it
-takes embeddings in the prompt's place."""
+"""What the mechanisms tokens and edits take of a request: they draw no noise, so what sets noise has no meaning. Only
+tokens takes embeddings in the place of the prompt."""
 
 from __future__ import annotations
 
-from smoothgen.contracts import EMBEDDING, TOKENS, Parameters, Robustness, TextParameters
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from smoothgen.contracts import EDITS, EMBEDDING, TOKENS, UNNOISED, Parameters, Robustness, TextParameters
 from smoothgen.errors import InvalidInput
+
+_RUNS: Final[Mapping[str, str]] = MappingProxyType(
+    {TOKENS: "every prompt an attack can reach", EDITS: "edits of the prompt"}
+)
 
 
 def require_no_noise(robustness: Robustness, parameters: Parameters) -> None:
-    """Raises InvalidInput for what a request of mechanism tokens says about noise, naming the field and the remedy.
+    """Raises InvalidInput for what a request of mechanism tokens or edits says about noise, and one of edits about
+    norms, naming the field and the remedy.
 
     A budget is met whatever it is: nothing displaces the output. `samples` is the most runs.
     """
-    if robustness.mechanism != TOKENS:
+    mechanism = robustness.mechanism
+    if mechanism not in UNNOISED:
         return
     asked = {
         "sigma": robustness.sigma is not None,
@@ -24,16 +34,23 @@ def require_no_noise(robustness: Robustness, parameters: Parameters) -> None:
     for name, given in asked.items():
         if given:
             raise InvalidInput(
-                f"{name}={getattr(robustness, name)!r} is about noise, and mechanism {TOKENS!r} draws none: it runs "
-                f"the model on every prompt an attack can reach; leave {name} out, or use mechanism {EMBEDDING!r}",
+                f"{name}={getattr(robustness, name)!r} is about noise, and mechanism {mechanism!r} draws none: it runs "
+                f"the model on {_RUNS[mechanism]}; leave {name} out, or use mechanism {EMBEDDING!r}",
+                field=f"robustness.{name}",
+            )
+    for name in ("epsilon", "radius_tolerance") if mechanism == EDITS else ():
+        if getattr(robustness, name) is not None:
+            raise InvalidInput(
+                f"{name}={getattr(robustness, name)!r} is about attacks of some l2 norm, and mechanism {EDITS!r} "
+                f"counts edits: edits.at_once says how many together; leave {name} out",
                 field=f"robustness.{name}",
             )
     if not isinstance(parameters, TextParameters):
         return
     if parameters.temperature > 0 and robustness.randomness == "fresh":
         raise InvalidInput(
-            f"randomness='fresh' with temperature={parameters.temperature!r}: mechanism {TOKENS!r} compares runs under "
-            "one draw of the generator's randomness; use randomness 'common', or temperature 0",
+            f"randomness='fresh' with temperature={parameters.temperature!r}: mechanism {mechanism!r} compares runs "
+            "under one draw of the generator's randomness; use randomness 'common', or temperature 0",
             field="robustness.randomness",
         )
 

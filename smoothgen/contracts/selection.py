@@ -1,0 +1,74 @@
+"""What a job's selection fixed: one worker writes it, and any worker goes on from it."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from smoothgen.certificates.format.canonical import canonical
+from smoothgen.contracts.adapting import LipschitzEstimate
+from smoothgen.contracts.edits import ListedEdits
+from smoothgen.contracts.job import Note, Output
+from smoothgen.contracts.neighbours import ListedNeighbours
+
+
+class _View(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Template(_View):
+    """A chat template rendered around a job's prompt: the token ids before and after the prompt's.
+
+    encoded_after: the text the prompt is encoded behind, so that its ids are those it has in the template: nothing; a
+    line break, whose own ids are left out again; or a space, which becomes part of the prompt's first token. trims:
+    whether the template takes white space off the prompt's ends.
+    """
+
+    before: tuple[int, ...]
+    after: tuple[int, ...]
+    encoded_after: Literal["", "\n", " "] = ""
+    trims: bool = False
+
+    @property
+    def digest(self) -> str:
+        """sha256 over the ids as canonical JSON, "sha256:<hex>"."""
+        ids = canonical({"before": self.before, "after": self.after})
+        return f"sha256:{hashlib.sha256(ids.encode()).hexdigest()}"
+
+
+class Selection(_View):
+    """What a job's selection fixed before certification: one worker writes it, and any worker goes on from it.
+
+    rounding_slack: total variation between the noise as the model receives it and ideal noise.
+    centre, bound, diameter: the point that distances are measured from, in the form its metric writes, D_c and D.
+    mechanism, provenance: those of the certificate to come. template: the chat template that every sample's prompt
+    stands in. batch_size: the samples of every batch of the job, None where outputs do not depend on it. neighbours,
+    edits: what the job runs, for the mechanisms tokens and edits.
+    """
+
+    output: Output
+    centre: dict[str, Any]
+    bound: float
+    diameter: float
+    band: str
+    mechanism: dict[str, Any]
+    provenance: dict[str, Any]
+    notes: list[Note] | None
+    lipschitz_estimate: LipschitzEstimate | None = None
+    sigma_selection: dict[str, Any] | None = None
+    lipschitz: dict[str, Any] | None = None
+    rounding_slack: float = 0.0
+    template: Template | None = None
+    generations: int
+    device_s: float
+    queued_s: float
+    batch_size: int | None = None
+    neighbours: ListedNeighbours | None = None
+    edits: ListedEdits | None = None
+
+    @property
+    def runs_prompts(self) -> bool:
+        """Whether the job runs the model on other prompts instead of drawing noise."""
+        return self.neighbours is not None or self.edits is not None

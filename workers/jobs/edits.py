@@ -1,0 +1,148 @@
+"""A job of mechanism edits: from the runs on a set of edits to a certificate. No model and no Redis."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smoothgen.certificates import Abstention, EditsCertificate, Provenance, Reason, certify_edits, to_document
+from smoothgen.certificates.bounds.rounding import complement, round_down
+from smoothgen.certificates.edits import EditSetIdentity
+from smoothgen.contracts import (
+    LONGEST_RETENTION_S,
+    LONGEST_WORDS,
+    AbstentionView,
+    JobResult,
+    JobSpec,
+    ListedEdits,
+    ModelRef,
+    Neighbour,
+    RunWords,
+    Selection,
+    Usage,
+)
+from smoothgen.errors import GenerationFailed
+from workers.jobs.edit_runs import PlannedRuns, planned_runs, seed_of_draws
+
+Runs = NDArray[np.float64]
+"""Distances of the runs to the prompt's own output, metric units, shape (runs,); NaN where a run failed."""
+
+
+def looks(spec: JobSpec, selection: Selection) -> tuple[int, ...]:
+    """Returns the one look, at all runs: nothing that a run shows makes another one needless."""
+    return (len(_planned(spec, _listed(selection)).texts),)
+
+
+def certified(spec: JobSpec, selection: Selection, distances: Runs) -> EditsCertificate | Abstention:
+    """Returns what the first runs prove. distances: of the runs made, shape (runs,).
+
+    Where texts are drawn, a beginning of the draws is as good a sample as all of them, of a size that the clock chose
+    and no output (docs/theory/edits.md, "A deadline"). Of a set that is to be run whole a beginning proves nothing.
+    """
+    listed = _listed(selection)
+    planned = _planned(spec, listed)
+    draws, runs = planned.draws_behind(len(distances)), len(planned.texts)
+    if draws == 0 or (listed.draws is None and len(distances) < runs):
+        kept = int(np.count_nonzero(distances <= round_down(spec.tolerance)))
+        asked = (
+            "a claim about the set needs all of them" if listed.draws is None else "a share needs one draw at the least"
+        )
+        return Abstention(
+            Reason.DEADLINE,
+            f"the deadline passed when {len(distances)} of {runs} edits were run, of which {kept} kept the output "
+            f"within the tolerance {spec.tolerance!r}, and {asked}; give more time, or ask for fewer kinds of edits",
+        )
+    return certify_edits(
+        distances if planned.of_draws is None else distances[planned.of_draws[:draws]],
+        size=listed.size,
+        sampled=listed.draws is not None,
+        diameter=selection.diameter,
+        tolerance=spec.tolerance,
+        alpha=0.0 if listed.draws is None else complement(spec.request.robustness.confidence),
+        singles=listed.singles,
+        seed=None if listed.draws is None else seed_of_draws(spec),
+        edit_set=EditSetIdentity.from_dict(listed.edit_set),
+        provenance=Provenance.from_dict(selection.provenance),
+    )
+
+
+def result(
+    spec: JobSpec, selection: Selection, distances: Runs, words: Sequence[RunWords], device_s: float
+) -> JobResult:
+    """Returns what is stored and answered after these runs. device_s: seconds of compute."""
+    outcome = certified(spec, selection, distances)
+    certificate = outcome if isinstance(outcome, EditsCertificate) else None
+    planned = _planned(spec, _listed(selection))
+    return JobResult(
+        model=ModelRef(**selection.provenance["model"]),
+        output=selection.output.model_copy(update={"certified": certificate is not None}),
+        notes=selection.notes or None,
+        certificate=None if certificate is None else _document(certificate, spec, planned, words),
+        abstention=AbstentionView(reason=outcome.reason, detail=outcome.detail, curve=[])
+        if isinstance(outcome, Abstention)
+        else None,
+        broken_by=_breaking(spec, selection, planned, distances, words),
+        usage=Usage(
+            samples=len(distances),
+            device_s=round(device_s, 3),
+            queued_s=selection.queued_s,
+            overhead=selection.generations + len(distances),
+        ),
+    )
+
+
+def _breaking(
+    spec: JobSpec, selection: Selection, planned: PlannedRuns, distances: Runs, words: Sequence[RunWords]
+) -> Neighbour | None:
+    """Returns the first edit in the order of the set, of those that were run, that breaks the claim."""
+    breaking = np.flatnonzero(~(distances <= round_down(spec.tolerance)))
+    if not breaking.size:
+        return None
+    run = int(breaking[np.argmin(planned.texts[breaking])])
+    number, distance = int(planned.texts[run]), float(distances[run])
+    said = words[run] if run < len(words) else None
+    return Neighbour(
+        rank=number + 1,
+        cost=1.0 if number < _listed(selection).singles else 2.0,
+        distance=None if math.isnan(distance) else distance,
+        changed=True,
+        text=None if said is None else said.text,
+        writable=None if said is None else said.writable,
+        output=None if said is None else said.output,
+    )
+
+
+def _document(
+    certificate: EditsCertificate, spec: JobSpec, planned: PlannedRuns, words: Sequence[RunWords]
+) -> dict[str, object]:
+    """Returns the certificate as it is stored. It has the texts of breaking edits only where prompts are kept as long
+    as certificates, and their words are kept whole: an edit of a prompt is nearly the prompt."""
+    # The time of the request, not of this run: a job run twice must give one certificate.
+    requested_at = datetime.fromtimestamp(spec.submitted_ms / 1000, UTC).isoformat(timespec="milliseconds")
+    named = certificate.claims.broken_by
+    if named and spec.retention_s >= LONGEST_RETENTION_S:
+        run_of = dict(zip(planned.texts.tolist(), range(len(words)), strict=False))  # of the runs with words
+        said = [words[run_of[edit.index]] for edit in named if edit.index in run_of]
+        texts = tuple(each.text for each in said if each.text is not None and len(each.text) < LONGEST_WORDS)
+        if len(texts) == len(named):
+            outputs = tuple(
+                None if edit.distance is None else each.output for edit, each in zip(named, said, strict=True)
+            )
+            whole = all(o is not None for o, edit in zip(outputs, named, strict=True) if edit.distance is not None)
+            certificate = replace(certificate, texts=texts, outputs=outputs if whole else None)
+    return to_document(certificate.identified(spec.id, requested_at))
+
+
+def _planned(spec: JobSpec, listed: ListedEdits) -> PlannedRuns:
+    return planned_runs(seed_of_draws(spec), listed)
+
+
+def _listed(selection: Selection) -> ListedEdits:
+    if selection.edits is None:
+        raise GenerationFailed("the job's selection lists no edits of the prompt; send the request again")
+    return selection.edits
