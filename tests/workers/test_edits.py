@@ -166,7 +166,7 @@ def test_a_language_model_gives_one_certificate_in_any_batch(llama: LanguageMode
 
 
 def test_in_16_bits_every_text_stands_alone(llama_folder: Path) -> None:
-    half = Settings(models=[], device="cpu", dtype="bfloat16")
+    half = Settings(device="cpu", dtype="bfloat16")
     model = load_language_model("tiny", str(llama_folder), half)
     job = job_of(prompt="The cap", kinds=["capitals"], parameters={"max_new_tokens": 3})
     assert fixed_size(job, 16) == 1
