@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -34,14 +34,23 @@ class TokenRows:
 class Neighbourhoods:
     """Lists of nearest rows by token. For one thread at a time; it keeps 64 MiB of lists, those used last."""
 
-    def __init__(self, table: TokenTable, *, absolute_error: float = 0.0, cache_bytes: int = _CACHE_BYTES) -> None:
+    def __init__(
+        self,
+        table: TokenTable,
+        *,
+        absolute_error: float = 0.0,
+        cache_bytes: int = _CACHE_BYTES,
+        on_token: Callable[[], None] | None = None,
+    ) -> None:
         """absolute_error: what compared squared distances are off by, in squared units, where the snap is not the
-        table's own but one that errs by more (`least_squared_reach`)."""
+        table's own but one that errs by more (`least_squared_reach`). on_token: called whenever the rows of one more
+        token are sorted, for whoever watches that a long list goes on."""
         if not 0 <= absolute_error < np.inf:
             raise UnusableTable(f"absolute_error must be a finite number of at least 0, got {absolute_error!r}")
         self.table, self._absolute = table, absolute_error
         self._kept: OrderedDict[int, TokenRows] = OrderedDict()
         self._room, self._used = cache_bytes, 0
+        self._on_token = on_token
 
     def nearest(
         self, tokens: Sequence[int] | NDArray[Any], number: int, honest: Sequence[int] | NDArray[Any] = ()
@@ -61,6 +70,8 @@ class Neighbourhoods:
             some = np.array(missing[start : start + _TOGETHER], dtype=np.int64)
             for token, ids in zip(some, candidates.of(self._rows(some), number, without=some), strict=True):
                 found[int(token)] = rows = self._sorted(int(token), ids, number, targets)
+                if self._on_token is not None:
+                    self._on_token()
                 if kept:
                     self._keep(int(token), rows)
         return found

@@ -16,6 +16,7 @@ from smoothgen.contracts import ListedNeighbours, RunWords, Template, cut
 from smoothgen.tokens import Neighbourhoods, TokenTable, cost_of, nearest_sequences, written
 from workers.generators.language.prompt_tokens import PromptTokens
 from workers.generators.language.token_rows import text_of, token_table
+from workers.progress import made_progress
 
 _SPACE: Final = " "
 
@@ -34,7 +35,7 @@ class Snapping:
 
     @cached_property
     def _neighbourhoods(self) -> Neighbourhoods:
-        return Neighbourhoods(token_table(self._network, self._tokenizer))
+        return Neighbourhoods(token_table(self._network, self._tokenizer), on_token=made_progress)
 
     def snapped(self, embeddings: NDArray[np.float32]) -> list[int]:
         """Returns the token ids that embeddings, shape (tokens, width), are read as. Raises InvalidTokens."""
