@@ -87,8 +87,7 @@ def show_tokens(prompts: list[str], runs: int) -> None:
         costs.append(one.seconds / plain)
         named = "" if broken is None else f"{broken.text!r} → {broken.output!r}"
         print(
-            f"{prompt[:44]:44} {(said or [''])[0][:10]:>10} {one.radius:7.3f} {ranks[-1]:5} {made[-1]:5} "
-            f"{costs[-1]:6.1f}  {named}",
+            f"{prompt[:44]:44} {said[:10]:>10} {one.radius:7.3f} {ranks[-1]:5} {made[-1]:5} {costs[-1]:6.1f}  {named}",
             flush=True,
         )
     for name, values in (("radius", radii), ("rank of the first change", ranks), ("runs made", made), ("cost", costs)):

@@ -104,9 +104,10 @@ async def _served(gateway: Gateway, model: str) -> ModelCard:
 
 
 def _takes_a_while(request: GenerateRequest) -> bool:
-    """Returns whether planning unpacks a picture or compiles a pattern."""
+    """Returns whether planning unpacks a picture or embeddings, or compiles a pattern."""
     metric = request.robustness.metric
-    return "image" in request.parameters or (isinstance(metric, Label) and metric.extract.kind == "regex")
+    unpacks = not request.parameters.keys().isdisjoint({"image", "prompt_embeds"})
+    return unpacks or (isinstance(metric, Label) and metric.extract.kind == "regex")
 
 
 async def _submitted(

@@ -40,6 +40,7 @@ TOO_LARGE = {
     "shape": _MODEL,
     "spread": _MODEL,
     "statistics": _NO_SIZES,
+    "text_edits": _MODEL,
     "text_mechanisms": _MODEL,
     "synonyms": "needs Debian's wordnet-base",
     "token_attacks": _MODEL,

@@ -31,7 +31,7 @@ from smoothgen.certificates import (
     to_document,
 )
 from smoothgen.certificates.fleet.certify import NOT_SERVED, OUTSTANDING, FleetSubject, certify_fleet, fleet_bin
-from smoothgen.contracts import GenerateRequest, JobSpec, Output
+from smoothgen.contracts import EMBEDDING, GenerateRequest, JobSpec, Output
 from smoothgen.mechanisms import mechanism_from_dict
 from tests.golden.cases import CASES
 from workers.generators import load_generator
@@ -70,7 +70,8 @@ def _encoders() -> Encoders:
 def _spec(name: str) -> JobSpec:
     """Returns the job as the gateway plans it, with an id and a seed that are the same in every run."""
     model, body = CASES[name]
-    asked = {key: value for key, value in body["robustness"].items() if key != "batch_size"}
+    # The digests are of a time when a request that named no mechanism was certified by noise on the embedding.
+    asked = {"mechanism": EMBEDDING} | {key: value for key, value in body["robustness"].items() if key != "batch_size"}
     request = GenerateRequest.model_validate({**body, "robustness": asked, "model": model})
     submission = Submission(submitted_ms=SUBMITTED_MS)
     planned = plan(request, _loaded(model).card, max_samples=10_000, submission=submission)
@@ -90,7 +91,10 @@ def result_of_case(name: str) -> dict[str, Any]:
         watch=_Deaf(),
         precision=loaded.precision,
     )
-    return result.model_dump(mode="json", exclude={"usage": {"device_s", "queued_s"}})
+    document = result.model_dump(mode="json", exclude={"usage": {"device_s", "queued_s"}})
+    if document["broken_by"] is None:  # a field that is younger than the digests
+        del document["broken_by"]
+    return document
 
 
 def _exhaustive() -> dict[str, dict[str, Any]]:
