@@ -24,7 +24,7 @@ from workers.generators.batching import FixedBatcher
 from workers.generators.bottleneck import BottleneckModel
 from workers.generators.language.adapter import LanguageModel
 from workers.generators.language.loading import load_language_model
-from workers.jobs.edit_runs import listed_edits, planned_runs, seed_of_draws
+from workers.jobs.edit_runs import listed_edits, seed_of_draws
 from workers.jobs.in_process import run_job
 from workers.jobs.methods import method_of
 from workers.jobs.outcomes import Measured, Refused
@@ -226,25 +226,15 @@ def test_out_of_time_a_whole_set_is_no_certificate_and_says_what_was_run() -> No
     assert result.broken_by.rank == 3
 
 
-def test_out_of_time_a_sample_is_as_large_as_the_runs_allow() -> None:
+def test_out_of_time_a_sample_proves_nothing() -> None:
+    """The runs that a clock leaves depend on how long the texts are, and so on what they say."""
     job = job_of(samples=60)
     selection, method = opened(job, ClosedFormText()).stored, method_of(job)
-    assert selection.edits is not None
-    planned = planned_runs(seed_of_draws(job), selection.edits)
-    assert planned.of_draws is not None
-    whole = certificate_of(run(job, ClosedFormText()))
-    for runs in range(1, len(planned.texts)):
-        distances = np.array(true_distances([EditSet(PROMPT, variants=tuple(VARIANTS)).text_at(int(planned.texts[k]))
-                                             for k in range(runs)]))  # fmt: skip
-        distances[np.isinf(distances)] = np.nan
-        made = certificate_of(method.at_deadline(job, selection, CompleteLook(distances, 0.1, "", ())))
-        draws = made.evidence.runs
-        assert set(planned.of_draws[:draws].tolist()) == set(range(runs))
-        assert draws == 60 or planned.of_draws[draws] == runs
-        assert made.evidence.distances.tolist() == whole.evidence.distances[:draws].tolist()
-    result = method.at_deadline(job, selection, None)
+    [runs] = method.looks(job, selection)
+    result = method.at_deadline(job, selection, CompleteLook(np.zeros(runs - 1), 0.1, "", ()))
+    assert result.certificate is None
     assert result.abstention is not None
-    assert "a share needs one draw" in result.abstention.detail
+    assert f"{runs - 1} of {runs} edits were run, of which {runs - 1} kept" in result.abstention.detail
 
 
 @pytest.mark.parametrize(

@@ -36,13 +36,6 @@ class PlannedRuns:
     texts: NDArray[np.int64]
     of_draws: NDArray[np.int64] | None
 
-    def draws_behind(self, runs: int) -> int:
-        """Returns how many draws, the first in order, rest on these first runs alone."""
-        if self.of_draws is None:
-            return runs
-        beyond = np.flatnonzero(self.of_draws >= runs)
-        return int(beyond[0]) if beyond.size else len(self.of_draws)
-
 
 def planned_runs(seed: Seed, listed: ListedEdits) -> PlannedRuns:
     """Returns the runs of a job, a function of its seed and of the size of its set."""

@@ -41,24 +41,22 @@ def looks(spec: JobSpec, selection: Selection) -> tuple[int, ...]:
 def certified(spec: JobSpec, selection: Selection, distances: Runs) -> EditsCertificate | Abstention:
     """Returns what the first runs prove. distances: of the runs made, shape (runs,).
 
-    Where texts are drawn, a beginning of the draws is as good a sample as all of them, of a size that the clock chose
-    and no output (docs/theory/edits.md, "A deadline"). Of a set that is to be run whole a beginning proves nothing.
+    A beginning of the runs proves nothing: not of a set that is to be run whole, nor of a sample, whose size must not
+    depend on what was said, as what a clock leaves of it does (docs/theory/edits.md, "A deadline").
     """
     listed = _listed(selection)
     planned = _planned(spec, listed)
-    draws, runs = planned.draws_behind(len(distances)), len(planned.texts)
-    if draws == 0 or (listed.draws is None and len(distances) < runs):
+    runs = len(planned.texts)
+    if len(distances) < runs:
         kept = int(np.count_nonzero(distances <= round_down(spec.tolerance)))
-        asked = (
-            "a claim about the set needs all of them" if listed.draws is None else "a share needs one draw at the least"
-        )
         return Abstention(
             Reason.DEADLINE,
             f"the deadline passed when {len(distances)} of {runs} edits were run, of which {kept} kept the output "
-            f"within the tolerance {spec.tolerance!r}, and {asked}; give more time, or ask for fewer kinds of edits",
+            f"within the tolerance {spec.tolerance!r}, and a claim about the set needs all of them; give more time, or "
+            "ask for fewer samples or kinds of edits",
         )
     return certify_edits(
-        distances if planned.of_draws is None else distances[planned.of_draws[:draws]],
+        distances if planned.of_draws is None else distances[planned.of_draws],
         size=listed.size,
         sampled=listed.draws is not None,
         diameter=selection.diameter,
