@@ -1,4 +1,4 @@
-"""Which rows can be the nearest to a point: a first pass by matrix products in single precision that never loses one."""
+"""Which rows can be the nearest to a point: a first pass in single precision that never loses one."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _ORDER: Final = 1 + 2.0**-30
 
 
 class SinglePass:
-    """Finds, for points, the targets that may be nearest. It takes a third of the time of `Candidates`, which works in double.
+    """Finds, for points, the targets that may be nearest, in a third of the time that `Candidates` takes in double.
 
     Memory at work: products of 64 MiB, or 4 bytes a row where that is more; 32 bytes a row; for a table of 16 bits,
     rows of 16 MiB.
@@ -42,7 +42,7 @@ class SinglePass:
         if not self._fits or not len(points):
             return False
         largest = float(np.abs(points).max())
-        return largest * largest * points.shape[1] <= _LARGEST_SQUARE
+        return bool(largest * largest * points.shape[1] <= _LARGEST_SQUARE)
 
     def of(self, points: NDArray[Any]) -> Iterator[NDArray[np.int64]]:
         """Yields the ids, increasing, of the targets with the least `direct_squared` from every point of (points,
