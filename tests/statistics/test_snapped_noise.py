@@ -1,7 +1,7 @@
 """Noise followed by a token snap, in a world where the law under every attack is known: two tokens on a line of rows.
 
-The model says a number in [0, 1] that depends on both tokens, in no order. Cells are intervals, so the law of the output
-at x + δ is a product of differences of Φ, and W₁ between two laws an integral over the line.
+The model says a number in [0, 1] that depends on both tokens, in no order. Cells are intervals, so the law of the
+output at x + δ is a product of differences of Φ, and W₁ between two laws an integral over the line.
 """
 
 from __future__ import annotations
