@@ -4,7 +4,8 @@ SmolLM2-135M completes factual prompts, greedily, and the answer is the first wo
 
 - "tokens": for every prompt, the radius below which the answer keeps, how many neighbours were run until a changed
   answer decided it, and the time of the certificate in plain generations of the same prompt.
-- "side by side": noise on the embeddings and tokens, given the same number of runs.
+- "side by side": noise on the embeddings, noise that is snapped to tokens (of level 0.2), and tokens, given the same
+  number of runs.
 
 --prompts, --compared: how many prompts of benchmarks/prompts/facts.txt each table takes. --smoke: one.
 """
@@ -32,6 +33,7 @@ FACTS = Path(__file__).parent / "prompts" / "facts.txt"
 ANSWER = {"name": "label", "extract": {"kind": "regex", "pattern": "[A-Za-z]+|[0-9]+"}}
 NEW_TOKENS = 4
 MODEL = "smollm2-135m"
+SNAPPED_SIGMA = 0.2
 
 
 @dataclass(frozen=True)
@@ -98,19 +100,22 @@ def show_tokens(prompts: list[str], runs: int) -> None:
 
 
 def show_side_by_side(prompts: list[str], runs: int) -> None:
-    """Prints the radius of the answer by noise and by tokens, with as many runs, and the ratio."""
+    """Prints the radius of the answer by noise, by snapped noise and by tokens, with as many runs, and the ratios."""
     print(f"\nside by side, {runs} runs each at most")
-    print(f"{'prompt':44} {'noise':>8} {'seconds':>8} {'tokens':>8} {'seconds':>8} {'ratio':>7}")
-    ratios = []
+    names = ("noise", "snapped", "tokens")
+    print(f"{'prompt':44} " + " ".join(f"{name:>8} {'seconds':>8}" for name in names) + f" {'ratios':>13}")
+    snapped_ratios, ratios = [], []
     for prompt in tqdm(prompts, leave=False):
         noise = ran(prompt, mechanism="embedding", samples=runs - 32)
+        snapped = ran(prompt, mechanism="embedding", snap=True, sigma=SNAPPED_SIGMA, samples=runs - 32)
         tokens = ran(prompt, mechanism="tokens", samples=runs)
+        snapped_ratios.append(snapped.radius / noise.radius if noise.radius else np.inf)
         ratios.append(tokens.radius / noise.radius if noise.radius else np.inf)
-        print(
-            f"{prompt[:44]:44} {noise.radius:8.4f} {noise.seconds:8.1f} {tokens.radius:8.4f} {tokens.seconds:8.1f} "
-            f"{ratios[-1]:7.0f}",
-            flush=True,
-        )
+        columns = " ".join(f"{one.radius:8.4f} {one.seconds:8.1f}" for one in (noise, snapped, tokens))
+        print(f"{prompt[:44]:44} {columns} {snapped_ratios[-1]:6.1f} {ratios[-1]:6.0f}", flush=True)
+    print(
+        f"noise, snapped over noise: median {np.median(snapped_ratios):.1f} times, least {np.min(snapped_ratios):.1f}"
+    )
     print(f"tokens over noise: median {np.median(ratios):.0f} times, least {np.min(ratios):.0f}")
 
 

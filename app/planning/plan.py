@@ -8,6 +8,7 @@ from typing import Final
 
 from app.planning.images import EMBEDDING, IMG2IMG, plan_image
 from app.planning.mechanism import mechanism_of
+from app.planning.snap import require_snappable
 from app.planning.synonyms import plan_partition, pooled_mechanism
 from app.planning.unnoised import require_no_noise, require_readable_embeddings
 from smoothgen.certificates.bounds.bands import LEAST_ALPHA
@@ -90,6 +91,7 @@ def plan(
         parameters = plan_image(parameters, robustness, card)
     require_readable_embeddings(robustness, parameters)
     require_no_noise(robustness, parameters)
+    require_snappable(robustness, card)
     _require_probed_embedding(robustness)
     partition = plan_partition(robustness, card)
     metric, metric_card = _metric(request, card)
@@ -178,7 +180,8 @@ def _sigma(request: GenerateRequest, card: ModelCard, metric: MetricCard) -> flo
     if robustness.mechanism == IMG2IMG or robustness.mechanism in UNNOISED:  # the pipeline's own noise, and none
         return None
     if robustness.budget is None:
-        default = card.default_betas.get(str(robustness.mechanism), card.default_sigma)
+        on_embedding = card.default_snapped_sigma if robustness.snap else card.default_sigma
+        default = card.default_betas.get(str(robustness.mechanism), on_embedding)
         return robustness.sigma if robustness.sigma is not None else default
     if robustness.mechanism != EMBEDDING:
         raise InvalidBudget(

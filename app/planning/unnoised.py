@@ -26,6 +26,7 @@ def require_no_noise(robustness: Robustness, parameters: Parameters) -> None:
         return
     asked = {
         "sigma": robustness.sigma is not None,
+        "snap": robustness.snap,
         "synonyms": robustness.synonyms,
         "adapt": robustness.adapt != "model",
         "lipschitz_estimate": robustness.lipschitz_estimate is not False,

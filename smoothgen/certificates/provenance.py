@@ -64,6 +64,8 @@ class Sampling(_Section):
     precision: what the model computed in, "float32", "bfloat16" or "float16". batch_size: the fixed batch of a model
     whose outputs depend on it; None where samples were drawn in batches of any size. batch_sensitivity: the share of
     probe rows whose output changed with the batch size when the model was loaded; None where it was not measured.
+    snap: sha256 ("sha256:<hex>") of the table whose nearest rows the model read in place of the noisy embeddings; None
+    where it read the noisy ones.
     """
 
     seed: str
@@ -74,6 +76,7 @@ class Sampling(_Section):
     precision: str | None = None
     batch_size: int | None = None
     batch_sensitivity: float | None = None
+    snap: str | None = None
 
 
 @dataclass(frozen=True)

@@ -75,6 +75,9 @@ def generate(
     variant: Annotated[
         list[str] | None, typer.Option(help="Mechanism edits, again for each: a text that belongs to the set.")
     ] = None,
+    snap: Annotated[
+        bool | None, typer.Option("--snap", help="Snap noisy token embeddings to their nearest tokens.")
+    ] = None,
     synonyms: Annotated[
         bool | None, typer.Option("--synonyms", help="Draw the prompt's words from their synonym classes.")
     ] = None,
@@ -125,6 +128,7 @@ def generate(
         "strength": strength,
         "mechanism": mechanism,
         "edits": {name: value for name, value in edits.items() if value} or None,
+        "snap": snap,
         "synonyms": synonyms,
         "randomness": randomness,
         "chat": chat,

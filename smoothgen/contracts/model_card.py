@@ -105,6 +105,9 @@ class ModelCard(Contract):
     metrics: list[MetricCard]
     default_sigma: float
     """Noise on the embedding where a request names none."""
+    default_snapped_sigma: float | None = None
+    """Noise on the embedding where a request asks for `snap` and names no level; None where nothing can be snapped: the
+    model reads no tokens, or its worker does not say."""
     default_mechanism: str = EMBEDDING
     """What certifies a request that names no mechanism and asks for nothing that only noise has."""
     default_betas: dict[str, float] = Field(default={})

@@ -59,8 +59,8 @@ class Robustness(Contract):
         default=None,
         max_length=100,
         description="Where the noise goes, if any. GET /models lists what a model offers, and its default_mechanism, "
-        "which is taken where a request names none. sigma, synonyms, adapt, lipschitz_estimate, fresh randomness and "
-        "the tiers fleet and universal are about noise, and select embedding. embedding: one draw on the prompt "
+        "which is taken where a request names none. sigma, snap, synonyms, adapt, lipschitz_estimate, fresh randomness "
+        "and the tiers fleet and universal are about noise, and select embedding. embedding: one draw on the prompt "
         "embedding, held through all steps; embedding-shaped: the same, longer in some directions than in others by a "
         "published matrix A, with epsilon the l2 norm of A^-1·delta; embedding-per-step: a fresh one at every "
         "denoising step; latent-schedule: on the initial latent, or the seed image's; img2img: the pipeline's own "
@@ -78,6 +78,12 @@ class Robustness(Contract):
         description="Draw every word of the prompt from its class of a public partition (GET /models names it) before "
         "the prompt is embedded, anew for every sample: any number of swaps inside the classes changes nothing. With "
         "mechanism embedding only.",
+    )
+    snap: bool = Field(
+        default=False,
+        description="After the noise, replace every embedding by its nearest row of the model's public token table, so "
+        "that the model reads tokens: stands far more noise. With mechanism embedding, which it selects, on models "
+        "whose card has a default_snapped_sigma.",
     )
     randomness: Literal["common", "fresh"] = Field(
         default="common",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -12,6 +13,7 @@ from smoothgen.errors import InvalidTokens, UnusableTable
 from smoothgen.tokens.candidates import Candidates, squared_norms
 from smoothgen.tokens.distances import LARGEST_WIDTH, direct_squared
 from smoothgen.tokens.equal_rows import digest_and_first_equal
+from smoothgen.tokens.single_pass import SinglePass
 
 _LARGEST_NUMBER: Final = 2.0**500
 """The largest number in an embedding to snap: its square times any width is still a double."""
@@ -24,7 +26,8 @@ class TokenTable:
     `targets` holds canonical ids. A token of an honest prompt is always a target for that prompt: methods take the
     prompt's ids as `honest` and add them, so that an honest prompt snaps to itself whatever was excluded.
 
-    Beside the rows, which may be memory-mapped and are only read, a table keeps 24 bytes a row.
+    Beside the rows, which may be memory-mapped and are only read, a table keeps 24 bytes a row, and 16 more from the
+    first snap on.
     """
 
     def __init__(self, rows: NDArray[Any], excluded: Iterable[int] = ()) -> None:
@@ -97,7 +100,7 @@ class TokenTable:
 
         Numerical error: where row t was meant and another row j is returned, Δ = e_j − e_t, the attack δ = y − e_t has
         ‖δ‖ ≥ (‖Δ‖² − u)/(2‖Δ‖) with u = (width + 4)·2⁻⁵³·‖Δ‖² (docs/theory/neighbours.md). Memory at work: that of
-        `Candidates`, and one byte a number given.
+        `SinglePass`, of `Candidates` for numbers that single precision cannot hold, and one byte a number given.
 
         Raises InvalidTokens for another shape, numbers that are not finite or beyond 2⁵⁰⁰, and where nothing is a
         target.
@@ -107,10 +110,19 @@ class TokenTable:
         if not len(targets):
             raise InvalidTokens("no row of the embedding table is a target; exclude fewer ids")
         found = np.empty(len(given), dtype=np.int64)
-        for k, ids in enumerate(self.candidates(targets).of(given, 1)):
+        for k, ids in enumerate(self._nearest_candidates(targets, given)):
             squared = direct_squared(self.rows, ids, given[k].astype(np.float64))
             found[k] = ids[np.argmin(squared)]  # the first of equals, and ids increase
         return found
+
+    def _nearest_candidates(self, targets: NDArray[np.int64], given: NDArray[Any]) -> Iterator[NDArray[np.int64]]:
+        """Returns, for every embedding, ids among which the nearest targets are."""
+        single = self._single if targets is self.targets else SinglePass(self.rows, targets, self._norms)
+        return single.of(given) if single.takes(given) else self.candidates(targets).of(given, 1)
+
+    @cached_property
+    def _single(self) -> SinglePass:
+        return SinglePass(self.rows, self.targets, self._norms)
 
     def _embeddings(self, embeddings: NDArray[Any]) -> NDArray[Any]:
         given = np.asarray(embeddings)

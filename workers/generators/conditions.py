@@ -36,12 +36,14 @@ class Smoothing:
     common: the place of the shared ω.
     words_drawn: whether the text is drawn anew for every sample. What is said once of the job must then hold for every
     drawn text.
+    snapped: whether noisy token embeddings are replaced by their nearest rows of the model's table.
     """
 
     mechanism: str
     sigma: float | None
     common: Draw
     words_drawn: bool = False
+    snapped: bool = False
 
     @property
     def level(self) -> float:
@@ -70,6 +72,8 @@ class Condition:
     largest_dimension: the most numbers x has in any sample of the job; None for those of `embedding`.
     template: the chat template the prompt stands in, which the job carries; None where there is none.
     tokens: the ids of the prompt's tokens, where the generator snaps every prompt to tokens; empty where it does not.
+    snap: "sha256:…" of the public table whose nearest rows the generator reads in place of noisy ones; None where it
+    reads the noisy ones.
     rows: for a batch of several prompts, the mechanism of each and the number of its rows, in order (see `joined`).
     private: whatever the generator needs to run, its own business.
     """
@@ -87,6 +91,7 @@ class Condition:
     largest_dimension: int | None = None
     template: Template | None = None
     tokens: tuple[int, ...] = ()
+    snap: str | None = None
     rows: tuple[tuple[Mechanism, int], ...] = ()
     private: Any = None
 

@@ -64,12 +64,22 @@ def embedder_of(
     """
     level = spec.sigma if sigma is None else sigma
     common = Draw(seed_of(spec), Stream.GENERATOR_COMMON, 0)
-    smoothing = Smoothing(spec.mechanism, level, common, words_drawn=spec.request.robustness.synonyms)
+    robustness = spec.request.robustness
+    smoothing = Smoothing(
+        spec.mechanism, level, common, words_drawn=robustness.synonyms, snapped=robustness.snap and spec.noised
+    )
 
     def embed_within(rendered: Template | None, text: str) -> Condition:
         if isinstance(generator, Templated):
-            return generator.condition(text, spec.parameters, smoothing, rendered)
-        return generator.condition(text, spec.parameters, smoothing)
+            condition = generator.condition(text, spec.parameters, smoothing, rendered)
+        else:
+            condition = generator.condition(text, spec.parameters, smoothing)
+        if smoothing.snapped and condition.snap is None:
+            raise InvalidParameters(
+                f"snap=true, but model {generator.identity.name!r} reads no tokens of a table; leave snap out",
+                field="robustness.snap",
+            )
+        return condition
 
     return embed_within
 

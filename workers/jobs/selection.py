@@ -278,6 +278,7 @@ def _sampling(job: JobOnModel) -> Sampling:
         precision=job.precision,
         batch_size=job.batch_size,
         batch_sensitivity=getattr(job.generator, "batch_sensitivity", None),
+        snap=job.condition.snap,
     )
 
 

@@ -92,6 +92,7 @@ class LoadedModel:
                 load_calibrations(identity.name, settings.calibrations),
             ),
             default_sigma=generator.default_sigma,
+            default_snapped_sigma=getattr(generator, "default_snapped_sigma", None),
             default_betas=generator.default_betas,
             image=generator.image,
             for_learning=generator.for_learning,

@@ -40,7 +40,7 @@ _WITHOUT_NOISE: Final = ("exhaustive/v1", "edits/v1")
 _SINCE_V2: Final = {
     "rounding_slack": None,
     "request": {"template"},
-    "sampling": {"precision", "batch_size", "batch_sensitivity"},
+    "sampling": {"precision", "batch_size", "batch_sensitivity", "snap"},
     "sigma_selection": {"rounding_slack"},
 }
 """What certificate/v1 does not define: top-level fields, and fields of a section."""

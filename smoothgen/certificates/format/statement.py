@@ -56,6 +56,11 @@ def statement(certificate: Certificate) -> str:
             "distance."
         )
     sentences.append(noise_as_computed(certificate.rounding_slack))
+    if provenance.sampling is not None and provenance.sampling.snap is not None:
+        sentences.append(
+            "Before the model saw them, the noisy numbers were replaced, position by position, by their nearest rows "
+            "of the public table whose digest this document states; the bounds hold for the model with this step."
+        )
     return " ".join(sentences)
 
 

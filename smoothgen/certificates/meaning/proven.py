@@ -42,7 +42,9 @@ def require_plausible(lipschitz: Lipschitz, certificate: Certificate) -> None:
             f"factors must be at most {MOST_FACTORS} numbers of at least {LEAST_FACTOR:g}, got "
             f"{len(lipschitz.factors)}, the least {min(lipschitz.factors)!r}"
         )
-    threat = certificate.provenance.threat
+    threat, sampling = certificate.provenance.threat, certificate.provenance.sampling
+    if sampling is not None and sampling.snap is not None:
+        raise _invalid("a model behind a snap jumps between the rows of its table, so no constant holds for it")
     attack = None if threat is None else attack_named(threat.attack_on)
     request = certificate.provenance.request
     foreign = attack is not None and (attack.kind != "head" or (request is not None and not is_one_pass(request)))

@@ -129,6 +129,16 @@ def require_sampling(stated: Sampling, provenance: Provenance, sampled: bool) ->
     if share is not None and not (math.isfinite(share) and 0 <= share <= 1):
         raise _sampling("batch_sensitivity", f"is a share of rows, in [0, 1], got {share!r}")
     _require_fitting_precision(stated, provenance)
+    if stated.snap is not None:
+        _require_snap(stated.snap, provenance)
+
+
+def _require_snap(digest: str, provenance: Provenance) -> None:
+    """Raises InvalidCertificate for a table of another form than a digest, and of an attack on what is no row of it."""
+    require_digest("sampling.snap", digest)
+    attack = None if provenance.threat is None else attack_named(provenance.threat.attack_on)
+    if attack is not None and attack.kind != "language":
+        raise _sampling("snap", f"is stated of token embeddings, not of the {attack.kind}'s input")
 
 
 def _require_fitting_precision(stated: Sampling, provenance: Provenance) -> None:

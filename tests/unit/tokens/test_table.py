@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from smoothgen.errors import InvalidTokens, UnusableTable
-from smoothgen.tokens import Neighbourhoods, TokenTable, candidates, cost_of, distances
+from smoothgen.tokens import Neighbourhoods, TokenTable, candidates, cost_of, distances, single_pass
 from smoothgen.tokens.distances import direct_squared
 from tests.support.brute_neighbours import classes, exact_squared, norm_above, random_table
 
@@ -91,6 +91,24 @@ def test_a_midpoint_goes_to_the_lower_id() -> None:
     assert list(table.snap(np.array([[2.0], [0.0], [2.0000001], [1e-9]]))) == [0, 1, 0, 1]
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float16])
+@pytest.mark.parametrize("scale", [1e-30, 1e-3, 1.0, 1e3, 1e20])
+def test_the_pass_in_single_precision_finds_what_doubles_find(
+    dtype: type, scale: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows nearly as close to one another as single precision can tell, and points between them; where it cannot hold
+    their products, doubles are used."""
+    rng = np.random.default_rng(5)
+    start = rng.normal(size=(1, 40))
+    rows = ((start + 1e-3 * rng.normal(size=(300, 40))) * (scale if dtype == np.float32 else 1.0)).astype(dtype)
+    table = TokenTable(rows, excluded=range(0, 300, 7))
+    y = rows[rng.integers(0, 300, 400)].astype(float) / 2 + rows[rng.integers(0, 300, 400)].astype(float) / 2
+    y += 1e-4 * np.abs(rows).max().astype(float) * rng.normal(size=y.shape)
+    found = table.snap(y)
+    monkeypatch.setattr(single_pass.SinglePass, "takes", lambda *_: False)
+    assert np.array_equal(found, table.snap(y))
+
+
 @pytest.mark.parametrize("kind", range(4))
 def test_blocks_change_nothing(kind: int, monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(kind)
@@ -100,6 +118,8 @@ def test_blocks_change_nothing(kind: int, monkeypatch: pytest.MonkeyPatch) -> No
     expected = snapped_directly(table, y)
     assert list(table.snap(y)) == expected
     monkeypatch.setattr(candidates, "_PRODUCT_BYTES", 3 * 8 * len(table.targets))
+    monkeypatch.setattr(single_pass, "_PRODUCT_BYTES", 3 * 4 * len(table.targets))
+    monkeypatch.setattr(single_pass, "BLOCK_BYTES", 16)
     monkeypatch.setattr(distances, "BLOCK_BYTES", 16)
     small = TokenTable(rows, excluded=[1])
     assert list(small.snap(y)) == expected

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, ClassVar
+from functools import cached_property, partial
+from typing import ClassVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from transformers import (
-    GenerationConfig,
-    PreTrainedModel,
-    PreTrainedTokenizerBase,
-)
+from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from smoothgen.certificates import ModelIdentity
 from smoothgen.contracts import ListedNeighbours, Note, Parameters, RunWords, Template, TextParameters
@@ -23,9 +20,11 @@ from smoothgen.mechanisms import Gaussian
 from workers.generators.conditions import Condition, Draw, Smoothing
 from workers.generators.differentiable import SmoothMap
 from workers.generators.language.chat_template import ChatTemplates
-from workers.generators.language.decoding import Decoder, end_tokens
+from workers.generators.language.decoding import Decoder, end_tokens, generation_config
 from workers.generators.language.given_embeddings import FIELD, GivenEmbeddings
 from workers.generators.language.prompt_tokens import PromptTokens
+from workers.generators.language.snapped_noise import SnappedRuns, TokenIds
+from workers.generators.language.snapped_sigma import snapped_sigma
 from workers.generators.language.snapping import Snapping
 from workers.generators.language.token_sampling import processors_of
 from workers.generators.outputs import Failure, Made
@@ -39,11 +38,11 @@ LOG_PROBABILITY_UNIT = "nats of the next token's log-probabilities (l2) per l2 u
 class LanguageModel:
     """A causal language model as a Generator.
 
-    x is the (tokens × width) block of the prompt's token embeddings; every one of its numbers is noised, or, under
-    mechanism tokens, every row is the table's row nearest to what was given. What the model also learns from the
-    prompt, its token count and so its mask and positions, is held fixed. Greedy by default; with a temperature, tokens
-    are drawn by Gumbel-max from numbers that belong to the sample, so that common randomness couples the samples of a
-    job.
+    x is the (tokens × width) block of the prompt's token embeddings; every one of its numbers is noised, and snapped to
+    the nearest rows of the table where the job asks for it, or, under mechanism tokens, every row is the table's row
+    nearest to what was given. What the model also learns from the prompt, its token count and so its mask and
+    positions, is held fixed. Greedy by default; with a temperature, tokens are drawn by Gumbel-max from numbers that
+    belong to the sample, so that common randomness couples the samples of a job.
     """
 
     mechanisms = (TOKENS, EMBEDDING, EDITS)
@@ -87,6 +86,11 @@ class LanguageModel:
         longest = self.longest_prompt_tokens
         return None if longest is None else longest * self._width
 
+    @cached_property
+    def default_snapped_sigma(self) -> float | None:
+        """Returns the noise level where noisy embeddings are snapped and a request names none."""
+        return snapped_sigma(self._model, self._tokenizer)
+
     @property
     def _width(self) -> int:
         return int(self._model.get_input_embeddings().weight.shape[1])
@@ -126,6 +130,7 @@ class LanguageModel:
         if fixed := _length(template):
             held_fixed.append(f"chat template ({fixed} tokens)")
         embedding, unnoised = self._rows(ids), smoothing.mechanism in UNNOISED
+        runs = SnappedRuns() if smoothing.snapped else None
         return Condition(
             embedding,
             attack_on="token embeddings of the prompt",
@@ -133,10 +138,13 @@ class LanguageModel:
             held_fixed=tuple(held_fixed),
             random=parameters.temperature > 0,
             notes=notes,
-            mixes=(embedding.shape, template, unnoised),  # of one length and in one template: nothing need be padded
+            # Of one length and in one template: nothing need be padded. What shares its runs stays alone.
+            mixes=None if runs else (embedding.shape, template, unnoised),
             numbers_per_token=embedding.shape[1],
             template=template,
             tokens=tuple(ids) if snapped else (),
+            snap=self._snapping.table.digest if runs else None,
+            private=runs,
         )
 
     def _read(
@@ -201,9 +209,23 @@ class LanguageModel:
         draws: Sequence[Draw],
         parameters: Parameters,
     ) -> list[Made | Failure]:
-        """Makes one batched `generate` call over noisy embeddings. All have one length, so nothing is padded."""
+        """Makes one batched `generate` call over noisy embeddings. All have one length, so nothing is padded. Snapped,
+        they are token sequences, and each different one is run once."""
+        if condition.snap is not None:
+            sequences, runs = self._snapping.sequences(condition.noisy(noise)), condition.private
+            after = partial(self._after_tokens, condition, parameters)
+            made: list[Made | Failure] = runs.outputs(sequences, draws, after, random=condition.random)
+            return made
         with torch.inference_mode():
             return self.continued(self.inputs(condition, noise), draws, parameters)
+
+    def _after_tokens(
+        self, condition: Condition, parameters: Parameters, sequences: Sequence[TokenIds], draws: Sequence[Draw]
+    ) -> list[Made | Failure]:
+        """Returns what the model says after each token sequence in the prompt's place, each with its own ω."""
+        with torch.inference_mode():
+            rows = self._embed(torch.tensor(sequences))
+            return self.continued(self._framed(condition.template, rows), draws, parameters)
 
     def inputs(self, condition: Condition, noise: NDArray[np.float64]) -> torch.Tensor:
         """Returns what the network receives for each row of noise: input embeddings (batch, tokens, width)."""
@@ -221,7 +243,7 @@ class LanguageModel:
             tokens = self._model.generate(
                 inputs_embeds=embeddings,
                 attention_mask=torch.ones(embeddings.shape[:2], dtype=torch.long, device=embeddings.device),
-                generation_config=self._generation_config(parameters),
+                generation_config=generation_config(parameters, self._ends, self._tokenizer),
                 logits_processor=processors,
             )
         return self._decoder.made(tokens, health)
@@ -255,14 +277,6 @@ class LanguageModel:
         )
         return torch.cat([before, noisy, after], dim=1)
 
-    def _generation_config(self, parameters: TextParameters) -> GenerationConfig:
-        return GenerationConfig(
-            max_new_tokens=parameters.max_new_tokens,
-            do_sample=False,  # the draw, where there is one, is _GumbelMax's
-            eos_token_id=list(self._ends) or None,
-            pad_token_id=_first(self._tokenizer.pad_token_id, self._tokenizer.eos_token_id, 0),
-        )
-
     def _rows(self, ids: Sequence[int]) -> NDArray[np.float32]:
         """Returns the embeddings of token ids, shape (tokens, width)."""
         with torch.inference_mode():
@@ -282,7 +296,3 @@ def _of_text(parameters: Parameters) -> TextParameters:
 
 def _length(template: Template | None) -> int:
     return 0 if template is None else len(template.before) + len(template.after)
-
-
-def _first(*ids: Any) -> Any:
-    return next((i for i in ids if i is not None), None)

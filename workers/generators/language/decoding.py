@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from itertools import groupby
 from typing import Any
 
 import torch
-from transformers import LogitsProcessor, PreTrainedTokenizerBase
+from transformers import GenerationConfig, LogitsProcessor, PreTrainedTokenizerBase
 
+from smoothgen.contracts import TextParameters
 from workers.generators.outputs import Failure, Made, Text
 
 
@@ -82,3 +83,15 @@ class Decoder:
         # No clean-up: it would take "do n't" and "don't" for one.
         text: str = self._tokenizer.decode(tokens, skip_special_tokens=False, clean_up_tokenization_spaces=False)
         return text
+
+
+def generation_config(
+    parameters: TextParameters, ends: Collection[int], tokenizer: PreTrainedTokenizerBase
+) -> GenerationConfig:
+    """Returns how transformers is asked for the next tokens."""
+    return GenerationConfig(
+        max_new_tokens=parameters.max_new_tokens,
+        do_sample=False,  # the draw, where there is one, is _GumbelMax's
+        eos_token_id=list(ends) or None,
+        pad_token_id=next(i for i in (tokenizer.pad_token_id, tokenizer.eos_token_id, 0) if i is not None),
+    )

@@ -42,6 +42,14 @@ class Snapping:
         ids: list[int] = self.table.snap(embeddings).tolist()
         return ids
 
+    def sequences(self, noisy: NDArray[np.float64]) -> list[tuple[int, ...]]:
+        """Returns the token ids that each of several noisy prompts, shape (prompts, tokens, width), is read as.
+
+        A function of the noisy numbers alone, which no prompt chooses the targets of. Raises InvalidTokens.
+        """
+        ids = self.table.snap(noisy.reshape(-1, noisy.shape[-1])).reshape(noisy.shape[:2])
+        return [tuple(map(int, row)) for row in ids]
+
     def listed(self, ids: Sequence[int], number: int, attack_on: str, held_fixed: tuple[str, ...]) -> ListedNeighbours:
         """Returns the `number` other token sequences nearest to a prompt's, or all there are.
 

@@ -20,11 +20,14 @@ def token_table(network: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) ->
     A row is what the model's embedding layer gives for the id, a scaling of its own included, since that is what
     stands in a prompt's place and is attacked. Raises UnusableTable.
     """
-    rows = embedding_rows(network)
-    tokens = set(tokenizer.get_vocab().values())
-    without_text = set(range(len(rows))) - tokens
+    return TokenTable(embedding_rows(network), excluded=without_targets(network, tokenizer))
+
+
+def without_targets(network: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> set[int]:
+    """Returns the ids that no embedding is read as."""
+    without_text = set(range(int(network.get_input_embeddings().weight.shape[0]))) - set(tokenizer.get_vocab().values())
     prompts = PromptTokens(tokenizer)
-    return TokenTable(rows, excluded=without_text | (prompts.marker_ids - prompts.surrounding_ids))
+    return without_text | (prompts.marker_ids - prompts.surrounding_ids)
 
 
 def embedding_rows(network: PreTrainedModel) -> NDArray[np.float32]:

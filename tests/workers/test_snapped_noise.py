@@ -1,0 +1,175 @@
+"""Noise followed by the token snap, from the job to the certificate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from smoothgen.certificates import verify
+from smoothgen.contracts import JobResult
+from smoothgen.errors import InvalidParameters
+from smoothgen.noise import Seed, Stream
+from tests.support.workers.closed_form_text import ClosedFormText
+from tests.support.workers.jobs import SEED, run, spec
+from workers.generators import Generator
+from workers.generators.conditions import Draw
+from workers.generators.language import snapped_noise
+from workers.generators.language.adapter import LanguageModel
+from workers.generators.language.snapped_noise import SnappedRuns
+from workers.generators.language.snapped_sigma import GRID, PROMPTS
+from workers.generators.outputs import Failure, Text
+from workers.jobs.sampling import condition_of
+
+FRANCE = "The capital of France is"
+ANSWER = {"name": "label", "extract": {"kind": "regex", "pattern": "[A-Za-z]+|[0-9]+"}}
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Any:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+class Counted:
+    """Counts the rows that the network continues."""
+
+    def __init__(self, model: LanguageModel, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.rows: list[int] = []
+        inner = model.continued
+
+        def continued(embeddings: torch.Tensor, *rest: Any) -> Any:
+            self.rows.append(len(embeddings))
+            return inner(embeddings, *rest)
+
+        monkeypatch.setattr(model, "continued", continued)
+
+
+def snapped(model: Generator, *, sigma: float, batch_size: int = 64, **asked: Any) -> JobResult:
+    asked = {"metric": "edit", "samples": 60, "parameters": {"max_new_tokens": 4}, **asked}
+    return run(
+        spec("The capital", sigma=sigma, mechanism="embedding", snap=True, **asked), model, batch_size=batch_size
+    )
+
+
+@pytest.mark.parametrize("parameters", [{}, {"chat": True}, {"temperature": 0.7}])
+def test_retries_and_other_batches_give_the_same_certificate(llama: LanguageModel, parameters: dict[str, Any]) -> None:
+    asked = {"max_new_tokens": 4, **parameters}
+    sigma = 2 * (llama.default_snapped_sigma or 0)
+    first, again, small = (snapped(llama, sigma=sigma, batch_size=size, parameters=asked) for size in (64, 64, 7))
+    assert first.certificate is not None
+    assert first.certificate == again.certificate == small.certificate
+    assert first.output == small.output
+    assert verify(first.certificate).valid
+    assert first.certificate["sampling"]["snap"] == llama._snapping.table.digest
+
+
+def test_draws_that_read_the_same_tokens_share_one_run(llama: LanguageModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    counted = Counted(llama, monkeypatch)
+    result = snapped(llama, sigma=llama.default_snapped_sigma or 0, samples=400)
+    assert result.usage.samples == 400
+    assert set(counted.rows) == {1}
+    assert len(counted.rows) < 40
+
+
+def test_fresh_randomness_shares_nothing(llama: LanguageModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    counted = Counted(llama, monkeypatch)
+    asked = {"max_new_tokens": 2, "temperature": 1.0}
+    result = snapped(llama, sigma=llama.default_snapped_sigma or 0, randomness="fresh", parameters=asked)
+    assert sum(counted.rows) == 60 + 16
+    assert result.certificate is not None
+    assert result.certificate["sampling"]["randomness"] == "fresh"
+
+
+def test_the_model_reads_rows_of_its_table(llama: LanguageModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[torch.Tensor] = []
+    inner = llama.continued
+    monkeypatch.setattr(llama, "continued", lambda e, *rest: (seen.append(e.clone()), inner(e, *rest))[1])
+    snapped(llama, sigma=5 * (llama.default_snapped_sigma or 0), samples=30)
+    rows = {row.tobytes() for row in llama._snapping.table.rows}
+    assert {row.numpy().tobytes() for batch in seen for row in batch.reshape(-1, batch.shape[-1])} <= rows
+    assert len(seen) > 3
+
+
+def test_words_are_drawn_then_noised_then_snapped(llama: LanguageModel) -> None:
+    job = spec("The big car is fast", sigma=llama.default_snapped_sigma or 0, metric="edit", samples=20, synonyms=True,
+               snap=True, parameters={"max_new_tokens": 4})  # fmt: skip
+    first, small = run(job, llama), run(job, llama, batch_size=3)
+    assert first.certificate is not None
+    assert first.certificate["mechanism"]["name"] != "gaussian"
+    assert first.certificate["sampling"]["snap"]
+    assert verify(first.certificate).valid
+    assert first.certificate == small.certificate
+
+
+def test_tier_universal_names_the_table_too(llama: LanguageModel) -> None:
+    result = snapped(llama, sigma=0.1, tier="universal")
+    assert result.certificate is not None
+    assert result.certificate["sampling"]["snap"].startswith("sha256:")
+    assert verify(result.certificate).valid
+
+
+def test_a_model_without_tokens_refuses() -> None:
+    with pytest.raises(InvalidParameters, match="snap=true"):
+        condition_of(spec("a hat", sigma=1.0, metric="edit", mechanism="embedding", snap=True), ClosedFormText())
+
+
+def test_what_is_kept_of_runs_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(snapped_noise, "_KEPT_BYTES", 4000)
+    runs, common, made = SnappedRuns(), Draw(Seed.from_client(1), Stream.GENERATOR_COMMON, 0), []
+
+    def run_model(sequences: Sequence[tuple[int, ...]], draws: Sequence[Draw]) -> list[Any]:
+        made.extend(sequences)
+        return [Failure("no") if ids == (3,) else Text(str(ids)) for ids in sequences]
+
+    asked = [(k % 50,) for k in range(200)]
+    outputs = runs.outputs(asked, [common] * 200, run_model, random=True)
+    assert [getattr(o, "text", None) for o in outputs] == [None if ids == (3,) else str(ids) for ids in asked]
+    assert len(made) == 50
+    assert len(runs._kept) <= 8
+    runs.outputs([(49,), (0,)], [common] * 2, run_model, random=True)
+    assert len(made) == 51  # the last one run was kept, the first was not
+    runs.outputs([(49,)], [Draw(Seed.from_client(2), Stream.GENERATOR_COMMON, 0)], run_model, random=True)
+    assert len(made) == 52  # under other randomness it is another run
+
+
+def test_an_honest_prompt_is_read_as_itself_by_the_default_model(smollm2: Generator) -> None:
+    assert isinstance(smollm2, LanguageModel)
+    assert smollm2.default_snapped_sigma == 0.2
+    job = spec(FRANCE, sigma=0.2, metric="edit", mechanism="embedding", snap=True)
+    condition = condition_of(job, smollm2)
+    noise = condition.mechanism.draw(Seed(int(SEED, 16), "client"), Stream.CERTIFICATION, range(200), (5, 576))
+    own = tuple(smollm2._tokens.completion(FRANCE))
+    read = smollm2._snapping.sequences(condition.noisy(noise))
+    assert sum(ids == own for ids in read) >= 199
+
+
+def test_the_radius_of_the_default_model_grows_at_least_eightfold(smollm2: Generator) -> None:
+    asked: dict[str, Any] = {"metric": ANSWER, "samples": 500, "parameters": {"max_new_tokens": 4}}
+    raw = run(spec(FRANCE, sigma=0.02, mechanism="embedding", **asked), smollm2).certificate
+    tokens = run(spec(FRANCE, sigma=0.2, mechanism="embedding", snap=True, **asked), smollm2).certificate
+    assert raw is not None
+    assert tokens is not None
+    print(f"radius at n = 500: raw noise of 0.02 {raw['radius']:.4g}, snapped noise of 0.2 {tokens['radius']:.4g}")
+    assert tokens["metric"]["centre"]["label"] == raw["metric"]["centre"]["label"] == "Paris"
+    assert tokens["radius"] >= 8 * raw["radius"]
+
+
+def test_the_default_level_keeps_to_its_chance(llama: LanguageModel, gpt2: LanguageModel) -> None:
+    """Drawn, at the level that a sum of tails chose without drawing."""
+    for model in (llama, gpt2):
+        sigma = model.default_snapped_sigma
+        assert sigma is not None
+        assert sigma in GRID
+        rng = np.random.default_rng(0)
+        for prompt in PROMPTS:
+            ids = model._tokens.completion(prompt)
+            x = model._rows(ids).astype(np.float64)
+            own = tuple(model._snapping.table.canonical(ids).tolist())
+            read = model._snapping.sequences(x + sigma * rng.normal(size=(1000, *x.shape)))
+            assert sum(seq == own for seq in read) >= 985
