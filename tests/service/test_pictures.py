@@ -141,7 +141,9 @@ def test_every_mechanism_of_the_model_is_served(
 def test_the_card_says_what_the_model_takes(served: Serve) -> None:
     [card] = [model for model in served.http.get("/models").json()["data"] if model["id"] == FASHION]
     assert card["modality"] == "image"
-    assert card["mechanisms"] == ["embedding", "embedding-shaped", "embedding-per-step", "latent-schedule", "img2img"]
+    noised = ["embedding", "embedding-shaped", "embedding-per-step", "latent-schedule", "img2img"]
+    assert card["mechanisms"] == [*noised, "tokens"]
+    assert card["default_mechanism"] == "embedding"
     assert [metric["name"] for metric in card["metrics"]] == ["pixel-rmse", "feature-chord", "verdict"]
     assert (card["image"]["width"], card["image"]["smallest_side"], card["image"]["largest_side"]) == (32, 32, 32)
     assert card["image"]["scheduler"] in card["image"]["schedulers"]

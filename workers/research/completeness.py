@@ -37,8 +37,8 @@ def completeness_of(generator: Generator, certificate: ExhaustiveCertificate, pr
     request, model, threat = certificate.provenance.request, certificate.provenance.model, certificate.threat
     if request is None:
         raise InvalidCertificate("the document names no request, so the tokens of its prompt are not known")
-    modality = "text" if generator.image is None else "image"
-    condition = generator.condition(prompt, read_parameters(modality, request.parameters), _SNAPPED)
+    parameters = read_parameters("text" if generator.image is None else "image", request.parameters)
+    condition = generator.condition(prompt, parameters, _SNAPPED)
     template = None if condition.template is None else condition.template.digest
     if template != request.template:
         raise InvalidParameters(

@@ -20,8 +20,8 @@ _UNUSED: Final = re.compile(r"\[unused\d+\]")
 
 
 class EncoderTokens:
-    """One text encoder's tokens, and their snap. An attack is on the input embeddings of the prompt's own tokens; start,
-    end and padding tokens stand where they stood."""
+    """One text encoder's tokens, and their snap. An attack is on the input embeddings of the prompt's own tokens;
+    start, end and padding tokens stand where they stood."""
 
     def __init__(self, network: Any, tokenizer: Any, *, filled_to: int | None = None) -> None:
         """filled_to: the number of tokens that every text is filled up to; None where a text stands by itself."""
