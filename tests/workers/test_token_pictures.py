@@ -4,6 +4,8 @@ encoder's input embeddings can reach, and what is certified survives them."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,7 +20,8 @@ from smoothgen.noise import Stream, normals
 from tests.support.workers import tiny_diffusion as tiny
 from workers.distances.pixels import PixelRmse
 from workers.generators import Condition, Picture, TokenSnap, load_generator
-from workers.generators.diffusion import DiffusionModel
+from workers.generators.diffusion import DiffusionModel, loading
+from workers.generators.diffusion.prompts import PipelinePrompts
 from workers.generators.diffusion.token_prompts import TokenDiffusion
 from workers.jobs.measurement import measure
 from workers.jobs.sampling import Samples, condition_of, generate, seed_of
@@ -187,6 +190,21 @@ def test_a_seed_image_and_a_prompt_without_tokens_are_refused(model: TokenDiffus
         condition_of(job(image=tiny.seed_image()), model)
     with pytest.raises(InvalidPrompt, match="no tokens of its own"):
         model._reader.own("   ")
+
+
+def test_a_textual_inversion_is_several_tokens(tmp_path: Path) -> None:
+    folder = tiny.save(tmp_path, **tiny.with_inversion(tmp_path / "words", 2))
+    model, pipeline, spec = tiny.load(folder), tiny.bare(folder), job("a <cat>")
+    assert isinstance(model, TokenDiffusion)
+    condition = condition_of(spec, model)
+    assert pipeline.tokenizer.convert_ids_to_tokens(list(condition.tokens)) == ["a</w>", "<cat>", "<cat>_1"]
+    assert picture_of(spec, model, condition).tobytes() == drawn_by(pipeline, spec, "a <cat>").tobytes()
+
+
+def test_an_encoder_that_may_read_ids_twice_is_not_snapped(model: TokenDiffusion) -> None:
+    other = SimpleNamespace(text_encoder=torch.nn.Identity())
+    assert isinstance(model._prompts, PipelinePrompts)
+    assert loading._pipeline_reader(other, model._prompts) is None
 
 
 def test_the_model_in_the_box_reads_tokens_as_it_reads_their_prompt() -> None:
