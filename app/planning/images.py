@@ -12,6 +12,7 @@ EMBEDDING: Final = "embedding"
 EMBEDDING_SHAPED: Final = "embedding-shaped"
 IMG2IMG: Final = "img2img"
 LATENT_SCHEDULE: Final = "latent-schedule"
+TOKENS: Final = "tokens"
 
 
 def plan_image(asked: ImageParameters, robustness: Robustness, card: ModelCard) -> ImageParameters:
@@ -78,6 +79,18 @@ def _require_mechanism_fits(parameters: ImageParameters, robustness: Robustness)
                     "pipeline's own and follows from parameters.strength; leave it out",
                     field=f"robustness.{name}",
                 )
+    if mechanism == TOKENS and parameters.image is not None:
+        raise InvalidInput(
+            f"mechanism {TOKENS!r} draws from the prompt alone, and a seed image is given; leave parameters.image out, "
+            f"or use mechanism {EMBEDDING!r}",
+            field="robustness.mechanism",
+        )
+    if mechanism == TOKENS and robustness.randomness == "fresh":
+        raise InvalidInput(
+            f"randomness='fresh' contradicts mechanism {TOKENS!r}: the pictures of its runs are compared under one "
+            "draw of the initial latent; leave randomness out",
+            field="robustness.randomness",
+        )
     if mechanism == LATENT_SCHEDULE and parameters.image is None and robustness.randomness == "fresh":
         raise InvalidInput(
             f"randomness='fresh' contradicts mechanism {LATENT_SCHEDULE!r}: the initial latent is what is attacked, so "

@@ -50,7 +50,7 @@ def image_card(name: str, *, smallest_side: int, largest_side: int) -> ModelCard
         revision="v1",
         digest="sha256:" + "0" * 64,
         description="a card without a worker",
-        mechanisms=["embedding", "embedding-per-step", "latent-schedule", "img2img"],
+        mechanisms=["embedding", "embedding-per-step", "latent-schedule", "img2img", "tokens"],
         metrics=metrics,
         default_sigma=0.25,
         default_betas={"latent-schedule": 0.5},

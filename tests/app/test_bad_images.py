@@ -211,6 +211,26 @@ def test_a_bad_field_is_named_with_its_value_and_the_remedy(
             "randomness='fresh' contradicts mechanism 'latent-schedule'",
         ),
         (
+            {"robustness.mechanism": "tokens", "robustness.randomness": "fresh"},
+            "/robustness/randomness",
+            "randomness='fresh' contradicts mechanism 'tokens'",
+        ),
+        (
+            {"robustness.mechanism": "tokens", "parameters.image": SEED_IMAGE},
+            "/robustness/mechanism",
+            "mechanism 'tokens' draws from the prompt alone, and a seed image is given; leave parameters.image out",
+        ),
+        (
+            {"robustness.mechanism": "tokens", "robustness.tier": "fleet"},
+            "/robustness/tier",
+            "tier='fleet' is about noise, and mechanism 'tokens' draws none",
+        ),
+        (
+            {"robustness.mechanism": "tokens", "robustness.sigma": 0.1},
+            "/robustness/sigma",
+            "sigma=0.1 is about noise, and mechanism 'tokens' draws none",
+        ),
+        (
             {"robustness.mechanism": "embedding-per-step", "robustness.budget": 0.1},
             "/robustness/budget",
             "budget=0.1 cannot be served with mechanism 'embedding-per-step'",

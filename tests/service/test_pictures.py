@@ -141,10 +141,35 @@ def test_every_mechanism_of_the_model_is_served(
 def test_the_card_says_what_the_model_takes(served: Serve) -> None:
     [card] = [model for model in served.http.get("/models").json()["data"] if model["id"] == FASHION]
     assert card["modality"] == "image"
-    assert card["mechanisms"] == ["embedding", "embedding-shaped", "embedding-per-step", "latent-schedule", "img2img"]
+    noised = ["embedding", "embedding-shaped", "embedding-per-step", "latent-schedule", "img2img"]
+    assert card["mechanisms"] == [*noised, "tokens"]
+    assert card["default_mechanism"] == "embedding"
     assert [metric["name"] for metric in card["metrics"]] == ["pixel-rmse", "feature-chord", "verdict"]
     assert (card["image"]["width"], card["image"]["smallest_side"], card["image"]["largest_side"]) == (32, 32, 32)
     assert card["image"]["scheduler"] in card["image"]["schedulers"]
+
+
+def test_the_prompts_that_change_a_picture_are_named(served: Serve) -> None:
+    body = asked("blue bag", mechanism="tokens", samples=16, metric="verdict", tolerance=0.5)
+    del body["robustness"]["selection_samples"]
+    view = finished(served.http, submit(served.http, body))
+    assert view["status"] == "succeeded", view
+    assert (view["output"]["type"], view["output"]["certified"]) == ("image", True)
+    certificate = view["certificate"]
+    assert (certificate["method"], certificate["alpha"]) == ("exhaustive/v1", 0.0)
+    assert certificate["threat"]["attack_on"] == "input token embeddings of the text encoder"
+    verdict = served.http.post("/certificates/verify", json=certificate).json()
+    assert (verdict["valid"], verdict["meaning"]) == (True, "checked")
+    broken = view["broken_by"]
+    assert (broken["text"], broken["writable"]) == ("red bag", True)
+    assert certificate["radius"] <= broken["cost"]
+    rows = served.http.get(f"/certificates/{view['id']}/neighbours").json()["neighbours"]
+    assert next(row["text"] for row in rows if row["changed"]) == "red bag"
+    assert all(row.get("output") is None for row in rows)
+    assert served.http.get(f"/jobs/{view['id']}/samples").status_code == 404  # no noise, so no sheet of noisy samples
+    covers = served.http.post(f"/certificates/{view['id']}/covers", json={"prompts": ["red bag", "a blue bag"]}).json()
+    assert [answer["comparable"] for answer in covers["answers"]] == [True, False]
+    assert covers["answers"][0]["distance"] == pytest.approx(broken["cost"])
 
 
 def test_the_command_line_saves_a_picture_and_everything_about_it(served: Serve, tmp_path: Path) -> None:

@@ -13,7 +13,8 @@ from smoothgen.tokens import Neighbourhoods, nearest_sequences
 from tests.support.workers import tiny
 from workers.generators import Generator, load_generator
 from workers.generators.language.adapter import LanguageModel
-from workers.generators.language.token_rows import embedding_rows, token_table
+from workers.generators.language.token_rows import token_table
+from workers.generators.snapping import embedding_rows
 from workers.research import neighbours
 from workers.research.neighbours import neighbours_table
 from workers.settings import Settings

@@ -11,8 +11,7 @@ import torch
 
 from smoothgen.tokens import Neighbours, nearest_sequences
 from tests.support.workers.token_attacks import AttackedPrompt, tokens_job
-from workers.generators import Generator
-from workers.generators.language import snapping
+from workers.generators import Generator, snapping
 from workers.generators.language.adapter import LanguageModel
 
 TRIES = 200

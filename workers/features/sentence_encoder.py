@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -64,17 +64,31 @@ class SentenceEncoder:
         distinct = sorted(set(texts), key=len)
         pooled = [self._pool(distinct[start : start + _BATCH]) for start in range(0, len(distinct), _BATCH)]
         place = {text: row for row, text in enumerate(distinct)}
-        features = np.concatenate(pooled)[[place[text] for text in texts]].astype(np.float64)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            normalised: NDArray[np.float64] = features / np.linalg.norm(features, axis=1, keepdims=True)
-        return normalised
+        return _normalised(np.concatenate(pooled)[[place[text] for text in texts]])
+
+    def features_of_tokens(self, batch: Mapping[str, torch.Tensor]) -> NDArray[np.float64]:
+        """Returns the features of texts that are given as their tokens: `input_ids` and `attention_mask`, start and end
+        tokens included, each (texts, tokens)."""
+        return _normalised(self._mean(batch))
 
     def _pool(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        batch = self._tokenizer(
-            list(texts), padding=True, truncation=True, max_length=_LONGEST_TOKENS, return_tensors="pt"
-        ).to(self._model.device)
+        return self._mean(
+            self._tokenizer(list(texts), padding=True, truncation=True, max_length=_LONGEST_TOKENS, return_tensors="pt")
+        )
+
+    def _mean(self, batch: Mapping[str, torch.Tensor]) -> NDArray[np.float32]:
+        """Returns the mean of the token states of every text, as the tokenizer writes them."""
+        inputs = {name: tensor.to(self._model.device) for name, tensor in batch.items()}
         with torch.inference_mode():
-            states = self._model(**batch).last_hidden_state
-            mask = batch["attention_mask"].unsqueeze(-1)
+            states = self._model(**inputs).last_hidden_state
+            mask = inputs["attention_mask"].unsqueeze(-1)
             pooled: NDArray[np.float32] = ((states * mask).sum(1) / mask.sum(1)).cpu().numpy()
         return pooled
+
+
+def _normalised(features: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Returns the features divided by their norm; a row that cannot be is NaN."""
+    wide = features.astype(np.float64)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        normalised: NDArray[np.float64] = wide / np.linalg.norm(wide, axis=1, keepdims=True)
+    return normalised

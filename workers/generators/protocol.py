@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from smoothgen.certificates import ModelIdentity
 from smoothgen.contracts import ImageCard, ListedNeighbours, Parameters, RunWords, Template
+from smoothgen.tokens import TokenTable
 from workers.features import Classifier
 from workers.generators.conditions import Condition, Draw, Smoothing
 from workers.generators.outputs import Failure, Made
@@ -139,6 +140,10 @@ class Templated(Protocol):
 class TokenSnap(Protocol):
     """A generator that can read every prompt as the nearest token sequence, which is all that an attack can change
     (mechanism tokens)."""
+
+    def snap_table(self) -> TokenTable:
+        """Returns the rows that embeddings are snapped to. Raises UnusableTable."""
+        ...
 
     def listed(self, condition: Condition, number: int) -> ListedNeighbours:
         """Returns the `number` other token sequences nearest to the prompt of a snapped condition, or all there are."""

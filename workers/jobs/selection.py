@@ -187,7 +187,7 @@ def select_output(job: JobOnModel, draws: Draws) -> Selected:
         generations=draws.sensed.generations + len(outputs),
         device_s=draws.sensed.device_s + draws.device_s,
         queued_s=round(max(0.0, draws.started - spec.submitted_ms / 1000), 3),
-        sheet=_sheet(drawn) if spec.request.robustness.tier == "request" else None,
+        sheet=_sheet(drawn) if spec.request.robustness.tier == "request" and spec.noised else None,
         fleet_bin=None if centre is None or spec.pool is None else _fleet_bin(spec.pool, metric, centre, outputs[1]),
         batch_size=job.batch_size,
         neighbours=neighbours_of(spec, job.generator, condition),

@@ -15,8 +15,6 @@ from workers.generators import Condition, Generator, TokenSnap
 from workers.jobs.comparison import Embedded, Embedding, notes_on
 from workers.jobs.neighbour_runs import snap_of
 
-_NORM = "l2 norm of the token embeddings of the prompt"
-
 
 def compared_tokens(
     certificate: ExhaustiveCertificate, asked: JobSpec, generator: Generator, call: CoversCall
@@ -43,7 +41,7 @@ def compared_tokens(
     return Covers(
         certificate=call.certificate,
         radius=None if np.isinf(certificate.radius) else certificate.radius,
-        norm=_NORM,
+        norm=f"l2 norm of the {original.attack_on}",
         confidence=certificate.confidence,
         samples=0,
         statement=_statement(certificate),
@@ -171,7 +169,7 @@ def _statement(certificate: ExhaustiveCertificate) -> str:
     end = certificate.evidence.next_cost
     rest = "" if end is None else f" From norm {end!r} on no sequence was run, and the bound is the diameter."
     return (
-        "distance is a norm below which no attack on the token embeddings makes the model read that prompt; inside "
+        "distance is a norm below which no attack on these embeddings makes the model read that prompt; inside "
         "means strictly below the radius. ball_bound holds for every prompt that an attack of that norm can reach. "
         "prompt_bound is exact, but for rounding up: the model was run on the very tokens of that prompt, at place "
         f"rank of the certificate's runs, and this is how far its output lies.{rest} Nothing is sampled, so nothing "

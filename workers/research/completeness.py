@@ -18,7 +18,7 @@ from smoothgen.certificates.exhaustive import check_completeness
 from smoothgen.contracts import TOKENS, read_parameters
 from smoothgen.errors import InvalidCertificate, InvalidInput, InvalidParameters, SmoothGenError
 from smoothgen.noise import Seed, Stream
-from workers.generators import Draw, Generator, Smoothing, load_generator
+from workers.generators import Draw, Generator, Smoothing, TokenSnap, load_generator
 from workers.settings import Settings
 
 _SNAPPED = Smoothing(TOKENS, None, Draw(Seed(0, "server"), Stream.GENERATOR_COMMON, 0))
@@ -30,24 +30,22 @@ def completeness_of(generator: Generator, certificate: ExhaustiveCertificate, pr
     Raises InvalidInput for a model that is another than the certificate's and has another table, for a chat template
     that reads otherwise now, and for a prompt that the model does not take.
     """
-    from workers.generators.language.adapter import LanguageModel
-    from workers.generators.language.token_rows import token_table
-
-    if not isinstance(generator, LanguageModel):
+    if not isinstance(generator, TokenSnap):
         raise InvalidParameters(
             f"model {generator.identity.name!r} does not read its prompt as tokens; name the certificate's model"
         )
     request, model, threat = certificate.provenance.request, certificate.provenance.model, certificate.threat
     if request is None:
         raise InvalidCertificate("the document names no request, so the tokens of its prompt are not known")
-    condition = generator.condition(prompt, read_parameters("text", request.parameters), _SNAPPED)
+    parameters = read_parameters("text" if generator.image is None else "image", request.parameters)
+    condition = generator.condition(prompt, parameters, _SNAPPED)
     template = None if condition.template is None else condition.template.digest
     if template != request.template:
         raise InvalidParameters(
             f"the chat template around the prompt reads {template} now, and {request.template} in the certificate; "
             "use the model's files, and where the template tells the date its day, of the certificate"
         )
-    table = token_table(generator.network, generator.tokenizer)
+    table = generator.snap_table()
     own, stated = generator.identity.digest, None if model is None else model.digest
     if threat is not None and table.digest != threat.table and stated not in (None, own):
         raise InvalidParameters(

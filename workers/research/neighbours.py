@@ -22,7 +22,8 @@ def neighbours_table(generator: Generator, prompt: str, number: int) -> Iterator
     """Yields the lines of the table. Raises InvalidParameters for a model that reads no tokens, InvalidPrompt."""
     from workers.generators.language.adapter import LanguageModel
     from workers.generators.language.prompt_tokens import PromptTokens
-    from workers.generators.language.token_rows import text_of, token_table
+    from workers.generators.language.token_rows import token_table
+    from workers.generators.snapping import text_of
 
     if not isinstance(generator, LanguageModel):
         raise InvalidParameters(

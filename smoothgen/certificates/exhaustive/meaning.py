@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from smoothgen.certificates.exhaustive.certificate import ExhaustiveCertificate
-from smoothgen.certificates.exhaustive.threat import TOKEN_EMBEDDINGS, require_snap_threat
+from smoothgen.certificates.exhaustive.threat import MODALITIES, require_snap_threat
 from smoothgen.certificates.meaning.common import judged_origin, left_open, meaning_check
 from smoothgen.certificates.meaning.metrics import METRICS, metric_named, require_as_named
 from smoothgen.certificates.meaning.sections import require_output
@@ -29,7 +29,7 @@ def unknown_meaning(certificate: ExhaustiveCertificate) -> str | None:
         sections,
         {
             "metric": metric is not None and metric.name in METRICS,
-            "attack": threat is not None and threat.attack_on == TOKEN_EMBEDDINGS,
+            "attack": threat is not None and threat.attack_on in MODALITIES,
         },
     )
 
@@ -46,7 +46,7 @@ def judged(stated: ExhaustiveCertificate) -> Iterable[Check]:
     if output is not None:
         yield checked("output", "of a kind the metric compares", lambda: require_output(output, metric, diameter))
     if threat is not None:
-        yield checked("threat", f"the {threat.attack_on:.80}", lambda: require_snap_threat(threat, request))
+        yield checked("threat", f"the {threat.attack_on:.80}", lambda: require_snap_threat(threat, request, metric))
     yield meaning_check(unknown_meaning(stated))
 
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from smoothgen.certificates.exhaustive.certificate import ExhaustiveCertificate
 from smoothgen.certificates.exhaustive.meaning import unknown_meaning
-from smoothgen.certificates.exhaustive.threat import TOKEN_EMBEDDINGS
+from smoothgen.certificates.exhaustive.threat import MODALITIES, SURROUNDING, TOKEN_EMBEDDINGS
 from smoothgen.certificates.meaning.metrics import METRICS
 from smoothgen.certificates.meaning.quoting import quoted
 from smoothgen.certificates.meaning.threats import is_known_to_be_held
@@ -92,7 +92,7 @@ def _failed(certificate: ExhaustiveCertificate) -> list[str]:
 
 def _attacked(certificate: ExhaustiveCertificate) -> str:
     words = TOKEN_EMBEDDINGS if certificate.threat is None else certificate.threat.attack_on
-    return words if words == TOKEN_EMBEDDINGS else f"input that this document calls {quoted(words)},"
+    return words if words in MODALITIES else f"input that this document calls {quoted(words)},"
 
 
 def measured_by(metric: MetricIdentity | None) -> str:
@@ -108,6 +108,6 @@ def measured_by(metric: MetricIdentity | None) -> str:
 
 def _held_fixed(certificate: ExhaustiveCertificate) -> str:
     stated = () if certificate.threat is None else certificate.threat.held_fixed
-    held = [words if is_known_to_be_held(words) else quoted(words) for words in stated]
+    held = [words if words == SURROUNDING or is_known_to_be_held(words) else quoted(words) for words in stated]
     named = ", ".join(held) if held else "token count, template and positions"
     return f"Held fixed, outside the threat: {named}. Insertions and deletions are no such attacks."

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final
 
 from smoothgen.certificates.format.json_data import (
@@ -15,13 +16,20 @@ from smoothgen.certificates.format.json_data import (
     require_string,
     require_whole_number,
 )
+from smoothgen.certificates.meaning.metrics import METRICS, Modality
 from smoothgen.certificates.meaning.quoting import PLUGIN
 from smoothgen.certificates.meaning.sections import require_digest
-from smoothgen.certificates.meaning.threats import EMPTY_TEMPLATE, MASK
-from smoothgen.certificates.provenance import RequestIdentity
+from smoothgen.certificates.meaning.threats import EMPTY_PROMPT, EMPTY_TEMPLATE, MASK, NEGATIVE_PROMPT, parameter_of
+from smoothgen.certificates.provenance import MetricIdentity, RequestIdentity
 from smoothgen.errors import InvalidCertificate
 
 TOKEN_EMBEDDINGS: Final = "token embeddings of the prompt"  # noqa: S105  (no password)
+INPUT_EMBEDDINGS: Final = "input token embeddings of the text encoder"
+"""What is attacked before a picture model draws: the rows that its text encoder begins with."""
+SURROUNDING: Final = "start, end and padding tokens"
+"""What stands around a prompt's own tokens in a text encoder."""
+MODALITIES: Final[Mapping[str, Modality]] = MappingProxyType({TOKEN_EMBEDDINGS: "text", INPUT_EMBEDDINGS: "image"})
+"""The words that our adapters write, and what the model makes."""
 _TEMPLATE: Final = re.compile(r"chat template \([1-9][0-9]{0,9} tokens\)")
 
 
@@ -29,7 +37,7 @@ _TEMPLATE: Final = re.compile(r"chat template \([1-9][0-9]{0,9} tokens\)")
 class SnapThreat:
     """Attacks of bounded l2 norm, over all positions together, on embeddings that are snapped to their nearest rows.
 
-    attack_on: "token embeddings of the prompt", or a plug-in's words. table: "sha256:<hex>" of the rows in the order
+    attack_on: of `MODALITIES`, or a plug-in's words. table: "sha256:<hex>" of the rows in the order
     and precision they are snapped to. tokens: how many positions snap. squared_error: the u that the costs were
     computed with (`certified_cost`). held_fixed: what no attack touches, in our adapters' words.
     """
@@ -73,9 +81,12 @@ class SnapThreat:
         )
 
 
-def require_snap_threat(stated: SnapThreat, request: RequestIdentity | None) -> None:
+def require_snap_threat(
+    stated: SnapThreat, request: RequestIdentity | None, metric: MetricIdentity | None = None
+) -> None:
     """Raises InvalidCertificate for words that neither we nor a plug-in write, a table without a digest, no tokens, an
-    impossible error, and for what is held fixed where it does not fit the tokens and the request."""
+    impossible error, a metric of other outputs, and for what is held fixed where it does not fit the tokens and the
+    request."""
     require_digest("threat.table", stated.table)
     if stated.tokens < 1:
         raise _invalid("tokens", f"must be at least 1, got {stated.tokens!r}")
@@ -83,11 +94,18 @@ def require_snap_threat(stated: SnapThreat, request: RequestIdentity | None) -> 
         raise _invalid("squared_error", f"must be a finite number of at least 0, got {stated.squared_error!r}")
     if stated.attack_on.startswith(PLUGIN) and stated.attack_on != PLUGIN:
         return
-    if stated.attack_on != TOKEN_EMBEDDINGS:
+    modality = MODALITIES.get(stated.attack_on)
+    if modality is None:
         raise _invalid(
             "attack_on",
-            f"must be {TOKEN_EMBEDDINGS!r}, or begin with '{PLUGIN}' for a plug-in's, got {stated.attack_on!r:.120}",
+            f"must be one of {[*MODALITIES]}, or begin with '{PLUGIN}' for a plug-in's, got {stated.attack_on!r:.120}",
         )
+    measured = None if metric is None else METRICS.get(metric.name)
+    if measured is not None and measured.modality != modality:
+        raise _invalid("attack_on", f"is on {modality}s, and metric {measured.name!r} is not, got {stated.attack_on!r}")
+    if modality == "image":
+        _require_held_by_pictures(stated, request)
+        return
     plain = (f"token count ({stated.tokens})", MASK)
     templates = stated.held_fixed[len(plain) :]
     chat = len(templates) == 1 and _TEMPLATE.fullmatch(templates[0]) is not None
@@ -97,6 +115,23 @@ def require_snap_threat(stated: SnapThreat, request: RequestIdentity | None) -> 
             f"must be {[*plain]}, and 'chat template (N tokens)' behind them exactly where the request renders one, "
             f"got {[*stated.held_fixed]!r:.200}",
         )
+
+
+def held_by_pictures(tokens: int, *, negative: bool) -> tuple[str, ...]:
+    """Returns what no attack on a text encoder's input embeddings touches. negative: whether the request has a negative
+    prompt."""
+    return f"token count ({tokens})", SURROUNDING, MASK, NEGATIVE_PROMPT if negative else EMPTY_PROMPT
+
+
+def _require_held_by_pictures(stated: SnapThreat, request: RequestIdentity | None) -> None:
+    possible = [held_by_pictures(stated.tokens, negative=negative) for negative in (False, True)]
+    if request is not None:
+        if parameter_of(request, "image") is not None:
+            raise _invalid("attack_on", f"does not go with a seed image, got {stated.attack_on!r}")
+        possible = [possible[bool(parameter_of(request, "negative_prompt"))]]
+    if stated.held_fixed not in possible:
+        named = " or ".join(str([*held]) for held in possible)
+        raise _invalid("held_fixed", f"must be {named}, got {[*stated.held_fixed]!r:.200}")
 
 
 def _fits(chat: bool, request: RequestIdentity | None) -> bool:

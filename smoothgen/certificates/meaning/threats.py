@@ -37,11 +37,11 @@ PROMPT: Final = "prompt"
 SEED_IMAGE: Final = "seed image"
 _COUNTED: Final = re.compile(r"token count \(([1-9][0-9]{0,9})\)")
 _TEMPLATE: Final = re.compile(r"chat template \([1-9][0-9]{0,9} tokens\)")
-_NEGATIVE: Final = "unconditional embedding (negative prompt)"
-_EMPTY: Final = "unconditional embedding (empty prompt)"
+NEGATIVE_PROMPT: Final = "unconditional embedding (negative prompt)"
+EMPTY_PROMPT: Final = "unconditional embedding (empty prompt)"
 EMPTY_TEMPLATE: Final = "sha256:" + hashlib.sha256(b'{"after":[],"before":[]}').hexdigest()
 """The digest of a chat template that puts no token around the prompt, over its canonical JSON."""
-_HELD: Final = frozenset({MASK, DRAWN, PROMPT, SEED_IMAGE, _NEGATIVE, _EMPTY})
+_HELD: Final = frozenset({MASK, DRAWN, PROMPT, SEED_IMAGE, NEGATIVE_PROMPT, EMPTY_PROMPT})
 _HELD_COUNTS: Final = (_COUNTED, _TEMPLATE)
 
 _FURTHEST: Final = 1024.0
@@ -197,28 +197,29 @@ def _held_fixed(
         chat = (*plain, next(filter(_TEMPLATE.fullmatch, stated), "chat template (N tokens)"))
         if request is None:
             return [plain, chat]
-        if _parameter(request, "chat") is not True:
+        if parameter_of(request, "chat") is not True:
             return [plain]
         return [plain] if request.template == EMPTY_TEMPLATE else [chat]
     negatives: tuple[bool, ...] = (True, False)
     images: tuple[bool, ...] = (True, False)
     if request is not None:
-        negatives = (bool(_parameter(request, "negative_prompt")),)
-        images = (_parameter(request, "image") is not None,)
-        if _parameter(request, "scheduler") == NO_SCHEDULER:
+        negatives = (bool(parameter_of(request, "negative_prompt")),)
+        images = (parameter_of(request, "image") is not None,)
+        if parameter_of(request, "scheduler") == NO_SCHEDULER:
             if attack.kind != "head":
                 raise _invalid(f"a network of one pass has no {attack.attack_on.pattern}")
             return [()]
     if attack.kind in ("latent", "seed image") and (attack.kind == "seed image") not in images:
         raise _invalid(f"an attack on the {attack.attack_on.pattern} does not fit parameters.image")
-    possible = [(_NEGATIVE if negative else _EMPTY,) for negative in negatives]
+    possible = [(NEGATIVE_PROMPT if negative else EMPTY_PROMPT,) for negative in negatives]
     if attack.kind in ("latent", "seed image"):
         return [(PROMPT, *held) for held in possible]
     held_fixed = [(*held, *([SEED_IMAGE] if image else [])) for held in possible for image in images]
     return held_fixed if request is not None or attack.kind != "head" else [*held_fixed, ()]
 
 
-def _parameter(request: RequestIdentity, name: str) -> Any:
+def parameter_of(request: RequestIdentity, name: str) -> Any:
+    """Returns a generation parameter that decides what is held fixed. Raises InvalidCertificate where it is missing."""
     parameters: Mapping[str, Any] = request.parameters
     if name not in parameters:
         raise InvalidCertificate(

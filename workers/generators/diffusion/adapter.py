@@ -52,7 +52,7 @@ SHAPED: Final = "embedding-shaped"
 
 
 @dataclass(frozen=True)
-class _Prepared:
+class Prepared:
     """The private part of a condition. `steps` is the number of network calls, a scheduler's extra one included."""
 
     placement: Placement
@@ -120,7 +120,7 @@ class DiffusionModel:
 
     def condition(self, prompt: str, parameters: Parameters, smoothing: Smoothing) -> Condition:
         """Embeds the prompt, and the seed image where there is one. Raises InvalidPrompt, InvalidParameters."""
-        asked = _of_image(parameters)
+        asked = image_parameters(parameters)
         prompted = self._prompts.encode(prompt, asked.negative_prompt)
         start, steps = self._start(asked)
         mechanism, placement = _place(smoothing, prompted.embedding, start, steps, self._shape)
@@ -139,7 +139,7 @@ class DiffusionModel:
             random=True,
             notes=prompted.notes,
             mixes=None if placement.mixes is None else (placement.mixes, placement.x.shape),
-            private=_Prepared(placement, prompted.unconditional, steps),
+            private=Prepared(placement, prompted.unconditional, steps),
         )
 
     def generate(
@@ -152,7 +152,7 @@ class DiffusionModel:
         self, condition: Condition, noise: NDArray[np.float64], draws: Sequence[Draw], parameters: Parameters
     ) -> Decoded:
         """Returns the batch's last latents and the pixels decoded from them, before anything is clamped."""
-        asked, prepared = _of_image(parameters), condition.private
+        asked, prepared = image_parameters(parameters), condition.private
         inputs = prepared.placement.inputs(condition, noise, draws)
         with torch.inference_mode():
             return self._drawn(asked, prepared, inputs, self._tensor(inputs.embeddings), draws)
@@ -163,7 +163,7 @@ class DiffusionModel:
 
         Raises InvalidParameters for noise that enters elsewhere.
         """
-        asked, prepared = _of_image(parameters), condition.private
+        asked, prepared = image_parameters(parameters), condition.private
         if not isinstance(prepared.placement, HeldEmbedding):
             raise InvalidParameters(
                 "a picture model is differentiated by its prompt embedding; use mechanism 'embedding'",
@@ -184,7 +184,7 @@ class DiffusionModel:
     def _drawn(
         self,
         asked: ImageParameters,
-        prepared: _Prepared,
+        prepared: Prepared,
         inputs: Inputs,
         embeddings: torch.Tensor,
         draws: Sequence[Draw],
@@ -289,7 +289,7 @@ def _place(
     return ForwardDiffusion(start.signal, start.noise), placement
 
 
-def _of_image(parameters: Parameters) -> ImageParameters:
+def image_parameters(parameters: Parameters) -> ImageParameters:
     """Returns the parameters that a gateway has filled. Raises InvalidParameters for a text model's, or where some are
     missing."""
     wanted = ("num_inference_steps", "guidance_scale", "width", "height", "scheduler")

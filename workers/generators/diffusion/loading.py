@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import torch
 from diffusers import StableDiffusionPipeline
 from huggingface_hub import hf_hub_download, try_to_load_from_cache
+from transformers import CLIPTextModel
 
 from smoothgen.certificates import ModelIdentity
 from workers.features.picture_classifier import ClassifierNetwork, PictureClassifier
@@ -21,6 +23,8 @@ from workers.generators.diffusion.pipeline_digest import judge_name, pipeline_di
 from workers.generators.diffusion.pipelines import require_family, require_known_paths
 from workers.generators.diffusion.prompts import HeadPrompts, PipelinePrompts, PromptEncoder
 from workers.generators.diffusion.text_head import TextHead
+from workers.generators.diffusion.token_prompts import TokenDiffusion
+from workers.generators.diffusion.token_readers import HeadReader, PipelineReader, TokenReader
 from workers.loading.broken_files import told_in_one_line
 from workers.loading.device import torch_device
 from workers.settings import Settings
@@ -73,12 +77,18 @@ def load_diffusion(name: str, source: str | Path, settings: Settings) -> Diffusi
     checker = None if checking is None else _checker(name, checking.to(device), pipeline)
     classifier = PictureClassifier(judge, judge_name(judge), device) if judge is not None else None
     encoder = None if head is None else _encoder(name, head, device)
-    prompts = _prompts(name, pipeline) if head is None or encoder is None else HeadPrompts(encoder, head)
+    if head is None or encoder is None:
+        own = _prompts(name, pipeline)
+        prompts: PromptEncoder = own
+        reader = _pipeline_reader(pipeline, own)
+    else:
+        prompts, reader = HeadPrompts(encoder, head), HeadReader(encoder, head)
     stored = load_shape(name, settings.calibrations)
     if stored is not None:
         _require_fit(name, stored, prompts)
     digest = pipeline_digest(pipeline, checker=checker, head=head, encoder=encoder)
-    model = DiffusionModel(
+    kind: Any = DiffusionModel if reader is None else partial(TokenDiffusion, reader=reader)
+    model: DiffusionModel = kind(
         pipeline,
         prompts,
         identity=ModelIdentity(name, _revision(index, serving), digest),
@@ -92,6 +102,12 @@ def load_diffusion(name: str, source: str | Path, settings: Settings) -> Diffusi
     )
     model.batch_sensitivity = probe(name, model, sixteen_bits=settings.dtype in ("bfloat16", "float16"))
     return model
+
+
+def _pipeline_reader(pipeline: Any, prompts: PipelinePrompts) -> TokenReader | None:
+    """Returns the reader of CLIP's tokens; None for another text encoder, which may read ids beside their
+    embeddings."""
+    return PipelineReader(pipeline, prompts) if isinstance(pipeline.text_encoder, CLIPTextModel) else None
 
 
 def _require_fit(name: str, stored: StoredShape, prompts: PromptEncoder) -> None:

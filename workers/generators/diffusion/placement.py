@@ -146,6 +146,26 @@ class ForwardNoise:
         return Inputs(_repeated(self.embedding, len(noise)), self.signal * condition.noisy(noise))
 
 
+@dataclass(frozen=True)
+class ReadTokens:
+    """No noise: x is the input embeddings of the prompt's own tokens, and the text encoder reads these tokens.
+
+    read: returns what it makes of them, (tokens × width), as a function of them alone. Nothing mixes: every prompt goes
+    through the text encoder and the pipeline by itself, so its picture depends on nothing in its batch.
+    """
+
+    x: NDArray[np.float32]
+    read: Callable[[], NDArray[np.float32]]
+    start: Start
+
+    mixes: ClassVar[str | None] = None
+
+    def inputs(self, condition: Condition, noise: Array, draws: Sequence[Draw]) -> Inputs:
+        """Returns inputs with the text encoder's embedding of the tokens."""
+        del condition
+        return Inputs(_repeated(self.read(), len(noise)), self.start.latents(draws))
+
+
 def _repeated(embedding: NDArray[np.float32], count: int) -> Array:
     """Returns the clean embedding for every sample of a batch."""
     return np.broadcast_to(embedding.astype(np.float64), (count, *embedding.shape))

@@ -71,14 +71,14 @@ class PipelinePrompts:
     def encode(self, prompt: str, negative: str | None) -> Prompted:
         """Raises InvalidPrompt for a text the encoder would cut off."""
         for field, text in (("prompt", prompt), ("parameters.negative_prompt", negative or "")):
-            self._require_whole(field, text)
+            self.require_whole(field, text)
         with torch.inference_mode():
             embedding, unconditional = self._pipeline.encode_prompt(
                 prompt, self._pipeline.device, 1, True, negative_prompt=negative or ""
             )
         return Prompted(embedding[0].float().cpu().numpy(), unconditional[0].float().cpu().numpy())
 
-    def _require_whole(self, field: str, text: str) -> None:
+    def require_whole(self, field: str, text: str) -> None:
         """Raises InvalidPrompt for a text that is longer than the window once its textual inversions are expanded."""
         written = self._ids(text)
         expanded = [vector for token in written for vector in self._vectors.get(token, (token,))]

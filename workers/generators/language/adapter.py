@@ -17,6 +17,7 @@ from smoothgen.contracts import ListedNeighbours, Note, Parameters, RunWords, Te
 from smoothgen.contracts.mechanism_names import EDITS, EMBEDDING, TOKENS, UNNOISED
 from smoothgen.errors import InvalidParameters, InvalidPrompt
 from smoothgen.mechanisms import Gaussian
+from smoothgen.tokens import TokenTable
 from workers.generators.conditions import Condition, Draw, Smoothing
 from workers.generators.differentiable import SmoothMap
 from workers.generators.language.chat_template import ChatTemplates
@@ -179,6 +180,10 @@ class LanguageModel:
                 f"model {self.identity.name!r} takes at most {longest}: shorten the prompt or lower max_new_tokens",
                 field=field,
             )
+
+    def snap_table(self) -> TokenTable:
+        """Returns the rows that embeddings are snapped to. Raises UnusableTable."""
+        return self._snapping.table
 
     def listed(self, condition: Condition, number: int) -> ListedNeighbours:
         """Returns the `number` other token sequences nearest to a snapped prompt, or all there are. Raises

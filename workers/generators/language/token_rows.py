@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from smoothgen.tokens import TokenTable
 from workers.generators.language.prompt_tokens import PromptTokens
-
-_ROWS_AT_A_TIME = 4096
+from workers.generators.snapping import embedding_rows
 
 
 def token_table(network: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> TokenTable:
@@ -28,21 +24,3 @@ def without_targets(network: PreTrainedModel, tokenizer: PreTrainedTokenizerBase
     without_text = set(range(int(network.get_input_embeddings().weight.shape[0]))) - set(tokenizer.get_vocab().values())
     prompts = PromptTokens(tokenizer)
     return without_text | (prompts.marker_ids - prompts.surrounding_ids)
-
-
-def embedding_rows(network: PreTrainedModel) -> NDArray[np.float32]:
-    """Returns the embedding of every token id, shape (ids, width); 16-bit numbers as float32, which holds them all."""
-    layer = network.get_input_embeddings()
-    count = int(layer.weight.shape[0])
-    found = []
-    with torch.inference_mode():
-        for start in range(0, count, _ROWS_AT_A_TIME):
-            ids = torch.arange(start, min(start + _ROWS_AT_A_TIME, count), device=layer.weight.device)
-            found.append(layer(ids).float().cpu().numpy())
-    return np.concatenate(found)
-
-
-def text_of(tokenizer: PreTrainedTokenizerBase, ids: list[int]) -> str:
-    """Returns the text of token ids as a person would write it: without what the tokenizer sets around every text."""
-    text: str = tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
-    return text
