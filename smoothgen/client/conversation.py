@@ -269,8 +269,8 @@ def certificate(certificate_id: str) -> Conversation[AnyCertificate]:
 def neighbours(certificate_id: str, changed: bool, limit: int) -> Conversation[NeighboursView]:
     """Returns what GET /certificates/{id}/neighbours answers."""
     asked = urlencode({"changed": str(changed).lower(), "limit": limit})
-    path = f"/certificates/{quote(certificate_id, safe='')}/neighbours?{asked}"
-    return NeighboursView.model_validate(_json((yield Call("GET", path))))
+    answer = yield Call("GET", f"/certificates/{quote(certificate_id, safe='')}/neighbours?{asked}")
+    return NeighboursView.model_validate(_json(answer))
 
 
 def covers(certificate_id: str, prompts: Sequence[str], confidence: float | None) -> Conversation[Covers]:
@@ -289,15 +289,13 @@ def _json(answer: Answer) -> Any:
 
 def _problem(answer: Answer) -> ServerProblem:
     """Returns the problem an answer tells of. Raises ServerUnreachable where it is none."""
-    document = _parsed(answer)
-    problem = document if isinstance(document, dict) else {"detail": document}
-    return ServerProblem(answer.status, problem, answer.request_id)
+    told = _parsed(answer)
+    return ServerProblem(answer.status, told if isinstance(told, dict) else {"detail": told}, answer.request_id)
 
 
 def _parsed(answer: Answer) -> Any:
     try:
         return json.loads(answer.content)
     except ValueError as error:
-        raise ServerUnreachable(
-            f"the server answered {answer.status} and no JSON; is this a SmoothGen server?"
-        ) from error
+        said = f"the server answered {answer.status} and no JSON; is this a SmoothGen server?"
+        raise ServerUnreachable(said) from error

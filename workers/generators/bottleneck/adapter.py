@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from smoothgen.certificates import ModelIdentity
-from smoothgen.contracts import EDITS, Note, Parameters, TextParameters
+from smoothgen.contracts import EDITS, Note, Parameters
 from smoothgen.errors import InvalidParameters, UnknownName
 from smoothgen.mechanisms import Gaussian
 from workers.features import PromptReader, require_whole
@@ -19,6 +19,7 @@ from workers.generators.bottleneck.soft_prompt import SoftPrompt
 from workers.generators.conditions import Condition, Draw, Smoothing
 from workers.generators.differentiable import SmoothMap
 from workers.generators.language.adapter import LOG_PROBABILITY_UNIT, LanguageModel
+from workers.generators.language.text_parameters import text_parameters
 from workers.generators.outputs import Failure, Made
 from workers.generators.protocol import OutputKind
 from workers.generators.unnoised import Unnoised
@@ -80,10 +81,7 @@ class BottleneckModel:
 
     def condition(self, prompt: str, parameters: Parameters, smoothing: Smoothing) -> Condition:
         """Embeds the prompt. Raises InvalidParameters for a chat template, InvalidPrompt, UnknownName."""
-        if not isinstance(parameters, TextParameters):
-            raise InvalidParameters(
-                f"a language model takes text parameters, got {type(parameters).__name__}", field="parameters"
-            )
+        parameters = text_parameters(parameters)
         if parameters.chat:
             raise InvalidParameters(
                 f"model {self.identity.name!r} reads its prompt through {self._soft_prompt.table.shape[1]} virtual "

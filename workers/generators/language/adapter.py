@@ -27,6 +27,7 @@ from workers.generators.language.prompt_tokens import PromptTokens
 from workers.generators.language.snapped_noise import SnappedRuns, TokenIds
 from workers.generators.language.snapped_sigma import snapped_sigma
 from workers.generators.language.snapping import Snapping
+from workers.generators.language.text_parameters import text_parameters
 from workers.generators.language.token_sampling import processors_of
 from workers.generators.outputs import Failure, Made
 from workers.generators.protocol import OutputKind
@@ -109,7 +110,7 @@ class LanguageModel:
     def rendered(self, prompt: str, parameters: Parameters) -> Template | None:
         """Returns the chat template around this prompt, or around what is given in its place, as it reads now; None
         without chat. Raises InvalidParameters, InvalidPrompt."""
-        parameters = _of_text(parameters)
+        parameters = text_parameters(parameters)
         if not parameters.chat:
             return None
         return self._templates.around(prompt) if parameters.prompt_embeds is None else self._templates.around_any()
@@ -123,7 +124,7 @@ class LanguageModel:
         Raises InvalidPrompt if the tokens do not fit or spell a marker, InvalidParameters for a chat template that is
         missing or cannot be followed, and for embeddings that are not of this model or that nothing would snap.
         """
-        parameters, snapped = _of_text(parameters), smoothing.mechanism == TOKENS
+        parameters, snapped = text_parameters(parameters), smoothing.mechanism == TOKENS
         template = (template or self.rendered(prompt, parameters)) if parameters.chat else None
         ids, notes = self._read(prompt, parameters, template, snapped=snapped)
         counted = "token count of each drawn text" if smoothing.words_drawn else f"token count ({len(ids)})"
@@ -241,9 +242,9 @@ class LanguageModel:
         self, embeddings: torch.Tensor, draws: Sequence[Draw], parameters: Parameters
     ) -> list[Made | Failure]:
         """Returns what the model says after these input embeddings, (batch, tokens, width), each with its own ω."""
-        parameters = _of_text(parameters)
+        parameters = text_parameters(parameters)
         with torch.inference_mode():
-            embeddings = embeddings.to(self._model.dtype).to(self._model.device)
+            embeddings = self._placed(embeddings)
             processors, health = processors_of(parameters, draws)
             tokens = self._model.generate(
                 inputs_embeds=embeddings,
@@ -261,13 +262,13 @@ class LanguageModel:
         del draw, parameters
 
         def call(x: torch.Tensor) -> torch.Tensor:
-            return self.next_token(self._framed(condition.template, x.to(self._model.dtype).to(self._model.device)))
+            return self.next_token(self._framed(condition.template, self._placed(x)))
 
         return SmoothMap(call, 1.0, LOG_PROBABILITY_UNIT)
 
     def next_token(self, embeddings: torch.Tensor) -> torch.Tensor:
         """Returns the log-probabilities of the token after these input embeddings, (batch, vocabulary)."""
-        embeddings = embeddings.to(self._model.dtype).to(self._model.device)
+        embeddings = self._placed(embeddings)
         mask = torch.ones(embeddings.shape[:2], dtype=torch.long, device=embeddings.device)
         logits = self._model(inputs_embeds=embeddings, attention_mask=mask, use_cache=False).logits[:, -1]
         return torch.log_softmax(logits.float(), dim=-1).cpu()
@@ -282,6 +283,9 @@ class LanguageModel:
         )
         return torch.cat([before, noisy, after], dim=1)
 
+    def _placed(self, x: torch.Tensor) -> torch.Tensor:
+        return x.to(self._model.dtype).to(self._model.device)
+
     def _rows(self, ids: Sequence[int]) -> NDArray[np.float32]:
         """Returns the embeddings of token ids, shape (tokens, width)."""
         with torch.inference_mode():
@@ -291,12 +295,6 @@ class LanguageModel:
     def _embed(self, tokens: torch.Tensor) -> torch.Tensor:
         embedded: torch.Tensor = self._model.get_input_embeddings()(tokens.to(self._model.device))
         return embedded
-
-
-def _of_text(parameters: Parameters) -> TextParameters:
-    if isinstance(parameters, TextParameters):
-        return parameters
-    raise InvalidParameters(f"a language model takes text parameters, got {parameters!r:.200}", field="parameters")
 
 
 def _length(template: Template | None) -> int:
