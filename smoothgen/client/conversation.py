@@ -275,9 +275,12 @@ def neighbours(certificate_id: str, changed: bool, limit: int) -> Conversation[N
 
 def covers(certificate_id: str, prompts: Sequence[str], confidence: float | None) -> Conversation[Covers]:
     """Returns the answer of POST /certificates/{id}/covers."""
-    asked = CoversRequest.model_validate({"prompts": list(prompts), "confidence": confidence})
-    path = f"/certificates/{quote(certificate_id, safe='')}/covers"
-    return Covers.model_validate(_json((yield Call("POST", path, asked.model_dump(exclude_none=True)))))
+    asked = CoversRequest.model_validate({"prompts": [*prompts], "confidence": confidence}).model_dump(
+        exclude_none=True
+    )
+    return Covers.model_validate(
+        _json((yield Call("POST", f"/certificates/{quote(certificate_id, safe='')}/covers", asked)))
+    )
 
 
 def _json(answer: Answer) -> Any:

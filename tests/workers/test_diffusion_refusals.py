@@ -173,7 +173,7 @@ def test_an_index_that_is_not_json_is_one_clear_line(folder: Path):
 
 def test_a_folder_that_is_not_there_is_one_clear_line(tmp_path: Path):
     assert not is_pipeline(str(tmp_path))
-    with pytest.raises(OSError, match="cannot be loaded from '/no/such/folder'") as caught:
+    with pytest.raises(OSError, match="there is no folder or file '/no/such/folder' here") as caught:
         tiny.load(Path("/no/such/folder"))
     assert "\n" not in str(caught.value)
 

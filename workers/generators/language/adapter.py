@@ -238,11 +238,9 @@ class LanguageModel:
         noisy = torch.from_numpy(condition.noisy(noise))
         return self._framed(condition.template, noisy.to(self._model.dtype).to(self._model.device))
 
-    def continued(
-        self, embeddings: torch.Tensor, draws: Sequence[Draw], parameters: Parameters
-    ) -> list[Made | Failure]:
+    def continued(self, embeddings: torch.Tensor, draws: Sequence[Draw], given: Parameters) -> list[Made | Failure]:
         """Returns what the model says after these input embeddings, (batch, tokens, width), each with its own ω."""
-        parameters = text_parameters(parameters)
+        parameters = text_parameters(given)
         with torch.inference_mode():
             embeddings = self._placed(embeddings)
             processors, health = processors_of(parameters, draws)
