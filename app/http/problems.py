@@ -102,7 +102,8 @@ async def _invalid(_: Request, error: Exception) -> Response:
     found = error.errors()
     errors = [_field_error(e, error.body) for e in found[:_MOST_ERRORS]]
     first = errors[0]
-    detail = f"{first.pointer or 'body'}: {first.detail}" + ("" if first.value is None else f" (got {first.value})")
+    where = first.pointer or _parameter(found[0]["loc"])
+    detail = f"{where}: {first.detail}" + ("" if first.value is None else f" (got {first.value})")
     if len(found) > len(errors):
         detail += f"; {len(found) - len(errors)} more errors are not listed"
     return problem_response(
@@ -123,6 +124,11 @@ def _field_error(error: Mapping[str, Any], body: Any) -> FieldError:
     pointer = _pointer(error["loc"], body)
     value = None if missing else _shown(error.get("input"))
     return FieldError(pointer=pointer, value=value, detail=detail)
+
+
+def _parameter(location: tuple[int | str, ...]) -> str:
+    """Returns the name of a query parameter or header, "body" for the body."""
+    return "body" if location[0] == "body" else str(location[-1])
 
 
 def _pointer(location: tuple[int | str, ...], body: Any) -> str:

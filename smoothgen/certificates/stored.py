@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,16 @@ def read_certificate(document: Any) -> AnyCertificate:
     if edits_document.is_of_edits(document):
         return edits_document.from_document(document)
     return noise_document.from_document(document)
+
+
+def without_words(certificate: AnyCertificate) -> AnyCertificate:
+    """Returns the certificate without texts and outputs of its runs, which are nearly the prompt and its output. No
+    number rests on them."""
+    if isinstance(certificate, ExhaustiveCertificate):
+        return replace(certificate, text=None, output=None)
+    if isinstance(certificate, EditsCertificate):
+        return replace(certificate, texts=None, outputs=None)
+    return certificate
 
 
 def load_certificate(source: str | Path) -> AnyCertificate:

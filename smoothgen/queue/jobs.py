@@ -7,9 +7,10 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any, Final
 
 from pydantic import TypeAdapter
-from pydantic_core import from_json
+from pydantic_core import from_json, to_json
 from redis.asyncio import Redis
 
+from smoothgen.certificates.stored import read_certificate, to_document, without_words
 from smoothgen.contracts import (
     FINISHED,
     FleetPool,
@@ -146,9 +147,21 @@ class JobStore:
                 view=view.model_dump_json(exclude_none=True),
             )
         )
+        await self._forget_words(job_id)
         for gateway in str(told).split():
             await self._scripts.call(ForgetNews(replies=keys.replies(gateway), job_id=job_id))
         return state, cancelled
+
+    async def _forget_words(self, job_id: str) -> None:
+        """Leaves the texts of a job's runs out of its certificate, which is kept as long as before."""
+        key = keys.certificate(job_id)
+        with redis_errors():
+            stored = await self._redis.get(key)
+            if stored is None:
+                return
+            certificate = read_certificate(from_json(stored))
+            if (without := without_words(certificate)) != certificate:
+                await self._redis.set(key, to_json(to_document(without)), xx=True, keepttl=True)
 
     async def samples(self, job_id: str) -> bytes:
         """Returns the contact sheet of a job's noisy samples, a PNG. Raises NotFound."""

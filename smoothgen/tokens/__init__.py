@@ -3,7 +3,7 @@
 Claims and proofs: docs/theory/neighbours.md. Needs numpy only.
 """
 
-from smoothgen.tokens.distances import cost_difference
+from smoothgen.tokens.distances import comparison_error, cost_difference
 from smoothgen.tokens.neighbourhoods import Neighbourhoods, TokenRows
 from smoothgen.tokens.neighbours import Change, Neighbours, cost_of, nearest_sequences
 from smoothgen.tokens.table import TokenTable
@@ -16,6 +16,7 @@ __all__ = [
     "TokenRows",
     "TokenTable",
     "Written",
+    "comparison_error",
     "cost_difference",
     "cost_of",
     "nearest_sequences",

@@ -76,3 +76,9 @@ def least_squared_reach(computed: NDArray[np.float64], width: int, absolute_erro
 def block_rows(width: int) -> int:
     """Returns how many rows of doubles one block holds."""
     return max(1, BLOCK_BYTES // (8 * max(width, 1)))
+
+
+def comparison_error(width: int, largest_cost: float) -> float:
+    """Returns how far the snap's comparison of two squared distances errs at most, for rows that an attack of this cost
+    can reach: (width + 4)·2⁻⁵³·‖Δ‖² with ‖Δ‖ ≤ 2·cost, rounded up (docs/theory/neighbours.md)."""
+    return (width + 4) * 2.0**-53 * (2 * largest_cost) ** 2 * (1 + 1e-6)

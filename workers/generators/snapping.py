@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from smoothgen.certificates import SnapThreat
 from smoothgen.contracts import ListedNeighbours, RunWords, cut
-from smoothgen.tokens import Neighbourhoods, TokenTable, cost_of, nearest_sequences, written
+from smoothgen.tokens import Neighbourhoods, TokenTable, comparison_error, cost_of, nearest_sequences, written
 from workers.progress import made_progress
 
 _ROWS_AT_A_TIME: Final = 4096
@@ -61,7 +61,7 @@ class Snap:
             attack_on=attack_on,
             table=self.table.digest,
             tokens=len(ids),
-            squared_error=_squared_error(self.table.width, reached),
+            squared_error=comparison_error(self.table.width, reached),
             held_fixed=held_fixed,
         )
         next_cost = found.next_cost if math.isfinite(found.next_cost) else None
@@ -100,9 +100,3 @@ def text_of(tokenizer: Any, ids: list[int]) -> str:
     """Returns the text of token ids as a person would write it: without what the tokenizer sets around every text."""
     text: str = tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
     return text
-
-
-def _squared_error(width: int, largest_cost: float) -> float:
-    """Returns how far the snap's comparison of two squared distances errs at most, for rows that an attack of this cost
-    can reach: (width + 4)·2⁻⁵³·‖Δ‖² with ‖Δ‖ ≤ 2·cost, rounded up (docs/theory/neighbours.md)."""
-    return (width + 4) * 2.0**-53 * (2 * largest_cost) ** 2 * (1 + 1e-6)

@@ -110,6 +110,21 @@ def result(
     return _result(spec, selection, certified(spec, selection, distances), distances, words, device_s)
 
 
+def result_at_deadline(
+    spec: JobSpec, selection: Selection, distances: Runs, words: Sequence[RunWords], device_s: float
+) -> JobResult:
+    """Returns the result of a job out of time: every beginning of the list proves something, but perhaps not what was
+    asked, and then the reason is the deadline."""
+    outcome = certified(spec, selection, distances)
+    if isinstance(outcome, Abstention) and not decided(spec, selection, distances, outcome):
+        wanted = looks(spec, selection)[-1]
+        told = (
+            f"the deadline passed when {len(distances)} of the {wanted} runs that decide it were made: {outcome.detail}"
+        )
+        outcome = Abstention(Reason.DEADLINE, told, outcome.curve)
+    return _result(spec, selection, outcome, distances, words, device_s)
+
+
 def first_breaking(distances: Runs, tolerance: float) -> int | None:
     """Returns the place of the first run that failed or whose bound, as a certificate prints it, is above the
     tolerance; None where there is none."""

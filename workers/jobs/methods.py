@@ -88,7 +88,7 @@ class Exhaustion:
         """Returns what the runs prove, and whether further ones would change it."""
         outcome = exhaustion.certified(spec, selection, look.distances)
         if exhaustion.decided(spec, selection, look.distances, outcome):
-            return Taken(self.at_deadline(spec, selection, look))
+            return Taken(exhaustion.result(spec, selection, look.distances, look.words, look.device_s))
         if isinstance(outcome, Abstention):
             return Taken(None)
         return Taken(None, outcome.radius, outcome.claims.w1_bound)
@@ -96,8 +96,8 @@ class Exhaustion:
     def at_deadline(self, spec: JobSpec, selection: Selection, look: CompleteLook | None) -> JobResult:
         """Returns what the runs so far prove: every beginning of the list proves something."""
         if look is None:
-            return exhaustion.result(spec, selection, NONE_DRAWN, (), selection.device_s)
-        return exhaustion.result(spec, selection, look.distances, look.words, look.device_s)
+            return exhaustion.result_at_deadline(spec, selection, NONE_DRAWN, (), selection.device_s)
+        return exhaustion.result_at_deadline(spec, selection, look.distances, look.words, look.device_s)
 
 
 class EditSets:

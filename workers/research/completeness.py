@@ -18,7 +18,7 @@ from smoothgen.certificates.exhaustive import check_completeness
 from smoothgen.contracts import TOKENS, read_parameters
 from smoothgen.errors import InvalidCertificate, InvalidInput, InvalidParameters, SmoothGenError
 from smoothgen.noise import Seed, Stream
-from workers.generators import Draw, Generator, Smoothing, TokenSnap, load_generator
+from workers.generators import Condition, Draw, Generator, Smoothing, TokenSnap, load_generator
 from workers.settings import Settings
 
 _SNAPPED = Smoothing(TOKENS, None, Draw(Seed(0, "server"), Stream.GENERATOR_COMMON, 0))
@@ -27,14 +27,14 @@ _SNAPPED = Smoothing(TOKENS, None, Draw(Seed(0, "server"), Stream.GENERATOR_COMM
 def completeness_of(generator: Generator, certificate: ExhaustiveCertificate, prompt: str) -> Check:
     """Returns the check of a certificate against the model's table.
 
-    Raises InvalidInput for a model that is another than the certificate's and has another table, for a chat template
+    Raises InvalidInput for a model that is another than the certificate's, for a chat template
     that reads otherwise now, and for a prompt that the model does not take.
     """
     if not isinstance(generator, TokenSnap):
         raise InvalidParameters(
             f"model {generator.identity.name!r} does not read its prompt as tokens; name the certificate's model"
         )
-    request, model, threat = certificate.provenance.request, certificate.provenance.model, certificate.threat
+    request, model = certificate.provenance.request, certificate.provenance.model
     if request is None:
         raise InvalidCertificate("the document names no request, so the tokens of its prompt are not known")
     parameters = read_parameters("text" if generator.image is None else "image", request.parameters)
@@ -47,12 +47,29 @@ def completeness_of(generator: Generator, certificate: ExhaustiveCertificate, pr
         )
     table = generator.snap_table()
     own, stated = generator.identity.digest, None if model is None else model.digest
-    if threat is not None and table.digest != threat.table and stated not in (None, own):
+    if stated not in (None, own):
         raise InvalidParameters(
             f"model {generator.identity.name!r} is {own}, and the certificate's is {stated}; give --model "
             "NAME=SOURCE of that one"
         )
-    return check_completeness(certificate, table, condition.tokens)
+    check = check_completeness(certificate, table, condition.tokens)
+    return _with_breaking_text(check, certificate, generator, condition) if check.passed else check
+
+
+def _with_breaking_text(
+    check: Check, certificate: ExhaustiveCertificate, generator: TokenSnap, condition: Condition
+) -> Check:
+    """Returns the check, failed where the certificate names another text for the run that ends its claim."""
+    broken_by, text = certificate.claims.broken_by, certificate.text
+    if broken_by is None or text is None:
+        return check
+    changes = generator.listed(condition, broken_by.index).change_lists[broken_by.index - 1]
+    own = generator.words(generator.changed(condition, changes)).text
+    if own == text:
+        return check
+    return Check(
+        check.name, False, f"broken_by.text is stated as {text!r:.200}, run {broken_by.index} reads {own!r:.200}"
+    )
 
 
 def answer(model: str, asked: Mapping[str, Any]) -> dict[str, Any]:

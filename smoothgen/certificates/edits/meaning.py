@@ -43,7 +43,9 @@ def judged(stated: EditsCertificate) -> Iterable[Check]:
     yield from judged_origin(stated.id, stated.requested_at, provenance.request, provenance.model)
     if metric is not None:
         detail = f"{metric.name!r:.80} {'fixes' if metric.name in METRICS else 'is a plug-in and fixes no'} D"
-        yield checked("metric", detail, lambda: require_metric_to_own_output(metric, evidence.diameter))
+        yield checked(
+            "metric", detail, lambda: require_metric_to_own_output(metric, evidence.diameter, evidence.distances)
+        )
     if output is not None:
         detail = "of a kind the metric compares"
         yield checked("output", detail, lambda: require_output(output, metric, evidence.diameter))

@@ -11,10 +11,12 @@ import numpy as np
 from smoothgen.certificates.exhaustive.certificate import ExhaustiveCertificate
 from smoothgen.certificates.verification import Check
 from smoothgen.errors import InvalidCertificate, InvalidInput
-from smoothgen.tokens import Neighbourhoods, TokenTable, cost_difference, nearest_sequences
+from smoothgen.tokens import Neighbourhoods, TokenTable, comparison_error, cost_difference, nearest_sequences
 
 COMPLETENESS: Final = "completeness"
 """The name of the check, in the verdict on a document too."""
+_SAME: Final = 1e-6
+_MOST_ERROR: Final = 1e-6
 
 
 def check_completeness(certificate: ExhaustiveCertificate, table: TokenTable, tokens: Sequence[int]) -> Check:
@@ -44,6 +46,14 @@ def _require_same(certificate: ExhaustiveCertificate, table: TokenTable, tokens:
         raise InvalidCertificate(f"the table at hand is {table.digest}, the document's is {threat.table:.80}")
     if len(tokens) != threat.tokens:
         raise InvalidCertificate(f"the prompt has {len(tokens)} tokens, the document says {threat.tokens}")
+    evidence = certificate.evidence
+    reached = evidence.costs[-1] if evidence.next_cost is None else evidence.next_cost
+    least = comparison_error(table.width, float(reached))
+    if not least * (1 - _SAME) <= threat.squared_error <= _MOST_ERROR * max(float(reached) ** 2, least):
+        raise InvalidCertificate(
+            f"threat.squared_error is stated as {threat.squared_error!r}; the snap to this table errs by {least!r}, "
+            "and costs of this size leave room for no more than a millionth of their square"
+        )
 
 
 def _compared(certificate: ExhaustiveCertificate, table: TokenTable, tokens: Sequence[int]) -> str:

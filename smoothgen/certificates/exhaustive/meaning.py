@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import numpy as np
+from numpy.typing import NDArray
+
+from smoothgen.certificates.bounds.bands import TWO_VALUED
 from smoothgen.certificates.exhaustive.certificate import ExhaustiveCertificate
 from smoothgen.certificates.exhaustive.threat import MODALITIES, require_snap_threat
 from smoothgen.certificates.meaning.common import judged_origin, left_open, meaning_check
@@ -42,7 +46,9 @@ def judged(stated: ExhaustiveCertificate) -> Iterable[Check]:
     yield from judged_origin(stated.id, stated.requested_at, request, model)
     if metric is not None:
         detail = f"{metric.name!r:.80} {'fixes' if metric.name in METRICS else 'is a plug-in and fixes no'} D"
-        yield checked("metric", detail, lambda: require_metric_to_own_output(metric, diameter))
+        yield checked(
+            "metric", detail, lambda: require_metric_to_own_output(metric, diameter, stated.evidence.distances)
+        )
     if output is not None:
         yield checked("output", "of a kind the metric compares", lambda: require_output(output, metric, diameter))
     if threat is not None:
@@ -50,9 +56,12 @@ def judged(stated: ExhaustiveCertificate) -> Iterable[Check]:
     yield meaning_check(unknown_meaning(stated))
 
 
-def require_metric_to_own_output(stated: MetricIdentity, diameter: float) -> None:
-    """Raises InvalidCertificate where description, diameter or options are not those of the metric's name, and for a
-    centre: distances are to the prompt's own output."""
+def require_metric_to_own_output(stated: MetricIdentity, diameter: float, distances: NDArray[np.float64]) -> None:
+    """Raises InvalidCertificate where description, diameter or options are not those of the metric's name, for a
+    centre, since distances are to the prompt's own output, and for distances that a two-valued metric does not have.
+
+    distances: of the runs, metric units, +inf where one failed.
+    """
     metric = metric_named(stated.name, stated.cap)
     if stated.centre:
         raise InvalidCertificate(
@@ -67,3 +76,9 @@ def require_metric_to_own_output(stated: MetricIdentity, diameter: float) -> Non
         ("diameter", diameter == least, repr(least)),
         ("metric.options", set(stated.options) == metric.options, sorted(metric.options)),
     )
+    between = distances[(distances > 0) & (distances < least)] if metric.band == TWO_VALUED.name else distances[:0]
+    if between.size:
+        raise InvalidCertificate(
+            f"metric {stated.name!r} has no distance between 0 and {least!r}, and the evidence has {between[0]!r}",
+            field="evidence.distances",
+        )
