@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,15 +15,20 @@ from smoothgen.contracts import JobResult
 from smoothgen.errors import InvalidParameters
 from smoothgen.noise import Seed, Stream
 from tests.support.workers.closed_form_text import ClosedFormText
-from tests.support.workers.jobs import SEED, run, spec
+from tests.support.workers.jobs import SEED, Silent, metric_of, run, spec
+from tests.workers.test_executor import executor_of, numbered, result_by_executor, without_times
 from workers.generators import Generator
+from workers.generators.batching import Batcher, FixedBatcher
 from workers.generators.conditions import Draw
 from workers.generators.language import snapped_noise
 from workers.generators.language.adapter import LanguageModel
+from workers.generators.language.loading import load_language_model
 from workers.generators.language.snapped_noise import SnappedRuns
 from workers.generators.language.snapped_sigma import GRID, PROMPTS
 from workers.generators.outputs import Failure, Text
+from workers.jobs.in_process import run_job
 from workers.jobs.sampling import condition_of
+from workers.settings import Settings
 
 FRANCE = "The capital of France is"
 ANSWER = {"name": "label", "extract": {"kind": "regex", "pattern": "[A-Za-z]+|[0-9]+"}}
@@ -75,6 +81,31 @@ def test_draws_that_read_the_same_tokens_share_one_run(llama: LanguageModel, mon
     assert result.usage.samples == 400
     assert set(counted.rows) == {1}
     assert len(counted.rows) < 40
+
+
+def test_workers_give_what_the_plain_loop_gives(llama: LanguageModel) -> None:
+    """In chunks, each of another batch size than the plain loop's."""
+    asked = {"max_new_tokens": 4, "temperature": 0.7}
+    sigma = 2 * (llama.default_snapped_sigma or 0)
+    job = numbered(spec("The capital", sigma=sigma, metric="edit", samples=40, snap=True, parameters=asked), 1)
+    by_workers = result_by_executor(executor_of(llama, 7), job)
+    plain = run_job(job, llama, metric_of(job), batcher=Batcher(64), watch=Silent(), precision="float32")
+    assert without_times(by_workers) == without_times(plain)
+
+
+def test_in_16_bits_too_an_output_is_that_of_its_tokens_alone(llama_folder: Path) -> None:
+    model = load_language_model("tiny-llama", str(llama_folder), Settings(device="cpu", dtype="bfloat16"))
+    sigma = 2 * (model.default_snapped_sigma or 0)
+    job = spec("The capital", sigma=sigma, metric="edit", samples=40, snap=True, parameters={"max_new_tokens": 4})
+    first, second = (
+        run_job(job, model, metric_of(job), batcher=FixedBatcher(size), watch=Silent(), precision="bfloat16")
+        for size in (16, 5)
+    )
+    assert first.certificate is not None
+    assert second.certificate is not None
+    assert first.certificate["evidence"] == second.certificate["evidence"]
+    assert first.certificate["sampling"].pop("batch_size") == 16
+    assert verify(second.certificate).valid
 
 
 def test_fresh_randomness_shares_nothing(llama: LanguageModel, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,7 @@ from smoothgen.tokens import Neighbourhoods, TokenTable, comparison_error, cost_
 from workers.progress import made_progress
 
 _ROWS_AT_A_TIME: Final = 4096
+_SNAPPED_AT_A_TIME: Final = 1024
 
 
 class Snap:
@@ -47,8 +48,12 @@ class Snap:
 
         A function of the noisy numbers alone, which no prompt chooses the targets of. Raises InvalidTokens.
         """
-        ids = self.table.snap(noisy.reshape(-1, noisy.shape[-1])).reshape(noisy.shape[:2])
-        return [tuple(map(int, row)) for row in ids]
+        rows, found = noisy.reshape(-1, noisy.shape[-1]), []
+        for start in range(0, len(rows), _SNAPPED_AT_A_TIME):
+            found += self.table.snap(rows[start : start + _SNAPPED_AT_A_TIME]).tolist()
+            made_progress()  # a batch of long prompts takes minutes
+        count = noisy.shape[1]
+        return [tuple(found[start : start + count]) for start in range(0, len(found), count)]
 
     def listed(self, ids: Sequence[int], number: int, attack_on: str, held_fixed: tuple[str, ...]) -> ListedNeighbours:
         """Returns the `number` other token sequences nearest to a prompt's, or all there are.

@@ -9,7 +9,7 @@ import pytest
 
 from smoothgen.certificates import ExhaustiveCertificate, SnapThreat
 from smoothgen.certificates.exhaustive import check_completeness
-from smoothgen.tokens import Neighbourhoods, TokenTable, cost_difference, nearest_sequences
+from smoothgen.tokens import Neighbourhoods, TokenTable, comparison_error, cost_difference, nearest_sequences
 from tests.support.certificates.exhaustive import THREAT, certified
 
 TOKENS = [3, 17, 3]
@@ -17,7 +17,7 @@ TABLE = TokenTable(np.random.default_rng(5).normal(size=(40, 6)).astype(np.float
 
 
 def threat(table: TokenTable = TABLE, tokens: int = len(TOKENS)) -> SnapThreat:
-    return replace(THREAT, table=table.digest, tokens=tokens)
+    return replace(THREAT, table=table.digest, tokens=tokens, squared_error=comparison_error(table.width, 10.0))
 
 
 def certificate(costs: list[float], next_cost: float | None) -> ExhaustiveCertificate:
@@ -98,3 +98,11 @@ def test_excluding_other_rows_gives_another_list() -> None:
     narrower = TokenTable(TABLE.rows, excluded=[0, nearest])
     assert narrower.digest == TABLE.digest
     assert not check_completeness(certificate(costs, end), narrower, TOKENS).passed
+
+
+@pytest.mark.parametrize("stated", [0.0, 1e-30, 1.0, 1e300])
+def test_an_error_that_this_snap_does_not_have_is_named(stated: float) -> None:
+    made = certificate(*listed(7))
+    forged = replace(made, threat=replace(threat(), squared_error=stated))
+    check = check_completeness(forged, TABLE, TOKENS)
+    assert (check.passed, f"threat.squared_error is stated as {stated!r}" in check.detail) == (False, True)

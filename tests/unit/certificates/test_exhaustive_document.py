@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from smoothgen import load_certificate, save_certificate, verify
-from smoothgen.certificates import Certificate, from_document, read_certificate, to_document
+from smoothgen.certificates import Certificate, certify_exhaustive, from_document, read_certificate, to_document
 from smoothgen.certificates.exhaustive.statement import statement
 from smoothgen.certificates.format.document import content_digest
 from smoothgen.errors import InvalidCertificate, InvalidInput
@@ -226,6 +226,20 @@ def test_words_are_held_to_what_they_mean(check, about):
     verdict = verify(certified(**{"threat": THREAT, "provenance": PROVENANCE, **about}))
     assert {c.name for c in verdict.checks if not c.passed} == {check}
     assert verdict.meaning == "not checked"
+
+
+def test_a_two_valued_metric_has_no_distance_between():
+    made = certify_exhaustive(
+        [0.0, 0.5, 0.7],
+        [0.0, 0.0, 0.5],
+        diameter=1.0,
+        tolerance=0.1,
+        next_cost=0.9,
+        threat=THREAT,
+        provenance=PROVENANCE,
+    )
+    [failed] = [each for each in verify(to_document(made)).checks if not each.passed]
+    assert (failed.name, "no distance between 0 and 1.0" in failed.detail) == ("metric", True)
 
 
 def test_a_chat_template_is_held_fixed_where_the_request_renders_one():
