@@ -7,6 +7,7 @@ import json
 import math
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from starlette.testclient import TestClient
 from app.main import create_app
 from app.planning.plan import plan
 from app.settings import Settings
-from smoothgen import AsyncClient, Client, Gaussian, certify
+from smoothgen import AsyncClient, Client, Gaussian, certify, verify
 from smoothgen.certificates import (
     Certificate,
     ExhaustiveCertificate,
@@ -43,7 +44,7 @@ from smoothgen.contracts import (
     Usage,
 )
 from smoothgen.errors import ServerProblem
-from smoothgen.queue import ANYONE, JobStore, Pace, WorkQueue, build_of, connect, new_id
+from smoothgen.queue import ANYONE, JobStore, Pace, WorkQueue, build_of, connect, keys, new_id
 from tests.app.conftest import NUMBERS, model_card, problem_of, register, request_body
 from tests.service.test_queue import OPENING, OUTPUT
 from tests.support.processes import Gateway, Lab, Process, Redis
@@ -228,6 +229,27 @@ def test_erased_words_are_gone_and_the_numbers_stay(api: TestClient, redis: Redi
     assert not view.words_kept
     assert {(each.text, each.writable, each.output) for each in view.neighbours} == {(None, None, None)}
     assert [each.cost for each in view.neighbours] == COSTS[1:]
+
+
+def test_erasing_content_takes_the_texts_out_of_the_certificate(api: TestClient, redis: Redis) -> None:
+    certificate = replace(exhaustive(), text="the capital of Germany is", output="Berlin")
+    job = stored(redis, to_document(certificate))
+    before = api.get(f"/certificates/{job}").json()
+    assert before["broken_by"]["text"] == "the capital of Germany is"
+    ttl = redis.client.ttl(keys.certificate(job))
+    assert api.delete(f"/jobs/{job}/content").status_code == 204
+    after = api.get(f"/certificates/{job}").json()
+    assert "Germany" not in json.dumps(after)
+    assert "Berlin" not in json.dumps(after)
+    assert ttl - 60 <= redis.client.ttl(keys.certificate(job)) <= ttl
+    assert verify(after).valid
+    assert after["radius"] == before["radius"]
+
+
+@pytest.mark.parametrize(("query", "name"), [("limit=0", "limit"), ("limit=x", "limit"), ("changed=maybe", "changed")])
+def test_a_bad_query_parameter_is_named(api: TestClient, job: str, query: str, name: str) -> None:
+    detail = problem_of(api.get(f"/certificates/{job}/neighbours?{query}"), 422)["detail"]
+    assert detail.startswith(f"{name}: ")
 
 
 def test_a_certificate_of_noise_has_no_neighbours(api: TestClient, redis: Redis) -> None:

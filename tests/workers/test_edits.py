@@ -234,7 +234,9 @@ def test_out_of_time_a_sample_proves_nothing() -> None:
     result = method.at_deadline(job, selection, CompleteLook(np.zeros(runs - 1), 0.1, "", ()))
     assert result.certificate is None
     assert result.abstention is not None
-    assert f"{runs - 1} of {runs} edits were run, of which {runs - 1} kept" in result.abstention.detail
+    assert selection.edits is not None
+    drawn = f"{runs - 1} of {runs} edits drawn from a set of {selection.edits.size} were run"
+    assert f"{drawn}, of which {runs - 1} kept" in result.abstention.detail
 
 
 @pytest.mark.parametrize(

@@ -156,6 +156,16 @@ def test_out_of_time_every_beginning_of_the_list_is_a_certificate(llama: Languag
     assert certificate.radius == pytest.approx(float(evidence.costs[runs + 1]))
 
 
+def test_out_of_time_before_an_asked_norm_is_reached_the_reason_is_the_deadline(llama: LanguageModel) -> None:
+    costs = certificate_of(run(job_of(samples=40, tolerance=0.99), llama)).evidence.costs
+    job = job_of(samples=40, tolerance=0.99, epsilon=float(costs[20]))
+    result = method_of(job).at_deadline(job, opened(llama, job).stored, CompleteLook(np.zeros(8), 1.0, ""))
+    assert result.abstention is not None
+    assert result.abstention.reason == "deadline"
+    assert "when 8 of the 20 runs that decide it were made" in result.abstention.detail
+    assert result.abstention.curve[-1][0] == pytest.approx(float(costs[9]))
+
+
 def test_a_failed_run_breaks_the_claim(llama: LanguageModel) -> None:
     job = job_of(tolerance=0.99)
     selection = opened(llama, job).stored

@@ -49,9 +49,10 @@ def certified(spec: JobSpec, selection: Selection, distances: Runs) -> EditsCert
     runs = len(planned.texts)
     if len(distances) < runs:
         kept = int(np.count_nonzero(distances <= round_down(spec.tolerance)))
+        drawn = "" if listed.draws is None else f" drawn from a set of {listed.size}"
         return Abstention(
             Reason.DEADLINE,
-            f"the deadline passed when {len(distances)} of {runs} edits were run, of which {kept} kept the output "
+            f"the deadline passed when {len(distances)} of {runs} edits{drawn} were run, of which {kept} kept the output "
             f"within the tolerance {spec.tolerance!r}, and a claim about the set needs all of them; give more time, or "
             "ask for fewer samples or kinds of edits",
         )

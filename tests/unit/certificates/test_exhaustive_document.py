@@ -200,6 +200,7 @@ def test_the_statement_says_strictly_and_what_is_held_fixed():
     assert "it reads 'Capital of France', costs 0.5710678118654755 and failed." in DOCUMENTS["failing"]["statement"]
 
 
+LABEL_DISTANCES = [0.0, 0.0, 0.0, 1.0, 0.0, math.nan]
 WORDS = [
     ("threat", {"threat": replace(THREAT, attack_on="everything")}),
     ("threat", {"threat": replace(THREAT, table="the table")}),
@@ -223,7 +224,7 @@ WORDS = [
 
 @pytest.mark.parametrize(("check", "about"), WORDS, ids=lambda value: str(value)[-70:])
 def test_words_are_held_to_what_they_mean(check, about):
-    verdict = verify(certified(**{"threat": THREAT, "provenance": PROVENANCE, **about}))
+    verdict = verify(certified(distances=LABEL_DISTANCES, **{"threat": THREAT, "provenance": PROVENANCE, **about}))
     assert {c.name for c in verdict.checks if not c.passed} == {check}
     assert verdict.meaning == "not checked"
 
@@ -248,8 +249,9 @@ def test_a_chat_template_is_held_fixed_where_the_request_renders_one():
     )
     held = (*THREAT.held_fixed, "chat template (9 tokens)")
     chat = replace(PROVENANCE, request=request)
-    assert verify(certified(threat=replace(THREAT, held_fixed=held), provenance=chat)).meaning == "checked"
-    assert not verify(certified(threat=THREAT, provenance=chat))
+    made = certified(distances=LABEL_DISTANCES, threat=replace(THREAT, held_fixed=held), provenance=chat)
+    assert verify(made).meaning == "checked"
+    assert not verify(certified(distances=LABEL_DISTANCES, threat=THREAT, provenance=chat))
 
 
 def test_words_of_a_plug_in_are_quoted_and_not_checked():
