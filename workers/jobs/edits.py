@@ -52,8 +52,8 @@ def certified(spec: JobSpec, selection: Selection, distances: Runs) -> EditsCert
         drawn = "" if listed.draws is None else f" drawn from a set of {listed.size}"
         return Abstention(
             Reason.DEADLINE,
-            f"the deadline passed when {len(distances)} of {runs} edits{drawn} were run, of which {kept} kept the output "
-            f"within the tolerance {spec.tolerance!r}, and a claim about the set needs all of them; give more time, or "
+            f"the deadline passed when {len(distances)} of {runs} edits{drawn} were run, of which {kept} kept the "
+            f"output within the tolerance {spec.tolerance!r}, and a claim about the set needs all of them; give more time, or "
             "ask for fewer samples or kinds of edits",
         )
     return certify_edits(
