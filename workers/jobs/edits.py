@@ -53,8 +53,8 @@ def certified(spec: JobSpec, selection: Selection, distances: Runs) -> EditsCert
         return Abstention(
             Reason.DEADLINE,
             f"the deadline passed when {len(distances)} of {runs} edits{drawn} were run, of which {kept} kept the "
-            f"output within the tolerance {spec.tolerance!r}, and a claim about the set needs all of them; give more time, or "
-            "ask for fewer samples or kinds of edits",
+            f"output within the tolerance {spec.tolerance!r}, and a claim about the set needs all of them; give more "
+            "time, or ask for fewer samples or kinds of edits",
         )
     return certify_edits(
         distances if planned.of_draws is None else distances[planned.of_draws],
