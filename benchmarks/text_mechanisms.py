@@ -126,8 +126,10 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=500, help="runs of the model a prompt, at most")
     given = parse_sizes(parser, prompts=1, compared=1, runs=64)
     prompts = FACTS.read_text("utf-8").splitlines()
-    show_tokens(prompts[: given.prompts], given.runs)
-    show_side_by_side(prompts[:: max(1, len(prompts) // max(1, given.compared))][: given.compared], given.runs)
+    if given.prompts:
+        show_tokens(prompts[: given.prompts], given.runs)
+    if given.compared:
+        show_side_by_side(prompts[:: max(1, len(prompts) // max(1, given.compared))][: given.compared], given.runs)
 
 
 if __name__ == "__main__":
