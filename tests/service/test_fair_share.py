@@ -140,13 +140,14 @@ def test_a_tenant_that_owes_much_is_refused_and_the_others_are_not(lab: Lab) -> 
 
 def test_records_are_bounded_in_bytes_and_their_room_is_given_back(lab: Lab) -> None:
     async def story(store: JobStore, worker: Workers) -> None:
-        limits = Limits(samples=10**6, tenant_samples=10**6, bytes=2_600, tenant_bytes=1_700)
         first, second = of("many"), of("one")
-        size = len(first.model_dump_json())
-        assert 700 < size < 850
+        size = len(first.model_dump_json())  # two of them fit a tenant, three the model
+        limits = Limits(samples=10**6, tenant_samples=10**6, bytes=7 * size // 2, tenant_bytes=5 * size // 2)
         await store.submit(first, REF, limits=limits)
         await store.submit(of("many"), REF, limits=limits)
-        with pytest.raises(Overloaded, match=f"your key's requests .* {size} and the limit is 1700.*smaller images"):
+        with pytest.raises(
+            Overloaded, match=f"your key's requests .* {size} and the limit is {5 * size // 2}.*smaller images"
+        ):
             await store.submit(of("many"), REF, limits=limits)
         await store.submit(second, REF, limits=limits)
         with pytest.raises(Overloaded, match=r"model 'a' has \d+ bytes of records waiting"):
