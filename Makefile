@@ -57,7 +57,7 @@ serve: install ## start queue, gateway and worker on this machine, from this che
 test: install ## run all tests
 	$(BIN)/pytest
 
-test-quick: install ## tests of the library and of the code's rules (tests/unit, tests/architecture; none marked slow): a minute
+test-quick: install ## tests of the library and of the code's rules (tests/unit, tests/architecture; none marked slow): a minute and a half
 	$(BIN)/pytest -m "unit and not slow" tests/unit tests/architecture
 
 check: install ## format, lint, types, import rules
