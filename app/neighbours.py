@@ -51,7 +51,13 @@ def _view(
         changed=int(np.count_nonzero(moved)),
         words_kept=bool(words),
         neighbours=[
-            _neighbour(certificate, rank, bool(moved[rank]), words[rank - 1] if rank <= len(words) else None)
+            Neighbour.of(
+                rank,
+                float(evidence.costs[rank]),
+                float(evidence.distances[rank]),
+                changed=bool(moved[rank]),
+                words=words[rank - 1] if rank <= len(words) else None,
+            )
             for rank in ranks[:limit].tolist()
         ],
     )
@@ -70,13 +76,13 @@ def _edits_view(
     singles = texts < evidence.singles
 
     def neighbour(place: int) -> Neighbour:
-        distance, run = float(distances[place]), int(run_of[place])
-        return Neighbour(
-            rank=int(texts[place]) + 1,
-            cost=1.0 if singles[place] else 2.0,
-            distance=None if math.isinf(distance) else distance,
+        run = int(run_of[place])
+        return Neighbour.of(
+            int(texts[place]) + 1,
+            1.0 if singles[place] else 2.0,
+            float(distances[place]),
             changed=bool(moved[place]),
-            **(words[run].model_dump() if run < len(words) else {}),
+            words=words[run] if run < len(words) else None,
         )
 
     left_out = 1.0 if np.count_nonzero(singles) < evidence.singles else 2.0
@@ -91,15 +97,4 @@ def _edits_view(
         changed=int(np.count_nonzero(moved)),
         words_kept=bool(words),
         neighbours=[neighbour(place) for place in listed[:limit].tolist()],
-    )
-
-
-def _neighbour(certificate: ExhaustiveCertificate, rank: int, changed: bool, words: RunWords | None) -> Neighbour:
-    distance = float(certificate.evidence.distances[rank])
-    return Neighbour(
-        rank=rank,
-        cost=float(certificate.evidence.costs[rank]),
-        distance=None if math.isinf(distance) else distance,
-        changed=changed,
-        **({} if words is None else words.model_dump()),
     )

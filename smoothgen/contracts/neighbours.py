@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 from collections.abc import Sequence
 from typing import Any, Final, Literal, Self
 
@@ -96,6 +97,18 @@ class Neighbour(_View):
         default=None, description="Whether somebody can type it; otherwise only an attack on embeddings reaches it."
     )
     output: str | None = Field(default=None, description="What the model made of it, while outputs are kept.")
+
+    @classmethod
+    def of(cls, rank: int, cost: float, distance: float, changed: bool, words: RunWords | None) -> Self:
+        """Returns a run as a client reads it. distance: not finite where the run failed. words: what it read and said,
+        None where that is not kept."""
+        return cls(
+            rank=rank,
+            cost=cost,
+            distance=distance if math.isfinite(distance) else None,
+            changed=changed,
+            **({} if words is None else words.model_dump()),
+        )
 
 
 class NeighboursView(_View):

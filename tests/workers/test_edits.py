@@ -24,11 +24,11 @@ from workers.generators.batching import FixedBatcher
 from workers.generators.bottleneck import BottleneckModel
 from workers.generators.language.adapter import LanguageModel
 from workers.generators.language.loading import load_language_model
-from workers.jobs.edit_runs import listed_edits, seed_of_draws
+from workers.jobs.edit_runs import listed_edits
 from workers.jobs.in_process import run_job
 from workers.jobs.methods import method_of
 from workers.jobs.outcomes import Measured, Refused
-from workers.jobs.sampling import fixed_size
+from workers.jobs.sampling import fixed_size, seed_of
 from workers.jobs.selection import Selected
 from workers.serving.executor import Executor
 from workers.settings import Settings
@@ -129,7 +129,7 @@ def test_a_set_beyond_the_limit_is_sampled_by_the_jobs_own_seed_and_no_text_runs
     result = run(job, model, batch_size=1)
     made = certificate_of(result)
     edits = EditSet(PROMPT, variants=tuple(VARIANTS))
-    drawn = edits.sample(seed_of_draws(job), 60)
+    drawn = edits.sample(seed_of(job), 60)
     truth = true_distances([edits.text_at(number) for number in drawn])
     assert (made.sampled, made.alpha, made.claims.w1_bound, made.radius) == (True, 0.01, None, None)
     assert made.evidence.indices.tolist() == list(drawn)

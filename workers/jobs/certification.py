@@ -5,8 +5,6 @@ Any worker can do this for any job, whoever drew the samples: the spec, the sele
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,7 +25,6 @@ from smoothgen.certificates.bounds.rounding import complement
 from smoothgen.certificates.stopping.decide import LookResult, at_deadline, futile_from_the_start, take_look
 from smoothgen.certificates.universal import certify_without_samples
 from smoothgen.contracts import (
-    AbstentionView,
     FleetView,
     JobResult,
     JobSpec,
@@ -40,6 +37,7 @@ from smoothgen.contracts import (
 from smoothgen.errors import GenerationFailed
 from smoothgen.mechanisms import mechanism_from_dict
 from workers.jobs.notes import note_on_certificate
+from workers.jobs.results import abstention_view, requested_at
 from workers.jobs.selection import Selected
 
 NONE_DRAWN: NDArray[np.float64] = np.zeros(0)
@@ -142,7 +140,7 @@ def result_of(
         output=selection.output.model_copy(update={"certified": certified}),
         notes=notes or None,
         certificate=_document(outcome, spec) if isinstance(outcome, Certificate) else None,
-        abstention=_abstention(outcome) if isinstance(outcome, Abstention) else None,
+        abstention=abstention_view(outcome),
         lipschitz_estimate=selection.lipschitz_estimate,
         fleet=None if spec.pool is None else FleetView(pool=spec.pool.id, windows=windows_of(spec.submitted_ms)),
         usage=Usage(
@@ -192,10 +190,4 @@ def _lipschitz(selection: Selection) -> Lipschitz | None:
 
 
 def _document(certificate: Certificate, spec: JobSpec) -> dict[str, object]:
-    # The time of the request, not of this run: a job run twice must give one certificate.
-    requested_at = datetime.fromtimestamp(spec.submitted_ms / 1000, UTC).isoformat(timespec="milliseconds")
-    return to_document(certificate.identified(spec.id, requested_at))
-
-
-def _abstention(outcome: Abstention) -> AbstentionView:
-    return AbstentionView(reason=outcome.reason, detail=outcome.detail, curve=list(outcome.curve))
+    return to_document(certificate.identified(spec.id, requested_at(spec)))

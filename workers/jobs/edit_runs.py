@@ -20,6 +20,7 @@ from smoothgen.edits import EditSet
 from smoothgen.errors import GenerationFailed, InvalidInput, InvalidParameters
 from smoothgen.noise import Seed, Stream
 from workers.generators import Condition
+from workers.jobs.sampling import seed_of
 
 _KEPT_CHARACTERS: Final = 1 << 24
 """Characters of texts that are kept of the jobs met last: a set of two edits at once takes seconds to list."""
@@ -47,11 +48,6 @@ def planned_runs(seed: Seed, listed: ListedEdits) -> PlannedRuns:
     rank = np.empty_like(in_turn)
     rank[in_turn] = np.arange(len(in_turn))
     return PlannedRuns(texts[in_turn], rank[places])
-
-
-def seed_of_draws(spec: JobSpec) -> Seed:
-    """Returns the job's seed."""
-    return Seed(int(spec.seed, 16), spec.seed_origin)
 
 
 def listed_edits(spec: JobSpec) -> ListedEdits:
@@ -113,7 +109,7 @@ _KEPT: Final = _Kept()
 def _listed(spec: JobSpec) -> _Listed:
     """Returns the set, and the text of every run."""
     robustness = spec.request.robustness
-    asked, most, seed = robustness.edits or Edits(), robustness.samples, seed_of_draws(spec)
+    asked, most, seed = robustness.edits or Edits(), robustness.samples, seed_of(spec)
     key = (spec.request.prompt, *asked.kinds, asked.at_once, *asked.variants, most, seed)
 
     def make() -> _Listed:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,18 +14,17 @@ from smoothgen.certificates.edits import EditSetIdentity
 from smoothgen.contracts import (
     LONGEST_RETENTION_S,
     LONGEST_WORDS,
-    AbstentionView,
     JobResult,
     JobSpec,
     ListedEdits,
-    ModelRef,
     Neighbour,
     RunWords,
     Selection,
-    Usage,
 )
 from smoothgen.errors import GenerationFailed
-from workers.jobs.edit_runs import PlannedRuns, planned_runs, seed_of_draws
+from workers.jobs.edit_runs import PlannedRuns, planned_runs
+from workers.jobs.results import requested_at, result_of_runs
+from workers.jobs.sampling import seed_of
 
 Runs = NDArray[np.float64]
 """Distances of the runs to the prompt's own output, metric units, shape (runs,); NaN where a run failed."""
@@ -64,7 +61,7 @@ def certified(spec: JobSpec, selection: Selection, distances: Runs) -> EditsCert
         tolerance=spec.tolerance,
         alpha=0.0 if listed.draws is None else complement(spec.request.robustness.confidence),
         singles=listed.singles,
-        seed=None if listed.draws is None else seed_of_draws(spec),
+        seed=None if listed.draws is None else seed_of(spec),
         edit_set=EditSetIdentity.from_dict(listed.edit_set),
         provenance=Provenance.from_dict(selection.provenance),
     )
@@ -75,23 +72,14 @@ def result(
 ) -> JobResult:
     """Returns what is stored and answered after these runs. device_s: seconds of compute."""
     outcome = certified(spec, selection, distances)
-    certificate = outcome if isinstance(outcome, EditsCertificate) else None
     planned = _planned(spec, _listed(selection))
-    return JobResult(
-        model=ModelRef(**selection.provenance["model"]),
-        output=selection.output.model_copy(update={"certified": certificate is not None}),
-        notes=selection.notes or None,
-        certificate=None if certificate is None else _document(certificate, spec, planned, words),
-        abstention=AbstentionView(reason=outcome.reason, detail=outcome.detail, curve=[])
-        if isinstance(outcome, Abstention)
-        else None,
+    return result_of_runs(
+        selection,
+        outcome,
+        document=_document(outcome, spec, planned, words) if isinstance(outcome, EditsCertificate) else None,
         broken_by=_breaking(spec, selection, planned, distances, words),
-        usage=Usage(
-            samples=len(distances),
-            device_s=round(device_s, 3),
-            queued_s=selection.queued_s,
-            overhead=selection.generations + len(distances),
-        ),
+        runs=len(distances),
+        device_s=device_s,
     )
 
 
@@ -104,15 +92,12 @@ def _breaking(
         return None
     run = int(breaking[np.argmin(planned.texts[breaking])])
     number, distance = int(planned.texts[run]), float(distances[run])
-    said = words[run] if run < len(words) else None
-    return Neighbour(
-        rank=number + 1,
-        cost=1.0 if number < _listed(selection).singles else 2.0,
-        distance=None if math.isnan(distance) else distance,
+    return Neighbour.of(
+        number + 1,
+        1.0 if number < _listed(selection).singles else 2.0,
+        distance,
         changed=True,
-        text=None if said is None else said.text,
-        writable=None if said is None else said.writable,
-        output=None if said is None else said.output,
+        words=words[run] if run < len(words) else None,
     )
 
 
@@ -121,8 +106,6 @@ def _document(
 ) -> dict[str, object]:
     """Returns the certificate as it is stored. It has the texts of breaking edits only where prompts are kept as long
     as certificates, and their words are kept whole: an edit of a prompt is nearly the prompt."""
-    # The time of the request, not of this run: a job run twice must give one certificate.
-    requested_at = datetime.fromtimestamp(spec.submitted_ms / 1000, UTC).isoformat(timespec="milliseconds")
     named = certificate.claims.broken_by
     if named and spec.retention_s >= LONGEST_RETENTION_S:
         run_of = dict(zip(planned.texts.tolist(), range(len(words)), strict=False))  # of the runs with words
@@ -134,11 +117,11 @@ def _document(
             )
             whole = all(o is not None for o, edit in zip(outputs, named, strict=True) if edit.distance is not None)
             certificate = replace(certificate, texts=texts, outputs=outputs if whole else None)
-    return to_document(certificate.identified(spec.id, requested_at))
+    return to_document(certificate.identified(spec.id, requested_at(spec)))
 
 
 def _planned(spec: JobSpec, listed: ListedEdits) -> PlannedRuns:
-    return planned_runs(seed_of_draws(spec), listed)
+    return planned_runs(seed_of(spec), listed)
 
 
 def _listed(selection: Selection) -> ListedEdits:

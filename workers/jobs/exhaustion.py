@@ -5,10 +5,8 @@ Run k of the job is the k-th other sequence of the list, cheapest first; the pro
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Final
 
 import numpy as np
@@ -26,17 +24,15 @@ from smoothgen.certificates.bounds.rounding import round_down
 from smoothgen.certificates.exhaustive import SnapThreat
 from smoothgen.contracts import (
     LONGEST_RETENTION_S,
-    AbstentionView,
     JobResult,
     JobSpec,
     ListedNeighbours,
-    ModelRef,
     Neighbour,
     RunWords,
     Selection,
-    Usage,
 )
 from smoothgen.errors import GenerationFailed
+from workers.jobs.results import requested_at, result_of_runs
 
 FIRST_LOOK: Final = 8
 """Runs of the first look, which later looks double: most prompts meet a neighbour that changes the answer early on."""
@@ -68,10 +64,10 @@ def without_runs(spec: JobSpec, selection: Selection, device_s: float) -> JobRes
             "for more; ask for more samples or a smaller epsilon",
             (),
         )
-        return _result(spec, selection, too_far, np.zeros(0), (), device_s)
+        return result(spec, selection, too_far, np.zeros(0), (), device_s)
     if _runs_wanted(spec, listed) == 0:
         outcome = certified(spec, selection, np.zeros(0))
-        return _result(spec, selection, outcome, np.zeros(0), (), device_s)
+        return result(spec, selection, outcome, np.zeros(0), (), device_s)
     return None
 
 
@@ -104,10 +100,23 @@ def decided(spec: JobSpec, selection: Selection, distances: Runs, outcome: Exhau
 
 
 def result(
-    spec: JobSpec, selection: Selection, distances: Runs, words: Sequence[RunWords], device_s: float
+    spec: JobSpec,
+    selection: Selection,
+    outcome: ExhaustiveCertificate | Abstention,
+    distances: Runs,
+    words: Sequence[RunWords],
+    device_s: float,
 ) -> JobResult:
-    """Returns what is stored and answered after these runs. device_s: seconds of compute."""
-    return _result(spec, selection, certified(spec, selection, distances), distances, words, device_s)
+    """Returns what is stored and answered. outcome: what these runs prove. device_s: seconds of compute."""
+    broken_by = _breaking(spec, selection, distances, words)
+    return result_of_runs(
+        selection,
+        outcome,
+        document=_document(outcome, spec, broken_by) if isinstance(outcome, ExhaustiveCertificate) else None,
+        broken_by=broken_by,
+        runs=len(distances),
+        device_s=device_s,
+    )
 
 
 def result_at_deadline(
@@ -122,7 +131,7 @@ def result_at_deadline(
             f"the deadline passed when {len(distances)} of the {wanted} runs that decide it were made: {outcome.detail}"
         )
         outcome = Abstention(Reason.DEADLINE, told, outcome.curve)
-    return _result(spec, selection, outcome, distances, words, device_s)
+    return result(spec, selection, outcome, distances, words, device_s)
 
 
 def first_breaking(distances: Runs, tolerance: float) -> int | None:
@@ -139,59 +148,26 @@ def _runs_wanted(spec: JobSpec, listed: ListedNeighbours) -> int:
     return len(costs) if epsilon is None else int(np.searchsorted(costs, epsilon, side="right"))
 
 
-def _result(
-    spec: JobSpec,
-    selection: Selection,
-    outcome: ExhaustiveCertificate | Abstention,
-    distances: Runs,
-    words: Sequence[RunWords],
-    device_s: float,
-) -> JobResult:
-    certificate = isinstance(outcome, ExhaustiveCertificate)
-    broken_by = _breaking(spec, selection, distances, words)
-    return JobResult(
-        model=ModelRef(**selection.provenance["model"]),
-        output=selection.output.model_copy(update={"certified": certificate}),
-        notes=selection.notes or None,
-        certificate=_document(outcome, spec, broken_by) if isinstance(outcome, ExhaustiveCertificate) else None,
-        abstention=None
-        if isinstance(outcome, ExhaustiveCertificate)
-        else AbstentionView(reason=outcome.reason, detail=outcome.detail, curve=list(outcome.curve)),
-        broken_by=broken_by,
-        usage=Usage(
-            samples=len(distances),
-            device_s=round(device_s, 3),
-            queued_s=selection.queued_s,
-            overhead=selection.generations + len(distances),
-        ),
-    )
-
-
 def _breaking(spec: JobSpec, selection: Selection, distances: Runs, words: Sequence[RunWords]) -> Neighbour | None:
     """Returns the first run that ends the claim, with its words where they are kept."""
     place = first_breaking(distances, spec.tolerance)
     if place is None:
         return None
-    said = words[place] if place < len(words) else None
-    return Neighbour(
-        rank=place + 1,
-        cost=float(_listed(selection).cost_array[place]),
-        distance=None if math.isnan(distances[place]) else float(distances[place]),
+    return Neighbour.of(
+        place + 1,
+        float(_listed(selection).cost_array[place]),
+        float(distances[place]),
         changed=True,
-        text=None if said is None else said.text,
-        writable=None if said is None else said.writable,
-        output=None if said is None else said.output,
+        words=words[place] if place < len(words) else None,
     )
 
 
 def _document(certificate: ExhaustiveCertificate, spec: JobSpec, broken_by: Neighbour | None) -> dict[str, object]:
     """Returns the certificate as it is stored. It names the breaking prompt only where prompts are kept as long as
     certificates: the text of a neighbour is nearly that of the prompt."""
-    # The time of the request, not of this run: a job run twice must give one certificate.
-    requested_at = datetime.fromtimestamp(spec.submitted_ms / 1000, UTC).isoformat(timespec="milliseconds")
     if broken_by is not None and certificate.claims.broken_by is not None and spec.retention_s >= LONGEST_RETENTION_S:
         certificate = replace(certificate, text=broken_by.text, output=broken_by.output)
-    return to_document(certificate.identified(spec.id, requested_at))
+    return to_document(certificate.identified(spec.id, requested_at(spec)))
 
 
 def _listed(selection: Selection) -> ListedNeighbours:

@@ -47,7 +47,7 @@ class Method(Protocol):
         ...
 
 
-class Smoothing:
+class SmoothingMethod:
     """Noise on what is attacked, and a bound from the spread of the samples."""
 
     def looks(self, spec: JobSpec, selection: Selection) -> tuple[int, ...]:
@@ -73,7 +73,7 @@ class Smoothing:
         return result_at_deadline(spec, selection, look.distances, look.failure, look.device_s)
 
 
-class Exhaustion:
+class ExhaustionMethod:
     """A token snap, and the model run on the sequences that an attack can reach."""
 
     def looks(self, spec: JobSpec, selection: Selection) -> tuple[int, ...]:
@@ -88,7 +88,7 @@ class Exhaustion:
         """Returns what the runs prove, and whether further ones would change it."""
         outcome = exhaustion.certified(spec, selection, look.distances)
         if exhaustion.decided(spec, selection, look.distances, outcome):
-            return Taken(exhaustion.result(spec, selection, look.distances, look.words, look.device_s))
+            return Taken(exhaustion.result(spec, selection, outcome, look.distances, look.words, look.device_s))
         if isinstance(outcome, Abstention):
             return Taken(None)
         return Taken(None, outcome.radius, outcome.claims.w1_bound)
@@ -100,7 +100,7 @@ class Exhaustion:
         return exhaustion.result_at_deadline(spec, selection, look.distances, look.words, look.device_s)
 
 
-class EditSets:
+class EditSetMethod:
     """The model run on edits of the prompt: on all of a public set, or on texts drawn from it."""
 
     def looks(self, spec: JobSpec, selection: Selection) -> tuple[int, ...]:
@@ -117,14 +117,14 @@ class EditSets:
         return Taken(self.at_deadline(spec, selection, look))
 
     def at_deadline(self, spec: JobSpec, selection: Selection, look: CompleteLook | None) -> JobResult:
-        """Returns what the runs so far prove: a share of the set where texts were drawn, else nothing."""
+        """Returns an abstention where a run is missing: a beginning of the runs proves nothing of the set."""
         if look is None:
             return edits.result(spec, selection, NONE_DRAWN, (), selection.device_s)
         return edits.result(spec, selection, look.distances, look.words, look.device_s)
 
 
-_SMOOTHING: Final = Smoothing()
-_BY_MECHANISM: Final[Mapping[str, Method]] = MappingProxyType({TOKENS: Exhaustion(), EDITS: EditSets()})
+_SMOOTHING: Final = SmoothingMethod()
+_BY_MECHANISM: Final[Mapping[str, Method]] = MappingProxyType({TOKENS: ExhaustionMethod(), EDITS: EditSetMethod()})
 
 
 def method_of(spec: JobSpec) -> Method:
