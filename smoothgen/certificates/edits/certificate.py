@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import ClassVar, Final
+from typing import ClassVar
 
 from smoothgen.certificates.bounds.rounding import complement
 from smoothgen.certificates.edits.claims import EditsClaims
 from smoothgen.certificates.edits.evidence import EditsEvidence
 from smoothgen.certificates.edits.identity import EDITS_V1, EditSetIdentity
 from smoothgen.certificates.provenance import Provenance
-
-SCHEMA: Final = "smoothgen/certificate/v2"
 
 
 @dataclass(frozen=True)

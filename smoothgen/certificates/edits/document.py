@@ -6,20 +6,19 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from smoothgen.certificates.edits.certificate import SCHEMA, EditsCertificate
+from smoothgen.certificates.edits.certificate import EditsCertificate
 from smoothgen.certificates.edits.claims import BreakingEdit, EditsClaims
 from smoothgen.certificates.edits.evidence import EditsEvidence
 from smoothgen.certificates.edits.identity import EDITS_V1, EditSetIdentity
 from smoothgen.certificates.edits.statement import statement
-from smoothgen.certificates.format.document import content_digest
 from smoothgen.certificates.format.json_data import (
     require_list,
     require_mapping,
     require_number,
-    require_plain,
     require_string,
     require_whole_number,
 )
+from smoothgen.certificates.format.of_runs import SCHEMA, SECTIONS, require_fields, sealed
 from smoothgen.certificates.provenance import Provenance
 from smoothgen.errors import InvalidCertificate
 from smoothgen.noise import SCHEME, Seed
@@ -30,8 +29,7 @@ _CLAIMS: Final = {
 _ASKED: Final = {"schema", "method", "tolerance", "confidence", "alpha"}
 _RESTS_ON: Final = {"diameter", "size", "singles", "runs", "failed", "evidence", "digest"}
 _REQUIRED: Final = _CLAIMS | _ASKED | _RESTS_ON
-_SECTIONS: Final = {"request", "model", "metric", "output"}
-_OPTIONAL: Final = {"id", "requested_at", "draws", "edit_set"} | _SECTIONS
+_OPTIONAL: Final = {"id", "requested_at", "draws", "edit_set"} | SECTIONS
 _SEED: Final = re.compile(r"[0-9a-f]{32}")
 _COUNTS: Final = ("runs", "failed")
 
@@ -74,9 +72,7 @@ def to_document(certificate: EditsCertificate) -> dict[str, Any]:
         "draws": _draws_document(evidence.seed),
         "evidence": evidence.to_dict(),
     }
-    document = {name: value for name, value in document.items() if value is not None or name not in _OPTIONAL}
-    document["digest"] = content_digest(document)
-    return document
+    return sealed(document, _OPTIONAL)
 
 
 def from_document(document: Any) -> EditsCertificate:
@@ -85,16 +81,7 @@ def from_document(document: Any) -> EditsCertificate:
     Raises InvalidCertificate naming the field that is missing, foreign or of the wrong kind, and for runs that are no
     evidence.
     """
-    require_plain(require_mapping(document, "a certificate"))
-    if document.get("schema") != SCHEMA or document.get("method") != EDITS_V1:
-        raise InvalidCertificate(
-            f"method {EDITS_V1!r} is of schema {SCHEMA!r}, got {document.get('schema')!r:.80} and "
-            f"{document.get('method')!r:.80}",
-            field="schema",
-        )
-    missing, foreign = _REQUIRED - set(document), set(document) - _REQUIRED - _OPTIONAL
-    if missing or foreign:
-        raise InvalidCertificate(f"fields missing: {sorted(missing)}; unknown fields: {sorted(foreign)}")
+    require_fields(document, method=EDITS_V1, required=_REQUIRED, optional=_OPTIONAL)
     # Stated twice, so not kept; `verify` compares them with what the evidence gives.
     for name in _COUNTS:
         require_whole_number(document[name], name)
@@ -126,7 +113,7 @@ def from_document(document: Any) -> EditsCertificate:
         texts=_texts([text for _, text, _ in broken]),
         outputs=_outputs([(edit, output) for edit, _, output in broken]),
         edit_set=EditSetIdentity.from_dict(document["edit_set"]) if "edit_set" in document else None,
-        provenance=Provenance.from_dict({name: document[name] for name in _SECTIONS if name in document}),
+        provenance=Provenance.from_dict({name: document[name] for name in SECTIONS if name in document}),
         id=require_string(document["id"], "id") if "id" in document else None,
         requested_at=require_string(document["requested_at"], "requested_at") if "requested_at" in document else None,
     )

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from smoothgen.certificates.checks.of_runs import same, verdict_on_runs
 from smoothgen.certificates.checks.recomputed import MACHINE, one_unit_apart
 from smoothgen.certificates.edits.certificate import EditsCertificate
 from smoothgen.certificates.edits.certify import require_sound_request
 from smoothgen.certificates.edits.claims import EditsClaims, derive_claims, least_share
 from smoothgen.certificates.edits.document import from_document, to_document
 from smoothgen.certificates.edits.meaning import judged, unknown_meaning
-from smoothgen.certificates.format.document import content_digest
 from smoothgen.certificates.verification import Check, Verification
 from smoothgen.errors import InvalidInput
 
@@ -31,20 +31,16 @@ def verify_edits(document: Mapping[str, Any]) -> Verification:
         rebuilt = to_document(stated)
     except InvalidInput as error:
         return Verification((Check("document", False, str(error)),))
-    checks = [
-        Check("document", True, f"reads as {document['schema']}"),
-        Check("method", True, stated.method),
-        _same("digest", document["digest"], content_digest(document)),
-        _same("evidence", document["evidence"]["sha256"], stated.evidence.sha256),
-        *_derived(stated),
-        *(_same(name, document[name], rebuilt[name]) for name in _TWICE),
-        _statement(document["statement"], rebuilt["statement"]),
-        Check(COMPLETENESS, True, _UNCHECKED),
-        *judged(stated),
-    ]
-    verdict = Verification(tuple(checks))
-    known = unknown_meaning(stated) is None
-    return Verification(verdict.checks, "checked") if known and verdict.valid else verdict
+    return verdict_on_runs(
+        document,
+        rebuilt,
+        evidence_digest=stated.evidence.sha256,
+        derived=_derived(stated),
+        twice=_TWICE,
+        unchecked=Check(COMPLETENESS, True, _UNCHECKED),
+        judged=judged(stated),
+        known=unknown_meaning(stated) is None,
+    )
 
 
 def _derived(stated: EditsCertificate) -> Iterable[Check]:
@@ -62,7 +58,7 @@ def _derived(stated: EditsCertificate) -> Iterable[Check]:
         if name == "share" and _is_sound_share(stated, derived):
             yield Check(name, True, f"follows from the evidence: {given!r}")
         else:
-            yield _same(name, given, value)
+            yield same(name, given, value)
 
 
 def _is_sound_share(stated: EditsCertificate, derived: EditsClaims) -> bool:
@@ -73,14 +69,3 @@ def _is_sound_share(stated: EditsCertificate, derived: EditsClaims) -> bool:
         return False
     exact = least_share(evidence.runs - derived.kept, evidence.runs, stated.alpha)
     return 0 <= share <= exact * (1 + MACHINE)
-
-
-def _statement(stated: str, rebuilt: str) -> Check:
-    same = stated == rebuilt
-    return Check("statement", same, "says what the numbers say" if same else f"differs; the numbers say: {rebuilt}")
-
-
-def _same(name: str, stated: Any, derived: Any) -> Check:
-    same = bool(stated == derived)
-    gives = f"{derived!r:.2000}"
-    return Check(name, same, gives if same else f"states {stated!r:.200}, the evidence gives {gives}")

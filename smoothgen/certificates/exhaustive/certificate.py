@@ -14,7 +14,6 @@ from smoothgen.certificates.provenance import Provenance
 from smoothgen.errors import InvalidTolerance
 
 EXHAUSTIVE_V1: Final = "exhaustive/v1"
-SCHEMA: Final = "smoothgen/certificate/v2"
 
 
 @dataclass(frozen=True)

@@ -6,20 +6,19 @@ import math
 from collections.abc import Mapping
 from typing import Any, Final
 
-from smoothgen.certificates.exhaustive.certificate import EXHAUSTIVE_V1, SCHEMA, ExhaustiveCertificate
+from smoothgen.certificates.exhaustive.certificate import EXHAUSTIVE_V1, ExhaustiveCertificate
 from smoothgen.certificates.exhaustive.claims import BreakingRun, ExhaustiveClaims, Keeps
 from smoothgen.certificates.exhaustive.evidence import ExhaustiveEvidence
 from smoothgen.certificates.exhaustive.statement import statement
 from smoothgen.certificates.exhaustive.threat import SnapThreat
-from smoothgen.certificates.format.document import content_digest
 from smoothgen.certificates.format.json_data import (
     require_list,
     require_mapping,
     require_number,
-    require_plain,
     require_string,
     require_whole_number,
 )
+from smoothgen.certificates.format.of_runs import SCHEMA, SECTIONS, require_fields, sealed
 from smoothgen.certificates.provenance import Provenance
 from smoothgen.errors import InvalidCertificate
 
@@ -27,8 +26,7 @@ _CLAIMS: Final = {"statement", "radius", "w1_bound", "curve", "keeps", "broken_b
 _ASKED: Final = {"schema", "method", "tolerance", "epsilon", "confidence", "alpha"}
 _RESTS_ON: Final = {"diameter", "runs", "failed", "next_cost", "evidence", "digest"}
 _REQUIRED: Final = _CLAIMS | _ASKED | _RESTS_ON
-_SECTIONS: Final = {"request", "model", "metric", "output"}
-_OPTIONAL: Final = {"id", "requested_at", "threat"} | _SECTIONS
+_OPTIONAL: Final = {"id", "requested_at", "threat"} | SECTIONS
 _BREAKING: Final = {"index", "cost", "distance"}
 
 
@@ -66,9 +64,7 @@ def to_document(certificate: ExhaustiveCertificate) -> dict[str, Any]:
         "threat": None if certificate.threat is None else certificate.threat.to_dict(),
         "evidence": evidence.to_dict(),
     }
-    document = {name: value for name, value in document.items() if value is not None or name not in _OPTIONAL}
-    document["digest"] = content_digest(document)
-    return document
+    return sealed(document, _OPTIONAL)
 
 
 def from_document(document: Any) -> ExhaustiveCertificate:
@@ -77,16 +73,7 @@ def from_document(document: Any) -> ExhaustiveCertificate:
     Raises InvalidCertificate naming the field that is missing, foreign or of the wrong kind, and for runs that are no
     evidence.
     """
-    require_plain(require_mapping(document, "a certificate"))
-    if document.get("schema") != SCHEMA or document.get("method") != EXHAUSTIVE_V1:
-        raise InvalidCertificate(
-            f"method {EXHAUSTIVE_V1!r} is of schema {SCHEMA!r}, got {document.get('schema')!r:.80} and "
-            f"{document.get('method')!r:.80}",
-            field="schema",
-        )
-    missing, foreign = _REQUIRED - set(document), set(document) - _REQUIRED - _OPTIONAL
-    if missing or foreign:
-        raise InvalidCertificate(f"fields missing: {sorted(missing)}; unknown fields: {sorted(foreign)}")
+    require_fields(document, method=EXHAUSTIVE_V1, required=_REQUIRED, optional=_OPTIONAL)
     # Stated twice, so not kept; `verify` compares them with what the evidence gives.
     for name in ("runs", "failed", "confidence", "alpha"):
         require_number(document[name], name)
@@ -111,7 +98,7 @@ def from_document(document: Any) -> ExhaustiveCertificate:
         text=None if broken is None else _optional_string(broken, "text"),
         output=None if broken is None else _optional_string(broken, "output"),
         threat=SnapThreat.from_dict(document["threat"]) if "threat" in document else None,
-        provenance=Provenance.from_dict({name: document[name] for name in _SECTIONS if name in document}),
+        provenance=Provenance.from_dict({name: document[name] for name in SECTIONS if name in document}),
         id=require_string(document["id"], "id") if "id" in document else None,
         requested_at=require_string(document["requested_at"], "requested_at") if "requested_at" in document else None,
     )

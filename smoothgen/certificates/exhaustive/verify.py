@@ -6,13 +6,13 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from smoothgen.certificates.checks.of_runs import same, verdict_on_runs
 from smoothgen.certificates.exhaustive.certificate import ExhaustiveCertificate
 from smoothgen.certificates.exhaustive.certify import require_sound_request
 from smoothgen.certificates.exhaustive.claims import BreakingRun, Keeps, derive_claims
 from smoothgen.certificates.exhaustive.completeness import COMPLETENESS
 from smoothgen.certificates.exhaustive.document import from_document, to_document
 from smoothgen.certificates.exhaustive.meaning import judged, unknown_meaning
-from smoothgen.certificates.format.document import content_digest
 from smoothgen.certificates.verification import Check, Verification
 from smoothgen.errors import InvalidInput
 
@@ -30,20 +30,17 @@ def verify_exhaustive(document: Mapping[str, Any]) -> Verification:
         rebuilt = to_document(stated)
     except InvalidInput as error:
         return Verification((Check("document", False, str(error)),))
-    checks = [
-        Check("document", True, f"reads as {document['schema']}"),
-        Check("method", True, stated.method),
-        _same("digest", document["digest"], content_digest(document)),
-        _same("evidence", document["evidence"]["sha256"], stated.evidence.sha256),
-        *_derived(stated),
-        *(_same(name, document[name], rebuilt[name]) for name in _TWICE),
-        _statement(document["statement"], rebuilt["statement"]),
-        Check(COMPLETENESS, True, _UNCHECKED),
-        *judged(stated),
-    ]
-    verdict = Verification(tuple(checks))
-    known = unknown_meaning(stated) is None
-    return Verification(verdict.checks, "checked") if known and verdict.valid else verdict
+    return verdict_on_runs(
+        document,
+        rebuilt,
+        evidence_digest=stated.evidence.sha256,
+        derived=_derived(stated),
+        twice=_TWICE,
+        unchecked=Check(COMPLETENESS, True, _UNCHECKED),
+        judged=judged(stated),
+        known=unknown_meaning(stated) is None,
+        in_words=_in_words,
+    )
 
 
 def _derived(stated: ExhaustiveCertificate) -> Iterable[Check]:
@@ -57,7 +54,7 @@ def _derived(stated: ExhaustiveCertificate) -> Iterable[Check]:
     yield Check("inputs", True, "tolerance, epsilon, costs and distances are in range and in order")
     derived = derive_claims(stated.evidence, stated.tolerance, stated.epsilon)
     for name, value in vars(derived).items():
-        yield _same(name, getattr(stated.claims, name), value)
+        yield same(name, getattr(stated.claims, name), value, _in_words)
     bound, tolerance = derived.w1_bound, stated.tolerance
     reached = stated.epsilon is None or bound <= tolerance
     if stated.epsilon is None:
@@ -67,18 +64,6 @@ def _derived(stated: ExhaustiveCertificate) -> Iterable[Check]:
     else:
         detail = f"the bound {bound!r} at the asked epsilon {stated.epsilon!r} is above the tolerance {tolerance!r}"
     yield Check("epsilon", reached, detail)
-
-
-def _statement(stated: str, rebuilt: str) -> Check:
-    same = stated == rebuilt
-    detail = "says what the numbers say" if same else f"differs; the numbers say: {rebuilt}"
-    return Check("statement", same, detail)
-
-
-def _same(name: str, stated: Any, derived: Any) -> Check:
-    same = bool(stated == derived)
-    gives = _in_words(derived)[:2000]
-    return Check(name, same, gives if same else f"states {_in_words(stated)[:200]}, the evidence gives {gives}")
 
 
 def _in_words(value: Any) -> str:
