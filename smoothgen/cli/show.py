@@ -14,6 +14,7 @@ from rich.text import Text
 
 from smoothgen.certificates import Certificate, EditsCertificate, ExhaustiveCertificate, Stop, Verification, take_look
 from smoothgen.certificates.bounds.rounding import round_down, round_up
+from smoothgen.cli.certificate_rows import show_rows
 from smoothgen.cli.show_edits import show_edits
 from smoothgen.cli.show_exhaustive import named_neighbour, show_exhaustive, why_runs_stopped
 from smoothgen.client import Generation
@@ -196,13 +197,7 @@ def show_certificate(certificate: Certificate, stopped: str = "", noted: Sequenc
                 f"{threat.dimension} dimensions",
             )
         )
-    table = Table.grid(padding=(0, 2))
-    for name, value in rows:
-        table.add_row(Text(name, style="bold"), Text(value))
-    _out.print(table)
-    _out.print()
-    _out.print(Text(statement(certificate)), soft_wrap=True)
-    _out.print()
+    show_rows(_out, rows, statement(certificate))
 
 
 def show_verification(path: str, verdict: Verification) -> None:

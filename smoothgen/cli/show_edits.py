@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from smoothgen.certificates import EditsCertificate
+from smoothgen.cli.certificate_rows import show_rows
 from smoothgen.contracts import Neighbour
 
 _MOST_SHOWN: Final = 5
@@ -40,13 +39,7 @@ def show_edits(certificate: EditsCertificate, noted: Sequence[str] = (), broken_
     ]
     if claims.w1_bound is not None:
         rows.insert(1, ("W1 bound", f"{claims.w1_bound!r}  for whoever chooses the edit"))
-    table = Table.grid(padding=(0, 2))
-    for name, value in rows:
-        table.add_row(Text(name, style="bold"), Text(value))
-    _out.print(table)
-    _out.print()
-    _out.print(Text(statement(certificate)), soft_wrap=True)
-    _out.print()
+    show_rows(_out, rows, statement(certificate))
 
 
 def _broken(certificate: EditsCertificate, broken_by: Neighbour | None) -> str:

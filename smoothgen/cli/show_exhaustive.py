@@ -12,6 +12,7 @@ from rich.text import Text
 
 from smoothgen.certificates import ExhaustiveCertificate
 from smoothgen.certificates.bounds.rounding import round_down, round_up
+from smoothgen.cli.certificate_rows import show_rows
 from smoothgen.contracts import Neighbour, NeighboursView
 from smoothgen.contracts.request import DEFAULT_SAMPLES
 
@@ -50,13 +51,7 @@ def show_exhaustive(
         ("mechanism", "tokens: embeddings snapped to the nearest token, no noise"),
         ("alpha", "0: nothing is sampled, so nothing fails by chance"),
     ]
-    table = Table.grid(padding=(0, 2))
-    for name, value in rows:
-        table.add_row(Text(name, style="bold"), Text(value))
-    _out.print(table)
-    _out.print()
-    _out.print(Text(statement(certificate)), soft_wrap=True)
-    _out.print()
+    show_rows(_out, rows, statement(certificate))
 
 
 def why_runs_stopped(certificate: ExhaustiveCertificate, asked: Mapping[str, Any]) -> str:
