@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from smoothgen.contracts import EDITS, EMBEDDING, EMBEDDING_SHAPED, ModelCard, Robustness
+from smoothgen.contracts import (
+    EDITS,
+    EMBEDDING,
+    EMBEDDING_SHAPED,
+    PASSAGES,
+    WORDS,
+    GenerateRequest,
+    ModelCard,
+    Robustness,
+)
 from smoothgen.errors import InvalidInput, UnknownName
 
 
-def mechanism_of(robustness: Robustness, card: ModelCard) -> str:
-    """Returns the mechanism a request names. Without one: edits where the request says which, noise on the embedding
-    where it asks for something that only noise has, else the model's default.
+def mechanism_of(request: GenerateRequest, card: ModelCard) -> str:
+    """Returns the mechanism a request names. Without one: edits where the request says which, passages where it has a
+    context, noise on the embedding where it asks for something that only noise has, else the model's default.
 
-    Raises InvalidInput and UnknownName for one that the model does not offer, and for edits under another.
+    Raises InvalidInput and UnknownName for one that the model does not offer, for edits under another, and for units
+    of nothing.
     """
+    robustness = request.robustness
     asked = robustness.mechanism
     if robustness.edits is not None:
         if asked not in (None, EDITS):
@@ -20,6 +31,14 @@ def mechanism_of(robustness: Robustness, card: ModelCard) -> str:
                 field="robustness.edits",
             )
         asked = EDITS
+    if asked is None and request.context is not None:
+        asked = PASSAGES
+    if asked is None and robustness.units is not None:
+        raise InvalidInput(
+            f"units says how runs choose among the passages of a context, and there is none; send context, or name "
+            f"mechanism {WORDS!r}, whose units are the words of the prompt",
+            field="robustness.units",
+        )
     if asked is None:
         return EMBEDDING if _asks_for_noise(robustness) else card.default_mechanism
     if asked not in card.mechanisms:

@@ -10,6 +10,7 @@ from app.planning.images import EMBEDDING, IMG2IMG, plan_image
 from app.planning.mechanism import mechanism_of
 from app.planning.snap import require_snappable
 from app.planning.synonyms import plan_partition, pooled_mechanism
+from app.planning.units import plan_units, require_units_fit
 from app.planning.unnoised import require_no_noise, require_readable_embeddings
 from smoothgen.certificates.bounds.bands import LEAST_ALPHA
 from smoothgen.certificates.bounds.rounding import complement
@@ -70,7 +71,8 @@ def plan(
     Raises InvalidInput naming the field, the value and the remedy, and pydantic.ValidationError for parameters the
     model's modality does not know.
     """
-    mechanism = mechanism_of(request.robustness, card)
+    mechanism = mechanism_of(request, card)
+    require_units_fit(request, mechanism)
     edits = request.robustness.edits or (Edits() if mechanism == EDITS else None)
     robustness = request.robustness.model_copy(update={"mechanism": mechanism, "edits": edits})
     request = request.model_copy(update={"robustness": robustness})
@@ -95,7 +97,9 @@ def plan(
     _require_probed_embedding(robustness)
     partition = plan_partition(robustness, card)
     metric, metric_card = _metric(request, card)
+    tolerance = _tolerance(robustness.tolerance, metric, metric_card)
     sigma = _sigma(request, card, metric_card)
+    request, units = plan_units(request, mechanism, metric, tolerance, _diameter(metric, metric_card))
     seed = Seed.fresh() if request.seed is None else Seed.from_client(request.seed)
     return JobSpec(
         id=new_id(card.id, submission.tenant),
@@ -103,7 +107,7 @@ def plan(
         parameters=parameters,
         sigma=sigma,
         metric=metric,
-        tolerance=_tolerance(robustness.tolerance, metric, metric_card),
+        tolerance=tolerance,
         seed=str(seed),
         seed_origin=seed.origin,
         submitted_ms=int(time.time() * 1000) if submission.submitted_ms is None else submission.submitted_ms,
@@ -112,6 +116,7 @@ def plan(
         pool=_pool(request, card, metric, metric_card, sigma, partition) if robustness.tier == "fleet" else None,
         partition=None if partition is None else partition.digest,
         request_id=submission.request_id,
+        units=units,
     )
 
 

@@ -12,6 +12,7 @@ from smoothgen.contracts.edits import Edits
 from smoothgen.contracts.metrics import Metric
 from smoothgen.contracts.parameters import PARAMETERS_SCHEMA
 from smoothgen.contracts.prompt import Prompt
+from smoothgen.contracts.units import Context, Units
 from smoothgen.noise import CLIENT_SEED_LIMIT
 
 LEAST_SIGMA: Final = 1e-9
@@ -67,7 +68,21 @@ class Robustness(Contract):
         "forward noise on the seed image; tokens: no noise, every embedding is snapped to its nearest token, and the "
         "model runs on the token sequences an attack can reach, nearest first, `samples` of them at most: an exact "
         "certificate; edits: no noise, the model runs on `edits` of the prompt: on all of them, which is exact, or "
-        "where they are more than `samples`, on so many drawn from them.",
+        "where they are more than `samples`, on so many drawn from them; passages: no noise, every run reads some "
+        "passages of the `context`, which selects it; words: the same with the words of the context, or of the prompt "
+        "where there is none.",
+    )
+    keep: float | None = Field(
+        default=None,
+        gt=0,
+        lt=1,
+        description="For label metrics: certify that the answer keeps at least this share of the runs, in place of a "
+        "bound on W₁. Mechanisms passages and words take 0.5 where no tolerance is given.",
+    )
+    units: Units | None = Field(
+        default=None,
+        description="For mechanisms passages and words: how many units a run keeps, and about how many altered ones a "
+        "claim is asked for.",
     )
     edits: Edits | None = Field(
         default=None,
@@ -161,6 +176,12 @@ class GenerateRequest(Contract):
 
     model: str = Field(min_length=1, max_length=300)
     prompt: Prompt
+    context: Context | None = Field(
+        default=None,
+        description="Passages for the model to read: they stand before the prompt, or where it says {context}. Each of "
+        "them may be an attacker's: mechanism passages, which they select, certifies how many of them cannot change "
+        "the answer.",
+    )
     parameters: Annotated[dict[str, Any], WithJsonSchema(PARAMETERS_SCHEMA)] = Field(
         default={}, description="What the model's pipeline takes: text parameters or image parameters."
     )

@@ -67,8 +67,3 @@ class Selection(_View):
     batch_size: int | None = None
     neighbours: ListedNeighbours | None = None
     edits: ListedEdits | None = None
-
-    @property
-    def runs_prompts(self) -> bool:
-        """Whether the job runs the model on other prompts instead of drawing noise."""
-        return self.neighbours is not None or self.edits is not None

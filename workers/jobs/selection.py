@@ -21,6 +21,7 @@ from smoothgen.certificates import (
 )
 from smoothgen.certificates.bounds.rounding import round_up
 from smoothgen.certificates.fleet.certify import fleet_bin
+from smoothgen.certificates.format.canonical import canonical
 from smoothgen.contracts import (
     EDITS,
     FleetPool,
@@ -43,6 +44,7 @@ from workers.jobs.measurement import measure
 from workers.jobs.neighbour_runs import neighbours_of
 from workers.jobs.notes import notes_of
 from workers.jobs.sampling import Samples
+from workers.jobs.unit_runs import UnitRuns
 from workers.sensitivity import NOTHING_SENSED, Sensed
 
 Outputs = Sequence[Made | Failure]
@@ -164,6 +166,8 @@ def samples_to_draw(spec: JobSpec, condition: Condition) -> list[Samples]:
         return [samples(Stream.SERVED)]
     if robustness.tier == "fleet":
         return [samples(Stream.SERVED), samples(Stream.CERTIFICATION)]
+    if isinstance(condition.of_sample, UnitRuns):
+        return [samples(Stream.SELECTION, condition.of_sample.selection)]
     if not spec.noised:
         return [samples(Stream.SELECTION)]
     selection = samples(Stream.SELECTION, robustness.selection_samples)
@@ -204,14 +208,20 @@ def _chosen(spec: JobSpec, metric: OutputMetric, outputs: Outputs) -> tuple[Made
     selection, extra = outputs[: robustness.selection_samples], outputs[robustness.selection_samples :]
     whole = [o for o in selection if not isinstance(o, Failure)]
     if not whole:
-        raise GenerationFailed(
-            f"the prompt's own run failed with {_first_reason(selection)}; try another prompt"
-            if not spec.noised
-            else f"all {len(selection)} selection samples failed, the first with {_first_reason(selection)}; "
-            "try a smaller sigma, or another prompt"
-        )
+        raise GenerationFailed(_all_failed(spec, selection))
     centre = metric.choose_centre([o.content for o in whole])
     return _served(extra[0]) if extra else whole[centre.representative], centre, whole
+
+
+def _all_failed(spec: JobSpec, selection: Outputs) -> str:
+    first = _first_reason(selection)
+    if spec.units is not None:
+        return f"all {len(selection)} selection runs failed, the first with {first}; shorten the texts, or try others"
+    if not spec.noised:
+        return f"the prompt's own run failed with {first}; try another prompt"
+    return (
+        f"all {len(selection)} selection samples failed, the first with {first}; try a smaller sigma, or another prompt"
+    )
 
 
 def _served(output: Made | Failure) -> Made:
@@ -234,14 +244,16 @@ def _sheet(outputs: Sequence[Made]) -> bytes | None:
 def _provenance(job: JobOnModel, centre: Centre | None, served: Made, output: Output) -> Provenance:
     spec, metric, condition = job.spec, job.metric, job.condition
     robustness = spec.request.robustness
-    # Without noise nothing is sampled, the prompts run say what is attacked, and distances are from the output.
+    # Without noise nothing is sampled and the prompts run say what is attacked. Distances are then from the output,
+    # but for units, whose runs have no output that is the prompt's own.
     noised = spec.noised
-    from_centre = centre if noised else None
+    from_centre = centre if noised or spec.units is not None else None
     return Provenance(
         request=RequestIdentity(
             prompt_digest=f"sha256:{hashlib.sha256(spec.request.prompt.encode()).hexdigest()}",
             parameters=spec.parameters.for_certificate(),
             template=None if condition.template is None else condition.template.digest,
+            context_digest=None if spec.request.context is None else _digest_of(spec.request.context),
         ),
         model=job.generator.identity,
         metric=_metric_identity(metric, getattr(spec.metric, "cap", None), from_centre),
@@ -254,6 +266,11 @@ def _provenance(job: JobOnModel, centre: Centre | None, served: Made, output: Ou
         ),
         threat=_threat(condition) if noised else None,
     )
+
+
+def _digest_of(context: Sequence[str]) -> str:
+    """Returns the sha256 of the passages as canonical JSON."""
+    return f"sha256:{hashlib.sha256(canonical(list(context)).encode()).hexdigest()}"
 
 
 def _threat(condition: Condition) -> Threat:

@@ -102,9 +102,9 @@ class WorkItems:
             distances = measure(item.outputs, metric, metric.read_centre(selection.centre, selection.bound))
             failures = [output.reason for output in item.outputs if isinstance(output, Failure)]
             failure = failures[-1] if failures else ""
-            if not selection.runs_prompts:
+            if spec.noised:
                 return Measured(distances, item.seconds, failure)
-            distances = with_equal_outputs_at_0(distances, item.outputs, selection)
+            distances = with_equal_outputs_at_0(spec, distances, item.outputs, selection)
             words = words_of(item.condition, item.samples[0].indices, item.outputs)
             return Measured(distances, item.seconds, failure, words)
         job = JobOnModel(
