@@ -42,7 +42,8 @@ def unit_runs_view(
             changed=bool(moved[place]),
             words=words[place] if place < len(words) else None,
         )
-        return one.model_copy(update={"kept": (np.flatnonzero(planned.kept[place]) + 1).tolist()})
+        numbers = (np.flatnonzero(planned.kept[place]) + 1).tolist()
+        return one.model_copy(update={"text": ", ".join(map(str, numbers))})
 
     listed = np.flatnonzero(moved) if changed else np.arange(runs)
     return NeighboursView(

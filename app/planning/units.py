@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, Final, Literal
 
@@ -123,8 +124,11 @@ def _require_provable(count: int, asked: Units) -> None:
 
 
 def _claim(robustness: Robustness, tolerance: float) -> Mapping[str, float]:
-    """Returns what is to be proven, as the library takes it."""
-    return {"tolerance": tolerance} if robustness.keep is None else {"keep": robustness.keep}
+    """Returns what a default size is to leave provable, as the library takes it: more than one half where a half is
+    asked for, since a half is no majority."""
+    if robustness.keep is None:
+        return {"tolerance": tolerance}
+    return {"keep": math.nextafter(_MAJORITY, 1.0) if robustness.keep == _MAJORITY else robustness.keep}
 
 
 def _default(

@@ -14,11 +14,13 @@ from rich.text import Text
 
 from smoothgen.certificates import Certificate, EditsCertificate, ExhaustiveCertificate, Stop, Verification, take_look
 from smoothgen.certificates.bounds.rounding import round_down, round_up
+from smoothgen.certificates.units import UnitsCertificate
 from smoothgen.cli.certificate_rows import show_rows
 from smoothgen.cli.show_edits import show_edits
 from smoothgen.cli.show_exhaustive import named_neighbour, show_exhaustive, why_runs_stopped
+from smoothgen.cli.show_units import show_units
 from smoothgen.client import Generation
-from smoothgen.contracts import EDITS, TOKENS, UNNOISED, JobView, LipschitzEstimate, TextOutput
+from smoothgen.contracts import UNNOISED, JobView, LipschitzEstimate, TextOutput
 from smoothgen.contracts.request import DEFAULT_SAMPLES
 from smoothgen.errors import ServerProblem
 from smoothgen.mechanisms.scale import printed
@@ -60,7 +62,7 @@ def progress(epsilon: float | None = None, mechanism: str | None = None) -> Iter
     was."""
     columns = (
         TextColumn(
-            {TOKENS: "runs", EDITS: "runs", None: "generations"}.get(mechanism, "noisy samples")
+            {**dict.fromkeys(UNNOISED, "runs"), None: "generations"}.get(mechanism, "noisy samples")
         ),  # None: the model's own
         BarColumn(bar_width=20),
         MofNCompleteColumn(),
@@ -92,6 +94,8 @@ def show_generation(
         show_exhaustive(certificate, why_runs_stopped(certificate, asked), codes, generation.broken_by)
     elif isinstance(certificate, EditsCertificate):
         show_edits(certificate, codes, generation.broken_by)
+    elif isinstance(certificate, UnitsCertificate):
+        show_units(certificate, codes, generation.view.units)
     elif certificate is not None:
         show_certificate(certificate, why_it_stopped(certificate, asked), codes)
     elif generation.abstention is not None:
@@ -145,9 +149,10 @@ def _drawn(generation: Generation, asked: Mapping[str, Any]) -> str:
     certificate, usage = generation.certificate, generation.usage
     if usage is None or asked.get("tier", "request") != "request":
         return ""
-    if isinstance(certificate, EditsCertificate):
+    if isinstance(certificate, EditsCertificate | UnitsCertificate):
         return ""  # it says how many were run, and of those drawn twice how often
-    runs = asked.get("mechanism") in UNNOISED or "edits" in asked or isinstance(certificate, ExhaustiveCertificate)
+    named = asked.get("mechanism") in UNNOISED or not asked.keys().isdisjoint({"edits", "units", "context"})
+    runs = named or isinstance(certificate, ExhaustiveCertificate)
     drawn = "neighbours run" if runs or generation.broken_by is not None else "certification samples drawn"
     if certificate is None:
         return f"{usage.samples} of at most {asked.get('samples', DEFAULT_SAMPLES)} {drawn}, "

@@ -99,14 +99,15 @@ class Neighbour(_View):
         description="Whether the distance is above the certificate's tolerance, or the run failed; for claims about "
         "the share of an answer, whether it gave another one."
     )
-    text: str | None = Field(default=None, description="Null once prompts are no longer kept.")
+    text: str | None = Field(
+        default=None,
+        description="Null once prompts are no longer kept. For mechanisms passages and words the numbers of the units "
+        'it read, from 1 on, such as "1, 4".',
+    )
     writable: bool | None = Field(
         default=None, description="Whether somebody can type it; otherwise only an attack on embeddings reaches it."
     )
     output: str | None = Field(default=None, description="What the model made of it, while outputs are kept.")
-    kept: list[int] | None = Field(
-        default=None, description="For mechanisms passages and words: the numbers of the units it read, from 1 on."
-    )
 
     @classmethod
     def of(cls, rank: int, cost: float, distance: float, changed: bool, words: RunWords | None) -> Self:
