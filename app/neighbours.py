@@ -10,9 +10,8 @@ import numpy as np
 
 from app.http.dependencies import Gateway
 from app.unit_runs import unit_runs_view
-from smoothgen.certificates import EditsCertificate, ExhaustiveCertificate, read_certificate
+from smoothgen.certificates import EditsCertificate, ExhaustiveCertificate, UnitsCertificate, read_certificate
 from smoothgen.certificates.bounds.rounding import round_down
-from smoothgen.certificates.units import UnitsCertificate
 from smoothgen.contracts import Neighbour, NeighboursView, RunWords
 from smoothgen.errors import Conflict
 

@@ -11,8 +11,7 @@ from typing import Any
 
 from app.http.dependencies import Gateway
 from app.planning.units import served_otherwise
-from smoothgen.certificates import read_certificate
-from smoothgen.certificates.units import UnitsCertificate
+from smoothgen.certificates import UnitsCertificate, read_certificate
 from smoothgen.contracts import Covers, CoversRequest, JobSpec, PromptCover, unit_texts
 from smoothgen.errors import Conflict, InvalidInput, NotFound
 from smoothgen.units import UnitTexts, difference

@@ -10,8 +10,8 @@ from typing import Literal
 
 import numpy as np
 
+from smoothgen.certificates import UnitsCertificate
 from smoothgen.certificates.bounds.rounding import round_down
-from smoothgen.certificates.units import UnitsCertificate
 from smoothgen.contracts import WORDS, Neighbour, NeighboursView, RunWords
 from smoothgen.units import planned_runs
 

@@ -12,9 +12,16 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 from rich.text import Text
 
-from smoothgen.certificates import Certificate, EditsCertificate, ExhaustiveCertificate, Stop, Verification, take_look
+from smoothgen.certificates import (
+    Certificate,
+    EditsCertificate,
+    ExhaustiveCertificate,
+    Stop,
+    UnitsCertificate,
+    Verification,
+    take_look,
+)
 from smoothgen.certificates.bounds.rounding import round_down, round_up
-from smoothgen.certificates.units import UnitsCertificate
 from smoothgen.cli.certificate_rows import show_rows
 from smoothgen.cli.show_edits import show_edits
 from smoothgen.cli.show_exhaustive import named_neighbour, show_exhaustive, why_runs_stopped

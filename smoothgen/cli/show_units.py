@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from smoothgen.certificates import UnitsCertificate
 from smoothgen.certificates.bounds.rounding import round_up
-from smoothgen.certificates.units import UnitsCertificate
 from smoothgen.cli.certificate_rows import show_rows
 from smoothgen.contracts import Covers, Neighbour, NeighboursView, UnitsView
 
@@ -28,28 +28,29 @@ def show_units(certificate: UnitsCertificate, noted: Sequence[str] = (), units: 
     """
     from smoothgen.certificates.units.statement import statement
 
-    evidence, claims, choice = certificate.evidence, certificate.claims, certificate.choice
+    choice, claims, evidence = certificate.choice, certificate.claims, certificate.evidence
     kind = "units" if certificate.threat is None else certificate.threat.kind
-    claim = (
-        f"the answer keeps at least {certificate.keep!r} of the runs"
-        if certificate.keep is not None
-        else f"at tolerance {certificate.tolerance!r}"
+    asked = f"tolerance {certificate.tolerance!r}" if certificate.keep is None else f"share {certificate.keep!r} kept"
+    at = claims.radius if certificate.altered is None else certificate.altered
+    chosen = (
+        f"{choice.size} of {choice.units}" if choice.size else f"each of {choice.units} with {choice.probability!r}"
     )
-    runs = f"{evidence.samples} drawn" if certificate.sampled else f"{evidence.samples} of all {choice.subsets} subsets"
+    runs = f"{evidence.samples} drawn" if certificate.sampled else f"{evidence.samples} of {choice.subsets} choices"
     rows = [
         (
-            "altered units",
-            f"any {certificate.radius} of {choice.units} {kind}  ({claim})"
+            "certified radius",
+            f"{certificate.radius!r} of {choice.units} {kind}  (at {asked})"
             + (f"  see note {', '.join(noted)}" if noted else ""),
         ),
-        ("W1 bound", f"{claims.w1_bound!r}  with {certificate.altered or certificate.radius} altered"),
-        *(("answer keeps", f"{share!r}  with {m} altered") for m, share in (claims.keeps or ())[:_MOST_ROWS]),
+        *(
+            ("answer keeps", f"at least {share!r} of the runs  with {m} altered")
+            for m, share in (claims.keeps or ())[:_MOST_ROWS]
+        ),
+        ("W1 bound", f"{claims.w1_bound!r}  with {at} altered"),
         ("confidence", repr(certificate.confidence)),
         ("runs", f"{runs}, {evidence.failed} failed"),
-        ("mechanism", f"{kind}: every run reads some of them, no noise"),
+        ("a run reads", f"{chosen} {kind}" if units is None else units.reason),
     ]
-    if units is not None:
-        rows.append(("chosen", units.reason))
     show_rows(_out, rows, statement(certificate))
 
 

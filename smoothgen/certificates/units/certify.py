@@ -107,9 +107,9 @@ def certify_units(
     claims = derive_claims(bounds, tolerance=tolerance, keep=keep, altered=altered)
     if altered is not None and claims.radius < altered:
         asked = (
-            f"the bound on W1 is {claims.w1_bound!r}, above the tolerance {tolerance!r}"
+            f"the bound on W1 is {bounds.w1(altered)!r}, above the tolerance {tolerance!r}"
             if keep is None
-            else f"the answer is proven to keep a share of {claims.share!r}, less than {keep!r}"
+            else f"the answer is proven to keep a share of {bounds.share(altered)!r}, less than {keep!r}"
         )
         return Abstention(
             Reason.RADIUS_OUT_OF_REACH,

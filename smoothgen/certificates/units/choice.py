@@ -6,14 +6,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import combinations
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from smoothgen.certificates.format.json_data import require_mapping, require_number, require_whole_number
-from smoothgen.certificates.units.touched import touched_by_probability, touched_by_size
+from smoothgen.certificates.units.touched import all_subsets, touched_by_probability, touched_by_size
 from smoothgen.errors import InvalidCertificate, InvalidInput, InvalidParameters
 from smoothgen.noise import Seed, Stream, uniforms
 
@@ -79,14 +78,7 @@ class UnitChoice:
                 f"of them, got {self.subsets if self.size else 2 ** min(self.units, 60)}; draw them by a seed",
                 field="units.size",
             )
-        kept = np.fromiter(
-            (unit for subset in combinations(range(self.units), self.size) for unit in subset),
-            dtype=np.intp,
-            count=self.subsets * self.size,
-        )
-        rows = np.zeros((self.subsets, self.units), dtype=np.bool_)
-        rows[np.repeat(np.arange(self.subsets), self.size), kept] = True
-        return rows
+        return all_subsets(self.units, self.size)
 
     def drawn(self, seed: Seed, stream: Stream, indices: Sequence[int]) -> NDArray[np.bool_]:
         """Returns the kept units of these runs, shape (n, K). Row i is a function of (seed, stream, indices[i]) and of

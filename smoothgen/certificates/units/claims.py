@@ -17,6 +17,8 @@ from smoothgen.certificates.evidence import Evidence
 from smoothgen.certificates.units.choice import UnitChoice
 from smoothgen.certificates.units.touched import TouchedRuns
 
+Rows = tuple[tuple[int, float], ...]
+"""(units altered, number) for each number of units from 0 on."""
 MOST_ROWS: Final = 1000
 _NEARLY_ALL: Final = 0.99
 _NINE_DIGITS: Final = 10**9
@@ -93,7 +95,7 @@ class UnitBounds:
 
     @cached_property
     def _runs(self) -> TouchedRuns:
-        return TouchedRuns(self.choice.enumerated(), self._weights, self.choice.size or 0)
+        return TouchedRuns(self.choice.units, self.choice.size or 0, self._weights)
 
     @cached_property
     def _weights(self) -> NDArray[np.float64]:
@@ -123,19 +125,20 @@ class UnitsClaims:
     """The numbers a certificate of units states. All follow from its evidence; `verify` derives every one again.
 
     radius: the most altered units for which the asked claim is proven, 0 if none. w1_bound, share: at the asked number
-    of units, or at the radius. curve: (units altered, bound on W₁, metric units, rounded up), from 0 on until nothing
-    more is claimed. keeps: (units altered, least share of runs that give the centre's answer, rounded down), in the
-    same rows. majority: the most altered units for which that share is more than one half, 0 if none. kept: how many
-    runs gave that answer. The last four are None where distances may be other than 0 and D.
+    of units, at the radius where none was asked. curve: (units altered, bound on W₁, metric units, rounded up), from 0
+    on until nothing more is claimed. keeps: (units altered, least share of runs that give the centre's answer, rounded
+    down), in the same rows. majority: the most altered units for which that share is more than one half, 0 if none.
+    kept: how many runs gave that answer. share, keeps, majority and kept are None where distances may be other than 0
+    and D.
 
     Proof: docs/theory/units.md, "All subsets run", and docs/theory/units.md, "Sampled runs".
     """
 
     radius: int
     w1_bound: float
-    curve: tuple[tuple[int, float], ...]
+    curve: Rows
     share: float | None
-    keeps: tuple[tuple[int, float], ...] | None
+    keeps: Rows | None
     majority: int | None
     kept: int | None
 
@@ -148,28 +151,38 @@ def derive_claims(
     Proof: docs/theory/units.md, "What is printed".
     """
     curve, keeps = _rows(bounds, tolerance)
-    holds = [m for m, bound in curve if tolerance is None or bound <= tolerance]
+    return claims_of(curve, keeps, bounds.kept, tolerance=tolerance, keep=keep, altered=altered)
+
+
+def claims_of(
+    curve: Rows, keeps: Rows | None, kept: int, *, tolerance: float | None, keep: float | None, altered: int | None
+) -> UnitsClaims:
+    """Returns the claims whose rows are these: what is stated beside the rows is read from them.
+
+    Proof: docs/theory/units.md, "What is printed".
+    """
     if keep is not None:
-        holds = [m for m, share in keeps if share >= keep]
+        holds = [m for m, share in keeps or () if share >= keep]
+    else:
+        holds = [m for m, bound in curve if bound <= (tolerance or 0.0)]
     radius = max(holds, default=0)
-    at = radius if altered is None else altered
+    at = radius if altered is None or altered > radius else altered
     return UnitsClaims(
         radius=radius,
-        w1_bound=bounds.w1(at),
+        w1_bound=dict(curve).get(at, math.inf),
         curve=curve,
-        share=bounds.share(at) if bounds.two_valued else None,
-        keeps=keeps if bounds.two_valued else None,
-        majority=max((m for m, share in keeps if share > 0.5), default=0) if bounds.two_valued else None,
-        kept=bounds.kept if bounds.two_valued else None,
+        share=None if keeps is None else dict(keeps).get(at, 0.0),
+        keeps=keeps,
+        majority=None if keeps is None else max((m for m, share in keeps if share > 0.5), default=0),
+        kept=None if keeps is None else kept,
     )
 
 
-def _rows(
-    bounds: UnitBounds, tolerance: float | None
-) -> tuple[tuple[tuple[int, float], ...], tuple[tuple[int, float], ...]]:
+def _rows(bounds: UnitBounds, tolerance: float | None) -> tuple[Rows, Rows | None]:
     """Returns the rows of the curve and of the shares: up to the first number of units that leaves nothing of what is
     claimed or touches nearly every run, to K at most, and to MOST_ROWS."""
-    curve, keeps = [], []
+    curve: list[tuple[int, float]] = []
+    keeps: list[tuple[int, float]] = []
     for altered in range(min(bounds.choice.units, MOST_ROWS) + 1):
         curve.append((altered, bounds.w1(altered)))
         if bounds.two_valued:
@@ -178,4 +191,4 @@ def _rows(
         nothing = beyond and bounds.two_valued and keeps[-1][1] == 0
         if nothing or bounds.choice.touched(altered) >= _NEARLY_ALL:
             break
-    return tuple(curve), tuple(keeps)
+    return tuple(curve), tuple(keeps) if bounds.two_valued else None

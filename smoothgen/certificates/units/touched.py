@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from itertools import combinations, islice
+from itertools import chain, combinations, islice
 from typing import Final
 
 import numpy as np
@@ -48,34 +48,48 @@ def touched_by_probability(probability: float, altered: int) -> float:
     return min(1.0, -math.expm1(altered * math.log1p(-raised)) * (1 + RELATIVE_SLACK))
 
 
+def all_subsets(units: int, size: int) -> NDArray[np.bool_]:
+    """Returns every subset of `size` of the units once, shape (C(K, s), K): true where a unit is kept, in lexicographic
+    order of the indices of the kept units. Proof: docs/theory/units.md, "All subsets run"."""
+    count = math.comb(units, size)
+    kept = np.fromiter(chain.from_iterable(combinations(range(units), size)), dtype=np.intp, count=count * size)
+    rows = np.zeros((count, units), dtype=np.bool_)
+    rows[np.repeat(np.arange(count), size), kept] = True
+    return rows
+
+
 @dataclass(frozen=True, eq=False)
 class TouchedRuns:
     """The most that the subsets which hold one of m altered units can weigh, for several kinds of weights.
 
-    kept_units: shape (C(K, s), K), every subset once. weights: ≥ 0, shape (C(K, s), kinds). size: s.
+    units, size: K and s. weights: ≥ 0, shape (C(K, s), kinds), in the order of `all_subsets`.
 
     Proof: docs/theory/units.md, "All subsets run".
     """
 
-    kept_units: NDArray[np.bool_]
-    weights: NDArray[np.float64]
+    units: int
     size: int
+    weights: NDArray[np.float64]
 
     def most(self, altered: int) -> NDArray[np.float64]:
         """Returns shape (kinds,), the maximum over all sets of `altered` units where `goes_through` them; else the sum
         of as many of the largest weights as a set of that size touches, which is no smaller.
 
         Sums are not rounded up: of whole numbers they are exact, of others off by the rounding of a sum."""
-        runs, units = self.kept_units.shape
+        runs, units = len(self.weights), self.units
         altered = min(altered, units)
         if not goes_through(units, runs, altered):
             largest: NDArray[np.float64] = self._largest_sums[runs - _untouched(units, self.size, altered)]
             return largest
         most = np.zeros(self.weights.shape[1])
         for sets in _batches(units, altered, max(1, _AT_ONCE // runs)):
-            touched = self.kept_units[:, sets].any(axis=2)
+            touched = self._kept_units[:, sets].any(axis=2)
             most = np.maximum(most, (touched.T.astype(np.float64) @ self.weights).max(axis=0))
         return most
+
+    @cached_property
+    def _kept_units(self) -> NDArray[np.bool_]:
+        return all_subsets(self.units, self.size)
 
     @cached_property
     def _largest_sums(self) -> NDArray[np.float64]:
