@@ -79,7 +79,7 @@ def generate(
     context: Annotated[
         list[Path] | None,
         typer.Option(
-            help="Again for each: a passage for the model to read, or a .json list of them. Selects mechanism passages.",
+            help="Again for each: a passage to read, or a .json list of them. Selects mechanism passages.",
             exists=True,
             dir_okay=False,
         ),

@@ -69,7 +69,7 @@ def progress(epsilon: float | None = None, mechanism: str | None = None) -> Iter
     was."""
     columns = (
         TextColumn(
-            {**dict.fromkeys(UNNOISED, "runs"), None: "generations"}.get(mechanism, "noisy samples")
+            "generations" if mechanism is None else "runs" if mechanism in UNNOISED else "noisy samples"
         ),  # None: the model's own
         BarColumn(bar_width=20),
         MofNCompleteColumn(),
@@ -161,6 +161,8 @@ def _drawn(generation: Generation, asked: Mapping[str, Any]) -> str:
     named = asked.get("mechanism") in UNNOISED or not asked.keys().isdisjoint({"edits", "units", "context"})
     runs = named or isinstance(certificate, ExhaustiveCertificate)
     drawn = "neighbours run" if runs or generation.broken_by is not None else "certification samples drawn"
+    if certificate is None and generation.view.units is not None:
+        return f"{usage.samples} runs, "
     if certificate is None:
         return f"{usage.samples} of at most {asked.get('samples', DEFAULT_SAMPLES)} {drawn}, "
     if isinstance(certificate, ExhaustiveCertificate):
