@@ -89,9 +89,17 @@ class PlannedUnits(BaseModel):
         return self.draws is None
 
 
-class UnitsView(PlannedUnits):
-    """How the answer's runs chose among the units of the request. run: how many different subsets were run. reason: why
-    so many units are kept, in words."""
+class UnitsView(BaseModel):
+    """How the runs of an answer chose among the units of its request."""
 
-    run: int
-    reason: str
+    model_config = ConfigDict(frozen=True)
+
+    units: int = Field(description="K, how many there are.")
+    size: int | None = Field(default=None, description="How many of them every run keeps.")
+    probability: float | None = Field(default=None, description="With which every run keeps each of them.")
+    altered: int | None = Field(default=None, description="About how many altered ones a claim was asked for.")
+    subsets: int | None = Field(default=None, description="How many subsets of the size there are.")
+    enumerated: bool = Field(description="Whether all subsets were to be run; otherwise they were drawn.")
+    run: int = Field(description="How many different subsets were run.")
+    chosen: Literal["request", "server"] = Field(description="Who chose size or probability.")
+    reason: str = Field(description="Why a run keeps so many units, in words.")

@@ -217,6 +217,7 @@ class Outcomes:
             fleet=fleet,
             lipschitz_estimate=result.lipschitz_estimate,
             broken_by=result.broken_by,
+            units=result.units,
             usage=result.usage,
         )
         return await ending.end(

@@ -104,7 +104,9 @@ def result(
         document = to_document(outcome.identified(spec.id, requested_at(spec)))
     made = result_of_runs(selection, outcome, document=document, broken_by=None, runs=len(runs), device_s=device_s)
     units = units_of(spec)
-    view = UnitsView(**units.model_dump(), run=len(runs), reason=reason_for(units))
+    view = UnitsView(
+        **units.model_dump(exclude={"draws"}), enumerated=units.enumerated, run=len(runs), reason=reason_for(units)
+    )
     return made.model_copy(update={"units": view})
 
 
