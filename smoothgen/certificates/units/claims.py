@@ -72,8 +72,8 @@ class UnitBounds:
 
     def share(self, altered: int) -> float:
         """Returns the least share as it is printed: rounded down. For two-valued distances only."""
-        if self.alpha is None:  # whole numbers, so that no division rounds up
-            return (self._kept_untouched(altered) * _NINE_DIGITS // len(self._weights)) / _NINE_DIGITS
+        if self.alpha is None:
+            return share_of(self._kept_untouched(altered), len(self._weights))
         return round_down(self.exact_share(altered))
 
     @property
@@ -111,6 +111,14 @@ class UnitBounds:
         band = TWO_VALUED if self.two_valued else ORDER_STATISTICS
         bound = self.evidence.bound
         return band.build(self.evidence.ordered(bound), bound, self.alpha or 0.0)
+
+
+def share_of(part: int, whole: int) -> float:
+    """Returns part/whole rounded down to nine decimals: from whole numbers, so that no division rounds up.
+
+    Proof: docs/theory/units.md, "What is printed".
+    """
+    return (part * _NINE_DIGITS // whole) / _NINE_DIGITS
 
 
 def _product_up(one: float, other: float) -> float:

@@ -8,9 +8,11 @@ from typing import Final
 import numpy as np
 from scipy.special import gammaln
 
-from smoothgen.certificates.bounds.bands import RANK_0_SHARE, clopper_pearson_upper, require_alpha
+from smoothgen.certificates.bounds.bands import require_alpha
 from smoothgen.certificates.bounds.rounding import round_down
+from smoothgen.certificates.evidence import Evidence
 from smoothgen.certificates.units.choice import MOST_ENUMERATED, MOST_UNITS, UnitChoice, require_altered
+from smoothgen.certificates.units.claims import UnitBounds, share_of
 from smoothgen.errors import InvalidParameters
 
 _LEAST_PROBABILITY: Final = 1e-9
@@ -36,12 +38,16 @@ def largest_size(
     """
     require_altered(altered)
     _require_one_claim(tolerance, keep)
-    for size in _sizes(
-        min(units, MOST_UNITS), altered, 1 - keep if keep is not None else (tolerance or 0.0) / diameter
-    ):
-        enumerated = math.comb(units, size) <= min(samples, MOST_ENUMERATED)
-        unseen = 0.0 if enumerated else _unseen(samples, alpha, two_valued=keep is not None)
-        if _possible(UnitChoice(units, size=size).touched(altered), unseen, tolerance, keep, diameter):
+    require_alpha(alpha)
+    good = _no_bad_run(samples, diameter)
+    most = 1 - keep if keep is not None else (tolerance or 0.0) / diameter
+    for size in _sizes(min(units, MOST_UNITS), altered, most):
+        choice = UnitChoice(units, size=size)
+        if keep is not None and math.comb(units, size) <= min(samples, MOST_ENUMERATED):
+            possible = share_of(math.comb(units - altered, size), math.comb(units, size)) >= keep
+        else:
+            possible = _possible(UnitBounds(good, choice, alpha, two_valued=True), altered, tolerance, keep)
+        if possible:
             return size
     raise _out_of_reach(f"{altered} of {units} units", "size 1", samples, tolerance, keep)
 
@@ -57,20 +63,22 @@ def largest_probability(
 ) -> float:
     """Returns the largest κ, rounded down to three digits, at which the claim could be proven if no run were bad.
 
-    As `largest_size`, for units that are kept independently. Raises InvalidParameters where there is none.
+    As `largest_size`, for units that are kept independently, however many there are. Raises InvalidParameters where
+    there is none.
     """
     require_altered(altered)
     _require_one_claim(tolerance, keep)
-    unseen = _unseen(samples, alpha, two_valued=keep is not None)
+    require_alpha(alpha)
+    good = _no_bad_run(samples, diameter)
 
     def possible(probability: float) -> bool:
-        touched = UnitChoice(MOST_UNITS, probability=probability).touched(altered)
-        return _possible(touched, unseen, tolerance, keep, diameter)
+        choice = UnitChoice(MOST_UNITS, probability=probability)
+        return _possible(UnitBounds(good, choice, alpha, two_valued=True), altered, tolerance, keep)
 
     low, high = _LEAST_PROBABILITY, 1 - 1e-9
     if not possible(low):
         raise _out_of_reach(f"{altered} units", f"probability {low:g}", samples, tolerance, keep)
-    while high - low > 1e-3 * low:
+    while high - low > 1e-4 * low:
         middle = (low + high) / 2
         low, high = (middle, high) if possible(middle) else (low, middle)
     return round_down(low, digits=3)
@@ -86,17 +94,16 @@ def _sizes(units: int, altered: int, most_touched: float) -> list[int]:
     return found
 
 
-def _possible(touched: float, unseen: float, tolerance: float | None, keep: float | None, diameter: float) -> bool:
+def _no_bad_run(samples: int, diameter: float) -> Evidence:
+    if isinstance(samples, bool) or not isinstance(samples, int) or samples < 1:
+        raise InvalidParameters(f"samples must be a whole number of at least 1, got {samples!r}", field="samples")
+    return Evidence.from_measurements(np.zeros(samples), bound=diameter, diameter=diameter)
+
+
+def _possible(bounds: UnitBounds, altered: int, tolerance: float | None, keep: float | None) -> bool:
     if keep is not None:
-        return 1 - touched - unseen >= keep
-    return touched * diameter <= (tolerance or 0.0)
-
-
-def _unseen(samples: int, alpha: float, *, two_valued: bool) -> float:
-    """Returns what of the law may be bad though no run was."""
-    require_alpha(alpha)
-    spent = alpha if two_valued else RANK_0_SHARE * alpha
-    return float(clopper_pearson_upper(np.array([0]), samples, np.array([spent]))[0])
+        return bounds.share(altered) >= keep
+    return bounds.w1(altered) <= (tolerance or 0.0)
 
 
 def _require_one_claim(tolerance: float | None, keep: float | None) -> None:
