@@ -43,7 +43,7 @@ def unit_runs_view(
             words=words[place] if place < len(words) else None,
         )
         numbers = (np.flatnonzero(planned.kept[place]) + 1).tolist()
-        return one.model_copy(update={"text": ", ".join(map(str, numbers))})
+        return one.model_copy(update={"text": ", ".join(map(str, numbers)), "writable": None})
 
     listed = np.flatnonzero(moved) if changed else np.arange(runs)
     return NeighboursView(

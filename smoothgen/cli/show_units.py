@@ -77,7 +77,8 @@ def show_unit_runs(view: NeighboursView, there_are: int) -> None:
     if there_are > len(view.neighbours):
         _out.print(Text(f"{there_are - len(view.neighbours)} further ones are not listed: --limit", style="dim"))
     elif len(view.neighbours) == view.runs and view.changed:
-        _out.print(Text(f"changed most often where a run kept: {_suspects(view.neighbours)}", style="dim"))
+        said = f"changed most often where a run kept: {_suspects(view.neighbours)}"
+        _out.print(Text(said, style="dim"), soft_wrap=True)
     _out.print(Text("kept: the numbers of the units that the run read, from 1 on.", style="dim"), soft_wrap=True)
 
 
@@ -122,5 +123,5 @@ def _suspects(runs: Sequence[Neighbour]) -> str:
     for run in runs:
         for unit in (run.text or "").split(", "):
             read.setdefault(unit, []).append(run.changed)
-    worst = sorted(read, key=lambda unit: -sum(read[unit]) / len(read[unit]))[:_MOST_ROWS]
-    return ", ".join(f"{unit} ({sum(read[unit])} of {len(read[unit])})" for unit in worst)
+    worst = sorted((unit for unit in read if any(read[unit])), key=lambda unit: -sum(read[unit]) / len(read[unit]))
+    return ", ".join(f"{unit} ({sum(read[unit])} of {len(read[unit])})" for unit in worst[:_MOST_ROWS])
