@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final, Self
+from typing import Final
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from smoothgen.contracts.base import Contract
 from smoothgen.contracts.job import Note
@@ -18,10 +18,15 @@ MOST_PROMPTS: Final = 64
 class CoversRequest(Contract):
     """Other prompts to hold against a certificate, or another context."""
 
-    prompts: list[Prompt] = Field(default=[], max_length=MOST_PROMPTS, description="At least one, or else a context.")
     context: Context | None = Field(
         default=None,
         description="For a certificate of mechanism passages or words: other passages under the same prompt.",
+    )
+    prompts: list[Prompt] = Field(
+        default=[],
+        max_length=MOST_PROMPTS,
+        validate_default=True,
+        description="At least one is required where there is no context.",
     )
     confidence: float | None = Field(
         default=None,
@@ -31,13 +36,15 @@ class CoversRequest(Contract):
         "Default: the certificate's.",
     )
 
-    @model_validator(mode="after")
-    def _something_to_compare(self) -> Self:
-        if not self.prompts and self.context is None:
-            raise ValueError("there is nothing to compare; send prompts, or for a certificate of passages a context")
-        if self.prompts and self.context is not None:
+    @field_validator("prompts")
+    @classmethod
+    def _something_to_compare(cls, prompts: list[Prompt], others: ValidationInfo) -> list[Prompt]:
+        has_context = others.data.get("context", "") is not None  # one that was refused is not in `data`
+        if not prompts and not has_context:
+            raise ValueError("at least 1 item is required, or for a certificate of passages a context")
+        if prompts and has_context:
             raise ValueError("prompts and context are compared in requests of their own; send one of them")
-        return self
+        return prompts
 
 
 class _View(BaseModel):

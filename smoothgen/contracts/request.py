@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Annotated, Any, Final, Literal, Self, get_args
 
 from pydantic import Field, WithJsonSchema, model_validator
 
+from smoothgen.certificates.format.canonical import canonical
 from smoothgen.contracts.adapting import LipschitzMethod
 from smoothgen.contracts.base import Contract
 from smoothgen.contracts.edits import Edits
@@ -206,3 +208,10 @@ class GenerateRequest(Contract):
         lt=CLIENT_SEED_LIMIT,
         description="Reproduces a run. A seed the client knows weakens the statement; the certificate says so.",
     )
+
+    @property
+    def context_digest(self) -> str | None:
+        """Returns "sha256:<hex>" over the passages as canonical JSON; None without any."""
+        if self.context is None:
+            return None
+        return f"sha256:{hashlib.sha256(canonical(self.context).encode()).hexdigest()}"

@@ -9,9 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from smoothgen.images import encode_png
+from workers.generators import Made, Picture
+
 _LARGEST_TILE = 128
 _SMALLEST_TILE = 64
 _MARGIN = 2
+_MOST_PICTURES = 25
+
+
+def sheet_of(outputs: Sequence[Made]) -> bytes | None:
+    """Returns the noisy samples of a picture model side by side, PNG; None for texts."""
+    pictures = [o.pixels for o in outputs if isinstance(o, Picture)]
+    return encode_png(contact_sheet(pictures[:_MOST_PICTURES])) if pictures else None
 
 
 def contact_sheet(pictures: Sequence[NDArray[np.uint8]], *, columns: int | None = None) -> Image.Image:

@@ -21,7 +21,6 @@ from smoothgen.certificates import (
 )
 from smoothgen.certificates.bounds.rounding import round_up
 from smoothgen.certificates.fleet.certify import fleet_bin
-from smoothgen.certificates.format.canonical import canonical
 from smoothgen.contracts import (
     EDITS,
     FleetPool,
@@ -34,11 +33,10 @@ from smoothgen.contracts import (
     Selection,
 )
 from smoothgen.errors import GenerationFailed
-from smoothgen.images import encode_png
 from smoothgen.noise import SCHEME, Stream
 from workers.distances import Centre, OutputMetric
-from workers.generators import Condition, Failure, Generator, Made, Picture
-from workers.jobs.contact_sheet import contact_sheet
+from workers.generators import Condition, Failure, Generator, Made
+from workers.jobs.contact_sheet import sheet_of
 from workers.jobs.edit_runs import listed_edits
 from workers.jobs.measurement import measure
 from workers.jobs.neighbour_runs import neighbours_of
@@ -48,7 +46,6 @@ from workers.jobs.unit_runs import UnitRuns
 from workers.sensitivity import NOTHING_SENSED, Sensed
 
 Outputs = Sequence[Made | Failure]
-_SHEET_PICTURES = 25
 
 
 @dataclass(frozen=True)
@@ -191,7 +188,7 @@ def select_output(job: JobOnModel, draws: Draws) -> Selected:
         generations=draws.sensed.generations + len(outputs),
         device_s=draws.sensed.device_s + draws.device_s,
         queued_s=round(max(0.0, draws.started - spec.submitted_ms / 1000), 3),
-        sheet=_sheet(drawn) if spec.request.robustness.tier == "request" and spec.noised else None,
+        sheet=sheet_of(drawn) if spec.request.robustness.tier == "request" and spec.noised else None,
         fleet_bin=None if centre is None or spec.pool is None else _fleet_bin(spec.pool, metric, centre, outputs[1]),
         batch_size=job.batch_size,
         neighbours=neighbours_of(spec, job.generator, condition),
@@ -235,12 +232,6 @@ def _fleet_bin(pool: FleetPool, metric: OutputMetric, centre: Centre, other: Mad
     return fleet_bin(float(distance), pool.diameter)
 
 
-def _sheet(outputs: Sequence[Made]) -> bytes | None:
-    """Returns the noisy samples of a picture model side by side, PNG; None for texts."""
-    pictures = [o.pixels for o in outputs if isinstance(o, Picture)]
-    return encode_png(contact_sheet(pictures[:_SHEET_PICTURES])) if pictures else None
-
-
 def _provenance(job: JobOnModel, centre: Centre | None, served: Made, output: Output) -> Provenance:
     spec, metric, condition = job.spec, job.metric, job.condition
     robustness = spec.request.robustness
@@ -253,7 +244,7 @@ def _provenance(job: JobOnModel, centre: Centre | None, served: Made, output: Ou
             prompt_digest=f"sha256:{hashlib.sha256(spec.request.prompt.encode()).hexdigest()}",
             parameters=spec.parameters.for_certificate(),
             template=None if condition.template is None else condition.template.digest,
-            context_digest=None if spec.request.context is None else _digest_of(spec.request.context),
+            context_digest=spec.request.context_digest,
         ),
         model=job.generator.identity,
         metric=_metric_identity(metric, getattr(spec.metric, "cap", None), from_centre),
@@ -266,11 +257,6 @@ def _provenance(job: JobOnModel, centre: Centre | None, served: Made, output: Ou
         ),
         threat=_threat(condition) if noised else None,
     )
-
-
-def _digest_of(context: Sequence[str]) -> str:
-    """Returns the sha256 of the passages as canonical JSON."""
-    return f"sha256:{hashlib.sha256(canonical(list(context)).encode()).hexdigest()}"
 
 
 def _threat(condition: Condition) -> Threat:
