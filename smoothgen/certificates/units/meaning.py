@@ -46,7 +46,7 @@ def judged(stated: UnitsCertificate) -> Iterable[Check]:
     if output is not None:
         yield checked("output", "of a kind the metric compares", lambda: require_output(output, metric, evidence.bound))
     if threat is not None:
-        yield checked("threat", f"{threat.kind:.80}", lambda: require_units_threat(threat))
+        yield checked("threat", f"{threat.kind:.80}", lambda: require_units_threat(threat, provenance.request))
     if seed is not None:
         yield checked("seed", f"the {seed.origin}'s", lambda: require_seed_origin(seed))
     yield meaning_check(unknown_meaning(stated))

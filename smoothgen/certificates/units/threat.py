@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from smoothgen.certificates.format.json_data import require_list, require_mapping, require_string
 from smoothgen.certificates.meaning.sections import require_digest
+from smoothgen.certificates.provenance import RequestIdentity
 from smoothgen.errors import InvalidCertificate
 
 PASSAGES: Final = "passages"
@@ -64,14 +65,21 @@ class UnitsThreat:
         return self.kind in KINDS and set(self.held_fixed) <= set(HELD_FIXED)
 
 
-def require_units_threat(stated: UnitsThreat) -> None:
+def require_units_threat(stated: UnitsThreat, request: RequestIdentity | None) -> None:
     """Raises InvalidCertificate for a threat that names nothing, that leaves open whether what surrounds the units and
-    what chose them can be attacked, and for a digest of another form."""
+    what chose them can be attacked, that holds a chat template where the request renders none or the other way round,
+    and for a digest of another form."""
     if not stated.kind.strip():
         raise InvalidCertificate("threat.attack_on must name the units", field="threat.attack_on")
     if stated.kind in KINDS and not {PROMPT, SELECTION} <= set(stated.held_fixed):
         raise InvalidCertificate(
             f"threat.held_fixed must have {PROMPT!r} and {SELECTION!r}, got {[*stated.held_fixed]!r:.300}",
+            field="threat.held_fixed",
+        )
+    chat = request is not None and request.parameters.get("chat") is True
+    if stated.kind in KINDS and request is not None and chat != (TEMPLATE in stated.held_fixed):
+        raise InvalidCertificate(
+            f"threat.held_fixed must have {TEMPLATE!r} exactly where the request's chat is true, and it is {chat}",
             field="threat.held_fixed",
         )
     if stated.digest is not None:

@@ -9,6 +9,7 @@ import pytest
 from smoothgen import LookPlan, UnitChoice, certify_units
 from smoothgen.certificates import Abstention, Reason, Sampling, UnitsCertificate, largest_probability, largest_size
 from smoothgen.certificates.provenance import Provenance
+from smoothgen.certificates.units.touched import goes_through
 from smoothgen.errors import (
     InvalidAlpha,
     InvalidCertificate,
@@ -17,7 +18,7 @@ from smoothgen.errors import (
     InvalidParameters,
     InvalidTolerance,
 )
-from smoothgen.noise import Seed, Stream
+from smoothgen.noise import Seed, Stream, uniforms
 from tests.support.certificates import units
 from tests.support.certificates.units import SEED, TEN_OF_TWO, certified, misled
 
@@ -67,6 +68,31 @@ def test_failed_and_missing_runs_are_lost():
     assert all(failed.bound_for(m).share <= whole.bound_for(m).share for m in range(10))
     with pytest.raises(InvalidDistances, match="missing='worst'"):
         certified(misled(ROWS, ())[:-1])
+
+
+def test_a_subset_that_was_not_run_may_have_given_anything():
+    """Of distances that are all 0, a run that is missing is as bad as one at the largest distance there is."""
+    asked = {"two_valued": False, "bound": 0.6, "tolerance": 0.5}
+    short = certified(np.zeros(44), missing="worst", **asked)
+    worst = certified([*np.zeros(44), 0.6], **asked)
+    assert short.claims == worst.claims
+    assert short.bound_for(1).w1_bound > certified(np.zeros(45), **asked).bound_for(1).w1_bound
+    # A missing run is not among those that an attack takes from the answer, since it counts for nothing.
+    choice = UnitChoice(3, size=1)
+    two_of_three = certified([0.0, 0.0], choice=choice, missing="worst", keep=0.3)
+    assert two_of_three.claims.keeps == ((0, 0.666666666), (1, 0.333333333), (2, 0.0))
+
+
+def test_exactly_one_half_is_no_majority():
+    made = certified(np.zeros(252), choice=UnitChoice(10, size=5))
+    assert (made.radius, made.bound_for(1).share, made.claims.majority) == (1, 0.5, 0)
+
+
+def test_once_too_many_sets_no_larger_number_of_units_is_gone_through(monkeypatch):
+    """There are as many sets of five of six units as of one, but more of three."""
+    assert goes_through(6, 6, 5)
+    monkeypatch.setattr("smoothgen.certificates.units.touched.MOST_SETS", 6)
+    assert [m for m in range(7) if goes_through(6, 6, m)] == [0, 1]
 
 
 def test_numbers_that_lie_together_move_less_than_the_diameter():
@@ -174,6 +200,9 @@ def test_a_run_belongs_to_seed_stream_and_index(choice):
     assert not np.array_equal(together, choice.drawn(Seed.from_client(1), Stream.UNITS_CERTIFICATION, range(20)))
     if choice.size is not None:
         assert (together.sum(axis=1) == choice.size).all()
+    else:
+        numbers = [uniforms(SEED, Stream.UNITS_CERTIFICATION, i, choice.units) for i in range(20)]
+        assert np.array_equal(together, np.array(numbers) < choice.probability)
 
 
 def test_a_draw_beyond_the_last_whole_multiple_is_drawn_again(monkeypatch):

@@ -14,7 +14,7 @@ from smoothgen.certificates import from_document, read_certificate, to_document
 from smoothgen.certificates.format.document import content_digest
 from smoothgen.certificates.stored import without_words
 from smoothgen.certificates.units.statement import statement
-from smoothgen.certificates.units.threat import PROMPT, UnitsThreat
+from smoothgen.certificates.units.threat import PROMPT, TEMPLATE, UnitsThreat
 from smoothgen.errors import InvalidCertificate, InvalidInput
 from tests.support.certificates.units import EXAMPLES, PROVENANCE, TEN_OF_TWO, THREAT, certified, misled
 
@@ -103,6 +103,7 @@ FORGERIES = [
     (FULL, "failed", {"failed": 1}),
     (FULL, "missing", {"missing": 1}),
     (FULL, "threat", {"threat": {**FULL["threat"], "held_fixed": [PROMPT]}}),
+    (FULL, "threat", {"threat": {**FULL["threat"], "held_fixed": [*FULL["threat"]["held_fixed"], TEMPLATE]}}),
     (FULL, "threat", {"threat": {**FULL["threat"], "digest": "none"}}),
     (FULL, "threat", {"threat": {**FULL["threat"], "attack_on": " "}}),
     (LATE, "missing", {"missing": 0}),
