@@ -211,7 +211,7 @@ def _chosen(spec: JobSpec, metric: OutputMetric, outputs: Outputs) -> tuple[Made
 
 
 def _all_failed(spec: JobSpec, selection: Outputs) -> str:
-    first = _first_reason(selection)
+    first = next((o.reason for o in selection if isinstance(o, Failure)), "an unknown reason")
     if spec.units is not None:
         return f"all {len(selection)} selection runs failed, the first with {first}; shorten the texts, or try others"
     if not spec.noised:
@@ -295,7 +295,3 @@ def _to_centre(served: Made, metric: OutputMetric, centre: Centre) -> float:
     if np.isnan(distance):
         raise GenerationFailed(f"the output to be served cannot be measured: {served.content!r:.80}")
     return min(round_up(distance), centre.bound)
-
-
-def _first_reason(outputs: Outputs) -> str:
-    return next((o.reason for o in outputs if isinstance(o, Failure)), "an unknown reason")
