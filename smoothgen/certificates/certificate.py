@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -21,6 +21,9 @@ from smoothgen.certificates.sigma_selection import SigmaSelection, remaining_alp
 from smoothgen.certificates.terms import Terms
 from smoothgen.errors import InvalidAlpha
 from smoothgen.mechanisms import Mechanism
+
+PLAIN_V1: Final = "plain/v1"
+"""The wording of new certificates' statements. A wording never changes: other words get another name."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,7 @@ class Certificate:
     sigma_selection: where σ was chosen for this prompt: it spends its own share of alpha, and says nothing beyond its
     radius. lipschitz: where the generator is proven to be Lipschitz (T4).
     keep: the share of the outputs that the centre's answer was asked to keep; the radius is then that of this share.
+    wording: the name of the words of the statement; None in documents older than that name.
     """
 
     evidence: Evidence
@@ -105,6 +109,7 @@ class Certificate:
     lipschitz: Lipschitz | None = None
     rounding_slack: float = 0.0
     keep: float | None = None
+    wording: str | None = PLAIN_V1
 
     @property
     def radius(self) -> float:
