@@ -15,9 +15,11 @@ from smoothgen.contracts import (
 from smoothgen.errors import InvalidInput, UnknownName
 
 
-def mechanism_of(request: GenerateRequest, card: ModelCard) -> str:
+def mechanism_of(request: GenerateRequest, card: ModelCard, *, noisy_output: bool = False) -> str:
     """Returns the mechanism a request names. Without one: edits where the request says which, passages where it has a
     context, noise on the embedding where it asks for something that only noise has, else the model's default.
+
+    noisy_output: whether the output that is asked for is one of noisy samples.
 
     Raises InvalidInput and UnknownName for one that the model does not offer, for edits under another, and for units
     of nothing.
@@ -40,7 +42,7 @@ def mechanism_of(request: GenerateRequest, card: ModelCard) -> str:
             field="robustness.units",
         )
     if asked is None:
-        return EMBEDDING if _asks_for_noise(robustness) else card.default_mechanism
+        return EMBEDDING if noisy_output or _asks_for_noise(robustness) else card.default_mechanism
     if asked not in card.mechanisms:
         raise _not_offered(asked, card)
     return asked

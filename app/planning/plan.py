@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from app.planning.images import EMBEDDING, IMG2IMG, plan_image
+from app.planning.keeping import asks_for_majority, keep_of
 from app.planning.mechanism import mechanism_of
 from app.planning.snap import require_snappable
 from app.planning.synonyms import plan_partition, pooled_mechanism
@@ -71,7 +72,7 @@ def plan(
     Raises InvalidInput naming the field, the value and the remedy, and pydantic.ValidationError for parameters the
     model's modality does not know.
     """
-    mechanism = mechanism_of(request, card)
+    mechanism = mechanism_of(request, card, noisy_output=asks_for_majority(request))
     require_units_fit(request, mechanism)
     edits = request.robustness.edits or (Edits() if mechanism == EDITS else None)
     robustness = request.robustness.model_copy(update={"mechanism": mechanism, "edits": edits})
@@ -98,6 +99,8 @@ def plan(
     partition = plan_partition(robustness, card)
     metric, metric_card = _metric(request, card)
     tolerance = _tolerance(robustness.tolerance, metric, metric_card)
+    robustness = robustness.model_copy(update={"keep": keep_of(request, robustness, metric)})
+    request = request.model_copy(update={"robustness": robustness})
     sigma = _sigma(request, card, metric_card)
     request, units = plan_units(request, mechanism, metric, tolerance, _diameter(metric, metric_card))
     seed = Seed.fresh() if request.seed is None else Seed.from_client(request.seed)

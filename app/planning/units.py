@@ -45,10 +45,10 @@ def require_units_fit(request: GenerateRequest, mechanism: str) -> None:
             f"context, or use mechanism {WORDS!r}, which chooses among the words of the prompt",
             field="context",
         )
-    if request.output == "sample":
+    if request.output != "representative":
         raise InvalidInput(
-            f"output 'sample' is one draw, and mechanism {mechanism!r} serves what the selection runs agree on; leave "
-            "output out",
+            f"output={request.output!r}: mechanism {mechanism!r} serves the answer that most selection runs give, or "
+            "the one nearest to their centre; leave output out",
             field="output",
         )
 
@@ -68,7 +68,6 @@ def plan_units(
         robustness = robustness.model_copy(update={"keep": _MAJORITY})
         request = request.model_copy(update={"robustness": robustness})
     claim = _claim(robustness, tolerance)
-    _require_keepable(robustness.keep, metric)
     count, asked = len(unit_texts(request, mechanism).units), robustness.units or Units()
     _require_provable(count, asked)
     size, probability = asked.size, asked.probability
@@ -87,16 +86,6 @@ def plan_units(
         draws=None if few else robustness.samples,
         chosen=chosen,
     )
-
-
-def _require_keepable(keep: float | None, metric: Metric) -> None:
-    """Raises InvalidInput for a share of answers where the metric compares no answers."""
-    if keep is not None and not isinstance(metric, Label | Verdict):
-        raise InvalidInput(
-            f"keep={keep!r} is a share of equal answers, and metric {metric.name!r} measures distances; use metric "
-            "'label', or give a tolerance",
-            field="robustness.keep",
-        )
 
 
 def _require_provable(count: int, asked: Units) -> None:

@@ -32,6 +32,9 @@ def generate(
     epsilon: Annotated[
         float | None, typer.Option(help="Ask for this radius, or an abstention; stops as soon as either is clear.")
     ] = None,
+    keep: Annotated[
+        float | None, typer.Option(help="Share of the outputs the answer must keep, such as 0.9: the claim's radius.")
+    ] = None,
     samples: Annotated[
         int | None, typer.Option(help="Certification samples, or with mechanisms that draw no noise runs, at most.")
     ] = None,
@@ -94,9 +97,6 @@ def generate(
     unit_probability: Annotated[
         float | None, typer.Option(help="Mechanisms passages, words: with which each run keeps a unit.")
     ] = None,
-    keep: Annotated[
-        float | None, typer.Option(help="Label metric: certify that the answer keeps at least this share.")
-    ] = None,
     snap: Annotated[
         bool | None, typer.Option("--snap", help="Snap noisy token embeddings to their nearest tokens.")
     ] = None,
@@ -105,7 +105,7 @@ def generate(
     ] = None,
     randomness: Annotated[str | None, typer.Option(help="common or fresh.")] = None,
     chat: Annotated[bool | None, typer.Option("--chat", help="Use the model's chat template.")] = None,
-    output: Annotated[str | None, typer.Option(help="representative or sample.")] = None,
+    output: Annotated[str | None, typer.Option(help="representative, sample or majority.")] = None,
     seed: Annotated[int | None, typer.Option(help="Reproduce a run.")] = None,
     save: Annotated[
         Path | None, typer.Option(help="A folder: output, certificate, its curve, and of pictures the noisy samples.")
@@ -127,7 +127,6 @@ def generate(
     units = {"size": unit_size, "probability": unit_probability, "altered": altered}
     given = {
         "context": read_context(context) if context else None,
-        "keep": keep,
         "units": {name: value for name, value in units.items() if value is not None} or None,
         "sigma": sigma,
         "budget": budget,
@@ -135,6 +134,7 @@ def generate(
         "lipschitz_estimate": lipschitz_estimate,
         "tolerance": tolerance,
         "epsilon": epsilon,
+        "keep": keep,
         "samples": samples,
         "radius_tolerance": radius_tolerance,
         "deadline_s": deadline,

@@ -90,6 +90,7 @@ from smoothgen.contracts.request import (
 from smoothgen.contracts.selection import Selection, Template
 from smoothgen.contracts.unit_requests import unit_texts, units_look_plan
 from smoothgen.contracts.units import MOST_PASSAGES, Context, Passage, PlannedUnits, Units, UnitsView
+from smoothgen.contracts.worth import Agreement, Decision, Scale, Worth
 
 __all__ = [
     "LONGEST_WORDS",
@@ -194,4 +195,8 @@ __all__ = [
     "window_span",
     "windows_of",
     "written_bin",
+    "Agreement",
+    "Decision",
+    "Scale",
+    "Worth",
 ]

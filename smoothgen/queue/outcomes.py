@@ -21,6 +21,7 @@ from smoothgen.contracts import (
     Progress,
     RunWords,
     Selection,
+    Worth,
 )
 from smoothgen.queue import ending, keys
 from smoothgen.queue.builds import Orphan
@@ -219,6 +220,7 @@ class Outcomes:
             broken_by=result.broken_by,
             units=result.units,
             usage=result.usage,
+            **{name: getattr(result, name) for name in Worth.model_fields},
         )
         return await ending.end(
             self._scripts,

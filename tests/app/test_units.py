@@ -117,7 +117,7 @@ def test_a_tolerance_asks_for_w1() -> None:
         ({"tier": "fleet"}, {}, "robustness.tier", "is about noise"),
         ({"synonyms": True}, {}, "robustness.synonyms", "is about noise"),
         ({"snap": True}, {}, "robustness.snap", "is about noise"),
-        ({"keep": 0.5, "metric": "absolute"}, {}, "robustness.keep", "measures distances"),
+        ({"keep": 0.5, "metric": "absolute"}, {}, "robustness.keep", "compares none"),
         (
             {"randomness": "fresh"},
             {"parameters": {"temperature": 0.5}},
@@ -126,6 +126,7 @@ def test_a_tolerance_asks_for_w1() -> None:
         ),
         ({}, {"prompt": "{context} and {context}"}, "prompt", "says {context} 2 times"),
         ({}, {"output": "sample"}, "output", "leave output out"),
+        ({}, {"output": "majority"}, "output", "the answer that most selection runs give"),
         ({"mechanism": "words"}, {"context": None, "prompt": "a " * 1001}, "prompt", "has 1001 words"),
         ({"mechanism": "words"}, {"context": ["a " * 1001]}, "context", "has 1001 words"),
     ],

@@ -163,6 +163,15 @@ def test_a_poisoned_passage_is_outvoted_and_so_is_the_next() -> None:
     # 36 of 45 runs miss the order, and 28 of them miss any further passage.
     assert certificate_of(poisoned).claims.keeps[:2] == ((0, 0.8), (1, 0.622222222))  # type: ignore[index]
     assert certificate_of(poisoned).radius == 1
+    decision, agreement = poisoned.decision, poisoned.agreement
+    assert decision is not None
+    assert (decision.claim, decision.holds, decision.radius) == (
+        "the answer '5' keeps a share of at least 0.5 of the outputs",
+        True,
+        1.0,
+    )
+    assert agreement is not None
+    assert (agreement.answer, agreement.of, agreement.runs) == ("5", 36, 45)
     twice = run(job_of(context_of(10, BAD, BAD), units={"size": 2}), Reader())
     assert certificate_of(twice).radius == 0  # 28 of 45 runs are right, and an attack on one more reaches 7 of them
 
@@ -231,6 +240,8 @@ def test_runs_stop_when_the_asked_claim_cannot_hold_any_more() -> None:
     assert result.abstention.reason == "radius_out_of_reach"
     assert result.usage.samples < 45
     assert not result.output.certified
+    assert result.decision is not None
+    assert (result.decision.holds, result.decision.wanted, result.agreement) == (False, 2, None)
 
 
 def test_without_an_asked_number_everything_is_run() -> None:

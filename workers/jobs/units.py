@@ -102,7 +102,9 @@ def result(
     document = None
     if isinstance(outcome, UnitsCertificate):
         document = to_document(outcome.identified(spec.id, requested_at(spec)))
-    made = result_of_runs(selection, outcome, document=document, broken_by=None, runs=len(runs), device_s=device_s)
+    made = result_of_runs(
+        spec, selection, outcome, document=document, broken_by=None, runs=len(runs), device_s=device_s
+    )
     units = units_of(spec)
     view = UnitsView(
         **units.model_dump(exclude={"draws"}), enumerated=units.enumerated, run=len(runs), reason=reason_for(units)
