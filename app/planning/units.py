@@ -24,6 +24,7 @@ from smoothgen.contracts import (
 )
 from smoothgen.errors import InvalidInput, InvalidParameters
 
+_EXACT_IN_JSON: Final = 2**53
 _MAJORITY: Final = 0.5
 """The share that an answer is certified to keep where the request names no other claim: the majority cannot flip."""
 
@@ -82,7 +83,7 @@ def plan_units(
         size=size,
         probability=probability,
         altered=asked.altered,
-        subsets=subsets,
+        subsets=subsets if subsets is not None and subsets < _EXACT_IN_JSON else None,
         draws=None if few else robustness.samples,
         chosen=chosen,
     )

@@ -65,7 +65,8 @@ class PlannedUnits(BaseModel):
     """What planning decided of a job's units.
 
     units: K, how many there are. draws: how many subsets are drawn at most; None where all `subsets` are run. subsets:
-    how many there are of the size; None with a probability. chosen: who chose size or probability. altered: m as asked.
+    how many there are of the size; None with a probability, and for 2⁵³ and more. chosen: who chose size or
+    probability. altered: m as asked.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -98,7 +99,7 @@ class UnitsView(BaseModel):
     size: int | None = Field(default=None, description="How many of them every run keeps.")
     probability: float | None = Field(default=None, description="With which every run keeps each of them.")
     altered: int | None = Field(default=None, description="About how many altered ones a claim was asked for.")
-    subsets: int | None = Field(default=None, description="How many subsets of the size there are.")
+    subsets: int | None = Field(default=None, description="How many subsets of the size there are, below 2^53.")
     enumerated: bool = Field(description="Whether all subsets were to be run; otherwise they were drawn.")
     run: int = Field(description="How many different subsets were run.")
     chosen: Literal["request", "server"] = Field(description="Who chose size or probability.")

@@ -74,6 +74,12 @@ def test_more_subsets_than_samples_are_drawn() -> None:
     assert (units.draws, units.enumerated) == (None, True)
 
 
+def test_astronomically_many_subsets_are_not_counted() -> None:
+    units = planned(context=["a"] * 1000).units
+    assert units is not None
+    assert (units.subsets, units.draws, units.size) == (None, 500, 486)
+
+
 def test_words_are_kept_by_a_probability_that_their_number_does_not_change() -> None:
     one = planned({"mechanism": "words"}, context=None, prompt="a b c d e f").units
     other = planned({"mechanism": "words"}, context=None, prompt="a b c").units

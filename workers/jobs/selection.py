@@ -213,7 +213,8 @@ def _chosen(spec: JobSpec, metric: OutputMetric, outputs: Outputs) -> tuple[Made
 def _all_failed(spec: JobSpec, selection: Outputs) -> str:
     first = next((o.reason for o in selection if isinstance(o, Failure)), "an unknown reason")
     if spec.units is not None:
-        return f"all {len(selection)} selection runs failed, the first with {first}; shorten the texts, or try others"
+        remedy = "name a smaller units.size, shorten the texts, or try others"
+        return f"all {len(selection)} selection runs failed, the first with {first}; {remedy}"
     if not spec.noised:
         return f"the prompt's own run failed with {first}; try another prompt"
     return (
