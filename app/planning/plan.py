@@ -9,6 +9,7 @@ from typing import Final
 from app.planning.images import EMBEDDING, IMG2IMG, plan_image
 from app.planning.keeping import asks_for_majority, keep_of
 from app.planning.mechanism import mechanism_of
+from app.planning.peek import peek_of
 from app.planning.snap import require_snappable
 from app.planning.synonyms import plan_partition, pooled_mechanism
 from app.planning.units import plan_units, require_units_fit
@@ -120,6 +121,7 @@ def plan(
         partition=None if partition is None else partition.digest,
         request_id=submission.request_id,
         units=units,
+        peek=peek_of(robustness, metric),
     )
 
 

@@ -66,6 +66,9 @@ class JobSpec(Contract):
     """X-Request-ID of the request that submitted the job, for the logs of its workers."""
     units: PlannedUnits | None = None
     """For mechanisms passages and words: how runs choose among the units."""
+    peek: int | None = None
+    """After how many certification samples it is asked whether the others can add to what holds without any. None:
+    never, as in jobs that stop at their looks."""
 
     @property
     def mechanism(self) -> str:

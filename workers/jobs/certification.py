@@ -22,7 +22,13 @@ from smoothgen.certificates import (
     to_document,
 )
 from smoothgen.certificates.bounds.rounding import complement
-from smoothgen.certificates.stopping.decide import LookResult, at_deadline, futile_from_the_start, take_look
+from smoothgen.certificates.stopping.decide import (
+    LookResult,
+    adds_nothing,
+    at_deadline,
+    futile_from_the_start,
+    take_look,
+)
 from smoothgen.certificates.universal import certify_without_samples
 from smoothgen.contracts import (
     FleetView,
@@ -35,7 +41,7 @@ from smoothgen.contracts import (
 )
 from smoothgen.errors import GenerationFailed
 from smoothgen.mechanisms import mechanism_from_dict
-from workers.jobs.notes import note_on_certificate
+from workers.jobs.notes import note_on_certificate, note_on_fall_back
 from workers.jobs.results import abstention_view, requested_at
 from workers.jobs.selection import Selected
 from workers.jobs.worth import worth_under_noise
@@ -103,6 +109,23 @@ def look_at(spec: JobSpec, selection: Selection, distances: NDArray[np.float64],
     return take_look(evidence, _terms_of(spec, selection), radius_tolerance=spec.request.robustness.radius_tolerance)
 
 
+def universal_outcome(spec: JobSpec, selection: Selection) -> Certificate | Abstention:
+    """Returns what holds for any generator under the job's noise, without a sample."""
+    return certify_without_samples(selection.diameter, _terms_of(spec, selection))
+
+
+def result_of_peek(
+    spec: JobSpec, selection: Selection, distances: NDArray[np.float64], device_s: float
+) -> JobResult | None:
+    """Returns the result that holds without samples, where further ones can hardly add to it; None where they may."""
+    if np.isnan(distances).all():
+        return None  # the last look says why
+    evidence = Evidence.from_measurements(distances, bound=selection.bound, diameter=selection.diameter)
+    if not adds_nothing(evidence, _terms_of(spec, selection)):
+        return None
+    return result_of(spec, selection, universal_outcome(spec, selection), distances, device_s)
+
+
 def result_at_deadline(
     spec: JobSpec, selection: Selection, distances: NDArray[np.float64], failure: str, device_s: float
 ) -> JobResult:
@@ -110,7 +133,7 @@ def result_at_deadline(
     looks = [size for size in plan_of(spec).sizes if size <= len(distances)]
     outcome = look_at(spec, selection, distances[: looks[-1]], failure).outcome if looks else None
     if outcome is None:
-        outcome = certify_without_samples(selection.diameter, _terms_of(spec, selection))
+        outcome = universal_outcome(spec, selection)
     return result_of(spec, selection, at_deadline(outcome), distances, device_s)
 
 
@@ -139,6 +162,8 @@ def result_of(
     notes = list(selection.notes or [])
     if without is not None:
         notes += note_on_certificate(outcome, without)
+    elif certified and len(drawn) == spec.peek:
+        notes.append(note_on_fall_back(len(drawn), spec.certification_samples))
     return JobResult(
         model=_model_of(selection),
         output=selection.output.model_copy(update={"certified": certified}),
@@ -182,8 +207,7 @@ def _without_samples(
         return None
     if isinstance(outcome, Certificate):
         return certify_without_samples(outcome.evidence.diameter, outcome.terms) if outcome.evidence.samples else None
-    stored = selection.stored if isinstance(selection, Selected) else selection
-    return certify_without_samples(stored.diameter, _terms_of(spec, stored))
+    return universal_outcome(spec, selection.stored if isinstance(selection, Selected) else selection)
 
 
 def _about(selection: Selection | Selected) -> Provenance:

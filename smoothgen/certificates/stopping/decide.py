@@ -10,12 +10,13 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from smoothgen.certificates.abstention import Abstention, Reason
-from smoothgen.certificates.bounds.bands import band_by_name
+from smoothgen.certificates.bounds.bands import TWO_VALUED, band_by_name
 from smoothgen.certificates.bounds.looks import LookPlan
 from smoothgen.certificates.bounds.radius import LARGEST_RADIUS_IN_SIGMAS, BoundCurve
 from smoothgen.certificates.bounds.shift_bounds import ShiftBounds
@@ -29,6 +30,8 @@ from smoothgen.certificates.universal import certify_without_samples
 from smoothgen.errors import InvalidTolerance
 
 Continuation = Callable[[NDArray[np.float64], int], NDArray[np.float64]]
+HARDLY: Final = 0.01
+"""A radius that grows by less than this fraction is not worth the samples."""
 
 
 class Stop(StrEnum):
@@ -114,6 +117,23 @@ def futile_from_the_start(terms: Terms, *, bound: float, diameter: float) -> Abs
         universal.curve,
         universal.radius,
     )
+
+
+def adds_nothing(evidence: Evidence, terms: Terms) -> bool:
+    """Returns whether the samples to come can hardly prove more than what holds without any: not even a favourable
+    continuation to a later look would enlarge the radius by more than the fraction HARDLY.
+
+    evidence: of the certification samples with index < n, any n below the last look's. To fall back on
+    `certify_without_samples` then costs no alpha (docs/theory/statistics.md, "Falling back"). Never of answers, whose
+    share samples alone can tell. Raises InvalidDistances without a plan.
+    """
+    plan = terms.require_plan()
+    if terms.band == TWO_VALUED.name:
+        return False
+    universal = certify_without_samples(evidence.diameter, terms)
+    later = _LaterLooks(evidence, terms.bounds(evidence.diameter), plan, terms.band, terms.goal)
+    further = (universal.radius or 0.0) * (1 + HARDLY)
+    return later.best_hope(further, favourable) is not None
 
 
 def at_deadline(outcome: Certificate | Abstention) -> Certificate | Abstention:
