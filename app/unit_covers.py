@@ -5,9 +5,12 @@ It takes the request's own units, which are kept as long as its prompt, and no w
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
+
+from pydantic import ValidationError
 
 from app.http.dependencies import Gateway
 from app.planning.units import served_otherwise
@@ -20,14 +23,19 @@ from smoothgen.units import UnitTexts, difference
 async def compare_units(gateway: Gateway, certificate_id: str, asked: CoversRequest) -> Covers:
     """Returns the answer. Raises NotFound where the request is no longer kept, Conflict for prompts that are compared
     with passages and for passages that are compared with words of a prompt, QueueUnavailable."""
-    material = await gateway.store.covers.material(certificate_id)
+    try:
+        material = await gateway.store.covers.material(certificate_id)
+    except ValidationError as error:
+        raise Conflict(
+            f"the request behind certificate {certificate_id!r:.80} was written by another version of the server, so "
+            "its units cannot be read; ask for a new certificate"
+        ) from error
     if material is None:
         raise NotFound(
             f"the request behind certificate {certificate_id!r:.80} is not kept here, so its units cannot be compared; "
             "ask for a new certificate"
         )
-    document = await gateway.store.certificate(certificate_id)
-    certificate = read_certificate(document)
+    certificate = read_certificate(json.loads(material[0]))
     if not isinstance(certificate, UnitsCertificate):
         raise Conflict(f"certificate {certificate_id!r:.80} is of method {certificate.method!r} and has no units")
     return await gateway.threads.run(partial(_compared, certificate_id, certificate, material[1], asked))

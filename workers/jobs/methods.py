@@ -157,7 +157,7 @@ class UnitsMethod:
             return Taken(units.result(spec, selection, outcome, look.distances, look.device_s))
         if outcome is None or isinstance(outcome, Abstention):
             return Taken(None)
-        return Taken(None, float(outcome.radius))
+        return Taken(None, float(outcome.radius), outcome.claims.w1_bound)
 
     def at_deadline(self, spec: JobSpec, selection: Selection, look: CompleteLook | None) -> JobResult:
         """Returns what the runs so far prove."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,7 +27,7 @@ from workers.jobs.results import requested_at, result_of_runs
 from workers.jobs.sampling import seed_of
 from workers.jobs.unit_runs import certification_runs
 
-FIRST_LOOK = 8
+FIRST_LOOK: Final = 8
 """Runs of the first look where every subset is run and a claim is asked for; later looks double."""
 
 Runs = NDArray[np.float64]
