@@ -14,10 +14,13 @@ from starlette.testclient import TestClient
 from app.main import create_app
 from app.planning.plan import plan
 from app.settings import Settings
-from smoothgen.certificates.units import UnitChoice
-from smoothgen.contracts import GenerateRequest, JobSpec, ModelCard, Units
+from smoothgen.certificates import ModelIdentity, Provenance, UnitsCertificate, certify_units, to_document
+from smoothgen.certificates.units import UnitChoice, UnitsThreat
+from smoothgen.contracts import GenerateRequest, JobSpec, ModelCard, NeighboursView, RunWords, Units
 from smoothgen.errors import InvalidInput
+from smoothgen.noise import Seed, Stream
 from tests.app.conftest import NUMBERS, model_card, problem_of, register
+from tests.app.test_neighbours import stored
 from tests.support.processes import Lab, Redis
 
 LABEL = {"name": "label", "extract": {"kind": "regex", "pattern": "[0-9]+"}}
@@ -145,8 +148,11 @@ def test_what_a_request_may_not_say(robustness: dict[str, Any], top: dict[str, A
 
 
 def test_a_model_that_reads_no_words_offers_none() -> None:
-    with pytest.raises(InvalidInput, match="unknown mechanism 'passages'; known: embedding"):
+    with pytest.raises(InvalidInput, match="reads no passages: it offers mechanisms embedding") as refused:
         planned(card=model_card(NUMBERS))
+    assert refused.value.field == "context"
+    with pytest.raises(InvalidInput, match="unknown mechanism 'words'; known: embedding"):
+        planned({"mechanism": "words"}, card=model_card(NUMBERS), context=None)
 
 
 def test_a_place_in_the_prompt_is_a_place_only_where_there_is_a_context() -> None:
@@ -209,3 +215,72 @@ def test_a_good_context_is_taken(api: TestClient) -> None:
     assert api.post("/generate", json=body(context=CONTEXT * 100)).status_code == 202
     assert Units(size=2).altered is None
     assert np.array_equal(UnitChoice(3, size=1).enumerated(), np.eye(3, dtype=bool))
+
+
+def certificate(seed: Seed | None, **asked: Any) -> UnitsCertificate:
+    """Of three passages, one a run or each with one half, where the second is a lie."""
+    choice = UnitChoice(3, size=1) if seed is None else UnitChoice(3, probability=0.5)
+    kept = choice.enumerated() if seed is None else choice.drawn(seed, Stream.UNITS_CERTIFICATION, range(12))
+    made = certify_units(
+        kept[:, 1].astype(float),
+        choice=choice,
+        seed=seed,
+        bound=1.0,
+        diameter=1.0,
+        alpha=0.0 if seed is None else 0.1,
+        two_valued=True,
+        threat=UnitsThreat("passages"),
+        provenance=Provenance(model=ModelIdentity(NUMBERS, "v1", "sha256:" + "0" * 64)),
+        **asked,
+    )
+    assert isinstance(made, UnitsCertificate)
+    return made
+
+
+def listed(api: TestClient, job: str, **query: Any) -> NeighboursView:
+    response = api.get(f"/certificates/{job}/neighbours", params=query)
+    assert response.status_code == 200, response.text
+    return NeighboursView.model_validate_json(response.content)
+
+
+def outputs(count: int) -> list[RunWords]:
+    return [RunWords(text=None, writable=True, output=f"output {k}") for k in range(count)]
+
+
+def test_all_subsets_are_listed_with_the_units_they_kept(api: TestClient, redis: Redis) -> None:
+    job = stored(redis, to_document(certificate(None, keep=0.5)), outputs(3))
+    view = listed(api, job)
+    assert (view.mechanism, view.runs, view.changed, view.tolerance, view.radius) == ("passages", 3, 1, 0.0, 0.0)
+    rows = [(each.rank, each.cost, each.text, each.changed, each.writable, each.output) for each in view.neighbours]
+    assert rows == [
+        (1, 2.0, "1", False, None, "output 0"),
+        (2, 2.0, "2", True, None, "output 1"),
+        (3, 2.0, "3", False, None, "output 2"),
+    ]
+    assert [each.text for each in listed(api, job, changed="true").neighbours] == ["2"]
+
+
+def test_a_subset_that_was_drawn_twice_is_one_run_with_its_own_words(api: TestClient, redis: Redis) -> None:
+    seed = Seed(5, "server")
+    made = certificate(seed, tolerance=0.5)
+    drawn = made.choice.drawn(seed, Stream.UNITS_CERTIFICATION, range(12)).tolist()
+    in_turn = list(dict.fromkeys(map(tuple, drawn)))
+    assert 1 < len(in_turn) < 12
+    view = listed(api, stored(redis, to_document(made), outputs(len(in_turn))))
+    numbers = [", ".join(str(k + 1) for k in range(3) if kept[k]) for kept in in_turn]
+    assert [each.text for each in view.neighbours] == numbers
+    assert [each.output for each in view.neighbours] == [f"output {k}" for k in range(len(in_turn))]
+    assert [each.changed for each in view.neighbours] == [kept[1] for kept in in_turn]
+    assert [each.cost for each in view.neighbours] == [3.0 - sum(kept) for kept in in_turn]
+
+
+def test_a_certificate_of_many_units_is_verified_over_http(api: TestClient) -> None:
+    choice = UnitChoice(1000, size=2)
+    made = certify_units(
+        np.zeros(500), choice=choice, seed=Seed(5, "client"), bound=1.0, diameter=1.0, alpha=0.001, two_valued=True,
+        keep=0.5,
+    )  # fmt: skip
+    assert isinstance(made, UnitsCertificate)
+    assert len(made.claims.curve) > 256
+    verdict = api.post("/certificates/verify", json=to_document(made)).json()
+    assert verdict["valid"], verdict

@@ -340,5 +340,28 @@ def test_a_language_model_reads_the_template_around_the_whole_text(llama: Langua
     assert "words" in LanguageModel.mechanisms
 
 
+def test_a_chat_template_stands_around_the_whole_text_of_a_run(llama: LanguageModel) -> None:
+    parameters = {"max_new_tokens": 3, "chat": True}
+    job = job_of(["The cap", "a hat", "the hat"], "is red", units={"size": 2}, parameters=parameters)
+    condition = condition_of(job, llama)
+    assert condition.of_sample is not None
+    one = condition.of_sample(Stream.CERTIFICATION, 1)
+    text = "The cap\n\nthe hat\n\nis red"
+    assert one.template == llama.rendered(text, job.parameters)
+    assert np.array_equal(one.embedding, llama.condition(text, job.parameters, _smoothing(job)).embedding)
+    document = run(job, llama).certificate
+    assert document is not None
+    assert verify(document)
+    assert one.template is not None
+    assert document["request"]["template"] == one.template.digest
+    assert "the chat template" in document["threat"]["held_fixed"]
+
+
+def test_a_passage_that_does_not_fit_fails_the_runs_that_keep_it(llama: LanguageModel) -> None:
+    parameters = {"max_new_tokens": 3, "chat": True}
+    job = job_of(["The cap", "x" * 300, "the hat", "a cap"], "is red", units={"size": 1}, parameters=parameters)
+    assert certificate_of(run(job, llama)).evidence.failed == 1
+
+
 def _smoothing(job: JobSpec) -> Any:
     return Smoothing(PASSAGES, None, Draw(seed_of(job), Stream.GENERATOR_COMMON, 0))
