@@ -60,7 +60,7 @@ class Radii:
 @dataclass(frozen=True)
 class Line:
     """bound(ε) ≤ slope·ε + offset for every ε in [0, end]. slope: C, metric units per unit of the attacked vector.
-    offset: β, metric units."""
+    offset: β, metric units. Proof: docs/theory/evaluation.md, "Slope and offset"."""
 
     slope: float
     offset: float

@@ -12,7 +12,6 @@ from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import rel_entr
 
 from smoothgen.certificates.bounds.bands import require_alpha
 from smoothgen.certificates.bounds.rounding import RELATIVE_SLACK
@@ -91,9 +90,16 @@ def _chernoff(mean: float, exponent: float) -> float:
     low, high = 0.0, mean
     for _ in range(_BISECTIONS):
         middle = (low + high) / 2
-        entropy = float(rel_entr(mean, middle) + rel_entr(1 - mean, 1 - middle))
-        low, high = (middle, high) if entropy * (1 - RELATIVE_SLACK) > exponent else (low, middle)
+        too_far = middle == 0 or _relative_entropy(mean, middle) * (1 - RELATIVE_SLACK) > exponent
+        low, high = (middle, high) if too_far else (low, middle)
     return low
+
+
+def _relative_entropy(mean: float, other: float) -> float:
+    """Returns kl of coins with these means, 0 < other ≤ mean ≤ 1."""
+    if mean == 1:
+        return -math.log(other)
+    return mean * math.log(mean / other) + (1 - mean) * math.log((1 - mean) / (1 - other))
 
 
 def _values(given: ArrayLike, low: float, high: float) -> _Values:
