@@ -39,7 +39,7 @@ def narrow(u):
 # Center Smoothing
 
 
-@pytest.mark.parametrize("n", [60, 200, 500])
+@pytest.mark.parametrize("n", [100, 200, 500])
 def test_identical_outputs_have_the_radius_of_the_closed_form(n):
     margin = 0.2
     made = CenterSmoothing("exact", margin).certify(samples(np.full(n, 0.3), np.full(n, 0.3)))
@@ -97,7 +97,7 @@ def test_the_ball_of_a_sample_is_at_most_twice_the_smallest():
         points = rng.random((15, 2))
         grid = np.stack(np.meshgrid(*2 * [np.linspace(0, 1, 60)]), axis=-1).reshape(-1, 2)
         radii = np.sort(np.linalg.norm(grid[:, None] - points, axis=2), axis=1)[:, 7]
-        assert smallest_ball(points, 10.0)[1] <= 2 * radii.min()
+        assert smallest_ball(points, points, 10.0)[1] <= 2 * radii.min()
 
 
 def lost_mass(method: CenterSmoothing, rng, r: float, *, rank_off: int = 0, n: int = N) -> bool:

@@ -35,6 +35,8 @@ Confidence = Literal["hoeffding", "exact"]
 
 PAPER_MARGIN: Final = 0.05
 """Δ of the paper. Its own check fails at this Δ for fewer than about 1,200 selection samples (at α₁ = 0.005)."""
+CANDIDATES: Final = 30
+"""Selection outputs that are tried as the centre, as in the paper's procedure for outputs of many dimensions."""
 _LARGEST_MARGIN: Final = 0.499
 BALLS: Final = 3
 """1 + β for a centre whose ball is at most β = 2 times as wide as the smallest."""
@@ -122,16 +124,20 @@ class CenterSmoothing:
     ) -> NDArray[np.float64] | str:
         """Returns the smoothed function's answer, a centre of shape (d,), or why it abstains.
 
-        selection: outputs that propose the centre, shape (n₀, d). check: outputs drawn independently of them that must
-        lie in its ball often enough. An honest and an attacked prompt are answered in the same way.
+        selection: outputs that propose the centre, shape (n₀, d): the first are tried, the rest measure their balls.
+        check: outputs drawn independently of them that must lie in the centre's ball often enough, shape (n, d). An
+        honest and an attacked prompt are answered in the same way.
         """
         good = whole(selection)
         if not good.any():
             return f"all {len(good)} selection outputs failed"
-        least = least_margin(len(selection), alpha / 4, self.confidence)
+        least = self.least_margin(len(selection), alpha / 4)
         if least > self.margin:
             return f"{len(selection)} selection outputs ask for a margin of {least:.4f}, above {self.margin:.4f}"
-        centre, radius = smallest_ball(selection, diameter)
+        tried = _tried(len(selection))
+        if not good[:tried].any():
+            return f"all {tried} outputs that are tried as the centre failed"
+        centre, radius = smallest_ball(selection[:tried], selection[tried:], diameter)
         if radius >= diameter:
             return "no ball smaller than the diameter holds half of the selection outputs"
         inside = int(np.count_nonzero(distances(check, centre, diameter) <= radius))
@@ -139,6 +145,13 @@ class CenterSmoothing:
         if not held > 0.5 - self.margin:
             return f"the centre's ball holds at least {held:.4f} of the outputs, not more than {0.5 - self.margin:.4f}"
         return centre
+
+    def least_margin(self, selection: int, alpha: float) -> float:
+        """Returns the smallest Δ for which a ball of mass ½ + Δ holds half of the outputs that measure and one of those
+        that are tried as the centre, but for alpha; 1 where there are too few."""
+        tried = _tried(selection)
+        missed = 0.5**tried  # no candidate lies in the ball
+        return least_margin(selection - tried, alpha - missed, self.confidence) if missed < alpha / 2 else 1.0
 
     def needed_mass(self, radius_in_sigmas: float) -> float:
         """Returns p = Φ(Φ⁻¹(½ + Δ) + r), rounded up: the honest mass that keeps ½ + Δ under every attack of r."""
@@ -163,38 +176,42 @@ class CenterSmoothing:
         return max(0.0, float(ndtri(held) - ndtri(0.5 + self.margin))) if held > 0 else 0.0
 
 
-def least_margin(selection: int, alpha: float, confidence: Confidence = "exact") -> float:
-    """Returns the smallest Δ for which a ball of mass ½ + Δ holds half of `selection` outputs, but for alpha.
+def least_margin(outputs: int, alpha: float, confidence: Confidence = "exact") -> float:
+    """Returns the smallest Δ for which a ball of mass ½ + Δ holds half of so many outputs, but for alpha.
 
-    Half is ⌈n₀/2⌉. Raises InvalidAlpha, and InvalidDistances for no outputs. Proof: docs/theory/evaluation.md,
+    Half is ⌈n/2⌉. Raises InvalidAlpha, and InvalidDistances for no outputs. Proof: docs/theory/evaluation.md,
     "Center Smoothing".
     """
     require_alpha(alpha)
-    if selection < 1:
-        raise InvalidDistances(f"selection must count at least one output, got {selection!r}", field="selection")
+    if outputs < 1:
+        raise InvalidDistances(f"a ball is measured by one output or more, got {outputs!r}", field="selection")
     if confidence == "hoeffding":
-        return _hoeffding(selection, alpha)
-    half = (selection + 1) // 2
-    return float(clopper_pearson_upper(np.array([half - 1]), selection, np.array([alpha]))[0]) - 0.5
+        return _hoeffding(outputs, alpha)
+    half = (outputs + 1) // 2
+    return float(clopper_pearson_upper(np.array([half - 1]), outputs, np.array([alpha]))[0]) - 0.5
 
 
-def smallest_ball(selection: Features, diameter: float) -> tuple[NDArray[np.float64], float]:
-    """Returns the output whose ball of half of the outputs is smallest, and the radius of that ball.
+def smallest_ball(candidates: Features, measured: Features, diameter: float) -> tuple[NDArray[np.float64], float]:
+    """Returns the candidate whose ball of half of the measured outputs is smallest, and the radius of that ball.
 
-    Its radius is at most twice that of the smallest ball around any point. Proof: docs/theory/evaluation.md, "Center
-    Smoothing".
+    Half is ⌈n/2⌉; candidates that failed are passed over. If any ball of radius ρ holds a candidate and half of the
+    measured outputs, the radius is at most 2ρ. Proof: docs/theory/evaluation.md, "Center Smoothing".
     """
-    half = (len(selection) + 1) // 2
-    candidates = np.flatnonzero(whole(selection))
-    radii = [float(np.partition(distances(selection, selection[i], diameter), half - 1)[half - 1]) for i in candidates]
+    half = (len(measured) + 1) // 2
+    tried = candidates[whole(candidates)]
+    radii = [float(np.partition(distances(measured, point, diameter), half - 1)[half - 1]) for point in tried]
     best = int(np.argmin(radii))
-    return selection[candidates[best]], radii[best]
+    return tried[best], radii[best]
+
+
+def _tried(selection: int) -> int:
+    return min(CANDIDATES, selection // 3)
 
 
 def _affordable_margin(confidence: Confidence, samples: Samples) -> float:
     """Returns the margin of the selection outputs and that of the check together, or nearly ½ where that is more."""
-    sizes = (len(samples.selection), len(samples.certification))
-    return min(_LARGEST_MARGIN, sum(least_margin(size, samples.alpha / 4, confidence) for size in sizes))
+    selection = CenterSmoothing(confidence, _LARGEST_MARGIN).least_margin(len(samples.selection), samples.alpha / 4)
+    return min(_LARGEST_MARGIN, selection + least_margin(len(samples.certification), samples.alpha / 4, confidence))
 
 
 def _mass_at_least(inside: int, draws: int, alpha: float, confidence: Confidence) -> float:

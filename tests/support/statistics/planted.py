@@ -20,7 +20,7 @@ from smoothgen.evaluation.falsification import Comparison, Verdict, deviation_ex
 
 Array = NDArray[np.float64]
 SIGMA, ALPHA, FALSIFICATION_ALPHA = 0.5, 0.05, 0.002
-PROMPTS, SELECTION = 20, 50
+PROMPTS, SELECTION = 12, 50
 
 
 @dataclass(frozen=True)
