@@ -36,7 +36,7 @@ _RESTS_ON: Final = {"mechanism", "bound", "diameter", "samples", "failed", "evid
 _REQUIRED: Final = {"schema", "digest"} | _CLAIMS | _ASKED | _RESTS_ON
 _SECTIONS: Final = {"request", "model", "metric", "sampling", "output", "threat"}
 _OPTIONAL: Final = {"id", "requested_at", "looks", "sigma_selection", "lipschitz"} | _SECTIONS
-_WITHOUT_NOISE: Final = ("exhaustive/v1", "edits/v1")
+_WITHOUT_NOISE: Final = ("exhaustive/v1", "edits/v1", "units/v1")
 _SINCE_V2: Final = {
     "rounding_slack": None,
     "request": {"template"},
