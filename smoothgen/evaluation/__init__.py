@@ -9,7 +9,7 @@ did, set against what a certificate claims. curves: the figures of a report over
 docs/evaluation/method.md says what each method claims and what a falsification proves.
 """
 
-from smoothgen.evaluation.own import smoothgen_certificate
+from smoothgen.evaluation.own import smoothgen_certificate, smoothgen_label_certificate
 from smoothgen.evaluation.samples import Certified, Method, Samples
 
-__all__ = ["Certified", "Method", "Samples", "smoothgen_certificate"]
+__all__ = ["Certified", "Method", "Samples", "smoothgen_certificate", "smoothgen_label_certificate"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -69,6 +70,21 @@ class Samples:
     def distances_to(self, centre: NDArray[np.float64]) -> NDArray[np.float64]:
         """Returns the distances of the certification outputs to a point of feature space, shape (n,), metric units."""
         return distances(self.certification, centre, self.diameter)
+
+    def chosen_label(self) -> str | None:
+        """Returns the label most frequent among the selection outputs, None where none has a label.
+
+        Ties go to the label that sorts first, whatever the order of the outputs. Raises InvalidDistances for samples
+        without labels.
+        """
+        if not (self.selection_labels and self.certification_labels):
+            raise InvalidDistances(
+                "a certificate of labels needs a label for every output, got none; give selection_labels and "
+                "certification_labels",
+                field="certification_labels",
+            )
+        votes = Counter(label for label in self.selection_labels if label is not None)
+        return min(votes, key=lambda label: (-votes[label], label), default=None)
 
     def radius_in_sigmas(self, epsilon: float) -> float:
         """Returns r = ε/σ, rounded up. Raises InvalidEpsilon unless ε ≥ 0 and finite."""

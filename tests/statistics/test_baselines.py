@@ -8,7 +8,7 @@ import pytest
 from scipy.special import ndtr, ndtri
 
 from smoothgen import Lipschitz
-from smoothgen.evaluation import Samples, smoothgen_certificate
+from smoothgen.evaluation import Samples, smoothgen_certificate, smoothgen_label_certificate
 from smoothgen.evaluation.baselines import (
     CenterSmoothing,
     center_smoothing,
@@ -150,6 +150,23 @@ def test_answers_move_no_further_than_the_bound(confidence):
     assert false <= most_false_claims(repeats, ALPHA)
 
 
+def test_a_ball_that_ignores_the_attack_is_caught():
+    """The mutant reads R̂ at r = 0, and an attack of six sigmas moves every centre further than 3R̂."""
+
+    def line(u):
+        return 0.3 + 0.04 * np.clip(u, -7, 14)
+
+    rng, method = np.random.default_rng(14), CenterSmoothing("exact", 0.3)
+    for _ in range(20):
+        honest = samples(line(rng.normal(size=100)), line(rng.normal(size=100)))
+        attacked = samples(line(rng.normal(6, size=100)), line(rng.normal(6, size=100)))
+        made = method.certify(honest)
+        here, there = (
+            method.answer(s.selection, s.certification, alpha=ALPHA, diameter=1.0) for s in (honest, attacked)
+        )
+        assert made.bound(1e-9) < np.linalg.norm(here - there) <= made.bound(SIGMA * 6)
+
+
 def test_with_many_samples_the_ball_is_near_the_true_one():
     rng = np.random.default_rng(6)
     made = CenterSmoothing("exact", 0.05).certify(
@@ -271,3 +288,16 @@ def test_ours_is_never_below_the_bound_of_means(seed):
     assert ours.radius >= theirs.radius * (1 - 1e-6)
     for epsilon in (0.0, 0.1, 0.5, 2.0):
         assert ours.bound(epsilon) <= theirs.bound(epsilon) * (1 + 1e-8)
+
+
+@pytest.mark.parametrize("kept", [300, 290, 200])
+def test_the_certificate_of_labels_is_t2_of_two_values(kept):
+    """W₁ = D·TV of a label that is lost with probability p̄: at most D·(Φ(Φ⁻¹(p̄) + r) − p̄) while p̄ is small, and never
+    above T1. A majority, which claims less, has the larger radius."""
+    given = labelled(kept, 300)
+    ours, theirs = smoothgen_label_certificate(given), majority(given)
+    lost = 1 - float(ndtr(theirs.radius / SIGMA))
+    for r in (0.1, 0.4):
+        closed = min(ndtr(ndtri(lost) + r) - lost, 2 * ndtr(r / 2) - 1)
+        assert ours.bound(SIGMA * r) == pytest.approx(closed, rel=1e-6)
+    assert ours.bound(ours.radius) <= given.tolerance

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Final
 
 from scipy.special import ndtri
 
 from smoothgen.certificates.bounds.rounding import RELATIVE_SLACK, round_down
-from smoothgen.errors import InvalidDistances
 from smoothgen.evaluation.confidence import probability_at_least
 from smoothgen.evaluation.samples import Certified, Samples, nothing_claimed
 
@@ -28,17 +26,9 @@ def majority(samples: Samples) -> Certified:
 
     Proof: docs/theory/evaluation.md, "Majority certificates".
     """
-    if not (samples.selection_labels and samples.certification_labels):
-        raise InvalidDistances(
-            "a majority certificate needs a label for every output, got none; give selection_labels and "
-            "certification_labels",
-            field="certification_labels",
-        )
-    votes = Counter(label for label in samples.selection_labels if label is not None)
-    if not votes:
+    chosen = samples.chosen_label()
+    if chosen is None:
         return nothing_claimed(METHOD, CLAIM, samples.diameter, "no selection output has a label")
-    # Ties go to the label that sorts first, whatever the order of the outputs.
-    chosen = min(votes, key=lambda label: (-votes[label], label))
     kept = sum(label == chosen for label in samples.certification_labels)
     p_a = probability_at_least(kept, len(samples.certification_labels), samples.alpha)
     if not p_a > 0.5:
