@@ -36,8 +36,8 @@ def mechanism_of(request: GenerateRequest, card: ModelCard, *, noisy_output: boo
     if asked is None and request.context is not None:
         if PASSAGES not in card.mechanisms:
             raise InvalidInput(
-                f"model {card.id!r} reads no passages: it offers mechanisms {', '.join(card.mechanisms)}; leave context "
-                "out, or use a language model",
+                f"model {card.id!r} reads no passages: it offers mechanisms {', '.join(card.mechanisms)}; leave "
+                "context out, or use a language model",
                 field="context",
             )
         asked = PASSAGES
