@@ -10,7 +10,8 @@ places where the answer changes.
   under m altered passages; "kept under attack": the least share that any attack tried here left. It must never be the
   smaller.
 
---questions, --sizes: how many of the questions, and which sizes. --smoke: one question, size 1.
+--questions, --sizes: how many of the questions, and which sizes. --plot FILE: a picture of the last size, question by
+question. --smoke: one question, size 1.
 """
 
 from __future__ import annotations
@@ -26,11 +27,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure
 from tqdm import tqdm
 
 from app.planning.plan import plan
 from benchmarks.fashion import Silent, served
-from benchmarks.smoke import parse_sizes
+from benchmarks.smoke import parse_sizes, smoke_path
 from smoothgen.certificates import UnitsCertificate, read_certificate
 from smoothgen.contracts import GenerateRequest, JobSpec
 from smoothgen.noise import Stream
@@ -177,11 +179,31 @@ def protected(question: Question, size: int) -> Row:
     return Row(result.usage.overhead, answer == question.answer, certificate.claims.majority or 0, kept)
 
 
+def draw(rows: Sequence[Row], size: int, path: Path) -> None:
+    """Draws for every question the share of runs that is certified and the least that an attack left."""
+    figure = Figure(figsize=(9, 4), layout="constrained")
+    for axes, m in zip(figure.subplots(1, len(ALTERED), sharey=True), ALTERED, strict=True):
+        in_order = sorted((row.kept[m] for row in rows), reverse=True)
+        certified, attacked = zip(*in_order, strict=True)
+        places = range(1, len(in_order) + 1)
+        axes.bar(places, certified, width=1, color="#9cc3e6", label="certified: no attack leaves less")
+        axes.plot(places, attacked, "o", ms=4, color="#c44e52", label="the least that an attack tried here left")
+        axes.axhline(0.5, color="#555555", lw=1, ls="--", label="one half: the answer is the majority above it")
+        axes.set_ylim(0, 1)
+        axes.set_xlabel("question, by the share certified")
+        axes.set_title(f"{m} of 10 passages replaced" if m > 1 else "one of 10 passages replaced", fontsize=10)
+        if m == ALTERED[0]:
+            axes.set_ylabel(f"share of runs, each on {size} passages,\nthat keep the answer")
+            axes.legend(fontsize=8, loc="lower left")
+    figure.savefig(path, dpi=150)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--questions", type=int, default=40)
     parser.add_argument("--sizes", type=int, nargs="+", default=[1, 2, 3])
-    given = parse_sizes(parser, questions=1, sizes=[1])
+    parser.add_argument("--plot", type=Path, default=None, metavar="FILE")
+    given = parse_sizes(parser, questions=1, sizes=[1], plot=smoke_path("passages.png"))
     asked = questions()[: given.questions]
     count = len(asked)
     bare = [unprotected(question) for question in tqdm(asked, leave=False)]
@@ -207,6 +229,8 @@ def main() -> None:
             f"| {size} | {rows[0].runs} | {right} of {count} | {certified} | {lost} | {medians} | {broken} |",
             flush=True,
         )
+        if given.plot and size == given.sizes[-1]:
+            draw(rows, size, given.plot)
 
 
 if __name__ == "__main__":
