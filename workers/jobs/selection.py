@@ -21,6 +21,7 @@ from smoothgen.certificates import (
 )
 from smoothgen.certificates.bounds.rounding import round_up
 from smoothgen.certificates.fleet.certify import fleet_bin
+from smoothgen.certificates.score_claims import AskedClaim, asked_to_dict
 from smoothgen.contracts import (
     EDITS,
     FleetPool,
@@ -35,6 +36,7 @@ from smoothgen.contracts import (
 from smoothgen.errors import GenerationFailed
 from smoothgen.images import encode_png
 from smoothgen.noise import SCHEME, Stream
+from smoothgen.scores import Score
 from workers.distances import Centre, OutputMetric
 from workers.generators import Condition, Failure, Generator, Made, Picture
 from workers.jobs.contact_sheet import contact_sheet
@@ -43,6 +45,7 @@ from workers.jobs.measurement import measure
 from workers.jobs.neighbour_runs import neighbours_of
 from workers.jobs.notes import notes_of
 from workers.jobs.sampling import Samples
+from workers.scores import claims_on, scores_of_output
 from workers.sensitivity import NOTHING_SENSED, Sensed
 
 Outputs = Sequence[Made | Failure]
@@ -54,7 +57,8 @@ class JobOnModel:
     """A job on the model that selects its output.
 
     condition: the prompt as the generator sees it, at the level that sensing selected. precision: what the model
-    computes in, where that is known. batch_size: of all batches of the job, where it is fixed.
+    computes in, where that is known. batch_size: of all batches of the job, where it is fixed. scores: of the job's
+    claims, one for each.
     """
 
     spec: JobSpec
@@ -63,6 +67,7 @@ class JobOnModel:
     condition: Condition
     precision: str | None = None
     batch_size: int | None = None
+    scores: Sequence[Score] = ()
 
 
 @dataclass(frozen=True)
@@ -87,6 +92,7 @@ class Selected:
     selected. provenance: the certificate's. notes: what the client should know of prompt and samples. sheet: a picture
     of the noisy samples, PNG. fleet_bin: where R falls on the public grid, for tier fleet. batch_size: of all batches
     of the job, where it is fixed. device_s, queued_s: seconds. neighbours, edits: what the job runs without noise.
+    claims: those on scores. scores: of the output, one for each claim.
     """
 
     output: Output
@@ -105,6 +111,8 @@ class Selected:
     batch_size: int | None
     neighbours: ListedNeighbours | None = None
     edits: ListedEdits | None = None
+    claims: tuple[AskedClaim, ...] = ()
+    scores: list[float] | None = None
 
     @property
     def lipschitz_estimate(self) -> LipschitzEstimate | None:
@@ -146,6 +154,8 @@ class Selected:
             batch_size=self.batch_size,
             neighbours=self.neighbours,
             edits=self.edits,
+            claims=[asked_to_dict(claim) for claim in self.claims] or None,
+            scores=self.scores,
         )
 
 
@@ -175,6 +185,7 @@ def select_output(job: JobOnModel, draws: Draws) -> Selected:
     spec, metric, condition, outputs = job.spec, job.metric, job.condition, draws.outputs
     served, centre, drawn = _chosen(spec, metric, outputs)
     output = served.output(certified=False)
+    claims = claims_on(spec, job.scores)
     return Selected(
         output=output,
         model=job.generator.identity,
@@ -192,6 +203,8 @@ def select_output(job: JobOnModel, draws: Draws) -> Selected:
         batch_size=job.batch_size,
         neighbours=neighbours_of(spec, job.generator, condition),
         edits=listed_edits(spec) if spec.mechanism == EDITS else None,
+        claims=claims,
+        scores=scores_of_output(served, claims, job.scores),
     )
 
 
