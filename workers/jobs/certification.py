@@ -78,6 +78,7 @@ def after_selection(spec: JobSpec, selected: Selected) -> JobResult | None:
         sigma_selection=sensed.selection,
         lipschitz=selected.lipschitz,
         rounding_slack=selected.condition.rounding_slack,
+        keep=robustness.keep,
     )
     if robustness.tier != "request":
         outcome = certify_without_samples(selected.metric.diameter, terms)
@@ -117,7 +118,7 @@ def proven_so_far(spec: JobSpec, outcome: Certificate | Abstention) -> tuple[flo
     """Returns the radius and the W₁ bound at the asked epsilon that a look proves, to be shown as progress."""
     if isinstance(outcome, Certificate):
         return outcome.radius, outcome.claims.w1_bound
-    radius = max((e for e, bound in outcome.curve if bound <= spec.tolerance), default=0.0)
+    radius = outcome.radius or 0.0
     epsilon = spec.request.robustness.epsilon
     return radius, next((bound for e, bound in outcome.curve if e == epsilon), float(spec.tolerance))
 
@@ -165,6 +166,7 @@ def _terms_of(spec: JobSpec, selection: Selection) -> Terms:
         sigma_selection=_sigma_selection(selection),
         lipschitz=_lipschitz(selection),
         rounding_slack=selection.rounding_slack,
+        keep=spec.request.robustness.keep,
     )
 
 
