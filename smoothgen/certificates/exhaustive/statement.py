@@ -12,6 +12,7 @@ from smoothgen.certificates.meaning.metrics import METRICS
 from smoothgen.certificates.meaning.quoting import quoted
 from smoothgen.certificates.meaning.threats import is_known_to_be_held
 from smoothgen.certificates.provenance import MetricIdentity
+from smoothgen.certificates.score_claims.words import sentences_on_exact_scores
 
 _COMPLETENESS: Final = (
     "That the list leaves out no cheaper sequence, and that the model gave these outputs, is not checked here: it "
@@ -35,6 +36,7 @@ def statement(certificate: ExhaustiveCertificate) -> str:
         "Nothing is sampled: alpha is 0."
     )
     sentences += [*_breaking(certificate), *_failed(certificate)]
+    sentences += sentences_on_exact_scores(certificate.score_claims, certificate.epsilon)
     unknown = unknown_meaning(certificate)
     if unknown is not None:
         sentences.append(f"What these words and numbers mean is not checked: {unknown}.")

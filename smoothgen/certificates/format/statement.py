@@ -11,6 +11,7 @@ from smoothgen.certificates.meaning.metrics import METRICS
 from smoothgen.certificates.meaning.quoting import quoted
 from smoothgen.certificates.meaning.threats import attack_named, is_known_to_be_held
 from smoothgen.certificates.provenance import MetricIdentity, Provenance
+from smoothgen.certificates.score_claims.words import sentences_on_scores
 
 
 def statement(certificate: Certificate) -> str:
@@ -48,6 +49,7 @@ def statement(certificate: Certificate) -> str:
             f"Under any such attack a fresh output gives {_answer(provenance.metric)} with probability at least "
             f"{kept!r}."
         )
+    sentences += sentences_on_scores(certificate.score_claims, certificate.epsilon)
     sentences += _held_fixed(provenance)
     sentences += _sampling(certificate)
     if certificate.evidence.failed:

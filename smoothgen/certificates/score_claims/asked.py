@@ -21,7 +21,6 @@ SHARE: Final = "share"
 QUANTILE: Final = "quantile:"
 LEAST_RANGE: Final = 1e-9
 _WHOLE_SHARE: Final = 1.0
-_ROUNDING: Final = 2.0**-50  # relative to the numbers that are added: a few units of 2⁻⁵³
 
 
 @dataclass(frozen=True)
@@ -190,14 +189,13 @@ class AskedClaim:
         """Returns the claim in the score's own terms from a bound on the mean of the series, in full digits.
 
         A bound u on the mean of h − a is a + u for at_most; one on b − h is b − u for at_least. A share of at least x
-        is 1 less the bound on the others. Past the error of its arithmetic.
+        is 1 less the bound on the others. Rounded outward by at most one unit of a double.
         """
         if self.of_mean:
             start = self.score.least if self.at_least is None else -self.score.most
         else:
             start = 0.0 if self.is_upper else -_WHOLE_SHARE
-        value = start + bound
-        value += _ROUNDING * (abs(start) + bound) if start else 0.0
+        value = float(_difference(bound, -start))
         return value if self.is_upper else -value
 
     def stated(self, bound: float) -> float:

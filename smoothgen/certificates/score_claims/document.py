@@ -85,11 +85,22 @@ def claims_to_list(claims: Sequence[ScoreClaim]) -> list[dict[str, Any]]:
 
 
 def claims_from_list(value: Any) -> tuple[ScoreClaim, ...]:
-    """Reads what `claims_to_list` writes, as stated. Raises InvalidCertificate."""
+    """Reads what `claims_to_list` writes, as stated. Raises InvalidCertificate, also for an empty list: a certificate
+    without claims on scores has no such field."""
     return tuple(
         _claim(require_mapping(each, f"claims.{place}"), f"claims.{place}")
-        for place, each in enumerate(require_list(value, "claims"))
+        for place, each in enumerate(require_claims(value))
     )
+
+
+def require_claims(value: Any) -> list[Any]:
+    """Returns a list of claims. Raises InvalidCertificate where it is none, or is empty."""
+    claims = require_list(value, "claims")
+    if not claims:
+        raise InvalidCertificate(
+            "claims must hold one claim at least; leave it out where there is none", field="claims"
+        )
+    return claims
 
 
 def _claim(fields: Mapping[str, Any], where: str) -> ScoreClaim:

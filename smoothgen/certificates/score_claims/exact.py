@@ -16,7 +16,7 @@ from smoothgen.certificates.bounds.rounding import round_down
 from smoothgen.certificates.format.json_data import require_list, require_mapping, require_number, require_whole_number
 from smoothgen.certificates.packing import FLOAT64, in_base64, packed, unpacked
 from smoothgen.certificates.score_claims.asked import AskedClaim
-from smoothgen.certificates.score_claims.document import asked_from_dict, asked_to_dict
+from smoothgen.certificates.score_claims.document import asked_from_dict, asked_to_dict, require_claims
 from smoothgen.errors import InvalidCertificate, InvalidDistances
 
 _STATED: Final = {"radius", "bound", "curve", "broken_by", "failed", "evidence"}
@@ -167,7 +167,7 @@ def exact_from_list(value: Any, costs: NDArray[np.float64], next_cost: float | N
     """Reads what `exact_to_list` writes, as stated. costs, next_cost: of the evidence. Raises InvalidCertificate."""
     return tuple(
         _exact(require_mapping(each, f"claims.{place}"), f"claims.{place}", costs, next_cost)
-        for place, each in enumerate(require_list(value, "claims"))
+        for place, each in enumerate(require_claims(value))
     )
 
 
