@@ -23,7 +23,7 @@ from smoothgen.certificates.exhaustive.document import is_exhaustive
 from smoothgen.certificates.exhaustive.verify import verify_exhaustive
 from smoothgen.certificates.format.document import content_digest, from_document, parse_json
 from smoothgen.certificates.meaning.judgement import judged, unknown_meaning
-from smoothgen.certificates.score_claims.words import unknown_score
+from smoothgen.certificates.meaning.scores import unknown_score
 from smoothgen.certificates.stored import AnyCertificate, to_document
 from smoothgen.certificates.verification import Check, Verification
 from smoothgen.errors import InvalidInput

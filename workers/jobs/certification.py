@@ -23,7 +23,7 @@ from smoothgen.certificates import (
 )
 from smoothgen.certificates.bounds.rounding import complement
 from smoothgen.certificates.certify import evidence_of_scores
-from smoothgen.certificates.score_claims import asked_from_dict
+from smoothgen.certificates.format.score_claims import asked_from_dict
 from smoothgen.certificates.stopping.decide import LookResult, at_deadline, futile_from_the_start, take_look
 from smoothgen.certificates.stopping.scores import claims_out_of_reach
 from smoothgen.certificates.universal import certify_without_samples

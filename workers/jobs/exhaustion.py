@@ -22,7 +22,8 @@ from smoothgen.certificates import (
 )
 from smoothgen.certificates.bounds.rounding import round_down
 from smoothgen.certificates.exhaustive import SnapThreat
-from smoothgen.certificates.score_claims import AskedClaim, asked_from_dict
+from smoothgen.certificates.format.score_claims import asked_from_dict
+from smoothgen.certificates.score_claims import AskedClaim
 from smoothgen.certificates.stopping.scores import failed_by_output
 from smoothgen.contracts import (
     LONGEST_RETENTION_S,

@@ -21,7 +21,8 @@ from smoothgen.certificates import (
 )
 from smoothgen.certificates.bounds.rounding import round_up
 from smoothgen.certificates.fleet.certify import fleet_bin
-from smoothgen.certificates.score_claims import AskedClaim, asked_to_dict
+from smoothgen.certificates.format.score_claims import asked_to_dict
+from smoothgen.certificates.score_claims import AskedClaim
 from smoothgen.contracts import (
     EDITS,
     FleetPool,

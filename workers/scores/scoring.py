@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from smoothgen.certificates.score_claims import AskedClaim, asked_from_dict, require_distinct
+from smoothgen.certificates.format.score_claims import asked_from_dict
+from smoothgen.certificates.score_claims import AskedClaim, require_distinct
 from smoothgen.contracts import JobSpec
 from smoothgen.errors import GenerationFailed
 from smoothgen.scores import Score
@@ -60,7 +61,7 @@ def scores_of_output(served: Made, claims: Sequence[AskedClaim], scores: Sequenc
 def require_same_scores(stored: Sequence[dict[str, Any]], claims: Sequence[AskedClaim]) -> None:
     """Raises GenerationFailed where this worker's scores are not those that the job began with."""
     for then, now in zip(map(asked_from_dict, stored), claims, strict=True):
-        if then.key != now.key:
+        if not then.asks_the_same_as(now):
             raise GenerationFailed(
                 f"score {now.score.name!r} is another one on this worker (digest {now.score.digest}) than where the "
                 f"job began (digest {then.score.digest}); the operator should install one version on all workers"

@@ -9,6 +9,7 @@ from typing import Any, Final
 from smoothgen.certificates.exhaustive.certificate import EXHAUSTIVE_V1, ExhaustiveCertificate
 from smoothgen.certificates.exhaustive.claims import BreakingRun, ExhaustiveClaims, Keeps
 from smoothgen.certificates.exhaustive.evidence import ExhaustiveEvidence
+from smoothgen.certificates.exhaustive.score_claims import exact_from_list, exact_to_list
 from smoothgen.certificates.exhaustive.statement import statement
 from smoothgen.certificates.exhaustive.threat import SnapThreat
 from smoothgen.certificates.format.json_data import (
@@ -20,7 +21,6 @@ from smoothgen.certificates.format.json_data import (
 )
 from smoothgen.certificates.format.of_runs import SCHEMA, SECTIONS, require_fields, sealed
 from smoothgen.certificates.provenance import Provenance
-from smoothgen.certificates.score_claims.exact import exact_from_list, exact_to_list
 from smoothgen.errors import InvalidCertificate
 
 _CLAIMS: Final = {"statement", "radius", "w1_bound", "curve", "keeps", "broken_by"}

@@ -10,9 +10,9 @@ from smoothgen.certificates.exhaustive.meaning import unknown_meaning
 from smoothgen.certificates.exhaustive.threat import MODALITIES, SURROUNDING, TOKEN_EMBEDDINGS
 from smoothgen.certificates.meaning.metrics import METRICS
 from smoothgen.certificates.meaning.quoting import quoted
+from smoothgen.certificates.meaning.scores import sentences_on_exact_scores
 from smoothgen.certificates.meaning.threats import is_known_to_be_held
 from smoothgen.certificates.provenance import MetricIdentity
-from smoothgen.certificates.score_claims.words import sentences_on_exact_scores
 
 _COMPLETENESS: Final = (
     "That the list leaves out no cheaper sequence, and that the model gave these outputs, is not checked here: it "

@@ -13,8 +13,8 @@ from smoothgen.certificates.exhaustive.claims import BreakingRun, Keeps, derive_
 from smoothgen.certificates.exhaustive.completeness import COMPLETENESS
 from smoothgen.certificates.exhaustive.document import from_document, to_document
 from smoothgen.certificates.exhaustive.meaning import judged, unknown_meaning
+from smoothgen.certificates.meaning.scores import unknown_score
 from smoothgen.certificates.score_claims.exact import derive_exact
-from smoothgen.certificates.score_claims.words import unknown_score
 from smoothgen.certificates.verification import Check, Verification
 from smoothgen.errors import InvalidInput
 

@@ -23,9 +23,9 @@ from smoothgen.certificates.format.json_data import (
     require_plain,
     require_string,
 )
+from smoothgen.certificates.format.score_claims import claims_from_list, claims_to_list
 from smoothgen.certificates.format.statement import statement
 from smoothgen.certificates.provenance import Provenance
-from smoothgen.certificates.score_claims import claims_from_list, claims_to_list
 from smoothgen.certificates.sigma_selection import SigmaSelection
 from smoothgen.errors import InvalidCertificate, InvalidInput
 from smoothgen.mechanisms import mechanism_from_dict

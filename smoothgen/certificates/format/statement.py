@@ -9,9 +9,9 @@ from smoothgen.certificates.format.statement_v1 import early_stop, selected, sta
 from smoothgen.certificates.meaning.judgement import unknown_meaning
 from smoothgen.certificates.meaning.metrics import METRICS
 from smoothgen.certificates.meaning.quoting import quoted
+from smoothgen.certificates.meaning.scores import sentences_on_scores
 from smoothgen.certificates.meaning.threats import attack_named, is_known_to_be_held
 from smoothgen.certificates.provenance import MetricIdentity, Provenance
-from smoothgen.certificates.score_claims.words import sentences_on_scores
 
 
 def statement(certificate: Certificate) -> str:

@@ -3,12 +3,6 @@
 from smoothgen.certificates.score_claims.asked import AskedClaim, ScoreIdentity, require_distinct
 from smoothgen.certificates.score_claims.bounds import ScoreCurve, claim_curve, score_radius
 from smoothgen.certificates.score_claims.certified import ScoreClaim, derive_score_claims, failing_at
-from smoothgen.certificates.score_claims.document import (
-    asked_from_dict,
-    asked_to_dict,
-    claims_from_list,
-    claims_to_list,
-)
 from smoothgen.certificates.score_claims.shares import claim_share
 
 __all__ = [
@@ -16,12 +10,8 @@ __all__ = [
     "ScoreClaim",
     "ScoreCurve",
     "ScoreIdentity",
-    "asked_from_dict",
-    "asked_to_dict",
     "claim_curve",
     "claim_share",
-    "claims_from_list",
-    "claims_to_list",
     "derive_score_claims",
     "failing_at",
     "require_distinct",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
@@ -13,7 +13,6 @@ from numpy.typing import ArrayLike, NDArray
 from smoothgen.certificates.bounds.bands import ORDER_STATISTICS, TWO_VALUED, Band
 from smoothgen.certificates.bounds.rounding import complement, round_down, round_up
 from smoothgen.certificates.evidence import LARGEST_BOUND, Evidence
-from smoothgen.certificates.format.canonical import canonical
 from smoothgen.errors import InvalidClaim
 
 MEAN: Final = "mean"
@@ -217,27 +216,26 @@ class AskedClaim:
             return value > self.asked if self.at_least is None else value < self.asked
         return bool(bad)
 
+    def asks_the_same_as(self, other: AskedClaim) -> bool:
+        """Returns whether two claims ask the same of one score."""
+        return self._normal == other._normal
+
     @property
-    def key(self) -> str:
-        """Returns a text that two claims share exactly where they ask the same."""
-        score = {**vars(self.score), "options": dict(self.score.options)}
-        threshold = self.score.least if self.of == SHARE and self.above is None else self.above
-        return canonical(
-            {"score": score, **{k: getattr(self, k) for k in ("of", "at_most", "at_least")}, "above": threshold}
-        )
+    def _normal(self) -> AskedClaim:
+        """Returns the claim with the threshold of a two-valued share written out."""
+        return replace(self, above=self.score.least) if self.of == SHARE and self.above is None else self
 
 
 def require_distinct(claims: Sequence[AskedClaim]) -> None:
     """Raises InvalidClaim where two claims ask the same: each would pay its own share of alpha for nothing."""
-    seen: dict[str, int] = {}
     for place, claim in enumerate(claims):
-        first = seen.setdefault(claim.key, place)
-        if first != place:
-            raise InvalidClaim(
-                f"claims {first + 1} and {place + 1} ask the same of score {claim.score.name!r}, and each takes a "
-                "share of the failure probability; leave one out",
-                field=f"robustness.claims.{place}",
-            )
+        for first in range(place):
+            if claim.asks_the_same_as(claims[first]):
+                raise InvalidClaim(
+                    f"claims {first + 1} and {place + 1} ask the same of score {claim.score.name!r}, and each takes a "
+                    "share of the failure probability; leave one out",
+                    field=f"robustness.claims.{place}",
+                )
 
 
 def _difference(minuend: ArrayLike, subtrahend: ArrayLike) -> NDArray[np.float64]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
+import json
 import math
 from collections.abc import Sequence
 
-from smoothgen.certificates.format.canonical import canonical
 from smoothgen.certificates.meaning.quoting import quoted
 from smoothgen.certificates.score_claims.asked import MEAN, AskedClaim, ScoreIdentity
 from smoothgen.certificates.score_claims.certified import ScoreClaim
@@ -90,8 +89,8 @@ def _described(score: ScoreIdentity) -> str | None:
     if score.name == "pattern" and two and _strings(options, "pattern"):
         return f"the score 1 where the RE2 pattern {quoted(options['pattern'])} is found, else 0,"
     if score.name == "json_schema" and two and set(options) == {"must_meet"}:
-        digest = hashlib.sha256(canonical(options["must_meet"]).encode()).hexdigest()
-        return f"the score 1 for JSON that meets the schema of digest sha256:{digest}, else 0,"
+        schema = json.dumps(options["must_meet"], sort_keys=True)
+        return f"the score 1 for JSON that meets the schema {quoted(schema)}, else 0,"
     if score.name == "verdict" and two and _strings(options, "verdict"):
         return f"the score 1 where the model's picture classifier says {quoted(options['verdict'])}, else 0,"
     if score.name == "length" and set(options) == {"unit", "cap"} and options["unit"] in ("characters", "words"):
