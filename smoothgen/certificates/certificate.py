@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -23,6 +23,9 @@ from smoothgen.certificates.sigma_selection import SigmaSelection, remaining_alp
 from smoothgen.certificates.terms import Terms
 from smoothgen.errors import InvalidAlpha
 from smoothgen.mechanisms import Mechanism
+
+PLAIN_V1: Final = "plain/v1"
+"""The wording of new certificates' statements. A wording never changes: other words get another name."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,7 @@ class Certificate:
     radius. lipschitz: where the generator is proven to be Lipschitz (T4).
     keep: the share of the outputs that the centre's answer was asked to keep; the radius is then that of this share.
     score_claims: what holds of scores of the outputs, each under an equal share of the look's alpha.
+    wording: the name of the words of the statement; None in documents older than that name.
     """
 
     evidence: Evidence
@@ -109,6 +113,7 @@ class Certificate:
     rounding_slack: float = 0.0
     keep: float | None = None
     score_claims: tuple[ScoreClaim, ...] = ()
+    wording: str | None = PLAIN_V1
 
     @property
     def radius(self) -> float:

@@ -13,7 +13,7 @@ from smoothgen.certificates.bounds.bands import NO_SAMPLES, band_by_name
 from smoothgen.certificates.bounds.lipschitz import Lipschitz
 from smoothgen.certificates.bounds.looks import LookPlan
 from smoothgen.certificates.bounds.shift_bounds import METHODS, SPREAD_V1, method_by_name
-from smoothgen.certificates.certificate import Certificate, Claims, Deviation, KeptShare
+from smoothgen.certificates.certificate import PLAIN_V1, Certificate, Claims, Deviation, KeptShare
 from smoothgen.certificates.evidence import Evidence
 from smoothgen.certificates.format.canonical import canonical
 from smoothgen.certificates.format.json_data import (
@@ -36,7 +36,7 @@ _ASKED: Final = {"tolerance", "epsilon", "confidence", "alpha", "alpha_split", "
 _RESTS_ON: Final = {"mechanism", "bound", "diameter", "samples", "failed", "evidence"}
 _REQUIRED: Final = {"schema", "digest"} | _CLAIMS | _ASKED | _RESTS_ON
 _SECTIONS: Final = {"request", "model", "metric", "sampling", "output", "threat"}
-_LATER: Final = {"keep", "keeps", "claims"}
+_LATER: Final = {"keep", "keeps", "wording", "claims"}
 """What documents of v2 state since the field was added; older ones verify without it."""
 _OPTIONAL: Final = {"id", "requested_at", "looks", "sigma_selection", "lipschitz"} | _LATER | _SECTIONS
 _WITHOUT_NOISE: Final = ("exhaustive/v1", "edits/v1")
@@ -45,6 +45,7 @@ _SINCE_V2: Final = {
     "keep": None,
     "keeps": None,
     "claims": None,
+    "wording": None,
     "request": {"template"},
     "sampling": {"precision", "batch_size", "batch_sensitivity", "snap"},
     "sigma_selection": {"rounding_slack"},
@@ -59,6 +60,7 @@ def to_document(certificate: Certificate) -> dict[str, Any]:
         "schema": method_by_name(certificate.method).schema,
         "id": certificate.id,
         "requested_at": certificate.requested_at,
+        "wording": certificate.wording,
         "statement": statement(certificate),
         "method": certificate.method,
         "band": certificate.band,
@@ -178,6 +180,7 @@ def from_document(document: Any) -> Certificate:
         rounding_slack=0.0 if first else number("rounding_slack"),
         keep=number("keep") if "keep" in document else None,
         score_claims=claims_from_list(document["claims"]) if "claims" in document else (),
+        wording=_wording(document["wording"]) if "wording" in document else None,
     )
 
 
@@ -248,6 +251,12 @@ def _pairs(value: Any, where: str) -> tuple[tuple[float, float], ...]:
     if not all(isinstance(p, list) and len(p) == 2 for p in pairs):
         raise InvalidCertificate(f"{where} must be a list of pairs of numbers", field=where)
     return tuple((require_number(a, where), require_number(b, where)) for a, b in pairs)
+
+
+def _wording(value: Any) -> str:
+    if value != PLAIN_V1:
+        raise InvalidCertificate(f"wording must be {PLAIN_V1!r}, got {value!r:.80}", field="wording")
+    return PLAIN_V1
 
 
 def _keeps(value: Any) -> tuple[KeptShare, ...]:

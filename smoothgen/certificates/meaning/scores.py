@@ -37,7 +37,7 @@ def _by_noise(claim: ScoreClaim, epsilon: float | None) -> str:
         )
     at = claim.radius if epsilon is None else epsilon
     return (
-        f"With the same confidence, no attack of norm at most {at!r} changes that {_bounded(claim.asked, claim.bound)}."
+        f"Under any attack of norm at most {at!r}, {_bounded(claim.asked, claim.bound)}."
         f"{_failed(claim.evidence.failed)}"
     )
 

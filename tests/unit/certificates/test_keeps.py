@@ -1,6 +1,7 @@
 """A share of the answers that is to be kept, as the claim of a certificate: documents, verification, decisions."""
 
 import math
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from scipy.special import ndtri
 from smoothgen import Abstention, Certificate, Gaussian, Reason, certify, certify_universal, verify
 from smoothgen.certificates import from_document, to_document
 from smoothgen.certificates.format.document import content_digest
+from smoothgen.certificates.format.statement import statement
 from smoothgen.certificates.stopping.decide import Stop
 from smoothgen.errors import InvalidCertificate, InvalidKeep
 from tests.support.certificates.examples import PLAN, label, plain
@@ -33,7 +35,10 @@ def made(lost: int = 5, **asked) -> Certificate:
 
 
 def altered(document: dict[str, Any], **changes) -> dict[str, Any]:
+    """With these fields, ... taking one out, and the statement and digest that a forger would compute."""
     changed = {key: value for key, value in {**document, **changes}.items() if value is not ...}
+    with suppress(InvalidCertificate):
+        changed["statement"] = statement(from_document(changed))
     return {**changed, "digest": content_digest(changed)}
 
 
@@ -60,8 +65,9 @@ def test_what_is_certified_verifies_and_reads_back(asked):
 
 
 def test_a_document_without_the_field_verifies_as_it_did_before():
-    old = altered(LABELS, keeps=...)
-    assert verify(old), verify(old).checks
+    for fields in ({"keeps": ...}, {"keeps": ..., "wording": ...}, {"wording": ...}):
+        old = altered(LABELS, **fields)
+        assert verify(old), verify(old).checks
 
 
 def moved(radius: float, units: int) -> float:
