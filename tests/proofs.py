@@ -33,6 +33,7 @@ COVERED = (
     "smoothgen/certificates/exhaustive/claims.py",
     "smoothgen/certificates/exhaustive/cost.py",
     "smoothgen/certificates/fleet/levels.py",
+    *(f"smoothgen/certificates/score_claims/{name}.py" for name in ("asked", "bounds", "certified", "exact", "shares")),
     *(
         f"smoothgen/mechanisms/{name}.py"
         for name in ("forward_diffusion", "gaussian", "grid", "scale", "schedules", "shape", "shaped", "synonyms")

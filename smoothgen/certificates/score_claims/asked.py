@@ -30,6 +30,8 @@ class ScoreIdentity:
     which every value lies in. two_valued: whether only a and b occur. digest: of the code and weights that computed it,
     None for scores whose name says which function they are.
 
+    Proof: docs/theory/scores.md, "What is claimed".
+
     Raises InvalidClaim unless a < b are finite numbers with 10⁻⁹ between them at least.
     """
 
