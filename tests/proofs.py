@@ -49,6 +49,8 @@ PROVE_NOTHING = frozenset(
         "require_l2",
         "require_sigma",
         "require_steps",
+        "require_distinct",
+        "failing_at",
     }
 )
 """Public definitions that refuse, look up or print, and so have no proof."""

@@ -35,6 +35,10 @@ def generate(
     keep: Annotated[
         float | None, typer.Option(help="Share of the outputs the answer must keep, such as 0.9: the claim's radius.")
     ] = None,
+    claim: Annotated[
+        list[str] | None,
+        typer.Option(help='A claim on a score, as JSON: {"score": {"name": "length", "cap": 200}, "at_most": 100}.'),
+    ] = None,
     samples: Annotated[
         int | None, typer.Option(help="Certification samples, or with mechanisms tokens and edits runs, at most.")
     ] = None,
@@ -96,6 +100,7 @@ def generate(
     """Generates one output and shows its certificate. Ctrl-C cancels the job on the server."""
     from smoothgen.cli.save import save_generation
     from smoothgen.cli.show import progress, show_generation
+    from smoothgen.cli.show_scores import claims_of_options
     from smoothgen.client import Client
 
     asked: Any = {"name": "label", "extract": {"kind": "regex", "pattern": answer}} if answer else metric
@@ -112,6 +117,7 @@ def generate(
         "tolerance": tolerance,
         "epsilon": epsilon,
         "keep": keep,
+        "claims": claims_of_options(claim) if claim else None,
         "samples": samples,
         "radius_tolerance": radius_tolerance,
         "deadline_s": deadline,

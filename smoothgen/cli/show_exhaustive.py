@@ -13,6 +13,7 @@ from rich.text import Text
 from smoothgen.certificates import ExhaustiveCertificate
 from smoothgen.certificates.bounds.rounding import round_down, round_up
 from smoothgen.cli.certificate_rows import show_rows
+from smoothgen.cli.show_scores import score_rows
 from smoothgen.contracts import Neighbour, NeighboursView
 from smoothgen.contracts.request import DEFAULT_SAMPLES
 
@@ -46,6 +47,7 @@ def show_exhaustive(
         ),
         ("W1 bound", f"{claims.w1_bound!r}  {_holds_at(certificate.radius, epsilon)}"),
         *(("answer keeps", f"below {_norm(kept.radius)}") for kept in claims.keeps),
+        *score_rows(certificate.score_claims),
         ("runs", runs + (f"; {stopped}" if stopped else "")),
         ("broken by", _broken(certificate, broken_by)),
         ("mechanism", "tokens: embeddings snapped to the nearest token, no noise"),

@@ -35,12 +35,11 @@ from smoothgen.contracts import (
     Selection,
 )
 from smoothgen.errors import GenerationFailed
-from smoothgen.images import encode_png
 from smoothgen.noise import SCHEME, Stream
 from smoothgen.scores import Score
 from workers.distances import Centre, OutputMetric
-from workers.generators import Condition, Failure, Generator, Made, Picture
-from workers.jobs.contact_sheet import contact_sheet
+from workers.generators import Condition, Failure, Generator, Made
+from workers.jobs.contact_sheet import sheet_of
 from workers.jobs.edit_runs import listed_edits
 from workers.jobs.measurement import measure
 from workers.jobs.neighbour_runs import neighbours_of
@@ -50,7 +49,6 @@ from workers.scores import claims_on, scores_of_output
 from workers.sensitivity import NOTHING_SENSED, Sensed
 
 Outputs = Sequence[Made | Failure]
-_SHEET_PICTURES = 25
 
 
 @dataclass(frozen=True)
@@ -199,7 +197,7 @@ def select_output(job: JobOnModel, draws: Draws) -> Selected:
         generations=draws.sensed.generations + len(outputs),
         device_s=draws.sensed.device_s + draws.device_s,
         queued_s=round(max(0.0, draws.started - spec.submitted_ms / 1000), 3),
-        sheet=_sheet(drawn) if spec.request.robustness.tier == "request" and spec.noised else None,
+        sheet=sheet_of(drawn) if spec.request.robustness.tier == "request" and spec.noised else None,
         fleet_bin=None if centre is None or spec.pool is None else _fleet_bin(spec.pool, metric, centre, outputs[1]),
         batch_size=job.batch_size,
         neighbours=neighbours_of(spec, job.generator, condition),
@@ -237,12 +235,6 @@ def _served(output: Made | Failure) -> Made:
 def _fleet_bin(pool: FleetPool, metric: OutputMetric, centre: Centre, other: Made | Failure) -> int:
     [distance] = measure([other], metric, centre)
     return fleet_bin(float(distance), pool.diameter)
-
-
-def _sheet(outputs: Sequence[Made]) -> bytes | None:
-    """Returns the noisy samples of a picture model side by side, PNG; None for texts."""
-    pictures = [o.pixels for o in outputs if isinstance(o, Picture)]
-    return encode_png(contact_sheet(pictures[:_SHEET_PICTURES])) if pictures else None
 
 
 def _provenance(job: JobOnModel, centre: Centre | None, served: Made, output: Output) -> Provenance:
