@@ -18,6 +18,7 @@ from smoothgen.cli.certificate_rows import show_rows
 from smoothgen.cli.show_edits import show_edits
 from smoothgen.cli.show_exhaustive import named_neighbour, show_exhaustive, why_runs_stopped
 from smoothgen.cli.show_scores import score_rows
+from smoothgen.cli.show_worth import down, up, worth_lines
 from smoothgen.client import Generation
 from smoothgen.contracts import EDITS, TOKENS, UNNOISED, JobView, LipschitzEstimate, TextOutput
 from smoothgen.contracts.request import DEFAULT_SAMPLES
@@ -86,6 +87,8 @@ def show_generation(
     notes = generation.view.notes or []
     for note in notes:
         _out.print(Text.assemble((f"note {note.code}: ", "bold yellow"), (note.detail, "yellow")), soft_wrap=True)
+    for line in worth_lines(generation.view):
+        _out.print(Text(line), soft_wrap=True)
     _out.print()
     certificate = generation.certificate
     codes = [note.code for note in notes]
@@ -132,7 +135,7 @@ def why_it_stopped(certificate: Certificate, asked: Mapping[str, Any]) -> str:
     if evidence.samples == plan.sizes[-1]:
         return "the limit"
     if certificate.epsilon is not None:
-        return "the bound at epsilon was proven"
+        return "what was asked at epsilon was proven"
     # The certificate does not say; the same pure function of the same distances does.
     scored = [claim.evidence for claim in certificate.score_claims]
     look = take_look(evidence, certificate.terms, scored, radius_tolerance=asked.get("radius_tolerance"))
@@ -178,13 +181,18 @@ def show_certificate(certificate: Certificate, stopped: str = "", noted: Sequenc
     evidence, plan = certificate.evidence, certificate.looks
     of = "" if plan is None else f" of at most {plan.sizes[-1]}"
     samples = f"{evidence.samples}{of}, {evidence.failed} failed" if evidence.samples else "none drawn"
+    asked = (
+        f"tolerance {certificate.tolerance!r}" if certificate.keep is None else f"a share kept of {certificate.keep!r}"
+    )
+    reached = f"epsilon {certificate.epsilon!r}" if certificate.epsilon else f"the radius, {down(certificate.radius)}"
     rows = [
         (
             "certified radius",
-            f"{certificate.radius!r}  ({certificate.mechanism.norm}, {unit}, at tolerance {certificate.tolerance!r})"
+            f"{down(certificate.radius)}  ({certificate.mechanism.norm}, {unit}, at {asked})"
             + (f"  see note {', '.join(noted)}" if noted else ""),
         ),
-        ("W1 bound", f"{certificate.claims.w1_bound!r}  at epsilon {certificate.epsilon or certificate.radius!r}"),
+        *_kept_rows(certificate),
+        ("W1 bound", f"{up(certificate.claims.w1_bound)}  at {reached}"),
         *score_rows(certificate.score_claims),
         ("confidence", repr(certificate.confidence)),
         ("samples", samples + (f"; {stopped}" if stopped else "")),
@@ -201,6 +209,14 @@ def show_certificate(certificate: Certificate, stopped: str = "", noted: Sequenc
             )
         )
     show_rows(_out, rows, statement(certificate))
+
+
+def _kept_rows(certificate: Certificate) -> list[tuple[str, str]]:
+    """Returns the row on the shares that the answer keeps, for label metrics."""
+    if certificate.claims.keeps is None:
+        return []
+    kept = [f"{entry.share:g} of the outputs up to {down(entry.radius)}" for entry in certificate.claims.keeps]
+    return [("answer keeps", ", ".join(kept))]
 
 
 def show_verification(path: str, verdict: Verification) -> None:

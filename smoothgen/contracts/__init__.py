@@ -97,6 +97,7 @@ from smoothgen.contracts.scores import (
     VerdictScore,
 )
 from smoothgen.contracts.selection import Selection, Template
+from smoothgen.contracts.worth import Agreement, Decision, Scale, Worth
 
 __all__ = [
     "LONGEST_WORDS",
@@ -200,4 +201,8 @@ __all__ = [
     "window_span",
     "windows_of",
     "written_bin",
+    "Agreement",
+    "Decision",
+    "Scale",
+    "Worth",
 ]

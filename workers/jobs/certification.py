@@ -5,6 +5,8 @@ Any worker can do this for any job, whoever drew the samples: the spec, the sele
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -32,7 +34,6 @@ from smoothgen.contracts import (
     JobResult,
     JobSpec,
     ModelRef,
-    Note,
     Selection,
     Usage,
     windows_of,
@@ -42,6 +43,7 @@ from smoothgen.mechanisms import mechanism_from_dict
 from workers.jobs.notes import note_on_certificate, notes_on_scores
 from workers.jobs.results import abstention_view, requested_at
 from workers.jobs.selection import Selected
+from workers.jobs.worth import worth_under_noise
 
 NONE_DRAWN: NDArray[np.float64] = np.zeros(0)
 
@@ -161,8 +163,13 @@ def result_of(
 
     drawn: all certification distances that were paid for, shape (n,). device_s: seconds of compute.
     """
-    certified = isinstance(outcome, Certificate)
-    notes = [*(selection.notes or []), *_note_on(outcome)]
+    certified, about = isinstance(outcome, Certificate), _about(selection)
+    without = _without_samples(spec, selection, outcome, len(drawn))
+    notes = list(selection.notes or [])
+    if isinstance(outcome, Certificate) and outcome.score_claims:
+        notes += notes_on_scores(outcome)
+    elif without is not None:
+        notes += note_on_certificate(outcome, without)
     return JobResult(
         model=_model_of(selection),
         output=selection.output.model_copy(update={"certified": certified}),
@@ -170,6 +177,7 @@ def result_of(
         certificate=_document(outcome, spec) if isinstance(outcome, Certificate) else None,
         abstention=abstention_view(outcome),
         lipschitz_estimate=selection.lipschitz_estimate,
+        **dict(worth_under_noise(spec, about, outcome, without, drawn)),
         fleet=None if spec.pool is None else FleetView(pool=spec.pool.id, windows=windows_of(spec.submitted_ms)),
         usage=Usage(
             samples=len(drawn),
@@ -198,11 +206,26 @@ def _terms_of(spec: JobSpec, selection: Selection) -> Terms:
     )
 
 
-def _note_on(outcome: Certificate | Abstention) -> list[Note]:
-    if not isinstance(outcome, Certificate) or not outcome.evidence.samples:
-        return []
-    without = certify_without_samples(outcome.evidence.diameter, outcome.terms)
-    return [*note_on_certificate(outcome, without), *notes_on_scores(outcome)]
+def _without_samples(
+    spec: JobSpec, selection: Selection | Selected, outcome: Certificate | Abstention, drawn: int
+) -> Certificate | Abstention | None:
+    """Returns what holds for any generator under the job's noise, None where no sample was drawn to add to it.
+
+    Claims on scores, of which nothing holds for any generator, are left aside.
+    """
+    if not drawn:
+        return None
+    if isinstance(outcome, Certificate):
+        terms = replace(outcome.terms, score_claims=())
+        return certify_without_samples(outcome.evidence.diameter, terms) if outcome.evidence.samples else None
+    stored = selection.stored if isinstance(selection, Selected) else selection
+    return certify_without_samples(stored.diameter, replace(_terms_of(spec, stored), score_claims=()))
+
+
+def _about(selection: Selection | Selected) -> Provenance:
+    if isinstance(selection, Selected):
+        return selection.provenance
+    return Provenance.from_dict(selection.provenance)
 
 
 def _model_of(selection: Selection | Selected) -> ModelRef:

@@ -90,6 +90,7 @@ def certify_exhaustive(
             f"the W1 bound at epsilon={epsilon!r} is {claims.w1_bound!r}, above the tolerance {tolerance!r}; with "
             f"{evidence.runs} runs it is proven for norms strictly less than {claims.radius!r}",
             claims.curve,
+            claims.radius,
         )
     scored = _exact_claims(evidence, score_claims, scores, epsilon)
     failing = [] if epsilon is None else [claim for claim in scored if not claim.holds_at(epsilon)]

@@ -6,7 +6,7 @@ from smoothgen.certificates.certificate import Certificate
 from smoothgen.certificates.format.sentences import (
     about_the_proof,
     about_the_samples,
-    answer,
+    answer_as_subject,
     attacked,
     held_fixed,
     measured_by,
@@ -48,8 +48,8 @@ def _what_holds(certificate: Certificate) -> list[str]:
         return [f"If someone tampers, by at most {_attack(certificate)}, {distribution}"]
     if certificate.keep is not None and not (certificate.epsilon or claims.radius):
         nothing = (
-            f"Nothing is claimed: it is not proven that {_answer(certificate)} keeps a share of {certificate.keep!r} "
-            "of the outputs, not even where nobody tampers with anything."
+            f"Nothing is claimed: it is not proven that {answer_as_subject(metric)} keeps a share of "
+            f"{certificate.keep!r} of the outputs, not even where nobody tampers with anything."
         )
         return [nothing, *_other_shares(certificate)]
     return [
@@ -61,7 +61,7 @@ def _what_holds(certificate: Certificate) -> list[str]:
 
 def _answer_kept(certificate: Certificate) -> list[str]:
     """Returns what a label certificate says of its answer. Its majority it keeps strictly below the norm only."""
-    output, answered = certificate.provenance.output, _answer(certificate)
+    output, answered = certificate.provenance.output, answer_as_subject(certificate.provenance.metric)
     kept = f"{answered} keeps at least a share of {_share(certificate)!r} of the outputs."
     if output is None or output.kind != MAJORITY:
         return [f"If someone tampers, by at most {_attack(certificate)}, {kept}"]
@@ -70,14 +70,6 @@ def _answer_kept(certificate: Certificate) -> list[str]:
         "of all outputs give it.",
         f"At that norm {kept}",
     ]
-
-
-def _answer(certificate: Certificate) -> str:
-    """Returns the centre's answer, so that a sentence about no answer does not read as one about none."""
-    metric = certificate.provenance.metric
-    if metric is not None and metric.centre.get("label", "") is None:
-        return "the absence of an answer (the extraction rule finds none)"
-    return answer(metric)
 
 
 def _share(certificate: Certificate) -> float:

@@ -98,6 +98,13 @@ def answer(metric: MetricIdentity | None) -> str:
     return f"the answer {quoted(label if isinstance(label, str) else repr(label))}"
 
 
+def answer_as_subject(metric: MetricIdentity | None) -> str:
+    """Returns the centre's answer, so that a sentence about no answer does not read as one about none."""
+    if metric is not None and metric.centre.get("label", "") is None:
+        return "the absence of an answer (the extraction rule finds none)"
+    return answer(metric)
+
+
 def about_the_proof(certificate: Certificate) -> list[str]:
     """Returns what the numbers rest on beside the samples: looks, a selection of sigma, a constant, unusual noise."""
     sentences = []
