@@ -25,7 +25,6 @@ from smoothgen.certificates.format.score_claims import asked_to_dict
 from smoothgen.certificates.score_claims import AskedClaim
 from smoothgen.contracts import (
     EDITS,
-    FleetPool,
     JobSpec,
     LipschitzEstimate,
     ListedEdits,
@@ -198,7 +197,9 @@ def select_output(job: JobOnModel, draws: Draws) -> Selected:
         device_s=draws.sensed.device_s + draws.device_s,
         queued_s=round(max(0.0, draws.started - spec.submitted_ms / 1000), 3),
         sheet=sheet_of(drawn) if spec.request.robustness.tier == "request" and spec.noised else None,
-        fleet_bin=None if centre is None or spec.pool is None else _fleet_bin(spec.pool, metric, centre, outputs[1]),
+        fleet_bin=None
+        if centre is None or spec.pool is None
+        else fleet_bin(float(measure([outputs[1]], metric, centre)[0]), spec.pool.diameter),
         batch_size=job.batch_size,
         neighbours=neighbours_of(spec, job.generator, condition),
         edits=listed_edits(spec) if spec.mechanism == EDITS else None,
@@ -230,11 +231,6 @@ def _served(output: Made | Failure) -> Made:
     if isinstance(output, Failure):
         raise GenerationFailed(f"the sample to be served failed with {output.reason}; send the request again")
     return output
-
-
-def _fleet_bin(pool: FleetPool, metric: OutputMetric, centre: Centre, other: Made | Failure) -> int:
-    [distance] = measure([other], metric, centre)
-    return fleet_bin(float(distance), pool.diameter)
 
 
 def _provenance(job: JobOnModel, centre: Centre | None, served: Made, output: Output) -> Provenance:
