@@ -15,9 +15,8 @@ from smoothgen.certificates.certify import evidence_of_scores
 from smoothgen.certificates.exhaustive.statement import statement as statement_of_runs
 from smoothgen.certificates.format.document import content_digest, from_document
 from smoothgen.certificates.format.statement import statement
-from smoothgen.certificates.score_claims import AskedClaim, ScoreIdentity, claim_share
-from smoothgen.certificates.stopping.decide import Stop, take_look
-from smoothgen.certificates.stopping.scores import claims_out_of_reach
+from smoothgen.certificates.score_claims import AskedClaim, ScoreIdentity, claim_curve, claim_share, score_radius
+from smoothgen.certificates.score_claims.certified import claim_of_radius
 from smoothgen.errors import InvalidAlpha, InvalidCertificate, InvalidClaim, InvalidDistances
 
 FOUND = ScoreIdentity("pattern", 0.0, 1.0, two_valued=True, options={"pattern": "refund"})
@@ -87,7 +86,42 @@ def test_claims_narrow_what_the_distances_may_spend_and_change_nothing_else():
 
 
 def certify_plain(**asked):
-    return certify(DISTANCES, bound=1.0, diameter=1.0, mechanism=Gaussian(0.5), alpha=1e-3, tolerance=0.2, **asked)
+    about = {"bound": 1.0, "diameter": 1.0, "mechanism": Gaussian(0.5), "alpha": 1e-3, "tolerance": 0.2}
+    return certify(DISTANCES, **{**about, **asked})
+
+
+def test_all_claims_are_made_with_equal_shares():
+    share, made = claim_share(1e-3, 3), certified()
+    assert made.radius == certify_plain(alpha=share).radius
+    for claim, series in zip(made.score_claims, evidence_of_scores(CLAIMS, SCORES, N), strict=True):
+        assert claim.radius == score_radius(claim_curve(claim.asked, series, made.bounds, alpha=share))
+
+
+def test_every_look_has_its_shares():
+    plan = LookPlan((100, N), (4e-4, 6e-4))
+    made = certified(SCORES[:100], plan=plan)
+    assert made.look_alpha == claim_share(4e-4, 3)
+    assert verify(to_document(made)).valid
+    [claim, *_] = made.score_claims
+    assert claim.radius == score_radius(
+        claim_curve(claim.asked, claim.evidence, made.bounds, alpha=claim_share(4e-4, 3))
+    )
+
+
+def test_the_rounding_slack_is_in_every_bound():
+    ideal, on_grid = certified(), certified(rounding_slack=1e-3)
+    for without, with_slack in zip(ideal.score_claims, on_grid.score_claims, strict=True):
+        assert with_slack.radius < without.radius
+    assert verify(to_document(on_grid)).valid
+
+
+def test_nothing_is_claimed_beyond_the_reach_of_a_selected_sigma():
+    bounds = replace(certified().bounds, reach=0.25)
+    for claim in certified().score_claims:
+        curve = claim_curve(claim.asked, claim.evidence, bounds, alpha=1e-4)
+        assert score_radius(curve) <= 0.25
+        worst = claim.asked.stated(claim.asked.width)
+        assert curve.at(0.26) == worst
 
 
 def test_with_an_epsilon_every_claim_is_proven_or_the_job_abstains():
@@ -231,40 +265,44 @@ def test_a_score_of_a_plug_in_is_quoted_and_not_known():
     assert (verdict.valid, verdict.meaning) == (True, "not checked")
 
 
-# Decisions at looks.
-
-PLAN = LookPlan((100, 400), (5e-4, 5e-4))
-
-
-def look(scores, n, *, claims=CLAIMS, epsilon=0.1):
-    made = certify_plain(plan=LookPlan((100, 400), (5e-4, 5e-4)), epsilon=0.01)
-    terms = replace(made.terms, plan=PLAN, epsilon=epsilon, score_claims=claims)
-    series = evidence_of_scores(claims, scores[:n], n)
-    return take_look(type(made.evidence).from_measurements(DISTANCES[:n], bound=1.0, diameter=1.0), terms, series)
-
-
-def test_a_look_stops_where_all_claims_are_proven():
-    assert look(SCORES, 100, epsilon=0.01).stop is Stop.PROVEN
+@pytest.mark.parametrize(
+    ("claim", "limit", "worse", "kept"),
+    [
+        (AskedClaim(LENGTH, of="quantile:0.9", at_most=10.0), 0.1, 10.5, 10.0),
+        (AskedClaim(LENGTH, of="quantile:0.1", at_least=10.0), 0.1, 9.5, 10.0),
+        (AskedClaim(LENGTH, of="share", above=10.0, at_most=0.2), 0.2, 10.5, 10.0),
+        (AskedClaim(LENGTH, of="share", above=10.0, at_least=0.7), 0.7, 10.0, 10.5),
+    ],
+)
+def test_the_bad_event_is_the_one_of_the_definition(claim, limit, worse, kept):
+    assert claim.limit == limit
+    assert claim.series([worse, kept]).tolist() == [1.0, 0.0]
 
 
-def test_a_look_goes_on_where_a_claim_may_yet_be_proven():
-    taken = look(SCORES, 100, claims=(AskedClaim(FOUND, of="share", at_most=0.06), *CLAIMS[1:]))
-    assert taken.stop is None
+def test_what_is_printed_is_on_the_safe_side():
+    upper, lower = AskedClaim(LENGTH, at_most=30.0), AskedClaim(LENGTH, at_least=3.0)
+    assert upper.stated(1 / 3) == 0.333333334
+    assert lower.stated(1 / 3) == 49.6666666
+    assert upper.stated(50.0) == 50.0
+    assert lower.stated(50.0) == 0.0
 
 
-def test_a_look_gives_up_where_a_claim_is_out_of_reach():
-    scores = SCORES.copy()
-    scores[:60, 0] = 1.0
-    taken = look(scores, 100)
-    assert taken.stop is Stop.OUT_OF_REACH
-    assert "claim 1 on score 'pattern' (share) would be proven to" in taken.outcome.detail
+def test_an_asked_epsilon_that_a_claim_misses_is_refused():
+    made = certified(claims=(AskedClaim(LENGTH, at_most=16.0),), scores=SCORES[:, 1:2])
+    [claim] = made.score_claims
+    epsilon = round(4 * claim.radius, 3)
+    curve = claim_curve(claim.asked, claim.evidence, made.bounds, alpha=made.look_alpha)
+    derived = claim_of_radius(claim.asked, claim.evidence, curve, epsilon, claim.radius)
+    assert not derived.holds
+    forged = to_document(replace(made, tolerance=0.9, epsilon=epsilon, score_claims=(derived,)))
+    assert "claims.0" in failed_checks(forged)
 
 
-def test_before_a_sample_is_drawn():
-    terms = replace(certify_plain().terms, plan=PLAN, score_claims=CLAIMS)
-    assert claims_out_of_reach(terms, [0.0, 5.0, 0.9]) is None
-    refused = claims_out_of_reach(terms, [0.0, 31.0, 0.9])
-    assert "claim 2 asks for the mean of score 'length' at most 30.0" in refused.detail
-    assert "is 31.0" in refused.detail
-    tight = replace(terms, score_claims=(AskedClaim(FOUND, of="share", at_most=0.005),))
-    assert "even if every sample is at its best" in claims_out_of_reach(tight, [0.0]).detail
+def test_evidence_of_another_number_of_samples_is_refused():
+    made, fewer = (
+        certified(claims=CLAIMS[:1], scores=SCORES[:, :1]),
+        certified(claims=CLAIMS[:1], scores=SCORES[:300, :1]),
+    )
+    [claim] = fewer.score_claims
+    forged = to_document(replace(made, score_claims=(claim,)))
+    assert "rests on 300 samples" in next(c.detail for c in verify(forged).checks if c.name == "claims.0")
