@@ -1,4 +1,5 @@
-"""Comparing prompts with a certificate: a worker embeds them, and the gateway waits for the worker's answer."""
+"""Comparing prompts with a certificate: a worker embeds them, and the gateway waits for the worker's answer. Units are
+counted by the gateway itself."""
 
 from __future__ import annotations
 
@@ -6,7 +7,9 @@ import time
 import uuid
 
 from app.http.dependencies import Gateway
+from app.unit_covers import compare_units
 from smoothgen.certificates.edits.identity import EDITS_V1
+from smoothgen.certificates.units import UNITS_V1
 from smoothgen.contracts import CoversCall, CoversReply, CoversRequest
 from smoothgen.errors import Conflict, NoAnswer
 
@@ -19,6 +22,13 @@ async def compare(gateway: Gateway, certificate_id: str, asked: CoversRequest) -
             f"certificate {certificate_id!r:.80} is of mechanism 'edits': it speaks of the edits of its set and of no "
             "other prompt, so comparing is not offered. GET /certificates/{certificate_id}/neighbours lists its runs; "
             "prompts of your own are in the set of a request that has them in edits.variants"
+        )
+    if certificate.get("method") == UNITS_V1:
+        return await compare_units(gateway, certificate_id, asked)
+    if asked.context is not None:
+        raise Conflict(
+            f"certificate {certificate_id!r:.80} is of method {certificate.get('method')!r:.80} and speaks of no "
+            "context; compare prompts with it"
         )
     wait_s = gateway.settings.covers_wait_s
     call = CoversCall(

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from app.http.dependencies import Gateway
-from smoothgen.certificates import EditsCertificate, ExhaustiveCertificate, read_certificate
+from app.unit_runs import unit_runs_view
+from smoothgen.certificates import EditsCertificate, ExhaustiveCertificate, UnitsCertificate, read_certificate
 from smoothgen.certificates.bounds.rounding import round_down
 from smoothgen.contracts import Neighbour, NeighboursView, RunWords
 from smoothgen.errors import Conflict
@@ -32,11 +33,13 @@ def _view(
     certificate = read_certificate(document)
     if isinstance(certificate, EditsCertificate):
         return _edits_view(certificate_id, certificate, words, changed, limit)
+    if isinstance(certificate, UnitsCertificate):
+        return unit_runs_view(certificate_id, certificate, words, changed, limit)
     if not isinstance(certificate, ExhaustiveCertificate):
         raise Conflict(
             f"certificate {certificate_id!r:.80} is of method {certificate.method!r}, and only certificates of "
-            "mechanism 'tokens' or 'edits' have neighbours: the model was not run on other prompts for it. POST "
-            "/certificates/{certificate_id}/covers compares prompts of your own with it"
+            "mechanism 'tokens', 'edits', 'passages' or 'words' have neighbours: the model was not run on other "
+            "prompts for it. POST /certificates/{certificate_id}/covers compares prompts of your own with it"
         )
     evidence = certificate.evidence
     # As the claim is broken: a distance that rounds up to above the tolerance. A failed run is at +inf.

@@ -41,8 +41,13 @@ def failure_fields(spec: JobSpec, problem: Problem) -> dict[str, Any]:
 
 
 def prompts_of(spec: JobSpec) -> list[str]:
-    """Returns the texts a job was asked with: its prompt and, where it has one, its negative prompt."""
-    return [spec.request.prompt, getattr(spec.parameters, "negative_prompt", None) or ""]
+    """Returns the texts a job was asked with: its prompt and, where it has them, its passages and its negative
+    prompt."""
+    return [
+        spec.request.prompt,
+        *(spec.request.context or []),
+        getattr(spec.parameters, "negative_prompt", None) or "",
+    ]
 
 
 def trace_of(error: Exception, prompts: Iterable[str]) -> str:

@@ -11,6 +11,7 @@ from app.http.problems import shortened
 from app.http.strict_json import require_few_values, utf8
 from smoothgen.certificates import Verification, verify
 from smoothgen.certificates.format.document import parse_json
+from smoothgen.certificates.units import UNITS_V1
 from smoothgen.errors import InvalidCertificate
 
 _MOST_VALUES: Final = 20_000
@@ -28,6 +29,8 @@ _LONGEST_LISTS: Final[Mapping[tuple[str, ...], int]] = {
     ("looks", "alphas"): 64,
     ("sigma_selection", "sensitivities"): 8_192,
 }
+_LONGEST_OF_UNITS: Final[Mapping[tuple[str, ...], int]] = {("curve",): 1_024, ("keeps",): 1_024}
+"""A certificate of units has a row for each number of altered ones."""
 _LONGEST_DETAIL: Final = 2_000
 
 
@@ -49,13 +52,15 @@ def verdict(body: bytes) -> dict[str, Any]:
 
 
 def _require_short_lists(document: Any) -> None:
+    of_units = isinstance(document, Mapping) and document.get("method") == UNITS_V1
+    longest = {**_LONGEST_LISTS, **_LONGEST_OF_UNITS} if of_units else _LONGEST_LISTS
     pending: list[tuple[Any, tuple[str, ...]]] = [(document, ())]
     while pending:
         value, path = pending.pop()
         if isinstance(value, dict):
             pending.extend((inner, (*path, name)[:4]) for name, inner in value.items())
         elif isinstance(value, list):
-            most = _LONGEST_LISTS.get(path, _LONGEST_LIST)
+            most = longest.get(path, _LONGEST_LIST)
             if len(value) > most:
                 raise HTTPException(
                     422,

@@ -13,6 +13,7 @@ from app.planning.mechanism import mechanism_of
 from app.planning.peek import peek_of
 from app.planning.snap import require_snappable
 from app.planning.synonyms import plan_partition, pooled_mechanism
+from app.planning.units import plan_units, require_units_fit
 from app.planning.unnoised import require_no_noise, require_readable_embeddings
 from smoothgen.certificates.bounds.bands import LEAST_ALPHA
 from smoothgen.certificates.bounds.rounding import complement
@@ -73,7 +74,8 @@ def plan(
     Raises InvalidInput naming the field, the value and the remedy, and pydantic.ValidationError for parameters the
     model's modality does not know.
     """
-    mechanism = mechanism_of(request.robustness, card, noisy_output=asks_for_majority(request))
+    mechanism = mechanism_of(request, card, noisy_output=asks_for_majority(request))
+    require_units_fit(request, mechanism)
     edits = request.robustness.edits or (Edits() if mechanism == EDITS else None)
     robustness = request.robustness.model_copy(update={"mechanism": mechanism, "edits": edits})
     request = request.model_copy(update={"robustness": robustness})
@@ -99,9 +101,11 @@ def plan(
     _require_probed_embedding(robustness)
     partition = plan_partition(robustness, card)
     metric, metric_card = _metric(request, card)
+    tolerance = _tolerance(robustness.tolerance, metric, metric_card)
     robustness = robustness.model_copy(update={"keep": keep_of(request, robustness, metric)})
     request = request.model_copy(update={"robustness": robustness})
     sigma = _sigma(request, card, metric_card)
+    request, units = plan_units(request, mechanism, metric, tolerance, _diameter(metric, metric_card))
     seed = Seed.fresh() if request.seed is None else Seed.from_client(request.seed)
     return JobSpec(
         id=new_id(card.id, submission.tenant),
@@ -109,7 +113,7 @@ def plan(
         parameters=parameters,
         sigma=sigma,
         metric=metric,
-        tolerance=_tolerance(robustness.tolerance, metric, metric_card),
+        tolerance=tolerance,
         seed=str(seed),
         seed_origin=seed.origin,
         submitted_ms=int(time.time() * 1000) if submission.submitted_ms is None else submission.submitted_ms,
@@ -118,6 +122,7 @@ def plan(
         pool=_pool(request, card, metric, metric_card, sigma, partition) if robustness.tier == "fleet" else None,
         partition=None if partition is None else partition.digest,
         request_id=submission.request_id,
+        units=units,
         peek=peek_of(robustness, metric),
     )
 

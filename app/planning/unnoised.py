@@ -1,5 +1,5 @@
-"""What the mechanisms tokens and edits take of a request: they draw no noise, so what sets noise has no meaning. Only
-tokens takes embeddings in the place of the prompt."""
+"""What the mechanisms without noise take of a request: what sets noise has no meaning for them. Only tokens takes
+embeddings in the place of the prompt."""
 
 from __future__ import annotations
 
@@ -7,19 +7,43 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from smoothgen.contracts import EDITS, EMBEDDING, TOKENS, UNNOISED, Parameters, Robustness, TextParameters
+from smoothgen.contracts import (
+    EDITS,
+    EMBEDDING,
+    OF_UNITS,
+    PASSAGES,
+    TOKENS,
+    UNNOISED,
+    WORDS,
+    Parameters,
+    Robustness,
+    TextParameters,
+)
 from smoothgen.errors import InvalidInput
 
+_COUNTED: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        EDITS: "counts edits: edits.at_once says how many together",
+        PASSAGES: "counts passages: units.altered asks for a number of them",
+        WORDS: "counts words: units.altered asks for a number of them",
+    }
+)
 _RUNS: Final[Mapping[str, str]] = MappingProxyType(
-    {TOKENS: "every prompt an attack can reach", EDITS: "edits of the prompt"}
+    {
+        TOKENS: "every prompt an attack can reach",
+        EDITS: "edits of the prompt",
+        PASSAGES: "some of the passages at a time",
+        WORDS: "some of the words at a time",
+    }
 )
 
 
 def require_no_noise(robustness: Robustness, parameters: Parameters) -> None:
-    """Raises InvalidInput for what a request of mechanism tokens or edits says about noise, and one of edits about
-    norms, naming the field and the remedy.
+    """Raises InvalidInput for what a request without noise says about noise, and for what one that counts edits or
+    units says about norms, naming the field and the remedy.
 
-    A budget is met whatever it is: nothing displaces the output. `samples` is the most runs.
+    Under tokens and edits a budget is met whatever it is: nothing displaces the output. Units that are left out do.
+    `samples` is the most runs.
     """
     mechanism = robustness.mechanism
     if mechanism not in UNNOISED:
@@ -39,13 +63,19 @@ def require_no_noise(robustness: Robustness, parameters: Parameters) -> None:
                 f"the model on {_RUNS[mechanism]}; leave {name} out, or use mechanism {EMBEDDING!r}",
                 field=f"robustness.{name}",
             )
-    for name in ("epsilon", "radius_tolerance") if mechanism == EDITS else ():
+    for name in ("epsilon", "radius_tolerance") if mechanism in _COUNTED else ():
         if getattr(robustness, name) is not None:
             raise InvalidInput(
-                f"{name}={getattr(robustness, name)!r} is about attacks of some l2 norm, and mechanism {EDITS!r} "
-                f"counts edits: edits.at_once says how many together; leave {name} out",
+                f"{name}={getattr(robustness, name)!r} is about attacks of some l2 norm, and mechanism {mechanism!r} "
+                f"{_COUNTED[mechanism]}; leave {name} out",
                 field=f"robustness.{name}",
             )
+    if mechanism in OF_UNITS and robustness.budget is not None:
+        raise InvalidInput(
+            f"budget={robustness.budget!r} is what noise may displace the output by, and mechanism {mechanism!r} draws "
+            "none: what it leaves out is set by units.size or units.probability; leave budget out",
+            field="robustness.budget",
+        )
     if not isinstance(parameters, TextParameters):
         return
     if parameters.temperature > 0 and robustness.randomness == "fresh":

@@ -109,11 +109,14 @@ class RequestIdentity(_Section):
 
     Whoever holds the prompt can run the job again from this, the seed and σ, and compare the distances.
     template: sha256 ("sha256:<hex>") of the rendered chat template around the prompt; None where there is none.
+    context_digest: sha256 ("sha256:<hex>") of the request's passages, a list of strings in canonical JSON; None where
+    it has none.
     """
 
     prompt_digest: str
     parameters: dict[str, Any]
     template: str | None = None
+    context_digest: str | None = None
 
 
 @dataclass(frozen=True)

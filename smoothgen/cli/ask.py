@@ -23,29 +23,42 @@ def models(url: Url = LOCAL, api_key: ApiKey = None) -> None:
 
 def covers(
     certificate: Annotated[str, typer.Argument(help="A certificate's id, which is its job's.")],
-    prompts: Annotated[list[str], typer.Argument(help="Other prompts.")],
+    prompts: Annotated[list[str] | None, typer.Argument(help="Other prompts.")] = None,
     url: Url = LOCAL,
     api_key: ApiKey = None,
     confidence: Annotated[
         float | None, typer.Option(help="Of all prompt bounds together; default: the certificate's.")
     ] = None,
+    context: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="In place of prompts, again for each: another passage, or a .json list of them.",
+            exists=True,
+            dir_okay=False,
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the server's answer as JSON.")] = False,
 ) -> None:
     """Shows how far other prompts are from a certificate's, and how far their outputs can differ."""
+    from smoothgen.cli.context import read_context
     from smoothgen.cli.show_covers import show_covers
+    from smoothgen.cli.show_units import show_unit_covers
     from smoothgen.client import Client
 
     with Client(url, api_key=api_key) as client:
-        answer = client.covers(certificate, prompts, confidence)
+        passages = read_context(context) if context else None
+        answer = client.covers(certificate, prompts or (), confidence, context=passages)
     if as_json:
         typer.echo(answer.model_dump_json(indent=2, exclude_none=True))
+    elif any(each.altered is not None for each in answer.answers):
+        show_unit_covers(answer)
     else:
         show_covers(answer)
 
 
 def neighbours(
     certificate: Annotated[
-        str, typer.Argument(help="The id of a certificate of mechanism tokens or edits, which is its job's.")
+        str, typer.Argument(help="The id of a certificate of a mechanism that draws no noise, which is its job's.")
     ],
     url: Url = LOCAL,
     api_key: ApiKey = None,
@@ -54,18 +67,24 @@ def neighbours(
     plot: Annotated[Path | None, typer.Option(help="A picture (PNG): distance against cost, of at most 1000.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the server's answer as JSON.")] = False,
 ) -> None:
-    """Show the prompts that an attack can turn a prompt into, and what the model made of each."""
+    """Show the prompts that the model was run on in place of a prompt, and what it made of each."""
     from smoothgen.cli.show_exhaustive import show_neighbours
+    from smoothgen.cli.show_units import show_unit_runs
     from smoothgen.client import Client
+    from smoothgen.contracts import OF_UNITS
 
     with Client(url, api_key=api_key) as client:
         view = client.neighbours(certificate, changed=changed, limit=limit)
         breaking = next((each for each in view.neighbours if each.changed), None)
         if breaking is None and view.changed:
             [breaking] = client.neighbours(certificate, changed=True, limit=1).neighbours
+        if plot is not None and view.mechanism in OF_UNITS:
+            raise typer.BadParameter("--plot draws distance against cost, and runs that keep some units have no cost")
         drawn = None if plot is None else client.neighbours(certificate, limit=1000)
     if as_json:
         typer.echo(view.model_dump_json(indent=2))
+    elif view.mechanism in OF_UNITS:
+        show_unit_runs(view, view.changed if changed else view.runs)
     else:
         show_neighbours(view, breaking, view.changed if changed else view.runs)
     if plot is not None and drawn is not None:

@@ -40,7 +40,7 @@ def generate(
         typer.Option(help='A claim on a score, as JSON: {"score": {"name": "length", "cap": 200}, "at_most": 100}.'),
     ] = None,
     samples: Annotated[
-        int | None, typer.Option(help="Certification samples, or with mechanisms tokens and edits runs, at most.")
+        int | None, typer.Option(help="Certification samples, or with mechanisms that draw no noise runs, at most.")
     ] = None,
     radius_tolerance: Annotated[
         float | None, typer.Option(help="Stop when more samples would enlarge the radius by this fraction at most.")
@@ -72,7 +72,8 @@ def generate(
     ] = None,
     strength: Annotated[float | None, typer.Option(help="How far to leave the seed image.")] = None,
     mechanism: Annotated[
-        str | None, typer.Option(help="Where the noise goes, or tokens or edits for none: smoothgen models lists them.")
+        str | None,
+        typer.Option(help="Where the noise goes, or tokens, edits, passages, words: smoothgen models lists them."),
     ] = None,
     edit_kind: Annotated[
         list[str] | None,
@@ -81,6 +82,24 @@ def generate(
     at_once: Annotated[int | None, typer.Option(help="Mechanism edits: how many together, 1 or 2.")] = None,
     variant: Annotated[
         list[str] | None, typer.Option(help="Mechanism edits, again for each: a text that belongs to the set.")
+    ] = None,
+    context: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Again for each: a passage to read, or a .json list of them. Selects mechanism passages.",
+            exists=True,
+            dir_okay=False,
+        ),
+    ] = None,
+    altered: Annotated[
+        int | None,
+        typer.Option(help="Mechanisms passages, words: prove the claim for so many altered units, or abstain."),
+    ] = None,
+    unit_size: Annotated[
+        int | None, typer.Option(help="Mechanisms passages, words: units that each run keeps.")
+    ] = None,
+    unit_probability: Annotated[
+        float | None, typer.Option(help="Mechanisms passages, words: with which each run keeps a unit.")
     ] = None,
     snap: Annotated[
         bool | None, typer.Option("--snap", help="Snap noisy token embeddings to their nearest tokens.")
@@ -98,6 +117,7 @@ def generate(
     as_json: Annotated[bool, typer.Option("--json", help="Print the server's answer as JSON.")] = False,
 ) -> None:
     """Generates one output and shows its certificate. Ctrl-C cancels the job on the server."""
+    from smoothgen.cli.context import read_context
     from smoothgen.cli.save import save_generation
     from smoothgen.cli.show import progress, show_generation
     from smoothgen.cli.show_scores import claims_of_options
@@ -109,7 +129,10 @@ def generate(
             raise typer.BadParameter("a cap needs --metric: which distance is to be capped?")
         asked = {"name": metric, "cap": cap}
     edits = {"kinds": edit_kind, "at_once": at_once, "variants": variant}
+    units = {"size": unit_size, "probability": unit_probability, "altered": altered}
     given = {
+        "context": read_context(context) if context else None,
+        "units": {name: value for name, value in units.items() if value is not None} or None,
         "sigma": sigma,
         "budget": budget,
         "adapt": adapt,

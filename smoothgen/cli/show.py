@@ -29,7 +29,7 @@ from smoothgen.cli.show_scores import score_rows
 from smoothgen.cli.show_units import show_units
 from smoothgen.cli.show_worth import down, up, worth_lines
 from smoothgen.client import Generation
-from smoothgen.contracts import EDITS, TOKENS, UNNOISED, JobView, LipschitzEstimate, TextOutput
+from smoothgen.contracts import UNNOISED, JobView, LipschitzEstimate, TextOutput
 from smoothgen.contracts.request import DEFAULT_SAMPLES
 from smoothgen.errors import ServerProblem
 from smoothgen.mechanisms.scale import printed
@@ -71,7 +71,7 @@ def progress(epsilon: float | None = None, mechanism: str | None = None) -> Iter
     was."""
     columns = (
         TextColumn(
-            {TOKENS: "runs", EDITS: "runs", None: "generations"}.get(mechanism, "noisy samples")
+            "generations" if mechanism is None else "runs" if mechanism in UNNOISED else "noisy samples"
         ),  # None: the model's own
         BarColumn(bar_width=20),
         MofNCompleteColumn(),
@@ -106,7 +106,7 @@ def show_generation(
     elif isinstance(certificate, EditsCertificate):
         show_edits(certificate, codes, generation.broken_by)
     elif isinstance(certificate, UnitsCertificate):
-        show_units(certificate, codes)
+        show_units(certificate, codes, generation.view.units)
     elif certificate is not None:
         show_certificate(certificate, why_it_stopped(certificate, asked), codes)
     elif generation.abstention is not None:
@@ -163,8 +163,11 @@ def _drawn(generation: Generation, asked: Mapping[str, Any]) -> str:
         return ""
     if isinstance(certificate, EditsCertificate | UnitsCertificate):
         return ""  # it says how many were run, and of those drawn twice how often
-    runs = asked.get("mechanism") in UNNOISED or "edits" in asked or isinstance(certificate, ExhaustiveCertificate)
+    named = asked.get("mechanism") in UNNOISED or not asked.keys().isdisjoint({"edits", "units", "context"})
+    runs = named or isinstance(certificate, ExhaustiveCertificate)
     drawn = "neighbours run" if runs or generation.broken_by is not None else "certification samples drawn"
+    if certificate is None and generation.view.units is not None:
+        return f"{usage.samples} runs, "
     if certificate is None:
         return f"{usage.samples} of at most {asked.get('samples', DEFAULT_SAMPLES)} {drawn}, "
     if isinstance(certificate, ExhaustiveCertificate):

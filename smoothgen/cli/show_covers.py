@@ -26,9 +26,9 @@ def show_covers(covers: Covers) -> None:
     for answer in covers.answers:
         if answer.reason is not None:
             said = "" if answer.comparable else " is not compared"
-            _out.print(Text(f"{answer.prompt!r:.60}{said}: {answer.reason}", style="yellow"), soft_wrap=True)
+            _out.print(Text(f"{_named(answer)!r:.60}{said}: {answer.reason}", style="yellow"), soft_wrap=True)
         for note in answer.notes or []:
-            code = f"{answer.prompt!r:.60}: note {note.code}: "
+            code = f"{_named(answer)!r:.60}: note {note.code}: "
             _out.print(Text.assemble((code, "bold yellow"), (note.detail, "yellow")), soft_wrap=True)
     _out.print()
     _out.print(Text(_columns(covers), style="dim"), soft_wrap=True)
@@ -49,11 +49,16 @@ def _row(answer: PromptCover) -> list[Text]:
     inside = {None: "", True: "yes", False: "no"}[answer.inside]
     bounds = (answer.ball_bound, answer.prompt_bound, answer.universal_bound, answer.w1_bound)
     return [
-        Text(answer.prompt),
+        Text(_named(answer)),
         Text(_printed(answer.distance)),
         Text(inside),
         *(Text(_printed(bound)) for bound in bounds),
     ]
+
+
+def _named(answer: PromptCover) -> str:
+    """Returns what was compared."""
+    return "the other context" if answer.prompt is None else answer.prompt
 
 
 def _printed(value: float | None) -> str:

@@ -31,7 +31,8 @@ def worth_lines(view: JobView) -> list[str]:
     if view.agreement is not None:
         agreed = view.agreement
         said = "give no answer" if agreed.answer is None else f"answer {agreed.answer!r}"
-        lines.append(f"agreement: {agreed.of} of {agreed.runs} noisy runs {said}")
+        runs = "noisy runs" if view.units is None else "runs"
+        lines.append(f"agreement: {agreed.of} of {agreed.runs} {runs} {said}")
     if view.gain_over_universal is not None:
         times = f"{view.gain_over_universal:.3g} times the radius that holds for any generator under this noise"
         lines.append(f"gain: {times}")

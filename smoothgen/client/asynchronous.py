@@ -66,9 +66,16 @@ class AsyncClient:
         """Returns the runs behind a certificate: see `Client.neighbours`."""
         return await self._run(conversation.neighbours(certificate_id, changed, limit))
 
-    async def covers(self, certificate_id: str, prompts: Sequence[str], confidence: float | None = None) -> Covers:
+    async def covers(
+        self,
+        certificate_id: str,
+        prompts: Sequence[str] = (),
+        confidence: float | None = None,
+        *,
+        context: Sequence[str] | None = None,
+    ) -> Covers:
         """Returns what a certificate says of other prompts: see `Client.covers`."""
-        return await self._run(conversation.covers(certificate_id, prompts, confidence))
+        return await self._run(conversation.covers(certificate_id, prompts, confidence, context))
 
     async def aclose(self) -> None:
         """Closes the connections."""

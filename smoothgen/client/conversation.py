@@ -44,7 +44,7 @@ _PROGRESS_POLL_S = 1
 _TOO_MANY = 429
 _BUSY_S = 5.0
 """How long to wait where a 429 does not say."""
-_TOP_LEVEL = ("output", "priority", "retention_s", "seed")
+_TOP_LEVEL = ("context", "output", "priority", "retention_s", "seed")
 
 
 @dataclass(frozen=True)
@@ -273,11 +273,12 @@ def neighbours(certificate_id: str, changed: bool, limit: int) -> Conversation[N
     return NeighboursView.model_validate(_json(answer))
 
 
-def covers(certificate_id: str, prompts: Sequence[str], confidence: float | None) -> Conversation[Covers]:
+def covers(
+    certificate_id: str, prompts: Sequence[str], confidence: float | None, context: Sequence[str] | None
+) -> Conversation[Covers]:
     """Returns the answer of POST /certificates/{id}/covers."""
-    asked = CoversRequest.model_validate({"prompts": [*prompts], "confidence": confidence}).model_dump(
-        exclude_none=True
-    )
+    given = {"prompts": [*prompts], "confidence": confidence, "context": None if context is None else [*context]}
+    asked = CoversRequest.model_validate(given).model_dump(exclude_none=True)
     return Covers.model_validate(
         _json((yield Call("POST", f"/certificates/{quote(certificate_id, safe='')}/covers", asked)))
     )

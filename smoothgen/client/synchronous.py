@@ -42,8 +42,8 @@ class Client:
         """Generates one certified output and returns it; `model` defaults to the server's first.
 
         Further keywords are those of `robustness` (budget, sigma, tolerance, epsilon, samples, tier, deadline_s,
-        metric, edits …), of `parameters` (max_new_tokens, num_inference_steps …), `output`, `priority`,
-        `retention_s` (seconds the server keeps prompt and output) and `seed`.
+        metric, edits, units …), of `parameters` (max_new_tokens, num_inference_steps …), `context` (passages for the
+        model to read), `output`, `priority`, `retention_s` (seconds the server keeps prompt and output) and `seed`.
 
         A server that is full (429) is asked again when it says, within `timeout_s`; `on_busy` is told. `on_progress` is
         told of the job about once a second. Ctrl-C cancels the job on the server.
@@ -93,16 +93,24 @@ class Client:
         """
         return self._run(conversation.neighbours(certificate_id, changed, limit))
 
-    def covers(self, certificate_id: str, prompts: Sequence[str], confidence: float | None = None) -> Covers:
+    def covers(
+        self,
+        certificate_id: str,
+        prompts: Sequence[str] = (),
+        confidence: float | None = None,
+        *,
+        context: Sequence[str] | None = None,
+    ) -> Covers:
         """Returns what a certificate says of other prompts: how far each is, and bounds on how far its outputs can
         differ.
 
         confidence: with which all prompt bounds hold together, for prompts chosen without looking at the certificate's
-        samples: at their noise, their distances, or what is computed from them. Default: the certificate's.
+        samples: at their noise, their distances, or what is computed from them. Default: the certificate's. context: in
+        place of prompts, other passages for a certificate whose request had a context.
         Raises ServerProblem (503 where no worker serves the model, 504 where none answers in time), ServerUnreachable,
         ValueError for a value out of range.
         """
-        return self._run(conversation.covers(certificate_id, prompts, confidence))
+        return self._run(conversation.covers(certificate_id, prompts, confidence, context))
 
     def close(self) -> None:
         """Closes the connections."""

@@ -35,8 +35,11 @@ from smoothgen.contracts.mechanism_names import (
     EMBEDDING_SHAPED,
     IMG2IMG,
     LATENT_SCHEDULE,
+    OF_UNITS,
+    PASSAGES,
     TOKENS,
     UNNOISED,
+    WORDS,
 )
 from smoothgen.contracts.metrics import (
     Absolute,
@@ -97,6 +100,8 @@ from smoothgen.contracts.scores import (
     VerdictScore,
 )
 from smoothgen.contracts.selection import Selection, Template
+from smoothgen.contracts.unit_requests import unit_texts, units_look_plan
+from smoothgen.contracts.units import MOST_PASSAGES, Context, Passage, PlannedUnits, Units, UnitsView
 from smoothgen.contracts.worth import Agreement, Decision, Scale, Worth
 
 __all__ = [
@@ -107,6 +112,17 @@ __all__ = [
     "ListedEdits",
     "MOST_VARIANTS",
     "UNNOISED",
+    "OF_UNITS",
+    "PASSAGES",
+    "WORDS",
+    "MOST_PASSAGES",
+    "Context",
+    "Passage",
+    "PlannedUnits",
+    "Units",
+    "unit_texts",
+    "units_look_plan",
+    "UnitsView",
     "TOKENS",
     "cut",
     "RunWords",

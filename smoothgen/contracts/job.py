@@ -17,6 +17,7 @@ from smoothgen.contracts.neighbours import Neighbour
 from smoothgen.contracts.parameters import Parameters
 from smoothgen.contracts.problem import Problem
 from smoothgen.contracts.request import GenerateRequest
+from smoothgen.contracts.units import PlannedUnits, UnitsView
 from smoothgen.contracts.worth import Worth
 
 Status = Literal["queued", "running", "succeeded", "failed", "cancelled"]
@@ -64,6 +65,8 @@ class JobSpec(Contract):
     from two partitions would have no one law."""
     request_id: str | None = None
     """X-Request-ID of the request that submitted the job, for the logs of its workers."""
+    units: PlannedUnits | None = None
+    """For mechanisms passages and words: how runs choose among the units."""
     peek: int | None = None
     """After how many certification samples it is asked whether the others can add to what holds without any. None:
     never, as in jobs that stop at their looks."""
@@ -103,6 +106,9 @@ class JobSpec(Contract):
     def samples_to_draw(self) -> int:
         """The generations before certification: probes, selection, and the sample to be served where one is."""
         robustness = self.request.robustness
+        if self.units is not None:  # of a few subsets, each once
+            most = robustness.selection_samples
+            return min(most, self.units.subsets or most) if self.units.enumerated else most
         if not self.noised:
             return 1  # the prompt's own run
         if robustness.tier == "request":
@@ -123,6 +129,8 @@ class JobSpec(Contract):
     @property
     def certification_samples(self) -> int:
         """n, the most certification samples the job may take."""
+        if self.units is not None and self.units.subsets is not None and self.units.enumerated:
+            return self.units.subsets
         return self.request.robustness.samples if self.request.robustness.tier == "request" else 0
 
 
@@ -243,6 +251,9 @@ class JobView(Worth):
         description="For mechanism tokens: the nearest prompt that an attack can reach and that ends the claim; for "
         "edits: the first edit that breaks it.",
     )
+    units: UnitsView | None = Field(
+        default=None, description="For mechanisms passages and words: how runs chose among the units, and why so."
+    )
     usage: Usage | None = None
     error: Problem | None = Field(default=None, description="Why the job failed.")
 
@@ -258,4 +269,5 @@ class JobResult(Worth):
     fleet: FleetView | None = None
     lipschitz_estimate: LipschitzEstimate | None = None
     broken_by: Neighbour | None = None
+    units: UnitsView | None = None
     usage: Usage

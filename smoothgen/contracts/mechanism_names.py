@@ -21,5 +21,11 @@ TOKENS: Final = "tokens"
 """No noise: embeddings are snapped to their nearest tokens, and the model runs on each sequence an attack can reach."""
 EDITS: Final = "edits"
 """No noise: the model runs on a public set of edits of the prompt, or on texts drawn from it."""
-UNNOISED: Final = frozenset({TOKENS, EDITS})
+PASSAGES: Final = "passages"
+"""No noise: every run reads some of the passages of the request's context, and leaves the others out."""
+WORDS: Final = "words"
+"""No noise: every run reads some of the words of the context, or of the prompt where there is none."""
+OF_UNITS: Final = frozenset({PASSAGES, WORDS})
+"""The mechanisms whose runs keep some units of the text and leave the others out."""
+UNNOISED: Final = frozenset({TOKENS, EDITS}) | OF_UNITS
 """The mechanisms that draw no noise: they run the model on other prompts instead."""

@@ -86,13 +86,24 @@ RUN_WORDS: Final[TypeAdapter[list[RunWords]]] = TypeAdapter(list[RunWords])
 class Neighbour(_View):
     """One of the prompts that an attack can turn a prompt into, and what the model made of it."""
 
-    rank: int = Field(description="Its place by cost, from 1 on; for mechanism edits its number in the set, from 1 on.")
+    rank: int = Field(
+        description="Its place by cost, from 1 on; for mechanism edits its number in the set, and for passages and "
+        "words that of the run, from 1 on."
+    )
     cost: float = Field(
-        description="An attack that reaches it has at least this l2 norm; for mechanism edits, how many edits it takes."
+        description="An attack that reaches it has at least this l2 norm; for mechanism edits, how many edits it "
+        "takes; for passages and words, how many units the run left out."
     )
     distance: float | None = Field(description="Of its output to the prompt's own, metric units; null: the run failed.")
-    changed: bool = Field(description="Whether the distance is above the certificate's tolerance, or the run failed.")
-    text: str | None = Field(default=None, description="Null once prompts are no longer kept.")
+    changed: bool = Field(
+        description="Whether the distance is above the certificate's tolerance, or the run failed; for claims about "
+        "the share of an answer, whether it gave another one."
+    )
+    text: str | None = Field(
+        default=None,
+        description="Null once prompts are no longer kept. For mechanisms passages and words the numbers of the units "
+        'it read, from 1 on, such as "1, 4".',
+    )
     writable: bool | None = Field(
         default=None, description="Whether somebody can type it; otherwise only an attack on embeddings reaches it."
     )
@@ -112,13 +123,16 @@ class Neighbour(_View):
 
 
 class NeighboursView(_View):
-    """The runs behind a certificate of mechanism tokens or edits, nearest first (GET /certificates/{id}/neighbours)."""
+    """The runs behind a certificate without noise, nearest first (GET /certificates/{id}/neighbours)."""
 
     certificate: str
-    mechanism: Literal["tokens", "edits"] = "tokens"
-    tolerance: float
+    mechanism: Literal["tokens", "edits", "passages", "words"] = "tokens"
+    tolerance: float = Field(
+        description="As in the certificate; 0 for a claim about the share of an answer, which any other answer breaks."
+    )
     radius: float | None = Field(
-        description="As in the certificate; null is infinite, and for mechanism edits that texts were drawn."
+        description="As in the certificate; null is infinite, and for mechanism edits that texts were drawn. For "
+        "passages and words a number of units."
     )
     next_cost: float | None = Field(description="From which cost on a prompt was left out; null where all were run.")
     runs: int = Field(description="How many neighbours were run.")

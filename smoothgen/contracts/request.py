@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Annotated, Any, Final, Literal, Self, get_args
 
 from pydantic import Field, WithJsonSchema, model_validator
 
+from smoothgen.certificates.format.canonical import canonical
 from smoothgen.contracts.adapting import LipschitzMethod
 from smoothgen.contracts.base import Contract
 from smoothgen.contracts.edits import Edits
@@ -13,6 +15,7 @@ from smoothgen.contracts.metrics import Metric
 from smoothgen.contracts.parameters import PARAMETERS_SCHEMA
 from smoothgen.contracts.prompt import Prompt
 from smoothgen.contracts.scores import Claims
+from smoothgen.contracts.units import Context, Units
 from smoothgen.noise import CLIENT_SEED_LIMIT
 
 LEAST_SIGMA: Final = 1e-9
@@ -57,7 +60,8 @@ class Robustness(Contract):
         lt=1,
         description="For metrics label and verdict: the share of the outputs that the answer must keep, such as 0.9. "
         "The radius is then that of this share, whatever the tolerance, and an asked epsilon is proven by the share, "
-        "or the job abstains. Mechanisms tokens and edits keep an answer or do not, so any share means all of it.",
+        "or the job abstains. Mechanisms tokens and edits keep an answer or do not, so any share means all of it; "
+        "passages and words take 0.5 where neither a share nor a tolerance is given.",
     )
     samples: int = Field(default=DEFAULT_SAMPLES, ge=1, description="n, certification samples.")
     selection_samples: int = Field(
@@ -76,7 +80,14 @@ class Robustness(Contract):
         "forward noise on the seed image; tokens: no noise, every embedding is snapped to its nearest token, and the "
         "model runs on the token sequences an attack can reach, nearest first, `samples` of them at most: an exact "
         "certificate; edits: no noise, the model runs on `edits` of the prompt: on all of them, which is exact, or "
-        "where they are more than `samples`, on so many drawn from them.",
+        "where they are more than `samples`, on so many drawn from them; passages: no noise, every run reads some "
+        "passages of the `context`, which selects it; words: the same with the words of the context, or of the prompt "
+        "where there is none.",
+    )
+    units: Units | None = Field(
+        default=None,
+        description="For mechanisms passages and words: how many units a run keeps, and about how many altered ones a "
+        "claim is asked for.",
     )
     edits: Edits | None = Field(
         default=None,
@@ -181,6 +192,12 @@ class GenerateRequest(Contract):
 
     model: str = Field(min_length=1, max_length=300)
     prompt: Prompt
+    context: Context | None = Field(
+        default=None,
+        description="Passages for the model to read: they stand before the prompt, or where it says {context}. Each of "
+        "them may be an attacker's: mechanism passages, which they select, certifies how many of them cannot change "
+        "the answer.",
+    )
     parameters: Annotated[dict[str, Any], WithJsonSchema(PARAMETERS_SCHEMA)] = Field(
         default={}, description="What the model's pipeline takes: text parameters or image parameters."
     )
@@ -207,3 +224,10 @@ class GenerateRequest(Contract):
         lt=CLIENT_SEED_LIMIT,
         description="Reproduces a run. A seed the client knows weakens the statement; the certificate says so.",
     )
+
+    @property
+    def context_digest(self) -> str | None:
+        """Returns "sha256:<hex>" over the passages as canonical JSON; None without any."""
+        if self.context is None:
+            return None
+        return f"sha256:{hashlib.sha256(canonical(self.context).encode()).hexdigest()}"

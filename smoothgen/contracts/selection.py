@@ -70,8 +70,3 @@ class Selection(_View):
     edits: ListedEdits | None = None
     claims: list[dict[str, Any]] | None = None
     scores: list[float] | None = None
-
-    @property
-    def runs_prompts(self) -> bool:
-        """Whether the job runs the model on other prompts instead of drawing noise."""
-        return self.neighbours is not None or self.edits is not None

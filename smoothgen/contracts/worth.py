@@ -19,20 +19,21 @@ class Decision(_View):
     )
     radius: float | None = Field(
         default=None,
-        description="Up to which attack norm, or for mechanism edits how many edits at once, it is proven. Left out "
-        "where there is no limit, and where no radius was computed.",
+        description="Up to which attack norm, or for mechanism edits how many edits at once, for passages and words "
+        "how many altered ones, it is proven. Left out where there is no limit, and where no radius was computed.",
     )
     wanted: float | None = Field(
-        default=None, description="The asked epsilon, or how many edits at once. Left out where none was asked."
+        default=None,
+        description="The asked epsilon, or how many edits at once or altered units. Left out where none was asked.",
     )
 
 
 class Agreement(_View):
-    """How many noisy runs gave the centre's answer. A count, and no bound on a probability."""
+    """How many runs gave the centre's answer. A count, and no bound on a probability."""
 
     answer: str | None = Field(description="The centre's answer; null for no answer.")
-    of: int = Field(description="Noisy runs that gave it.")
-    runs: int = Field(description="Noisy runs that were drawn, failed ones included.")
+    of: int = Field(description="Runs that gave it.")
+    runs: int = Field(description="Runs that were drawn or made, failed ones included.")
 
 
 class Scale(_View):
@@ -49,7 +50,9 @@ class Worth(_View):
     """The fields of an ended job that say what its answer is worth."""
 
     decision: Decision | None = Field(default=None, description="The claim for programs: does it hold, how far.")
-    agreement: Agreement | None = Field(default=None, description="For metrics label and verdict under noise.")
+    agreement: Agreement | None = Field(
+        default=None, description="For metrics label and verdict under noise, passages and words."
+    )
     gain_over_universal: float | None = Field(
         default=None,
         description="The radius divided by the one that holds for any generator under this noise. Left out where the "

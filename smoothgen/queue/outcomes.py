@@ -221,6 +221,7 @@ class Outcomes:
             fleet=fleet,
             lipschitz_estimate=result.lipschitz_estimate,
             broken_by=result.broken_by,
+            units=result.units,
             usage=result.usage,
             **{name: getattr(result, name) for name in Worth.model_fields},
         )

@@ -255,7 +255,7 @@ def test_a_bad_query_parameter_is_named(api: TestClient, job: str, query: str, n
 def test_a_certificate_of_noise_has_no_neighbours(api: TestClient, redis: Redis) -> None:
     job = stored(redis, noisy(), None)
     detail = problem_of(api.get(f"/certificates/{job}/neighbours"), 409)["detail"]
-    assert "only certificates of mechanism 'tokens' or 'edits' have neighbours" in detail
+    assert "only certificates of mechanism 'tokens', 'edits', 'passages' or 'words' have neighbours" in detail
 
 
 def test_an_unknown_certificate_is_not_found(api: TestClient) -> None:

@@ -92,8 +92,9 @@ def result_of_case(name: str) -> dict[str, Any]:
         precision=loaded.precision,
     )
     document = result.model_dump(mode="json", exclude={"usage": {"device_s", "queued_s"}})
-    if document["broken_by"] is None:  # a field that is younger than the digests
-        del document["broken_by"]
+    for younger in ("broken_by", "units"):  # fields that are younger than the digests
+        if document[younger] is None:
+            del document[younger]
     return document
 
 

@@ -93,11 +93,14 @@ def test_a_set_is_run_whole_and_every_run_can_be_read(gateway: Gateway) -> None:
     assert listed.changed == made.claims.broken > 0
     [first] = [each for each in listed.neighbours if each.changed][:1]
     assert view["broken_by"] == first.model_dump()
+    assert (view["decision"]["holds"], view["decision"]["wanted"]) == (False, 1)
     own = view["output"]["text"]
     assert all((each.distance == 0) == (each.output == own) for each in listed.neighbours if each.output is not None)
     assert gateway.http.post(f"/certificates/{view['id']}/covers", json={"prompts": ["x"]}).status_code == 409
 
     assert gateway.http.delete(f"/jobs/{view['id']}/content").status_code == 204
+    left = gateway.http.get(f"/jobs/{view['id']}").json()
+    assert not {"output", "broken_by", "decision", "agreement"} & set(left)
     erased = gateway.http.get(f"/certificates/{view['id']}/neighbours").json()
     assert (erased["words_kept"], erased["neighbours"][0]["text"]) == (False, None)
     assert PROMPT not in json.dumps(gateway.http.get(f"/certificates/{view['id']}").json())

@@ -205,12 +205,16 @@ def label_certificate(mechanism, lost: int) -> Certificate:
 
 @cache
 def is_false(mechanism, lost: int) -> bool:
-    """Whether any of the radius, the bounds and the least probabilities to stay is false of the label generator."""
+    """Whether the radius, a bound, a least probability to stay or the radius of a share is false of the label
+    generator."""
     made, sigma = label_certificate(mechanism, lost), exact_sigma(mechanism)
     wrong = [LABEL.worst_w1(r) > made.w1_bound(r * sigma) + 1e-9 for r in (0.1, 0.25, 0.5, 1.0, 2.0)]
     wrong.append(LABEL.worst_w1(made.radius / sigma) > made.tolerance + 1e-9)
     for epsilon, stays in made.claims.stays:
         wrong.append(1 - LABEL.survival(np.zeros(1), epsilon / sigma)[0] < stays - 1e-9)
+    for kept in made.claims.keeps:
+        lost = LABEL.survival(np.zeros(1), kept.radius / sigma)[0]
+        wrong.append(kept.radius > 0 and 1 - lost < kept.share - 1e-9)
     return any(wrong)
 
 

@@ -12,15 +12,15 @@ from PIL import Image
 from smoothgen.images import encode_png
 from workers.generators import Made, Picture
 
-_MOST_PICTURES = 25
 _LARGEST_TILE = 128
 _SMALLEST_TILE = 64
 _MARGIN = 2
+_MOST_PICTURES = 25
 
 
 def sheet_of(outputs: Sequence[Made]) -> bytes | None:
-    """Returns the first pictures among the outputs side by side, PNG; None for texts."""
-    pictures = [output.pixels for output in outputs if isinstance(output, Picture)]
+    """Returns the noisy samples of a picture model side by side, PNG; None for texts."""
+    pictures = [o.pixels for o in outputs if isinstance(o, Picture)]
     return encode_png(contact_sheet(pictures[:_MOST_PICTURES])) if pictures else None
 
 

@@ -85,10 +85,10 @@ def run_job(
         found = measure(outputs, metric, centre)
         if (columns := scores_of(outputs, scores)) is not None:
             scored.append(columns)
-        if not selection.runs_prompts:
+        if spec.noised:
             return found
         words.extend(words_of(condition, range(len(words), len(words) + len(outputs)), outputs))
-        return with_equal_outputs_at_0(found, outputs, selection)
+        return with_equal_outputs_at_0(spec, found, outputs, selection)
 
     for size in method.looks(spec, selection):
         following = Samples(spec, condition, Stream.CERTIFICATION, range(len(distances), size))

@@ -1,5 +1,5 @@
-"""How a job's claim follows from its runs: by noise and statistics, by running everything an attack can reach, or by
-running a set of edits or a sample of it."""
+"""How a job's claim follows from its runs: by noise and statistics, by running everything an attack can reach, by
+running a set of edits or a sample of it, or by running subsets of the text's units."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from types import MappingProxyType
 from typing import Final, Protocol
 
 from smoothgen.certificates import Abstention
-from smoothgen.contracts import EDITS, TOKENS, JobResult, JobSpec, Selection
+from smoothgen.contracts import EDITS, PASSAGES, TOKENS, WORDS, JobResult, JobSpec, Selection
 from smoothgen.queue import CompleteLook
-from workers.jobs import edits, exhaustion
+from workers.jobs import edits, exhaustion, units
 from workers.jobs.certification import (
     NONE_DRAWN,
     after_selection,
@@ -137,8 +137,40 @@ class EditSetMethod:
         return edits.result(spec, selection, look.distances, look.words, look.device_s)
 
 
+class UnitsMethod:
+    """The model run on texts that keep some units and leave the others out."""
+
+    def looks(self, spec: JobSpec, selection: Selection) -> tuple[int, ...]:
+        """Returns how many runs each look has: one at all of them, or doubling where a claim is asked for."""
+        del selection
+        return units.looks(spec)
+
+    def after_selection(self, spec: JobSpec, selected: Selected) -> JobResult | None:
+        """Returns None: planning refused what no run can prove."""
+        del spec, selected
+        return None
+
+    def take(self, spec: JobSpec, selection: Selection, look: CompleteLook) -> Taken:
+        """Returns what the runs prove, and whether further ones would change what was asked."""
+        outcome = units.certified(spec, selection, look.distances)
+        if outcome is not None and units.decided(spec, selection, look.distances, outcome):
+            return Taken(units.result(spec, selection, outcome, look.distances, look.device_s))
+        if outcome is None or isinstance(outcome, Abstention):
+            return Taken(None)
+        return Taken(None, float(outcome.radius), outcome.claims.w1_bound)
+
+    def at_deadline(self, spec: JobSpec, selection: Selection, look: CompleteLook | None) -> JobResult:
+        """Returns what the runs so far prove."""
+        if look is None:
+            return units.result_at_deadline(spec, selection, NONE_DRAWN, selection.device_s)
+        return units.result_at_deadline(spec, selection, look.distances, look.device_s)
+
+
 _SMOOTHING: Final = SmoothingMethod()
-_BY_MECHANISM: Final[Mapping[str, Method]] = MappingProxyType({TOKENS: ExhaustionMethod(), EDITS: EditSetMethod()})
+_UNITS: Final = UnitsMethod()
+_BY_MECHANISM: Final[Mapping[str, Method]] = MappingProxyType(
+    {TOKENS: ExhaustionMethod(), EDITS: EditSetMethod(), PASSAGES: _UNITS, WORDS: _UNITS}
+)
 
 
 def method_of(spec: JobSpec) -> Method:

@@ -82,10 +82,13 @@ def condition_of_runs(
 
 
 def with_equal_outputs_at_0(
-    distances: NDArray[np.float64], outputs: Sequence[Made | Failure], selection: Selection
+    spec: JobSpec, distances: NDArray[np.float64], outputs: Sequence[Made | Failure], selection: Selection
 ) -> NDArray[np.float64]:
     """Returns the distances with 0 where a run gave the very bytes of the prompt's own output: features that are
-    computed in batches may differ in their last bits."""
+    computed in batches may differ in their last bits. Where distances are from a centre they are returned as they
+    are."""
+    if spec.units is not None:
+        return distances
     equal = [
         not isinstance(output, Failure) and output.output(certified=False).digest == selection.output.digest
         for output in outputs

@@ -18,7 +18,7 @@ def notes_of(spec: JobSpec, metric: OutputMetric, outputs: Sequence[Made | Failu
     each of `samples_to_draw`.
     """
     robustness = spec.request.robustness
-    several = robustness.tier == "request" and spec.noised
+    several = robustness.tier == "request" and (spec.noised or spec.units is not None)
     selection = outputs[: robustness.selection_samples] if several else ()
 
     def noted(code: NoteCode, is_true: Callable[[Made], bool], said: str) -> list[Note]:

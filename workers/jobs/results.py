@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from smoothgen.certificates import Abstention, EditsCertificate, ExhaustiveCertificate
+from smoothgen.certificates import Abstention, EditsCertificate, ExhaustiveCertificate, UnitsCertificate
 from smoothgen.contracts import AbstentionView, JobResult, JobSpec, ModelRef, Neighbour, Selection, Usage
 from workers.jobs.worth import worth_of_runs
 
@@ -26,7 +26,7 @@ def abstention_view(outcome: object) -> AbstentionView | None:
 def result_of_runs(
     spec: JobSpec,
     selection: Selection,
-    outcome: ExhaustiveCertificate | EditsCertificate | Abstention,
+    outcome: ExhaustiveCertificate | EditsCertificate | UnitsCertificate | Abstention,
     *,
     document: dict[str, Any] | None,
     broken_by: Neighbour | None,

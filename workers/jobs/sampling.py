@@ -17,6 +17,7 @@ from smoothgen.noise import Seed, Stream
 from smoothgen.synonyms import Partition
 from workers.generators import Condition, Draw, Failure, Generator, Made, Smoothing, Templated, joined
 from workers.jobs.synonym_texts import Variants
+from workers.jobs.unit_runs import UnitRuns
 
 _FRESH_DRAWS = {
     Stream.SELECTION: Stream.GENERATOR_SELECTION,
@@ -39,6 +40,11 @@ def condition_of(
     rendered for the selection; without one, it is rendered now.
     """
     embed_within = embedder_of(spec, generator, sigma)
+    if spec.units is not None:
+        # The template is that around the prompt alone: what the units say must not change it.
+        plain = embed_within(template, spec.request.prompt)
+        runs = UnitRuns(spec, spec.units, seed_of(spec), partial(embed_within, plain.template))
+        return replace(plain, of_sample=runs)
     if not spec.request.robustness.synonyms:
         return _pooled(spec, embed_within(template, spec.request.prompt))
     partition = _partition(spec)

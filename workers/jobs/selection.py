@@ -17,7 +17,6 @@ from smoothgen.certificates import (
     Provenance,
     RequestIdentity,
     Sampling,
-    Threat,
 )
 from smoothgen.certificates.bounds.rounding import round_up
 from smoothgen.certificates.fleet.certify import fleet_bin
@@ -44,6 +43,8 @@ from workers.jobs.measurement import measure
 from workers.jobs.neighbour_runs import neighbours_of
 from workers.jobs.notes import notes_of
 from workers.jobs.sampling import Samples
+from workers.jobs.threat import threat_of
+from workers.jobs.unit_runs import UnitRuns
 from workers.scores import claims_on, scores_of_output
 from workers.sensitivity import NOTHING_SENSED, Sensed
 
@@ -172,6 +173,8 @@ def samples_to_draw(spec: JobSpec, condition: Condition) -> list[Samples]:
         return [samples(Stream.SERVED)]
     if robustness.tier == "fleet":
         return [samples(Stream.SERVED), samples(Stream.CERTIFICATION)]
+    if isinstance(condition.of_sample, UnitRuns):
+        return [samples(Stream.SELECTION, condition.of_sample.selection)]
     if not spec.noised:
         return [samples(Stream.SELECTION)]
     selection = samples(Stream.SELECTION, robustness.selection_samples)
@@ -217,14 +220,21 @@ def _chosen(spec: JobSpec, metric: OutputMetric, outputs: Outputs) -> tuple[Made
     selection, extra = outputs[: robustness.selection_samples], outputs[robustness.selection_samples :]
     whole = [o for o in selection if not isinstance(o, Failure)]
     if not whole:
-        raise GenerationFailed(
-            f"the prompt's own run failed with {_first_reason(selection)}; try another prompt"
-            if not spec.noised
-            else f"all {len(selection)} selection samples failed, the first with {_first_reason(selection)}; "
-            "try a smaller sigma, or another prompt"
-        )
+        raise GenerationFailed(_all_failed(spec, selection))
     centre = metric.choose_centre([o.content for o in whole])
     return _served(extra[0]) if extra else whole[centre.representative], centre, whole
+
+
+def _all_failed(spec: JobSpec, selection: Outputs) -> str:
+    first = next((o.reason for o in selection if isinstance(o, Failure)), "an unknown reason")
+    if spec.units is not None:
+        remedy = "name a smaller units.size, shorten the texts, or try others"
+        return f"all {len(selection)} selection runs failed, the first with {first}; {remedy}"
+    if not spec.noised:
+        return f"the prompt's own run failed with {first}; try another prompt"
+    return (
+        f"all {len(selection)} selection samples failed, the first with {first}; try a smaller sigma, or another prompt"
+    )
 
 
 def _served(output: Made | Failure) -> Made:
@@ -236,14 +246,16 @@ def _served(output: Made | Failure) -> Made:
 def _provenance(job: JobOnModel, centre: Centre | None, served: Made, output: Output) -> Provenance:
     spec, metric, condition = job.spec, job.metric, job.condition
     robustness = spec.request.robustness
-    # Without noise nothing is sampled, the prompts run say what is attacked, and distances are from the output.
+    # Without noise nothing is sampled and the prompts run say what is attacked. Distances are then from the output,
+    # but for units, whose runs have no output that is the prompt's own.
     noised = spec.noised
-    from_centre = centre if noised else None
+    from_centre = centre if noised or spec.units is not None else None
     return Provenance(
         request=RequestIdentity(
             prompt_digest=f"sha256:{hashlib.sha256(spec.request.prompt.encode()).hexdigest()}",
             parameters=spec.parameters.for_certificate(),
             template=None if condition.template is None else condition.template.digest,
+            context_digest=spec.request.context_digest,
         ),
         model=job.generator.identity,
         metric=_metric_identity(metric, getattr(spec.metric, "cap", None), from_centre),
@@ -254,18 +266,7 @@ def _provenance(job: JobOnModel, centre: Centre | None, served: Made, output: Ou
             digest=output.digest,
             distance_to_centre=None if from_centre is None else _to_centre(served, metric, from_centre),
         ),
-        threat=_threat(condition) if noised else None,
-    )
-
-
-def _threat(condition: Condition) -> Threat:
-    dimension = condition.embedding.size
-    return Threat(
-        attack_on=condition.attack_on,
-        dimension=dimension,
-        embedding_norm=round(float(np.linalg.norm(condition.embedding.astype(np.float64))), 6),
-        noise_norm=condition.mechanism.noise_norm(dimension),
-        held_fixed=condition.held_fixed,
+        threat=threat_of(condition) if noised else None,
     )
 
 
@@ -294,7 +295,3 @@ def _to_centre(served: Made, metric: OutputMetric, centre: Centre) -> float:
     if np.isnan(distance):
         raise GenerationFailed(f"the output to be served cannot be measured: {served.content!r:.80}")
     return min(round_up(distance), centre.bound)
-
-
-def _first_reason(outputs: Outputs) -> str:
-    return next((o.reason for o in outputs if isinstance(o, Failure)), "an unknown reason")

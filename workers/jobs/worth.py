@@ -7,7 +7,14 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from smoothgen.certificates import Abstention, Certificate, EditsCertificate, ExhaustiveCertificate, Provenance
+from smoothgen.certificates import (
+    Abstention,
+    Certificate,
+    EditsCertificate,
+    ExhaustiveCertificate,
+    Provenance,
+    UnitsCertificate,
+)
 from smoothgen.certificates.bounds.bands import TWO_VALUED
 from smoothgen.certificates.format.sentences import answer_as_subject
 from smoothgen.certificates.meaning.metrics import METRICS
@@ -47,9 +54,13 @@ def worth_under_noise(
 
 
 def worth_of_runs(
-    spec: JobSpec, selection: Selection, outcome: ExhaustiveCertificate | EditsCertificate | Abstention
+    spec: JobSpec,
+    selection: Selection,
+    outcome: ExhaustiveCertificate | EditsCertificate | UnitsCertificate | Abstention,
 ) -> Worth:
     """Returns the worth of an answer that was compared with those to other prompts."""
+    if isinstance(outcome, UnitsCertificate) or spec.units is not None:
+        return _worth_of_units(spec, selection, outcome)
     if isinstance(outcome, EditsCertificate) or selection.edits is not None:
         return _worth_of_edits(spec, selection, outcome)
     epsilon, radius = spec.request.robustness.epsilon, outcome.radius
@@ -79,6 +90,28 @@ def _worth_of_edits(
             radius=radius,
             wanted=at_once,
         )
+    )
+
+
+def _worth_of_units(
+    spec: JobSpec,
+    selection: Selection,
+    outcome: ExhaustiveCertificate | EditsCertificate | UnitsCertificate | Abstention,
+) -> Worth:
+    """Returns the worth of an answer of runs that read some of the units."""
+    wanted = None if spec.units is None else spec.units.altered
+    claim, radius, agreement = _claim(spec, Provenance.from_dict(selection.provenance)), outcome.radius, None
+    if isinstance(outcome, UnitsCertificate) and outcome.claims.kept is not None:
+        label = selection.centre.get("label")
+        agreement = Agreement(answer=label, of=outcome.claims.kept, runs=outcome.evidence.samples)
+    return Worth(
+        decision=Decision(
+            claim=claim,
+            holds=isinstance(outcome, UnitsCertificate) and outcome.radius >= (wanted or 1),
+            radius=radius,
+            wanted=wanted,
+        ),
+        agreement=agreement,
     )
 
 

@@ -105,9 +105,9 @@ class WorkItems:
             scored = scores_of(item.outputs, scores)
             failures = [output.reason for output in item.outputs if isinstance(output, Failure)]
             failure = failures[-1] if failures else ""
-            if not selection.runs_prompts:
+            if spec.noised:
                 return Measured(distances, item.seconds, failure, scores=scored)
-            distances = with_equal_outputs_at_0(distances, item.outputs, selection)
+            distances = with_equal_outputs_at_0(spec, distances, item.outputs, selection)
             words = words_of(item.condition, item.samples[0].indices, item.outputs)
             return Measured(distances, item.seconds, failure, words, scored)
         job = JobOnModel(

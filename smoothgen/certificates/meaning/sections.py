@@ -86,6 +86,8 @@ def require_request(stated: RequestIdentity) -> None:
         )
     if stated.template is not None:
         require_digest("request.template", stated.template)
+    if stated.context_digest is not None:
+        require_digest("request.context_digest", stated.context_digest)
 
 
 def require_model(stated: ModelIdentity) -> None:

@@ -81,6 +81,7 @@ class _Truth:
             and self._radius_holds(certificate)
             and all(self._deviation_holds(certificate, claim) for claim in certificate.claims.deviation)
             and self._stays_holds(certificate)
+            and self._keeps_holds(certificate)
         )
 
     def _bounds_hold(self, certificate: Certificate) -> bool:
@@ -101,5 +102,13 @@ class _Truth:
             r = epsilon / 0.5
             lost = max(self.generator.survival(np.zeros(1), shift)[0] for shift in (-r, r))
             if 1 - lost < probability - 1e-12:
+                return False
+        return True
+
+    def _keeps_holds(self, certificate: Certificate) -> bool:
+        for kept in certificate.claims.keeps or ():
+            r = kept.radius / 0.5
+            lost = max(self.generator.survival(np.zeros(1), shift)[0] for shift in (-r, r))
+            if kept.radius > 0 and 1 - lost < kept.share - 1e-12:
                 return False
         return True

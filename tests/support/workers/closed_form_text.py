@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smoothgen.certificates import ModelIdentity
-from smoothgen.contracts import EDITS, Parameters
+from smoothgen.contracts import EDITS, PASSAGES, UNNOISED, WORDS, Parameters
 from smoothgen.errors import InvalidPrompt
 from smoothgen.mechanisms import Gaussian
 from workers.generators import Condition, Draw, Failure, Made, Smoothing, Text
@@ -38,7 +38,7 @@ class ClosedFormText:
     largest_dimension = None
     precision: str = "float32"
     batch_sensitivity: float | None = None
-    mechanisms = ("embedding", EDITS)
+    mechanisms = ("embedding", EDITS, PASSAGES, WORDS)
     default_betas: ClassVar[dict[str, float]] = {}
     output_kind: OutputKind = "text"
     for_learning = False
@@ -54,7 +54,7 @@ class ClosedFormText:
         if re.search(r"(.)\1$", prompt):
             raise InvalidPrompt("the prompt stutters at its end", field="prompt")
         x = np.frombuffer(prompt.encode(), dtype=np.uint8).astype(np.float32)
-        mechanism = Unnoised() if smoothing.mechanism == EDITS else Gaussian(smoothing.level)
+        mechanism = Unnoised() if smoothing.mechanism in UNNOISED else Gaussian(smoothing.level)
         return Condition(x, "bytes", mechanism, held_fixed=(), random=False, mixes=(x.size,), numbers_per_token=1)
 
     def generate(

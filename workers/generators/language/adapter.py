@@ -14,7 +14,7 @@ from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerB
 
 from smoothgen.certificates import ModelIdentity
 from smoothgen.contracts import ListedNeighbours, Note, Parameters, RunWords, Template, TextParameters
-from smoothgen.contracts.mechanism_names import EDITS, EMBEDDING, TOKENS, UNNOISED
+from smoothgen.contracts.mechanism_names import EDITS, EMBEDDING, PASSAGES, TOKENS, UNNOISED, WORDS
 from smoothgen.errors import InvalidParameters, InvalidPrompt
 from smoothgen.mechanisms import Gaussian
 from smoothgen.tokens import TokenTable
@@ -47,7 +47,7 @@ class LanguageModel:
     belong to the sample, so that common randomness couples the samples of a job.
     """
 
-    mechanisms = (TOKENS, EMBEDDING, EDITS)
+    mechanisms = (TOKENS, EMBEDDING, EDITS, PASSAGES, WORDS)
     default_betas: ClassVar[dict[str, float]] = {}
     output_kind: OutputKind = "text"
     for_learning = False
