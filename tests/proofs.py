@@ -33,6 +33,7 @@ COVERED = (
     "smoothgen/certificates/exhaustive/claims.py",
     "smoothgen/certificates/exhaustive/cost.py",
     "smoothgen/certificates/fleet/levels.py",
+    *(f"smoothgen/certificates/score_claims/{name}.py" for name in ("asked", "bounds", "certified", "exact", "shares")),
     *(f"smoothgen/certificates/units/{name}.py" for name in ("choice", "claims", "touched")),
     *(f"smoothgen/evaluation/{name}.py" for name in ("confidence", "curves")),
     *(
@@ -49,7 +50,7 @@ PROVE_NOTHING = frozenset(
     {"BANDS", "METHODS", "band_by_name", "method_by_name", "read_fields", "invalid_shape", "printed"}
     | {"Comparison", "Exceeded", "Radii", "ShiftLowerBound", "Verdict", "require_no_crossing"}
     | {"require_alpha", "require_slack", "require_proven_in", "require_l2", "require_sigma", "require_steps"}
-    | {"require_altered", "require_keep"}
+    | {"require_altered", "require_keep", "require_distinct", "failing_at"}
 )
 """Public definitions that refuse, look up or print, and so have no proof."""
 _PROOF = re.compile(r'docs/theory/([a-z-]+\.md), "([^"]+)"')

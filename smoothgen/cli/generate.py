@@ -35,6 +35,10 @@ def generate(
     keep: Annotated[
         float | None, typer.Option(help="Share of the outputs the answer must keep, such as 0.9: the claim's radius.")
     ] = None,
+    claim: Annotated[
+        list[str] | None,
+        typer.Option(help='A claim on a score, as JSON: {"score": {"name": "length", "cap": 200}, "at_most": 100}.'),
+    ] = None,
     samples: Annotated[
         int | None, typer.Option(help="Certification samples, or with mechanisms that draw no noise runs, at most.")
     ] = None,
@@ -116,6 +120,7 @@ def generate(
     from smoothgen.cli.context import read_context
     from smoothgen.cli.save import save_generation
     from smoothgen.cli.show import progress, show_generation
+    from smoothgen.cli.show_scores import claims_of_options
     from smoothgen.client import Client
 
     asked: Any = {"name": "label", "extract": {"kind": "regex", "pattern": answer}} if answer else metric
@@ -135,6 +140,7 @@ def generate(
         "tolerance": tolerance,
         "epsilon": epsilon,
         "keep": keep,
+        "claims": claims_of_options(claim) if claim else None,
         "samples": samples,
         "radius_tolerance": radius_tolerance,
         "deadline_s": deadline,

@@ -87,6 +87,18 @@ from smoothgen.contracts.request import (
     Robustness,
     Tier,
 )
+from smoothgen.contracts.scores import (
+    MOST_CLAIMS,
+    Claims,
+    JsonSchemaScore,
+    LengthScore,
+    PatternScore,
+    PluginScore,
+    Score,
+    ScoreClaim,
+    SimilarityScore,
+    VerdictScore,
+)
 from smoothgen.contracts.selection import Selection, Template
 from smoothgen.contracts.unit_requests import unit_texts, units_look_plan
 from smoothgen.contracts.units import MOST_PASSAGES, Context, Passage, PlannedUnits, Units, UnitsView
@@ -133,6 +145,16 @@ __all__ = [
     "LONGEST_EMBEDS",
     "LONGEST_RETENTION_S",
     "MODALITIES",
+    "MOST_CLAIMS",
+    "Claims",
+    "JsonSchemaScore",
+    "LengthScore",
+    "PatternScore",
+    "PluginScore",
+    "Score",
+    "ScoreClaim",
+    "SimilarityScore",
+    "VerdictScore",
     "MOST_PROMPTS",
     "MOST_SIGMA",
     "PRIORITIES",

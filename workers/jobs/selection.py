@@ -17,13 +17,13 @@ from smoothgen.certificates import (
     Provenance,
     RequestIdentity,
     Sampling,
-    Threat,
 )
 from smoothgen.certificates.bounds.rounding import round_up
 from smoothgen.certificates.fleet.certify import fleet_bin
+from smoothgen.certificates.format.score_claims import asked_to_dict
+from smoothgen.certificates.score_claims import AskedClaim
 from smoothgen.contracts import (
     EDITS,
-    FleetPool,
     JobSpec,
     LipschitzEstimate,
     ListedEdits,
@@ -34,6 +34,7 @@ from smoothgen.contracts import (
 )
 from smoothgen.errors import GenerationFailed
 from smoothgen.noise import SCHEME, Stream
+from smoothgen.scores import Score
 from workers.distances import Centre, OutputMetric
 from workers.generators import Condition, Failure, Generator, Made
 from workers.jobs.contact_sheet import sheet_of
@@ -42,7 +43,9 @@ from workers.jobs.measurement import measure
 from workers.jobs.neighbour_runs import neighbours_of
 from workers.jobs.notes import notes_of
 from workers.jobs.sampling import Samples
+from workers.jobs.threat import threat_of
 from workers.jobs.unit_runs import UnitRuns
+from workers.scores import claims_on, scores_of_output
 from workers.sensitivity import NOTHING_SENSED, Sensed
 
 Outputs = Sequence[Made | Failure]
@@ -53,7 +56,8 @@ class JobOnModel:
     """A job on the model that selects its output.
 
     condition: the prompt as the generator sees it, at the level that sensing selected. precision: what the model
-    computes in, where that is known. batch_size: of all batches of the job, where it is fixed.
+    computes in, where that is known. batch_size: of all batches of the job, where it is fixed. scores: of the job's
+    claims, one for each.
     """
 
     spec: JobSpec
@@ -62,6 +66,7 @@ class JobOnModel:
     condition: Condition
     precision: str | None = None
     batch_size: int | None = None
+    scores: Sequence[Score] = ()
 
 
 @dataclass(frozen=True)
@@ -86,6 +91,7 @@ class Selected:
     selected. provenance: the certificate's. notes: what the client should know of prompt and samples. sheet: a picture
     of the noisy samples, PNG. fleet_bin: where R falls on the public grid, for tier fleet. batch_size: of all batches
     of the job, where it is fixed. device_s, queued_s: seconds. neighbours, edits: what the job runs without noise.
+    claims: those on scores. scores: of the output, one for each claim.
     """
 
     output: Output
@@ -104,6 +110,8 @@ class Selected:
     batch_size: int | None
     neighbours: ListedNeighbours | None = None
     edits: ListedEdits | None = None
+    claims: tuple[AskedClaim, ...] = ()
+    scores: list[float] | None = None
 
     @property
     def lipschitz_estimate(self) -> LipschitzEstimate | None:
@@ -145,6 +153,8 @@ class Selected:
             batch_size=self.batch_size,
             neighbours=self.neighbours,
             edits=self.edits,
+            claims=[asked_to_dict(claim) for claim in self.claims] or None,
+            scores=self.scores,
         )
 
 
@@ -176,6 +186,7 @@ def select_output(job: JobOnModel, draws: Draws) -> Selected:
     spec, metric, condition, outputs = job.spec, job.metric, job.condition, draws.outputs
     served, centre, drawn = _chosen(spec, metric, outputs)
     output = served.output(certified=False)
+    claims = claims_on(spec, job.scores)
     return Selected(
         output=output,
         model=job.generator.identity,
@@ -189,10 +200,14 @@ def select_output(job: JobOnModel, draws: Draws) -> Selected:
         device_s=draws.sensed.device_s + draws.device_s,
         queued_s=round(max(0.0, draws.started - spec.submitted_ms / 1000), 3),
         sheet=sheet_of(drawn) if spec.request.robustness.tier == "request" and spec.noised else None,
-        fleet_bin=None if centre is None or spec.pool is None else _fleet_bin(spec.pool, metric, centre, outputs[1]),
+        fleet_bin=None
+        if centre is None or spec.pool is None
+        else fleet_bin(float(measure([outputs[1]], metric, centre)[0]), spec.pool.diameter),
         batch_size=job.batch_size,
         neighbours=neighbours_of(spec, job.generator, condition),
         edits=listed_edits(spec) if spec.mechanism == EDITS else None,
+        claims=claims,
+        scores=scores_of_output(served, claims, job.scores),
     )
 
 
@@ -228,11 +243,6 @@ def _served(output: Made | Failure) -> Made:
     return output
 
 
-def _fleet_bin(pool: FleetPool, metric: OutputMetric, centre: Centre, other: Made | Failure) -> int:
-    [distance] = measure([other], metric, centre)
-    return fleet_bin(float(distance), pool.diameter)
-
-
 def _provenance(job: JobOnModel, centre: Centre | None, served: Made, output: Output) -> Provenance:
     spec, metric, condition = job.spec, job.metric, job.condition
     robustness = spec.request.robustness
@@ -256,18 +266,7 @@ def _provenance(job: JobOnModel, centre: Centre | None, served: Made, output: Ou
             digest=output.digest,
             distance_to_centre=None if from_centre is None else _to_centre(served, metric, from_centre),
         ),
-        threat=_threat(condition) if noised else None,
-    )
-
-
-def _threat(condition: Condition) -> Threat:
-    dimension = condition.embedding.size
-    return Threat(
-        attack_on=condition.attack_on,
-        dimension=dimension,
-        embedding_norm=round(float(np.linalg.norm(condition.embedding.astype(np.float64))), 6),
-        noise_norm=condition.mechanism.noise_norm(dimension),
-        held_fixed=condition.held_fixed,
+        threat=threat_of(condition) if noised else None,
     )
 
 

@@ -7,13 +7,11 @@ They can waste samples, or give up too soon: docs/theory, Statistics, says how o
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import cached_property
 from typing import Final
-
-import numpy as np
-from numpy.typing import NDArray
 
 from smoothgen.certificates.abstention import Abstention, Reason
 from smoothgen.certificates.bounds.bands import TWO_VALUED, band_by_name
@@ -24,12 +22,12 @@ from smoothgen.certificates.certificate import Certificate
 from smoothgen.certificates.certify import beyond_reach, certify_evidence
 from smoothgen.certificates.evidence import Evidence
 from smoothgen.certificates.goals import Goal
-from smoothgen.certificates.stopping.futility import all_at_the_centre, favourable, repeated
+from smoothgen.certificates.stopping.futility import Continuation, all_at_the_centre, favourable, repeated
+from smoothgen.certificates.stopping.scores import hopeless_claim
 from smoothgen.certificates.terms import Terms
 from smoothgen.certificates.universal import certify_without_samples
 from smoothgen.errors import InvalidTolerance
 
-Continuation = Callable[[NDArray[np.float64], int], NDArray[np.float64]]
 HARDLY: Final = 0.01
 """A radius that grows by less than this fraction is not worth the samples."""
 
@@ -51,14 +49,17 @@ class LookResult:
     stop: Stop | None
 
 
-def take_look(evidence: Evidence, terms: Terms, *, radius_tolerance: float | None = None) -> LookResult:
+def take_look(
+    evidence: Evidence, terms: Terms, scored: Sequence[Evidence] = (), *, radius_tolerance: float | None = None
+) -> LookResult:
     """Certifies what one look of the plan shows, and decides whether to draw on.
 
     PROVEN: the goal is met at the asked epsilon. OUT_OF_REACH: not even a favourable continuation to a later look
     would meet it. SETTLED, without an epsilon: no later look is expected to enlarge the radius by
     more than the fraction `radius_tolerance` a doubling. SAMPLE_LIMIT: the last look.
 
-    evidence: of the certification samples with index < n, n one of the plan's sizes.
+    evidence: of the certification samples with index < n, n one of the plan's sizes. scored: the series of each claim
+    on a score, over the same samples. Where one claim is out of reach at the asked epsilon, all that is asked is.
     Raises what `certify` raises; InvalidTolerance unless radius_tolerance is positive; InvalidDistances without a plan.
     """
     if radius_tolerance is not None and not (math.isfinite(radius_tolerance) and radius_tolerance > 0):
@@ -67,16 +68,20 @@ def take_look(evidence: Evidence, terms: Terms, *, radius_tolerance: float | Non
             field="radius_tolerance",
         )
     plan, epsilon = terms.require_plan(), terms.epsilon
-    outcome = certify_evidence(evidence, terms)
+    outcome = certify_evidence(evidence, terms, scored)
     if epsilon is not None and isinstance(outcome, Certificate):
         return LookResult(outcome, Stop.PROVEN)
     if plan.next_size(evidence.samples) is None:
         return LookResult(outcome, Stop.SAMPLE_LIMIT)
-    later = _LaterLooks(evidence, terms.bounds(evidence.diameter), plan, terms.band, terms.goal)
+    later = _LaterLooks(evidence, terms, plan)
     if epsilon is not None:
         hoped = later.best_hope(epsilon, favourable)
         if hoped is not None:
             return LookResult(later.given_up(outcome, epsilon, hoped), Stop.OUT_OF_REACH)
+        hopeless = hopeless_claim(terms, plan, scored, evidence.samples, epsilon, favourable)
+        if hopeless is not None and isinstance(outcome, Abstention):
+            detail = f"given up after {evidence.samples} of at most {plan.sizes[-1]} samples: {hopeless}"
+            return LookResult(replace(outcome, detail=detail), Stop.OUT_OF_REACH)
     elif (
         radius_tolerance is not None
         and isinstance(outcome, Certificate)
@@ -99,7 +104,7 @@ def futile_from_the_start(terms: Terms, *, bound: float, diameter: float) -> Abs
     nothing_seen = replace(Evidence.none(diameter), bound=float(bound))
     terms.require_sound_request(nothing_seen.diameter)
     plan.require_within(terms.alpha_of_looks())
-    later = _LaterLooks(nothing_seen, terms.bounds(nothing_seen.diameter), plan, terms.band, terms.goal)
+    later = _LaterLooks(nothing_seen, terms, plan)
     hoped = later.best_hope(epsilon, all_at_the_centre)
     if hoped is None:
         return None
@@ -124,14 +129,14 @@ def adds_nothing(evidence: Evidence, terms: Terms) -> bool:
     continuation to a later look would enlarge the radius by more than the fraction HARDLY.
 
     evidence: of the certification samples with index < n, any n below the last look's. To fall back on
-    `certify_without_samples` then costs no alpha (docs/theory/statistics.md, "Falling back"). Never of answers, whose
-    share samples alone can tell. Raises InvalidDistances without a plan.
+    `certify_without_samples` then costs no alpha (docs/theory/statistics.md, "Falling back"). Never of answers and of
+    scores, of which samples alone can tell. Raises InvalidDistances without a plan.
     """
     plan = terms.require_plan()
-    if terms.band == TWO_VALUED.name:
+    if terms.band == TWO_VALUED.name or terms.score_claims:
         return False
     universal = certify_without_samples(evidence.diameter, terms)
-    later = _LaterLooks(evidence, terms.bounds(evidence.diameter), plan, terms.band, terms.goal)
+    later = _LaterLooks(evidence, terms, plan)
     further = (universal.radius or 0.0) * (1 + HARDLY)
     return later.best_hope(further, favourable) is not None
 
@@ -150,10 +155,18 @@ class _LaterLooks:
     """The looks still to come after those samples, and what they could say."""
 
     evidence: Evidence
-    bounds: ShiftBounds
+    terms: Terms
     plan: LookPlan
-    band: str
-    goal: Goal
+
+    @property
+    def goal(self) -> Goal:
+        """Returns the claim that sampling aims at."""
+        return self.terms.goal
+
+    @cached_property
+    def bounds(self) -> ShiftBounds:
+        """Returns how bounds follow from a band."""
+        return self.terms.bounds(self.evidence.diameter)
 
     def best_hope(self, epsilon: float, continuation: Continuation) -> float | None:
         """Returns the best of what the later looks would prove at epsilon if the samples continued like this.
@@ -206,5 +219,6 @@ class _LaterLooks:
     def _proven(self, look: int, epsilon: float, continuation: Continuation) -> float:
         worst = self.bounds.worst_distance(self.evidence)
         ordered = continuation(self.evidence.ordered(worst), self.plan.sizes[look])
-        survival = self.bounds.survival(band_by_name(self.band), ordered, worst, self.plan.alphas[look])
+        share = self.terms.share_of(self.plan.alphas[look])
+        survival = self.bounds.survival(band_by_name(self.terms.band), ordered, worst, share)
         return self.goal.proven(BoundCurve(survival, self.bounds), epsilon)

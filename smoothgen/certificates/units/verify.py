@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
+from smoothgen.certificates.checks.numbers import MACHINE, one_unit_apart
 from smoothgen.certificates.checks.of_runs import same, verdict_on_runs
-from smoothgen.certificates.checks.recomputed import MACHINE, is_sound_bound, one_unit_apart
+from smoothgen.certificates.checks.recomputed import is_sound_bound
 from smoothgen.certificates.evidence import Evidence
 from smoothgen.certificates.units.certificate import UnitsCertificate
 from smoothgen.certificates.units.certify import alpha_of_look, require_sound_request
