@@ -28,6 +28,7 @@ from smoothgen.contracts.job import (
     TextOutput,
     Usage,
 )
+from smoothgen.contracts.look_plans import FIRST_LOOK_AT_RUNS, look_plan, looks_at_runs
 from smoothgen.contracts.mechanism_names import (
     EDITS,
     EMBEDDING,
@@ -107,6 +108,7 @@ __all__ = [
     "EMBEDDING_PER_STEP",
     "EMBEDDING_SHAPED",
     "FINISHED",
+    "FIRST_LOOK_AT_RUNS",
     "GRID_REACH",
     "IMG2IMG",
     "JACOBIAN_ROUNDS",
@@ -171,6 +173,8 @@ __all__ = [
     "Usage",
     "Verdict",
     "VisionChord",
+    "look_plan",
+    "looks_at_runs",
     "metric_with_defaults",
     "parameter_names",
     "read_bins",
