@@ -156,7 +156,7 @@ def _pool(
         digest=card.digest,
         mechanism=pooled_mechanism(sigma, partition).to_dict(),
         metric=metric.model_dump(mode="json", exclude_none=True),
-        diameter=_diameter(metric, metric_card) * CENTRE_SLACK,
+        diameter=diameter_of(metric, metric_card) * CENTRE_SLACK,
         randomness=robustness.randomness,
         largest_dimension=min(card.largest_dimension or MOST_NUMBERS, MOST_NUMBERS),
     )
@@ -224,12 +224,13 @@ def _require_probed_embedding(robustness: Robustness) -> None:
             )
 
 
-def _diameter(metric: Metric, card: MetricCard) -> float:
+def diameter_of(metric: Metric, card: MetricCard) -> float:
+    """Returns D, the largest distance of a metric under its cap, metric units."""
     return min(card.diameter, getattr(metric, "cap", None) or card.diameter)
 
 
 def _tolerance(asked: float | None, metric: Metric, card: MetricCard) -> float:
-    diameter = _diameter(metric, card)
+    diameter = diameter_of(metric, card)
     tolerance = _DEFAULT_TOLERANCE * diameter if asked is None else asked
     if not 0 < tolerance < diameter:
         raise InvalidTolerance(

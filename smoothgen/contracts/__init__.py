@@ -71,6 +71,7 @@ from smoothgen.contracts.parameters import (
     parameter_names,
     read_parameters,
 )
+from smoothgen.contracts.plans import EditsPlan, Expected, NoisePlan, PlanView, Unreachable
 from smoothgen.contracts.problem import FieldError, Problem
 from smoothgen.contracts.prompt_embeds import LONGEST_EMBEDS, PromptEmbeds
 from smoothgen.contracts.request import (
@@ -132,6 +133,8 @@ __all__ = [
     "CoversReply",
     "CoversRequest",
     "Edit",
+    "EditsPlan",
+    "Expected",
     "FeatureChord",
     "FieldError",
     "FleetPool",
@@ -151,6 +154,7 @@ __all__ = [
     "Modality",
     "ModelCard",
     "ModelRef",
+    "NoisePlan",
     "Note",
     "NoteCode",
     "Selection",
@@ -158,6 +162,7 @@ __all__ = [
     "Parameters",
     "PartitionCard",
     "PixelRmse",
+    "PlanView",
     "Priority",
     "Problem",
     "Progress",
@@ -170,6 +175,7 @@ __all__ = [
     "TextOutput",
     "TextParameters",
     "Tier",
+    "Unreachable",
     "Usage",
     "Verdict",
     "VisionChord",
