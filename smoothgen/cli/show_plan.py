@@ -37,10 +37,11 @@ def show_plan(view: PlanView) -> None:
 
 def _rows(view: PlanView) -> list[tuple[str, str]]:
     runs = "runs" if view.noise is None else "samples"
+    by = f"{view.workers} worker{'' if view.workers == 1 else 's'}"
     speed = (
-        f"not measured yet, {view.workers} workers"
+        f"not measured yet, {by}"
         if view.seconds is None
-        else f"{view.seconds:.4g} s at most, at {view.samples_a_second:.4g} a second by {view.workers} workers"
+        else f"{view.seconds:.4g} s at most, at {view.samples_a_second:.4g} a second by {by}"
     )
     rows = [
         ("mechanism", view.mechanism + ("" if view.sigma is None else f", sigma {view.sigma!r}")),
