@@ -45,7 +45,7 @@ def _not_offered(mechanism: str, card: ModelCard) -> InvalidInput:
 def _asks_for_noise(robustness: Robustness) -> bool:
     return (
         robustness.sigma is not None
-        or robustness.snap
+        or robustness.snap is True
         or robustness.synonyms
         or robustness.adapt != "model"
         or robustness.lipschitz_estimate is not False

@@ -8,7 +8,7 @@ from typing import Final
 
 from app.planning.images import EMBEDDING, IMG2IMG, plan_image
 from app.planning.mechanism import mechanism_of
-from app.planning.snap import require_snappable
+from app.planning.snap import require_snappable, snaps
 from app.planning.synonyms import plan_partition, pooled_mechanism
 from app.planning.unnoised import require_no_noise, require_readable_embeddings
 from smoothgen.certificates.bounds.bands import LEAST_ALPHA
@@ -72,7 +72,8 @@ def plan(
     """
     mechanism = mechanism_of(request.robustness, card)
     edits = request.robustness.edits or (Edits() if mechanism == EDITS else None)
-    robustness = request.robustness.model_copy(update={"mechanism": mechanism, "edits": edits})
+    snap = snaps(request.robustness, mechanism, card)
+    robustness = request.robustness.model_copy(update={"mechanism": mechanism, "edits": edits, "snap": snap})
     request = request.model_copy(update={"robustness": robustness})
     if robustness.samples > max_samples:
         raise InvalidInput(

@@ -93,7 +93,8 @@ def _asked(
         list[str] | None, typer.Option(help="Mechanism edits, again for each: a text that belongs to the set.")
     ] = None,
     snap: Annotated[
-        bool | None, typer.Option("--snap", help="Snap noisy token embeddings to their nearest tokens.")
+        bool | None,
+        typer.Option("--snap/--no-snap", help="Snap noisy token embeddings to their nearest tokens, or leave them."),
     ] = None,
     synonyms: Annotated[
         bool | None, typer.Option("--synonyms", help="Draw the prompt's words from their synonym classes.")
