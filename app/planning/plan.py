@@ -8,6 +8,7 @@ from typing import Final
 
 from app.planning.images import EMBEDDING, IMG2IMG, plan_image
 from app.planning.mechanism import mechanism_of
+from app.planning.refusing import refuse_given
 from app.planning.snap import require_snappable, snaps
 from app.planning.synonyms import plan_partition, pooled_mechanism
 from app.planning.unnoised import require_no_noise, require_readable_embeddings
@@ -212,17 +213,14 @@ def _require_probed_embedding(robustness: Robustness) -> None:
     """Raises InvalidInput where sensitivity would be probed elsewhere than on the prompt embedding."""
     if robustness.mechanism == EMBEDDING:
         return
-    for name, asked in (
-        ("adapt", robustness.adapt == "prompt"),
-        ("lipschitz_estimate", robustness.lipschitz_estimate is not False),
-    ):
-        if asked:
-            raise InvalidInput(
-                f"{name}={getattr(robustness, name)!r} probes the prompt embedding with equal noise on all of it, and "
-                f"mechanism {robustness.mechanism!r} noises otherwise; use mechanism {EMBEDDING!r}, or leave {name} "
-                "out",
-                field=f"robustness.{name}",
-            )
+    refuse_given(
+        robustness,
+        ("adapt", "lipschitz_estimate"),
+        lambda name: (
+            f"probes the prompt embedding with equal noise on all of it, and mechanism {robustness.mechanism!r} noises "
+            f"otherwise; use mechanism {EMBEDDING!r}, or leave {name} out"
+        ),
+    )
 
 
 def diameter_of(metric: Metric, card: MetricCard) -> float:

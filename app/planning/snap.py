@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from app.planning.refusing import given, refuse_given
 from smoothgen.contracts import EMBEDDING, ModelCard, Robustness
 from smoothgen.errors import InvalidInput
 
@@ -30,13 +31,7 @@ def snaps(robustness: Robustness, mechanism: str, card: ModelCard) -> bool:
 
 def _needs_unsnapped(robustness: Robustness) -> list[str]:
     """Returns the fields of a request that speak of noise which is not snapped."""
-    asked = {
-        "budget": robustness.budget is not None,
-        "adapt": robustness.adapt != "model",
-        "lipschitz_estimate": robustness.lipschitz_estimate is not False,
-        "tier": robustness.tier == "fleet",
-    }
-    return [name for name, given in asked.items() if given]
+    return [name for name in given(robustness, _WHY_UNSNAPPED) if (name, robustness.tier) != ("tier", "universal")]
 
 
 def require_snappable(robustness: Robustness, card: ModelCard) -> None:
@@ -55,9 +50,8 @@ def require_snappable(robustness: Robustness, card: ModelCard) -> None:
             f"snap=true, but model {card.id!r} does not read its prompt as tokens of a table; leave snap out",
             field="robustness.snap",
         )
-    for name in _needs_unsnapped(robustness):
-        raise InvalidInput(
-            f"{name}={getattr(robustness, name)!r} with snap=true: {_WHY_UNSNAPPED[name]} noise that is not snapped; "
-            f"leave {name} or snap out",
-            field=f"robustness.{name}",
-        )
+    refuse_given(
+        robustness,
+        _needs_unsnapped(robustness),
+        lambda name: f"with snap=true: {_WHY_UNSNAPPED[name]} noise that is not snapped; leave {name} or snap out",
+    )
