@@ -103,7 +103,7 @@ def test_the_radius_without_samples_is_that_of_the_universal_certificate() -> No
 
 
 @pytest.mark.parametrize("band", BANDS)
-@pytest.mark.parametrize("epsilon", [0.13, 0.14, 0.16, 0.2, 0.23, 0.232, 0.234, 0.236, 0.238, 0.24, 0.3])
+@pytest.mark.parametrize("epsilon", [0.14, 0.2, 0.232, 0.236, 0.3])
 def test_the_least_number_is_the_first_that_could_prove_it(epsilon: float, band: str) -> None:
     """The scan certifies n samples at the centre, at each look of a job of n samples."""
 
@@ -154,3 +154,17 @@ def test_inside_a_stretch_plans_have_one_number_of_looks(most: int) -> None:
 def test_a_job_that_looks_needs_a_plan() -> None:
     with pytest.raises(InvalidDistances, match="needs a plan"):
         expected(0.0, terms(None), diameter=1.0)
+
+
+@pytest.mark.parametrize("share", [0.01, 0.05, 0.2])
+def test_jobs_whose_samples_are_bad_with_that_probability_prove_about_as_much(share: float) -> None:
+    """200 jobs of 500 answers each: in the median the radius is the expected one, within a twentieth."""
+    told = expected(share, terms(LookPlan.single(500, ALPHA), band=TWO_VALUED.name), diameter=1.0)
+    counts, jobs = np.unique(np.random.default_rng(7).binomial(500, share, size=200), return_counts=True)
+    radii: list[float] = []
+    for bad, times in zip(counts.tolist(), jobs.tolist(), strict=True):
+        certificate = certified(bad, 500, band=TWO_VALUED.name)
+        assert isinstance(certificate, Certificate)
+        radii += [certificate.radius] * times
+    assert np.median(radii) == pytest.approx(told.radius, rel=0.05)
+    assert min(radii) < told.radius < max(radii)
