@@ -6,6 +6,7 @@ SmoothGenError
 │   ├── InvalidBudget         a robustness budget the model's calibration cannot serve
 │   ├── InvalidEpsilon        an attack norm that is negative or not finite
 │   ├── InvalidTolerance      a tolerance outside (0, diameter)
+│   ├── InvalidKeep           a share to be kept outside (0, 1), or of what is no answer
 │   ├── InvalidAlpha          a failure probability (or confidence) outside (0, 1)
 │   ├── InvalidDistances      distances that cannot be evidence
 │   ├── InvalidLipschitz      a Lipschitz constant that its factors do not prove
@@ -65,6 +66,10 @@ class InvalidEpsilon(InvalidInput):
 
 class InvalidTolerance(InvalidInput):
     """A tolerance outside (0, diameter)."""
+
+
+class InvalidKeep(InvalidInput):
+    """A share to be kept outside (0, 1), or asked for where no answers are compared."""
 
 
 class InvalidAlpha(InvalidInput):

@@ -21,6 +21,7 @@ _LONGEST_LISTS: Final[Mapping[tuple[str, ...], int]] = {
     ("curve",): 256,
     ("deviation",): 256,
     ("stays",): 256,
+    ("keeps",): 256,
     ("looks", "sizes"): 64,
     ("looks", "alphas"): 64,
     ("sigma_selection", "sensitivities"): 8_192,

@@ -7,9 +7,11 @@ from smoothgen.contracts import EDITS, EMBEDDING, EMBEDDING_SHAPED, ModelCard, R
 from smoothgen.errors import InvalidInput, UnknownName
 
 
-def mechanism_of(robustness: Robustness, card: ModelCard) -> str:
+def mechanism_of(robustness: Robustness, card: ModelCard, *, noisy_output: bool = False) -> str:
     """Returns the mechanism a request names. Without one: edits where the request says which, noise on the embedding
     where it asks for something that only noise has, else the model's default.
+
+    noisy_output: whether the output that is asked for is one of noisy samples.
 
     Raises InvalidInput and UnknownName for one that the model does not offer, and for edits under another.
     """
@@ -22,7 +24,7 @@ def mechanism_of(robustness: Robustness, card: ModelCard) -> str:
             )
         asked = EDITS
     if asked is None:
-        return EMBEDDING if _asks_for_noise(robustness) else card.default_mechanism
+        return EMBEDDING if noisy_output or _asks_for_noise(robustness) else card.default_mechanism
     if asked not in card.mechanisms:
         raise _not_offered(asked, card)
     return asked

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from app.planning.images import EMBEDDING, IMG2IMG, plan_image
+from app.planning.keeping import asks_for_majority, keep_of
 from app.planning.mechanism import mechanism_of
 from app.planning.refusing import refuse_given
 from app.planning.snap import require_snappable, snaps
@@ -71,7 +72,7 @@ def plan(
     Raises InvalidInput naming the field, the value and the remedy, and pydantic.ValidationError for parameters the
     model's modality does not know.
     """
-    mechanism = mechanism_of(request.robustness, card)
+    mechanism = mechanism_of(request.robustness, card, noisy_output=asks_for_majority(request))
     edits = request.robustness.edits or (Edits() if mechanism == EDITS else None)
     snap = snaps(request.robustness, mechanism, card)
     robustness = request.robustness.model_copy(update={"mechanism": mechanism, "edits": edits, "snap": snap})
@@ -97,6 +98,8 @@ def plan(
     _require_probed_embedding(robustness)
     partition = plan_partition(robustness, card)
     metric, metric_card = _metric(request, card)
+    robustness = robustness.model_copy(update={"keep": keep_of(request, robustness, metric)})
+    request = request.model_copy(update={"robustness": robustness})
     sigma = _sigma(request, card, metric_card)
     seed = Seed.fresh() if request.seed is None else Seed.from_client(request.seed)
     return JobSpec(

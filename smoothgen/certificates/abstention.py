@@ -17,8 +17,12 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True)
 class Abstention:
-    """A result, not an error: what was asked could not be proven. `curve` holds what was proven instead."""
+    """A result, not an error: what was asked could not be proven. `curve` holds what was proven instead.
+
+    radius: the one that was proven for the claim that was asked, None where none was computed.
+    """
 
     reason: Reason
     detail: str
     curve: tuple[tuple[float, float], ...] = ()
+    radius: float | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -22,6 +22,9 @@ from smoothgen.certificates.terms import Terms
 from smoothgen.errors import InvalidAlpha
 from smoothgen.mechanisms import Mechanism
 
+PLAIN_V1: Final = "plain/v1"
+"""The wording of new certificates' statements. A wording never changes: other words get another name."""
+
 
 @dataclass(frozen=True)
 class Deviation:
@@ -35,13 +38,24 @@ class Deviation:
 
 
 @dataclass(frozen=True)
+class KeptShare:
+    """No attack of norm at most `radius` leaves the centre's answer less than `share` of the outputs. Radius 0: nothing
+    is claimed of this share."""
+
+    share: float
+    radius: float
+
+
+@dataclass(frozen=True)
 class Claims:
     """The numbers a certificate states. All follow from its evidence; `verify` recomputes every one.
 
-    radius: the certified radius ε_c at the tolerance, rounded down, in embedding units.
+    radius: the certified radius ε_c at the tolerance or, where a share to keep was asked for, at that share; rounded
+    down, in embedding units.
     w1_bound: the W₁ bound at the asked epsilon (at the radius where none was asked), rounded up.
     curve: (epsilon, W₁ bound) pairs. deviation: T3, nothing where nothing was sampled.
-    stays: for label metrics, (epsilon, least probability that the answer stays).
+    stays: for label metrics, (epsilon, least probability that the answer stays). keeps: for label metrics, the radius
+    of every share stated, in increasing order of the shares; None in documents older than this field.
     """
 
     radius: float
@@ -49,6 +63,7 @@ class Claims:
     curve: tuple[tuple[float, float], ...]
     deviation: tuple[Deviation, ...]
     stays: tuple[tuple[float, float], ...] | None
+    keeps: tuple[KeptShare, ...] | None = None
 
     def lists(self) -> dict[str, Any]:
         """Returns the claims that are lists, as JSON-ready data."""
@@ -56,6 +71,7 @@ class Claims:
             "curve": [*map(list, self.curve)],
             "deviation": [dict(vars(d)) for d in self.deviation],
             "stays": None if self.stays is None else [*map(list, self.stays)],
+            "keeps": None if self.keeps is None else [dict(vars(kept)) for kept in self.keeps],
         }
 
 
@@ -73,6 +89,8 @@ class Certificate:
     look that was taken, and the confidence covers all looks together.
     sigma_selection: where σ was chosen for this prompt: it spends its own share of alpha, and says nothing beyond its
     radius. lipschitz: where the generator is proven to be Lipschitz (T4).
+    keep: the share of the outputs that the centre's answer was asked to keep; the radius is then that of this share.
+    wording: the name of the words of the statement; None in documents older than that name.
     """
 
     evidence: Evidence
@@ -90,11 +108,22 @@ class Certificate:
     sigma_selection: SigmaSelection | None = None
     lipschitz: Lipschitz | None = None
     rounding_slack: float = 0.0
+    keep: float | None = None
+    wording: str | None = PLAIN_V1
 
     @property
     def radius(self) -> float:
-        """Returns ε_c: no attack within this l2 norm moves the outputs by more than `tolerance`. Rounded down."""
+        """Returns ε_c: no attack within this l2 norm moves the outputs by more than `tolerance` or, where `keep` is
+        given, leaves the centre's answer less than that share of them. Rounded down."""
         return self.claims.radius
+
+    @property
+    def proven(self) -> float:
+        """Returns what is stated of the claim that was asked, at the asked epsilon or else at the radius: the W₁ bound,
+        or where `keep` is given the share that the centre's answer keeps."""
+        if self.keep is None:
+            return self.claims.w1_bound
+        return dict(self.claims.stays or ()).get(self.epsilon or self.claims.radius, 0.0)
 
     def identified(self, certificate_id: str, requested_at: str) -> Certificate:
         """Returns this certificate with its id and the time (ISO 8601) of the request it answers."""
@@ -134,6 +163,7 @@ class Certificate:
             sigma_selection=self.sigma_selection,
             lipschitz=self.lipschitz,
             rounding_slack=self.rounding_slack,
+            keep=self.keep,
         )
 
     @property

@@ -32,6 +32,7 @@ def certify(
     sigma_selection: SigmaSelection | None = None,
     lipschitz: Lipschitz | None = None,
     rounding_slack: float = 0.0,
+    keep: float | None = None,
 ) -> Certificate | Abstention:
     """Certifies a smoothed generator from the distances of independent outputs to a fixed centre (T1, T2′, T3, T4).
 
@@ -61,6 +62,9 @@ def certify(
         rounding_slack: total variation between the noise as it was computed and ideal noise, in [0, 1). For samples of
             x + noise as `mechanism.noisy` gives it: mechanism.rounding_slack(numbers of x). 0, the default, takes the
             noise to be ideal; the certificate says which.
+        keep: a share in (0, 1) that the centre's answer is to keep, for band "two-valued/v1". The radius is then the
+            largest epsilon at which it provably does, whatever the tolerance, and an asked epsilon is proven or
+            abstained from by the share.
 
     Returns:
         A Certificate, or an Abstention when the asked epsilon is out of reach or every sample failed.
@@ -68,8 +72,8 @@ def certify(
     Raises:
         InvalidDistances (also for a number of distances that is no look of the plan), InvalidMetric (also for a
         Lipschitz constant in another norm than the mechanism's, or another metric than the provenance's), InvalidAlpha
-        (also for looks and a selection that spend more than alpha), InvalidTolerance, InvalidEpsilon, InvalidSigma (for
-        a selection of another σ, or one that its own draws do not prove), InvalidSlack, UnknownName.
+        (also for looks and a selection that spend more than alpha), InvalidTolerance, InvalidKeep, InvalidEpsilon,
+        InvalidSigma (for a selection of another σ, or one that its own draws do not prove), InvalidSlack, UnknownName.
     """
     evidence = Evidence.from_measurements(distances, bound=bound, diameter=diameter)
     terms = Terms(
@@ -83,6 +87,7 @@ def certify(
         sigma_selection=sigma_selection,
         lipschitz=lipschitz,
         rounding_slack=rounding_slack,
+        keep=keep,
     )
     return certify_evidence(evidence, terms)
 
@@ -118,23 +123,27 @@ def certificate_under(
         sigma_selection=terms.sigma_selection,
         lipschitz=terms.lipschitz,
         rounding_slack=terms.rounding_slack,
+        keep=terms.keep,
     )
 
 
 def conclude(certificate: Certificate) -> Certificate | Abstention:
-    """Returns the certificate, or the abstention where its bound at the asked epsilon is above the tolerance."""
-    claims, epsilon, tolerance = certificate.claims, certificate.epsilon, certificate.tolerance
-    if epsilon is None or claims.w1_bound <= tolerance:
+    """Returns the certificate, or the abstention where its goal is not met at the asked epsilon."""
+    claims, epsilon, goal = certificate.claims, certificate.epsilon, certificate.terms.goal
+    if epsilon is None:
+        return certificate
+    proven = certificate.proven
+    if goal.met_by(proven):
         return certificate
     samples = certificate.evidence.samples
     if epsilon > certificate.reach:
-        return Abstention(Reason.RADIUS_OUT_OF_REACH, beyond_reach(epsilon, certificate.reach), claims.curve)
-    return Abstention(
-        Reason.RADIUS_OUT_OF_REACH,
-        f"the W1 bound at epsilon={epsilon!r} is {claims.w1_bound!r}, above the tolerance {tolerance!r}; "
-        f"the radius proven {f'with {samples} samples' if samples else 'without samples'} is {claims.radius!r}",
-        claims.curve,
-    )
+        detail = beyond_reach(epsilon, certificate.reach)
+    else:
+        detail = (
+            f"the {goal.words.quantity} at epsilon={epsilon!r} is {proven!r}, {goal.shortfall()}; "
+            f"the radius proven {f'with {samples} samples' if samples else 'without samples'} is {claims.radius!r}"
+        )
+    return Abstention(Reason.RADIUS_OUT_OF_REACH, detail, claims.curve, claims.radius)
 
 
 def beyond_reach(epsilon: float, reach: float) -> str:

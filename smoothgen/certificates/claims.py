@@ -6,16 +6,18 @@ from collections.abc import Iterable
 from typing import Final
 
 from smoothgen.certificates.bounds.bands import NO_SAMPLES, TWO_VALUED, SurvivalBand, band_by_name
-from smoothgen.certificates.bounds.radius import BoundCurve, certified_radius
+from smoothgen.certificates.bounds.keeps import keep_radius, kept_share
+from smoothgen.certificates.bounds.radius import BoundCurve
 from smoothgen.certificates.bounds.rounding import round_down
 from smoothgen.certificates.bounds.shift_bounds import ShiftBounds
-from smoothgen.certificates.certificate import Claims, Deviation, output_deviation
+from smoothgen.certificates.certificate import Claims, Deviation, KeptShare, output_deviation
 from smoothgen.certificates.evidence import Evidence
 from smoothgen.certificates.provenance import Provenance
 from smoothgen.certificates.terms import Terms
 
 CURVE_POINTS: Final = 33
 DEVIATION_GAMMAS: Final = (0.5, 0.1, 0.05, 0.01)
+KEPT_SHARES: Final = (0.5, 0.9, 0.99)
 
 
 def derive_claims(
@@ -31,7 +33,7 @@ def derive_claims(
     several.
     """
     curve = bound_curve(evidence, bounds, alpha=alpha, band=terms.band)
-    radius = certified_radius(curve, terms.tolerance, sampled=terms.band != NO_SAMPLES.name)
+    radius = terms.goal.radius(curve, sampled=terms.band != NO_SAMPLES.name)
     return claims_at(radius, curve, evidence, terms)
 
 
@@ -59,6 +61,7 @@ def claims_at(
         curve=curve,
         deviation=tuple(_deviations(evidence.diameter, survival, bounds, stated, terms.provenance)) if sampled else (),
         stays=_stays(survival, bounds, curve_epsilons) if terms.band == TWO_VALUED.name else None,
+        keeps=_keeps(survival, bounds, terms.keep) if terms.band == TWO_VALUED.name else None,
     )
 
 
@@ -78,5 +81,10 @@ def _deviations(
 def _stays(survival: SurvivalBand, bounds: ShiftBounds, epsilons: Iterable[float]) -> tuple[tuple[float, float], ...]:
     """Returns, for two-valued distances, the least probability that a fresh answer is the centre's, at every
     epsilon."""
-    level = survival.levels[0]
-    return tuple((e, round_down(max(0.0, 1 - float(bounds.attacked(level, e))))) for e in epsilons)
+    return tuple((e, kept_share(survival, bounds, e)) for e in epsilons)
+
+
+def _keeps(survival: SurvivalBand, bounds: ShiftBounds, asked: float | None) -> tuple[KeptShare, ...]:
+    """Returns the radius of every share in KEPT_SHARES and of the asked one, in increasing order of the shares."""
+    shares = sorted({*KEPT_SHARES, *([] if asked is None else [asked])})
+    return tuple(KeptShare(share, keep_radius(survival, bounds, share)) for share in shares)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-from smoothgen.certificates.bounds.bands import ORDER_STATISTICS, require_alpha
+from smoothgen.certificates.bounds.bands import ORDER_STATISTICS, TWO_VALUED, require_alpha
+from smoothgen.certificates.bounds.keeps import require_keep
 from smoothgen.certificates.bounds.lipschitz import Lipschitz, require_l2, require_proven_in
 from smoothgen.certificates.bounds.looks import LookPlan
 from smoothgen.certificates.bounds.shift_bounds import ShiftBounds
+from smoothgen.certificates.goals import AnswerKeeps, Goal, W1Within
 from smoothgen.certificates.provenance import Provenance
 from smoothgen.certificates.sigma_selection import SigmaSelection, remaining_alpha, require_sound_selection
-from smoothgen.errors import InvalidDistances, InvalidEpsilon, InvalidTolerance
+from smoothgen.errors import InvalidDistances, InvalidEpsilon, InvalidKeep, InvalidTolerance
 from smoothgen.mechanisms import Mechanism
 
 
@@ -33,13 +35,20 @@ class Terms:
     sigma_selection: SigmaSelection | None = None
     lipschitz: Lipschitz | None = None
     rounding_slack: float = 0.0
+    keep: float | None = None
 
     def __post_init__(self) -> None:
         # Plain floats: a numpy scalar or an int prints differently, and the certificate is read back as floats.
-        for name in ("alpha", "tolerance", "epsilon", "rounding_slack"):
+        for name in ("alpha", "tolerance", "epsilon", "rounding_slack", "keep"):
             value = getattr(self, name)
             if value is not None and type(value) is not float:
                 object.__setattr__(self, name, float(value))
+
+    @property
+    def goal(self) -> Goal:
+        """Returns the claim whose radius is reported and at which sampling aims: the share to be kept where one is
+        asked for, else the tolerance."""
+        return W1Within(self.tolerance) if self.keep is None else AnswerKeeps(self.keep)
 
     @property
     def reach(self) -> float:
@@ -58,7 +67,7 @@ class Terms:
         )
 
     def require_sound_request(self, diameter: float) -> None:
-        """Raises InvalidAlpha, InvalidTolerance or InvalidEpsilon for what no certificate can be asked for.
+        """Raises InvalidAlpha, InvalidTolerance, InvalidEpsilon or InvalidKeep for what nothing can be asked for.
 
         diameter: D, metric units.
         """
@@ -71,6 +80,14 @@ class Terms:
             )
         if self.epsilon is not None and not (math.isfinite(self.epsilon) and self.epsilon > 0):
             raise InvalidEpsilon(f"epsilon must be a positive finite number, got {self.epsilon!r}", field="epsilon")
+        if self.keep is not None:
+            require_keep(self.keep)
+            if self.band != TWO_VALUED.name:
+                raise InvalidKeep(
+                    f"keep={self.keep!r} is a share of sampled answers, so it needs distances that say whether two "
+                    f"answers are equal: band {TWO_VALUED.name!r}, got {self.band!r}; leave keep out",
+                    field="keep",
+                )
 
     def require_sound_output(self) -> None:
         """Raises InvalidDistances where the output named lies at an impossible distance."""

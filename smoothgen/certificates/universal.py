@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from smoothgen.certificates.abstention import Abstention
+from smoothgen.certificates.abstention import Abstention, Reason
 from smoothgen.certificates.bounds.bands import NO_SAMPLES
 from smoothgen.certificates.bounds.lipschitz import Lipschitz
 from smoothgen.certificates.bounds.shift_bounds import ShiftBounds
@@ -68,11 +68,28 @@ def certify_universal(
 
 def certify_without_samples(diameter: float, terms: Terms) -> Certificate | Abstention:
     """Returns what holds under these terms without a sample, whatever band and looks they name: `certify_universal` for
-    arguments that are bundled already. diameter: D, metric units."""
+    arguments that are bundled already. diameter: D, metric units.
+
+    Of a share to be kept nothing holds without a sample: an Abstention."""
     terms.alpha_of_looks()
+    if terms.keep is not None:
+        return _nothing_kept(diameter, terms)
     evidence, claims = _derived(terms.bounds(diameter), terms.alpha, terms.tolerance, terms.epsilon)
     terms.require_sound_output()
     return conclude(certificate_under(terms, evidence, claims, band=NO_SAMPLES.name, looks=None))
+
+
+def _nothing_kept(diameter: float, terms: Terms) -> Abstention:
+    """Returns the abstention from the share of an answer, with the W₁ bounds that hold without a sample."""
+    terms.require_sound_request(diameter)
+    _, claims = _derived(terms.bounds(diameter), terms.alpha, terms.tolerance, terms.epsilon)
+    return Abstention(
+        Reason.RADIUS_OUT_OF_REACH,
+        f"keep={terms.keep!r} is about the share of an answer, and without samples nothing is known of it; the radius "
+        "proven without samples is 0.0",
+        claims.curve,
+        0.0,
+    )
 
 
 @lru_cache(maxsize=4096)  # a few hundred bytes to a few kilobytes each

@@ -49,6 +49,9 @@ def _asked(
     epsilon: Annotated[
         float | None, typer.Option(help="Ask for this radius, or an abstention; stops as soon as either is clear.")
     ] = None,
+    keep: Annotated[
+        float | None, typer.Option(help="Share of the outputs the answer must keep, such as 0.9: the claim's radius.")
+    ] = None,
     samples: Annotated[
         int | None, typer.Option(help="Certification samples, or with mechanisms tokens and edits runs, at most.")
     ] = None,
@@ -101,7 +104,7 @@ def _asked(
     ] = None,
     randomness: Annotated[str | None, typer.Option(help="common or fresh.")] = None,
     chat: Annotated[bool | None, typer.Option("--chat", help="Use the model's chat template.")] = None,
-    output: Annotated[str | None, typer.Option(help="representative or sample.")] = None,
+    output: Annotated[str | None, typer.Option(help="representative, sample or majority.")] = None,
     seed: Annotated[int | None, typer.Option(help="Reproduce a run.")] = None,
     save: Annotated[
         Path | None, typer.Option(help="A folder: output, certificate, its curve, and of pictures the noisy samples.")
@@ -121,6 +124,7 @@ def _asked(
         "lipschitz_estimate": lipschitz_estimate,
         "tolerance": tolerance,
         "epsilon": epsilon,
+        "keep": keep,
         "samples": samples,
         "radius_tolerance": radius_tolerance,
         "deadline_s": deadline,

@@ -17,6 +17,7 @@ from smoothgen.certificates.bounds.rounding import round_down, round_up
 from smoothgen.cli.certificate_rows import show_rows
 from smoothgen.cli.show_edits import show_edits
 from smoothgen.cli.show_exhaustive import named_neighbour, show_exhaustive, why_runs_stopped
+from smoothgen.cli.show_worth import down, up, worth_lines
 from smoothgen.client import Generation
 from smoothgen.contracts import EDITS, TOKENS, UNNOISED, JobView, LipschitzEstimate, TextOutput
 from smoothgen.contracts.request import DEFAULT_SAMPLES
@@ -85,6 +86,8 @@ def show_generation(
     notes = generation.view.notes or []
     for note in notes:
         _out.print(Text.assemble((f"note {note.code}: ", "bold yellow"), (note.detail, "yellow")), soft_wrap=True)
+    for line in worth_lines(generation.view):
+        _out.print(Text(line), soft_wrap=True)
     _out.print()
     certificate = generation.certificate
     codes = [note.code for note in notes]
@@ -131,7 +134,7 @@ def why_it_stopped(certificate: Certificate, asked: Mapping[str, Any]) -> str:
     if evidence.samples == plan.sizes[-1]:
         return "the limit"
     if certificate.epsilon is not None:
-        return "the bound at epsilon was proven"
+        return "what was asked at epsilon was proven"
     # The certificate does not say; the same pure function of the same distances does.
     look = take_look(evidence, certificate.terms, radius_tolerance=asked.get("radius_tolerance"))
     if look.stop is Stop.SETTLED:
@@ -176,13 +179,18 @@ def show_certificate(certificate: Certificate, stopped: str = "", noted: Sequenc
     evidence, plan = certificate.evidence, certificate.looks
     of = "" if plan is None else f" of at most {plan.sizes[-1]}"
     samples = f"{evidence.samples}{of}, {evidence.failed} failed" if evidence.samples else "none drawn"
+    asked = (
+        f"tolerance {certificate.tolerance!r}" if certificate.keep is None else f"a share kept of {certificate.keep!r}"
+    )
+    reached = f"epsilon {certificate.epsilon!r}" if certificate.epsilon else f"the radius, {down(certificate.radius)}"
     rows = [
         (
             "certified radius",
-            f"{certificate.radius!r}  ({certificate.mechanism.norm}, {unit}, at tolerance {certificate.tolerance!r})"
+            f"{down(certificate.radius)}  ({certificate.mechanism.norm}, {unit}, at {asked})"
             + (f"  see note {', '.join(noted)}" if noted else ""),
         ),
-        ("W1 bound", f"{certificate.claims.w1_bound!r}  at epsilon {certificate.epsilon or certificate.radius!r}"),
+        *_kept_rows(certificate),
+        ("W1 bound", f"{up(certificate.claims.w1_bound)}  at {reached}"),
         ("confidence", repr(certificate.confidence)),
         ("samples", samples + (f"; {stopped}" if stopped else "")),
         ("mechanism", str(certificate.mechanism)),
@@ -198,6 +206,14 @@ def show_certificate(certificate: Certificate, stopped: str = "", noted: Sequenc
             )
         )
     show_rows(_out, rows, statement(certificate))
+
+
+def _kept_rows(certificate: Certificate) -> list[tuple[str, str]]:
+    """Returns the row on the shares that the answer keeps, for label metrics."""
+    if certificate.claims.keeps is None:
+        return []
+    kept = [f"{entry.share:g} of the outputs up to {down(entry.radius)}" for entry in certificate.claims.keeps]
+    return [("answer keeps", ", ".join(kept))]
 
 
 def show_verification(path: str, verdict: Verification) -> None:

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from smoothgen.certificates import EditsCertificate
 from smoothgen.cli.certificate_rows import show_rows
+from smoothgen.cli.show_worth import down, up
 from smoothgen.contracts import Neighbour
 
 _MOST_SHOWN: Final = 5
@@ -28,7 +29,7 @@ def show_edits(certificate: EditsCertificate, noted: Sequence[str] = (), broken_
     rows = [
         (
             "share kept",
-            f"at least {certificate.share!r}  (within tolerance {certificate.tolerance!r})"
+            f"at least {down(certificate.share)}  (within tolerance {certificate.tolerance!r})"
             + (f"  see note {', '.join(noted)}" if noted else ""),
         ),
         ("confidence", repr(certificate.confidence)),
@@ -38,7 +39,7 @@ def show_edits(certificate: EditsCertificate, noted: Sequence[str] = (), broken_
         ("mechanism", "edits: the model was run on edited prompts, no noise"),
     ]
     if claims.w1_bound is not None:
-        rows.insert(1, ("W1 bound", f"{claims.w1_bound!r}  for whoever chooses the edit"))
+        rows.insert(1, ("W1 bound", f"{up(claims.w1_bound)}  for whoever chooses the edit"))
     show_rows(_out, rows, statement(certificate))
 
 

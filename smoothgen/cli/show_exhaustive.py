@@ -13,6 +13,7 @@ from rich.text import Text
 from smoothgen.certificates import ExhaustiveCertificate
 from smoothgen.certificates.bounds.rounding import round_down, round_up
 from smoothgen.cli.certificate_rows import show_rows
+from smoothgen.cli.show_worth import down, up
 from smoothgen.contracts import Neighbour, NeighboursView
 from smoothgen.contracts.request import DEFAULT_SAMPLES
 
@@ -36,7 +37,7 @@ def show_exhaustive(
     from smoothgen.certificates.exhaustive.statement import statement
 
     evidence, claims, epsilon = certificate.evidence, certificate.claims, certificate.epsilon
-    end = "there are no other" if evidence.next_cost is None else f"all others cost {evidence.next_cost!r} or more"
+    end = "there are no other" if evidence.next_cost is None else f"all others cost {down(evidence.next_cost)} or more"
     runs = f"{evidence.runs}, the prompt's own with them, {evidence.failed} failed; {end}"
     rows = [
         (
@@ -44,7 +45,7 @@ def show_exhaustive(
             f"{_norm(certificate.radius)}  (l2, embedding units, at tolerance {certificate.tolerance!r})"
             + (f"  see note {', '.join(noted)}" if noted else ""),
         ),
-        ("W1 bound", f"{claims.w1_bound!r}  {_holds_at(certificate.radius, epsilon)}"),
+        ("W1 bound", f"{up(claims.w1_bound)}  {_holds_at(certificate.radius, epsilon)}"),
         *(("answer keeps", f"below {_norm(kept.radius)}") for kept in claims.keeps),
         ("runs", runs + (f"; {stopped}" if stopped else "")),
         ("broken by", _broken(certificate, broken_by)),
@@ -171,7 +172,7 @@ def _broken(certificate: ExhaustiveCertificate, broken_by: Neighbour | None) -> 
 
 
 def _norm(radius: float) -> str:
-    return "any norm" if math.isinf(radius) else repr(radius)
+    return "any norm" if math.isinf(radius) else down(radius)
 
 
 def _holds_at(radius: float, epsilon: float | None) -> str:

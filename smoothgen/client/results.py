@@ -14,6 +14,8 @@ from smoothgen.certificates import AnyCertificate, Verification, read_certificat
 from smoothgen.certificates.fleet.certify import FleetCertificate, verify_fleet
 from smoothgen.contracts import (
     AbstentionView,
+    Agreement,
+    Decision,
     FleetPool,
     FleetView,
     JobView,
@@ -69,6 +71,16 @@ class Generation:
     def abstention(self) -> AbstentionView | None:
         """Returns why nothing, or less than asked, could be proven; None where the server did not abstain."""
         return self.view.abstention
+
+    @property
+    def decision(self) -> Decision | None:
+        """Returns the claim that was asked and whether it is proven; None from servers that do not say."""
+        return self.view.decision
+
+    @property
+    def agreement(self) -> Agreement | None:
+        """Returns how many noisy runs gave the centre's answer; None for other metrics and without noise."""
+        return self.view.agreement
 
     @property
     def fleet(self) -> FleetView | None:

@@ -87,6 +87,7 @@ from smoothgen.contracts.request import (
     Tier,
 )
 from smoothgen.contracts.selection import Selection, Template
+from smoothgen.contracts.worth import Agreement, Decision, Scale, Worth
 
 __all__ = [
     "LONGEST_WORDS",
@@ -188,4 +189,8 @@ __all__ = [
     "window_span",
     "windows_of",
     "written_bin",
+    "Agreement",
+    "Decision",
+    "Scale",
+    "Worth",
 ]

@@ -17,6 +17,7 @@ from smoothgen.contracts.neighbours import Neighbour
 from smoothgen.contracts.parameters import Parameters
 from smoothgen.contracts.problem import Problem
 from smoothgen.contracts.request import GenerateRequest
+from smoothgen.contracts.worth import Worth
 
 Status = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 NoteCode = Literal[
@@ -211,7 +212,7 @@ class Progress(_View):
     w1_bound: float | None = Field(default=None, description="The W₁ bound proven at the last look.")
 
 
-class JobView(_View):
+class JobView(Worth):
     """A job as the client sees it: POST /generate and GET /jobs/{id}."""
 
     id: str
@@ -237,7 +238,7 @@ class JobView(_View):
     error: Problem | None = Field(default=None, description="Why the job failed.")
 
 
-class JobResult(_View):
+class JobResult(Worth):
     """What a worker stores when a job ends well: a certificate or an abstention, and the output."""
 
     model: ModelRef

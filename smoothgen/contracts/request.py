@@ -50,6 +50,14 @@ class Robustness(Contract):
     epsilon: float | None = Field(
         default=None, gt=0, description="Ask for this radius: the job abstains if it cannot be proven."
     )
+    keep: float | None = Field(
+        default=None,
+        gt=0,
+        lt=1,
+        description="For metrics label and verdict: the share of the outputs that the answer must keep, such as 0.9. "
+        "The radius is then that of this share, whatever the tolerance, and an asked epsilon is proven by the share, "
+        "or the job abstains. Mechanisms tokens and edits keep an answer or do not, so any share means all of it.",
+    )
     samples: int = Field(default=DEFAULT_SAMPLES, ge=1, description="n, certification samples.")
     selection_samples: int = Field(
         default=DEFAULT_SELECTION_SAMPLES, ge=1, le=1024, description="n₀, samples that choose centre and output."
@@ -143,6 +151,11 @@ class Robustness(Contract):
     @model_validator(mode="after")
     def _one_way_to_stop(self) -> Self:
         if self.tier != "request":
+            if self.keep is not None:
+                raise ValueError(
+                    f"keep={self.keep!r} is a share of sampled answers, and tier {self.tier!r} samples none; leave it "
+                    "out, or ask for tier 'request'"
+                )
             for name in ("radius_tolerance", "deadline_s"):
                 if getattr(self, name) is not None:
                     raise ValueError(
@@ -166,9 +179,11 @@ class GenerateRequest(Contract):
         default={}, description="What the model's pipeline takes: text parameters or image parameters."
     )
     robustness: Robustness = Robustness()
-    output: Literal["representative", "sample"] = Field(
+    output: Literal["representative", "sample", "majority"] = Field(
         default="representative",
-        description="representative: the selection sample nearest the centre; sample: one exact draw.",
+        description="representative: the selection sample nearest the centre; sample: one exact draw; majority: the "
+        "answer most selection samples give, for metrics label and verdict under noise, which it selects: the radius "
+        "is the one below which no attack makes it lose its majority (robustness.keep, 0.5 where none is given).",
     )
     priority: Priority = Field(
         default="normal", description="high is served first; low waits for the others, but never for ever."

@@ -137,7 +137,8 @@ class JobStore:
         The certificate stays. Returns the job as it was before, and whether this call cancelled it. Raises NotFound.
         """
         state, cancelled = await self.cancel(job_id)
-        view = state.view.model_copy(update={"output": None, "broken_by": None, "certificate": None})
+        said = ("output", "broken_by", "decision", "agreement")  # the answer stands in all of them
+        view = state.view.model_copy(update=dict.fromkeys((*said, "certificate")))
         told = await self._scripts.call(
             Erase(
                 job=keys.job(job_id),

@@ -21,6 +21,7 @@ from smoothgen.contracts import (
     Progress,
     RunWords,
     Selection,
+    Worth,
 )
 from smoothgen.queue import ending, keys
 from smoothgen.queue.builds import Orphan
@@ -218,6 +219,7 @@ class Outcomes:
             lipschitz_estimate=result.lipschitz_estimate,
             broken_by=result.broken_by,
             usage=result.usage,
+            **{name: getattr(result, name) for name in Worth.model_fields},
         )
         return await ending.end(
             self._scripts,

@@ -1,7 +1,9 @@
-"""Every certificate of a fixed set is, byte for byte, the one that revision 632de68 made.
+"""Every certificate of a fixed set is, byte for byte, the one that was kept.
 
-digests.json was written by the code of that revision. A digest may change only with a decision that certificates do;
-`python -m tests.golden.digests` then writes it again.
+digests.json was first written by the code of revision 632de68. The digests of jobs were written again when results got
+a decision and its kin, and certificates by noise plain words and `keeps`; without those fields, the statement and the
+certificate's own digest, all results were equal before and after. A digest may change only with a decision that
+certificates do; `python -m tests.golden.digests` then writes it again.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ def test_the_answer_stays_paris(smollm2: Generator):
     assert verify(certificate).valid
     assert "Paris" in result.output.text
     assert certificate["metric"]["centre"]["label"] == "Paris"
-    assert "gives the answer 'Paris' with probability at least" in certificate["statement"]
+    assert "the answer 'Paris' keeps at least a share of" in certificate["statement"]
     assert certificate["radius"] > 0
     assert certificate["threat"]["held_fixed"] == ["token count (5)", "attention mask and positions"]
     assert certificate["threat"]["dimension"] == 5 * 576

@@ -27,7 +27,6 @@ from smoothgen.contracts import (
     JobResult,
     JobSpec,
     ModelRef,
-    Note,
     Selection,
     Usage,
     look_plan,
@@ -38,6 +37,7 @@ from smoothgen.mechanisms import mechanism_from_dict
 from workers.jobs.notes import note_on_certificate
 from workers.jobs.results import abstention_view, requested_at
 from workers.jobs.selection import Selected
+from workers.jobs.worth import worth_under_noise
 
 NONE_DRAWN: NDArray[np.float64] = np.zeros(0)
 
@@ -67,6 +67,7 @@ def after_selection(spec: JobSpec, selected: Selected) -> JobResult | None:
         sigma_selection=sensed.selection,
         lipschitz=selected.lipschitz,
         rounding_slack=selected.condition.rounding_slack,
+        keep=robustness.keep,
     )
     if robustness.tier != "request":
         outcome = certify_without_samples(selected.metric.diameter, terms)
@@ -106,7 +107,7 @@ def proven_so_far(spec: JobSpec, outcome: Certificate | Abstention) -> tuple[flo
     """Returns the radius and the W₁ bound at the asked epsilon that a look proves, to be shown as progress."""
     if isinstance(outcome, Certificate):
         return outcome.radius, outcome.claims.w1_bound
-    radius = max((e for e, bound in outcome.curve if bound <= spec.tolerance), default=0.0)
+    radius = outcome.radius or 0.0
     epsilon = spec.request.robustness.epsilon
     return radius, next((bound for e, bound in outcome.curve if e == epsilon), float(spec.tolerance))
 
@@ -122,8 +123,11 @@ def result_of(
 
     drawn: all certification distances that were paid for, shape (n,). device_s: seconds of compute.
     """
-    certified = isinstance(outcome, Certificate)
-    notes = [*(selection.notes or []), *_note_on(outcome)]
+    certified, about = isinstance(outcome, Certificate), _about(selection)
+    without = _without_samples(spec, selection, outcome, len(drawn))
+    notes = list(selection.notes or [])
+    if without is not None:
+        notes += note_on_certificate(outcome, without)
     return JobResult(
         model=_model_of(selection),
         output=selection.output.model_copy(update={"certified": certified}),
@@ -131,6 +135,7 @@ def result_of(
         certificate=_document(outcome, spec) if isinstance(outcome, Certificate) else None,
         abstention=abstention_view(outcome),
         lipschitz_estimate=selection.lipschitz_estimate,
+        **dict(worth_under_noise(spec, about, outcome, without, drawn)),
         fleet=None if spec.pool is None else FleetView(pool=spec.pool.id, windows=windows_of(spec.submitted_ms)),
         usage=Usage(
             samples=len(drawn),
@@ -154,14 +159,26 @@ def _terms_of(spec: JobSpec, selection: Selection) -> Terms:
         sigma_selection=_sigma_selection(selection),
         lipschitz=_lipschitz(selection),
         rounding_slack=selection.rounding_slack,
+        keep=spec.request.robustness.keep,
     )
 
 
-def _note_on(outcome: Certificate | Abstention) -> list[Note]:
-    if not isinstance(outcome, Certificate) or not outcome.evidence.samples:
-        return []
-    without = certify_without_samples(outcome.evidence.diameter, outcome.terms)
-    return note_on_certificate(outcome, without)
+def _without_samples(
+    spec: JobSpec, selection: Selection | Selected, outcome: Certificate | Abstention, drawn: int
+) -> Certificate | Abstention | None:
+    """Returns what holds for any generator under the job's noise, None where no sample was drawn to add to it."""
+    if not drawn:
+        return None
+    if isinstance(outcome, Certificate):
+        return certify_without_samples(outcome.evidence.diameter, outcome.terms) if outcome.evidence.samples else None
+    stored = selection.stored if isinstance(selection, Selected) else selection
+    return certify_without_samples(stored.diameter, _terms_of(spec, stored))
+
+
+def _about(selection: Selection | Selected) -> Provenance:
+    if isinstance(selection, Selected):
+        return selection.provenance
+    return Provenance.from_dict(selection.provenance)
 
 
 def _model_of(selection: Selection | Selected) -> ModelRef:

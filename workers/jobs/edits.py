@@ -74,6 +74,7 @@ def result(
     outcome = certified(spec, selection, distances)
     planned = _planned(spec, _listed(selection))
     return result_of_runs(
+        spec,
         selection,
         outcome,
         document=_document(outcome, spec, planned, words) if isinstance(outcome, EditsCertificate) else None,

@@ -102,6 +102,7 @@ def result(
     """Returns what is stored and answered. outcome: what these runs prove. device_s: seconds of compute."""
     broken_by = _breaking(spec, selection, distances, words)
     return result_of_runs(
+        spec,
         selection,
         outcome,
         document=_document(outcome, spec, broken_by) if isinstance(outcome, ExhaustiveCertificate) else None,
@@ -122,7 +123,7 @@ def result_at_deadline(
         told = (
             f"the deadline passed when {len(distances)} of the {wanted} runs that decide it were made: {outcome.detail}"
         )
-        outcome = Abstention(Reason.DEADLINE, told, outcome.curve)
+        outcome = replace(outcome, reason=Reason.DEADLINE, detail=told)
     return result(spec, selection, outcome, distances, words, device_s)
 
 

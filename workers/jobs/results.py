@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from smoothgen.certificates import Abstention
+from smoothgen.certificates import Abstention, EditsCertificate, ExhaustiveCertificate
 from smoothgen.contracts import AbstentionView, JobResult, JobSpec, ModelRef, Neighbour, Selection, Usage
+from workers.jobs.worth import worth_of_runs
 
 
 def requested_at(spec: JobSpec) -> str:
@@ -23,8 +24,9 @@ def abstention_view(outcome: object) -> AbstentionView | None:
 
 
 def result_of_runs(
+    spec: JobSpec,
     selection: Selection,
-    outcome: object,
+    outcome: ExhaustiveCertificate | EditsCertificate | Abstention,
     *,
     document: dict[str, Any] | None,
     broken_by: Neighbour | None,
@@ -43,6 +45,7 @@ def result_of_runs(
         certificate=document,
         abstention=abstention_view(outcome),
         broken_by=broken_by,
+        **dict(worth_of_runs(spec, selection, outcome)),
         usage=Usage(
             samples=runs,
             device_s=round(device_s, 3),

@@ -7,14 +7,16 @@ spread/v1 a unit is accepted either way, as it always was; of spread/v2 only whe
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import astuple
 from decimal import Decimal
 from typing import Final
 
 import numpy as np
 
 from smoothgen.certificates.bounds.bands import NO_SAMPLES
+from smoothgen.certificates.bounds.keeps import least_share
 from smoothgen.certificates.bounds.looks import LookPlan
-from smoothgen.certificates.bounds.radius import BoundCurve, certified_radius
+from smoothgen.certificates.bounds.radius import BoundCurve
 from smoothgen.certificates.bounds.rounding import SIGNIFICANT_DIGITS
 from smoothgen.certificates.bounds.shift_bounds import SPREAD_V1
 from smoothgen.certificates.certificate import Certificate, Claims
@@ -38,15 +40,16 @@ def recomputed(stated: Certificate) -> Iterable[Check]:
         return
     yield Check("inputs", True, "alpha, tolerance, bounds and distances are in range")
     yield from differing
-    asked = stated.epsilon is None or stated.claims.w1_bound <= stated.tolerance
-    yield Check(
-        "epsilon",
-        asked,
-        "the bound at the asked epsilon is within the tolerance"
-        if asked
-        else "the bound "
-        f"{stated.claims.w1_bound!r} at epsilon {stated.epsilon!r} is above the tolerance {stated.tolerance!r}",
-    )
+    yield _asked(stated)
+
+
+def _asked(stated: Certificate) -> Check:
+    """Returns the check that the goal is met at the asked epsilon, by the numbers stated."""
+    goal, proven = stated.terms.goal, stated.proven
+    if stated.epsilon is None or goal.met_by(proven):
+        return Check("epsilon", True, f"the {goal.words.short} at the asked epsilon is {goal.words.enough}")
+    detail = f"the {goal.words.short} {proven!r} at epsilon {stated.epsilon!r} is {goal.shortfall()}"
+    return Check("epsilon", False, detail)
 
 
 def one_unit_apart(stated: float, derived: float) -> bool:
@@ -124,7 +127,7 @@ def _differing(stated: Certificate, share: float) -> list[Check]:
     Numbers must be equal, but for bounds and probabilities one unit beside what is derived here that are sound all the
     same."""
     curve = bound_curve(stated.evidence, stated.bounds, alpha=share, band=stated.band)
-    found = certified_radius(curve, stated.tolerance, sampled=stated.band != NO_SAMPLES.name)
+    found = stated.terms.goal.radius(curve, sampled=stated.band != NO_SAMPLES.name)
     radius = _radius(stated, found, curve)
     derived = claims_at(
         stated.claims.radius if radius.passed else found,
@@ -140,16 +143,28 @@ def _differing(stated: Certificate, share: float) -> list[Check]:
         _curve(stated.claims, derived, curve),
         _deviation(stated.claims, derived),
         _stays(stated, derived),
+        *_keeps(stated, derived),
     ]
 
 
 def _radius(stated: Certificate, derived: float, curve: BoundCurve) -> Check:
-    claimed, tolerance = stated.claims.radius, stated.tolerance
-    if claimed == derived or (
-        one_unit_apart(claimed, derived) and (claimed < derived or curve.at([claimed])[0] * (1 - MACHINE) <= tolerance)
-    ):
+    claimed = stated.claims.radius
+    if stated.keep is None:
+        sound = _is_within(stated.tolerance, claimed, derived, curve)
+    else:
+        sound = _is_kept(stated, stated.keep, claimed, derived)
+    if sound:
         return Check("radius", True, f"follows from the evidence: {claimed!r}")
     return Check("radius", False, f"states {claimed!r}, the evidence gives {derived!r}")
+
+
+def _is_within(tolerance: float, radius: float, derived: float, curve: BoundCurve) -> bool:
+    """Returns whether a radius is the one at this tolerance, or one unit beside it and still sound."""
+    if radius == derived:
+        return True
+    if not one_unit_apart(radius, derived):
+        return False
+    return radius < derived or curve.at([radius])[0] * (1 - MACHINE) <= tolerance
 
 
 def _curve(stated: Claims, derived: Claims, curve: BoundCurve) -> Check:
@@ -195,6 +210,38 @@ def _stays(stated: Certificate, derived: Claims) -> Check:
         if said != printed and not (one_unit_apart(said, printed) and said <= least * (1 + MACHINE)):
             return Check("stays", False, f"states {said!r} at epsilon {e!r}, the evidence gives {printed!r}")
     return Check("stays", True, "follows from the evidence")
+
+
+def _keeps(stated: Certificate, derived: Claims) -> Iterable[Check]:
+    """Yields the check of the radii of shares, where they are stated; they must be where a share was asked for."""
+    if stated.claims.keeps is None:
+        if stated.keep is not None:
+            yield Check("keeps", False, f"must be stated, as the share {stated.keep!r} was asked for")
+        return
+    if derived.keeps is None:
+        yield Check("keeps", False, f"is stated for two-valued distances only, which {stated.band!r} may not be")
+        return
+    if [kept.share for kept in stated.claims.keeps] != [kept.share for kept in derived.keeps]:
+        yield Check("keeps", False, f"must state the shares {[kept.share for kept in derived.keeps]!r}")
+        return
+    for said, follows in zip(stated.claims.keeps, derived.keeps, strict=True):
+        if not _is_kept(stated, said.share, said.radius, follows.radius):
+            detail = f"states {said.radius!r} for the share {said.share!r}, the evidence gives {follows.radius!r}"
+            yield Check("keeps", False, detail)
+            return
+    if stated.keep is not None and stated.claims.radius != dict(map(astuple, stated.claims.keeps))[stated.keep]:
+        yield Check("keeps", False, f"states another radius for the share {stated.keep!r} than the certificate")
+        return
+    yield Check("keeps", True, "follows from the evidence")
+
+
+def _is_kept(stated: Certificate, share: float, radius: float, derived: float) -> bool:
+    """Returns whether a radius is the one of this share, or one unit beside it and still sound."""
+    if radius == derived:
+        return True
+    if not one_unit_apart(radius, derived):
+        return False
+    return radius < derived or least_share(stated.survival, stated.bounds, radius) >= share * (1 - MACHINE)
 
 
 def _stays_of_another_band(stated: Certificate) -> Check:

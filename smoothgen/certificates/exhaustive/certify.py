@@ -81,6 +81,7 @@ def certify_exhaustive(
             f"the W1 bound at epsilon={epsilon!r} is {claims.w1_bound!r}, above the tolerance {tolerance!r}; with "
             f"{evidence.runs} runs it is proven for norms strictly less than {claims.radius!r}",
             claims.curve,
+            claims.radius,
         )
     breaking = claims.broken_by
     return ExhaustiveCertificate(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from smoothgen.certificates.fleet.counts import FleetCounts
-from smoothgen.certificates.format.statement import noise_as_computed
+from smoothgen.certificates.format.sentences import noise_as_computed
 
 
 def fleet_statement_v1(counts: FleetCounts, epsilon: float, w1_bound: float) -> str:

@@ -13,7 +13,7 @@ from smoothgen.certificates.bounds.bands import NO_SAMPLES, band_by_name
 from smoothgen.certificates.bounds.lipschitz import Lipschitz
 from smoothgen.certificates.bounds.looks import LookPlan
 from smoothgen.certificates.bounds.shift_bounds import METHODS, SPREAD_V1, method_by_name
-from smoothgen.certificates.certificate import Certificate, Claims, Deviation
+from smoothgen.certificates.certificate import PLAIN_V1, Certificate, Claims, Deviation, KeptShare
 from smoothgen.certificates.evidence import Evidence
 from smoothgen.certificates.format.canonical import canonical
 from smoothgen.certificates.format.json_data import (
@@ -35,10 +35,15 @@ _ASKED: Final = {"tolerance", "epsilon", "confidence", "alpha", "alpha_split", "
 _RESTS_ON: Final = {"mechanism", "bound", "diameter", "samples", "failed", "evidence"}
 _REQUIRED: Final = {"schema", "digest"} | _CLAIMS | _ASKED | _RESTS_ON
 _SECTIONS: Final = {"request", "model", "metric", "sampling", "output", "threat"}
-_OPTIONAL: Final = {"id", "requested_at", "looks", "sigma_selection", "lipschitz"} | _SECTIONS
+_LATER: Final = {"keep", "keeps", "wording"}
+"""What documents of v2 state since the field was added; older ones verify without it."""
+_OPTIONAL: Final = {"id", "requested_at", "looks", "sigma_selection", "lipschitz"} | _LATER | _SECTIONS
 _WITHOUT_NOISE: Final = ("exhaustive/v1", "edits/v1")
 _SINCE_V2: Final = {
     "rounding_slack": None,
+    "keep": None,
+    "keeps": None,
+    "wording": None,
     "request": {"template"},
     "sampling": {"precision", "batch_size", "batch_sensitivity", "snap"},
     "sigma_selection": {"rounding_slack"},
@@ -53,6 +58,7 @@ def to_document(certificate: Certificate) -> dict[str, Any]:
         "schema": method_by_name(certificate.method).schema,
         "id": certificate.id,
         "requested_at": certificate.requested_at,
+        "wording": certificate.wording,
         "statement": statement(certificate),
         "method": certificate.method,
         "band": certificate.band,
@@ -60,6 +66,7 @@ def to_document(certificate: Certificate) -> dict[str, Any]:
         "w1_bound": claims.w1_bound,
         "tolerance": certificate.tolerance,
         "epsilon": certificate.epsilon,
+        "keep": certificate.keep,
         "confidence": certificate.confidence,
         "alpha": certificate.alpha,
         "alpha_split": dict(band_by_name(certificate.band).split(evidence.samples, certificate.look_alpha)),
@@ -150,6 +157,7 @@ def from_document(document: Any) -> Certificate:
             curve=_pairs(document["curve"], "curve"),
             deviation=tuple(_deviation(d) for d in require_list(document["deviation"], "deviation")),
             stays=None if document["stays"] is None else _pairs(document["stays"], "stays"),
+            keeps=_keeps(document["keeps"]) if "keeps" in document else None,
         ),
         band=require_string(document["band"], "band"),
         method=require_string(document["method"], "method"),
@@ -160,6 +168,8 @@ def from_document(document: Any) -> Certificate:
         sigma_selection=_optional(SigmaSelection.from_dict, document, "sigma_selection"),
         lipschitz=_optional(Lipschitz.from_dict, document, "lipschitz"),
         rounding_slack=0.0 if first else number("rounding_slack"),
+        keep=number("keep") if "keep" in document else None,
+        wording=_wording(document["wording"]) if "wording" in document else None,
     )
 
 
@@ -230,6 +240,22 @@ def _pairs(value: Any, where: str) -> tuple[tuple[float, float], ...]:
     if not all(isinstance(p, list) and len(p) == 2 for p in pairs):
         raise InvalidCertificate(f"{where} must be a list of pairs of numbers", field=where)
     return tuple((require_number(a, where), require_number(b, where)) for a, b in pairs)
+
+
+def _wording(value: Any) -> str:
+    if value != PLAIN_V1:
+        raise InvalidCertificate(f"wording must be {PLAIN_V1!r}, got {value!r:.80}", field="wording")
+    return PLAIN_V1
+
+
+def _keeps(value: Any) -> tuple[KeptShare, ...]:
+    kept = [require_mapping(entry, "keeps") for entry in require_list(value, "keeps")]
+    if any(set(entry) != {"share", "radius"} for entry in kept):
+        raise InvalidCertificate("keeps entries have exactly share and radius", field="keeps")
+    return tuple(
+        KeptShare(require_number(entry["share"], "keeps.share"), require_number(entry["radius"], "keeps.radius"))
+        for entry in kept
+    )
 
 
 def _deviation(value: Any) -> Deviation:

@@ -55,7 +55,8 @@ def judged(stated: Certificate) -> Iterable[Check]:
             lambda: require_sampling(sampling, provenance, sampled),
         )
     if output is not None:
-        yield checked("output", "of a kind the metric compares", lambda: require_output(output, metric, evidence.bound))
+        detail, keep = "of a kind the metric compares", stated.keep
+        yield checked("output", detail, lambda: require_output(output, metric, evidence.bound, keep))
     if threat is not None:
         detail = f"the {threat.attack_on:.80}, with this mechanism and these parameters"
         slack, mechanism = stated.rounding_slack, stated.mechanism

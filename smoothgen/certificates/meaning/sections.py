@@ -28,7 +28,12 @@ PRECISIONS: Final = ("float32", "bfloat16", "float16")
 RANDOMNESS: Final = ("common", "fresh")
 NOT_RANDOM: Final = "none"
 """Said of a generator that draws nothing of its own, greedy decoding say."""
-OUTPUT_KINDS: Final = ("representative", "sample")
+MAJORITY: Final = "majority"
+OUTPUT_KINDS: Final = ("representative", "sample", MAJORITY)
+LEAST_MAJORITY: Final = 0.5
+"""An answer that keeps so much at a radius has more than half of all outputs strictly below it."""
+_CHOSEN: Final = ("representative", MAJORITY)
+"""Outputs that are one of the selection samples, the nearest to the centre."""
 MEDIA_TYPES: Final[Mapping[Modality, tuple[str, ...]]] = MappingProxyType(
     {"text": ("text/plain", "text/plain; charset=utf-8"), "image": ("image/png",)}
 )
@@ -101,7 +106,7 @@ def require_sampling(stated: Sampling, provenance: Provenance, sampled: bool) ->
 
     A server's seed has 128 random bits, so it lies below 2^63, where clients' seeds lie, with probability 2^-65.
     sampled: whether the certificate rests on samples, whose centre took at least one selection sample. A
-    representative is one of the selection samples too.
+    representative is one of the selection samples too, and so is the majority's.
     """
     if stated.noise_scheme != SCHEME:
         raise _sampling("noise_scheme", f"must be {SCHEME!r}, got {stated.noise_scheme!r:.80}")
@@ -114,7 +119,7 @@ def require_sampling(stated: Sampling, provenance: Provenance, sampled: bool) ->
             f"is {stated.seed_origin!r}, and the seed is {'below' if clients else 'not below'} 2^63: clients choose "
             "seeds below it, and of a server's one in 2^65 is",
         )
-    chosen = provenance.output is not None and provenance.output.kind == "representative"
+    chosen = provenance.output is not None and provenance.output.kind in _CHOSEN
     least = 1 if sampled or chosen else 0
     if not least <= stated.selection_samples <= _MOST_SELECTED:
         raise _sampling("selection_samples", f"must lie in [{least}, {_MOST_SELECTED}], got {stated.selection_samples}")
@@ -170,11 +175,21 @@ def _randomness(provenance: Provenance) -> tuple[str, ...]:
     return RANDOMNESS if temperature > 0 else (NOT_RANDOM,)
 
 
-def require_output(stated: OutputIdentity, metric: MetricIdentity | None, bound: float) -> None:
-    """Raises InvalidCertificate for an output of another kind than the metric compares, or at a distance from the
-    centre that no such output can have. bound: D_c."""
+def require_output(
+    stated: OutputIdentity, metric: MetricIdentity | None, bound: float, keep: float | None = None
+) -> None:
+    """Raises InvalidCertificate for an output of another kind than the metric compares, at a distance from the centre
+    that no such output can have, or called the majority's where no more than half is claimed to be kept.
+
+    bound: D_c. keep: the share that the certificate is about, None where it is about another claim.
+    """
     if stated.kind not in OUTPUT_KINDS:
         raise InvalidCertificate(f"output.kind must be one of {OUTPUT_KINDS}, got {stated.kind!r:.80}", field="output")
+    if stated.kind == MAJORITY and (keep is None or keep < LEAST_MAJORITY):
+        raise InvalidCertificate(
+            f"output.kind is {MAJORITY!r}, so keep must be stated and at least {LEAST_MAJORITY!r}, got {keep!r}",
+            field="output.kind",
+        )
     require_digest("output.digest", stated.digest)
     known = None if metric is None else METRICS.get(metric.name)
     kinds = [*MEDIA_TYPES] if known is None else [known.modality]
@@ -189,13 +204,13 @@ def require_output(stated: OutputIdentity, metric: MetricIdentity | None, bound:
         raise InvalidCertificate(
             f"output.distance_to_centre is {distance!r}, and no output is further than {bound!r}", field="output"
         )
-    representative = stated.kind == "representative"
+    chosen = stated.kind in _CHOSEN
     if distance is not None and metric is not None and not metric.centre:
         raise InvalidCertificate(
             f"output.distance_to_centre is {distance!r}, and the metric section states no centre", field="output"
         )
     if distance is not None and known is not None and known.band == TWO_VALUED.name:
-        possible = (0.0,) if representative else (0.0, bound)
+        possible = (0.0,) if chosen else (0.0, bound)
         if distance not in possible:
             raise InvalidCertificate(
                 f"output.distance_to_centre must be one of {possible} in metric {known.name!r}, got {distance!r}",

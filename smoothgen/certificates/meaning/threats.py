@@ -55,7 +55,8 @@ class Attack:
     """One thing that adapters noise.
 
     kind: the adapter's. attack_on: its words; a number in them is that of x. mechanisms: the noise that may go on it.
-    words: whether it comes from a prompt of words, which may be drawn from synonym classes before.
+    words: whether it comes from a prompt of words, which may be drawn from synonym classes before. tampered: what is
+    attacked, for people who know no models.
     """
 
     kind: str
@@ -63,28 +64,59 @@ class Attack:
     modality: Modality
     mechanisms: frozenset[str]
     words: bool
+    tampered: str
 
 
-def _attack(kind: str, attack_on: str, modality: Modality, mechanisms: frozenset[str], *, words: bool) -> Attack:
-    return Attack(kind, re.compile(attack_on), modality, mechanisms, words)
+def _attack(
+    kind: str, attack_on: str, modality: Modality, mechanisms: frozenset[str], *, words: bool, tampered: str
+) -> Attack:
+    return Attack(kind, re.compile(attack_on), modality, mechanisms, words, tampered)
 
 
 _NUMBER: Final = "([1-9][0-9]{0,9})"
+_READ_FOR_PROMPT: Final = "the numbers that the model reads instead of your prompt"
 ATTACKS: Final = (
-    _attack("language", "token embeddings of the prompt", "text", _GAUSSIAN, words=True),
-    _attack("bottleneck", rf"sentence condition \({_NUMBER} numbers\)", "text", _GAUSSIAN, words=True),
-    _attack("closed form", "input number", "text", _GAUSSIAN, words=False),
-    _attack("pipeline", r"prompt embedding \(the text encoder's last hidden states\)", "image", _ON_PROMPT, words=True),
+    _attack("language", "token embeddings of the prompt", "text", _GAUSSIAN, words=True, tampered=_READ_FOR_PROMPT),
     _attack(
-        "head", rf"prompt's point in the {_NUMBER}-dimensional conditioning space", "image", _ON_PROMPT, words=True
+        "bottleneck",
+        rf"sentence condition \({_NUMBER} numbers\)",
+        "text",
+        _GAUSSIAN,
+        words=True,
+        tampered=_READ_FOR_PROMPT,
     ),
-    _attack("latent", "initial latent", "image", frozenset({LatentSchedule.name}), words=False),
+    _attack("closed form", "input number", "text", _GAUSSIAN, words=False, tampered="the number that the model reads"),
+    _attack(
+        "pipeline",
+        r"prompt embedding \(the text encoder's last hidden states\)",
+        "image",
+        _ON_PROMPT,
+        words=True,
+        tampered=_READ_FOR_PROMPT,
+    ),
+    _attack(
+        "head",
+        rf"prompt's point in the {_NUMBER}-dimensional conditioning space",
+        "image",
+        _ON_PROMPT,
+        words=True,
+        tampered=_READ_FOR_PROMPT,
+    ),
+    _attack(
+        "latent",
+        "initial latent",
+        "image",
+        frozenset({LatentSchedule.name}),
+        words=False,
+        tampered="the random numbers that the picture starts from",
+    ),
     _attack(
         "seed image",
         "seed image's latent",
         "image",
         frozenset({LatentSchedule.name, ForwardDiffusion.name}),
         words=False,
+        tampered="the numbers that the model reads instead of your seed image",
     ),
 )
 

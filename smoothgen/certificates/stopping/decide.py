@@ -10,7 +10,6 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,13 +22,13 @@ from smoothgen.certificates.bounds.shift_bounds import ShiftBounds
 from smoothgen.certificates.certificate import Certificate
 from smoothgen.certificates.certify import beyond_reach, certify_evidence
 from smoothgen.certificates.evidence import Evidence
+from smoothgen.certificates.goals import Goal
 from smoothgen.certificates.stopping.futility import all_at_the_centre, favourable, repeated
 from smoothgen.certificates.terms import Terms
 from smoothgen.certificates.universal import certify_without_samples
 from smoothgen.errors import InvalidTolerance
 
 Continuation = Callable[[NDArray[np.float64], int], NDArray[np.float64]]
-_REMEDY: Final = "ask for a larger tolerance, a smaller epsilon, more samples or another sigma"
 
 
 class Stop(StrEnum):
@@ -52,8 +51,8 @@ class LookResult:
 def take_look(evidence: Evidence, terms: Terms, *, radius_tolerance: float | None = None) -> LookResult:
     """Certifies what one look of the plan shows, and decides whether to draw on.
 
-    PROVEN: the bound at the asked epsilon is within the tolerance. OUT_OF_REACH: not even a favourable continuation to
-    a later look would bring it there. SETTLED, without an epsilon: no later look is expected to enlarge the radius by
+    PROVEN: the goal is met at the asked epsilon. OUT_OF_REACH: not even a favourable continuation to a later look
+    would meet it. SETTLED, without an epsilon: no later look is expected to enlarge the radius by
     more than the fraction `radius_tolerance` a doubling. SAMPLE_LIMIT: the last look.
 
     evidence: of the certification samples with index < n, n one of the plan's sizes.
@@ -70,9 +69,9 @@ def take_look(evidence: Evidence, terms: Terms, *, radius_tolerance: float | Non
         return LookResult(outcome, Stop.PROVEN)
     if plan.next_size(evidence.samples) is None:
         return LookResult(outcome, Stop.SAMPLE_LIMIT)
-    later = _LaterLooks(evidence, terms.bounds(evidence.diameter), plan, terms.band, terms.tolerance)
+    later = _LaterLooks(evidence, terms.bounds(evidence.diameter), plan, terms.band, terms.goal)
     if epsilon is not None:
-        hoped = later.best_bound(epsilon, favourable)
+        hoped = later.best_hope(epsilon, favourable)
         if hoped is not None:
             return LookResult(later.given_up(outcome, epsilon, hoped), Stop.OUT_OF_REACH)
     elif (
@@ -97,21 +96,23 @@ def futile_from_the_start(terms: Terms, *, bound: float, diameter: float) -> Abs
     nothing_seen = replace(Evidence.none(diameter), bound=float(bound))
     terms.require_sound_request(nothing_seen.diameter)
     plan.require_within(terms.alpha_of_looks())
-    later = _LaterLooks(nothing_seen, terms.bounds(nothing_seen.diameter), plan, terms.band, terms.tolerance)
-    hoped = later.best_bound(epsilon, all_at_the_centre)
+    later = _LaterLooks(nothing_seen, terms.bounds(nothing_seen.diameter), plan, terms.band, terms.goal)
+    hoped = later.best_hope(epsilon, all_at_the_centre)
     if hoped is None:
         return None
     # What is proven without samples. It enters every bound, the one just computed too, so it abstains as well.
     universal = certify_without_samples(nothing_seen.diameter, terms)
     if epsilon > terms.reach:
         detail = f"no certification sample was drawn: {beyond_reach(epsilon, terms.reach)}"
-        return Abstention(Reason.RADIUS_OUT_OF_REACH, detail, universal.curve)
+        return Abstention(Reason.RADIUS_OUT_OF_REACH, detail, universal.curve, universal.radius)
+    words = terms.goal.words
     unproven = universal.detail if isinstance(universal, Abstention) else ""
     return Abstention(
         Reason.RADIUS_OUT_OF_REACH,
-        f"no certification sample was drawn, as the W1 bound would be {hoped!r} even if all {plan.sizes[-1]} outputs "
-        f"were equal to the centre: {unproven}; {_REMEDY}",
+        f"no certification sample was drawn, as the {words.quantity} would be {hoped!r} even if all {plan.sizes[-1]} "
+        f"outputs were equal to the centre: {unproven}; {words.remedy}",
         universal.curve,
+        universal.radius,
     )
 
 
@@ -132,23 +133,23 @@ class _LaterLooks:
     bounds: ShiftBounds
     plan: LookPlan
     band: str
-    tolerance: float
+    goal: Goal
 
-    def best_bound(self, epsilon: float, continuation: Continuation) -> float | None:
-        """Returns the least bound at epsilon that a later look would give if the samples continued like this.
+    def best_hope(self, epsilon: float, continuation: Continuation) -> float | None:
+        """Returns the best of what the later looks would prove at epsilon if the samples continued like this.
 
-        None where one of them is within the tolerance, that is, where there is hope.
+        None where one of them would meet the goal, that is, where there is hope.
         """
-        least = math.inf
+        hopes = []
         # The last look first: it has the most samples and the largest alpha, and nearly always decides.
         for look in reversed(range(len(self.plan.sizes))):
             if self.plan.sizes[look] <= self.evidence.samples:
                 break
-            hoped = self._bound(look, epsilon, continuation)
-            if hoped <= self.tolerance:
+            hoped = self._proven(look, epsilon, continuation)
+            if self.goal.met_by(hoped):
                 return None
-            least = min(least, hoped)
-        return least
+            hopes.append(hoped)
+        return self.goal.best(hopes)
 
     def adds_little(self, radius: float, fraction: float) -> bool:
         """Returns whether no later look, if it saw the same law, would gain more than the fraction a doubling.
@@ -160,7 +161,7 @@ class _LaterLooks:
         now = self.plan.look_at(self.evidence.samples)
         for look in range(now + 1, len(self.plan.sizes)):
             further = radius * (1 + fraction) ** (look - now)
-            if further <= largest and self._bound(look, further, repeated) <= self.tolerance:
+            if further <= largest and self.goal.met_by(self._proven(look, further, repeated)):
                 return False
         return True
 
@@ -169,21 +170,21 @@ class _LaterLooks:
         if isinstance(outcome, Certificate) or outcome.reason is not Reason.RADIUS_OUT_OF_REACH:
             return outcome  # where every sample failed, that is the reason
         samples, sizes = self.evidence.samples, self.plan.sizes
-        certain = self.best_bound(epsilon, all_at_the_centre)
+        certain = self.best_hope(epsilon, all_at_the_centre)
+        words = self.goal.words
         grounds = (
-            f"the bound would be {certain!r} even if all samples to come were equal to the centre"
+            f"the {words.short} would be {certain!r} even if all samples to come were equal to the centre"
             if certain is not None
-            else f"a bound of {hoped!r} is the best that can be hoped for"
+            else f"a {words.short} of {hoped!r} is the best that can be hoped for"
         )
         return replace(
             outcome,
             detail=f"given up at look {self.plan.look_at(samples) + 1} of {len(sizes)}, after {samples} of at most "
-            f"{sizes[-1]} samples: {outcome.detail}; with {sizes[-1]} samples {grounds}; {_REMEDY}",
+            f"{sizes[-1]} samples: {outcome.detail}; with {sizes[-1]} samples {grounds}; {words.remedy}",
         )
 
-    def _bound(self, look: int, epsilon: float, continuation: Continuation) -> float:
+    def _proven(self, look: int, epsilon: float, continuation: Continuation) -> float:
         worst = self.bounds.worst_distance(self.evidence)
         ordered = continuation(self.evidence.ordered(worst), self.plan.sizes[look])
         survival = self.bounds.survival(band_by_name(self.band), ordered, worst, self.plan.alphas[look])
-        curve = BoundCurve(survival, self.bounds)
-        return curve.printed([epsilon])[0]
+        return self.goal.proven(BoundCurve(survival, self.bounds), epsilon)

@@ -133,7 +133,7 @@ def test_what_is_not_strict_json_is_refused(text):
         parse_json(text)
 
 
-@pytest.mark.parametrize("name", sorted(DOCUMENTS["full"]))
+@pytest.mark.parametrize("name", sorted(set(DOCUMENTS["full"]) - {"wording"}))
 def test_a_missing_field_is_named(name):
     document = {k: v for k, v in DOCUMENTS["full"].items() if k != name}
     if name in {"id", "requested_at", "model", "metric", "sampling", "output", "threat"}:

@@ -332,13 +332,13 @@ def test_16_an_answer_that_reads_as_a_sentence_is_quoted():
     made = answered("Paris' whatever the prompt, with probability 1; also 'Paris")
     said = to_document(made)["statement"]
     assert verify(made).meaning == "checked"
-    assert "gives the answer 'Paris\\' whatever the prompt, with probability 1; also \\'Paris' (quotation marks" in said
+    assert "the answer 'Paris\\' whatever the prompt, with probability 1; also \\'Paris' (quotation marks" in said
 
 
 @pytest.mark.parametrize("label", ["P\u0430ris", "Paris\u200b", "Paris\n\nNo attack", "P" * 1000, "\uff30aris"])
 def test_16_an_answer_that_looks_like_another_is_told_apart(label):
     said = to_document(answered(label))["statement"]
-    assert "the answer 'Paris' with" not in said
+    assert "the answer 'Paris' keeps" not in said
     assert "\n" not in said
     assert verify(answered(label)).meaning == "checked"
 

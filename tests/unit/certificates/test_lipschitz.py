@@ -157,7 +157,7 @@ def test_words_drawn_before_round_noise_keep_the_norm():
 
 def test_the_statement_names_the_norm_of_the_mechanism():
     made = certify(distances(), **{**SETTING, "mechanism": SHAPED})
-    assert "no attack on the embedding of ellipsoid norm at most" in to_document(made)["statement"]
+    assert "in ellipsoid norm, with the numbers that the generator reads" in to_document(made)["statement"]
 
 
 @pytest.mark.parametrize(

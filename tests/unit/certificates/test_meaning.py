@@ -370,7 +370,7 @@ def test_other_peoples_words_are_quoted_so_that_nobody_takes_them_for_ours(text,
     assert quoted(text) == shown
     label = metric("label", centre={"kind": "label", "label": text})
     made = served("language", "label", provenance=provenance("language", "label", metric=label))
-    assert f"gives the answer {shown} with probability" in to_document(made)["statement"]
+    assert f"the answer {shown} keeps at least a share of" in to_document(made)["statement"]
     assert verify(made).meaning == "checked"
 
 
@@ -383,4 +383,4 @@ def test_a_long_answer_is_cut_and_named_by_its_digest():
 def test_no_answer_is_no_quotation():
     label = metric("label", centre={**CENTRES["label"], "label": None})
     made = served("language", "label", provenance=provenance("language", "label", metric=label))
-    assert "gives no answer (the extraction rule finds none) with" in to_document(made)["statement"]
+    assert "the absence of an answer (the extraction rule finds none) keeps" in to_document(made)["statement"]

@@ -287,7 +287,7 @@ def test_a_certificate_carries_the_shape_says_its_norm_and_verifies():
     document = json.loads(json.dumps(made()))
     assert verify(document)
     assert (
-        "no attack on the input that this document calls 'plugin:point of the plane', of ellipsoid norm at most"
+        "in ellipsoid norm, with the numbers that the generator reads, the distribution of outputs moves by no more"
         in document["statement"]
     )
     assert PLANE.digest in document["statement"]

@@ -1,0 +1,58 @@
+"""What an answer is worth, for programs that act on it: the claim and whether it holds, agreement, gain and scale."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class _View(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Decision(_View):
+    """The claim that was asked, and whether it is proven."""
+
+    claim: str = Field(description="In words, without the norm of the attack.")
+    holds: bool = Field(
+        description="Whether it is proven: at the asked epsilon, under the asked edits, or without either at any "
+        "radius above 0."
+    )
+    radius: float | None = Field(
+        default=None,
+        description="Up to which attack norm, or for mechanism edits how many edits at once, it is proven. Left out "
+        "where there is no limit, and where no radius was computed.",
+    )
+    wanted: float | None = Field(
+        default=None, description="The asked epsilon, or how many edits at once. Left out where none was asked."
+    )
+
+
+class Agreement(_View):
+    """How many noisy runs gave the centre's answer. A count, and no bound on a probability."""
+
+    answer: str | None = Field(description="The centre's answer; null for no answer.")
+    of: int = Field(description="Noisy runs that gave it.")
+    runs: int = Field(description="Noisy runs that were drawn, failed ones included.")
+
+
+class Scale(_View):
+    """What a radius may be compared with, in the same units."""
+
+    noise_norm: float | None = Field(default=None, description="The root mean square length of the noise.")
+    embedding_norm: float | None = Field(default=None, description="The length of what is attacked.")
+    nearest_cost: float | None = Field(
+        default=None, description="For mechanism tokens: the norm it takes to turn the prompt into the nearest other."
+    )
+
+
+class Worth(_View):
+    """The fields of an ended job that say what its answer is worth."""
+
+    decision: Decision | None = Field(default=None, description="The claim for programs: does it hold, how far.")
+    agreement: Agreement | None = Field(default=None, description="For metrics label and verdict under noise.")
+    gain_over_universal: float | None = Field(
+        default=None,
+        description="The radius divided by the one that holds for any generator under this noise. Left out where the "
+        "claim is the share of an answer, of which nothing holds for any generator, and where nothing was sampled.",
+    )
+    scale: Scale | None = Field(default=None, description="Lengths to read the radius by.")
