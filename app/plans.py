@@ -61,6 +61,7 @@ def _view(spec: JobSpec, card: ModelCard, live: Sequence[Live], most_samples: in
         metric=spec.metric.model_dump(mode="json", exclude_none=True),
         tolerance=spec.tolerance,
         epsilon=robustness.epsilon,
+        keep=robustness.keep,
         confidence=robustness.confidence,
         samples=samples,
         looks=_looks(spec, samples),

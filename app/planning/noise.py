@@ -30,6 +30,7 @@ def planned_terms(spec: JobSpec, card: ModelCard) -> Terms | None:
         band=ORDER_STATISTICS.name if known is None else known.band,
         plan=look_plan(robustness) if robustness.tier == "request" else None,
         lipschitz=proven if proven is not None and proven.metric == spec.metric.name else None,
+        keep=robustness.keep,
     )
 
 

@@ -46,6 +46,7 @@ def _rows(view: PlanView) -> list[tuple[str, str]]:
     rows = [
         ("mechanism", view.mechanism + ("" if view.sigma is None else f", sigma {view.sigma!r}")),
         ("metric", f"{view.metric['name']}, tolerance {view.tolerance!r}"),
+        *([] if view.keep is None else [("claim", f"the answer keeps a share of {view.keep!r}")]),
         (runs, f"{view.samples} at most" + ("" if len(view.looks) < 2 else f", looks after {_listed(view.looks)}")),
         ("generations", f"{view.generations} at most"),
         ("time", speed),

@@ -69,6 +69,9 @@ class PlanView(_View):
     metric: dict[str, Any]
     tolerance: float
     epsilon: float | None
+    keep: float | None = Field(
+        description="The share of the outputs that the answer must keep, where that is the claim."
+    )
     confidence: float
     samples: int
     looks: list[int]

@@ -92,6 +92,24 @@ def test_radii_are_those_of_certificates_of_such_samples(api: TestClient, metric
     assert ("another answer" in view.noise.bad) == (band == "two-valued/v1")
 
 
+def test_an_answer_that_is_to_be_kept_has_radii_of_its_own(api: TestClient) -> None:
+    label = {"name": "label", "extract": {"kind": "number"}}
+    view = planned(api, **of(metric=label, samples=200, keep=0.9))
+    assert (view.keep, view.noise is not None and view.noise.radius_without_samples) == (0.9, 0.0)
+    known: dict[str, Any] = {"mechanism": Gaussian(1.0), "bound": 1.0, "diameter": 1.0, "alpha": 1e-3, "tolerance": 0.2}
+    assert view.noise is not None
+    for each in view.noise.expected:
+        distances = [1.0] * each.bad + [0.0] * (200 - each.bad)
+        certificate = certify(distances, band="two-valued/v1", keep=0.9, **known)
+        assert isinstance(certificate, Certificate)
+        assert each.radius == pytest.approx(certificate.radius, rel=1e-9)
+    assert view.noise.expected[0].radius > 0.5
+    majority = api.post("/plans", json=request_body(output="majority", **of(metric=label))).json()
+    assert majority["keep"] == 0.5
+    hopeless = planned(api, **of(metric=label, keep=0.99, epsilon=3.0))
+    assert [claim.claim for claim in hopeless.cannot] == ["epsilon"]
+
+
 def test_an_epsilon_has_looks_and_the_least_number_that_could_prove_it(api: TestClient) -> None:
     view = planned(api, **of(epsilon=0.8, samples=1000))
     assert view.looks == list(LookPlan.doubling(1000, 1e-3).sizes)
