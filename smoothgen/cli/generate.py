@@ -204,7 +204,7 @@ def _plan(asked: _Asked) -> None:
     with Client(asked.url, api_key=asked.api_key) as client:
         view = client.plan(asked.prompt, model=asked.model, **asked.given)
     if asked.as_json:
-        typer.echo(view.model_dump_json(indent=2, exclude_none=True))
+        typer.echo(view.model_dump_json(indent=2))  # null tells: the speed is not measured, say
     else:
         show_plan(view)
 
