@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
+import numpy as np
+
 from app.http.dependencies import Gateway
-from app.planning.noise import planned_terms
+from app.planning.claims import known_claims
+from app.planning.noise import distance_looks, planned_terms
 from app.planning.plan import diameter_of
-from smoothgen.certificates import Abstention, Terms, futile_from_the_start
+from smoothgen.certificates import Abstention, Evidence, Reason, Terms, futile_from_the_start
 from smoothgen.certificates.bounds.bands import TWO_VALUED
 from smoothgen.certificates.meaning.metrics import METRICS
 from smoothgen.certificates.planning import BAD_SHARES, expected, least_samples, radius_without_samples
+from smoothgen.certificates.stopping.futility import all_at_the_centre
+from smoothgen.certificates.stopping.scores import hopeless_claim
 from smoothgen.certificates.universal import certify_without_samples
 from smoothgen.contracts import (
     EDITS,
@@ -104,7 +110,7 @@ def _noise(spec: JobSpec, card: ModelCard, rate: float, most_samples: int) -> tu
         radius_without_samples=radius_without_samples(terms, diameter=diameter),
         least_samples=least_samples(
             terms,
-            lambda samples: look_plan(robustness.model_copy(update={"samples": samples})),
+            lambda samples: distance_looks(robustness.model_copy(update={"samples": samples})),
             diameter=diameter,
             most=most_samples,
         )
@@ -114,7 +120,9 @@ def _noise(spec: JobSpec, card: ModelCard, rate: float, most_samples: int) -> tu
         bad=bad,
         assumes=_assumed(spec),
     )
-    return view, [] if robustness.adapt == "prompt" else _unreachable(terms, diameter, sampled=sampled)
+    if robustness.adapt == "prompt":
+        return view, []
+    return view, [*_unreachable(terms, diameter, sampled=sampled), *_hopeless_claims(spec, card, terms)]
 
 
 def _expected(spec: JobSpec, share: float, terms: Terms, diameter: float, rate: float) -> Expected:
@@ -143,6 +151,22 @@ def _unreachable(terms: Terms, diameter: float, *, sampled: bool) -> list[Unreac
     return [Unreachable(claim="epsilon", reason=outcome.reason, detail=outcome.detail)]
 
 
+def _hopeless_claims(spec: JobSpec, card: ModelCard, terms: Terms) -> list[Unreachable]:
+    """Returns the claims on scores where samples that are all at their best could not prove one; the first of them is
+    named."""
+    robustness = spec.request.robustness
+    claims = tuple(known_claims(robustness, card))
+    if not claims:
+        return []
+    looks = look_plan(robustness)
+    nothing = [Evidence(np.empty(0, dtype=np.float32), claim.width, claim.width) for claim in claims]
+    asked = replace(terms, score_claims=claims)
+    hopeless = hopeless_claim(asked, looks, nothing, 0, terms.epsilon or 0.0, all_at_the_centre)
+    if hopeless is None:
+        return []
+    return [Unreachable(claim="claims", reason=Reason.RADIUS_OUT_OF_REACH, detail=hopeless)]
+
+
 def _bad(spec: JobSpec, diameter: float) -> str:
     known = METRICS.get(spec.metric.name)
     if known is not None and known.band == TWO_VALUED.name:
@@ -155,6 +179,8 @@ def _bad(spec: JobSpec, diameter: float) -> str:
 
 def _assumed(spec: JobSpec) -> str:
     ideal = "the noise is taken to be ideal: its rounding, known once the prompt is embedded, costs a little more"
+    if spec.scored:
+        ideal += "; claims on scores take their shares of alpha, and are taken to hold"
     if spec.request.robustness.adapt == "prompt":
         return (
             f"sigma={spec.sigma!r} is the model's own for this budget; the job selects one for the prompt, which may "

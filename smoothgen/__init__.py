@@ -19,12 +19,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from smoothgen.certificates import (
         Abstention,
+        AskedClaim,
         Certificate,
         EditsCertificate,
         ExhaustiveCertificate,
         Lipschitz,
         LookPlan,
         Reason,
+        ScoreIdentity,
         SigmaGrid,
         SigmaSelection,
         SnapThreat,
@@ -56,6 +58,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Abstention",
+    "AskedClaim",
     "AsyncClient",
     "Certificate",
     "Client",
@@ -69,6 +72,7 @@ __all__ = [
     "LookPlan",
     "Mechanism",
     "Reason",
+    "ScoreIdentity",
     "Shape",
     "ShapedGaussian",
     "SigmaGrid",

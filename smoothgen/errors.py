@@ -11,6 +11,7 @@ SmoothGenError
 │   ├── InvalidDistances      distances that cannot be evidence
 │   ├── InvalidLipschitz      a Lipschitz constant that its factors do not prove
 │   ├── InvalidMetric         bounds or options of an output metric that contradict each other
+│   ├── InvalidClaim          a claim on a score that is none, or a score that no claim can be made on
 │   ├── InvalidSlack          a rounding slack that is no total variation
 │   ├── InvalidSeed           a seed outside its range
 │   ├── InvalidPrompt         a prompt the model cannot take
@@ -86,6 +87,10 @@ class InvalidLipschitz(InvalidInput):
 
 class InvalidMetric(InvalidInput):
     """Bounds or options of an output metric that contradict each other."""
+
+
+class InvalidClaim(InvalidInput):
+    """A claim on a score that is none, or a score that no claim can be made on."""
 
 
 class InvalidSlack(InvalidInput):

@@ -82,13 +82,18 @@ def _json_field(rule: Mapping[str, Any]) -> Extractor:
     return field_of_first_object
 
 
-def _search(pattern: str) -> Extractor:
+def compiled_pattern(pattern: str) -> Any:
+    """Returns an RE2 pattern, compiled, with `search` as in `re`. Raises InvalidMetric for what RE2 does not take."""
     if not pattern or len(pattern) > LONGEST_PATTERN:
         raise InvalidMetric(
             f"pattern must have 1 to {LONGEST_PATTERN} characters, got {len(pattern)}",
             field="robustness.metric.extract.pattern",
         )
-    compiled = _compiled(pattern)
+    return _compiled(pattern)
+
+
+def _search(pattern: str) -> Extractor:
+    compiled = compiled_pattern(pattern)
 
     def first_match(text: str) -> str | None:
         found = compiled.search(text)

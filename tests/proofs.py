@@ -33,6 +33,7 @@ COVERED = (
     "smoothgen/certificates/exhaustive/claims.py",
     "smoothgen/certificates/exhaustive/cost.py",
     "smoothgen/certificates/fleet/levels.py",
+    *(f"smoothgen/certificates/score_claims/{name}.py" for name in ("asked", "bounds", "certified", "exact", "shares")),
     *(
         f"smoothgen/mechanisms/{name}.py"
         for name in ("forward_diffusion", "gaussian", "grid", "scale", "schedules", "shape", "shaped", "synonyms")
@@ -48,6 +49,8 @@ PROVE_NOTHING = frozenset(
         "require_l2",
         "require_sigma",
         "require_steps",
+        "require_distinct",
+        "failing_at",
     }
 )
 """Public definitions that refuse, look up or print, and so have no proof."""

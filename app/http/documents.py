@@ -22,6 +22,8 @@ _LONGEST_LISTS: Final[Mapping[tuple[str, ...], int]] = {
     ("deviation",): 256,
     ("stays",): 256,
     ("keeps",): 256,
+    ("claims",): 64,
+    ("claims", "curve"): 256,
     ("looks", "sizes"): 64,
     ("looks", "alphas"): 64,
     ("sigma_selection", "sensitivities"): 8_192,

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from app.planning.synonyms import pooled_mechanism
-from smoothgen.certificates import Lipschitz, Terms
+from smoothgen.certificates import Lipschitz, LookPlan, Terms
 from smoothgen.certificates.bounds.bands import ORDER_STATISTICS
 from smoothgen.certificates.bounds.rounding import complement
 from smoothgen.certificates.meaning.metrics import METRICS
-from smoothgen.contracts import EMBEDDING_PER_STEP, LATENT_SCHEDULE, ImageParameters, JobSpec, ModelCard, look_plan
+from smoothgen.certificates.score_claims import claim_share
+from smoothgen.contracts import (
+    EMBEDDING_PER_STEP,
+    LATENT_SCHEDULE,
+    ImageParameters,
+    JobSpec,
+    ModelCard,
+    Robustness,
+    look_plan,
+)
 from smoothgen.mechanisms import GaussianPerStep, LatentSchedule, Mechanism
 
 
@@ -28,10 +37,17 @@ def planned_terms(spec: JobSpec, card: ModelCard) -> Terms | None:
         tolerance=spec.tolerance,
         epsilon=robustness.epsilon,
         band=ORDER_STATISTICS.name if known is None else known.band,
-        plan=look_plan(robustness) if robustness.tier == "request" else None,
+        plan=distance_looks(robustness) if robustness.tier == "request" else None,
         lipschitz=proven if proven is not None and proven.metric == spec.metric.name else None,
         keep=robustness.keep,
     )
+
+
+def distance_looks(robustness: Robustness) -> LookPlan:
+    """Returns when a job looks at its samples, and what each look spends on their distances: claims on scores take
+    their shares."""
+    looks, claims = look_plan(robustness), len(robustness.claims or ())
+    return LookPlan(looks.sizes, tuple(claim_share(alpha, claims) for alpha in looks.alphas))
 
 
 def planned_noise(spec: JobSpec, card: ModelCard) -> Mechanism | None:

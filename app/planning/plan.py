@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import Final
 
+from app.planning.claims import require_claims
 from app.planning.images import EMBEDDING, IMG2IMG, plan_image
 from app.planning.keeping import asks_for_majority, keep_of
 from app.planning.mechanism import mechanism_of
@@ -95,6 +96,7 @@ def plan(
     require_readable_embeddings(robustness, parameters)
     require_no_noise(robustness, parameters)
     require_snappable(robustness, card)
+    require_claims(robustness, card)
     _require_probed_embedding(robustness)
     partition = plan_partition(robustness, card)
     metric, metric_card = _metric(request, card)

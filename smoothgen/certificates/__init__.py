@@ -38,6 +38,7 @@ from smoothgen.certificates.provenance import (
     Sampling,
     Threat,
 )
+from smoothgen.certificates.score_claims import AskedClaim, ScoreIdentity
 from smoothgen.certificates.sigma_selection import (
     SELECTION_SHARE,
     SigmaGrid,
@@ -76,7 +77,9 @@ __all__ = [
     "MetricIdentity",
     "ModelIdentity",
     "OutputIdentity",
+    "AskedClaim",
     "Provenance",
+    "ScoreIdentity",
     "Reason",
     "RequestIdentity",
     "Sampling",

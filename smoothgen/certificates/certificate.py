@@ -17,6 +17,8 @@ from smoothgen.certificates.bounds.shift_bounds import SPREAD_V2, ShiftBounds, m
 from smoothgen.certificates.bounds.theorems import universal_w1_bound
 from smoothgen.certificates.evidence import Evidence
 from smoothgen.certificates.provenance import Provenance
+from smoothgen.certificates.score_claims.certified import ScoreClaim
+from smoothgen.certificates.score_claims.shares import claim_share
 from smoothgen.certificates.sigma_selection import SigmaSelection, remaining_alpha
 from smoothgen.certificates.terms import Terms
 from smoothgen.errors import InvalidAlpha
@@ -90,6 +92,7 @@ class Certificate:
     sigma_selection: where σ was chosen for this prompt: it spends its own share of alpha, and says nothing beyond its
     radius. lipschitz: where the generator is proven to be Lipschitz (T4).
     keep: the share of the outputs that the centre's answer was asked to keep; the radius is then that of this share.
+    score_claims: what holds of scores of the outputs, each under an equal share of the look's alpha.
     wording: the name of the words of the statement; None in documents older than that name.
     """
 
@@ -109,6 +112,7 @@ class Certificate:
     lipschitz: Lipschitz | None = None
     rounding_slack: float = 0.0
     keep: float | None = None
+    score_claims: tuple[ScoreClaim, ...] = ()
     wording: str | None = PLAIN_V1
 
     @property
@@ -136,13 +140,18 @@ class Certificate:
 
     @property
     def look_alpha(self) -> float:
-        """Returns what the claims spend: alpha less the selection's share, or the share of the look taken.
+        """Returns what the distances' claims spend: alpha less the selection's share, or the share of the look taken,
+        and of that an equal share where there are claims on scores.
 
         Raises InvalidDistances off the plan.
         """
         if self.looks is not None:
-            return self.looks.alphas[self.looks.look_at(self.evidence.samples)]
-        return self.alpha if self.sigma_selection is None else remaining_alpha(self.alpha, self.sigma_selection.alpha)
+            alpha = self.looks.alphas[self.looks.look_at(self.evidence.samples)]
+        elif self.sigma_selection is not None:
+            alpha = remaining_alpha(self.alpha, self.sigma_selection.alpha)
+        else:
+            alpha = self.alpha
+        return claim_share(alpha, len(self.score_claims))
 
     @property
     def reach(self) -> float:
@@ -164,6 +173,7 @@ class Certificate:
             lipschitz=self.lipschitz,
             rounding_slack=self.rounding_slack,
             keep=self.keep,
+            score_claims=tuple(claim.asked for claim in self.score_claims),
         )
 
     @property

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
 from numpy.typing import ArrayLike
 
 from smoothgen.certificates.abstention import Abstention, Reason
@@ -12,8 +16,10 @@ from smoothgen.certificates.certificate import Certificate, Claims
 from smoothgen.certificates.claims import derive_claims
 from smoothgen.certificates.evidence import Evidence
 from smoothgen.certificates.provenance import Provenance
+from smoothgen.certificates.score_claims import AskedClaim, derive_score_claims, failing_at
 from smoothgen.certificates.sigma_selection import SigmaSelection
 from smoothgen.certificates.terms import Terms
+from smoothgen.errors import InvalidDistances
 from smoothgen.mechanisms import Mechanism
 
 
@@ -33,6 +39,8 @@ def certify(
     lipschitz: Lipschitz | None = None,
     rounding_slack: float = 0.0,
     keep: float | None = None,
+    score_claims: Sequence[AskedClaim] = (),
+    scores: ArrayLike | None = None,
 ) -> Certificate | Abstention:
     """Certifies a smoothed generator from the distances of independent outputs to a fixed centre (T1, T2′, T3, T4).
 
@@ -65,6 +73,10 @@ def certify(
         keep: a share in (0, 1) that the centre's answer is to keep, for band "two-valued/v1". The radius is then the
             largest epsilon at which it provably does, whatever the tolerance, and an asked epsilon is proven or
             abstained from by the share.
+        score_claims: claims on scores of the same outputs, fixed before any was drawn. They and the claims on distances
+            have equal shares of alpha. With an epsilon every one of them is proven too, or the result is an Abstention.
+        scores: shape (n, K), the scores of the certification outputs, a column for each claim; NaN, or a number outside
+            a score's range, is a sample that failed and counts as the worst.
 
     Returns:
         A Certificate, or an Abstention when the asked epsilon is out of reach or every sample failed.
@@ -73,7 +85,8 @@ def certify(
         InvalidDistances (also for a number of distances that is no look of the plan), InvalidMetric (also for a
         Lipschitz constant in another norm than the mechanism's, or another metric than the provenance's), InvalidAlpha
         (also for looks and a selection that spend more than alpha), InvalidTolerance, InvalidKeep, InvalidEpsilon,
-        InvalidSigma (for a selection of another σ, or one that its own draws do not prove), InvalidSlack, UnknownName.
+        InvalidSigma (for a selection of another σ, or one that its own draws do not prove), InvalidSlack, InvalidClaim
+        (for two equal claims), UnknownName.
     """
     evidence = Evidence.from_measurements(distances, bound=bound, diameter=diameter)
     terms = Terms(
@@ -88,22 +101,41 @@ def certify(
         lipschitz=lipschitz,
         rounding_slack=rounding_slack,
         keep=keep,
+        score_claims=tuple(score_claims),
     )
-    return certify_evidence(evidence, terms)
+    return certify_evidence(evidence, terms, evidence_of_scores(terms.score_claims, scores, evidence.samples))
 
 
-def certify_evidence(evidence: Evidence, terms: Terms) -> Certificate | Abstention:
-    """Returns what these distances prove under these terms: `certify` for arguments that are bundled already."""
+def evidence_of_scores(claims: Sequence[AskedClaim], scores: ArrayLike | None, samples: int) -> tuple[Evidence, ...]:
+    """Returns the evidence of each claim from a table of scores, shape (samples, K). Raises InvalidDistances."""
+    table = np.zeros((samples, 0)) if scores is None else np.asarray(scores, dtype=np.float64)
+    if table.shape != (samples, len(claims)):
+        raise InvalidDistances(
+            f"scores must have a row for each of {samples} samples and a column for each of {len(claims)} claims, got "
+            f"shape {table.shape}",
+            field="scores",
+        )
+    return tuple(claim.evidence(table[:, place]) for place, claim in enumerate(claims))
+
+
+def certify_evidence(evidence: Evidence, terms: Terms, scored: Sequence[Evidence] = ()) -> Certificate | Abstention:
+    """Returns what these distances prove under these terms: `certify` for arguments that are bundled already.
+
+    scored: the series of each claim on a score, over the same samples.
+    """
     terms.require_sound_request(evidence.diameter)
     terms.require_sound_output()
     look_alpha = terms.alpha_of_look(evidence.samples)
     if evidence.failed == evidence.samples:
         return Abstention(Reason.TOO_FEW_SAMPLES, f"all {evidence.samples} samples failed")
-    claims = derive_claims(evidence, terms.bounds(evidence.diameter), terms, alpha=look_alpha)
+    bounds = terms.bounds(evidence.diameter)
+    claims = derive_claims(evidence, bounds, terms, alpha=look_alpha)
+    scores = derive_score_claims(terms.score_claims, scored, bounds, alpha=look_alpha, epsilon=terms.epsilon)
     plan = terms.plan
     if plan is not None and plan == LookPlan.single(evidence.samples, terms.alpha_of_looks()):
         plan = None  # one look that spends all of alpha is what a certificate without a plan has
-    return conclude(certificate_under(terms, evidence, claims, band=terms.band, looks=plan))
+    certificate = certificate_under(terms, evidence, claims, band=terms.band, looks=plan)
+    return conclude(replace(certificate, score_claims=scores) if scores else certificate)
 
 
 def certificate_under(
@@ -128,13 +160,18 @@ def certificate_under(
 
 
 def conclude(certificate: Certificate) -> Certificate | Abstention:
-    """Returns the certificate, or the abstention where its goal is not met at the asked epsilon."""
+    """Returns the certificate, or the abstention where its goal or a claim on a score is not met at the asked
+    epsilon."""
     claims, epsilon, goal = certificate.claims, certificate.epsilon, certificate.terms.goal
     if epsilon is None:
         return certificate
     proven = certificate.proven
     if goal.met_by(proven):
-        return certificate
+        failing = failing_at(certificate.score_claims)
+        if failing is None:
+            return certificate
+        detail = f"at epsilon={epsilon!r} {failing}"
+        return Abstention(Reason.RADIUS_OUT_OF_REACH, detail, claims.curve, claims.radius)
     samples = certificate.evidence.samples
     if epsilon > certificate.reach:
         detail = beyond_reach(epsilon, certificate.reach)

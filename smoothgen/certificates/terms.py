@@ -12,6 +12,8 @@ from smoothgen.certificates.bounds.looks import LookPlan
 from smoothgen.certificates.bounds.shift_bounds import ShiftBounds
 from smoothgen.certificates.goals import AnswerKeeps, Goal, W1Within
 from smoothgen.certificates.provenance import Provenance
+from smoothgen.certificates.score_claims.asked import AskedClaim, require_distinct
+from smoothgen.certificates.score_claims.shares import claim_share
 from smoothgen.certificates.sigma_selection import SigmaSelection, remaining_alpha, require_sound_selection
 from smoothgen.errors import InvalidDistances, InvalidEpsilon, InvalidKeep, InvalidTolerance
 from smoothgen.mechanisms import Mechanism
@@ -36,6 +38,7 @@ class Terms:
     lipschitz: Lipschitz | None = None
     rounding_slack: float = 0.0
     keep: float | None = None
+    score_claims: tuple[AskedClaim, ...] = ()
 
     def __post_init__(self) -> None:
         # Plain floats: a numpy scalar or an int prints differently, and the certificate is read back as floats.
@@ -72,6 +75,7 @@ class Terms:
         diameter: D, metric units.
         """
         require_alpha(self.alpha)
+        require_distinct(self.score_claims)
         if not 0 < self.tolerance < diameter:  # refuses NaN too
             raise InvalidTolerance(
                 f"tolerance must lie strictly between 0 and the metric's diameter {diameter!r}, "
@@ -116,16 +120,21 @@ class Terms:
         return remaining_alpha(self.alpha, self.sigma_selection.alpha)
 
     def alpha_of_look(self, samples: int) -> float:
-        """Returns the alpha that a look at so many samples may spend. Without a plan there is one look, and it has all.
+        """Returns the alpha that a look at so many samples may spend on its distances, and again on each claim on a
+        score: an equal share each. Without a plan there is one look, and it has all.
 
         Raises InvalidDistances for a number of samples that is no look, InvalidAlpha for looks that spend too much, and
         as `alpha_of_looks` does.
         """
         together = self.alpha_of_looks()
         if self.plan is None:
-            return together
+            return self.share_of(together)
         self.plan.require_within(together)
-        return self.plan.alphas[self.plan.look_at(samples)]
+        return self.share_of(self.plan.alphas[self.plan.look_at(samples)])
+
+    def share_of(self, look_alpha: float) -> float:
+        """Returns what the distances, and each claim on a score, may spend of a look's alpha. Raises InvalidAlpha."""
+        return claim_share(look_alpha, len(self.score_claims))
 
     def require_plan(self) -> LookPlan:
         """Returns the plan of a job that decides at its looks. Raises InvalidDistances where there is none."""

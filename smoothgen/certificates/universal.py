@@ -70,23 +70,24 @@ def certify_without_samples(diameter: float, terms: Terms) -> Certificate | Abst
     """Returns what holds under these terms without a sample, whatever band and looks they name: `certify_universal` for
     arguments that are bundled already. diameter: D, metric units.
 
-    Of a share to be kept nothing holds without a sample: an Abstention."""
+    Of a share to be kept, and of claims on scores, nothing holds without a sample: an Abstention."""
     terms.alpha_of_looks()
     if terms.keep is not None:
-        return _nothing_kept(diameter, terms)
+        return _nothing_known(diameter, terms, f"keep={terms.keep!r} is about the share of an answer")
+    if terms.score_claims:
+        return _nothing_known(diameter, terms, "claims on scores are about what outputs say")
     evidence, claims = _derived(terms.bounds(diameter), terms.alpha, terms.tolerance, terms.epsilon)
     terms.require_sound_output()
     return conclude(certificate_under(terms, evidence, claims, band=NO_SAMPLES.name, looks=None))
 
 
-def _nothing_kept(diameter: float, terms: Terms) -> Abstention:
-    """Returns the abstention from the share of an answer, with the W₁ bounds that hold without a sample."""
+def _nothing_known(diameter: float, terms: Terms, asked: str) -> Abstention:
+    """Returns the abstention from a claim on what outputs say, with the W₁ bounds that hold without a sample."""
     terms.require_sound_request(diameter)
     _, claims = _derived(terms.bounds(diameter), terms.alpha, terms.tolerance, terms.epsilon)
     return Abstention(
         Reason.RADIUS_OUT_OF_REACH,
-        f"keep={terms.keep!r} is about the share of an answer, and without samples nothing is known of it; the radius "
-        "proven without samples is 0.0",
+        f"{asked}, and without samples nothing is known of it; the radius proven without samples is 0.0",
         claims.curve,
         0.0,
     )

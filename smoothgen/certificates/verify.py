@@ -23,6 +23,7 @@ from smoothgen.certificates.exhaustive.document import is_exhaustive
 from smoothgen.certificates.exhaustive.verify import verify_exhaustive
 from smoothgen.certificates.format.document import content_digest, from_document, parse_json
 from smoothgen.certificates.meaning.judgement import judged, unknown_meaning
+from smoothgen.certificates.meaning.scores import unknown_score
 from smoothgen.certificates.stored import AnyCertificate, to_document
 from smoothgen.certificates.verification import Check, Verification
 from smoothgen.errors import InvalidInput
@@ -61,6 +62,7 @@ def verify(certificate: Verifiable) -> Verification:
     checks += [_digest(document), _evidence(document, stated), *recomputed(stated), *stated_twice(document, stated)]
     checks += judged(stated)
     known = stated.method != SPREAD_V1.name and unknown_meaning(stated.provenance) is None
+    known = known and unknown_score(stated.terms.score_claims) is None
     verdict = Verification(tuple(checks))
     return Verification(verdict.checks, "checked") if known and verdict.valid else verdict
 

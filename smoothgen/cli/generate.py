@@ -52,6 +52,10 @@ def _asked(
     keep: Annotated[
         float | None, typer.Option(help="Share of the outputs the answer must keep, such as 0.9: the claim's radius.")
     ] = None,
+    claim: Annotated[
+        list[str] | None,
+        typer.Option(help='A claim on a score, as JSON: {"score": {"name": "length", "cap": 200}, "at_most": 100}.'),
+    ] = None,
     samples: Annotated[
         int | None, typer.Option(help="Certification samples, or with mechanisms tokens and edits runs, at most.")
     ] = None,
@@ -111,6 +115,8 @@ def _asked(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the server's answer as JSON.")] = False,
 ) -> _Asked:
+    from smoothgen.cli.show_scores import claims_of_options
+
     asked: Any = {"name": "label", "extract": {"kind": "regex", "pattern": answer}} if answer else metric
     if cap is not None:
         if metric is None:
@@ -125,6 +131,7 @@ def _asked(
         "tolerance": tolerance,
         "epsilon": epsilon,
         "keep": keep,
+        "claims": claims_of_options(claim) if claim else None,
         "samples": samples,
         "radius_tolerance": radius_tolerance,
         "deadline_s": deadline,

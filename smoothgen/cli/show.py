@@ -17,6 +17,7 @@ from smoothgen.certificates.bounds.rounding import round_down, round_up
 from smoothgen.cli.certificate_rows import show_rows
 from smoothgen.cli.show_edits import show_edits
 from smoothgen.cli.show_exhaustive import named_neighbour, show_exhaustive, why_runs_stopped
+from smoothgen.cli.show_scores import score_rows
 from smoothgen.cli.show_worth import down, up, worth_lines
 from smoothgen.client import Generation
 from smoothgen.contracts import EDITS, TOKENS, UNNOISED, JobView, LipschitzEstimate, TextOutput
@@ -136,7 +137,8 @@ def why_it_stopped(certificate: Certificate, asked: Mapping[str, Any]) -> str:
     if certificate.epsilon is not None:
         return "what was asked at epsilon was proven"
     # The certificate does not say; the same pure function of the same distances does.
-    look = take_look(evidence, certificate.terms, radius_tolerance=asked.get("radius_tolerance"))
+    scored = [claim.evidence for claim in certificate.score_claims]
+    look = take_look(evidence, certificate.terms, scored, radius_tolerance=asked.get("radius_tolerance"))
     if look.stop is Stop.SETTLED:
         return f"more would hardly enlarge the radius (by {asked['radius_tolerance']!r} of it at most)"
     return "the deadline came"
@@ -191,6 +193,7 @@ def show_certificate(certificate: Certificate, stopped: str = "", noted: Sequenc
         ),
         *_kept_rows(certificate),
         ("W1 bound", f"{up(certificate.claims.w1_bound)}  at {reached}"),
+        *score_rows(certificate.score_claims),
         ("confidence", repr(certificate.confidence)),
         ("samples", samples + (f"; {stopped}" if stopped else "")),
         ("mechanism", str(certificate.mechanism)),

@@ -13,6 +13,7 @@ from rich.text import Text
 from smoothgen.certificates import ExhaustiveCertificate
 from smoothgen.certificates.bounds.rounding import round_down, round_up
 from smoothgen.cli.certificate_rows import show_rows
+from smoothgen.cli.show_scores import score_rows
 from smoothgen.cli.show_worth import down, up
 from smoothgen.contracts import Neighbour, NeighboursView
 from smoothgen.contracts.request import DEFAULT_SAMPLES
@@ -47,6 +48,7 @@ def show_exhaustive(
         ),
         ("W1 bound", f"{up(claims.w1_bound)}  {_holds_at(certificate.radius, epsilon)}"),
         *(("answer keeps", f"below {_norm(kept.radius)}") for kept in claims.keeps),
+        *score_rows(certificate.score_claims),
         ("runs", runs + (f"; {stopped}" if stopped else "")),
         ("broken by", _broken(certificate, broken_by)),
         ("mechanism", "tokens: embeddings snapped to the nearest token, no noise"),

@@ -86,6 +86,18 @@ from smoothgen.contracts.request import (
     Robustness,
     Tier,
 )
+from smoothgen.contracts.scores import (
+    MOST_CLAIMS,
+    Claims,
+    JsonSchemaScore,
+    LengthScore,
+    PatternScore,
+    PluginScore,
+    Score,
+    ScoreClaim,
+    SimilarityScore,
+    VerdictScore,
+)
 from smoothgen.contracts.selection import Selection, Template
 from smoothgen.contracts.worth import Agreement, Decision, Scale, Worth
 
@@ -120,6 +132,16 @@ __all__ = [
     "LONGEST_EMBEDS",
     "LONGEST_RETENTION_S",
     "MODALITIES",
+    "MOST_CLAIMS",
+    "Claims",
+    "JsonSchemaScore",
+    "LengthScore",
+    "PatternScore",
+    "PluginScore",
+    "Score",
+    "ScoreClaim",
+    "SimilarityScore",
+    "VerdictScore",
     "MOST_PROMPTS",
     "MOST_SIGMA",
     "PRIORITIES",

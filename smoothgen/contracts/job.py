@@ -29,10 +29,11 @@ NoteCode = Literal[
     "truncated",
     "safety_checker",
     "samples_added_nothing",
+    "unscored",
     "no_live_worker",
 ]
 """The first three codes are about the prompt, the next four about the samples, with the share affected, one about the
-proof, and the last about a job that waits."""
+proof, one about samples without a score, and the last about a job that waits."""
 FINISHED: frozenset[str] = frozenset({"succeeded", "failed", "cancelled"})
 
 
@@ -73,6 +74,11 @@ class JobSpec(Contract):
     def noised(self) -> bool:
         """Whether samples are drawn under noise. Otherwise the model runs on other prompts, once on each."""
         return self.mechanism not in UNNOISED
+
+    @property
+    def scored(self) -> int:
+        """K, the number of claims on scores: so many numbers are measured of a sample beside its distance."""
+        return len(self.request.robustness.claims or ())
 
     @property
     def log_fields(self) -> dict[str, str]:

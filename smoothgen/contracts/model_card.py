@@ -112,6 +112,8 @@ class ModelCard(Contract):
     """What certifies a request that names no mechanism and asks for nothing that only noise has."""
     default_betas: dict[str, float] = Field(default={})
     """The noise level where a request names none, for mechanisms with a schedule and for shaped noise, by name."""
+    scores: list[str] = Field(default=[])
+    """The scores that claims can be made on; plug-ins as "plugin:<name>"."""
     image: ImageCard | None = None
     for_learning: bool = False
     """Whether the model is a closed-form model, which is listed last and never a default."""

@@ -12,6 +12,7 @@ from smoothgen.contracts.edits import Edits
 from smoothgen.contracts.metrics import Metric
 from smoothgen.contracts.parameters import PARAMETERS_SCHEMA
 from smoothgen.contracts.prompt import Prompt
+from smoothgen.contracts.scores import Claims
 from smoothgen.noise import CLIENT_SEED_LIMIT
 
 LEAST_SIGMA: Final = 1e-9
@@ -104,6 +105,12 @@ class Robustness(Contract):
         description="request: the request's own certificate from `samples` samples; fleet: one extra sample, and a "
         "certificate of the average shift of the traffic at GET /fleet; universal: no extra sample. Under fleet and "
         "universal the request's own certificate is the one that holds for any generator (theorem T1).",
+    )
+    claims: Claims | None = Field(
+        default=None,
+        description="Claims on scores of the output that are to hold under attack, 8 at most, beside the claim on the "
+        "distribution of outputs: each has an equal share of the failure probability. With epsilon, the job abstains "
+        "where one of them is not proven. With mechanisms of noise in tier request, and with tokens.",
     )
     radius_tolerance: float | None = Field(
         default=None,

@@ -45,7 +45,8 @@ class Selection(_View):
     centre, bound, diameter: the point that distances are measured from, in the form its metric writes, D_c and D.
     mechanism, provenance: those of the certificate to come. template: the chat template that every sample's prompt
     stands in. batch_size: the samples of every batch of the job, None where outputs do not depend on it. neighbours,
-    edits: what the job runs, for the mechanisms tokens and edits.
+    edits: what the job runs, for the mechanisms tokens and edits. claims: those on scores, as certificates write them,
+    with the range and digest of each score as it was loaded; scores: of the output, one for each claim.
     """
 
     output: Output
@@ -67,6 +68,8 @@ class Selection(_View):
     batch_size: int | None = None
     neighbours: ListedNeighbours | None = None
     edits: ListedEdits | None = None
+    claims: list[dict[str, Any]] | None = None
+    scores: list[float] | None = None
 
     @property
     def runs_prompts(self) -> bool:

@@ -39,6 +39,8 @@ from smoothgen.queue.work_items import (
     asked_of,
     joined_chunks,
     joined_words,
+    packed_rows,
+    split_rows,
 )
 
 MOST_RESTARTS: Final = 2
@@ -101,12 +103,14 @@ class Outcomes:
         device_s: float,
         failure: str = "",
         words: Sequence[RunWords] | None = None,
+        scores: NDArray[np.float64] | None = None,
     ) -> CompleteLook | None:
         """Stores a chunk's distances once, and acknowledges. Returns the look where it is complete with them.
 
         A chunk that completes its look is not acknowledged: the worker that holds it takes the look, and `advance` or
         `succeed` acknowledges. failure: why the last sample that failed did. words: what the chunk's runs read and
-        said, None where that is not kept.
+        said, None where that is not kept. scores: of each sample one for every claim on a score, shape (samples, K),
+        None where the job has none.
         """
         answer = await self._scripts.call(
             Store(
@@ -122,7 +126,7 @@ class Outcomes:
                 job_id=claim.spec.id,
                 first=claim.first,
                 count=claim.count,
-                packed=_base64(distances.astype("<f8").tobytes()),
+                packed=packed_rows(distances, scores),
                 words=RUN_WORDS.dump_json(list(words)).decode() if words else None,
                 device_s=device_s,
                 failure=failure,
@@ -132,9 +136,8 @@ class Outcomes:
         if answer[0] != "look":
             return None
         _, samples, spent_s, last_failure, flat, flat_words = answer
-        return CompleteLook(
-            joined_chunks(flat, samples), float(spent_s), last_failure, joined_words(flat_words, samples)
-        )
+        found, scored = split_rows(joined_chunks(flat, samples, scores=claim.spec.scored))
+        return CompleteLook(found, float(spent_s), last_failure, joined_words(flat_words, samples), scored)
 
     async def advance(
         self, claim: Claim, look: int, following: int, pace: Pace, radius: float, w1_bound: float

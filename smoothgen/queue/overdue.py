@@ -17,6 +17,7 @@ from smoothgen.queue.work_items import (
     joined_words,
     read_selection,
     read_spec,
+    split_rows,
 )
 
 _AT_ONCE: Final = 64
@@ -45,9 +46,10 @@ async def overdue_job(redis: Redis, model: str, job_id: str) -> Overdue | None:
         if status is None or status in FINISHED:
             await redis.zrem(keys.deadlines(model), job_id)
             return None
-    look = None
+    job, look = read_spec(spec or ""), None
     if distances:
-        found, words = joined_chunks(in_turn(distances)), joined_words(in_turn(runs))
-        look = CompleteLook(found, float(spent_s or 0), failure or "", words[: len(found)])
+        found, scores = split_rows(joined_chunks(in_turn(distances), scores=job.scored))
+        words = joined_words(in_turn(runs))[: len(found)]
+        look = CompleteLook(found, float(spent_s or 0), failure or "", words, scores)
     selection = read_selection(opening) if opening else None
-    return Overdue(read_spec(spec or ""), selection, look, int(attempt or 0))
+    return Overdue(job, selection, look, int(attempt or 0))

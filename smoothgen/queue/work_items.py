@@ -94,13 +94,15 @@ class CompleteLook:
     """All distances of a look, by sample index (NaN where the sample failed).
 
     device_s: seconds of compute so far. failure: why the last sample that failed did, '' if none failed. words: what
-    the runs read and said, from the first one on as far as it is kept; empty where the job keeps none.
+    the runs read and said, from the first one on as far as it is kept; empty where the job keeps none. scores: shape
+    (samples, K), a column for each claim on a score (NaN as for distances), None where the job has no such claim.
     """
 
     distances: NDArray[np.float64]
     device_s: float
     failure: str
     words: tuple[RunWords, ...] = ()
+    scores: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True)
@@ -138,18 +140,33 @@ def in_turn(stored: Mapping[str, str]) -> list[str]:
     return [text for item in stored.items() for text in item]
 
 
-def joined_chunks(flat: Sequence[str], samples: int | None = None) -> NDArray[np.float64]:
-    """Returns the distances of the chunks that follow one another from index 0 on, at most `samples`: a hole ends them.
+def packed_rows(distances: NDArray[np.float64], scores: NDArray[np.float64] | None) -> str:
+    """Returns what was measured of a chunk as base64 of little-endian doubles, row by row: of each sample its distance,
+    then its scores.
 
-    flat: first index, packed distances, first index, packed distances, …
+    distances: shape (samples,). scores: shape (samples, K), None for no claims on scores: a row is then one number.
+    """
+    rows = distances if scores is None else np.column_stack([distances, scores])
+    return base64.b64encode(rows.astype("<f8").tobytes()).decode("ascii")
+
+
+def joined_chunks(flat: Sequence[str], samples: int | None = None, *, scores: int = 0) -> NDArray[np.float64]:
+    """Returns the rows of the chunks that follow one another from index 0 on, at most `samples`: a hole ends them.
+
+    flat: first index, packed rows, first index, packed rows, … scores: K, how many scores follow the distance in a row.
+    The shape is (samples, 1 + K).
     """
     chunks = {int(first): base64.b64decode(packed) for first, packed in zip(flat[::2], flat[1::2], strict=True)}
-    whole, reached = [], 0
+    whole, reached = [np.zeros((0, 1 + scores))], 0
     while reached in chunks:
-        whole.append(np.frombuffer(chunks[reached], dtype="<f8"))
+        whole.append(np.frombuffer(chunks[reached], dtype="<f8").reshape(-1, 1 + scores))
         reached += len(whole[-1])
-    distances: NDArray[np.float64] = np.concatenate(whole) if whole else np.zeros(0)
-    return distances[:samples]
+    return np.concatenate(whole)[:samples]
+
+
+def split_rows(rows: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
+    """Returns the distances and the scores of `joined_chunks`, shapes (samples,) and (samples, K); None for K = 0."""
+    return rows[:, 0], rows[:, 1:] if rows.shape[1] > 1 else None
 
 
 def joined_words(flat: Sequence[str], samples: int | None = None) -> tuple[RunWords, ...]:

@@ -31,7 +31,7 @@ READS_TOKENS = model_card(WORDS).model_copy(
     }
 )
 CONSTANT = {"constant": 0.1, "offset": 0.0, "factors": [0.1], "metric": "absolute"}
-PROVEN = model_card(STEEP).model_copy(update={"lipschitz": CONSTANT})
+PROVEN = model_card(STEEP).model_copy(update={"lipschitz": CONSTANT, "scores": ["length", "pattern"]})
 
 
 @pytest.fixture(scope="module")
@@ -108,6 +108,29 @@ def test_an_answer_that_is_to_be_kept_has_radii_of_its_own(api: TestClient) -> N
     assert majority["keep"] == 0.5
     hopeless = planned(api, **of(metric=label, keep=0.99, epsilon=3.0))
     assert [claim.claim for claim in hopeless.cannot] == ["epsilon"]
+
+
+def test_claims_on_scores_take_their_shares_of_alpha(served: TestClient) -> None:
+    claim = {"score": {"name": "pattern", "pattern": "refund"}, "of": "share", "at_most": 0.1}
+    view = planned(served, model=STEEP, **of(metric="edit", samples=300, claims=[claim, {**claim, "at_most": 0.2}]))
+    assert view.noise is not None
+    known: dict[str, Any] = {"mechanism": Gaussian(1.0), "bound": 1.0, "diameter": 1.0, "tolerance": 0.2}
+    for each in view.noise.expected:
+        certificate = certify([1.0] * each.bad + [0.0] * (300 - each.bad), alpha=1e-3 / 3, **known)
+        assert isinstance(certificate, Certificate)
+        assert each.radius == pytest.approx(certificate.radius, rel=1e-8)
+    assert "claims on scores" in view.noise.assumes
+    assert view.cannot == []
+
+
+def test_a_claim_on_a_score_that_no_sample_could_prove_is_told(served: TestClient) -> None:
+    claim = {"score": {"name": "pattern", "pattern": "refund"}, "of": "share", "at_most": 0.01}
+    view = planned(served, model=STEEP, **of(metric="edit", samples=20, claims=[claim]))
+    assert [each.claim for each in view.cannot] == ["claims"]
+    assert "would be proven to" in view.cannot[0].detail
+    assert planned(served, model=STEEP, **of(metric="edit", samples=2000, claims=[claim])).cannot == []
+    far = planned(served, model=STEEP, **of(metric="edit", samples=2000, claims=[claim], epsilon=9.0))
+    assert [each.claim for each in far.cannot] == ["epsilon", "claims"]
 
 
 def test_an_epsilon_has_looks_and_the_least_number_that_could_prove_it(api: TestClient) -> None:

@@ -36,6 +36,7 @@ EXTRAS_OF = {
     "smoothgen/process": ("queue",),
     "smoothgen/images.py": ("queue",),
     "smoothgen/labels.py": ("queue",),
+    "smoothgen/scores": ("queue",),
     "smoothgen/local": ("embedded", "queue"),
     "smoothgen/cli/plot.py": ("plot",),
     "app": ("gateway",),

@@ -13,6 +13,8 @@ from smoothgen.certificates.meaning.metrics import METRICS
 from smoothgen.errors import InvalidCertificate, UnknownName
 from smoothgen.mechanisms import mechanism_from_dict
 from tests.support.certificates import edits, examples, exhaustive, served
+from tests.unit.certificates.test_exact_score_claims import exhausted
+from tests.unit.certificates.test_score_claims import certified
 
 ROOT = Path(__file__).parents[2]
 SCHEMAS = {v: json.loads((ROOT / f"docs/certificate-{v}.schema.json").read_text("utf-8")) for v in ("v1", "v2")}
@@ -261,3 +263,14 @@ def test_what_a_document_on_edits_says_has_its_range(section, changes):
     document = {**document, **({section: {**document[section], **changes}} if section else changes)}
     assert not VALIDATOR.is_valid(document)
     assert not verify({**document, "digest": content_digest(document)})
+
+
+def test_certificates_with_claims_on_scores_fit_the_schema():
+    for made in (certified(), exhausted([5.0, 6.0, 31.0, 7.0, 8.0])):
+        document = to_document(made)
+        VALIDATOR.validate(document)
+        assert not OF_V1.is_valid(document)
+        [first, *_] = document["claims"]
+        for changes in ({"bound": None}, {"of": "median"}, {"at_least": 0.5, "at_most": 0.5}, {"extra": 1}):
+            assert not VALIDATOR.is_valid({**document, "claims": [{**first, **changes}]})
+        assert not VALIDATOR.is_valid({**document, "claims": []})

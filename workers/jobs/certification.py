@@ -5,6 +5,8 @@ Any worker can do this for any job, whoever drew the samples: the spec, the sele
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,7 +22,10 @@ from smoothgen.certificates import (
     to_document,
 )
 from smoothgen.certificates.bounds.rounding import complement
+from smoothgen.certificates.certify import evidence_of_scores
+from smoothgen.certificates.format.score_claims import asked_from_dict
 from smoothgen.certificates.stopping.decide import LookResult, at_deadline, futile_from_the_start, take_look
+from smoothgen.certificates.stopping.scores import claims_out_of_reach
 from smoothgen.certificates.universal import certify_without_samples
 from smoothgen.contracts import (
     FleetView,
@@ -34,7 +39,7 @@ from smoothgen.contracts import (
 )
 from smoothgen.errors import GenerationFailed
 from smoothgen.mechanisms import mechanism_from_dict
-from workers.jobs.notes import note_on_certificate
+from workers.jobs.notes import note_on_certificate, notes_on_scores
 from workers.jobs.results import abstention_view, requested_at
 from workers.jobs.selection import Selected
 from workers.jobs.worth import worth_under_noise
@@ -50,7 +55,7 @@ def plan_of(spec: JobSpec) -> LookPlan:
 def after_selection(spec: JobSpec, selected: Selected) -> JobResult | None:
     """Returns the result where certification samples cannot change it, None where they can.
 
-    They cannot for tiers without any, nor where the asked claim is futile from the start.
+    They cannot for tiers without any, nor where an asked claim is futile from the start.
     """
     robustness, sensed = spec.request.robustness, selected.sensed
     if sensed.abstention is not None:
@@ -68,19 +73,27 @@ def after_selection(spec: JobSpec, selected: Selected) -> JobResult | None:
         lipschitz=selected.lipschitz,
         rounding_slack=selected.condition.rounding_slack,
         keep=robustness.keep,
+        score_claims=selected.claims,
     )
     if robustness.tier != "request":
         outcome = certify_without_samples(selected.metric.diameter, terms)
         return result_of(spec, selected, outcome, NONE_DRAWN, selected.device_s)
-    futile = futile_from_the_start(terms, bound=selected.bound, diameter=selected.metric.diameter)
+    futile = claims_out_of_reach(terms, selected.scores or ())
+    futile = futile or futile_from_the_start(terms, bound=selected.bound, diameter=selected.metric.diameter)
     return None if futile is None else result_of(spec, selected, futile, NONE_DRAWN, selected.device_s)
 
 
-def look_at(spec: JobSpec, selection: Selection, distances: NDArray[np.float64], failure: str) -> LookResult:
+def look_at(
+    spec: JobSpec,
+    selection: Selection,
+    distances: NDArray[np.float64],
+    failure: str,
+    scores: NDArray[np.float64] | None = None,
+) -> LookResult:
     """Returns what the look at these distances decides.
 
-    distances: metric units, shape (n,), NaN where a sample failed. failure: why the last of those did. Raises
-    GenerationFailed where every sample of the last look failed.
+    distances: metric units, shape (n,), NaN where a sample failed. failure: why the last of those did. scores: shape
+    (n, K) for K claims on scores. Raises GenerationFailed where every sample of the last look failed, or has no score.
     """
     plan = plan_of(spec)
     if np.isnan(distances).all() and len(distances) == plan.sizes[-1]:
@@ -89,16 +102,32 @@ def look_at(spec: JobSpec, selection: Selection, distances: NDArray[np.float64],
             "try a smaller sigma, or another prompt"
         )
     evidence = Evidence.from_measurements(distances, bound=selection.bound, diameter=selection.diameter)
-    return take_look(evidence, _terms_of(spec, selection), radius_tolerance=spec.request.robustness.radius_tolerance)
+    terms = _terms_of(spec, selection)
+    scored = evidence_of_scores(terms.score_claims, scores, len(distances))
+    for claim, series in zip(terms.score_claims, scored, strict=True):
+        if series.failed == len(distances) == plan.sizes[-1]:
+            raise GenerationFailed(
+                f"score {claim.score.name!r} could be computed for none of {len(distances)} samples; the worker's log "
+                "says why. Mend or leave out the claim"
+            )
+    return take_look(evidence, terms, scored, radius_tolerance=spec.request.robustness.radius_tolerance)
 
 
 def result_at_deadline(
-    spec: JobSpec, selection: Selection, distances: NDArray[np.float64], failure: str, device_s: float
+    spec: JobSpec,
+    selection: Selection,
+    distances: NDArray[np.float64],
+    failure: str,
+    device_s: float,
+    scores: NDArray[np.float64] | None = None,
 ) -> JobResult:
     """Returns the result of a job out of time: of the last complete look, or of the bound that needs no samples."""
     looks = [size for size in plan_of(spec).sizes if size <= len(distances)]
-    outcome = look_at(spec, selection, distances[: looks[-1]], failure).outcome if looks else None
-    if outcome is None:
+    if looks:
+        end = looks[-1]
+        seen = None if scores is None else scores[:end]
+        outcome = look_at(spec, selection, distances[:end], failure, seen).outcome
+    else:
         outcome = certify_without_samples(selection.diameter, _terms_of(spec, selection))
     return result_of(spec, selection, at_deadline(outcome), distances, device_s)
 
@@ -126,7 +155,9 @@ def result_of(
     certified, about = isinstance(outcome, Certificate), _about(selection)
     without = _without_samples(spec, selection, outcome, len(drawn))
     notes = list(selection.notes or [])
-    if without is not None:
+    if isinstance(outcome, Certificate) and outcome.score_claims:
+        notes += notes_on_scores(outcome)
+    elif without is not None:
         notes += note_on_certificate(outcome, without)
     return JobResult(
         model=_model_of(selection),
@@ -160,19 +191,24 @@ def _terms_of(spec: JobSpec, selection: Selection) -> Terms:
         lipschitz=_lipschitz(selection),
         rounding_slack=selection.rounding_slack,
         keep=spec.request.robustness.keep,
+        score_claims=tuple(map(asked_from_dict, selection.claims or ())),
     )
 
 
 def _without_samples(
     spec: JobSpec, selection: Selection | Selected, outcome: Certificate | Abstention, drawn: int
 ) -> Certificate | Abstention | None:
-    """Returns what holds for any generator under the job's noise, None where no sample was drawn to add to it."""
+    """Returns what holds for any generator under the job's noise, None where no sample was drawn to add to it.
+
+    Claims on scores, of which nothing holds for any generator, are left aside.
+    """
     if not drawn:
         return None
     if isinstance(outcome, Certificate):
-        return certify_without_samples(outcome.evidence.diameter, outcome.terms) if outcome.evidence.samples else None
+        terms = replace(outcome.terms, score_claims=())
+        return certify_without_samples(outcome.evidence.diameter, terms) if outcome.evidence.samples else None
     stored = selection.stored if isinstance(selection, Selected) else selection
-    return certify_without_samples(stored.diameter, _terms_of(spec, stored))
+    return certify_without_samples(stored.diameter, replace(_terms_of(spec, stored), score_claims=()))
 
 
 def _about(selection: Selection | Selected) -> Provenance:

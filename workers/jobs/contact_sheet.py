@@ -9,9 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from smoothgen.images import encode_png
+from workers.generators import Made, Picture
+
+_MOST_PICTURES = 25
 _LARGEST_TILE = 128
 _SMALLEST_TILE = 64
 _MARGIN = 2
+
+
+def sheet_of(outputs: Sequence[Made]) -> bytes | None:
+    """Returns the first pictures among the outputs side by side, PNG; None for texts."""
+    pictures = [output.pixels for output in outputs if isinstance(output, Picture)]
+    return encode_png(contact_sheet(pictures[:_MOST_PICTURES])) if pictures else None
 
 
 def contact_sheet(pictures: Sequence[NDArray[np.uint8]], *, columns: int | None = None) -> Image.Image:

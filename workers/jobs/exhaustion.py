@@ -21,6 +21,9 @@ from smoothgen.certificates import (
 )
 from smoothgen.certificates.bounds.rounding import round_down
 from smoothgen.certificates.exhaustive import SnapThreat
+from smoothgen.certificates.format.score_claims import asked_from_dict
+from smoothgen.certificates.score_claims import AskedClaim
+from smoothgen.certificates.stopping.scores import failed_by_output
 from smoothgen.contracts import (
     LONGEST_RETENTION_S,
     JobResult,
@@ -44,9 +47,13 @@ def looks(spec: JobSpec, selection: Selection) -> tuple[int, ...]:
 
 
 def without_runs(spec: JobSpec, selection: Selection, device_s: float) -> JobResult | None:
-    """Returns the result where no run can change it: there is no sequence to run within the asked epsilon, or the list
-    ends before it. None where runs decide."""
+    """Returns the result where no run can change it: the prompt's own output fails a claim on a score, there is no
+    sequence to run within the asked epsilon, or the list ends before it. None where runs decide."""
     listed, epsilon = _listed(selection), spec.request.robustness.epsilon
+    failed = failed_by_output(_claims(selection), selection.scores or ())
+    if failed is not None:
+        unsafe = Abstention(Reason.RADIUS_OUT_OF_REACH, f"no run was made: {failed}", ())
+        return result(spec, selection, unsafe, np.zeros(0), (), device_s)
     if epsilon is not None and listed.next_cost is not None and listed.next_cost <= epsilon:
         runs = len(listed.cost_array)
         too_far = Abstention(
@@ -63,8 +70,13 @@ def without_runs(spec: JobSpec, selection: Selection, device_s: float) -> JobRes
     return None
 
 
-def certified(spec: JobSpec, selection: Selection, distances: Runs) -> ExhaustiveCertificate | Abstention:
-    """Returns what the first runs of the list prove. distances: of the runs made, shape (runs,)."""
+def certified(
+    spec: JobSpec, selection: Selection, distances: Runs, scores: Runs | None = None
+) -> ExhaustiveCertificate | Abstention:
+    """Returns what the first runs of the list prove.
+
+    distances: of the runs made, shape (runs,). scores: of them, shape (runs, K) for K claims on scores.
+    """
     listed, runs = _listed(selection), len(distances)
     costs = listed.cost_array
     return certify_exhaustive(
@@ -76,13 +88,28 @@ def certified(spec: JobSpec, selection: Selection, distances: Runs) -> Exhaustiv
         epsilon=spec.request.robustness.epsilon,
         threat=SnapThreat.from_dict(listed.threat),
         provenance=Provenance.from_dict(selection.provenance),
+        score_claims=_claims(selection),
+        scores=_scores_of_all_runs(selection, scores),
     )
 
 
-def decided(spec: JobSpec, selection: Selection, distances: Runs, outcome: ExhaustiveCertificate | Abstention) -> bool:
+def decided(
+    spec: JobSpec,
+    selection: Selection,
+    distances: Runs,
+    outcome: ExhaustiveCertificate | Abstention,
+    scores: Runs | None = None,
+) -> bool:
     """Returns whether further runs would change nothing that is claimed, or hardly anything where the request says what
-    counts: a run has broken the claim, or all that are wanted are made."""
-    if len(distances) >= looks(spec, selection)[-1] or first_breaking(distances, spec.tolerance) is not None:
+    counts: runs have broken every claim (with an epsilon, any claim), or all that are wanted are made."""
+    if len(distances) >= looks(spec, selection)[-1]:
+        return True
+    broken = [first_breaking(distances, spec.tolerance) is not None]
+    broken += [
+        any(map(claim.fails_at, column))
+        for claim, column in zip(_claims(selection), () if scores is None else scores.T.tolist(), strict=True)
+    ]
+    if all(broken) or (spec.request.robustness.epsilon is not None and any(broken)):
         return True
     settled = spec.request.robustness.radius_tolerance
     if settled is None or isinstance(outcome, Abstention):
@@ -113,12 +140,17 @@ def result(
 
 
 def result_at_deadline(
-    spec: JobSpec, selection: Selection, distances: Runs, words: Sequence[RunWords], device_s: float
+    spec: JobSpec,
+    selection: Selection,
+    distances: Runs,
+    words: Sequence[RunWords],
+    device_s: float,
+    scores: Runs | None = None,
 ) -> JobResult:
     """Returns the result of a job out of time: every beginning of the list proves something, but perhaps not what was
     asked, and then the reason is the deadline."""
-    outcome = certified(spec, selection, distances)
-    if isinstance(outcome, Abstention) and not decided(spec, selection, distances, outcome):
+    outcome = certified(spec, selection, distances, scores)
+    if isinstance(outcome, Abstention) and not decided(spec, selection, distances, outcome, scores):
         wanted = looks(spec, selection)[-1]
         told = (
             f"the deadline passed when {len(distances)} of the {wanted} runs that decide it were made: {outcome.detail}"
@@ -161,6 +193,18 @@ def _document(certificate: ExhaustiveCertificate, spec: JobSpec, broken_by: Neig
     if broken_by is not None and certificate.claims.broken_by is not None and spec.retention_s >= LONGEST_RETENTION_S:
         certificate = replace(certificate, text=broken_by.text, output=broken_by.output)
     return to_document(certificate.identified(spec.id, requested_at(spec)))
+
+
+def _claims(selection: Selection) -> tuple[AskedClaim, ...]:
+    return tuple(map(asked_from_dict, selection.claims or ()))
+
+
+def _scores_of_all_runs(selection: Selection, scores: Runs | None) -> Runs | None:
+    """Returns the scores of the runs with those of the prompt's own output before them, None without claims."""
+    if selection.scores is None:
+        return None
+    own = np.array([selection.scores])
+    return own if scores is None else np.concatenate([own, scores])
 
 
 def _listed(selection: Selection) -> ListedNeighbours:

@@ -17,6 +17,7 @@ from smoothgen.contracts import JobResult, JobSpec, Output, RunWords
 from smoothgen.errors import GenerationFailed
 from smoothgen.noise import Stream
 from smoothgen.queue import CompleteLook
+from smoothgen.scores import Score
 from workers.distances import OutputMetric
 from workers.generators import Failure, Generator, Made
 from workers.generators.batching import Batcher, FixedBatcher, Generate, Outputs
@@ -26,6 +27,7 @@ from workers.jobs.methods import method_of
 from workers.jobs.neighbour_runs import condition_of_runs, with_equal_outputs_at_0, words_of
 from workers.jobs.sampling import Row, Samples, blocks_of, condition_of, generate, rows_of
 from workers.jobs.selection import Draws, JobOnModel, samples_to_draw, select_output
+from workers.scores import scores_of
 from workers.sensitivity import sense
 
 
@@ -49,8 +51,10 @@ def run_job(
     batcher: Batcher,
     watch: Watch,
     precision: str | None = None,
+    scores: Sequence[Score] = (),
 ) -> JobResult:
-    """Runs a job to its certificate or abstention. `precision`: what the generator computes in, for the certificate.
+    """Runs a job to its certificate or abstention. `precision`: what the generator computes in, for the certificate;
+    `scores`: of the job's claims, one for each.
 
     With a FixedBatcher every sample stands at its row of a batch of that size. Raises TooLarge where that does not fit,
     InvalidInput for a prompt or parameters the model cannot take, GenerationFailed when the model gives nothing to
@@ -64,7 +68,7 @@ def run_job(
     draw = _Drawing(generator, batcher, watch)
     outputs = [o for batch in draw(samples_to_draw(spec, condition)) for o in batch]
     fixed = batcher.batch_size if isinstance(batcher, FixedBatcher) else None
-    job = JobOnModel(spec, generator, metric, condition, precision=precision, batch_size=fixed)
+    job = JobOnModel(spec, generator, metric, condition, precision=precision, batch_size=fixed, scores=scores)
     selected = select_output(job, Draws(outputs, device_s=draw.device_s, started=started, sensed=sensed))
     selection = selected.stored
     watch.output_chosen(selection.output, selected.sheet)
@@ -74,10 +78,13 @@ def run_job(
     centre = metric.read_centre(selection.centre, selection.bound)
     condition = condition_of_runs(spec, generator, condition, selection)
     distances = NONE_DRAWN
+    scored: list[NDArray[np.float64]] = []
     words: list[RunWords] = []
 
     def measured(outputs: Sequence[Made | Failure]) -> NDArray[np.float64]:
         found = measure(outputs, metric, centre)
+        if (columns := scores_of(outputs, scores)) is not None:
+            scored.append(columns)
         if not selection.runs_prompts:
             return found
         words.extend(words_of(condition, range(len(words), len(words) + len(outputs)), outputs))
@@ -87,7 +94,13 @@ def run_job(
         following = Samples(spec, condition, Stream.CERTIFICATION, range(len(distances), size))
         # Measured batch by batch, within the batch's time: what is kept of a sample is one number.
         distances = np.concatenate([distances, *draw([following], measured)])
-        look = CompleteLook(distances, sensed.device_s + draw.device_s, draw.last_failure, tuple(words))
+        look = CompleteLook(
+            distances,
+            sensed.device_s + draw.device_s,
+            draw.last_failure,
+            tuple(words),
+            np.concatenate(scored) if scored else None,
+        )
         if (result := method.take(spec, selection, look).result) is not None:
             return result
     raise GenerationFailed(f"job {spec.id} goes on after its last look")

@@ -61,7 +61,7 @@ class SmoothingMethod:
 
     def take(self, spec: JobSpec, selection: Selection, look: CompleteLook) -> Taken:
         """Returns what the distances of the look prove, and whether that is enough."""
-        taken = look_at(spec, selection, look.distances, look.failure)
+        taken = look_at(spec, selection, look.distances, look.failure, look.scores)
         if taken.stop is not None:
             return Taken(result_by_noise(spec, selection, taken.outcome, look.distances, look.device_s))
         return Taken(None, *proven_so_far(spec, taken.outcome))
@@ -70,7 +70,7 @@ class SmoothingMethod:
         """Returns the result of the last complete look, or of the bound that needs no samples."""
         if look is None:
             return result_at_deadline(spec, selection, NONE_DRAWN, "", selection.device_s)
-        return result_at_deadline(spec, selection, look.distances, look.failure, look.device_s)
+        return result_at_deadline(spec, selection, look.distances, look.failure, look.device_s, look.scores)
 
 
 class ExhaustionMethod:
@@ -86,8 +86,8 @@ class ExhaustionMethod:
 
     def take(self, spec: JobSpec, selection: Selection, look: CompleteLook) -> Taken:
         """Returns what the runs prove, and whether further ones would change it."""
-        outcome = exhaustion.certified(spec, selection, look.distances)
-        if exhaustion.decided(spec, selection, look.distances, outcome):
+        outcome = exhaustion.certified(spec, selection, look.distances, look.scores)
+        if exhaustion.decided(spec, selection, look.distances, outcome, look.scores):
             return Taken(exhaustion.result(spec, selection, outcome, look.distances, look.words, look.device_s))
         if isinstance(outcome, Abstention):
             return Taken(None)
@@ -97,7 +97,7 @@ class ExhaustionMethod:
         """Returns what the runs so far prove: every beginning of the list proves something."""
         if look is None:
             return exhaustion.result_at_deadline(spec, selection, NONE_DRAWN, (), selection.device_s)
-        return exhaustion.result_at_deadline(spec, selection, look.distances, look.words, look.device_s)
+        return exhaustion.result_at_deadline(spec, selection, look.distances, look.words, look.device_s, look.scores)
 
 
 class EditSetMethod:

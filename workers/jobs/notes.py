@@ -83,6 +83,21 @@ def note_on_certificate(outcome: Certificate | Abstention, without: Certificate 
     ]
 
 
+def notes_on_scores(certificate: Certificate) -> list[Note]:
+    """Returns a note for each claim of which samples have no score though the model gave an output."""
+    samples, lost = certificate.evidence.samples, certificate.evidence.failed
+    return [
+        Note(
+            code="unscored",
+            detail=f"score {claim.asked.score.name!r} of claim {place} could not be computed for "
+            f"{claim.evidence.failed} of {samples} samples, {lost} of which the model itself failed at; they count as "
+            "the worst value.",
+        )
+        for place, claim in enumerate(certificate.score_claims, start=1)
+        if claim.evidence.failed > lost
+    ]
+
+
 def _is_empty(output: Made) -> bool:
     return isinstance(output, Text) and not output.text.strip()
 

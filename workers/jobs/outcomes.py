@@ -30,12 +30,14 @@ class Measured:
 
     distances: metric units, shape (samples of the chunk,), NaN where a sample failed. device_s: seconds of compute.
     failure: why the last failed sample failed, "" if none did. words: what each run read and said, where any is kept.
+    scores: shape (samples of the chunk, K), a column for each claim on a score, None without such claims.
     """
 
     distances: NDArray[np.float64]
     device_s: float
     failure: str
     words: Sequence[RunWords] | None = None
+    scores: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True)

@@ -21,9 +21,10 @@ from smoothgen.certificates import (
 )
 from smoothgen.certificates.bounds.rounding import round_up
 from smoothgen.certificates.fleet.certify import fleet_bin
+from smoothgen.certificates.format.score_claims import asked_to_dict
+from smoothgen.certificates.score_claims import AskedClaim
 from smoothgen.contracts import (
     EDITS,
-    FleetPool,
     JobSpec,
     LipschitzEstimate,
     ListedEdits,
@@ -33,20 +34,20 @@ from smoothgen.contracts import (
     Selection,
 )
 from smoothgen.errors import GenerationFailed
-from smoothgen.images import encode_png
 from smoothgen.noise import SCHEME, Stream
+from smoothgen.scores import Score
 from workers.distances import Centre, OutputMetric
-from workers.generators import Condition, Failure, Generator, Made, Picture
-from workers.jobs.contact_sheet import contact_sheet
+from workers.generators import Condition, Failure, Generator, Made
+from workers.jobs.contact_sheet import sheet_of
 from workers.jobs.edit_runs import listed_edits
 from workers.jobs.measurement import measure
 from workers.jobs.neighbour_runs import neighbours_of
 from workers.jobs.notes import notes_of
 from workers.jobs.sampling import Samples
+from workers.scores import claims_on, scores_of_output
 from workers.sensitivity import NOTHING_SENSED, Sensed
 
 Outputs = Sequence[Made | Failure]
-_SHEET_PICTURES = 25
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,8 @@ class JobOnModel:
     """A job on the model that selects its output.
 
     condition: the prompt as the generator sees it, at the level that sensing selected. precision: what the model
-    computes in, where that is known. batch_size: of all batches of the job, where it is fixed.
+    computes in, where that is known. batch_size: of all batches of the job, where it is fixed. scores: of the job's
+    claims, one for each.
     """
 
     spec: JobSpec
@@ -63,6 +65,7 @@ class JobOnModel:
     condition: Condition
     precision: str | None = None
     batch_size: int | None = None
+    scores: Sequence[Score] = ()
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,7 @@ class Selected:
     selected. provenance: the certificate's. notes: what the client should know of prompt and samples. sheet: a picture
     of the noisy samples, PNG. fleet_bin: where R falls on the public grid, for tier fleet. batch_size: of all batches
     of the job, where it is fixed. device_s, queued_s: seconds. neighbours, edits: what the job runs without noise.
+    claims: those on scores. scores: of the output, one for each claim.
     """
 
     output: Output
@@ -105,6 +109,8 @@ class Selected:
     batch_size: int | None
     neighbours: ListedNeighbours | None = None
     edits: ListedEdits | None = None
+    claims: tuple[AskedClaim, ...] = ()
+    scores: list[float] | None = None
 
     @property
     def lipschitz_estimate(self) -> LipschitzEstimate | None:
@@ -146,6 +152,8 @@ class Selected:
             batch_size=self.batch_size,
             neighbours=self.neighbours,
             edits=self.edits,
+            claims=[asked_to_dict(claim) for claim in self.claims] or None,
+            scores=self.scores,
         )
 
 
@@ -175,6 +183,7 @@ def select_output(job: JobOnModel, draws: Draws) -> Selected:
     spec, metric, condition, outputs = job.spec, job.metric, job.condition, draws.outputs
     served, centre, drawn = _chosen(spec, metric, outputs)
     output = served.output(certified=False)
+    claims = claims_on(spec, job.scores)
     return Selected(
         output=output,
         model=job.generator.identity,
@@ -187,11 +196,15 @@ def select_output(job: JobOnModel, draws: Draws) -> Selected:
         generations=draws.sensed.generations + len(outputs),
         device_s=draws.sensed.device_s + draws.device_s,
         queued_s=round(max(0.0, draws.started - spec.submitted_ms / 1000), 3),
-        sheet=_sheet(drawn) if spec.request.robustness.tier == "request" and spec.noised else None,
-        fleet_bin=None if centre is None or spec.pool is None else _fleet_bin(spec.pool, metric, centre, outputs[1]),
+        sheet=sheet_of(drawn) if spec.request.robustness.tier == "request" and spec.noised else None,
+        fleet_bin=None
+        if centre is None or spec.pool is None
+        else fleet_bin(float(measure([outputs[1]], metric, centre)[0]), spec.pool.diameter),
         batch_size=job.batch_size,
         neighbours=neighbours_of(spec, job.generator, condition),
         edits=listed_edits(spec) if spec.mechanism == EDITS else None,
+        claims=claims,
+        scores=scores_of_output(served, claims, job.scores),
     )
 
 
@@ -218,17 +231,6 @@ def _served(output: Made | Failure) -> Made:
     if isinstance(output, Failure):
         raise GenerationFailed(f"the sample to be served failed with {output.reason}; send the request again")
     return output
-
-
-def _fleet_bin(pool: FleetPool, metric: OutputMetric, centre: Centre, other: Made | Failure) -> int:
-    [distance] = measure([other], metric, centre)
-    return fleet_bin(float(distance), pool.diameter)
-
-
-def _sheet(outputs: Sequence[Made]) -> bytes | None:
-    """Returns the noisy samples of a picture model side by side, PNG; None for texts."""
-    pictures = [o.pixels for o in outputs if isinstance(o, Picture)]
-    return encode_png(contact_sheet(pictures[:_SHEET_PICTURES])) if pictures else None
 
 
 def _provenance(job: JobOnModel, centre: Centre | None, served: Made, output: Output) -> Provenance:

@@ -94,7 +94,9 @@ class Delivery:
             await self.succeed(claim.spec, claim, outcome.result, selected=outcome.selected)
         elif isinstance(outcome, Measured):
             return await self._redis.until_answered(
-                lambda: self._queue.store(claim, outcome.distances, outcome.device_s, outcome.failure, outcome.words),
+                lambda: self._queue.store(
+                    claim, outcome.distances, outcome.device_s, outcome.failure, outcome.words, outcome.scores
+                ),
                 owed=True,
             )
         else:

@@ -7,9 +7,10 @@ from functools import cached_property
 from importlib.util import find_spec
 from typing import Final
 
-from smoothgen.contracts import Metric, ModelCard, PartitionCard
+from smoothgen.contracts import JobSpec, Metric, ModelCard, PartitionCard, ScoreClaim
 from smoothgen.errors import SmoothGenError, UnknownName
 from smoothgen.queue import build_of
+from smoothgen.scores import Score
 from smoothgen.synonyms import Partition
 from workers.distances import OutputMetric, metric_cards, output_metric
 from workers.distances.chord import FEATURE_CHORD, SENTENCE_CHORD, VISION_CHORD
@@ -20,9 +21,11 @@ from workers.generators import Generator, load_generator
 from workers.generators.protocol import OutputKind
 from workers.loading.broken_files import told_in_one_line
 from workers.progress import without_limit
+from workers.scores import names_of_scores, output_score
 from workers.settings import Settings
 from workers.stored.calibrations import load_calibrations
 
+_SCORES_KEPT: Final = 64
 _SIXTEEN_BITS: Final = ("bfloat16", "float16")
 _METRIC_KINDS: Final[Mapping[OutputKind, Sequence[Kind]]] = {
     "text": TEXT_KINDS,
@@ -70,6 +73,7 @@ class LoadedModel:
 
     def __init__(self, generator: Generator, encoders: Encoders, settings: Settings) -> None:
         self.generator, self._encoders = generator, encoders
+        self._scores: dict[str, Score] = {}
         self.precision: str | None = None if generator.precision == "float64" else generator.precision
         """What its network computes in, as certificates say it; None for what runs in double precision."""
         self.fixes_batches = generator.precision in _SIXTEEN_BITS and generator.batch_sensitivity is not None
@@ -94,6 +98,11 @@ class LoadedModel:
             default_sigma=generator.default_sigma,
             default_snapped_sigma=getattr(generator, "default_snapped_sigma", None),
             default_betas=generator.default_betas,
+            scores=names_of_scores(
+                generator.output_kind,
+                sentence=self._encoders.sentence_available,
+                classifier=self.classifier is not None,
+            ),
             image=generator.image,
             for_learning=generator.for_learning,
             longest_prompt_tokens=generator.longest_prompt_tokens,
@@ -116,6 +125,19 @@ class LoadedModel:
     def metric(self, asked: Metric) -> OutputMetric:
         """Returns the metric a request names."""
         return output_metric(asked, self)
+
+    def scores(self, spec: JobSpec) -> list[Score]:
+        """Returns the score of every claim of a job, in order; claims on one score share it."""
+        asked = spec.request.robustness.claims or ()
+        return [self._score(claim.score.model_dump_json(), claim) for claim in asked]
+
+    def _score(self, key: str, claim: ScoreClaim) -> Score:
+        """Returns a score, which is kept for the next chunks of the job."""
+        if key not in self._scores:
+            if len(self._scores) >= _SCORES_KEPT:
+                self._scores.clear()
+            self._scores[key] = output_score(claim, self)
+        return self._scores[key]
 
     def _kinds(self, settings: Settings) -> Sequence[Kind]:
         missing: set[Kind] = set()

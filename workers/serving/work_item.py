@@ -17,6 +17,7 @@ from workers.jobs.neighbour_runs import condition_of_runs, with_equal_outputs_at
 from workers.jobs.outcomes import Ended, Measured, Outcome
 from workers.jobs.sampling import Samples
 from workers.jobs.selection import Draws, JobOnModel, samples_to_draw, select_output
+from workers.scores import claims_on, require_same_scores, scores_of
 from workers.sensitivity import NOTHING_SENSED, Sensed, sense
 from workers.serving.loaded_model import LoadedModel
 from workers.serving.pacing import Speed
@@ -94,19 +95,21 @@ class WorkItems:
     def finish(self, item: WorkItem, started: float) -> Outcome:
         """Returns the outcome of a whole work item. started: when it was claimed, Unix seconds."""
         spec = item.claim.spec
-        metric = self.model.metric(spec.metric)
+        metric, scores = self.model.metric(spec.metric), self.model.scores(spec)
         if not item.claim.is_selection:
             selection = item.claim.selection
             if selection is None:
                 raise GenerationFailed(f"job {spec.id} has a chunk and no opening")
             distances = measure(item.outputs, metric, metric.read_centre(selection.centre, selection.bound))
+            require_same_scores(selection.claims or (), claims_on(spec, scores))
+            scored = scores_of(item.outputs, scores)
             failures = [output.reason for output in item.outputs if isinstance(output, Failure)]
             failure = failures[-1] if failures else ""
             if not selection.runs_prompts:
-                return Measured(distances, item.seconds, failure)
+                return Measured(distances, item.seconds, failure, scores=scored)
             distances = with_equal_outputs_at_0(distances, item.outputs, selection)
             words = words_of(item.condition, item.samples[0].indices, item.outputs)
-            return Measured(distances, item.seconds, failure, words)
+            return Measured(distances, item.seconds, failure, words, scored)
         job = JobOnModel(
             spec,
             self.model.generator,
@@ -114,6 +117,7 @@ class WorkItems:
             item.condition,
             precision=self.model.precision,
             batch_size=item.batch_size,
+            scores=scores,
         )
         draws = Draws(item.outputs, device_s=item.seconds, started=started, sensed=item.sensed)
         selected = select_output(job, draws)

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import astuple
-from decimal import Decimal
-from typing import Final
 
 import numpy as np
 
@@ -17,16 +15,15 @@ from smoothgen.certificates.bounds.bands import NO_SAMPLES
 from smoothgen.certificates.bounds.keeps import least_share
 from smoothgen.certificates.bounds.looks import LookPlan
 from smoothgen.certificates.bounds.radius import BoundCurve
-from smoothgen.certificates.bounds.rounding import SIGNIFICANT_DIGITS
 from smoothgen.certificates.bounds.shift_bounds import SPREAD_V1
 from smoothgen.certificates.certificate import Certificate, Claims
+from smoothgen.certificates.checks.numbers import MACHINE, one_unit_apart
+from smoothgen.certificates.checks.score_claims import score_claims
 from smoothgen.certificates.claims import bound_curve, claims_at, derive_claims
 from smoothgen.certificates.evidence import Evidence
 from smoothgen.certificates.verification import Check
 from smoothgen.errors import InvalidAlpha, InvalidDistances, InvalidInput
 
-MACHINE: Final = 1e-12
-"""Relative difference granted to another machine's special functions; bounds carry 10⁻¹³ of slack for one machine's."""
 Numbers = tuple[float | None, ...]
 
 
@@ -40,6 +37,7 @@ def recomputed(stated: Certificate) -> Iterable[Check]:
         return
     yield Check("inputs", True, "alpha, tolerance, bounds and distances are in range")
     yield from differing
+    yield from score_claims(stated, share)
     yield _asked(stated)
 
 
@@ -50,14 +48,6 @@ def _asked(stated: Certificate) -> Check:
         return Check("epsilon", True, f"the {goal.words.short} at the asked epsilon is {goal.words.enough}")
     detail = f"the {goal.words.short} {proven!r} at epsilon {stated.epsilon!r} is {goal.shortfall()}"
     return Check("epsilon", False, detail)
-
-
-def one_unit_apart(stated: float, derived: float) -> bool:
-    """Returns whether two numbers differ by at most one unit in the last certified digit."""
-    if derived == 0:
-        return False
-    unit = Decimal(1).scaleb(Decimal(repr(derived)).adjusted() + 1 - SIGNIFICANT_DIGITS)
-    return abs(Decimal(repr(stated)) - Decimal(repr(derived))) <= unit
 
 
 def is_sound_bound(stated: float, printed: float, exact: float) -> bool:

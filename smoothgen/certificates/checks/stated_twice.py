@@ -10,6 +10,7 @@ from smoothgen.certificates.bounds.lipschitz import Lipschitz
 from smoothgen.certificates.bounds.shift_bounds import SPREAD_V1
 from smoothgen.certificates.certificate import Certificate
 from smoothgen.certificates.checks.recomputed import compare
+from smoothgen.certificates.checks.score_claims import claims_stated_twice
 from smoothgen.certificates.format.document import to_document
 from smoothgen.certificates.format.statement import statement
 from smoothgen.certificates.provenance import Threat
@@ -32,6 +33,7 @@ def stated_twice(document: Mapping[str, Any], stated: Certificate) -> Iterable[C
             same,
             f"{rebuilt[name]!r}" if same else f"states {document[name]!r:.80}, is {rebuilt[name]!r}",
         )
+    yield from claims_stated_twice(document, rebuilt)
     if stated.sigma_selection is not None:
         yield _selection(document["sigma_selection"], rebuilt["sigma_selection"], stated.method)
     rebuilt_words = statement(stated)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from smoothgen.certificates.checks.numbers import MACHINE, one_unit_apart
 from smoothgen.certificates.checks.of_runs import same, verdict_on_runs
-from smoothgen.certificates.checks.recomputed import MACHINE, one_unit_apart
 from smoothgen.certificates.edits.certificate import EditsCertificate
 from smoothgen.certificates.edits.certify import require_sound_request
 from smoothgen.certificates.edits.claims import EditsClaims, derive_claims, least_share

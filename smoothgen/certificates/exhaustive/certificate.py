@@ -11,6 +11,7 @@ from smoothgen.certificates.exhaustive.claims import ExhaustiveClaims, Keeps, St
 from smoothgen.certificates.exhaustive.evidence import ExhaustiveEvidence
 from smoothgen.certificates.exhaustive.threat import SnapThreat
 from smoothgen.certificates.provenance import Provenance
+from smoothgen.certificates.score_claims.exact import ExactClaim
 from smoothgen.errors import InvalidTolerance
 
 EXHAUSTIVE_V1: Final = "exhaustive/v1"
@@ -25,7 +26,8 @@ class ExhaustiveCertificate:
     sampled, so alpha is 0 (docs/theory/exhaustion.md).
 
     epsilon: the norm that was asked for, None for the radius. text, output: of the run that breaks the claim, where the
-    caller gave them; no number rests on them. provenance: its request, model, metric and output only.
+    caller gave them; no number rests on them. score_claims: what holds of scores of the outputs. provenance: its
+    request, model, metric and output only.
     """
 
     evidence: ExhaustiveEvidence
@@ -38,6 +40,7 @@ class ExhaustiveCertificate:
     provenance: Provenance = field(default_factory=Provenance)
     id: str | None = None
     requested_at: str | None = None
+    score_claims: tuple[ExactClaim, ...] = ()
 
     method: ClassVar[str] = EXHAUSTIVE_V1
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from smoothgen.certificates.abstention import Abstention, Reason
@@ -14,6 +15,8 @@ from smoothgen.certificates.exhaustive.evidence import ExhaustiveEvidence
 from smoothgen.certificates.exhaustive.threat import SnapThreat
 from smoothgen.certificates.packing import numbers
 from smoothgen.certificates.provenance import Provenance
+from smoothgen.certificates.score_claims import AskedClaim, require_distinct
+from smoothgen.certificates.score_claims.exact import ExactClaim, ScoredRuns, derive_exact
 from smoothgen.errors import InvalidCertificate, InvalidDistances, InvalidEpsilon
 
 
@@ -29,6 +32,8 @@ def certify_exhaustive(
     outputs: Sequence[str] | None = None,
     threat: SnapThreat | None = None,
     provenance: Provenance | None = None,
+    score_claims: Sequence[AskedClaim] = (),
+    scores: ArrayLike | None = None,
 ) -> ExhaustiveCertificate | Abstention:
     """Certifies a generator behind a token snap from its outputs on the nearest token sequences (exhaustive/v1).
 
@@ -52,14 +57,18 @@ def certify_exhaustive(
         texts, outputs: of every run, in the same order; the certificate names those of the run that breaks the claim.
         threat: which embeddings, which table, what is held fixed.
         provenance: request, model, metric and output; its sampling and threat sections are for certificates of noise.
+        score_claims: claims on scores of the outputs. With an epsilon every one of them is proven too, or the result is
+            an Abstention.
+        scores: shape (n, K), the scores of every run, the prompt's own first, a column for each claim; NaN where a run
+            has none, which breaks the claim.
 
     Returns:
         An ExhaustiveCertificate, or an Abstention where the asked epsilon is out of reach or the prompt's own run
         failed.
 
     Raises:
-        InvalidDistances, InvalidMetric, InvalidTolerance, InvalidEpsilon; InvalidCertificate for a provenance with
-        sections of noise.
+        InvalidDistances, InvalidMetric, InvalidTolerance, InvalidEpsilon; InvalidClaim for two equal claims;
+        InvalidCertificate for a provenance with sections of noise.
     """
     measured = numbers(distances, "distances")
     if measured.ndim == 1 and measured.size and not math.isfinite(measured[0]) and not measured[0] < 0:
@@ -83,6 +92,17 @@ def certify_exhaustive(
             claims.curve,
             claims.radius,
         )
+    scored = _exact_claims(evidence, score_claims, scores, epsilon)
+    failing = [] if epsilon is None else [claim for claim in scored if not claim.holds_at(epsilon)]
+    if failing:
+        asked, told = failing[0].asked, failing[0]
+        return Abstention(
+            Reason.RADIUS_OUT_OF_REACH,
+            f"at epsilon={epsilon!r} the claim on score {asked.score.name!r} ({asked.of}) is proven to {told.bound!r} "
+            f"and asked to {asked.limit!r}; with {evidence.runs} runs it is proven for norms strictly less than "
+            f"{told.radius!r}",
+            claims.curve,
+        )
     breaking = claims.broken_by
     return ExhaustiveCertificate(
         evidence=evidence,
@@ -93,6 +113,24 @@ def certify_exhaustive(
         output=None if outputs is None or breaking is None or breaking.distance is None else outputs[breaking.index],
         threat=threat,
         provenance=provenance,
+        score_claims=scored,
+    )
+
+
+def _exact_claims(
+    evidence: ExhaustiveEvidence, claims: Sequence[AskedClaim], scores: ArrayLike | None, epsilon: float | None
+) -> tuple[ExactClaim, ...]:
+    require_distinct(claims)
+    table = np.zeros((evidence.runs, 0)) if scores is None else np.asarray(scores, dtype=np.float64)
+    if table.shape != (evidence.runs, len(claims)):
+        raise InvalidDistances(
+            f"scores must have a row for each of {evidence.runs} runs and a column for each of {len(claims)} claims, "
+            f"got shape {table.shape}",
+            field="scores",
+        )
+    return tuple(
+        derive_exact(ScoredRuns.from_values(claim, table[:, k], evidence.costs, evidence.next_cost), epsilon)
+        for k, claim in enumerate(claims)
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 from smoothgen.certificates.exhaustive.certificate import EXHAUSTIVE_V1, ExhaustiveCertificate
 from smoothgen.certificates.exhaustive.claims import BreakingRun, ExhaustiveClaims, Keeps
 from smoothgen.certificates.exhaustive.evidence import ExhaustiveEvidence
+from smoothgen.certificates.exhaustive.score_claims import exact_from_list, exact_to_list
 from smoothgen.certificates.exhaustive.statement import statement
 from smoothgen.certificates.exhaustive.threat import SnapThreat
 from smoothgen.certificates.format.json_data import (
@@ -26,7 +27,7 @@ _CLAIMS: Final = {"statement", "radius", "w1_bound", "curve", "keeps", "broken_b
 _ASKED: Final = {"schema", "method", "tolerance", "epsilon", "confidence", "alpha"}
 _RESTS_ON: Final = {"diameter", "runs", "failed", "next_cost", "evidence", "digest"}
 _REQUIRED: Final = _CLAIMS | _ASKED | _RESTS_ON
-_OPTIONAL: Final = {"id", "requested_at", "threat"} | SECTIONS
+_OPTIONAL: Final = {"id", "requested_at", "threat", "claims"} | SECTIONS
 _BREAKING: Final = {"index", "cost", "distance"}
 
 
@@ -62,6 +63,7 @@ def to_document(certificate: ExhaustiveCertificate) -> dict[str, Any]:
         "broken_by": _breaking_document(certificate),
         **certificate.provenance.to_dict(),
         "threat": None if certificate.threat is None else certificate.threat.to_dict(),
+        "claims": exact_to_list(certificate.score_claims) or None,
         "evidence": evidence.to_dict(),
     }
     return sealed(document, _OPTIONAL)
@@ -80,12 +82,13 @@ def from_document(document: Any) -> ExhaustiveCertificate:
     for name in ("digest", "statement"):
         require_string(document[name], name)
     broken = document["broken_by"]
+    evidence = ExhaustiveEvidence.from_dict(
+        document["evidence"],
+        diameter=require_number(document["diameter"], "diameter"),
+        next_cost=_optional_number(document["next_cost"], "next_cost"),
+    )
     return ExhaustiveCertificate(
-        evidence=ExhaustiveEvidence.from_dict(
-            document["evidence"],
-            diameter=require_number(document["diameter"], "diameter"),
-            next_cost=_optional_number(document["next_cost"], "next_cost"),
-        ),
+        evidence=evidence,
         tolerance=require_number(document["tolerance"], "tolerance"),
         epsilon=_optional_number(document["epsilon"], "epsilon"),
         claims=ExhaustiveClaims(
@@ -101,6 +104,9 @@ def from_document(document: Any) -> ExhaustiveCertificate:
         provenance=Provenance.from_dict({name: document[name] for name in SECTIONS if name in document}),
         id=require_string(document["id"], "id") if "id" in document else None,
         requested_at=require_string(document["requested_at"], "requested_at") if "requested_at" in document else None,
+        score_claims=exact_from_list(document["claims"], evidence.costs, evidence.next_cost)
+        if "claims" in document
+        else (),
     )
 
 

@@ -10,6 +10,7 @@ from smoothgen.certificates.exhaustive.meaning import unknown_meaning
 from smoothgen.certificates.exhaustive.threat import GIVEN_EMBEDDINGS, MODALITIES, SURROUNDING, TOKEN_EMBEDDINGS
 from smoothgen.certificates.meaning.metrics import METRICS
 from smoothgen.certificates.meaning.quoting import quoted
+from smoothgen.certificates.meaning.scores import sentences_on_exact_scores
 from smoothgen.certificates.meaning.threats import is_known_to_be_held
 from smoothgen.certificates.provenance import MetricIdentity
 
@@ -35,6 +36,7 @@ def statement(certificate: ExhaustiveCertificate) -> str:
         "Nothing is sampled: alpha is 0."
     )
     sentences += [*_breaking(certificate), *_failed(certificate)]
+    sentences += sentences_on_exact_scores(certificate.score_claims, certificate.epsilon)
     unknown = unknown_meaning(certificate)
     if unknown is not None:
         sentences.append(f"What these words and numbers mean is not checked: {unknown}.")

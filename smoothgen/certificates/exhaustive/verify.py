@@ -13,6 +13,8 @@ from smoothgen.certificates.exhaustive.claims import BreakingRun, Keeps, derive_
 from smoothgen.certificates.exhaustive.completeness import COMPLETENESS
 from smoothgen.certificates.exhaustive.document import from_document, to_document
 from smoothgen.certificates.exhaustive.meaning import judged, unknown_meaning
+from smoothgen.certificates.meaning.scores import unknown_score
+from smoothgen.certificates.score_claims.exact import derive_exact
 from smoothgen.certificates.verification import Check, Verification
 from smoothgen.errors import InvalidInput
 
@@ -35,10 +37,10 @@ def verify_exhaustive(document: Mapping[str, Any]) -> Verification:
         rebuilt,
         evidence_digest=stated.evidence.sha256,
         derived=_derived(stated),
-        twice=_TWICE,
+        twice=(*_TWICE, "claims") if "claims" in rebuilt else _TWICE,
         unchecked=Check(COMPLETENESS, True, _UNCHECKED),
         judged=judged(stated),
-        known=unknown_meaning(stated) is None,
+        known=unknown_meaning(stated) is None and unknown_score([claim.asked for claim in stated.score_claims]) is None,
         in_words=_in_words,
     )
 
@@ -55,6 +57,7 @@ def _derived(stated: ExhaustiveCertificate) -> Iterable[Check]:
     derived = derive_claims(stated.evidence, stated.tolerance, stated.epsilon)
     for name, value in vars(derived).items():
         yield same(name, getattr(stated.claims, name), value, _in_words)
+    yield from _scores(stated)
     bound, tolerance = derived.w1_bound, stated.tolerance
     reached = stated.epsilon is None or bound <= tolerance
     if stated.epsilon is None:
@@ -64,6 +67,18 @@ def _derived(stated: ExhaustiveCertificate) -> Iterable[Check]:
     else:
         detail = f"the bound {bound!r} at the asked epsilon {stated.epsilon!r} is above the tolerance {tolerance!r}"
     yield Check("epsilon", reached, detail)
+
+
+def _scores(stated: ExhaustiveCertificate) -> Iterable[Check]:
+    """Yields a check for every claim on a score, which must equal the one its runs give, and hold where it is asked."""
+    for place, claim in enumerate(stated.score_claims):
+        derived = derive_exact(claim.runs, stated.epsilon)
+        name = f"claims.{place}"
+        for field in ("radius", "bound", "curve", "broken_by"):
+            yield same(f"{name}.{field}", getattr(claim, field), getattr(derived, field), _in_words)
+        if stated.epsilon is not None:
+            holds = derived.holds_at(stated.epsilon)
+            yield Check(f"{name}.epsilon", holds, f"is proven to {derived.bound!r}, asked {claim.asked.limit!r}")
 
 
 def _in_words(value: Any) -> str:

@@ -23,6 +23,7 @@ from smoothgen.certificates.format.json_data import (
     require_plain,
     require_string,
 )
+from smoothgen.certificates.format.score_claims import claims_from_list, claims_to_list
 from smoothgen.certificates.format.statement import statement
 from smoothgen.certificates.provenance import Provenance
 from smoothgen.certificates.sigma_selection import SigmaSelection
@@ -35,7 +36,7 @@ _ASKED: Final = {"tolerance", "epsilon", "confidence", "alpha", "alpha_split", "
 _RESTS_ON: Final = {"mechanism", "bound", "diameter", "samples", "failed", "evidence"}
 _REQUIRED: Final = {"schema", "digest"} | _CLAIMS | _ASKED | _RESTS_ON
 _SECTIONS: Final = {"request", "model", "metric", "sampling", "output", "threat"}
-_LATER: Final = {"keep", "keeps", "wording"}
+_LATER: Final = {"keep", "keeps", "wording", "claims"}
 """What documents of v2 state since the field was added; older ones verify without it."""
 _OPTIONAL: Final = {"id", "requested_at", "looks", "sigma_selection", "lipschitz"} | _LATER | _SECTIONS
 _WITHOUT_NOISE: Final = ("exhaustive/v1", "edits/v1")
@@ -43,6 +44,7 @@ _SINCE_V2: Final = {
     "rounding_slack": None,
     "keep": None,
     "keeps": None,
+    "claims": None,
     "wording": None,
     "request": {"template"},
     "sampling": {"precision", "batch_size", "batch_sensitivity", "snap"},
@@ -69,7 +71,7 @@ def to_document(certificate: Certificate) -> dict[str, Any]:
         "keep": certificate.keep,
         "confidence": certificate.confidence,
         "alpha": certificate.alpha,
-        "alpha_split": dict(band_by_name(certificate.band).split(evidence.samples, certificate.look_alpha)),
+        "alpha_split": _alpha_split(certificate),
         "looks": None if certificate.looks is None else _looks_document(certificate.looks, evidence.samples),
         "sigma_selection": None if certificate.sigma_selection is None else certificate.sigma_selection.to_dict(),
         "lipschitz": None if certificate.lipschitz is None else certificate.lipschitz.to_dict(),
@@ -80,12 +82,20 @@ def to_document(certificate: Certificate) -> dict[str, Any]:
         "rounding_slack": None if certificate.method == SPREAD_V1.name else certificate.rounding_slack,
         "mechanism": certificate.mechanism.to_dict(),
         **claims.lists(),
+        "claims": claims_to_list(certificate.score_claims) or None,
         **certificate.provenance.to_dict(),
         "evidence": evidence.to_dict(),
     }
     document = {k: v for k, v in document.items() if v is not None or k not in _OPTIONAL | {"rounding_slack"}}
     document["digest"] = content_digest(document)
     return document
+
+
+def _alpha_split(certificate: Certificate) -> dict[str, float]:
+    """Returns how the band of the distances spends its share, and the share of each claim on a score."""
+    share = certificate.look_alpha
+    split = dict(band_by_name(certificate.band).split(certificate.evidence.samples, share))
+    return {**split, "each_claim": share} if certificate.score_claims else split
 
 
 def content_digest(document: Mapping[str, Any]) -> str:
@@ -169,6 +179,7 @@ def from_document(document: Any) -> Certificate:
         lipschitz=_optional(Lipschitz.from_dict, document, "lipschitz"),
         rounding_slack=0.0 if first else number("rounding_slack"),
         keep=number("keep") if "keep" in document else None,
+        score_claims=claims_from_list(document["claims"]) if "claims" in document else (),
         wording=_wording(document["wording"]) if "wording" in document else None,
     )
 

@@ -12,6 +12,7 @@ from smoothgen.certificates.format.sentences import (
     measured_by,
 )
 from smoothgen.certificates.meaning.judgement import unknown_meaning
+from smoothgen.certificates.meaning.scores import sentences_on_scores
 from smoothgen.certificates.meaning.sections import MAJORITY
 from smoothgen.certificates.meaning.threats import attack_named
 from smoothgen.mechanisms import SynonymClasses
@@ -26,6 +27,7 @@ def plain_statement(certificate: Certificate) -> str:
     return " ".join(
         [
             *_what_holds(certificate),
+            *sentences_on_scores(certificate.score_claims, certificate.epsilon),
             f"This holds with confidence {certificate.confidence!r}: a certificate that says too much comes with "
             f"probability {certificate.alpha!r} at most, over the noise that was drawn for it.",
             *([] if unknown is None else [f"What these words and numbers mean is not checked: {unknown}."]),

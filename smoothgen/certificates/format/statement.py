@@ -16,6 +16,7 @@ from smoothgen.certificates.format.sentences import (
 )
 from smoothgen.certificates.format.statement_v1 import statement_v1
 from smoothgen.certificates.meaning.judgement import unknown_meaning
+from smoothgen.certificates.meaning.scores import sentences_on_scores
 
 
 def statement(certificate: Certificate) -> str:
@@ -48,4 +49,5 @@ def _without_wording(certificate: Certificate) -> str:
         kept = next((probability for reached, probability in claims.stays if reached >= epsilon), 0.0)
         answered = answer(provenance.metric)
         sentences.append(f"Under any such attack a fresh output gives {answered} with probability at least {kept!r}.")
+    sentences += sentences_on_scores(certificate.score_claims, certificate.epsilon)
     return " ".join([*sentences, *held_fixed(provenance), *about_the_samples(certificate)])

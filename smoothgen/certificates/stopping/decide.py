@@ -7,12 +7,10 @@ They can waste samples, or give up too soon: docs/theory, Statistics, says how o
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-
-import numpy as np
-from numpy.typing import NDArray
+from functools import cached_property
 
 from smoothgen.certificates.abstention import Abstention, Reason
 from smoothgen.certificates.bounds.bands import band_by_name
@@ -23,12 +21,11 @@ from smoothgen.certificates.certificate import Certificate
 from smoothgen.certificates.certify import beyond_reach, certify_evidence
 from smoothgen.certificates.evidence import Evidence
 from smoothgen.certificates.goals import Goal
-from smoothgen.certificates.stopping.futility import all_at_the_centre, favourable, repeated
+from smoothgen.certificates.stopping.futility import Continuation, all_at_the_centre, favourable, repeated
+from smoothgen.certificates.stopping.scores import hopeless_claim
 from smoothgen.certificates.terms import Terms
 from smoothgen.certificates.universal import certify_without_samples
 from smoothgen.errors import InvalidTolerance
-
-Continuation = Callable[[NDArray[np.float64], int], NDArray[np.float64]]
 
 
 class Stop(StrEnum):
@@ -48,14 +45,17 @@ class LookResult:
     stop: Stop | None
 
 
-def take_look(evidence: Evidence, terms: Terms, *, radius_tolerance: float | None = None) -> LookResult:
+def take_look(
+    evidence: Evidence, terms: Terms, scored: Sequence[Evidence] = (), *, radius_tolerance: float | None = None
+) -> LookResult:
     """Certifies what one look of the plan shows, and decides whether to draw on.
 
     PROVEN: the goal is met at the asked epsilon. OUT_OF_REACH: not even a favourable continuation to a later look
     would meet it. SETTLED, without an epsilon: no later look is expected to enlarge the radius by
     more than the fraction `radius_tolerance` a doubling. SAMPLE_LIMIT: the last look.
 
-    evidence: of the certification samples with index < n, n one of the plan's sizes.
+    evidence: of the certification samples with index < n, n one of the plan's sizes. scored: the series of each claim
+    on a score, over the same samples. Where one claim is out of reach at the asked epsilon, all that is asked is.
     Raises what `certify` raises; InvalidTolerance unless radius_tolerance is positive; InvalidDistances without a plan.
     """
     if radius_tolerance is not None and not (math.isfinite(radius_tolerance) and radius_tolerance > 0):
@@ -64,16 +64,20 @@ def take_look(evidence: Evidence, terms: Terms, *, radius_tolerance: float | Non
             field="radius_tolerance",
         )
     plan, epsilon = terms.require_plan(), terms.epsilon
-    outcome = certify_evidence(evidence, terms)
+    outcome = certify_evidence(evidence, terms, scored)
     if epsilon is not None and isinstance(outcome, Certificate):
         return LookResult(outcome, Stop.PROVEN)
     if plan.next_size(evidence.samples) is None:
         return LookResult(outcome, Stop.SAMPLE_LIMIT)
-    later = _LaterLooks(evidence, terms.bounds(evidence.diameter), plan, terms.band, terms.goal)
+    later = _LaterLooks(evidence, terms, plan)
     if epsilon is not None:
         hoped = later.best_hope(epsilon, favourable)
         if hoped is not None:
             return LookResult(later.given_up(outcome, epsilon, hoped), Stop.OUT_OF_REACH)
+        hopeless = hopeless_claim(terms, plan, scored, evidence.samples, epsilon, favourable)
+        if hopeless is not None and isinstance(outcome, Abstention):
+            detail = f"given up after {evidence.samples} of at most {plan.sizes[-1]} samples: {hopeless}"
+            return LookResult(replace(outcome, detail=detail), Stop.OUT_OF_REACH)
     elif (
         radius_tolerance is not None
         and isinstance(outcome, Certificate)
@@ -96,7 +100,7 @@ def futile_from_the_start(terms: Terms, *, bound: float, diameter: float) -> Abs
     nothing_seen = replace(Evidence.none(diameter), bound=float(bound))
     terms.require_sound_request(nothing_seen.diameter)
     plan.require_within(terms.alpha_of_looks())
-    later = _LaterLooks(nothing_seen, terms.bounds(nothing_seen.diameter), plan, terms.band, terms.goal)
+    later = _LaterLooks(nothing_seen, terms, plan)
     hoped = later.best_hope(epsilon, all_at_the_centre)
     if hoped is None:
         return None
@@ -130,10 +134,18 @@ class _LaterLooks:
     """The looks still to come after those samples, and what they could say."""
 
     evidence: Evidence
-    bounds: ShiftBounds
+    terms: Terms
     plan: LookPlan
-    band: str
-    goal: Goal
+
+    @property
+    def goal(self) -> Goal:
+        """Returns the claim that sampling aims at."""
+        return self.terms.goal
+
+    @cached_property
+    def bounds(self) -> ShiftBounds:
+        """Returns how bounds follow from a band."""
+        return self.terms.bounds(self.evidence.diameter)
 
     def best_hope(self, epsilon: float, continuation: Continuation) -> float | None:
         """Returns the best of what the later looks would prove at epsilon if the samples continued like this.
@@ -186,5 +198,6 @@ class _LaterLooks:
     def _proven(self, look: int, epsilon: float, continuation: Continuation) -> float:
         worst = self.bounds.worst_distance(self.evidence)
         ordered = continuation(self.evidence.ordered(worst), self.plan.sizes[look])
-        survival = self.bounds.survival(band_by_name(self.band), ordered, worst, self.plan.alphas[look])
+        share = self.terms.share_of(self.plan.alphas[look])
+        survival = self.bounds.survival(band_by_name(self.terms.band), ordered, worst, share)
         return self.goal.proven(BoundCurve(survival, self.bounds), epsilon)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Final
 
@@ -12,6 +13,8 @@ from scipy.special import gammaln
 
 from smoothgen.certificates.bounds.bands import grid_ranks
 
+Continuation = Callable[[NDArray[np.float64], int], NDArray[np.float64]]
+"""From the distances seen, increasing, to those that a number of samples may have."""
 DISBELIEF: Final = 0.01
 """At every rank, continuations of less than this probability are not hoped for."""
 

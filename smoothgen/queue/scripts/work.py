@@ -112,8 +112,9 @@ class Open(ScriptCall):
 class Store(ScriptCall):
     """Stores the distances of the samples first … first+count−1 once.
 
-    runs: the key of the words. packed: the distances, base64 of little-endian doubles. words: the JSON of what the runs
-    read and said, None where that is not kept. failure: why the last failed sample did, '' if none failed.
+    runs: the key of the words. packed: of each sample its distance and its scores, base64 of little-endian doubles.
+    words: the JSON of what the runs read and said, None where that is not kept. failure: why the last failed sample
+    did, '' if none failed.
     """
 
     script: ClassVar = Script("store")

@@ -1,0 +1,83 @@
+"""What a request may claim of scores: checked before anything is queued, as far as no model is needed."""
+
+from __future__ import annotations
+
+from smoothgen.certificates.score_claims import AskedClaim, claim_share, require_distinct
+from smoothgen.contracts import (
+    EMBEDDING,
+    EMBEDDING_PER_STEP,
+    EMBEDDING_SHAPED,
+    IMG2IMG,
+    LATENT_SCHEDULE,
+    TOKENS,
+    ModelCard,
+    PluginScore,
+    Robustness,
+    ScoreClaim,
+    look_plan,
+)
+from smoothgen.errors import InvalidClaim, InvalidInput, UnknownName
+from smoothgen.scores import identity_without_model, score_without_model
+
+_OFFERED = (TOKENS, EMBEDDING, EMBEDDING_SHAPED, EMBEDDING_PER_STEP, LATENT_SCHEDULE, IMG2IMG)
+
+
+def require_claims(robustness: Robustness, card: ModelCard) -> None:
+    """Raises InvalidInput for claims on scores that this model, this mechanism or any sampling cannot serve.
+
+    robustness: with the mechanism that planning chose. A plug-in's options and range are checked by the worker, which
+    has it installed.
+    """
+    claims = robustness.claims
+    if claims is None:
+        return
+    if robustness.mechanism not in _OFFERED:
+        raise InvalidInput(
+            f"claims on scores are offered with mechanisms {', '.join(_OFFERED)}, and mechanism is "
+            f"{robustness.mechanism!r}; leave claims out, or use another mechanism",
+            field="robustness.claims",
+        )
+    if robustness.tier != "request":
+        raise InvalidInput(
+            f"claims on scores rest on certification samples, and tier {robustness.tier!r} draws none for the request; "
+            "ask for tier 'request', or leave claims out",
+            field="robustness.claims",
+        )
+    require_distinct(known_claims(robustness, card))
+    if robustness.mechanism != TOKENS:
+        _require_shares(robustness, len(claims))
+
+
+def known_claims(robustness: Robustness, card: ModelCard) -> list[AskedClaim]:
+    """Returns the claims of a request that are known without a model: all but those on plug-ins.
+
+    Raises InvalidInput for a score that the model does not offer and for a claim that is none.
+    """
+    claims = robustness.claims or ()
+    return [asked for place, claim in enumerate(claims) if (asked := _asked(claim, card, place)) is not None]
+
+
+def _asked(claim: ScoreClaim, card: ModelCard, place: int) -> AskedClaim | None:
+    """Returns a claim as far as it is known without a model, None for one on a plug-in."""
+    field = f"robustness.claims.{place}"
+    offered = f"plugin:{claim.score.plugin}" if isinstance(claim.score, PluginScore) else claim.score.name
+    if offered not in card.scores:
+        raise UnknownName("score of this model", offered, card.scores, field=field)
+    if isinstance(claim.score, PluginScore):
+        return None
+    try:
+        identity = identity_without_model(claim.score.name, claim.options)
+        if identity is None:
+            score = score_without_model(claim.score.name, claim.options)
+            if score is None:
+                raise UnknownName("score", claim.score.name, card.scores, field=field)
+            identity = score.identity
+        return claim.asked_of(identity)
+    except InvalidClaim as error:
+        raise InvalidClaim(str(error), field=field) from error
+
+
+def _require_shares(robustness: Robustness, claims: int) -> None:
+    """Raises InvalidAlpha where the failure probability is too small to be shared by all claims at every look."""
+    for share in look_plan(robustness).alphas:
+        claim_share(share, claims)

@@ -1,0 +1,109 @@
+"""Claims on scores in words: our own for scores this library knows, quotation marks for what others brought."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+
+from smoothgen.certificates.meaning.quoting import quoted
+from smoothgen.certificates.score_claims.asked import MEAN, AskedClaim, ScoreIdentity
+from smoothgen.certificates.score_claims.certified import ScoreClaim
+from smoothgen.certificates.score_claims.exact import ExactClaim
+
+
+def sentences_on_scores(claims: Sequence[ScoreClaim], epsilon: float | None) -> list[str]:
+    """Returns a sentence for each claim of a certificate of noise. epsilon: the asked attack norm, None for each
+    claim's radius."""
+    return [_by_noise(claim, epsilon) for claim in claims]
+
+
+def sentences_on_exact_scores(claims: Sequence[ExactClaim], epsilon: float | None) -> list[str]:
+    """Returns a sentence for each claim of an exhaustive certificate."""
+    return [_without_noise(claim, epsilon) for claim in claims]
+
+
+def unknown_score(claims: Sequence[AskedClaim]) -> str | None:
+    """Returns what of the claims' scores this library has no definition of, None where it knows all."""
+    unknown = sorted({claim.score.name for claim in claims if _described(claim.score) is None})
+    return f"{', '.join(map(quoted, unknown))} is no score of this library" if unknown else None
+
+
+def _by_noise(claim: ScoreClaim, epsilon: float | None) -> str:
+    if claim.radius is None and epsilon is None:
+        return (
+            f"Not proven, even without an attack, is that {_asked(claim.asked)}; without an attack, "
+            f"{_bounded(claim.asked, claim.bound)}.{_failed(claim.evidence.failed)}"
+        )
+    at = claim.radius if epsilon is None else epsilon
+    return (
+        f"Under any attack of norm at most {at!r}, {_bounded(claim.asked, claim.bound)}."
+        f"{_failed(claim.evidence.failed)}"
+    )
+
+
+def _without_noise(claim: ExactClaim, epsilon: float | None) -> str:
+    failed = _failed(claim.runs.failed)
+    if epsilon is None and claim.radius == 0:
+        return f"Not so, even without an attack, is that {_asked(claim.asked)}.{failed}"
+    if epsilon is not None:
+        norm = f"at most {epsilon!r}"
+    else:
+        norm = "whatever" if math.isinf(claim.radius) else f"strictly less than {claim.radius!r}"
+    return f"Under any attack of l2 norm {norm}, {_bounded(claim.asked, claim.bound)}.{failed}"
+
+
+def _bounded(claim: AskedClaim, bound: float) -> str:
+    """Returns the claim with the number that is proven."""
+    side = "at most" if claim.is_upper else "at least"
+    return f"{_of_what(claim)} is {side} {bound!r}"
+
+
+def _asked(claim: AskedClaim) -> str:
+    return f"{_of_what(claim)} is {'at most' if claim.is_upper else 'at least'} {claim.limit!r}"
+
+
+def _of_what(claim: AskedClaim) -> str:
+    score = _described(claim.score)
+    if score is None:
+        digest = "" if claim.score.digest is None else f" of {quoted(claim.score.digest)}"
+        score = f"what this document calls score {quoted(claim.score.name)}{digest}"
+    if claim.of == MEAN:
+        return f"the mean of {score}"
+    if claim.quantile is not None:
+        return f"the share of outputs with {score} {'above' if claim.at_least is None else 'below'} {claim.asked!r}"
+    threshold = claim.score.least if claim.above is None else claim.above
+    return f"the share of outputs with {score} above {threshold!r}"
+
+
+def _failed(failed: int) -> str:
+    return f" {failed} of its samples have no score and count as the worst." if failed else ""
+
+
+def _described(score: ScoreIdentity) -> str | None:
+    """Returns the score in this library's words, None where the name, its range or its options are not those it
+    knows."""
+    options, two = dict(score.options), (score.least, score.most, score.two_valued) == (0.0, 1.0, True)
+    if score.digest is not None:
+        return None
+    if score.name == "pattern" and two and _strings(options, "pattern"):
+        return f"the score 1 where the RE2 pattern {quoted(options['pattern'])} is found, else 0,"
+    if score.name == "json_schema" and two and set(options) == {"must_meet"}:
+        schema = json.dumps(options["must_meet"], sort_keys=True)
+        return f"the score 1 for JSON that meets the schema {quoted(schema)}, else 0,"
+    if score.name == "verdict" and two and _strings(options, "verdict"):
+        return f"the score 1 where the model's picture classifier says {quoted(options['verdict'])}, else 0,"
+    if score.name == "length" and set(options) == {"unit", "cap"} and options["unit"] in ("characters", "words"):
+        counted = (score.least, score.most, score.two_valued) == (0.0, options["cap"], False)
+        return f"the length in {options['unit']}, counted up to {options['cap']!r}," if counted else None
+    similar = (score.least, score.most, score.two_valued) == (-1.0, 1.0, False)
+    if score.name == "similarity" and similar and _strings(options, "reference", "encoder"):
+        return (
+            f"the cosine similarity by sentence encoder {quoted(options['encoder'])} to the text of digest "
+            f"{quoted(options['reference'])}"
+        )
+    return None
+
+
+def _strings(options: dict[str, object], *names: str) -> bool:
+    return set(options) == set(names) and all(isinstance(value, str) for value in options.values())

@@ -1,0 +1,49 @@
+"""What the commands print of claims on scores."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+import typer
+
+from smoothgen.certificates.bounds.rounding import round_down
+from smoothgen.certificates.format.canonical import canonical
+from smoothgen.certificates.format.document import parse_json
+from smoothgen.certificates.score_claims import AskedClaim, ScoreClaim
+from smoothgen.certificates.score_claims.exact import ExactClaim
+from smoothgen.errors import InvalidCertificate
+
+_DIGITS: Final = 4
+_LONGEST: Final = 60
+
+
+def score_rows(claims: Sequence[ScoreClaim | ExactClaim]) -> Iterator[tuple[str, str]]:
+    """Yields a row for each claim: what is asked, what is proven, and up to which attack norm it holds."""
+    for place, claim in enumerate(claims, start=1):
+        yield f"claim {place}", f"{_asked(claim.asked)}: {_radius(claim)}, proven {claim.bound!r}"
+
+
+def claims_of_options(texts: Sequence[str]) -> list[Any]:
+    """Returns the claims that were typed as JSON objects. Raises typer.BadParameter."""
+    try:
+        return [parse_json(text) for text in texts]
+    except InvalidCertificate as error:
+        raise typer.BadParameter(
+            f'a claim is a JSON object such as {{"score": {{"name": "length", "cap": 200}}, "at_most": 100}}; {error}'
+        ) from error
+
+
+def _asked(claim: AskedClaim) -> str:
+    options = canonical(dict(claim.score.options))
+    side, limit = ("at most", claim.at_most) if claim.at_least is None else ("at least", claim.at_least)
+    above = "" if claim.above is None else f" above {claim.above!r}"
+    shown = options if len(options) <= _LONGEST else f"{options[:_LONGEST]}…"
+    return f"{claim.of}{above} of {claim.score.name} {shown} {side} {limit!r}"
+
+
+def _radius(claim: ScoreClaim | ExactClaim) -> str:
+    if isinstance(claim, ExactClaim):
+        return "at every norm" if math.isinf(claim.radius) else f"below {round_down(claim.radius, _DIGITS)!r}"
+    return "not proven" if claim.radius is None else f"up to {round_down(claim.radius, _DIGITS)!r}"

@@ -1,0 +1,85 @@
+"""Finding and loading plug-ins that are installed, and digesting what was loaded."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Any, Final
+
+from smoothgen.errors import InvalidClaim, UnknownName
+
+SCORES: Final = "smoothgen.scores"
+"""The group of entry points that name scores."""
+_COMPILED: Final = "__pycache__"
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A plug-in's factory, and the digest of the code it comes from. distribution: name and version, "" if unknown."""
+
+    name: str
+    factory: Any
+    digest: str
+    distribution: str
+
+
+def names(group: str = SCORES) -> list[str]:
+    """Returns the names of the plug-ins that are installed here, sorted. Loads none of them."""
+    return sorted(entry_points(group=group).names)
+
+
+@lru_cache(maxsize=64)
+def load(name: str, group: str = SCORES) -> Loaded:
+    """Returns an installed plug-in, loaded once a process.
+
+    Raises UnknownName where none of this name is installed, InvalidClaim where two are, or where it cannot be loaded.
+    """
+    found = {
+        (point.value, point.dist.name if point.dist else ""): point for point in entry_points(group=group, name=name)
+    }
+    if not found:
+        raise UnknownName(f"plug-in of {group}", name, names(group), field="robustness.claims")
+    if len(found) > 1:
+        brought = ", ".join(sorted(f"{value} of {package or 'an unnamed package'}" for value, package in found))
+        raise InvalidClaim(
+            f"plug-in {name!r} of {group} is installed {len(found)} times ({brought}); uninstall all but one",
+            field="robustness.claims",
+        )
+    [point] = found.values()
+    try:
+        factory = point.load()
+    except Exception as error:
+        raise InvalidClaim(
+            f"plug-in {name!r} ({point.value}) cannot be loaded: {type(error).__name__}: {error}; the server's "
+            "operator can mend or uninstall it",
+            field="robustness.claims",
+        ) from error
+    dist = point.dist
+    return Loaded(name, factory, _digest(point), "" if dist is None else f"{dist.name} {dist.version}")
+
+
+def _digest(point: EntryPoint) -> str:
+    """Returns a sha256 over the files of the top-level package, or over the one module, that the plug-in comes from.
+
+    Compiled files are left out. What the plug-in reads from elsewhere is not covered.
+    """
+    top = point.module.partition(".")[0]
+    spec = importlib.util.find_spec(top)
+    origin = None if spec is None else spec.origin
+    if origin is None:
+        raise InvalidClaim(f"plug-in {point.name!r} comes from {top!r}, which has no file to digest")
+    root = Path(origin)
+    folder = root.parent if root.name == "__init__.py" else None
+    files = (
+        [root] if folder is None else sorted(f for f in folder.rglob("*") if f.is_file() and _COMPILED not in f.parts)
+    )
+    digest = hashlib.sha256()
+    for file in files:
+        content = file.read_bytes()
+        digest.update(f"{file.relative_to(folder or root.parent).as_posix()}\0{len(content)}\0".encode())
+        digest.update(content)
+    return f"sha256:{digest.hexdigest()}"

@@ -1,0 +1,14 @@
+"""Scores of outputs: bounded functions that claims can be made on. Those that need no model are here."""
+
+from smoothgen.scores.of_models import identity_without_model, similarity_identity, verdict_identity
+from smoothgen.scores.protocol import Score
+from smoothgen.scores.registry import TEXT_SCORES, score_without_model
+
+__all__ = [
+    "TEXT_SCORES",
+    "Score",
+    "identity_without_model",
+    "score_without_model",
+    "similarity_identity",
+    "verdict_identity",
+]

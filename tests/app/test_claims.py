@@ -1,0 +1,102 @@
+"""What a request may claim of scores, and the problems that name value and remedy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from app.planning.plan import plan
+from smoothgen.contracts import GenerateRequest, JobSpec
+from smoothgen.errors import InvalidAlpha, InvalidClaim, InvalidInput, UnknownName
+from tests.app.conftest import model_card
+
+CARD = model_card("numbers").model_copy(
+    update={
+        "mechanisms": ["embedding", "tokens", "edits"],
+        "default_mechanism": "tokens",
+        "scores": ["pattern", "json_schema", "length", "similarity", "plugin:polite"],
+    }
+)
+PATTERN: dict[str, Any] = {"score": {"name": "pattern", "pattern": "refund"}, "of": "share", "at_most": 0.1}
+LENGTH: dict[str, Any] = {"score": {"name": "length", "unit": "words", "cap": 50}, "at_most": 30}
+
+
+def planned(*claims: dict[str, Any], **robustness: Any) -> JobSpec:
+    body = {"model": CARD.id, "prompt": "0.5", "robustness": {"claims": list(claims), **robustness}}
+    return plan(GenerateRequest.model_validate(body), CARD, max_samples=5000)
+
+
+def test_claims_travel_with_the_job() -> None:
+    spec = planned(PATTERN, LENGTH)
+    assert (spec.mechanism, spec.scored) == ("tokens", 2)
+    assert JobSpec.model_validate_json(spec.model_dump_json()) == spec
+    assert planned(LENGTH, mechanism="embedding", sigma=1.0).scored == 1
+    plugged = {"score": {"name": "plugin", "plugin": "polite", "options": {"tone": "kind"}}, "at_least": 0.5}
+    assert planned(plugged, {"score": {"name": "similarity", "reference": "Paris"}, "at_least": 0.2}).scored == 2
+
+
+@pytest.mark.parametrize(
+    ("claim", "error", "words"),
+    [
+        ({**PATTERN, "score": {"name": "pattern", "pattern": "(?=a)"}}, InvalidClaim, "look-around"),
+        ({"score": {"name": "json_schema", "must_meet": {"type": 7}}, "at_least": 0.9}, InvalidClaim, "no JSON Schema"),
+        ({**LENGTH, "at_most": 50}, InvalidClaim, "at_most=50"),
+        ({**LENGTH, "at_most": -1}, InvalidClaim, "at_most=-1"),
+        ({**LENGTH, "of": "share", "at_most": 0.1}, InvalidClaim, "give above"),
+        ({"score": {"name": "verdict", "verdict": "red sneaker"}, "at_least": 0.9}, UnknownName, "verdict"),
+        ({"score": {"name": "plugin", "plugin": "rude"}, "at_least": 0.9}, UnknownName, "plugin:rude"),
+    ],
+)
+def test_a_claim_that_cannot_be_served_is_a_clear_problem(
+    claim: dict[str, Any], error: type[InvalidInput], words: str
+) -> None:
+    with pytest.raises(error, match=words) as raised:
+        planned(PATTERN, claim)
+    assert raised.value.field == "robustness.claims.1"
+
+
+@pytest.mark.parametrize(
+    ("asked", "error", "words"),
+    [
+        ({"mechanism": "edits"}, InvalidInput, "mechanism is 'edits'"),
+        ({"tier": "universal"}, InvalidInput, "tier 'universal' draws none"),
+        ({"tier": "fleet"}, InvalidInput, "tier 'fleet' draws none"),
+        ({"mechanism": "embedding", "confidence": 1 - 1.5e-12}, InvalidAlpha, "claims on scores leave each"),
+        (
+            {"mechanism": "embedding", "confidence": 1 - 1.2e-11, "epsilon": 0.1},
+            InvalidAlpha,
+            "claims on scores leave each",
+        ),
+    ],
+)
+def test_where_claims_are_not_offered_the_problem_says_so(
+    asked: dict[str, Any], error: type[InvalidInput], words: str
+) -> None:
+    with pytest.raises(error, match=words):
+        planned(PATTERN, LENGTH, **asked)
+
+
+def test_equal_claims_are_refused() -> None:
+    with pytest.raises(InvalidClaim, match="claims 1 and 2 ask the same"):
+        planned(PATTERN, {**PATTERN, "above": 0})
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        [],
+        [LENGTH] * 9,
+        [{**LENGTH, "at_least": 3}],
+        [{"score": LENGTH["score"]}],
+        [{**LENGTH, "of": "median"}],
+        [{**LENGTH, "of": "quantile:1.5"}],
+        [{**LENGTH, "score": {"name": "length", "cap": 0}}],
+        [{**LENGTH, "score": {"name": "sentiment"}}],
+        [{**LENGTH, "at_most": float("nan")}],
+    ],
+)
+def test_what_is_no_list_of_claims_is_refused(claims: list[Any]) -> None:
+    with pytest.raises(ValidationError):
+        planned(*claims)
