@@ -1,6 +1,6 @@
 """SmoothGen: certified generation.
 
-The library, without torch: certificates (`certify`, `certify_exhaustive`, `certify_edits`, `verify`,
+The library, without torch: certificates (`certify`, `certify_exhaustive`, `certify_edits`, `certify_units`, `verify`,
 `load_certificate`), mechanisms (`Gaussian` and its schedules), and the HTTP client (`Client`, `AsyncClient`). A name is
 imported when it is first used, so verifying a certificate imports numpy and scipy and never the client's HTTP stack.
 
@@ -30,11 +30,14 @@ if TYPE_CHECKING:
         SigmaGrid,
         SigmaSelection,
         SnapThreat,
+        UnitChoice,
+        UnitsCertificate,
         Verification,
         certified_cost,
         certify,
         certify_edits,
         certify_exhaustive,
+        certify_units,
         certify_universal,
         load_certificate,
         save_certificate,
@@ -79,11 +82,14 @@ __all__ = [
     "SigmaSelection",
     "SmoothGenError",
     "SnapThreat",
+    "UnitChoice",
+    "UnitsCertificate",
     "Verification",
     "certified_cost",
     "certify",
     "certify_edits",
     "certify_exhaustive",
+    "certify_units",
     "certify_universal",
     "load_certificate",
     "save_certificate",

@@ -52,6 +52,8 @@ class Stream(IntEnum):
     TEXT_CERTIFICATION = 10
     TEXT_SERVED = 11
     EDITS = 12
+    UNITS_SELECTION = 13
+    UNITS_CERTIFICATION = 14
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,7 @@ COVERED = (
     "smoothgen/certificates/exhaustive/cost.py",
     "smoothgen/certificates/fleet/levels.py",
     *(f"smoothgen/certificates/score_claims/{name}.py" for name in ("asked", "bounds", "certified", "exact", "shares")),
+    *(f"smoothgen/certificates/units/{name}.py" for name in ("choice", "claims", "touched")),
     *(
         f"smoothgen/mechanisms/{name}.py"
         for name in ("forward_diffusion", "gaussian", "grid", "scale", "schedules", "shape", "shaped", "synonyms")
@@ -51,6 +52,7 @@ PROVE_NOTHING = frozenset(
         "require_steps",
         "require_distinct",
         "failing_at",
+        "require_altered",
     }
 )
 """Public definitions that refuse, look up or print, and so have no proof."""

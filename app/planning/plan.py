@@ -10,6 +10,7 @@ from app.planning.claims import require_claims
 from app.planning.images import EMBEDDING, IMG2IMG, plan_image
 from app.planning.keeping import asks_for_majority, keep_of
 from app.planning.mechanism import mechanism_of
+from app.planning.peek import peek_of
 from app.planning.refusing import refuse_given
 from app.planning.snap import require_snappable, snaps
 from app.planning.synonyms import plan_partition, pooled_mechanism
@@ -119,6 +120,7 @@ def plan(
         pool=_pool(request, card, metric, metric_card, sigma, partition) if robustness.tier == "fleet" else None,
         partition=None if partition is None else partition.digest,
         request_id=submission.request_id,
+        peek=peek_of(robustness, metric),
     )
 
 

@@ -10,7 +10,7 @@ certify, universal: from distances to a certificate, and without them. stopping:
 planning: what a job could prove, before a sample is drawn.
 verification: the verdict. meaning: the known words. format: documents, digests and statements.
 checks: what a document is held to. covers: one known other prompt.
-packing: numbers as bytes. fleet, exhaustive, edits: the average request of a server; certificates without noise.
+packing: numbers as bytes. fleet, exhaustive, edits, units: the average request; certificates without noise.
 stored, verify: documents and files of every method, and the verdict on a stranger's.
 """
 
@@ -56,6 +56,15 @@ from smoothgen.certificates.stored import (
     to_document,
 )
 from smoothgen.certificates.terms import Terms
+from smoothgen.certificates.units import (
+    UnitChoice,
+    UnitsBound,
+    UnitsCertificate,
+    UnitsThreat,
+    certify_units,
+    largest_probability,
+    largest_size,
+)
 from smoothgen.certificates.universal import certify_universal
 from smoothgen.certificates.verify import Check, Verification, verify
 
@@ -89,6 +98,10 @@ __all__ = [
     "Stop",
     "Terms",
     "Threat",
+    "UnitChoice",
+    "UnitsBound",
+    "UnitsCertificate",
+    "UnitsThreat",
     "Verification",
     "at_deadline",
     "attacked_probability",
@@ -96,9 +109,12 @@ __all__ = [
     "certify",
     "certify_edits",
     "certify_exhaustive",
+    "certify_units",
     "certify_universal",
     "from_document",
     "futile_from_the_start",
+    "largest_probability",
+    "largest_size",
     "load_certificate",
     "read_certificate",
     "remaining_alpha",

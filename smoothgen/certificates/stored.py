@@ -14,8 +14,10 @@ from smoothgen.certificates.exhaustive import document as exhaustive_document
 from smoothgen.certificates.exhaustive.certificate import ExhaustiveCertificate
 from smoothgen.certificates.format import document as noise_document
 from smoothgen.certificates.format.document import parse_json
+from smoothgen.certificates.units import document as units_document
+from smoothgen.certificates.units.certificate import UnitsCertificate
 
-AnyCertificate = Certificate | ExhaustiveCertificate | EditsCertificate
+AnyCertificate = Certificate | ExhaustiveCertificate | EditsCertificate | UnitsCertificate
 
 
 def to_document(certificate: AnyCertificate) -> dict[str, Any]:
@@ -25,6 +27,8 @@ def to_document(certificate: AnyCertificate) -> dict[str, Any]:
         return exhaustive_document.to_document(certificate)
     if isinstance(certificate, EditsCertificate):
         return edits_document.to_document(certificate)
+    if isinstance(certificate, UnitsCertificate):
+        return units_document.to_document(certificate)
     return noise_document.to_document(certificate)
 
 
@@ -37,6 +41,8 @@ def read_certificate(document: Any) -> AnyCertificate:
         return exhaustive_document.from_document(document)
     if edits_document.is_of_edits(document):
         return edits_document.from_document(document)
+    if units_document.is_of_units(document):
+        return units_document.from_document(document)
     return noise_document.from_document(document)
 
 

@@ -1,8 +1,8 @@
 """Checks a stranger's certificate: recomputes what it states, and compares its words with this library's definitions.
 
 `checks` recomputes the claims and compares what is stated twice, `meaning` judges the words.
-Documents of methods exhaustive/v1 and edits/v1 rest on no noise and have checks of their own (`exhaustive.verify`,
-`edits.verify`).
+Documents of methods exhaustive/v1, edits/v1 and units/v1 rest on no noise and have checks of their own
+(`exhaustive.verify`, `edits.verify`, `units.verify`).
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from smoothgen.certificates.bounds.shift_bounds import METHODS, SPREAD_V1
 from smoothgen.certificates.certificate import Certificate
 from smoothgen.certificates.checks.recomputed import recomputed
 from smoothgen.certificates.checks.stated_twice import stated_twice
-from smoothgen.certificates.edits.certificate import EditsCertificate
 from smoothgen.certificates.edits.document import is_of_edits
 from smoothgen.certificates.edits.verify import verify_edits
-from smoothgen.certificates.exhaustive.certificate import ExhaustiveCertificate
 from smoothgen.certificates.exhaustive.document import is_exhaustive
 from smoothgen.certificates.exhaustive.verify import verify_exhaustive
 from smoothgen.certificates.format.document import content_digest, from_document, parse_json
 from smoothgen.certificates.meaning.judgement import judged, unknown_meaning
 from smoothgen.certificates.meaning.scores import unknown_score
 from smoothgen.certificates.stored import AnyCertificate, to_document
+from smoothgen.certificates.units.document import is_of_units
+from smoothgen.certificates.units.verify import verify_units
 from smoothgen.certificates.verification import Check, Verification
 from smoothgen.errors import InvalidInput
 
@@ -53,6 +53,8 @@ def verify(certificate: Verifiable) -> Verification:
             return verify_exhaustive(document)
         if is_of_edits(document):
             return verify_edits(document)
+        if is_of_units(document):
+            return verify_units(document)
         stated = from_document(document)
     except InvalidInput as error:
         return Verification((Check("document", False, str(error)),))
@@ -70,7 +72,7 @@ def verify(certificate: Verifiable) -> Verification:
 def parsed(certificate: Verifiable) -> Any:
     """Returns the JSON data of a certificate in any of its forms. Raises InvalidCertificate for a text that is no JSON,
     OSError."""
-    if isinstance(certificate, Certificate | ExhaustiveCertificate | EditsCertificate):
+    if isinstance(certificate, AnyCertificate):
         return to_document(certificate)
     if isinstance(certificate, Path):
         return parse_json(certificate.read_bytes())

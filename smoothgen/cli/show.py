@@ -12,12 +12,21 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 from rich.text import Text
 
-from smoothgen.certificates import Certificate, EditsCertificate, ExhaustiveCertificate, Stop, Verification, take_look
+from smoothgen.certificates import (
+    Certificate,
+    EditsCertificate,
+    ExhaustiveCertificate,
+    Stop,
+    UnitsCertificate,
+    Verification,
+    take_look,
+)
 from smoothgen.certificates.bounds.rounding import round_down, round_up
 from smoothgen.cli.certificate_rows import show_rows
 from smoothgen.cli.show_edits import show_edits
 from smoothgen.cli.show_exhaustive import named_neighbour, show_exhaustive, why_runs_stopped
 from smoothgen.cli.show_scores import score_rows
+from smoothgen.cli.show_units import show_units
 from smoothgen.cli.show_worth import down, up, worth_lines
 from smoothgen.client import Generation
 from smoothgen.contracts import EDITS, TOKENS, UNNOISED, JobView, LipschitzEstimate, TextOutput
@@ -96,6 +105,8 @@ def show_generation(
         show_exhaustive(certificate, why_runs_stopped(certificate, asked), codes, generation.broken_by)
     elif isinstance(certificate, EditsCertificate):
         show_edits(certificate, codes, generation.broken_by)
+    elif isinstance(certificate, UnitsCertificate):
+        show_units(certificate, codes)
     elif certificate is not None:
         show_certificate(certificate, why_it_stopped(certificate, asked), codes)
     elif generation.abstention is not None:
@@ -150,7 +161,7 @@ def _drawn(generation: Generation, asked: Mapping[str, Any]) -> str:
     certificate, usage = generation.certificate, generation.usage
     if usage is None or asked.get("tier", "request") != "request":
         return ""
-    if isinstance(certificate, EditsCertificate):
+    if isinstance(certificate, EditsCertificate | UnitsCertificate):
         return ""  # it says how many were run, and of those drawn twice how often
     runs = asked.get("mechanism") in UNNOISED or "edits" in asked or isinstance(certificate, ExhaustiveCertificate)
     drawn = "neighbours run" if runs or generation.broken_by is not None else "certification samples drawn"

@@ -7,6 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from smoothgen.certificates.bounds.rounding import round_up
+from smoothgen.cli.show_worth import down
 from smoothgen.contracts import Covers, PromptCover
 
 _DIGITS = 4
@@ -36,7 +37,7 @@ def show_covers(covers: Covers) -> None:
 
 def _columns(covers: Covers) -> str:
     """Returns what the columns mean."""
-    radius = "no limit" if covers.radius is None else repr(covers.radius)
+    radius = "no limit" if covers.radius is None else down(covers.radius)
     own = f", from {covers.samples} samples" if covers.samples else ""
     return (
         f"distance: {covers.norm}; inside: within the radius {radius}. W1 bounds: ball, of every prompt so far away; "

@@ -64,6 +64,9 @@ class JobSpec(Contract):
     from two partitions would have no one law."""
     request_id: str | None = None
     """X-Request-ID of the request that submitted the job, for the logs of its workers."""
+    peek: int | None = None
+    """After how many certification samples it is asked whether the others can add to what holds without any. None:
+    never, as in jobs that stop at their looks."""
 
     @property
     def mechanism(self) -> str:

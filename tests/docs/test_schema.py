@@ -12,14 +12,14 @@ from smoothgen.certificates.format.document import content_digest
 from smoothgen.certificates.meaning.metrics import METRICS
 from smoothgen.errors import InvalidCertificate, UnknownName
 from smoothgen.mechanisms import mechanism_from_dict
-from tests.support.certificates import edits, examples, exhaustive, served
+from tests.support.certificates import edits, examples, exhaustive, served, units
 from tests.unit.certificates.test_exact_score_claims import exhausted
 from tests.unit.certificates.test_score_claims import certified
 
 ROOT = Path(__file__).parents[2]
 SCHEMAS = {v: json.loads((ROOT / f"docs/certificate-{v}.schema.json").read_text("utf-8")) for v in ("v1", "v2")}
 SCHEMA = SCHEMAS["v2"]
-NOISE, EXHAUSTIVE, EDITS = (SCHEMA["$defs"][name] for name in ("noise", "exhaustive", "edits"))
+NOISE, EXHAUSTIVE, EDITS, UNITS = (SCHEMA["$defs"][name] for name in ("noise", "exhaustive", "edits", "units"))
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 OF_V1 = jsonschema.Draft202012Validator(SCHEMAS["v1"])
 STORED = [path for path in sorted((ROOT / "tests/data/v1").glob("*.json")) if not path.name.startswith("fleet")]
@@ -274,3 +274,61 @@ def test_certificates_with_claims_on_scores_fit_the_schema():
         for changes in ({"bound": None}, {"of": "median"}, {"at_least": 0.5, "at_most": 0.5}, {"extra": 1}):
             assert not VALIDATOR.is_valid({**document, "claims": [{**first, **changes}]})
         assert not VALIDATOR.is_valid({**document, "claims": []})
+
+
+@pytest.mark.parametrize("name", units.EXAMPLES)
+def test_certificates_of_units_fit_the_schema_and_no_other(name):
+    document = to_document(units.EXAMPLES[name]())
+    VALIDATOR.validate(document)
+    assert not OF_V1.is_valid(document)
+    for other in (NOISE, EXHAUSTIVE, EDITS):
+        assert not jsonschema.Draft202012Validator({**other, "$defs": SCHEMA["$defs"]}).is_valid(document)
+
+
+@pytest.mark.parametrize("name", UNITS["required"])
+def test_a_missing_field_of_a_document_on_units_is_refused_by_schema_and_reader(name):
+    document = {key: value for key, value in to_document(units.full()).items() if key != name}
+    assert not VALIDATOR.is_valid(document)
+    with pytest.raises(InvalidCertificate, match=name):
+        read_certificate(document)
+
+
+@pytest.mark.parametrize(
+    ("section", "changes"),
+    [
+        (None, {"surprise": 1}),
+        (None, {"sampling": {}}),
+        (None, {"alpha": 0.0}),
+        (None, {"confidence": 1.0}),
+        (None, {"missing": 1}),
+        (None, {"share": None}),
+        (None, {"share": 1.5}),
+        (None, {"keeps": None}),
+        (None, {"keeps": [[0, 1.5]]}),
+        (None, {"curve": []}),
+        (None, {"curve": [[0, 0.0, 0.0]]}),
+        (None, {"majority": None}),
+        (None, {"two_valued": False}),
+        (None, {"tolerance": 0.1}),
+        (None, {"keep": None}),
+        (None, {"keep": 1.0}),
+        (None, {"altered": 0}),
+        (None, {"runs": 0}),
+        ("choice", {"probability": 0.5}),
+        ("choice", {"size": 0}),
+        ("choice", {"units": 0}),
+        ("choice", {"units": 10_001}),
+        ("draws", {"seed": "7"}),
+        ("draws", {"noise_scheme": "rot13"}),
+        ("looks", {"taken": -1}),
+        ("threat", {"digest": "sha256:7"}),
+        ("threat", {"attack_on": ""}),
+        ("threat", {"norm": "l2"}),
+        ("evidence", {"encoding": "float64-le/base64"}),
+    ],
+)
+def test_what_a_document_on_units_says_has_its_range(section, changes):
+    document = to_document(units.drawn())
+    document = {**document, **({section: {**document[section], **changes}} if section else changes)}
+    assert not VALIDATOR.is_valid(document)
+    assert not verify({**document, "digest": content_digest(document)})

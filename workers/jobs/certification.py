@@ -24,7 +24,13 @@ from smoothgen.certificates import (
 from smoothgen.certificates.bounds.rounding import complement
 from smoothgen.certificates.certify import evidence_of_scores
 from smoothgen.certificates.format.score_claims import asked_from_dict
-from smoothgen.certificates.stopping.decide import LookResult, at_deadline, futile_from_the_start, take_look
+from smoothgen.certificates.stopping.decide import (
+    LookResult,
+    adds_nothing,
+    at_deadline,
+    futile_from_the_start,
+    take_look,
+)
 from smoothgen.certificates.stopping.scores import claims_out_of_reach
 from smoothgen.certificates.universal import certify_without_samples
 from smoothgen.contracts import (
@@ -39,7 +45,7 @@ from smoothgen.contracts import (
 )
 from smoothgen.errors import GenerationFailed
 from smoothgen.mechanisms import mechanism_from_dict
-from workers.jobs.notes import note_on_certificate, notes_on_scores
+from workers.jobs.notes import note_on_certificate, note_on_fall_back, notes_on_scores
 from workers.jobs.results import abstention_view, requested_at
 from workers.jobs.selection import Selected
 from workers.jobs.worth import worth_under_noise
@@ -113,6 +119,23 @@ def look_at(
     return take_look(evidence, terms, scored, radius_tolerance=spec.request.robustness.radius_tolerance)
 
 
+def universal_outcome(spec: JobSpec, selection: Selection) -> Certificate | Abstention:
+    """Returns what holds for any generator under the job's noise, without a sample."""
+    return certify_without_samples(selection.diameter, _terms_of(spec, selection))
+
+
+def result_of_peek(
+    spec: JobSpec, selection: Selection, distances: NDArray[np.float64], device_s: float
+) -> JobResult | None:
+    """Returns the result that holds without samples, where further ones can hardly add to it; None where they may."""
+    if np.isnan(distances).all():
+        return None  # the last look says why
+    evidence = Evidence.from_measurements(distances, bound=selection.bound, diameter=selection.diameter)
+    if not adds_nothing(evidence, _terms_of(spec, selection)):
+        return None
+    return result_of(spec, selection, universal_outcome(spec, selection), distances, device_s)
+
+
 def result_at_deadline(
     spec: JobSpec,
     selection: Selection,
@@ -128,7 +151,7 @@ def result_at_deadline(
         seen = None if scores is None else scores[:end]
         outcome = look_at(spec, selection, distances[:end], failure, seen).outcome
     else:
-        outcome = certify_without_samples(selection.diameter, _terms_of(spec, selection))
+        outcome = universal_outcome(spec, selection)
     return result_of(spec, selection, at_deadline(outcome), distances, device_s)
 
 
@@ -159,6 +182,8 @@ def result_of(
         notes += notes_on_scores(outcome)
     elif without is not None:
         notes += note_on_certificate(outcome, without)
+    elif certified and len(drawn) == spec.peek:
+        notes.append(note_on_fall_back(len(drawn), spec.certification_samples))
     return JobResult(
         model=_model_of(selection),
         output=selection.output.model_copy(update={"certified": certified}),

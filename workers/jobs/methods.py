@@ -12,7 +12,16 @@ from smoothgen.certificates import Abstention
 from smoothgen.contracts import EDITS, TOKENS, JobResult, JobSpec, Selection
 from smoothgen.queue import CompleteLook
 from workers.jobs import edits, exhaustion
-from workers.jobs.certification import NONE_DRAWN, after_selection, look_at, plan_of, proven_so_far, result_at_deadline
+from workers.jobs.certification import (
+    NONE_DRAWN,
+    after_selection,
+    look_at,
+    plan_of,
+    proven_so_far,
+    result_at_deadline,
+    result_of_peek,
+    universal_outcome,
+)
 from workers.jobs.certification import result_of as result_by_noise
 from workers.jobs.selection import Selected
 
@@ -51,16 +60,21 @@ class SmoothingMethod:
     """Noise on what is attacked, and a bound from the spread of the samples."""
 
     def looks(self, spec: JobSpec, selection: Selection) -> tuple[int, ...]:
-        """Returns the sizes of the plan, which the request alone fixes."""
+        """Returns the sizes of the plan and of what is peeked at before, which the request alone fixes."""
         del selection
-        return plan_of(spec).sizes
+        sizes = plan_of(spec).sizes
+        return sizes if spec.peek is None else tuple(sorted({spec.peek, *sizes}))
 
     def after_selection(self, spec: JobSpec, selected: Selected) -> JobResult | None:
         """Returns the result of tiers without certification samples, and of claims futile from the start."""
         return after_selection(spec, selected)
 
     def take(self, spec: JobSpec, selection: Selection, look: CompleteLook) -> Taken:
-        """Returns what the distances of the look prove, and whether that is enough."""
+        """Returns what the distances of the look prove, and whether that is enough; of a peek, the result where
+        further samples can add nothing."""
+        if len(look.distances) == spec.peek:
+            ended = result_of_peek(spec, selection, look.distances, look.device_s)
+            return Taken(ended, *proven_so_far(spec, universal_outcome(spec, selection)))
         taken = look_at(spec, selection, look.distances, look.failure, look.scores)
         if taken.stop is not None:
             return Taken(result_by_noise(spec, selection, taken.outcome, look.distances, look.device_s))

@@ -98,6 +98,16 @@ def notes_on_scores(certificate: Certificate) -> list[Note]:
     ]
 
 
+def note_on_fall_back(drawn: int, planned: int) -> Note:
+    """Returns the note on a certificate that holds without samples, of a job that stopped drawing them for that."""
+    return Note(
+        code="samples_added_nothing",
+        detail=f"sampling stopped after {drawn} of {planned} certification samples, which scatter so much that the "
+        "others could hardly add anything: the certificate is what holds for any generator under this noise, whatever "
+        "it is asked and says. A smaller sigma, another metric or another prompt may prove more.",
+    )
+
+
 def _is_empty(output: Made) -> bool:
     return isinstance(output, Text) and not output.text.strip()
 

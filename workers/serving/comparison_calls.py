@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 import structlog
 from pydantic import ValidationError
 
-from smoothgen.certificates import EditsCertificate, ExhaustiveCertificate, read_certificate
+from smoothgen.certificates import EditsCertificate, ExhaustiveCertificate, UnitsCertificate, read_certificate
 from smoothgen.contracts import CoversCall, CoversReply, Problem
 from smoothgen.errors import Conflict, InvalidInput, InvalidParameters, QueueUnavailable
 from smoothgen.mechanisms import SynonymClasses
@@ -76,6 +76,8 @@ class ComparisonCalls:
                 return await self._compute.run(running, compared_tokens, certificate, asked, model.generator, call)
             if isinstance(certificate, EditsCertificate):  # the gateway asks no worker about one
                 raise InvalidParameters(f"certificate {call.certificate!r:.80} speaks of the texts of its set alone")
+            if isinstance(certificate, UnitsCertificate):  # nor about one of these, which counts edits of units
+                raise InvalidParameters(f"certificate {call.certificate!r:.80} speaks of edits of its units alone")
             if isinstance(certificate.mechanism, SynonymClasses):
                 return by_class(certificate, certificate.mechanism, call, asked.request.prompt)
             # Runs when the thread is done with the work items it is at: the model is not to be used from two threads.

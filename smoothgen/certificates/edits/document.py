@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -18,10 +17,9 @@ from smoothgen.certificates.format.json_data import (
     require_string,
     require_whole_number,
 )
-from smoothgen.certificates.format.of_runs import SCHEMA, SECTIONS, require_fields, sealed
+from smoothgen.certificates.format.of_runs import SCHEMA, SECTIONS, draws_document, require_fields, sealed, seed_of
 from smoothgen.certificates.provenance import Provenance
 from smoothgen.errors import InvalidCertificate
-from smoothgen.noise import SCHEME, Seed
 
 _CLAIMS: Final = {
     "statement", "share", "kept", "unchanged", "broken", "broken_by", "w1_bound", "radius", "curve",
@@ -30,7 +28,6 @@ _ASKED: Final = {"schema", "method", "tolerance", "confidence", "alpha"}
 _RESTS_ON: Final = {"diameter", "size", "singles", "runs", "failed", "evidence", "digest"}
 _REQUIRED: Final = _CLAIMS | _ASKED | _RESTS_ON
 _OPTIONAL: Final = {"id", "requested_at", "draws", "edit_set"} | SECTIONS
-_SEED: Final = re.compile(r"[0-9a-f]{32}")
 _COUNTS: Final = ("runs", "failed")
 
 
@@ -69,7 +66,7 @@ def to_document(certificate: EditsCertificate) -> dict[str, Any]:
         "broken_by": _broken_document(certificate),
         **certificate.provenance.to_dict(),
         "edit_set": None if certificate.edit_set is None else certificate.edit_set.to_dict(),
-        "draws": _draws_document(evidence.seed),
+        "draws": draws_document(evidence.seed),
         "evidence": evidence.to_dict(),
     }
     return sealed(document, _OPTIONAL)
@@ -96,7 +93,7 @@ def from_document(document: Any) -> EditsCertificate:
             size=require_whole_number(document["size"], "size"),
             singles=require_whole_number(document["singles"], "singles"),
             diameter=require_number(document["diameter"], "diameter"),
-            seed=_seed(document["draws"]) if "draws" in document else None,
+            seed=seed_of(document["draws"]) if "draws" in document else None,
         ),
         tolerance=require_number(document["tolerance"], "tolerance"),
         alpha=require_number(document["alpha"], "alpha"),
@@ -169,26 +166,3 @@ def _point(value: Any) -> tuple[int, float]:
     if len(point) != 2:
         raise InvalidCertificate("curve must be a list of pairs of numbers", field="curve")
     return require_whole_number(point[0], "curve"), require_number(point[1], "curve")
-
-
-def _draws_document(seed: Seed | None) -> dict[str, Any] | None:
-    return None if seed is None else {"seed": str(seed), "seed_origin": seed.origin, "noise_scheme": SCHEME}
-
-
-def _seed(value: Any) -> Seed:
-    fields = require_mapping(value, "draws")
-    if set(fields) != {"seed", "seed_origin", "noise_scheme"} or fields["noise_scheme"] != SCHEME:
-        raise InvalidCertificate(
-            f"draws has exactly seed, seed_origin, and noise_scheme {SCHEME!r}, got {dict(fields)!r:.200}",
-            field="draws",
-        )
-    seed, origin = require_string(fields["seed"], "draws.seed"), fields["seed_origin"]
-    if not _SEED.fullmatch(seed):
-        raise InvalidCertificate(
-            f"draws.seed must be 32 small hexadecimal digits, got {seed!r:.80}", field="draws.seed"
-        )
-    if origin != "server" and origin != "client":
-        raise InvalidCertificate(
-            f"draws.seed_origin must be 'server' or 'client', got {origin!r:.80}", field="draws.seed_origin"
-        )
-    return Seed(int(seed, 16), origin)

@@ -7,12 +7,10 @@ from collections.abc import Iterable
 from smoothgen.certificates.edits.certificate import EditsCertificate
 from smoothgen.certificates.edits.identity import EDITS_V1, require_edit_set
 from smoothgen.certificates.exhaustive.meaning import require_metric_to_own_output
-from smoothgen.certificates.meaning.common import judged_origin, left_open, meaning_check
+from smoothgen.certificates.meaning.common import judged_origin, left_open, meaning_check, require_seed_origin
 from smoothgen.certificates.meaning.metrics import METRICS
 from smoothgen.certificates.meaning.sections import require_output
 from smoothgen.certificates.verification import Check, checked
-from smoothgen.errors import InvalidCertificate
-from smoothgen.noise import CLIENT_SEED_LIMIT, Seed
 
 
 def unknown_meaning(certificate: EditsCertificate) -> str | None:
@@ -53,17 +51,5 @@ def judged(stated: EditsCertificate) -> Iterable[Check]:
         detail = f"of version {edit_set.version:.80}, with kinds and counts it can have"
         yield checked("edit_set", detail, lambda: require_edit_set(edit_set, evidence.size, evidence.singles))
     if seed is not None:
-        yield checked("seed", f"the {seed.origin}'s", lambda: _require_origin(seed))
+        yield checked("seed", f"the {seed.origin}'s", lambda: require_seed_origin(seed))
     yield meaning_check(unknown_meaning(stated))
-
-
-def _require_origin(seed: Seed) -> None:
-    """Raises InvalidCertificate for a seed that its origin does not draw: a server's has 128 random bits, so it lies
-    below 2^63, where clients' seeds lie, with probability 2^-65."""
-    clients = seed.value < CLIENT_SEED_LIMIT
-    if clients != (seed.origin == "client"):
-        raise InvalidCertificate(
-            f"draws.seed_origin is {seed.origin!r}, and the seed is {'below' if clients else 'not below'} 2^63: "
-            "clients choose seeds below it, and of a server's one in 2^65 is",
-            field="draws.seed_origin",
-        )

@@ -39,7 +39,7 @@ _SECTIONS: Final = {"request", "model", "metric", "sampling", "output", "threat"
 _LATER: Final = {"keep", "keeps", "wording", "claims"}
 """What documents of v2 state since the field was added; older ones verify without it."""
 _OPTIONAL: Final = {"id", "requested_at", "looks", "sigma_selection", "lipschitz"} | _LATER | _SECTIONS
-_WITHOUT_NOISE: Final = ("exhaustive/v1", "edits/v1")
+_WITHOUT_NOISE: Final = ("exhaustive/v1", "edits/v1", "units/v1")
 _SINCE_V2: Final = {
     "rounding_slack": None,
     "keep": None,

@@ -1,17 +1,20 @@
-"""What documents of methods that run the model on listed prompts have in common: version 2, fields, digest."""
+"""What documents of methods that run the model on listed prompts have in common: version 2, fields, digest, seed."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Set as AbstractSet
 from typing import Any, Final
 
 from smoothgen.certificates.format.document import content_digest
-from smoothgen.certificates.format.json_data import require_mapping, require_plain
+from smoothgen.certificates.format.json_data import require_mapping, require_plain, require_string
 from smoothgen.errors import InvalidCertificate
+from smoothgen.noise import SCHEME, Seed
 
 SCHEMA: Final = "smoothgen/certificate/v2"
 SECTIONS: Final = frozenset({"request", "model", "metric", "output"})
 """Sections of provenance that such a document may have; sampling and threat are of noise."""
+_SEED: Final = re.compile(r"[0-9a-f]{32}")
 
 
 def sealed(document: dict[str, Any], optional: AbstractSet[str]) -> dict[str, Any]:
@@ -36,3 +39,28 @@ def require_fields(document: Any, *, method: str, required: AbstractSet[str], op
     missing, foreign = required - set(document), set(document) - required - optional
     if missing or foreign:
         raise InvalidCertificate(f"fields missing: {sorted(missing)}; unknown fields: {sorted(foreign)}")
+
+
+def draws_document(seed: Seed | None) -> dict[str, Any] | None:
+    """Returns the JSON form of the seed that drew what was run, None where nothing was drawn."""
+    return None if seed is None else {"seed": str(seed), "seed_origin": seed.origin, "noise_scheme": SCHEME}
+
+
+def seed_of(value: Any) -> Seed:
+    """Reads what `draws_document` writes. Raises InvalidCertificate."""
+    fields = require_mapping(value, "draws")
+    if set(fields) != {"seed", "seed_origin", "noise_scheme"} or fields["noise_scheme"] != SCHEME:
+        raise InvalidCertificate(
+            f"draws has exactly seed, seed_origin, and noise_scheme {SCHEME!r}, got {dict(fields)!r:.200}",
+            field="draws",
+        )
+    seed, origin = require_string(fields["seed"], "draws.seed"), fields["seed_origin"]
+    if not _SEED.fullmatch(seed):
+        raise InvalidCertificate(
+            f"draws.seed must be 32 small hexadecimal digits, got {seed!r:.80}", field="draws.seed"
+        )
+    if origin != "server" and origin != "client":
+        raise InvalidCertificate(
+            f"draws.seed_origin must be 'server' or 'client', got {origin!r:.80}", field="draws.seed_origin"
+        )
+    return Seed(int(seed, 16), origin)

@@ -8,6 +8,8 @@ from typing import Final
 from smoothgen.certificates.meaning.sections import require_issue, require_model, require_request
 from smoothgen.certificates.provenance import ModelIdentity, RequestIdentity
 from smoothgen.certificates.verification import Check, checked
+from smoothgen.errors import InvalidCertificate
+from smoothgen.noise import CLIENT_SEED_LIMIT, Seed
 
 _LEFT_TO_SIGNATURES: Final = "the words fix what the numbers are about; that the model named was so run is not checked"
 
@@ -41,3 +43,15 @@ def judged_origin(
         yield checked("request", "digests and parameters as a server writes them", lambda: require_request(request))
     if model is not None:
         yield checked("model", "named, with a digest", lambda: require_model(model))
+
+
+def require_seed_origin(seed: Seed) -> None:
+    """Raises InvalidCertificate for a seed that its origin does not draw: a server's has 128 random bits, so it lies
+    below 2^63, where clients' seeds lie, with probability 2^-65."""
+    clients = seed.value < CLIENT_SEED_LIMIT
+    if clients != (seed.origin == "client"):
+        raise InvalidCertificate(
+            f"draws.seed_origin is {seed.origin!r}, and the seed is {'below' if clients else 'not below'} 2^63: "
+            "clients choose seeds below it, and of a server's one in 2^65 is",
+            field="draws.seed_origin",
+        )

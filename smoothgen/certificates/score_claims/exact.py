@@ -50,6 +50,16 @@ class ScoredRuns:
             )
         return cls(asked, costs, next_cost, np.where(np.isnan(bad), math.inf, bad))
 
+    def __eq__(self, other: object) -> bool:
+        """Returns whether the claims, the costs and the series are equal, run by run."""
+        if not isinstance(other, ScoredRuns):
+            return NotImplemented
+        same = (self.asked, self.next_cost) == (other.asked, other.next_cost)
+        return same and np.array_equal(self.costs, other.costs) and np.array_equal(self.series, other.series)
+
+    def __hash__(self) -> int:
+        return hash((self.next_cost, self.series.tobytes()))
+
     @cached_property
     def _worst(self) -> NDArray[np.float64]:
         """Returns the worst of the runs up to each, shape (n,)."""

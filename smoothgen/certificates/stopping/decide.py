@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property
+from typing import Final
 
 from smoothgen.certificates.abstention import Abstention, Reason
-from smoothgen.certificates.bounds.bands import band_by_name
+from smoothgen.certificates.bounds.bands import TWO_VALUED, band_by_name
 from smoothgen.certificates.bounds.looks import LookPlan
 from smoothgen.certificates.bounds.radius import LARGEST_RADIUS_IN_SIGMAS, BoundCurve
 from smoothgen.certificates.bounds.shift_bounds import ShiftBounds
@@ -26,6 +27,9 @@ from smoothgen.certificates.stopping.scores import hopeless_claim
 from smoothgen.certificates.terms import Terms
 from smoothgen.certificates.universal import certify_without_samples
 from smoothgen.errors import InvalidTolerance
+
+HARDLY: Final = 0.01
+"""A radius that grows by less than this fraction is not worth the samples."""
 
 
 class Stop(StrEnum):
@@ -118,6 +122,23 @@ def futile_from_the_start(terms: Terms, *, bound: float, diameter: float) -> Abs
         universal.curve,
         universal.radius,
     )
+
+
+def adds_nothing(evidence: Evidence, terms: Terms) -> bool:
+    """Returns whether the samples to come can hardly prove more than what holds without any: not even a favourable
+    continuation to a later look would enlarge the radius by more than the fraction HARDLY.
+
+    evidence: of the certification samples with index < n, any n below the last look's. To fall back on
+    `certify_without_samples` then costs no alpha (docs/theory/statistics.md, "Falling back"). Never of answers and of
+    scores, of which samples alone can tell. Raises InvalidDistances without a plan.
+    """
+    plan = terms.require_plan()
+    if terms.band == TWO_VALUED.name or terms.score_claims:
+        return False
+    universal = certify_without_samples(evidence.diameter, terms)
+    later = _LaterLooks(evidence, terms, plan)
+    further = (universal.radius or 0.0) * (1 + HARDLY)
+    return later.best_hope(further, favourable) is not None
 
 
 def at_deadline(outcome: Certificate | Abstention) -> Certificate | Abstention:

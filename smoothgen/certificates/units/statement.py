@@ -1,0 +1,148 @@
+"""The claim of a certificate of units in one paragraph: our words, and others' only between quotation marks."""
+
+from __future__ import annotations
+
+from decimal import ROUND_FLOOR, Decimal
+from typing import Final
+
+from smoothgen.certificates.exhaustive.statement import measured_by
+from smoothgen.certificates.format.statement_v1 import early_stop
+from smoothgen.certificates.meaning.quoting import quoted
+from smoothgen.certificates.provenance import MetricIdentity
+from smoothgen.certificates.units.certificate import UnitsCertificate
+from smoothgen.certificates.units.meaning import unknown_meaning
+from smoothgen.certificates.units.threat import HELD_FIXED, KINDS
+
+_UNCHECKED: Final = (
+    "That the runs read the units so chosen, in order, without their number or places, and that the model gave these "
+    "outputs, is not checked here: it takes the units and the model."
+)
+
+
+def statement(certificate: UnitsCertificate) -> str:
+    """Returns what is certified, in words, from the certificate's own numbers. Deterministic."""
+    sentences = [*_claim(certificate), _how(certificate), _confidence(certificate)]
+    if certificate.looks is not None:
+        sentences.append(early_stop(certificate.looks, certificate.evidence.samples))
+    if certificate.seed is not None and certificate.seed.origin == "client":
+        sentences.append("The client chose the seed, so the confidence does not hold against that client.")
+    sentences += _lost(certificate)
+    unknown = unknown_meaning(certificate)
+    if unknown is not None:
+        sentences.append(f"What these words and numbers mean is not checked: {unknown}.")
+    return " ".join([*sentences, *_outside(certificate), _UNCHECKED])
+
+
+def _claim(certificate: UnitsCertificate) -> list[str]:
+    claims, metric = certificate.claims, certificate.provenance.metric
+    at = claims.radius if certificate.altered is None else certificate.altered
+    if at == 0:
+        return [_nothing(certificate)]
+    answer = _answer(metric)
+    kept = None if claims.share is None else f"{_percent(claims.share)} of the runs"
+    shift = f"{claims.w1_bound!r} in Wasserstein-1{measured_by(metric)}"
+    who = f"Whoever replaces {_any(certificate, at)} by anything at all"
+    if certificate.keep is not None:
+        sentences = [
+            f"{who} leaves {answer} in at least {kept}.",
+            f"The distribution of outputs moves by no more than {shift}.",
+        ]
+    else:
+        sentences = [f"{who} moves the distribution of outputs by no more than {shift}."]
+        if kept is not None:
+            sentences.append(f"At least {kept} still give {answer}.")
+    choice, (_, plural) = certificate.choice, _named(certificate)
+    still = f"{choice.size} of them" if choice.size else f"each with probability {choice.probability!r}"
+    sentences.append(
+        f"As long as a run still reads {still}, the same holds for whoever deletes or inserts {plural}: up to {at} "
+        "replaced, deleted or inserted in all, and one that moves counts twice."
+    )
+    if certificate.altered is not None and claims.radius > at:
+        sentences.append(f"What was asked, {_asked(certificate)}, holds for up to {claims.radius}.")
+    if claims.majority and claims.majority != at:
+        sentences.append(f"The answer keeps its majority, more than half of the runs, for up to {claims.majority}.")
+    return sentences
+
+
+def _nothing(certificate: UnitsCertificate) -> str:
+    claims, (_, plural) = certificate.claims, _named(certificate)
+    first = f"Nothing is claimed of altered {plural}: {_asked(certificate)} is not proven even with one altered."
+    if not claims.keeps:
+        return first
+    answer, (_, share) = _answer(certificate.provenance.metric), claims.keeps[0]
+    return f"{first} Unaltered, they give {answer} in at least {_percent(share)} of the runs."
+
+
+def _asked(certificate: UnitsCertificate) -> str:
+    if certificate.keep is not None:
+        return f"that the answer keeps a share of at least {certificate.keep!r}"
+    return f"that the distribution of outputs moves by at most {certificate.tolerance!r}"
+
+
+def _any(certificate: UnitsCertificate, altered: int) -> str:
+    (singular, plural), units = _named(certificate), certificate.choice.units
+    if units == 1:
+        return f"the one {singular}"
+    return f"any one of the {units} {plural}" if altered == 1 else f"any {altered} of the {units} {plural}"
+
+
+def _named(certificate: UnitsCertificate) -> tuple[str, str]:
+    """Returns what one unit is called, and what several are."""
+    kind = "" if certificate.threat is None else certificate.threat.kind
+    return (KINDS[kind], kind) if kind in KINDS else ("unit", "units")
+
+
+def _answer(metric: MetricIdentity | None) -> str:
+    if metric is None or "label" not in metric.centre:
+        return "the centre's answer"
+    label = metric.centre["label"]
+    if label is None:
+        return "no answer (the extraction rule finds none)"
+    return f"the answer {quoted(label if isinstance(label, str) else repr(label))}"
+
+
+def _percent(share: float) -> str:
+    """Returns a share in percent with one decimal, rounded down."""
+    return f"{Decimal(repr(share)).quantize(Decimal('0.001'), ROUND_FLOOR).scaleb(2):f} %"
+
+
+def _how(certificate: UnitsCertificate) -> str:
+    choice, (_, plural) = certificate.choice, _named(certificate)
+    if choice.size is not None:
+        return (
+            f"A run reads {choice.size} of the {plural} and not the others; every choice of so many is equally likely."
+        )
+    return f"A run reads each of the {plural} with probability {choice.probability!r}, independently of the others."
+
+
+def _confidence(certificate: UnitsCertificate) -> str:
+    runs, kept = certificate.evidence.samples, certificate.claims.kept
+    gave = "" if kept is None else f", {kept} of them with that answer"
+    if certificate.sampled:
+        return f"This holds with confidence {certificate.confidence!r}, from {runs} runs drawn at random{gave}."
+    if certificate.missing:
+        return f"Of {certificate.choice.subsets} choices, {runs} were run{gave}. Nothing is left to chance: alpha is 0."
+    return f"Each of the {runs} choices was run{gave}, so nothing is left to chance: alpha is 0."
+
+
+def _lost(certificate: UnitsCertificate) -> list[str]:
+    failed, missing, runs = certificate.evidence.failed, certificate.missing, certificate.evidence.samples
+    lost = [f"{failed} of {runs} runs failed and count as the worst output."] if failed else []
+    return [*lost, f"{missing} choices were not run and count as the worst output."] if missing else lost
+
+
+def _outside(certificate: UnitsCertificate) -> list[str]:
+    threat = certificate.threat
+    if threat is None:
+        sentences = ["This document does not say what the units are; all else is held fixed, outside the threat."]
+    else:
+        held = ", ".join(words if words in HELD_FIXED else quoted(words) for words in threat.held_fixed)
+        sentences = [f"Held fixed, outside the threat: {held or 'all else'}."]
+        if threat.kind not in KINDS:
+            sentences.insert(0, f"The units are what this document calls {quoted(threat.kind)}.")
+    return [
+        *sentences,
+        "The attacker does not know which units a run will read. This is about such runs, given the generator's own "
+        "randomness where that is drawn once for all of them; it is not about a run that reads all units, nor about "
+        "whether the answer is right.",
+    ]
