@@ -88,7 +88,7 @@ def _looks(spec: JobSpec, samples: int) -> list[int]:
         return list(looks_at_runs(samples))
     if spec.mechanism == EDITS or not samples:
         return [samples] if samples else []
-    return list(look_plan(spec.request.robustness).sizes)
+    return sorted({*look_plan(spec.request.robustness).sizes, *([] if spec.peek is None else [spec.peek])})
 
 
 def _seconds(spec: JobSpec, samples: int, rate: float) -> float | None:
@@ -126,7 +126,8 @@ def _noise(spec: JobSpec, card: ModelCard, rate: float, most_samples: int) -> tu
 
 
 def _expected(spec: JobSpec, share: float, terms: Terms, diameter: float, rate: float) -> Expected:
-    told = expected(share, terms, diameter=diameter, radius_tolerance=spec.request.robustness.radius_tolerance)
+    tolerance = spec.request.robustness.radius_tolerance
+    told = expected(share, terms, diameter=diameter, radius_tolerance=tolerance, peek=spec.peek)
     return Expected(
         bad_share=share,
         bad=told.bad,

@@ -9,14 +9,13 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from smoothgen.certificates.abstention import Abstention
 from smoothgen.certificates.bounds.looks import FIRST_LOOK, LookPlan
 from smoothgen.certificates.certificate import Certificate
 from smoothgen.certificates.certify import certify_evidence
 from smoothgen.certificates.evidence import Evidence
-from smoothgen.certificates.stopping.decide import Stop, futile_from_the_start, take_look
+from smoothgen.certificates.stopping.decide import Stop, adds_nothing, futile_from_the_start, take_look
 from smoothgen.certificates.terms import Terms
 from smoothgen.certificates.universal import certify_without_samples
 
@@ -48,18 +47,28 @@ def radius_without_samples(terms: Terms, *, diameter: float) -> float:
     return _radius(certify_without_samples(diameter, replace(terms, epsilon=None)))
 
 
-def expected(bad_share: float, terms: Terms, *, diameter: float, radius_tolerance: float | None = None) -> Expectation:
+def expected(
+    bad_share: float,
+    terms: Terms,
+    *,
+    diameter: float,
+    radius_tolerance: float | None = None,
+    peek: int | None = None,
+) -> Expectation:
     """Returns how a job under these terms ends if this share of its samples is bad, rounded up to whole samples.
 
     Every look is decided by `take_look`, and what is out of reach from the start by `futile_from_the_start`, as in the
     job. bad_share: in [0, 1]. diameter: D, metric units, and the bound on distances to the centre. radius_tolerance: of
-    the request. Raises as `certify` does; InvalidDistances without a plan.
+    the request. peek: after how many samples the job falls back on what holds without any, where further ones would add
+    nothing (`adds_nothing`); None where it does not ask. Raises as `certify` does; InvalidDistances without a plan.
     """
     if futile_from_the_start(terms, bound=diameter, diameter=diameter) is not None:
         return Expectation(bad_share, 0, 0, radius_without_samples(terms, diameter=diameter), Stop.OUT_OF_REACH)
-    sizes = terms.require_plan().sizes
-    for size in sizes:
-        evidence = Evidence.from_measurements(_made(bad_share, size, diameter), bound=diameter, diameter=diameter)
+    if peek is not None and adds_nothing(_evidence(bad_share, peek, diameter), terms):
+        without = radius_without_samples(terms, diameter=diameter)
+        return Expectation(bad_share, _bad(bad_share, peek), peek, without, Stop.SETTLED)
+    for size in terms.require_plan().sizes:
+        evidence = _evidence(bad_share, size, diameter)
         stop = take_look(evidence, terms, radius_tolerance=radius_tolerance).stop
         if stop is not None:
             break
@@ -102,10 +111,10 @@ def _stretches(most: int) -> Iterator[tuple[int, int]]:
         first, last = last + 1, 2 * last
 
 
-def _made(bad_share: float, samples: int, diameter: float) -> NDArray[np.float64]:
+def _evidence(bad_share: float, samples: int, diameter: float) -> Evidence:
     distances = np.zeros(samples)
     distances[: _bad(bad_share, samples)] = diameter
-    return distances
+    return Evidence.from_measurements(distances, bound=diameter, diameter=diameter)
 
 
 def _bad(bad_share: float, samples: int) -> int:

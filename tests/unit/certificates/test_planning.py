@@ -87,6 +87,14 @@ def test_a_settled_radius_ends_a_job_early() -> None:
     assert expected(0.2, terms(plan), diameter=1.0).samples == 5000
 
 
+def test_a_job_that_peeks_falls_back_on_the_radius_without_samples_where_more_add_nothing() -> None:
+    plan = LookPlan.single(500, ALPHA)
+    told = expected(0.5, terms(plan), diameter=1.0, peek=62)
+    assert (told.samples, told.bad, told.stop) == (62, 31, Stop.SETTLED)
+    assert told.radius == radius_without_samples(terms(plan), diameter=1.0)
+    assert expected(0.01, terms(plan), diameter=1.0, peek=62) == expected(0.01, terms(plan), diameter=1.0)
+
+
 def test_a_share_that_makes_whole_samples_is_not_rounded_up() -> None:
     plan = LookPlan.single(100, ALPHA)
     assert [expected(share, terms(plan), diameter=1.0).bad for share in (0.07, 0.29, 0.291)] == [7, 29, 30]
