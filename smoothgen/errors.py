@@ -27,6 +27,7 @@ SmoothGenError
 ├── NoWorker                  no worker serves the model a question is about
 ├── NoAnswer                  a worker was asked and did not answer in time
 ├── GenerationFailed          the model gave nothing a certificate could be made from
+├── CertificatesFalsified     attacks broke more certificates than their alpha allows
 ├── QueueUnavailable          Redis cannot be reached
 │   └── NotReplicated         Redis did it, and too few of its replicas confirmed in time that they have it
 ├── ServerUnreachable         no SmoothGen server answers at this address (raised by the client)
@@ -160,6 +161,10 @@ class NoAnswer(SmoothGenError):
 
 class GenerationFailed(SmoothGenError):
     """The model gave nothing a certificate could be made from."""
+
+
+class CertificatesFalsified(SmoothGenError):
+    """Attacks were proven to exceed what certificates claim, for more of them than chance allows."""
 
 
 class QueueUnavailable(SmoothGenError):

@@ -35,6 +35,12 @@ COVERED = (
     "smoothgen/certificates/fleet/levels.py",
     *(f"smoothgen/certificates/score_claims/{name}.py" for name in ("asked", "bounds", "certified", "exact", "shares")),
     *(f"smoothgen/certificates/units/{name}.py" for name in ("choice", "claims", "touched")),
+    *(f"smoothgen/evaluation/{name}.py" for name in ("confidence", "curves")),
+    *(
+        f"smoothgen/evaluation/baselines/{name}.py"
+        for name in ("center_smoothing", "gan_smoothing", "lipschitz", "majority")
+    ),
+    *(f"smoothgen/evaluation/falsification/{name}.py" for name in ("binomials", "critic", "crossing", "means")),
     *(
         f"smoothgen/mechanisms/{name}.py"
         for name in ("forward_diffusion", "gaussian", "grid", "scale", "schedules", "shape", "shaped", "synonyms")
@@ -54,6 +60,7 @@ PROVE_NOTHING = frozenset(
         "failing_at",
         "require_altered",
     }
+    | {"Comparison", "Exceeded", "Radii", "ShiftLowerBound", "Verdict", "require_no_crossing"}
 )
 """Public definitions that refuse, look up or print, and so have no proof."""
 _PROOF = re.compile(r'docs/theory/([a-z-]+\.md), "([^"]+)"')

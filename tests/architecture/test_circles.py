@@ -8,7 +8,14 @@ from graphlib import CycleError, TopologicalSorter
 import grimp
 import pytest
 
-ROOMS = ("smoothgen.certificates", "smoothgen.edits", "smoothgen.mechanisms", "smoothgen.synonyms", "smoothgen.tokens")
+ROOMS = (
+    "smoothgen.certificates",
+    "smoothgen.edits",
+    "smoothgen.evaluation",
+    "smoothgen.mechanisms",
+    "smoothgen.synonyms",
+    "smoothgen.tokens",
+)
 
 
 @cache
