@@ -17,7 +17,7 @@ from app.http.request_metrics import RequestMetrics
 from app.metrics import Metrics
 from app.model_cards import ModelCards
 from app.replies import Replies
-from app.routes import certificates, events, fleet, generate, health, jobs, models
+from app.routes import certificates, events, fleet, generate, health, jobs, models, plans
 from app.settings import Settings
 from app.shown_fleet import ShownFleet
 from smoothgen import __version__
@@ -60,7 +60,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     app = _Gateway(title="SmoothGen", version=__version__, description=_DESCRIPTION, lifespan=lifespan)
     problems.install(app)
-    for room in (generate, jobs, events, certificates, fleet, models, health):
+    for room in (generate, plans, jobs, events, certificates, fleet, models, health):
         app.include_router(room.router)
 
     # The last one added is the first that sees a request.

@@ -27,7 +27,7 @@ def show(prompts: Sequence[str], samples: int) -> None:
     print(f"{'prompt':44} {'answer':>10} {'kept':>9} {'keeps 1/2':>9} {'keeps 0.9':>9} {'W1 <= 0.1':>9} {'ratio':>6}")
     ratios: dict[float, list[float]] = {share: [] for share in SHARES}
     for prompt in tqdm(prompts, leave=False):
-        result = ran(prompt, mechanism="embedding", samples=samples).result
+        result = ran(prompt, mechanism="embedding", snap=False, samples=samples).result
         certificate, agreement = result.certificate, result.agreement
         if certificate is None or agreement is None:
             raise RuntimeError(f"{prompt!r} gave no certificate of an answer: {result.abstention}")

@@ -106,7 +106,7 @@ def show_side_by_side(prompts: list[str], runs: int) -> None:
     print(f"{'prompt':44} " + " ".join(f"{name:>8} {'seconds':>8}" for name in names) + f" {'ratios':>13}")
     snapped_ratios, ratios = [], []
     for prompt in tqdm(prompts, leave=False):
-        noise = ran(prompt, mechanism="embedding", samples=runs - 32)
+        noise = ran(prompt, mechanism="embedding", snap=False, samples=runs - 32)
         snapped = ran(prompt, mechanism="embedding", snap=True, sigma=SNAPPED_SIGMA, samples=runs - 32)
         tokens = ran(prompt, mechanism="tokens", samples=runs)
         snapped_ratios.append(snapped.radius / noise.radius if noise.radius else np.inf)

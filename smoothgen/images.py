@@ -9,7 +9,7 @@ import warnings
 from typing import Final
 
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from smoothgen.errors import InvalidParameters
 
@@ -47,6 +47,8 @@ def decode_image(text: str) -> Image.Image:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise _refusal(f"unpacks to more pixels than the {MOST_PIXELS} that are taken: make it smaller") from error
+    except UnidentifiedImageError as error:  # whose own words name an address in memory
+        raise _refusal("cannot be read: it is of no kind that is known here") from error
     except Exception as error:  # decoders raise whatever a broken file makes them
         reason = " ".join(str(error).split())[:120]
         raise _refusal(f"cannot be read ({type(error).__name__}: {reason})") from error

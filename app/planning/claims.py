@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from smoothgen.certificates import LookPlan, remaining_alpha, selection_alpha
-from smoothgen.certificates.bounds.rounding import complement
 from smoothgen.certificates.score_claims import AskedClaim, claim_share, require_distinct
 from smoothgen.contracts import (
     EMBEDDING,
@@ -16,6 +14,7 @@ from smoothgen.contracts import (
     PluginScore,
     Robustness,
     ScoreClaim,
+    look_plan,
 )
 from smoothgen.errors import InvalidClaim, InvalidInput, UnknownName
 from smoothgen.scores import identity_without_model, score_without_model
@@ -44,9 +43,18 @@ def require_claims(robustness: Robustness, card: ModelCard) -> None:
             "ask for tier 'request', or leave claims out",
             field="robustness.claims",
         )
-    require_distinct([asked for place, claim in enumerate(claims) if (asked := _asked(claim, card, place)) is not None])
+    require_distinct(known_claims(robustness, card))
     if robustness.mechanism != TOKENS:
         _require_shares(robustness, len(claims))
+
+
+def known_claims(robustness: Robustness, card: ModelCard) -> list[AskedClaim]:
+    """Returns the claims of a request that are known without a model: all but those on plug-ins.
+
+    Raises InvalidInput for a score that the model does not offer and for a claim that is none.
+    """
+    claims = robustness.claims or ()
+    return [asked for place, claim in enumerate(claims) if (asked := _asked(claim, card, place)) is not None]
 
 
 def _asked(claim: ScoreClaim, card: ModelCard, place: int) -> AskedClaim | None:
@@ -71,10 +79,5 @@ def _asked(claim: ScoreClaim, card: ModelCard, place: int) -> AskedClaim | None:
 
 def _require_shares(robustness: Robustness, claims: int) -> None:
     """Raises InvalidAlpha where the failure probability is too small to be shared by all claims at every look."""
-    alpha = complement(robustness.confidence)
-    if robustness.adapt == "prompt":
-        alpha = remaining_alpha(alpha, selection_alpha(alpha))
-    may_stop = (robustness.epsilon, robustness.radius_tolerance, robustness.deadline_s)
-    looks = LookPlan.doubling(robustness.samples, alpha) if any(r is not None for r in may_stop) else None
-    for share in (alpha,) if looks is None else looks.alphas:
+    for share in look_plan(robustness).alphas:
         claim_share(share, claims)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from app.planning.refusing import OF_NOISE, given
 from smoothgen.contracts import (
     EDITS,
     EMBEDDING,
@@ -70,12 +71,4 @@ def _not_offered(mechanism: str, card: ModelCard) -> InvalidInput:
 
 
 def _asks_for_noise(robustness: Robustness) -> bool:
-    return (
-        robustness.sigma is not None
-        or robustness.snap
-        or robustness.synonyms
-        or robustness.adapt != "model"
-        or robustness.lipschitz_estimate is not False
-        or robustness.tier != "request"
-        or robustness.randomness != "common"
-    )
+    return bool(given(robustness, (*OF_NOISE, "randomness")))

@@ -11,7 +11,8 @@ from app.planning.images import EMBEDDING, IMG2IMG, plan_image
 from app.planning.keeping import asks_for_majority, keep_of
 from app.planning.mechanism import mechanism_of
 from app.planning.peek import peek_of
-from app.planning.snap import require_snappable
+from app.planning.refusing import refuse_given
+from app.planning.snap import require_snappable, snaps
 from app.planning.synonyms import plan_partition, pooled_mechanism
 from app.planning.units import plan_units, require_units_fit
 from app.planning.unnoised import require_no_noise, require_readable_embeddings
@@ -77,7 +78,8 @@ def plan(
     mechanism = mechanism_of(request, card, noisy_output=asks_for_majority(request))
     require_units_fit(request, mechanism)
     edits = request.robustness.edits or (Edits() if mechanism == EDITS else None)
-    robustness = request.robustness.model_copy(update={"mechanism": mechanism, "edits": edits})
+    snap = snaps(request.robustness, mechanism, card)
+    robustness = request.robustness.model_copy(update={"mechanism": mechanism, "edits": edits, "snap": snap})
     request = request.model_copy(update={"robustness": robustness})
     if robustness.samples > max_samples:
         raise InvalidInput(
@@ -105,7 +107,7 @@ def plan(
     robustness = robustness.model_copy(update={"keep": keep_of(request, robustness, metric)})
     request = request.model_copy(update={"robustness": robustness})
     sigma = _sigma(request, card, metric_card)
-    request, units = plan_units(request, mechanism, metric, tolerance, _diameter(metric, metric_card))
+    request, units = plan_units(request, mechanism, metric, tolerance, diameter_of(metric, metric_card))
     seed = Seed.fresh() if request.seed is None else Seed.from_client(request.seed)
     return JobSpec(
         id=new_id(card.id, submission.tenant),
@@ -168,7 +170,7 @@ def _pool(
         digest=card.digest,
         mechanism=pooled_mechanism(sigma, partition).to_dict(),
         metric=metric.model_dump(mode="json", exclude_none=True),
-        diameter=_diameter(metric, metric_card) * CENTRE_SLACK,
+        diameter=diameter_of(metric, metric_card) * CENTRE_SLACK,
         randomness=robustness.randomness,
         largest_dimension=min(card.largest_dimension or MOST_NUMBERS, MOST_NUMBERS),
     )
@@ -223,25 +225,23 @@ def _require_probed_embedding(robustness: Robustness) -> None:
     """Raises InvalidInput where sensitivity would be probed elsewhere than on the prompt embedding."""
     if robustness.mechanism == EMBEDDING:
         return
-    for name, asked in (
-        ("adapt", robustness.adapt == "prompt"),
-        ("lipschitz_estimate", robustness.lipschitz_estimate is not False),
-    ):
-        if asked:
-            raise InvalidInput(
-                f"{name}={getattr(robustness, name)!r} probes the prompt embedding with equal noise on all of it, and "
-                f"mechanism {robustness.mechanism!r} noises otherwise; use mechanism {EMBEDDING!r}, or leave {name} "
-                "out",
-                field=f"robustness.{name}",
-            )
+    refuse_given(
+        robustness,
+        ("adapt", "lipschitz_estimate"),
+        lambda name: (
+            f"probes the prompt embedding with equal noise on all of it, and mechanism {robustness.mechanism!r} noises "
+            f"otherwise; use mechanism {EMBEDDING!r}, or leave {name} out"
+        ),
+    )
 
 
-def _diameter(metric: Metric, card: MetricCard) -> float:
+def diameter_of(metric: Metric, card: MetricCard) -> float:
+    """Returns D, the largest distance of a metric under its cap, metric units."""
     return min(card.diameter, getattr(metric, "cap", None) or card.diameter)
 
 
 def _tolerance(asked: float | None, metric: Metric, card: MetricCard) -> float:
-    diameter = _diameter(metric, card)
+    diameter = diameter_of(metric, card)
     tolerance = _DEFAULT_TOLERANCE * diameter if asked is None else asked
     if not 0 < tolerance < diameter:
         raise InvalidTolerance(

@@ -1,9 +1,37 @@
-"""Noise followed by the token snap (`robustness.snap`): where it may be asked for."""
+"""Noise followed by the token snap (`robustness.snap`): where it may be asked for, and where it is the default."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from app.planning.refusing import given, refuse_given
 from smoothgen.contracts import EMBEDDING, ModelCard, Robustness
 from smoothgen.errors import InvalidInput
+
+_WHY_UNSNAPPED: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "budget": "models are calibrated for",
+        "adapt": "the prompt's sensitivity is probed under",
+        "lipschitz_estimate": "steepness is estimated under",
+        "tier": "the pools of the fleet hold requests under",
+    }
+)
+
+
+def snaps(robustness: Robustness, mechanism: str, card: ModelCard) -> bool:
+    """Returns whether noise is snapped to tokens: as the request says, and where it says nothing, wherever that may be
+    asked for and no noise level is named, which would be one of noise as it is drawn."""
+    if robustness.snap is not None:
+        return robustness.snap
+    may = mechanism == EMBEDDING and card.default_snapped_sigma is not None and not _needs_unsnapped(robustness)
+    return may and robustness.sigma is None
+
+
+def _needs_unsnapped(robustness: Robustness) -> list[str]:
+    """Returns the fields of a request that speak of noise which is not snapped."""
+    return [name for name in given(robustness, _WHY_UNSNAPPED) if (name, robustness.tier) != ("tier", "universal")]
 
 
 def require_snappable(robustness: Robustness, card: ModelCard) -> None:
@@ -22,16 +50,8 @@ def require_snappable(robustness: Robustness, card: ModelCard) -> None:
             f"snap=true, but model {card.id!r} does not read its prompt as tokens of a table; leave snap out",
             field="robustness.snap",
         )
-    unsnapped = {
-        "budget": (robustness.budget is not None, "models are calibrated for"),
-        "adapt": (robustness.adapt != "model", "the prompt's sensitivity is probed under"),
-        "lipschitz_estimate": (robustness.lipschitz_estimate is not False, "steepness is estimated under"),
-        "tier": (robustness.tier == "fleet", "the pools of the fleet hold requests under"),
-    }
-    for name, (asked, why) in unsnapped.items():
-        if asked:
-            raise InvalidInput(
-                f"{name}={getattr(robustness, name)!r} with snap=true: {why} noise that is not snapped; leave {name} "
-                "or snap out",
-                field=f"robustness.{name}",
-            )
+    refuse_given(
+        robustness,
+        _needs_unsnapped(robustness),
+        lambda name: f"with snap=true: {_WHY_UNSNAPPED[name]} noise that is not snapped; leave {name} or snap out",
+    )

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from app.planning.refusing import OF_NOISE, refuse_given
 from smoothgen.contracts import (
     EDITS,
     EMBEDDING,
@@ -48,34 +49,29 @@ def require_no_noise(robustness: Robustness, parameters: Parameters) -> None:
     mechanism = robustness.mechanism
     if mechanism not in UNNOISED:
         return
-    asked = {
-        "sigma": robustness.sigma is not None,
-        "snap": robustness.snap,
-        "synonyms": robustness.synonyms,
-        "adapt": robustness.adapt != "model",
-        "lipschitz_estimate": robustness.lipschitz_estimate is not False,
-        "tier": robustness.tier != "request",
-    }
-    for name, given in asked.items():
-        if given:
-            raise InvalidInput(
-                f"{name}={getattr(robustness, name)!r} is about noise, and mechanism {mechanism!r} draws none: it runs "
-                f"the model on {_RUNS[mechanism]}; leave {name} out, or use mechanism {EMBEDDING!r}",
-                field=f"robustness.{name}",
-            )
-    for name in ("epsilon", "radius_tolerance") if mechanism in _COUNTED else ():
-        if getattr(robustness, name) is not None:
-            raise InvalidInput(
-                f"{name}={getattr(robustness, name)!r} is about attacks of some l2 norm, and mechanism {mechanism!r} "
-                f"{_COUNTED[mechanism]}; leave {name} out",
-                field=f"robustness.{name}",
-            )
-    if mechanism in OF_UNITS and robustness.budget is not None:
-        raise InvalidInput(
-            f"budget={robustness.budget!r} is what noise may displace the output by, and mechanism {mechanism!r} draws "
-            "none: what it leaves out is set by units.size or units.probability; leave budget out",
-            field="robustness.budget",
-        )
+    refuse_given(
+        robustness,
+        OF_NOISE,
+        lambda name: (
+            f"is about noise, and mechanism {mechanism!r} draws none: it runs the model on {_RUNS[mechanism]}; leave "
+            f"{name} out, or use mechanism {EMBEDDING!r}"
+        ),
+    )
+    refuse_given(
+        robustness,
+        ("epsilon", "radius_tolerance") if mechanism in _COUNTED else (),
+        lambda name: (
+            f"is about attacks of some l2 norm, and mechanism {mechanism!r} {_COUNTED[mechanism]}; leave {name} out"
+        ),
+    )
+    refuse_given(
+        robustness,
+        ("budget",) if mechanism in OF_UNITS else (),
+        lambda name: (
+            f"is what noise may displace the output by, and mechanism {mechanism!r} draws none: what it leaves out is "
+            f"set by units.size or units.probability; leave {name} out"
+        ),
+    )
     if not isinstance(parameters, TextParameters):
         return
     if parameters.temperature > 0 and robustness.randomness == "fresh":

@@ -3,32 +3,22 @@
 from __future__ import annotations
 
 import time
-from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Header, Request, Response
-from fastapi.exceptions import RequestValidationError
-from pydantic import AfterValidator, ValidationError, WithJsonSchema
+from pydantic import AfterValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from app.examples import GENERATE
 from app.http.dependencies import Gateway, GatewayDep, PreferHeader, TenantDep, wait_seconds
 from app.http.request_ids import request_id_of
 from app.http.strict_json import StrictRoute
-from app.planning.plan import Submission, plan
+from app.planned import planned
+from app.planning.plan import Submission
 from app.replies import LOOK_AGAIN_S
 from app.routes.jobs import PROBLEMS, job_response
-from smoothgen.contracts import (
-    GenerateRequest,
-    JobSpec,
-    JobView,
-    Label,
-    ModelCard,
-    ModelRef,
-    Progress,
-    parameter_names,
-)
-from smoothgen.errors import NotReplicated, NoWorker, Overloaded, QueueUnavailable, UnknownName
+from smoothgen.contracts import GenerateRequest, JobSpec, JobView, ModelRef, Progress
+from smoothgen.errors import NotReplicated, Overloaded, QueueUnavailable
 from smoothgen.queue import Idempotency, JobState
 
 _LONGEST_KEY = 256
@@ -69,7 +59,6 @@ async def generate(
     ] = None,
 ) -> Response:
     """Generate one output and certify how far attacks on the prompt's embedding can move it."""
-    card = await _served(gateway, request.model)
     settings = gateway.settings
     submission = Submission(
         tenant=tenant,
@@ -77,37 +66,13 @@ async def generate(
         submitted_ms=await gateway.store.clock.now_ms(),
         request_id=request_id_of(context.scope),
     )
-    decide = partial(plan, request, card, max_samples=settings.max_samples, submission=submission)
-    try:
-        spec = await gateway.threads.run(decide) if _takes_a_while(request) else decide()
-    except ValidationError as error:
-        raise _bad_parameters(error, request, card) from error
+    card, spec = await planned(gateway, request, submission)
     model = ModelRef.of(card)
     wait_s = wait_seconds(prefer, settings.default_wait_s, settings.max_wait_s)
     idempotency = Idempotency.of(idempotency_key, request) if idempotency_key else None
     job = await _submitted(gateway, spec, model, idempotency, wait_s)
     context.state.job = job.id  # for the line in the log
     return job_response(job, unfinished=202)
-
-
-async def _served(gateway: Gateway, model: str) -> ModelCard:
-    """Returns the model's card. Raises NoWorker where it may still come, UnknownName where it will not."""
-    card = await gateway.cards.card(model)
-    if card is not None:
-        return card
-    known, configured = {served.card.id for served in await gateway.store.models()}, gateway.settings.model_names
-    if not known and not configured:
-        raise NoWorker(f"no worker has registered any model yet, {model!r} among them; send it again in a moment")
-    if model in configured:
-        raise NoWorker(f"the workers have not loaded model {model!r} yet; send it again in a moment")
-    raise UnknownName("model", model, sorted(known | configured), field="model")
-
-
-def _takes_a_while(request: GenerateRequest) -> bool:
-    """Returns whether planning unpacks a picture or embeddings, or compiles a pattern."""
-    metric = request.robustness.metric
-    unpacks = not request.parameters.keys().isdisjoint({"image", "prompt_embeds"})
-    return unpacks or (isinstance(metric, Label) and metric.extract.kind == "regex")
 
 
 async def _submitted(
@@ -143,14 +108,3 @@ async def _submitted(
         except QueueUnavailable:  # say that it is accepted, and where to find it when Redis is back
             view = JobView(id=job_id, status="queued", model=model, progress=Progress(done=0, total=spec.total_samples))
             return JobState.of(view)
-
-
-def _bad_parameters(error: ValidationError, request: GenerateRequest, card: ModelCard) -> RequestValidationError:
-    """Returns the error FastAPI would raise for a field: parameters are read late, since the card says of what kind."""
-    kind = {"text": "a text model", "image": "an image model"}[card.modality]
-    known = f"{kind} takes {', '.join(sorted(parameter_names(card.modality)))}"
-    found = [
-        {**e, "loc": ("body", "parameters", *e["loc"]), "ctx": {**e.get("ctx", {}), "known": known}}
-        for e in error.errors(include_url=False)
-    ]
-    return RequestValidationError(found, body=request.model_dump(exclude_unset=True))

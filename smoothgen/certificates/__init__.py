@@ -7,6 +7,7 @@ bounds: the theorems, the bands, the looks, the radius and outward rounding; eve
 sigma_selection: a noise level selected for one prompt, and the alpha it spends.
 terms, certificate, claims: what a certificate is made under, the certificate itself, and what it states.
 certify, universal: from distances to a certificate, and without them. stopping: what a look at the samples decides.
+planning: what a job could prove, before a sample is drawn.
 verification: the verdict. meaning: the known words. format: documents, digests and statements.
 checks: what a document is held to. covers: one known other prompt.
 packing: numbers as bytes. fleet, exhaustive, edits, units: the average request; certificates without noise.

@@ -101,10 +101,10 @@ def _beside(noisy: Generation) -> str:
     certificate, usage = noisy.certificate, noisy.usage
     spent = "" if usage is None else f" after {usage.overhead} runs"
     if not isinstance(certificate, Certificate):
-        return f"Noise on the same embeddings (mechanism embedding) proves nothing{spent}.\n"
+        return f"Noise on the same embeddings, snapped to tokens (mechanism embedding), proves nothing{spent}.\n"
     return (
-        f"Noise on the same embeddings (mechanism embedding) proves a radius of {certificate.radius!r}{spent}, with "
-        f"confidence {certificate.confidence!r}.\n"
+        f"Noise on the same embeddings, snapped to tokens (mechanism embedding), proves a radius of "
+        f"{certificate.radius!r}{spent}, with confidence {certificate.confidence!r}.\n"
     )
 
 

@@ -1,8 +1,12 @@
-"""`smoothgen generate`: the options of one generation, and what is shown of it."""
+"""`smoothgen generate` and `smoothgen plan`: the options of one generation, and what is shown of it, or of its plan."""
 
 from __future__ import annotations
 
 import base64
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -14,7 +18,20 @@ _INTERRUPTED: Final = 130
 """Exit code of a command that Ctrl-C ended, by the shells' rule: 128 + SIGINT."""
 
 
-def generate(
+@dataclass(frozen=True)
+class _Asked:
+    """What the options of a command ask for. given: the keywords of `Client.generate`. save: a folder."""
+
+    prompt: str
+    url: str
+    api_key: str | None
+    model: str | None
+    given: dict[str, Any]
+    save: Path | None
+    as_json: bool
+
+
+def _asked(
     prompt: Annotated[str, typer.Argument(help="The prompt.")],
     url: Url = LOCAL,
     api_key: ApiKey = None,
@@ -102,7 +119,8 @@ def generate(
         float | None, typer.Option(help="Mechanisms passages, words: with which each run keeps a unit.")
     ] = None,
     snap: Annotated[
-        bool | None, typer.Option("--snap", help="Snap noisy token embeddings to their nearest tokens.")
+        bool | None,
+        typer.Option("--snap/--no-snap", help="Snap noisy token embeddings to their nearest tokens, or leave them."),
     ] = None,
     synonyms: Annotated[
         bool | None, typer.Option("--synonyms", help="Draw the prompt's words from their synonym classes.")
@@ -115,13 +133,9 @@ def generate(
         Path | None, typer.Option(help="A folder: output, certificate, its curve, and of pictures the noisy samples.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the server's answer as JSON.")] = False,
-) -> None:
-    """Generates one output and shows its certificate. Ctrl-C cancels the job on the server."""
+) -> _Asked:
     from smoothgen.cli.context import read_context
-    from smoothgen.cli.save import save_generation
-    from smoothgen.cli.show import progress, show_generation
     from smoothgen.cli.show_scores import claims_of_options
-    from smoothgen.client import Client
 
     asked: Any = {"name": "label", "extract": {"kind": "regex", "pattern": answer}} if answer else metric
     if cap is not None:
@@ -169,16 +183,61 @@ def generate(
         "seed": seed,
     }
     given = {name: value for name, value in given.items() if value is not None}
-    with Client(url, api_key=api_key) as client, progress(epsilon, mechanism) as bar:
+    return _Asked(prompt, url, api_key, model, given, save, as_json)
+
+
+def _command(does: Callable[[_Asked], None], *without: str) -> Callable[..., None]:
+    """Returns a command with the options of `_asked`, but those named, which does this with what they ask for."""
+
+    @functools.wraps(_asked)
+    def command(**options: Any) -> None:
+        does(_asked(**options))
+
+    signature = inspect.signature(_asked, eval_str=True)
+    kept = [option for option in signature.parameters.values() if option.name not in without]
+    # What typer reads: a command's name, help and options.
+    command.__name__, command.__doc__ = does.__name__.strip("_"), does.__doc__
+    command.__signature__ = signature.replace(parameters=kept)  # type: ignore[attr-defined]
+    return command
+
+
+def _generate(asked: _Asked) -> None:
+    """Generates one output and shows its certificate. Ctrl-C cancels the job on the server."""
+    from smoothgen.cli.save import save_generation
+    from smoothgen.cli.show import progress, show_generation
+    from smoothgen.client import Client
+
+    given = asked.given
+    bars = progress(given.get("epsilon"), given.get("mechanism"))
+    with Client(asked.url, api_key=asked.api_key) as client, bars as bar:
         try:
-            generation = client.generate(prompt, model=model, on_progress=bar.on_progress, on_busy=bar.on_busy, **given)
+            generation = client.generate(
+                asked.prompt, model=asked.model, on_progress=bar.on_progress, on_busy=bar.on_busy, **given
+            )
         except KeyboardInterrupt:
             typer.secho("smoothgen: interrupted; the job is cancelled", fg="yellow", err=True)
             raise typer.Exit(_INTERRUPTED) from None
-        written = [] if save is None else save_generation(client, generation, save)
-    if as_json:
+        written = [] if asked.save is None else save_generation(client, generation, asked.save)
+    if asked.as_json:
         typer.echo(generation.view.model_dump_json(indent=2, exclude_none=True))
     else:
         show_generation(generation, written[0] if written else None, given)
     if written:
         typer.echo(f"written: {', '.join(str(path) for path in written)}", err=True)
+
+
+def _plan(asked: _Asked) -> None:
+    """Shows what generating would take and could prove, and generates nothing."""
+    from smoothgen.cli.show_plan import show_plan
+    from smoothgen.client import Client
+
+    with Client(asked.url, api_key=asked.api_key) as client:
+        view = client.plan(asked.prompt, model=asked.model, **asked.given)
+    if asked.as_json:
+        typer.echo(view.model_dump_json(indent=2))  # null tells: the speed is not measured, say
+    else:
+        show_plan(view)
+
+
+generate = _command(_generate)
+plan = _command(_plan, "save")

@@ -16,7 +16,7 @@ import typer
 
 from smoothgen import __version__
 from smoothgen.cli.ask import covers, erase, fleet, models, neighbours
-from smoothgen.cli.generate import generate
+from smoothgen.cli.generate import generate, plan
 
 app = typer.Typer(
     name="smoothgen", help="Certified generation: serve, generate, verify.", no_args_is_help=True, add_completion=False
@@ -107,6 +107,7 @@ def coverage(context: typer.Context) -> None:
 
 app.command()(models)
 app.command()(generate)
+app.command()(plan)
 app.command()(covers)
 app.command()(neighbours)
 app.command()(erase)

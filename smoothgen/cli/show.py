@@ -259,20 +259,34 @@ def show_verification(path: str, verdict: Verification) -> None:
 
 
 def show_models(models: list[dict[str, Any]]) -> None:
-    """Prints one row for each model."""
-    table = Table("model", "workers", "metrics", "mechanisms", "description", box=None)
+    """Prints one row for each model: what it offers, and what a request takes that names no mechanism and no noise."""
+    table = Table("model", "workers", "metrics", "mechanisms", "default sigma", "description", box=None)
     for model in models:
         metrics = [m["name"] + ("" if m.get("calibration") is None else " (budget)") for m in model["metrics"]]
         table.add_row(
             model["id"],
             str(model["workers"]),
             ", ".join(metrics),
-            ", ".join(model["mechanisms"]),
+            _mechanisms(model),
+            _default_sigmas(model),
             model["description"],
         )
     _out.print(table if models else "no worker has registered a model yet")
     for named in sorted({_partition(model["synonyms"]) for model in models if model.get("synonyms")}):
         _out.print(Text(named, style="dim"), soft_wrap=True)
+
+
+def _mechanisms(model: Mapping[str, Any]) -> str:
+    """Returns the mechanisms that a model offers, its default marked."""
+    default = model.get("default_mechanism")
+    return ", ".join(name + (" (default)" if name == default else "") for name in model["mechanisms"])
+
+
+def _default_sigmas(model: Mapping[str, Any]) -> str:
+    """Returns the noise levels that requests take which name none: on the embedding, and where there are others."""
+    snapped = model.get("default_snapped_sigma")
+    levels = [f"{model['default_sigma']:.3g}", *([] if snapped is None else [f"{snapped:.3g} snapped"])]
+    return ", ".join([*levels, *(f"{beta:.3g} {name}" for name, beta in model.get("default_betas", {}).items())])
 
 
 def _partition(card: Mapping[str, Any]) -> str:

@@ -15,7 +15,7 @@ from smoothgen.client import conversation
 from smoothgen.client.conversation import NOTHING, Answer, Call, Conversation, OnBusy, OnProgress, Result, Step
 from smoothgen.client.results import FleetReading, Generation
 from smoothgen.client.transport import Retries, arguments, options
-from smoothgen.contracts import Covers, NeighboursView
+from smoothgen.contracts import Covers, NeighboursView, PlanView
 
 
 class AsyncClient:
@@ -37,6 +37,10 @@ class AsyncClient:
         """Generates one certified output: see `Client.generate`. A task that is cancelled while it waits cancels the
         job."""
         return await self._run(conversation.generate(prompt, model, given, timeout_s, on_progress, on_busy))
+
+    async def plan(self, prompt: str, *, model: str | None = None, **given: Any) -> PlanView:
+        """Returns what `generate` would take and could prove: see `Client.plan`."""
+        return await self._run(conversation.plan(prompt, model, given))
 
     async def cancel(self, job_id: str) -> Generation:
         """Cancels a job: see `Client.cancel`."""

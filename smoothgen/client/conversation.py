@@ -28,6 +28,7 @@ from smoothgen.contracts import (
     GenerateRequest,
     JobView,
     NeighboursView,
+    PlanView,
     Robustness,
     parameter_names,
     read_parameters,
@@ -125,15 +126,7 @@ def generate(
     """
     deadline = time.monotonic() + timeout_s
     if model is None:
-        served = yield from models()
-        # A model stays listed when its last worker has gone, and a job for it would wait for another.
-        live = [card for card in served if card.get("workers") != 0]
-        if not live:
-            known = f"; it has served {', '.join(str(card['id']) for card in served)}" if served else ""
-            raise ServerUnreachable(
-                f"no worker serves a model yet{known}: wait until one has loaded, or name a model to queue a job for it"
-            )
-        model = str(live[0]["id"])
+        model = yield from _first_served()
     request = request_of(prompt, model, given)
     submission = Call(
         "POST",
@@ -163,6 +156,28 @@ def generate(
         if _broken_off(error) and view.status not in FINISHED:
             yield from _withdraw(view.id)
         raise
+
+
+def plan(prompt: str, model: str | None, given: Mapping[str, Any]) -> Conversation[PlanView]:
+    """Returns the answer of POST /plans to the request that `generate` would submit."""
+    if model is None:
+        model = yield from _first_served()
+    request = request_of(prompt, model, given)
+    answer = yield Call("POST", "/plans", request.model_dump(mode="json", exclude_unset=True))
+    return PlanView.model_validate(_json(answer))
+
+
+def _first_served() -> Conversation[str]:
+    """Returns the first model of GET /models that a worker serves. Raises ServerUnreachable where there is none."""
+    served = yield from models()
+    # A model stays listed when its last worker has gone, and a job for it would wait for another.
+    live = [card for card in served if card.get("workers") != 0]
+    if not live:
+        known = f"; it has served {', '.join(str(card['id']) for card in served)}" if served else ""
+        raise ServerUnreachable(
+            f"no worker serves a model yet{known}: wait until one has loaded, or name a model to queue a job for it"
+        )
+    return str(live[0]["id"])
 
 
 def _waiting(seconds: int, deadline: float) -> str:

@@ -15,7 +15,7 @@ from smoothgen.client import conversation
 from smoothgen.client.conversation import NOTHING, Answer, Call, Conversation, OnBusy, OnProgress, Result, Step
 from smoothgen.client.results import FleetReading, Generation
 from smoothgen.client.transport import Retries, arguments, options
-from smoothgen.contracts import Covers, NeighboursView
+from smoothgen.contracts import Covers, NeighboursView, PlanView
 
 
 class Client:
@@ -52,6 +52,14 @@ class Client:
         cancelled, ServerUnreachable, TimeoutError (the job goes on), and ValueError for a value out of range.
         """
         return self._run(conversation.generate(prompt, model, given, timeout_s, on_progress, on_busy))
+
+    def plan(self, prompt: str, *, model: str | None = None, **given: Any) -> PlanView:
+        """Returns what `generate` with the same arguments would take and could prove; nothing is generated.
+
+        Raises ServerProblem for what `generate` would be refused for, ServerUnreachable, and ValueError for a value out
+        of range.
+        """
+        return self._run(conversation.plan(prompt, model, given))
 
     def cancel(self, job_id: str) -> Generation:
         """Cancels a job, and returns it as it is then: cancelled, or as it had ended before."""

@@ -28,6 +28,7 @@ from smoothgen.contracts.job import (
     TextOutput,
     Usage,
 )
+from smoothgen.contracts.look_plans import FIRST_LOOK_AT_RUNS, look_plan, looks_at_runs
 from smoothgen.contracts.mechanism_names import (
     EDITS,
     EMBEDDING,
@@ -73,6 +74,7 @@ from smoothgen.contracts.parameters import (
     parameter_names,
     read_parameters,
 )
+from smoothgen.contracts.plans import EditsPlan, Expected, NoisePlan, PlanView, Unreachable
 from smoothgen.contracts.problem import FieldError, Problem
 from smoothgen.contracts.prompt_embeds import LONGEST_EMBEDS, PromptEmbeds
 from smoothgen.contracts.request import (
@@ -136,6 +138,7 @@ __all__ = [
     "EMBEDDING_PER_STEP",
     "EMBEDDING_SHAPED",
     "FINISHED",
+    "FIRST_LOOK_AT_RUNS",
     "GRID_REACH",
     "IMG2IMG",
     "JACOBIAN_ROUNDS",
@@ -169,6 +172,8 @@ __all__ = [
     "CoversReply",
     "CoversRequest",
     "Edit",
+    "EditsPlan",
+    "Expected",
     "FeatureChord",
     "FieldError",
     "FleetPool",
@@ -188,6 +193,7 @@ __all__ = [
     "Modality",
     "ModelCard",
     "ModelRef",
+    "NoisePlan",
     "Note",
     "NoteCode",
     "Selection",
@@ -195,6 +201,7 @@ __all__ = [
     "Parameters",
     "PartitionCard",
     "PixelRmse",
+    "PlanView",
     "Priority",
     "Problem",
     "Progress",
@@ -207,9 +214,12 @@ __all__ = [
     "TextOutput",
     "TextParameters",
     "Tier",
+    "Unreachable",
     "Usage",
     "Verdict",
     "VisionChord",
+    "look_plan",
+    "looks_at_runs",
     "metric_with_defaults",
     "parameter_names",
     "read_bins",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -126,6 +126,9 @@ class ModelCard(Contract):
     """The share of probe rows whose output changed with the batch size, measured at load; None where it was not."""
     synonyms: PartitionCard | None = None
     """The partition `robustness.synonyms` draws words from; None where prompts are no texts."""
+    lipschitz: dict[str, Any] | None = None
+    """The constant that the model is proven to have under noise on the embedding (`smoothgen.certificates.Lipschitz`);
+    None where none is proven, or its worker does not say."""
 
     def metric(self, name: str) -> MetricCard | None:
         """Returns the card of a metric, None if the model does not offer it."""

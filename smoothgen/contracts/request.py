@@ -99,11 +99,12 @@ class Robustness(Contract):
         "the prompt is embedded, anew for every sample: any number of swaps inside the classes changes nothing. With "
         "mechanism embedding only.",
     )
-    snap: bool = Field(
-        default=False,
+    snap: bool | None = Field(
+        default=None,
         description="After the noise, replace every embedding by its nearest row of the model's public token table, so "
-        "that the model reads tokens: stands far more noise. With mechanism embedding, which it selects, on models "
-        "whose card has a default_snapped_sigma.",
+        "that the model reads tokens: stands far more noise. true selects mechanism embedding, on models whose card "
+        "has a default_snapped_sigma; false keeps noise as it is drawn. Default: snapped under mechanism embedding on "
+        "these models, unless sigma, budget, adapt, lipschitz_estimate or tier fleet asks for noise as it is drawn.",
     )
     randomness: Literal["common", "fresh"] = Field(
         default="common",

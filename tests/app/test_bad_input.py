@@ -16,10 +16,11 @@ JSON = {"content-type": "application/json"}
 
 
 def refused(api: TestClient, redis: Redis, body: Any, status: int = 422) -> dict[str, Any]:
-    """POST it, as JSON or as bytes, and see that it is refused and leaves no trace in Redis."""
+    """POST it, as JSON or as bytes, and see that it is refused and leaves no trace in Redis, and its plan likewise."""
     before, keys = redis.stream_lengths(), redis.client.dbsize()
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     problem = problem_of(api.post("/generate", content=content, headers=JSON), status)
+    assert problem_of(api.post("/plans", content=content, headers=JSON), status) == problem
     assert redis.stream_lengths() == before
     assert redis.client.dbsize() == keys
     return problem

@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from app.planning.plan import plan
-from smoothgen.contracts import GenerateRequest, JobSpec, ModelCard, PartitionCard
+from smoothgen.contracts import Calibration, GenerateRequest, JobSpec, ModelCard, PartitionCard
 from smoothgen.errors import InvalidInput
 from tests.app.conftest import NUMBERS, PICTURES, image_card, model_card
 
@@ -34,11 +34,55 @@ def test_snap_asks_for_noise_at_a_level_of_its_own() -> None:
     assert planned({"snap": True, "mechanism": "embedding", "sigma": 0.5}).sigma == 0.5
 
 
-def test_without_it_all_is_as_before() -> None:
-    assert planned({}).mechanism == "tokens"
-    raw = planned({"mechanism": "embedding"})
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"mechanism": "embedding"},
+        {"mechanism": "embedding", "epsilon": 0.1, "samples": 50},
+        {"tier": "universal"},
+        {"synonyms": True},
+        {"randomness": "fresh"},
+    ],
+)
+def test_noise_is_snapped_where_nothing_asks_for_other_noise(asked: dict[str, Any]) -> None:
+    job = planned(asked)
+    assert (job.mechanism, job.sigma, job.request.robustness.snap) == ("embedding", 0.25, True)
+    raw = planned({**asked, "snap": False, "mechanism": "embedding"})
     assert (raw.sigma, raw.request.robustness.snap) == (READS_TOKENS.default_sigma, False)
-    assert planned({"mechanism": "tokens", "snap": False}).sigma is None
+
+
+@pytest.mark.parametrize(
+    ("asked", "sigma"),
+    [
+        ({"sigma": 0.5}, 0.5),
+        ({"sigma": 0.5, "mechanism": "embedding", "tier": "universal"}, 0.5),
+        ({"lipschitz_estimate": True}, 1.0),
+        ({"lipschitz_estimate": "autodiff", "mechanism": "embedding"}, 1.0),
+        ({"tier": "fleet"}, 1.0),
+        ({"budget": 0.1, "mechanism": "embedding"}, 0.5),
+        ({"budget": 0.1, "adapt": "prompt"}, 0.5),
+    ],
+)
+def test_noise_stays_as_it_is_drawn_where_a_level_a_budget_an_estimate_or_the_fleet_is_asked_for(
+    asked: dict[str, Any], sigma: float
+) -> None:
+    calibration = Calibration(
+        metric="absolute", sigmas=[0.5, 1.0], displacements=[0.1, 0.2], prompts=1, probes=1, seed="0", parameters={}
+    )
+    card = READS_TOKENS.model_copy(update={"metrics": model_card("words", calibration).metrics})
+    job = planned(asked, card)
+    assert (job.mechanism, job.sigma, job.request.robustness.snap) == ("embedding", sigma, False)
+
+
+def test_without_noise_nothing_is_snapped_after_it() -> None:
+    for asked in ({}, {"mechanism": "tokens"}, {"mechanism": "tokens", "snap": False}, {"edits": {}}, {"snap": None}):
+        job = planned(asked)
+        assert (job.sigma, job.request.robustness.snap) == (None, False)
+
+
+def test_a_model_that_reads_no_tokens_keeps_its_noise() -> None:
+    job = planned({"mechanism": "embedding"}, model_card(NUMBERS))
+    assert (job.sigma, job.request.robustness.snap) == (1.0, False)
 
 
 @pytest.mark.parametrize(
@@ -77,7 +121,7 @@ def test_a_model_that_reads_no_tokens_refuses_it(mechanism: str) -> None:
         planned({"snap": True}, model_card(NUMBERS))
 
 
-@pytest.mark.parametrize("value", [1, 0, "true", "", None, [], 0.2, {}])
-def test_it_is_true_or_false(value: Any) -> None:
+@pytest.mark.parametrize("value", [1, 0, "true", "", [], 0.2, {}])
+def test_it_is_true_false_or_left_open(value: Any) -> None:
     with pytest.raises(ValidationError, match="snap"):
         planned({"snap": value})

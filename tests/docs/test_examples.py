@@ -18,7 +18,7 @@ import httpx2
 import pytest
 
 from app.examples import GENERATE
-from smoothgen.contracts import GenerateRequest, JobView, read_parameters
+from smoothgen.contracts import GenerateRequest, JobView, PlanView, read_parameters
 from tests.app.conftest import model_card, register
 from tests.support.processes import FASHION, TANH, Lab
 
@@ -217,9 +217,11 @@ def test_another_value_than_the_shown_one_is_noticed(change):
 
 
 @pytest.mark.parametrize(("where", "code"), [answer for answer in ANSWERS if answer[0].startswith("docs/")])
-def test_json_blocks_without_a_prompt_are_of_a_job_or_of_the_fleet(where, code):
+def test_json_blocks_without_a_prompt_are_of_a_job_a_plan_or_the_fleet(where, code):
     shown = json.loads(code)
-    if "data" not in shown:
+    if "cannot" in shown:
+        assert shown.keys() <= PlanView.model_fields.keys()
+    elif "data" not in shown:
         stated = {"id": "", "model": {"name": "", "revision": "", "digest": ""}, "progress": {"done": 0, "total": 0}}
         JobView.model_validate(stated | shown)
 

@@ -21,6 +21,7 @@ from tests.support.processes import TANH, Serve
 
 OPERATIONS = [
     ("POST", "/generate"),
+    ("POST", "/plans"),
     ("GET", "/fleet"),
     ("GET", "/jobs/{job_id}/events"),
     ("GET", "/jobs/{job_id}"),
@@ -86,7 +87,7 @@ def test_no_generated_request_breaks_the_server_or_its_description(served: Serve
     )
     @hypothesis.given(case=schema[path][method].as_strategy())
     def conforms(case: schemathesis.Case) -> None:
-        if path == "/generate" and isinstance(case.body, dict):
+        if path in ("/generate", "/plans") and isinstance(case.body, dict):
             case.body |= {"model": TANH, "prompt": "0.5"}  # so that some get as far as the worker
         case.call_and_validate(
             checks=[

@@ -56,7 +56,8 @@ def test_a_prompts_embeddings_get_the_prompts_certificate(stack: tuple[Lab, Gate
     assert as_embeds["status"] == "succeeded", as_embeds
     assert as_embeds["output"]["text"] == as_text["output"]["text"]
     ours, theirs = as_embeds["certificate"], as_text["certificate"]
-    assert (ours["evidence"], ours["threat"]) == (theirs["evidence"], theirs["threat"])
+    assert ours["evidence"] == theirs["evidence"]
+    assert ours["threat"] == theirs["threat"] | {"attack_on": "token embeddings sent in place of the prompt"}
     recorded = ours["request"]["parameters"]["prompt_embeds"]
     assert recorded["shape"] == sent["shape"]
     assert recorded["data"].startswith("sha256:")

@@ -11,7 +11,7 @@ import pytest
 
 from smoothgen import ExhaustiveCertificate, verify
 from smoothgen.certificates import read_certificate
-from smoothgen.contracts import LONGEST_RETENTION_S, JobResult, JobSpec, RunWords
+from smoothgen.contracts import FIRST_LOOK_AT_RUNS, LONGEST_RETENTION_S, JobResult, JobSpec, RunWords
 from smoothgen.queue import CompleteLook
 from tests.support.workers.jobs import run
 from tests.support.workers.token_attacks import tokens_job
@@ -19,7 +19,6 @@ from tests.workers.test_executor import chunk_of, executor_of, run_state_of, sel
 from workers.generators import Condition
 from workers.generators.language.adapter import LanguageModel
 from workers.generators.language.loading import load_language_model
-from workers.jobs import exhaustion
 from workers.jobs.methods import method_of
 from workers.jobs.outcomes import Ended, Measured
 from workers.jobs.selection import Selected
@@ -89,7 +88,7 @@ def test_what_is_served_is_the_models_own_output(llama: LanguageModel) -> None:
 def test_it_stops_at_the_look_that_finds_a_change_and_names_it(llama: LanguageModel) -> None:
     result = run(job_of(tolerance=0.1), llama)
     certificate, broken_by = certificate_of(result), result.broken_by
-    assert result.usage.samples == exhaustion.FIRST_LOOK
+    assert result.usage.samples == FIRST_LOOK_AT_RUNS
     assert broken_by is not None
     assert broken_by.rank == certificate.claims.broken_by.index  # type: ignore[union-attr]
     assert certificate.radius == pytest.approx(broken_by.cost)

@@ -55,12 +55,16 @@ def test_an_honest_prompts_embeddings_are_that_prompt(llama: LanguageModel, chat
     assert ours.certificate is not None
     assert theirs.certificate is not None
     assert ours.certificate["evidence"] == theirs.certificate["evidence"]
-    assert ours.certificate["threat"] == theirs.certificate["threat"]
+    sent = {"attack_on": "token embeddings sent in place of the prompt"}
+    assert ours.certificate["threat"] == theirs.certificate["threat"] | sent
+    assert ours.certificate["statement"].startswith("No attack on the token embeddings sent in place of the prompt of")
+    assert " the prompt's own" not in ours.certificate["statement"]
+    assert "may know the embeddings sent, the model" in ours.certificate["statement"]
     named = embeds.parameters.prompt_embeds.named()  # type: ignore[union-attr]
     assert ours.certificate["request"]["parameters"]["prompt_embeds"] == named.model_dump(mode="json")
     assert named.is_named
     assert "prompt_embeds" not in theirs.certificate["request"]["parameters"]
-    assert verify(ours.certificate).valid
+    assert verify(ours.certificate).meaning == verify(theirs.certificate).meaning == "checked"
 
 
 def test_embeddings_off_the_rows_are_read_as_the_nearest_and_a_note_says_how_far(llama: LanguageModel) -> None:

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 import torch
 
+from app.planning.plan import plan
 from smoothgen.certificates import verify
-from smoothgen.contracts import JobResult
+from smoothgen.contracts import GenerateRequest, JobResult
 from smoothgen.errors import InvalidParameters
 from smoothgen.noise import Seed, Stream
 from tests.support.workers.closed_form_text import ClosedFormText
@@ -28,6 +29,7 @@ from workers.generators.language.snapped_sigma import GRID, PROMPTS
 from workers.generators.outputs import Failure, Text
 from workers.jobs.in_process import run_job
 from workers.jobs.sampling import condition_of
+from workers.serving.loaded_model import Encoders, LoadedModel
 from workers.settings import Settings
 
 FRANCE = "The capital of France is"
@@ -178,6 +180,26 @@ def test_an_honest_prompt_is_read_as_itself_by_the_default_model(smollm2: Genera
     own = tuple(smollm2._tokens.completion(FRANCE))
     read = smollm2._snapping.sequences(condition.noisy(noise))
     assert sum(ids == own for ids in read) >= 199
+
+
+def test_noise_is_snapped_where_a_request_names_nothing_but_its_mechanism(llama: LanguageModel) -> None:
+    """Planned as the gateway plans it, from the card that a worker publishes."""
+    card = LoadedModel(llama, Encoders(Settings()), Settings()).card
+    robustness = {"mechanism": "embedding", "metric": "edit", "samples": 20, "selection_samples": 4}
+    asked = {"model": card.id, "prompt": "The capital", "parameters": {"max_new_tokens": 2}, "seed": 1}
+
+    def certificate(**more: Any) -> dict[str, Any]:
+        request = GenerateRequest.model_validate({**asked, "robustness": {**robustness, **more}})
+        made = run(plan(request, card, max_samples=100), llama).certificate
+        assert made is not None
+        return made
+
+    snapped, raw = certificate(), certificate(snap=False)
+    assert snapped["mechanism"] == {"name": "gaussian", "sigma": card.default_snapped_sigma}
+    assert snapped["sampling"]["snap"] == llama._snapping.table.digest
+    assert raw["mechanism"] == {"name": "gaussian", "sigma": card.default_sigma}
+    assert "snap" not in raw["sampling"]
+    assert certificate(sigma=0.5)["sampling"] == raw["sampling"]
 
 
 def test_the_radius_of_the_default_model_grows_at_least_eightfold(smollm2: Generator) -> None:

@@ -19,8 +19,6 @@ from smoothgen.certificates import (
     Provenance,
     SigmaSelection,
     Terms,
-    remaining_alpha,
-    selection_alpha,
     to_document,
 )
 from smoothgen.certificates.bounds.rounding import complement
@@ -42,6 +40,7 @@ from smoothgen.contracts import (
     ModelRef,
     Selection,
     Usage,
+    look_plan,
     windows_of,
 )
 from smoothgen.errors import GenerationFailed
@@ -55,18 +54,8 @@ NONE_DRAWN: NDArray[np.float64] = np.zeros(0)
 
 
 def plan_of(spec: JobSpec) -> LookPlan:
-    """Returns when the job looks at its samples: doubling where something may stop it early, else once at the end.
-
-    The plan is fixed by the request alone, before any sample is drawn. A selection of σ has spent its share of alpha.
-    """
-    robustness = spec.request.robustness
-    alpha = complement(robustness.confidence)
-    if robustness.adapt == "prompt":
-        alpha = remaining_alpha(alpha, selection_alpha(alpha))
-    may_stop = (robustness.epsilon, robustness.radius_tolerance, robustness.deadline_s)
-    if any(reason is not None for reason in may_stop):
-        return LookPlan.doubling(robustness.samples, alpha)
-    return LookPlan.single(robustness.samples, alpha)
+    """Returns when the job looks at its samples, as its request fixed it."""
+    return look_plan(spec.request.robustness)
 
 
 def after_selection(spec: JobSpec, selected: Selected) -> JobResult | None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,12 +32,10 @@ from smoothgen.contracts import (
     Neighbour,
     RunWords,
     Selection,
+    looks_at_runs,
 )
 from smoothgen.errors import GenerationFailed
 from workers.jobs.results import requested_at, result_of_runs
-
-FIRST_LOOK: Final = 8
-"""Runs of the first look, which later looks double: most prompts meet a neighbour that changes the answer early on."""
 
 Runs = NDArray[np.float64]
 """Distances of the runs to the prompt's own output, metric units, shape (runs,); NaN where a run failed."""
@@ -46,12 +43,7 @@ Runs = NDArray[np.float64]
 
 def looks(spec: JobSpec, selection: Selection) -> tuple[int, ...]:
     """Returns how many runs each look has: doubling, up to the last run that can change what is claimed."""
-    last, sizes = _runs_wanted(spec, _listed(selection)), []
-    size = FIRST_LOOK
-    while size < last:
-        sizes.append(size)
-        size *= 2
-    return (*sizes, last)
+    return looks_at_runs(_runs_wanted(spec, _listed(selection)))
 
 
 def without_runs(spec: JobSpec, selection: Selection, device_s: float) -> JobResult | None:

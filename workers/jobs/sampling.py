@@ -72,7 +72,7 @@ def embedder_of(
     common = Draw(seed_of(spec), Stream.GENERATOR_COMMON, 0)
     robustness = spec.request.robustness
     smoothing = Smoothing(
-        spec.mechanism, level, common, words_drawn=robustness.synonyms, snapped=robustness.snap and spec.noised
+        spec.mechanism, level, common, words_drawn=robustness.synonyms, snapped=robustness.snap is True and spec.noised
     )
 
     def embed_within(rendered: Template | None, text: str) -> Condition:

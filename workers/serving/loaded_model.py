@@ -110,6 +110,7 @@ class LoadedModel:
             precision=generator.precision,
             batch_sensitivity=generator.batch_sensitivity,
             synonyms=None if generator.for_learning else _partition_card(Partition.load()),
+            lipschitz=None if (proven := getattr(generator, "lipschitz", None)) is None else proven.to_dict(),
         )
 
     @property

@@ -7,7 +7,7 @@ from typing import Final
 
 from smoothgen.certificates.exhaustive.certificate import ExhaustiveCertificate
 from smoothgen.certificates.exhaustive.meaning import unknown_meaning
-from smoothgen.certificates.exhaustive.threat import MODALITIES, SURROUNDING, TOKEN_EMBEDDINGS
+from smoothgen.certificates.exhaustive.threat import GIVEN_EMBEDDINGS, MODALITIES, SURROUNDING, TOKEN_EMBEDDINGS
 from smoothgen.certificates.meaning.metrics import METRICS
 from smoothgen.certificates.meaning.quoting import quoted
 from smoothgen.certificates.meaning.scores import sentences_on_exact_scores
@@ -40,8 +40,9 @@ def statement(certificate: ExhaustiveCertificate) -> str:
     unknown = unknown_meaning(certificate)
     if unknown is not None:
         sentences.append(f"What these words and numbers mean is not checked: {unknown}.")
+    read = "the embeddings sent" if _was_sent(certificate) else "the prompt"
     sentences.append(
-        "The attacker may move all embeddings together, and may know the prompt, the model, the table and the "
+        f"The attacker may move all embeddings together, and may know {read}, the model, the table and the "
         "generator's randomness before. The generator's randomness is one draw, the same for every run, or none."
     )
     return " ".join([*sentences, _held_fixed(certificate), _COMPLETENESS])
@@ -69,9 +70,10 @@ def _claim(certificate: ExhaustiveCertificate) -> str:
 
 
 def _kept(certificate: ExhaustiveCertificate) -> list[str]:
+    own = "the output of the embeddings sent" if _was_sent(certificate) else "the prompt's own"
     return [
         f"For attacks of {_norm(kept.radius)} the answer keeps: a share of {kept.share!r} of the outputs lies at "
-        "distance 0 from the prompt's own."
+        f"distance 0 from {own}."
         for kept in certificate.claims.keeps
         if kept.radius > 0
     ]
@@ -95,6 +97,11 @@ def _failed(certificate: ExhaustiveCertificate) -> list[str]:
 def _attacked(certificate: ExhaustiveCertificate) -> str:
     words = TOKEN_EMBEDDINGS if certificate.threat is None else certificate.threat.attack_on
     return words if words in MODALITIES else f"input that this document calls {quoted(words)},"
+
+
+def _was_sent(certificate: ExhaustiveCertificate) -> bool:
+    """Returns whether the model reads embeddings that came with the request, whose prompt is a label then."""
+    return certificate.threat is not None and certificate.threat.attack_on == GIVEN_EMBEDDINGS
 
 
 def measured_by(metric: MetricIdentity | None) -> str:

@@ -24,11 +24,16 @@ from smoothgen.certificates.provenance import MetricIdentity, RequestIdentity
 from smoothgen.errors import InvalidCertificate
 
 TOKEN_EMBEDDINGS: Final = "token embeddings of the prompt"  # noqa: S105  (no password)
+GIVEN_EMBEDDINGS: Final = "token embeddings sent in place of the prompt"
+"""What is attacked where a request brings embeddings: its prompt is a label that no model reads. Certificates of before
+call these the prompt's too."""
 INPUT_EMBEDDINGS: Final = "input token embeddings of the text encoder"
 """What is attacked before a picture model draws: the rows that its text encoder begins with."""
 SURROUNDING: Final = "start, end and padding tokens"
 """What stands around a prompt's own tokens in a text encoder."""
-MODALITIES: Final[Mapping[str, Modality]] = MappingProxyType({TOKEN_EMBEDDINGS: "text", INPUT_EMBEDDINGS: "image"})
+MODALITIES: Final[Mapping[str, Modality]] = MappingProxyType(
+    {TOKEN_EMBEDDINGS: "text", GIVEN_EMBEDDINGS: "text", INPUT_EMBEDDINGS: "image"}
+)
 """The words that our adapters write, and what the model makes."""
 _TEMPLATE: Final = re.compile(r"chat template \([1-9][0-9]{0,9} tokens\)")
 
@@ -106,6 +111,9 @@ def require_snap_threat(
     if modality == "image":
         _require_held_by_pictures(stated, request)
         return
+    sent = request is not None and "prompt_embeds" in request.parameters
+    if stated.attack_on == GIVEN_EMBEDDINGS and request is not None and not sent:
+        raise _invalid("attack_on", f"is {GIVEN_EMBEDDINGS!r}, and the request has no prompt_embeds")
     plain = (f"token count ({stated.tokens})", MASK)
     templates = stated.held_fixed[len(plain) :]
     chat = len(templates) == 1 and _TEMPLATE.fullmatch(templates[0]) is not None

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from smoothgen.certificates import ModelIdentity
+from smoothgen.certificates.exhaustive.threat import GIVEN_EMBEDDINGS, TOKEN_EMBEDDINGS
 from smoothgen.contracts import ListedNeighbours, Note, Parameters, RunWords, Template, TextParameters
 from smoothgen.contracts.mechanism_names import EDITS, EMBEDDING, PASSAGES, TOKENS, UNNOISED, WORDS
 from smoothgen.errors import InvalidParameters, InvalidPrompt
@@ -135,7 +136,7 @@ class LanguageModel:
         runs = SnappedRuns() if smoothing.snapped else None
         return Condition(
             embedding,
-            attack_on="token embeddings of the prompt",
+            attack_on=TOKEN_EMBEDDINGS if parameters.prompt_embeds is None else GIVEN_EMBEDDINGS,
             mechanism=Unnoised() if unnoised else Gaussian(smoothing.level),
             held_fixed=tuple(held_fixed),
             random=parameters.temperature > 0,
