@@ -18,6 +18,7 @@ from smoothgen.certificates.meaning.metrics import METRICS
 from smoothgen.certificates.planning import BAD_SHARES, expected, least_samples, radius_without_samples
 from smoothgen.certificates.stopping.futility import all_at_the_centre
 from smoothgen.certificates.stopping.scores import hopeless_claim
+from smoothgen.certificates.units import most_altered
 from smoothgen.certificates.universal import certify_without_samples
 from smoothgen.contracts import (
     EDITS,
@@ -30,9 +31,11 @@ from smoothgen.contracts import (
     NoisePlan,
     Note,
     PlanView,
+    UnitsPlan,
     Unreachable,
     look_plan,
     looks_at_runs,
+    units_look_plan,
 )
 from smoothgen.edits import EditSet
 from smoothgen.queue.presence import Live
@@ -60,6 +63,9 @@ def _view(spec: JobSpec, card: ModelCard, live: Sequence[Live], most_samples: in
     if edits is not None and edits.size is not None:
         samples = min(samples, edits.size)
     noise, cannot = _noise(spec, card, rate, most_samples) if spec.noised else (None, [])
+    units = _units(spec, card)
+    if units is not None:
+        cannot = _too_many_altered(spec, units)
     return PlanView(
         model=ModelRef.of(card),
         mechanism=spec.mechanism,
@@ -77,6 +83,7 @@ def _view(spec: JobSpec, card: ModelCard, live: Sequence[Live], most_samples: in
         seconds=_seconds(spec, samples, rate),
         noise=noise,
         edits=edits,
+        units=units,
         cannot=cannot,
         statement=_statement(spec, samples, edits),
         notes=None if live else [_NOBODY],
@@ -86,6 +93,10 @@ def _view(spec: JobSpec, card: ModelCard, live: Sequence[Live], most_samples: in
 def _looks(spec: JobSpec, samples: int) -> list[int]:
     if spec.mechanism == TOKENS:
         return list(looks_at_runs(samples))
+    if spec.units is not None:
+        if not spec.units.enumerated:
+            return list(units_look_plan(spec.request.robustness).sizes)
+        return list(looks_at_runs(samples)) if spec.units.altered is not None else [samples]
     if spec.mechanism == EDITS or not samples:
         return [samples] if samples else []
     return sorted({*look_plan(spec.request.robustness).sizes, *([] if spec.peek is None else [spec.peek])})
@@ -98,8 +109,7 @@ def _seconds(spec: JobSpec, samples: int, rate: float) -> float | None:
 
 def _noise(spec: JobSpec, card: ModelCard, rate: float, most_samples: int) -> tuple[NoisePlan, list[Unreachable]]:
     """Returns what the samples of a job of noise could prove, and what they cannot."""
-    metric_card = card.metric(spec.metric.name)
-    diameter = diameter_of(spec.metric, metric_card) if metric_card is not None else 1.0
+    diameter = _diameter(spec, card)
     terms, robustness = planned_terms(spec, card), spec.request.robustness
     bad = _bad(spec, diameter)
     if terms is None:
@@ -190,6 +200,47 @@ def _assumed(spec: JobSpec) -> str:
     return ideal
 
 
+def _units(spec: JobSpec, card: ModelCard) -> UnitsPlan | None:
+    """Returns how the units are chosen, and for how many altered ones runs that are all good could prove the claim."""
+    units, robustness = spec.units, spec.request.robustness
+    if units is None:
+        return None
+    plan = units_look_plan(robustness)
+    most = most_altered(
+        units.choice,
+        samples=plan.sizes[-1],
+        alpha=plan.alphas[-1],
+        tolerance=spec.tolerance if robustness.keep is None else None,
+        keep=robustness.keep,
+        diameter=_diameter(spec, card),
+    )
+    return UnitsPlan(
+        units=units.units,
+        size=units.size,
+        probability=units.probability,
+        chosen=units.chosen,
+        enumerated=units.enumerated,
+        most_altered=most,
+    )
+
+
+def _too_many_altered(spec: JobSpec, units: UnitsPlan) -> list[Unreachable]:
+    """Returns the asked number of altered units where not even runs that are all good would prove it."""
+    asked = None if spec.units is None else spec.units.altered
+    if asked is None or asked <= units.most_altered:
+        return []
+    detail = (
+        f"even if every run gave one answer, the claim would be proven for {units.most_altered} altered units, and "
+        f"{asked} are asked for; ask for fewer, or for a smaller units.size or units.probability"
+    )
+    return [Unreachable(claim="units.altered", reason=Reason.RADIUS_OUT_OF_REACH, detail=detail)]
+
+
+def _diameter(spec: JobSpec, card: ModelCard) -> float:
+    metric = card.metric(spec.metric.name)
+    return 1.0 if metric is None else diameter_of(spec.metric, metric)
+
+
 def _edits(spec: JobSpec) -> EditsPlan:
     """Returns the size of the set of edits where it is small. Raises InvalidParameters for an empty set."""
     asked, prompt = spec.request.robustness.edits, spec.request.prompt
@@ -209,6 +260,11 @@ def _statement(spec: JobSpec, samples: int, edits: EditsPlan | None) -> str:
         return (
             f"The radius is known after the runs, {samples} at most beside the prompt's own: it ends at the nearest "
             "prompt that changes the answer, or where the runs end. They stop at the first look at which one changes it"
+        )
+    if spec.units is not None:
+        return (
+            f"The radius, a number of altered units, is known after the runs, {samples} at most: it falls with every "
+            "run that does not give the answer that is served"
         )
     if edits is None:
         if spec.request.robustness.tier != "request":

@@ -53,6 +53,11 @@ def _rows(view: PlanView) -> list[tuple[str, str]]:
     ]
     if view.edits is not None and view.edits.size is not None:
         rows.append(("edits", f"{view.edits.size} texts, {'all run' if view.edits.whole else 'a share of them run'}"))
+    if view.units is not None:
+        units = view.units
+        kept = f"{units.size}" if units.size is not None else f"each with probability {units.probability!r}"
+        rows.append(("units", f"{units.units}, of which a run keeps {kept}"))
+        rows.append(("altered units", f"{units.most_altered} could be proven at most, if every run agrees"))
     if view.noise is not None and view.noise.radius_without_samples is not None:
         rows.append(("radius without samples", repr(view.noise.radius_without_samples)))
     if view.noise is not None and view.epsilon is not None and view.samples:

@@ -74,7 +74,7 @@ from smoothgen.contracts.parameters import (
     parameter_names,
     read_parameters,
 )
-from smoothgen.contracts.plans import EditsPlan, Expected, NoisePlan, PlanView, Unreachable
+from smoothgen.contracts.plans import EditsPlan, Expected, NoisePlan, PlanView, UnitsPlan, Unreachable
 from smoothgen.contracts.problem import FieldError, Problem
 from smoothgen.contracts.prompt_embeds import LONGEST_EMBEDS, PromptEmbeds
 from smoothgen.contracts.request import (
@@ -173,6 +173,7 @@ __all__ = [
     "CoversRequest",
     "Edit",
     "EditsPlan",
+    "UnitsPlan",
     "Expected",
     "FeatureChord",
     "FieldError",

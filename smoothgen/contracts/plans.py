@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -48,6 +48,20 @@ class EditsPlan(_View):
     whole: bool | None = Field(description="Whether all of it is run, so that the claim is exact.")
 
 
+class UnitsPlan(_View):
+    """How the runs choose among the units of the request, and what they could prove."""
+
+    units: int = Field(description="K, how many there are.")
+    size: int | None = Field(description="How many of them every run keeps.")
+    probability: float | None = Field(description="With which every run keeps each of them.")
+    chosen: Literal["request", "server"] = Field(description="Who chose size or probability.")
+    enumerated: bool = Field(description="Whether all subsets are run, so that nothing is left to chance.")
+    most_altered: int = Field(
+        description="The most altered units for which the claim could be proven: it is, if every run gives the answer "
+        "that is served."
+    )
+
+
 class Unreachable(_View):
     """A claim of the request that no sample can prove, and why, in the words of the abstention that it would end in."""
 
@@ -59,7 +73,7 @@ class Unreachable(_View):
 class PlanView(_View):
     """A request as planned, and not queued. What is random is as uncertain as `noise` says; nothing here is a claim.
 
-    tolerance: of the metric's units. samples: certification samples, or runs under the mechanisms tokens and edits, at
+    tolerance: of the metric's units. samples: certification samples, or runs under the mechanisms without noise, at
     most. looks: after how many of them the job may stop. generations: all that the model makes, at most.
     """
 
@@ -87,6 +101,7 @@ class PlanView(_View):
     )
     noise: NoisePlan | None = Field(default=None, description="For mechanisms with noise.")
     edits: EditsPlan | None = Field(default=None, description="For mechanism edits.")
+    units: UnitsPlan | None = Field(default=None, description="For mechanisms passages and words.")
     cannot: list[Unreachable] = Field(description="Claims asked for that cannot be met.")
     statement: str = Field(description="When the radius is known.")
     notes: list[Note] | None = None

@@ -24,7 +24,7 @@ WORDS, STEEP = "words", "steep"
 PARTITION = PartitionCard(name="words", version="3", digest="sha256:" + "c" * 64, classes=2, words=5)
 READS_TOKENS = model_card(WORDS).model_copy(
     update={
-        "mechanisms": ["tokens", "embedding", "edits"],
+        "mechanisms": ["tokens", "embedding", "edits", "passages", "words"],
         "default_mechanism": "tokens",
         "default_snapped_sigma": 0.25,
         "synonyms": PARTITION,
@@ -275,3 +275,44 @@ def test_any_mechanism_is_refused_as_generate_refuses_it(api: TestClient) -> Non
     for change in ({"mechanism": "laplace"}, {"samples": 5001}, {"snap": True}, {"budget": 7.0, "sigma": None}):
         body = request_body(model=NUMBERS, **of(**change))
         assert problem_of(api.post("/plans", json=body), 422) == problem_of(api.post("/generate", json=body), 422)
+
+
+PASSAGES = {"context": [f"Passage {letter}." for letter in "abcdefghij"], "prompt": "What is it?", "model": WORDS}
+ANSWERS = {"metric": {"name": "label", "extract": {"kind": "number"}}}
+
+
+@pytest.mark.parametrize(
+    ("units", "size", "altered", "looks", "generations"),
+    [
+        ({"size": 2}, 2, 2, [45], 32 + 45),
+        ({"size": 1}, 1, 5, [10], 10 + 10),
+        ({"altered": 2}, 2, 2, [8, 16, 32, 45], 32 + 45),
+        ({"size": 5}, 5, 1, [252], 32 + 252),
+    ],
+)
+def test_a_plan_of_passages_says_how_many_altered_ones_could_be_proven(
+    served: TestClient, units: dict[str, int], size: int, altered: int, looks: list[int], generations: int
+) -> None:
+    response = served.post("/plans", json={**PASSAGES, "robustness": {**ANSWERS, "units": units}})
+    view = PlanView.model_validate(response.json())
+    assert view.units is not None
+    assert (view.mechanism, view.keep, view.units.size, view.units.enumerated) == ("passages", 0.5, size, True)
+    assert (view.units.most_altered, view.looks, view.generations) == (altered, looks, generations)
+    assert view.cannot == []
+
+
+def test_a_plan_of_drawn_words_looks_as_its_job_would(served: TestClient) -> None:
+    body = {"model": WORDS, "prompt": "one two three", "robustness": {**ANSWERS, "mechanism": "words"}}
+    body["robustness"]["units"] = {"altered": 1}
+    view = PlanView.model_validate(served.post("/plans", json=body).json())
+    assert view.units is not None
+    assert (view.units.enumerated, view.units.most_altered, view.samples) == (False, 1, 500)
+    assert view.looks == [*LookPlan.doubling(500, 1e-3).sizes]
+
+
+def test_more_altered_passages_than_a_size_could_prove_cannot_be_met(served: TestClient) -> None:
+    asked = {**ANSWERS, "units": {"size": 2, "altered": 5}}
+    view = PlanView.model_validate(served.post("/plans", json={**PASSAGES, "robustness": asked}).json())
+    [cannot] = view.cannot
+    assert cannot.claim == "units.altered"
+    assert "for 2 altered units, and 5 are asked for" in cannot.detail

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,15 +18,13 @@ from smoothgen.contracts import (
     TextParameters,
     UnitsView,
     Verdict,
+    looks_at_runs,
     units_look_plan,
 )
 from smoothgen.errors import GenerationFailed
 from workers.jobs.results import requested_at, result_of_runs
 from workers.jobs.sampling import seed_of
 from workers.jobs.unit_runs import certification_runs
-
-FIRST_LOOK: Final = 8
-"""Runs of the first look where every subset is run and a claim is asked for; later looks double."""
 
 Runs = NDArray[np.float64]
 """Distances of the runs to the job's centre, metric units, shape (runs,); NaN where a run failed."""
@@ -40,11 +36,8 @@ def looks(spec: JobSpec) -> tuple[int, ...]:
     if units.draws is not None:
         planned = certification_runs(units, seed_of(spec))
         return tuple(sorted({planned.needed(draws) for draws in units_look_plan(spec.request.robustness).sizes}))
-    last, sizes, size = spec.certification_samples, list[int](), FIRST_LOOK
-    while units.altered is not None and size < last:
-        sizes.append(size)
-        size *= 2
-    return (*sizes, last)
+    last = spec.certification_samples
+    return looks_at_runs(last) if units.altered is not None else (last,)
 
 
 def certified(spec: JobSpec, selection: Selection, runs: Runs) -> UnitsCertificate | Abstention | None:

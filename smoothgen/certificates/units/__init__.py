@@ -7,7 +7,7 @@ from smoothgen.certificates.units.certificate import UNITS_V1, UnitsBound, Units
 from smoothgen.certificates.units.certify import certify_units
 from smoothgen.certificates.units.choice import UnitChoice
 from smoothgen.certificates.units.claims import UnitsClaims
-from smoothgen.certificates.units.size import largest_probability, largest_size
+from smoothgen.certificates.units.size import largest_probability, largest_size, most_altered
 from smoothgen.certificates.units.threat import PASSAGES, WORDS, UnitsThreat
 
 __all__ = [
@@ -22,4 +22,5 @@ __all__ = [
     "certify_units",
     "largest_probability",
     "largest_size",
+    "most_altered",
 ]

@@ -42,12 +42,7 @@ def largest_size(
     good = _no_bad_run(samples, diameter)
     most = 1 - keep if keep is not None else (tolerance or 0.0) / diameter
     for size in _sizes(min(units, MOST_UNITS), altered, most):
-        choice = UnitChoice(units, size=size)
-        if keep is not None and math.comb(units, size) <= min(samples, MOST_ENUMERATED):
-            possible = share_of(math.comb(units - altered, size), math.comb(units, size)) >= keep
-        else:
-            possible = _possible(UnitBounds(good, choice, alpha, two_valued=True), altered, tolerance, keep)
-        if possible:
+        if _possible(good, UnitChoice(units, size=size), alpha, altered, tolerance, keep):
             return size
     raise _out_of_reach(f"{altered} of {units} units", "size 1", samples, tolerance, keep)
 
@@ -73,7 +68,7 @@ def largest_probability(
 
     def possible(probability: float) -> bool:
         choice = UnitChoice(MOST_UNITS, probability=probability)
-        return _possible(UnitBounds(good, choice, alpha, two_valued=True), altered, tolerance, keep)
+        return _possible(good, choice, alpha, altered, tolerance, keep)
 
     low, high = _LEAST_PROBABILITY, 1 - 1e-9
     if not possible(low):
@@ -82,6 +77,27 @@ def largest_probability(
         middle = (low + high) / 2
         low, high = (middle, high) if possible(middle) else (low, middle)
     return round_down(low, digits=3)
+
+
+def most_altered(
+    choice: UnitChoice,
+    *,
+    samples: int,
+    alpha: float,
+    tolerance: float | None = None,
+    keep: float | None = None,
+    diameter: float = 1.0,
+) -> int:
+    """Returns the largest number of altered units for which the claim could be proven if no run were bad, 0 if none.
+
+    As `largest_size`, for a choice that is fixed.
+    """
+    _require_one_claim(tolerance, keep)
+    require_alpha(alpha)
+    good, altered = _no_bad_run(samples, diameter), 0
+    while altered < choice.units and _possible(good, choice, alpha, altered + 1, tolerance, keep):
+        altered += 1
+    return altered
 
 
 def _sizes(units: int, altered: int, most_touched: float) -> list[int]:
@@ -100,7 +116,13 @@ def _no_bad_run(samples: int, diameter: float) -> Evidence:
     return Evidence.from_measurements(np.zeros(samples), bound=diameter, diameter=diameter)
 
 
-def _possible(bounds: UnitBounds, altered: int, tolerance: float | None, keep: float | None) -> bool:
+def _possible(
+    good: Evidence, choice: UnitChoice, alpha: float, altered: int, tolerance: float | None, keep: float | None
+) -> bool:
+    units, size = choice.units, choice.size
+    if keep is not None and size is not None and math.comb(units, size) <= min(good.samples, MOST_ENUMERATED):
+        return share_of(math.comb(units - altered, size), math.comb(units, size)) >= keep
+    bounds = UnitBounds(good, choice, alpha, two_valued=True)
     if keep is not None:
         return bounds.share(altered) >= keep
     return bounds.w1(altered) <= (tolerance or 0.0)

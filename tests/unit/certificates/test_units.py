@@ -9,6 +9,7 @@ import pytest
 from smoothgen import LookPlan, UnitChoice, certify_units
 from smoothgen.certificates import Abstention, Reason, Sampling, UnitsCertificate, largest_probability, largest_size
 from smoothgen.certificates.provenance import Provenance
+from smoothgen.certificates.units import most_altered
 from smoothgen.certificates.units.touched import goes_through
 from smoothgen.errors import (
     InvalidAlpha,
@@ -248,6 +249,24 @@ def test_the_largest_size_is_the_largest_that_can_be_proven(count, altered, samp
 
     assert proven(size)
     assert size + 1 > count - altered or not proven(size + 1)
+
+
+@pytest.mark.parametrize("samples", [30, 500])
+@pytest.mark.parametrize("claim", [{"keep": 0.5}, {"keep": 0.9}, {"tolerance": 0.5}])
+@pytest.mark.parametrize("choice", [UnitChoice(10, size=2), UnitChoice(10, size=9), UnitChoice(40, probability=0.1)])
+def test_the_most_altered_units_are_what_a_certificate_without_a_bad_run_proves(choice, samples, claim):
+    drawn = choice.subsets is None or choice.subsets > samples
+    made = certify_units(
+        np.zeros(samples if drawn else choice.subsets),
+        choice=choice,
+        seed=SEED if drawn else None,
+        alpha=1e-3 if drawn else 0.0,
+        bound=1.0,
+        diameter=1.0,
+        two_valued=True,
+        **claim,
+    )
+    assert most_altered(choice, samples=samples, alpha=1e-3, **claim) == made.radius
 
 
 def test_the_largest_probability_can_be_proven_and_little_more_cannot():
