@@ -12,7 +12,8 @@ import httpx2
 
 from smoothgen.certificates import AnyCertificate
 from smoothgen.client import conversation
-from smoothgen.client.conversation import NOTHING, Answer, Call, Conversation, OnBusy, OnProgress, Result, Step
+from smoothgen.client.conversation import OnBusy, OnProgress
+from smoothgen.client.exchange import NOTHING, Answer, Call, Conversation, Result, Step
 from smoothgen.client.results import FleetReading, Generation
 from smoothgen.client.transport import Retries, arguments, options
 from smoothgen.contracts import Covers, NeighboursView, PlanView

@@ -7,18 +7,18 @@ on the way, Ctrl-C included, is thrown into the generator: it knows what is left
 from __future__ import annotations
 
 import contextlib
-import json
 import math
 import time
 import uuid
-from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, Final, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 from urllib.parse import quote, urlencode
 
 from pydantic import ValidationError
 
 from smoothgen.certificates import AnyCertificate, read_certificate
+from smoothgen.client.exchange import Answer, Call, Conversation, Pause, json_of, problem_of
 from smoothgen.client.results import FleetReading, Generation
 from smoothgen.contracts import (
     FINISHED,
@@ -35,7 +35,6 @@ from smoothgen.contracts import (
 )
 from smoothgen.errors import GenerationFailed, ServerProblem, ServerUnreachable, SmoothGenError
 
-Result = TypeVar("Result")
 OnProgress = Callable[[JobView], None]
 """Told of the job about once a second until it has ended: its id, its progress, what is proven so far."""
 OnBusy = Callable[[float, ServerProblem], None]
@@ -46,44 +45,6 @@ _TOO_MANY = 429
 _BUSY_S = 5.0
 """How long to wait where a 429 does not say."""
 _TOP_LEVEL = ("context", "output", "priority", "retention_s", "seed")
-
-
-@dataclass(frozen=True)
-class Call:
-    """One HTTP request. Every call is safe to repeat: reads by nature, submissions by their idempotency key.
-
-    `patient`: the server holds a job of ours, so its absence is a restart to be waited for.
-    """
-
-    method: str
-    path: str
-    body: Any = None
-    headers: Mapping[str, str] = field(default_factory=dict)
-    patient: bool = False
-
-
-@dataclass(frozen=True)
-class Pause:
-    """Time to let pass. Its answer is empty."""
-
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Answer:
-    """One HTTP response. `retry_after_s`: when it said to come again; `request_id`: its X-Request-ID; None where it did
-    not say."""
-
-    status: int
-    content: bytes
-    retry_after_s: float | None = None
-    request_id: str | None = None
-
-
-NOTHING: Final = Answer(204, b"")
-"""What a pause is answered with."""
-Step = Call | Pause
-Conversation = Generator[Step, Answer, Result]
 
 
 def request_of(prompt: str, model: str, given: Mapping[str, Any]) -> GenerateRequest:
@@ -138,7 +99,7 @@ def generate(
         },
     )
     answer = yield from _until_taken(submission, deadline, on_busy)
-    view = JobView.model_validate(_json(answer))
+    view = JobView.model_validate(json_of(answer))
     try:
         while True:
             if on_progress is not None:
@@ -151,7 +112,7 @@ def generate(
                 )
             poll_s = _PROGRESS_POLL_S if on_progress else _LONG_POLL_S
             poll = Call("GET", f"/jobs/{view.id}", headers={"Prefer": _waiting(poll_s, deadline)}, patient=True)
-            view = JobView.model_validate(_json((yield poll)))
+            view = JobView.model_validate(json_of((yield poll)))
     except BaseException as error:
         if _broken_off(error) and view.status not in FINISHED:
             yield from _withdraw(view.id)
@@ -164,7 +125,7 @@ def plan(prompt: str, model: str | None, given: Mapping[str, Any]) -> Conversati
         model = yield from _first_served()
     request = request_of(prompt, model, given)
     answer = yield Call("POST", "/plans", request.model_dump(mode="json", exclude_unset=True))
-    return PlanView.model_validate(_json(answer))
+    return PlanView.model_validate(json_of(answer))
 
 
 def _first_served() -> Conversation[str]:
@@ -201,7 +162,7 @@ def _until_taken(submission: Call, deadline: float, on_busy: OnBusy | None) -> C
             return answer
         wait_s = max(1.0, _BUSY_S if answer.retry_after_s is None else answer.retry_after_s)
         try:
-            problem = _problem(answer)
+            problem = problem_of(answer)
         except ServerUnreachable:  # a proxy's own limit
             problem = ServerProblem(_TOO_MANY, {"title": "Too Many Requests"}, answer.request_id)
         if time.monotonic() + wait_s > deadline:
@@ -222,7 +183,7 @@ def _withdraw(job: str | Call) -> Conversation[None]:
     with contextlib.suppress(SmoothGenError, ValidationError):
         if isinstance(job, Call):
             at_once = replace(job, headers={**job.headers, "Prefer": "respond-async"})
-            job = JobView.model_validate(_json((yield at_once))).id
+            job = JobView.model_validate(json_of((yield at_once))).id
         yield from cancel(job)
 
 
@@ -246,46 +207,46 @@ def _ended(view: JobView, request_id: str | None) -> Generation:
 def cancel(job_id: str) -> Conversation[Generation]:
     """Cancels a job by DELETE /jobs/{id}, and returns it as it is then."""
     answer = yield Call("DELETE", f"/jobs/{quote(job_id, safe='')}")
-    return Generation(JobView.model_validate(_json(answer)))
+    return Generation(JobView.model_validate(json_of(answer)))
 
 
 def erase(job_id: str) -> Conversation[None]:
     """Erases a job's content by DELETE /jobs/{id}/content."""
     answer = yield Call("DELETE", f"/jobs/{quote(job_id, safe='')}/content")
     if answer.status >= 400:
-        _json(answer)  # raises
+        json_of(answer)  # raises
 
 
 def fleet(model: str | None, window: str | None) -> Conversation[list[FleetReading]]:
     """Returns the readings of GET /fleet, every certificate verified here."""
     asked = {name: value for name, value in (("model", model), ("window", window)) if value is not None}
     answer = yield Call("GET", "/fleet" + (f"?{urlencode(asked)}" if asked else ""))
-    return [FleetReading.verified(reading) for reading in _json(answer)["data"]]
+    return [FleetReading.verified(reading) for reading in json_of(answer)["data"]]
 
 
 def samples(job_id: str) -> Conversation[bytes]:
     """Returns the PNG file of GET /jobs/{id}/samples."""
     answer = yield Call("GET", f"/jobs/{quote(job_id, safe='')}/samples")
     if answer.status >= 400:
-        _json(answer)  # raises
+        json_of(answer)  # raises
     return answer.content
 
 
 def models() -> Conversation[list[dict[str, Any]]]:
     """Returns the models of GET /models."""
-    return list(_json((yield Call("GET", "/models")))["data"])
+    return list(json_of((yield Call("GET", "/models")))["data"])
 
 
 def certificate(certificate_id: str) -> Conversation[AnyCertificate]:
     """Returns the certificate of GET /certificates/{id}."""
-    return read_certificate(_json((yield Call("GET", f"/certificates/{quote(certificate_id, safe='')}"))))
+    return read_certificate(json_of((yield Call("GET", f"/certificates/{quote(certificate_id, safe='')}"))))
 
 
 def neighbours(certificate_id: str, changed: bool, limit: int) -> Conversation[NeighboursView]:
     """Returns what GET /certificates/{id}/neighbours answers."""
     asked = urlencode({"changed": str(changed).lower(), "limit": limit})
     answer = yield Call("GET", f"/certificates/{quote(certificate_id, safe='')}/neighbours?{asked}")
-    return NeighboursView.model_validate(_json(answer))
+    return NeighboursView.model_validate(json_of(answer))
 
 
 def covers(
@@ -295,26 +256,5 @@ def covers(
     given = {"prompts": [*prompts], "confidence": confidence, "context": None if context is None else [*context]}
     asked = CoversRequest.model_validate(given).model_dump(exclude_none=True)
     return Covers.model_validate(
-        _json((yield Call("POST", f"/certificates/{quote(certificate_id, safe='')}/covers", asked)))
+        json_of((yield Call("POST", f"/certificates/{quote(certificate_id, safe='')}/covers", asked)))
     )
-
-
-def _json(answer: Answer) -> Any:
-    """Returns the answer's JSON. Raises ServerProblem for a problem document, ServerUnreachable for anything else."""
-    if answer.status >= 400:
-        raise _problem(answer)
-    return _parsed(answer)
-
-
-def _problem(answer: Answer) -> ServerProblem:
-    """Returns the problem an answer tells of. Raises ServerUnreachable where it is none."""
-    told = _parsed(answer)
-    return ServerProblem(answer.status, told if isinstance(told, dict) else {"detail": told}, answer.request_id)
-
-
-def _parsed(answer: Answer) -> Any:
-    try:
-        return json.loads(answer.content)
-    except ValueError as error:
-        said = f"the server answered {answer.status} and no JSON; is this a SmoothGen server?"
-        raise ServerUnreachable(said) from error

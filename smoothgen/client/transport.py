@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import httpx2
 
-from smoothgen.client.conversation import Answer, Call
+from smoothgen.client.exchange import Answer, Call
 from smoothgen.errors import InvalidInput, ServerUnreachable
 
 _QUICK_S: Final = (0.2, 1.0)

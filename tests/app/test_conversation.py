@@ -14,7 +14,7 @@ from app.main import create_app
 from app.settings import Settings
 from smoothgen.certificates.fleet.certify import FleetCertificate, verify_fleet
 from smoothgen.client import conversation
-from smoothgen.client.conversation import NOTHING, Answer, Call, Conversation, Pause
+from smoothgen.client.exchange import NOTHING, Answer, Call, Conversation, Pause
 from smoothgen.client.results import FleetReading
 from smoothgen.errors import GenerationFailed, InvalidCertificate, ServerProblem, ServerUnreachable
 from smoothgen.queue import keys
