@@ -48,6 +48,8 @@ MODEL = "smollm2-135m"
 RULE = {"kind": "regex", "pattern": "[A-Za-z]+|[0-9]+"}
 NEW_TOKENS = 5
 BATCH = 16
+SELECTION = 9
+"""Runs that choose the answer of mechanism passages."""
 ALTERED = (1, 2)
 PLACES: dict[int, tuple[tuple[int, ...], ...]] = {1: ((0,), (9,)), 2: ((0, 9),)}
 """Which passages the attacker replaces, by how many he may."""
@@ -157,7 +159,11 @@ def unprotected(question: Question) -> tuple[bool, dict[int, bool]]:
 def protected(question: Question, size: int) -> Row:
     """Returns what mechanism passages certifies of the question, and what attacks leave of it."""
     model = served(MODEL)
-    job = planned(question.prompt, context=[*question.passages], robustness={"units": {"size": size}})
+    job = planned(
+        question.prompt,
+        context=[*question.passages],
+        robustness={"units": {"size": size}, "selection_samples": SELECTION},
+    )
     result = run_job(job, model.generator, model.metric(job.metric), batcher=Batcher(BATCH), watch=Silent())
     certificate = read_certificate(result.certificate)
     if not isinstance(certificate, UnitsCertificate) or certificate.provenance.metric is None:
@@ -202,15 +208,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--questions", type=int, default=40)
     parser.add_argument("--sizes", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--all-ten", action=argparse.BooleanOptionalAction, default=True, help="the unprotected model")
     parser.add_argument("--plot", type=Path, default=None, metavar="FILE")
     given = parse_sizes(parser, questions=1, sizes=[1], plot=smoke_path("passages.png"))
     asked = questions()[: given.questions]
     count = len(asked)
-    bare = [unprotected(question) for question in tqdm(asked, leave=False)]
-    print("| reads | runs | right | attack at m = 1 changes the answer | at m = 2 |")
-    print("|---|---|---|---|---|")
-    changed = " | ".join(f"{sum(by_m[m] for _, by_m in bare)} of {count}" for m in ALTERED)
-    print(f"| all ten | 1 | {sum(right for right, _ in bare)} of {count} | {changed} |\n", flush=True)
+    if given.all_ten:
+        bare = [unprotected(question) for question in tqdm(asked, leave=False)]
+        print("| reads | runs | right | attack at m = 1 changes the answer | at m = 2 |")
+        print("|---|---|---|---|---|")
+        changed = " | ".join(f"{sum(by_m[m] for _, by_m in bare)} of {count}" for m in ALTERED)
+        print(f"| all ten | 1 | {sum(right for right, _ in bare)} of {count} | {changed} |\n", flush=True)
     print(
         "| size | runs | right | certified at m = 1 | at m = 2 | lost its majority under attack at m = 1 | at m = 2 "
         "| median of least kept at m = 1, and kept under attack | at m = 2 | kept less than certified |"
