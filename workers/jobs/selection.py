@@ -18,9 +18,11 @@ from smoothgen.certificates import (
     RequestIdentity,
     Sampling,
 )
+from smoothgen.certificates.bounds.bands import TWO_VALUED
 from smoothgen.certificates.bounds.rounding import round_up
 from smoothgen.certificates.fleet.certify import fleet_bin
 from smoothgen.certificates.format.score_claims import asked_to_dict
+from smoothgen.certificates.meaning.metrics import METRICS
 from smoothgen.certificates.score_claims import AskedClaim
 from smoothgen.contracts import (
     EDITS,
@@ -247,9 +249,10 @@ def _provenance(job: JobOnModel, centre: Centre | None, served: Made, output: Ou
     spec, metric, condition = job.spec, job.metric, job.condition
     robustness = spec.request.robustness
     # Without noise nothing is sampled and the prompts run say what is attacked. Distances are then from the output,
-    # but for units, whose runs have no output that is the prompt's own.
+    # but for units, whose runs have no output that is the prompt's own. Its answer, where there is one, is named.
     noised = spec.noised
     from_centre = centre if noised or spec.units is not None else None
+    named = from_centre if from_centre is not None or not _compares_answers(metric) else centre
     return Provenance(
         request=RequestIdentity(
             prompt_digest=f"sha256:{hashlib.sha256(spec.request.prompt.encode()).hexdigest()}",
@@ -258,7 +261,7 @@ def _provenance(job: JobOnModel, centre: Centre | None, served: Made, output: Ou
             context_digest=spec.request.context_digest,
         ),
         model=job.generator.identity,
-        metric=_metric_identity(metric, getattr(spec.metric, "cap", None), from_centre),
+        metric=_metric_identity(metric, getattr(spec.metric, "cap", None), named),
         sampling=_sampling(job) if noised else None,
         output=OutputIdentity(
             kind=spec.request.output if robustness.tier == "request" else "sample",
@@ -288,6 +291,11 @@ def _sampling(job: JobOnModel) -> Sampling:
 def _metric_identity(metric: OutputMetric, cap: float | None, centre: Centre | None) -> MetricIdentity:
     document = {} if centre is None else centre.document
     return MetricIdentity(metric.name, metric.description, cap, options=metric.options, centre=document)
+
+
+def _compares_answers(metric: OutputMetric) -> bool:
+    known = METRICS.get(metric.name)
+    return known is not None and known.band == TWO_VALUED.name
 
 
 def _to_centre(served: Made, metric: OutputMetric, centre: Centre) -> float:

@@ -7,7 +7,7 @@ from typing import Final
 from smoothgen.certificates.edits.certificate import EditsCertificate
 from smoothgen.certificates.edits.identity import EDITS_V1
 from smoothgen.certificates.edits.meaning import unknown_meaning
-from smoothgen.certificates.exhaustive.statement import measured_by
+from smoothgen.certificates.exhaustive.sentences import measured_by, own_answer
 from smoothgen.certificates.meaning.quoting import quoted
 
 _NO_ADVERSARY: Final = (
@@ -24,6 +24,7 @@ _MOST_SHOWN: Final = 3
 def statement(certificate: EditsCertificate) -> str:
     """Returns what is certified, in words, from the certificate's own numbers. Deterministic."""
     sentences = _sampled(certificate) if certificate.sampled else _exact(certificate)
+    sentences += own_answer(certificate.provenance.metric)
     sentences += [*_broken(certificate), *_failed(certificate), _set(certificate)]
     unknown = unknown_meaning(certificate)
     if unknown is not None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import ClassVar, Final
 
+from smoothgen.certificates.certificate import PLAIN_V1
 from smoothgen.certificates.exhaustive.claims import ExhaustiveClaims, Keeps, Steps
 from smoothgen.certificates.exhaustive.evidence import ExhaustiveEvidence
 from smoothgen.certificates.exhaustive.threat import SnapThreat
@@ -27,7 +28,8 @@ class ExhaustiveCertificate:
 
     epsilon: the norm that was asked for, None for the radius. text, output: of the run that breaks the claim, where the
     caller gave them; no number rests on them. score_claims: what holds of scores of the outputs. provenance: its
-    request, model, metric and output only.
+    request, model, metric and output only. wording: the name of the words of the statement; None in
+    documents older than that name.
     """
 
     evidence: ExhaustiveEvidence
@@ -41,6 +43,7 @@ class ExhaustiveCertificate:
     id: str | None = None
     requested_at: str | None = None
     score_claims: tuple[ExactClaim, ...] = ()
+    wording: str | None = PLAIN_V1
 
     method: ClassVar[str] = EXHAUSTIVE_V1
 

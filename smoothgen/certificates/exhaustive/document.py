@@ -12,6 +12,7 @@ from smoothgen.certificates.exhaustive.evidence import ExhaustiveEvidence
 from smoothgen.certificates.exhaustive.score_claims import exact_from_list, exact_to_list
 from smoothgen.certificates.exhaustive.statement import statement
 from smoothgen.certificates.exhaustive.threat import SnapThreat
+from smoothgen.certificates.format.document import read_wording
 from smoothgen.certificates.format.json_data import (
     require_list,
     require_mapping,
@@ -27,7 +28,7 @@ _CLAIMS: Final = {"statement", "radius", "w1_bound", "curve", "keeps", "broken_b
 _ASKED: Final = {"schema", "method", "tolerance", "epsilon", "confidence", "alpha"}
 _RESTS_ON: Final = {"diameter", "runs", "failed", "next_cost", "evidence", "digest"}
 _REQUIRED: Final = _CLAIMS | _ASKED | _RESTS_ON
-_OPTIONAL: Final = {"id", "requested_at", "threat", "claims"} | SECTIONS
+_OPTIONAL: Final = {"id", "requested_at", "threat", "claims", "wording"} | SECTIONS
 _BREAKING: Final = {"index", "cost", "distance"}
 
 
@@ -46,6 +47,7 @@ def to_document(certificate: ExhaustiveCertificate) -> dict[str, Any]:
         "schema": SCHEMA,
         "id": certificate.id,
         "requested_at": certificate.requested_at,
+        "wording": certificate.wording,
         "statement": statement(certificate),
         "method": certificate.method,
         "radius": _finite(claims.radius),
@@ -107,6 +109,7 @@ def from_document(document: Any) -> ExhaustiveCertificate:
         score_claims=exact_from_list(document["claims"], evidence.costs, evidence.next_cost)
         if "claims" in document
         else (),
+        wording=read_wording(document["wording"]) if "wording" in document else None,
     )
 
 

@@ -57,26 +57,32 @@ def judged(stated: ExhaustiveCertificate) -> Iterable[Check]:
 
 
 def require_metric_to_own_output(stated: MetricIdentity, diameter: float, distances: NDArray[np.float64]) -> None:
-    """Raises InvalidCertificate where description, diameter or options are not those of the metric's name, for a
-    centre, since distances are to the prompt's own output, and for distances that a two-valued metric does not have.
+    """Raises InvalidCertificate where description, diameter or options are not those of the metric's name, and for
+    distances that a two-valued metric does not have.
+
+    Distances are to the prompt's own output, so the centre is empty, or the answer of that output where the metric
+    compares answers. That the output gives this answer is not checked: the document has its digest only.
 
     distances: of the runs, metric units, +inf where one failed.
     """
     metric = metric_named(stated.name, stated.cap)
-    if stated.centre:
+    two_valued = metric is not None and metric.band == TWO_VALUED.name
+    if stated.centre and not two_valued:
         raise InvalidCertificate(
             "metric.centre must be empty: distances are to the prompt's own output", field="metric.centre"
         )
     if metric is None:
         return
     least = metric.diameter if stated.cap is None else min(metric.diameter, stated.cap)
+    if stated.centre:
+        metric.bound(stated.centre)
     require_as_named(
         stated,
         ("metric.description", stated.description == metric.described(stated.cap), metric.described(stated.cap)),
         ("diameter", diameter == least, repr(least)),
         ("metric.options", set(stated.options) == metric.options, sorted(metric.options)),
     )
-    between = distances[(distances > 0) & (distances < least)] if metric.band == TWO_VALUED.name else distances[:0]
+    between = distances[(distances > 0) & (distances < least)] if two_valued else distances[:0]
     if between.size:
         raise InvalidCertificate(
             f"metric {stated.name!r} has no distance between 0 and {least!r}, and the evidence has {between[0]!r}",

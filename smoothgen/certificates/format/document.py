@@ -180,7 +180,7 @@ def from_document(document: Any) -> Certificate:
         rounding_slack=0.0 if first else number("rounding_slack"),
         keep=number("keep") if "keep" in document else None,
         score_claims=claims_from_list(document["claims"]) if "claims" in document else (),
-        wording=_wording(document["wording"]) if "wording" in document else None,
+        wording=read_wording(document["wording"]) if "wording" in document else None,
     )
 
 
@@ -253,7 +253,8 @@ def _pairs(value: Any, where: str) -> tuple[tuple[float, float], ...]:
     return tuple((require_number(a, where), require_number(b, where)) for a, b in pairs)
 
 
-def _wording(value: Any) -> str:
+def read_wording(value: Any) -> str:
+    """Returns the name of the words of a statement. Raises InvalidCertificate for another than this library writes."""
     if value != PLAIN_V1:
         raise InvalidCertificate(f"wording must be {PLAIN_V1!r}, got {value!r:.80}", field="wording")
     return PLAIN_V1

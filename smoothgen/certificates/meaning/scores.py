@@ -23,6 +23,11 @@ def sentences_on_exact_scores(claims: Sequence[ExactClaim], epsilon: float | Non
     return [_without_noise(claim, epsilon) for claim in claims]
 
 
+def pattern_sought(score: ScoreIdentity) -> str | None:
+    """Returns the RE2 pattern of score `pattern` as this library defines it, None for every other score."""
+    return str(score.options["pattern"]) if score.name == "pattern" and _described(score) is not None else None
+
+
 def unknown_score(claims: Sequence[AskedClaim]) -> str | None:
     """Returns what of the claims' scores this library has no definition of, None where it knows all."""
     unknown = sorted({claim.score.name for claim in claims if _described(claim.score) is None})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import ROUND_FLOOR, Decimal
 from typing import Final
 
-from smoothgen.certificates.exhaustive.statement import measured_by
+from smoothgen.certificates.exhaustive.sentences import measured_by
 from smoothgen.certificates.format.statement_v1 import early_stop
 from smoothgen.certificates.meaning.quoting import quoted
 from smoothgen.certificates.provenance import MetricIdentity

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from smoothgen import verify
-from smoothgen.certificates import from_document, to_document
+from smoothgen.certificates import read_certificate, to_document
 
 STORED = {
     path.stem: json.loads(path.read_text("utf-8")) for path in (Path(__file__).parents[2] / "data/v2").glob("*.json")
@@ -14,7 +14,8 @@ STORED = {
 
 
 def test_every_kind_of_document_is_stored():
-    assert set(STORED) == {"early", "full", "label", "plain", "proven", "selected", "universal"}
+    exhaustive = {f"exhaustive-{name}" for name in ("bare", "full", "nothing", "scored", "whole")}
+    assert set(STORED) == {"early", "full", "label", "plain", "proven", "selected", "universal"} | exhaustive
 
 
 @pytest.mark.parametrize("name", STORED)
@@ -24,4 +25,4 @@ def test_a_stored_document_verifies_and_is_written_again_as_it_stands(name):
     verdict = verify(json.dumps(document))
 
     assert verdict, [check for check in verdict.checks if not check.passed]
-    assert to_document(from_document(document)) == document
+    assert to_document(read_certificate(document)) == document
