@@ -57,7 +57,9 @@ def test_an_honest_prompts_embeddings_are_that_prompt(llama: LanguageModel, chat
     assert ours.certificate["evidence"] == theirs.certificate["evidence"]
     sent = {"attack_on": "token embeddings sent in place of the prompt"}
     assert ours.certificate["threat"] == theirs.certificate["threat"] | sent
-    assert ours.certificate["statement"].startswith("No attack on the token embeddings sent in place of the prompt of")
+    assert ours.certificate["statement"].startswith(
+        "Whoever changes the token embeddings sent in place of the prompt by less than"
+    )
     assert " the prompt's own" not in ours.certificate["statement"]
     assert "may know the embeddings sent, the model" in ours.certificate["statement"]
     named = embeds.parameters.prompt_embeds.named()  # type: ignore[union-attr]

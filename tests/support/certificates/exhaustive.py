@@ -1,6 +1,7 @@
 """Exhaustive certificates for the tests: the smallest, one with every field filled in, and the ways a list can end."""
 
 import math
+from dataclasses import replace
 
 from smoothgen import ExhaustiveCertificate, SnapThreat, certify_exhaustive
 from smoothgen.certificates import MetricIdentity, ModelIdentity, OutputIdentity, Provenance, RequestIdentity
@@ -57,6 +58,13 @@ def full() -> ExhaustiveCertificate:
     return made.identified("c-1", "2026-01-01T00:00:00Z")
 
 
+def answer() -> ExhaustiveCertificate:
+    """A label certificate that names the prompt's own answer, as the server issues it."""
+    named = replace(PROVENANCE, metric=replace(PROVENANCE.metric, centre={"kind": "label", "label": "Paris"}))
+    distances = [0.0, 0.0, 0.0, 1.0, 0.0, math.nan]
+    return certified(distances=distances, texts=TEXTS, outputs=OUTPUTS, threat=THREAT, provenance=named)
+
+
 def whole() -> ExhaustiveCertificate:
     """Every sequence there is was run, and none breaks the claim: no limit."""
     return certified(COSTS[:3], DISTANCES[:3], next_cost=None)
@@ -77,4 +85,4 @@ def nothing() -> ExhaustiveCertificate:
     return certified([0.0, 0.0], [0.0, 0.5])
 
 
-EXAMPLES = {made.__name__: made for made in (plain, bare, full, whole, unrun, failing, nothing)}
+EXAMPLES = {made.__name__: made for made in (plain, bare, full, answer, whole, unrun, failing, nothing)}

@@ -53,7 +53,7 @@ def test_the_round_trip_is_identical_and_verifies(name, tmp_path):
     for form in (made, document, json.dumps(document), tmp_path / "certificate.json"):
         verdict = verify(form)
         assert verdict, [check for check in verdict.checks if not check.passed]
-        assert verdict.meaning == ("checked" if name == "full" else "not checked")
+        assert verdict.meaning == ("checked" if name in ("full", "answer") else "not checked")
 
 
 def test_certificates_of_noise_are_read_as_before():
@@ -150,7 +150,7 @@ def test_lists_that_are_no_evidence_are_no_document(lists, says):
 
 
 def test_a_statement_that_says_more_is_refused():
-    said = BARE["statement"].replace("strictly less than 0.878432109", "at most 0.878432109")
+    said = BARE["statement"].replace("by less than 0.878432109", "by at most 0.878432109")
     assert said != BARE["statement"]
     document = {**BARE, "statement": said}
     assert refused_by({**document, "digest": content_digest(document)}) == {"statement"}
@@ -173,8 +173,13 @@ def test_costs_stated_too_high_and_another_text_are_not_seen_either():
     assert verify(sealed({**BARE, "broken_by": {**BREAKING, "text": "another", "output": "another"}}))
 
 
-def test_the_statement_says_strictly_and_what_is_held_fixed():
-    said = BARE["statement"]
+def older(name: str) -> str:
+    """The statement in the words of before."""
+    return statement(replace(EXAMPLES[name](), wording=None))
+
+
+def test_the_statement_of_before_says_strictly_and_what_is_held_fixed():
+    said = older("bare")
     for words in (
         "of l2 norm strictly less than 0.878432109 moves the distribution of outputs by more than 0.05 in",
         "given the generator's own randomness",
@@ -186,7 +191,7 @@ def test_the_statement_says_strictly_and_what_is_held_fixed():
         "1 of 6 runs failed",
     ):
         assert words in said
-    full = DOCUMENTS["full"]["statement"]
+    full = older("full")
     for words in (
         "of l2 norm at most 0.75 moves the distribution of outputs by more than 0.0",
         "The tolerance 0.1 holds for l2 norm strictly less than 0.878432109.",
@@ -195,9 +200,9 @@ def test_the_statement_says_strictly_and_what_is_held_fixed():
         "Held fixed, outside the threat: token count (3), attention mask and positions.",
     ):
         assert words in full
-    assert "of any l2 norm moves" in DOCUMENTS["whole"]["statement"]
-    assert DOCUMENTS["nothing"]["statement"].startswith("Nothing is claimed at the tolerance 0.1")
-    assert "it reads 'Capital of France', costs 0.5710678118654755 and failed." in DOCUMENTS["failing"]["statement"]
+    assert "of any l2 norm moves" in older("whole")
+    assert older("nothing").startswith("Nothing is claimed at the tolerance 0.1")
+    assert "it reads 'Capital of France', costs 0.5710678118654755 and failed." in older("failing")
 
 
 LABEL_DISTANCES = [0.0, 0.0, 0.0, 1.0, 0.0, math.nan]
@@ -260,7 +265,8 @@ def test_words_of_a_plug_in_are_quoted_and_not_checked():
     assert verdict
     assert verdict.meaning == "not checked"
     said = to_document(made)["statement"]
-    assert "input that this document calls 'plugin:words; certified'," in said
+    assert said.startswith("Whoever changes the input that this document calls 'plugin:words; certified' by less than")
+    assert "input that this document calls 'plugin:words; certified', of" in statement(replace(made, wording=None))
     assert "Held fixed, outside the threat: 'nothing'." in said
 
 

@@ -41,7 +41,7 @@ def test_all_that_a_pictures_certificate_means_is_checked():
     assert verdict, [check for check in verdict.checks if not check.passed]
     assert verdict.meaning == "checked"
     said = to_document(made)["statement"]
-    assert said.startswith("No attack on the input token embeddings of the text encoder of l2 norm strictly less than")
+    assert said.startswith("Whoever changes the input token embeddings of the text encoder by less than")
     assert (
         "Held fixed, outside the threat: token count (3), start, end and padding tokens, attention mask and "
         "positions, unconditional embedding (empty prompt)." in said
