@@ -12,6 +12,7 @@ import pytest
 
 from smoothgen.certificates import EditsCertificate, read_certificate, verify
 from smoothgen.certificates.edits import KINDS, least_share
+from smoothgen.certificates.edits.statement import statement
 from smoothgen.contracts import LONGEST_RETENTION_S, EditKind, JobResult, JobSpec
 from smoothgen.edits import EditSet, verify_with_prompt
 from smoothgen.queue import CompleteLook
@@ -93,6 +94,14 @@ def by_executor(executors: Sequence[Executor], job: JobSpec, chunk: int = 9) -> 
 
 def test_the_kinds_of_a_request_are_those_of_the_library() -> None:
     assert EditKind.__args__ == KINDS  # type: ignore[attr-defined]
+
+
+def test_a_label_certificate_names_the_prompts_own_answer() -> None:
+    first_line = {"name": "label", "extract": {"kind": "first_line"}}
+    made = certificate_of(run(job_of(metric=first_line), ClosedFormText()))
+    assert made.provenance.metric is not None
+    assert made.provenance.metric.centre == {"kind": "label", "label": answer(PROMPT)}
+    assert f"The prompt's own output gives the answer '{answer(PROMPT)}'." in statement(made)
 
 
 @pytest.mark.parametrize("at_once", [1, 2])

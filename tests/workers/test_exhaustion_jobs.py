@@ -11,7 +11,9 @@ import pytest
 
 from smoothgen import ExhaustiveCertificate, verify
 from smoothgen.certificates import read_certificate
+from smoothgen.certificates.meaning.quoting import quoted
 from smoothgen.contracts import FIRST_LOOK_AT_RUNS, LONGEST_RETENTION_S, JobResult, JobSpec, RunWords
+from smoothgen.labels import extractor
 from smoothgen.queue import CompleteLook
 from tests.support.workers.jobs import run
 from tests.support.workers.token_attacks import tokens_job
@@ -97,6 +99,20 @@ def test_it_stops_at_the_look_that_finds_a_change_and_names_it(llama: LanguageMo
     assert broken_by.output is not None
     assert (certificate.alpha, certificate.confidence) == (0.0, 1.0)
     assert verify(result.certificate).meaning == "checked"
+
+
+def test_the_answer_is_named_and_the_statement_begins_with_it(llama: LanguageModel) -> None:
+    rule = {"kind": "regex", "pattern": r"\S+"}
+    asked = {"metric": {"name": "label", "extract": rule}, "samples": 9, "parameters": {"max_new_tokens": 6}}
+    result = run(tokens_job(PROMPT, tolerance=0.5, **asked), llama)
+    certificate = certificate_of(result)
+    answer = extractor(rule)(result.output.content.decode())
+    assert certificate.provenance.metric is not None
+    assert certificate.provenance.metric.centre == {"kind": "label", "label": answer}
+    assert result.certificate is not None
+    assert f"leaves the answer {quoted(str(answer))} as it is" in result.certificate["statement"]
+    assert verify(result.certificate).meaning == "checked"
+    assert certificate_of(run(job_of(), llama)).provenance.metric.centre == {}  # type: ignore[union-attr]
 
 
 def test_the_limit_ends_the_list_and_nothing_is_claimed_beyond(llama: LanguageModel) -> None:
