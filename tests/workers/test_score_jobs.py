@@ -35,7 +35,8 @@ NUMBER: dict[str, Any] = {"score": {"name": "pattern", "pattern": r"^0\.[0-9]"},
 
 
 def number_job(*claims: dict[str, Any], samples: int = 200, **asked: Any) -> JobSpec:
-    return spec("0.25", sigma=1.0, metric="absolute", tolerance=0.3, samples=samples, claims=list(claims), **asked)
+    job = {"sigma": 1.0, "metric": "absolute", "tolerance": 0.3, "samples": samples, **asked}
+    return spec("0.25", claims=list(claims), **job)
 
 
 def model_of(generator: Generator) -> LoadedModel:
@@ -83,6 +84,19 @@ def test_executors_give_the_result_of_the_plain_loop(asked: dict[str, Any]) -> N
     assert verify(result.certificate).meaning == "checked"
 
 
+def test_an_epsilon_asks_for_the_claims_alone_where_no_tolerance_is_given() -> None:
+    """A radius that the distribution does not have: the job proves its claims, at its first look."""
+    both = by_executors(number_job(LENGTH, epsilon=0.6, tolerance=0.1))
+    assert both.abstention is not None
+    assert "W1 bound" in both.abstention.detail
+    alone = by_executors(number_job(LENGTH, epsilon=0.6, tolerance=None, samples=1000))
+    assert alone.certificate is not None
+    assert alone.usage.samples < 1000
+    assert alone.certificate["asks_shift"] is False
+    assert alone.certificate["tolerance"] < alone.certificate["w1_bound"]
+    assert verify(alone.certificate).meaning == "checked"
+
+
 def test_an_output_that_already_fails_ends_the_job_before_a_sample_is_paid_for() -> None:
     result = by_executors(number_job(NUMBER, {**LENGTH, "at_most": 3}))
     assert result.abstention is not None
@@ -128,6 +142,19 @@ def test_claims_without_noise_are_exact(llama: LanguageModel, asked: dict[str, A
     length, kept = result.certificate["claims"]
     assert kept["radius"] == result.certificate["keeps"][0]["radius"]  # the same runs, the same claim
     assert length["radius"] >= kept["radius"]
+    assert verify(result.certificate).meaning == "checked"
+
+
+def test_without_noise_the_claims_alone_are_run_for(llama: LanguageModel) -> None:
+    """The distribution is broken by the first run: the claim is run for to the end all the same."""
+    roomy = {**LENGTH, "score": {"name": "length", "cap": 4000}, "at_most": 3999}
+    costs = read_certificate(plain(tokens(roomy, tolerance=0.01), llama).certificate).evidence.costs
+    asked = {"epsilon": float(costs[-1]), "samples": 40, "parameters": {"max_new_tokens": 6}}
+    both = by_executors(tokens(roomy, **{**asked, "tolerance": 0.01}), llama)
+    assert both.abstention is not None
+    result = by_executors(tokens(roomy, **{**asked, "tolerance": None}), llama)
+    assert result.certificate is not None
+    assert result.usage.samples > both.usage.samples
     assert verify(result.certificate).meaning == "checked"
 
 

@@ -5,8 +5,6 @@ Any worker can do this for any job, whoever drew the samples: the spec, the sele
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -80,6 +78,7 @@ def after_selection(spec: JobSpec, selected: Selected) -> JobResult | None:
         rounding_slack=selected.condition.rounding_slack,
         keep=robustness.keep,
         score_claims=selected.claims,
+        asks_shift=robustness.asks_shift,
     )
     if robustness.tier != "request":
         outcome = certify_without_samples(selected.metric.diameter, terms)
@@ -217,6 +216,7 @@ def _terms_of(spec: JobSpec, selection: Selection) -> Terms:
         rounding_slack=selection.rounding_slack,
         keep=spec.request.robustness.keep,
         score_claims=tuple(map(asked_from_dict, selection.claims or ())),
+        asks_shift=spec.request.robustness.asks_shift,
     )
 
 
@@ -230,10 +230,10 @@ def _without_samples(
     if not drawn:
         return None
     if isinstance(outcome, Certificate):
-        terms = replace(outcome.terms, score_claims=())
+        terms = outcome.terms.of_distances_alone
         return certify_without_samples(outcome.evidence.diameter, terms) if outcome.evidence.samples else None
     stored = selection.stored if isinstance(selection, Selected) else selection
-    return certify_without_samples(stored.diameter, replace(_terms_of(spec, stored), score_claims=()))
+    return certify_without_samples(stored.diameter, _terms_of(spec, stored).of_distances_alone)
 
 
 def _about(selection: Selection | Selected) -> Provenance:
