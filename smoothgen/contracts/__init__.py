@@ -104,7 +104,7 @@ from smoothgen.contracts.scores import (
 from smoothgen.contracts.selection import Selection, Template
 from smoothgen.contracts.unit_requests import unit_texts, units_look_plan
 from smoothgen.contracts.units import MOST_PASSAGES, Context, Passage, PlannedUnits, Units, UnitsView
-from smoothgen.contracts.worth import Agreement, Decision, Scale, Worth
+from smoothgen.contracts.worth import Agreement, ClaimDecision, Decision, Scale, Worth
 
 __all__ = [
     "LONGEST_WORDS",
@@ -229,6 +229,7 @@ __all__ = [
     "windows_of",
     "written_bin",
     "Agreement",
+    "ClaimDecision",
     "Decision",
     "Scale",
     "Worth",

@@ -11,7 +11,8 @@ import pytest
 
 from smoothgen import verify
 from smoothgen.certificates import read_certificate
-from smoothgen.contracts import JobResult, JobSpec, ScoreClaim
+from smoothgen.cli.show_worth import down, worth_lines
+from smoothgen.contracts import JobResult, JobSpec, JobView, Progress, ScoreClaim
 from smoothgen.errors import InvalidClaim, UnknownName
 from smoothgen.queue import CompleteLook
 from tests.support.workers.jobs import Measures, Silent, metric_of, spec
@@ -219,3 +220,59 @@ def test_guarding_keeps_the_reason() -> None:
     refused = guarded(number_job(LENGTH), fails, noiseless=True)
     assert isinstance(refused, Refused)
     assert refused.problem.errors[0].pointer == "/robustness/claims/0"
+
+
+# What the answer says of them.
+
+
+def shown(result: JobResult) -> JobView:
+    progress = Progress(done=1, total=1)
+    return JobView(id="job-1", status="succeeded", progress=progress, **result.model_dump())
+
+
+def test_the_decision_names_every_claim_that_was_asked() -> None:
+    both = plain(number_job(LENGTH, NUMBER, epsilon=0.05))
+    assert both.certificate is not None
+    assert both.decision is not None
+    assert (both.decision.holds, both.decision.wanted) == (True, 0.05)
+    radii = [both.certificate["radius"], *(claim["radius"] for claim in both.certificate["claims"])]
+    assert [each.radius for each in both.decision.claims or ()] == radii
+    assert both.decision.radius == min(radii)
+    assert both.decision.claim == "; ".join(each.claim for each in both.decision.claims or ())
+    assert "the mean of the length in characters, counted up to 40, is at most 30.0" in both.decision.claim
+    told = worth_lines(shown(both))
+    assert told[0].startswith(f"decision: all of 3 claims: holds (proven up to {down(min(radii))}, asked for 0.05)")
+    assert told[2] == f"claim: {(both.decision.claims or ())[1].claim}: holds (proven up to {down(radii[1])})"
+    alone = plain(number_job(LENGTH, NUMBER, epsilon=0.05, tolerance=None))
+    assert alone.decision is not None
+    assert [each.claim for each in alone.decision.claims or ()] == [
+        each.claim for each in (both.decision.claims or ())[1:]
+    ]
+
+
+@pytest.mark.parametrize("epsilon", [None, 0.3])
+def test_the_decision_holds_only_if_every_claim_does(epsilon: float | None) -> None:
+    """The outputs are short, but their mean is not proven to be as short as they are."""
+    result = plain(number_job({**LENGTH, "at_most": 35}, {**LENGTH, "at_most": 18.7}, epsilon=epsilon))
+    assert result.decision is not None
+    held = [each.holds for each in result.decision.claims or ()]
+    assert (result.decision.holds, held[1:]) == (False, [True, False])
+    assert result.decision.radius == min(each.radius or 0.0 for each in result.decision.claims or ())
+    assert (result.certificate is None) == (epsilon is not None)
+
+
+def test_the_decision_of_a_job_without_samples_has_no_radius() -> None:
+    result = plain(number_job(NUMBER, {**LENGTH, "at_most": 3}))
+    assert result.decision is not None
+    assert (result.decision.holds, result.decision.radius) == (False, None)
+    assert [each.holds for each in result.decision.claims or ()] == [False, False, False]
+
+
+def test_the_decision_without_noise_has_no_radius_where_nothing_ends_a_claim(llama: LanguageModel) -> None:
+    roomy = {**LENGTH, "score": {"name": "length", "cap": 4000}, "at_most": 3999}
+    result = plain(tokens(roomy, tolerance=None), llama)
+    assert result.certificate is not None
+    assert result.decision is not None
+    [only] = result.decision.claims or ()
+    assert (only.holds, only.radius) == (True, result.certificate["claims"][0]["radius"])
+    assert result.decision.claim == only.claim

@@ -22,6 +22,7 @@ from smoothgen.certificates import (
 from smoothgen.certificates.bounds.rounding import complement
 from smoothgen.certificates.certify import evidence_of_scores
 from smoothgen.certificates.format.score_claims import asked_from_dict
+from smoothgen.certificates.score_claims import AskedClaim
 from smoothgen.certificates.stopping.decide import (
     LookResult,
     adds_nothing,
@@ -190,7 +191,7 @@ def result_of(
         certificate=_document(outcome, spec) if isinstance(outcome, Certificate) else None,
         abstention=abstention_view(outcome),
         lipschitz_estimate=selection.lipschitz_estimate,
-        **dict(worth_under_noise(spec, about, outcome, without, drawn)),
+        **dict(worth_under_noise(spec, about, outcome, without, drawn, _claims_of(selection))),
         fleet=None if spec.pool is None else FleetView(pool=spec.pool.id, windows=windows_of(spec.submitted_ms)),
         usage=Usage(
             samples=len(drawn),
@@ -215,7 +216,7 @@ def _terms_of(spec: JobSpec, selection: Selection) -> Terms:
         lipschitz=_lipschitz(selection),
         rounding_slack=selection.rounding_slack,
         keep=spec.request.robustness.keep,
-        score_claims=tuple(map(asked_from_dict, selection.claims or ())),
+        score_claims=_claims_of(selection),
         asks_shift=spec.request.robustness.asks_shift,
     )
 
@@ -234,6 +235,13 @@ def _without_samples(
         return certify_without_samples(outcome.evidence.diameter, terms) if outcome.evidence.samples else None
     stored = selection.stored if isinstance(selection, Selected) else selection
     return certify_without_samples(stored.diameter, _terms_of(spec, stored).of_distances_alone)
+
+
+def _claims_of(selection: Selection | Selected) -> tuple[AskedClaim, ...]:
+    """Returns the job's claims on scores."""
+    if isinstance(selection, Selected):
+        return selection.claims
+    return tuple(map(asked_from_dict, selection.claims or ()))
 
 
 def _about(selection: Selection | Selected) -> Provenance:
