@@ -91,6 +91,7 @@ from smoothgen.contracts.request import (
 )
 from smoothgen.contracts.scores import (
     MOST_CLAIMS,
+    SCORE_NAMES,
     Claims,
     JsonSchemaScore,
     LengthScore,
@@ -154,6 +155,7 @@ __all__ = [
     "LengthScore",
     "PatternScore",
     "PluginScore",
+    "SCORE_NAMES",
     "Score",
     "ScoreClaim",
     "SimilarityScore",
