@@ -28,6 +28,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from app.planning.plan import plan
@@ -48,6 +49,8 @@ MODEL = "smollm2-135m"
 RULE = {"kind": "regex", "pattern": "[A-Za-z]+|[0-9]+"}
 NEW_TOKENS = 5
 BATCH = 16
+SELECTION = 9
+"""Runs that choose the answer of mechanism passages."""
 ALTERED = (1, 2)
 PLACES: dict[int, tuple[tuple[int, ...], ...]] = {1: ((0,), (9,)), 2: ((0, 9),)}
 """Which passages the attacker replaces, by how many he may."""
@@ -157,21 +160,31 @@ def unprotected(question: Question) -> tuple[bool, dict[int, bool]]:
 def protected(question: Question, size: int) -> Row:
     """Returns what mechanism passages certifies of the question, and what attacks leave of it."""
     model = served(MODEL)
-    job = planned(question.prompt, context=[*question.passages], robustness={"units": {"size": size}})
+    job = planned(
+        question.prompt,
+        context=[*question.passages],
+        robustness={"units": {"size": size}, "selection_samples": SELECTION},
+    )
     result = run_job(job, model.generator, model.metric(job.metric), batcher=Batcher(BATCH), watch=Silent())
     certificate = read_certificate(result.certificate)
     if not isinstance(certificate, UnitsCertificate) or certificate.provenance.metric is None:
         raise SystemExit(f"no certificate of units: {result.abstention}")
     answer = certificate.provenance.metric.centre["label"]
-    subsets = certificate.choice.enumerated().tolist()
-    attacks = [
-        (m, UnitTexts.of_passages(question.prompt, passages)) for m in ALTERED for passages in question.attacked(m)
+    subsets = certificate.choice.enumerated()
+    kept_before = certificate.evidence.distances == 0
+    attacks = [(m, passages) for m in ALTERED for passages in question.attacked(m)]
+    touched = [_touched(question.passages, passages, subsets) for _, passages in attacks]
+    # An attack leaves what the runs that it does not touch read, so only the others are made again.
+    texts = [
+        UnitTexts.of_passages(question.prompt, passages).text(subset)
+        for (_, passages), runs in zip(attacks, touched, strict=True)
+        for subset in subsets[runs].tolist()
     ]
-    read = [[texts.text(subset) for subset in subsets] for _, texts in attacks]
-    # An attack leaves the texts of the runs that it does not touch: each text is run once.
-    different = [*dict.fromkeys(text for texts in read for text in texts)]
-    said = dict(zip(different, answers(different), strict=True))
-    left = [sum(said[text] == answer for text in texts) / len(texts) for texts in read]
+    said = np.array([label == answer for label in answers(texts)])
+    left = []
+    for runs in touched:
+        now, said = said[: runs.sum()], said[runs.sum() :]
+        left.append(float((kept_before[~runs].sum() + now.sum()) / len(subsets)))
     kept = {
         m: (certificate.bound_for(m).share or 0.0, min(s for (n, _), s in zip(attacks, left, strict=True) if n == m))
         for m in ALTERED
@@ -198,19 +211,28 @@ def draw(rows: Sequence[Row], size: int, path: Path) -> None:
     figure.savefig(path, dpi=150)
 
 
+def _touched(honest: Sequence[str], attacked: Sequence[str], subsets: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Returns which of the subsets keep a passage that the attack replaced, shape (subsets,)."""
+    altered = np.array([before != after for before, after in zip(honest, attacked, strict=True)])
+    found: NDArray[np.bool_] = subsets[:, altered].any(axis=1)
+    return found
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--questions", type=int, default=40)
     parser.add_argument("--sizes", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--all-ten", action=argparse.BooleanOptionalAction, default=True, help="the unprotected model")
     parser.add_argument("--plot", type=Path, default=None, metavar="FILE")
     given = parse_sizes(parser, questions=1, sizes=[1], plot=smoke_path("passages.png"))
     asked = questions()[: given.questions]
     count = len(asked)
-    bare = [unprotected(question) for question in tqdm(asked, leave=False)]
-    print("| reads | runs | right | attack at m = 1 changes the answer | at m = 2 |")
-    print("|---|---|---|---|---|")
-    changed = " | ".join(f"{sum(by_m[m] for _, by_m in bare)} of {count}" for m in ALTERED)
-    print(f"| all ten | 1 | {sum(right for right, _ in bare)} of {count} | {changed} |\n", flush=True)
+    if given.all_ten:
+        bare = [unprotected(question) for question in tqdm(asked, leave=False)]
+        print("| reads | runs | right | attack at m = 1 changes the answer | at m = 2 |")
+        print("|---|---|---|---|---|")
+        changed = " | ".join(f"{sum(by_m[m] for _, by_m in bare)} of {count}" for m in ALTERED)
+        print(f"| all ten | 1 | {sum(right for right, _ in bare)} of {count} | {changed} |\n", flush=True)
     print(
         "| size | runs | right | certified at m = 1 | at m = 2 | lost its majority under attack at m = 1 | at m = 2 "
         "| median of least kept at m = 1, and kept under attack | at m = 2 | kept less than certified |"
