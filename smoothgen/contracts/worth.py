@@ -40,6 +40,7 @@ class Decision(_View):
     )
     claims: list[ClaimDecision] | None = Field(
         default=None,
+        exclude_if=lambda claims: claims is None,  # results of jobs without such claims are stored as they always were
         description="Where claims on scores were asked: every claim that was, the one on the distribution first where "
         "it is among them.",
     )
