@@ -18,6 +18,7 @@ from smoothgen.queue import CompleteLook
 from tests.support.workers.jobs import Measures, Silent, metric_of, spec
 from tests.support.workers.token_attacks import tokens_job
 from tests.workers.test_executor import chunk_of, run_state_of, selection_of, without_times
+from workers.features import FeatureMap
 from workers.generators import Generator
 from workers.generators.batching import Batcher
 from workers.generators.closed_form import ClosedForm
@@ -27,6 +28,7 @@ from workers.jobs.methods import method_of
 from workers.jobs.outcomes import Ended, Measured, Refused, guarded
 from workers.jobs.selection import Selected
 from workers.scores import output_score
+from workers.scores.similarity import Similarity
 from workers.serving.executor import Executor
 from workers.serving.loaded_model import Encoders, LoadedModel
 from workers.settings import Settings
@@ -197,6 +199,15 @@ def test_similarity_is_the_cosine_to_the_reference() -> None:
     assert score.identity.options["encoder"] == "three-words"
     with pytest.raises(InvalidClaim, match="no sentence embedding"):
         output_score(claim_on(name="similarity", reference="nothing"), Measures(Encoder()))
+
+
+def test_the_similarity_of_a_text_does_not_depend_on_the_texts_beside_it(sentence_encoder: FeatureMap) -> None:
+    """A retry measures other batches, and must give the same certificate."""
+    score = Similarity("0.7", sentence_encoder)
+    texts = [f"{value / 997:.4f} and {'more ' * (value % 9)}" for value in range(40)]
+    together, backwards = score.values(texts), score.values(texts[::-1])[::-1]
+    assert np.array_equal(together, backwards)
+    assert np.array_equal(together, [score.values([text])[0] for text in texts])
 
 
 def test_a_verdict_is_the_classifiers() -> None:
