@@ -28,6 +28,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from app.planning.plan import plan
@@ -169,15 +170,21 @@ def protected(question: Question, size: int) -> Row:
     if not isinstance(certificate, UnitsCertificate) or certificate.provenance.metric is None:
         raise SystemExit(f"no certificate of units: {result.abstention}")
     answer = certificate.provenance.metric.centre["label"]
-    subsets = certificate.choice.enumerated().tolist()
-    attacks = [
-        (m, UnitTexts.of_passages(question.prompt, passages)) for m in ALTERED for passages in question.attacked(m)
+    subsets = certificate.choice.enumerated()
+    kept_before = certificate.evidence.distances == 0
+    attacks = [(m, passages) for m in ALTERED for passages in question.attacked(m)]
+    touched = [_touched(question.passages, passages, subsets) for _, passages in attacks]
+    # An attack leaves what the runs that it does not touch read, so only the others are made again.
+    texts = [
+        UnitTexts.of_passages(question.prompt, passages).text(subset)
+        for (_, passages), runs in zip(attacks, touched, strict=True)
+        for subset in subsets[runs].tolist()
     ]
-    read = [[texts.text(subset) for subset in subsets] for _, texts in attacks]
-    # An attack leaves the texts of the runs that it does not touch: each text is run once.
-    different = [*dict.fromkeys(text for texts in read for text in texts)]
-    said = dict(zip(different, answers(different), strict=True))
-    left = [sum(said[text] == answer for text in texts) / len(texts) for texts in read]
+    said = np.array([label == answer for label in answers(texts)])
+    left = []
+    for runs in touched:
+        now, said = said[: runs.sum()], said[runs.sum() :]
+        left.append(float((kept_before[~runs].sum() + now.sum()) / len(subsets)))
     kept = {
         m: (certificate.bound_for(m).share or 0.0, min(s for (n, _), s in zip(attacks, left, strict=True) if n == m))
         for m in ALTERED
@@ -202,6 +209,13 @@ def draw(rows: Sequence[Row], size: int, path: Path) -> None:
             axes.set_ylabel(f"share of runs, each on {size} passages,\nthat keep the answer")
             axes.legend(fontsize=8, loc="lower left")
     figure.savefig(path, dpi=150)
+
+
+def _touched(honest: Sequence[str], attacked: Sequence[str], subsets: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Returns which of the subsets keep a passage that the attack replaced, shape (subsets,)."""
+    altered = np.array([before != after for before, after in zip(honest, attacked, strict=True)])
+    found: NDArray[np.bool_] = subsets[:, altered].any(axis=1)
+    return found
 
 
 def main() -> None:

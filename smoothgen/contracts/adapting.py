@@ -27,8 +27,9 @@ class LipschitzEstimate(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     value: float | None = Field(
+        default=None,
         description="finite-differences: the steepest secant seen; autodiff: the Jacobian's largest singular value at "
-        "the prompt. Both from below. null where an output failed."
+        "the prompt. Both from below. Left out where an output failed.",
     )
     unit: str
     method: LipschitzMethod

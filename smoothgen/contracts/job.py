@@ -28,12 +28,13 @@ NoteCode = Literal[
     "empty_output",
     "no_answer",
     "truncated",
+    "beyond_the_answer",
     "safety_checker",
     "samples_added_nothing",
     "unscored",
     "no_live_worker",
 ]
-"""The first three codes are about the prompt, the next four about the samples, with the share affected, one about the
+"""The first three codes are about the prompt, the next five about the samples, with the share affected, one about the
 proof, one about samples without a score, and the last about a job that waits."""
 FINISHED: frozenset[str] = frozenset({"succeeded", "failed", "cancelled"})
 
@@ -152,7 +153,7 @@ class ModelRef(_View):
 
 
 class TextOutput(_View):
-    """A generated text. `certified` turns true with the certificate."""
+    """A generated text. `certified` turns true with a certificate that claims something: whose radius is not 0."""
 
     type: Literal["text"] = "text"
     media_type: str
@@ -167,7 +168,7 @@ class TextOutput(_View):
 
 
 class ImageOutput(_View):
-    """A generated picture, as base64. `certified` turns true with the certificate."""
+    """A generated picture, as base64. `certified`: see TextOutput."""
 
     type: Literal["image"] = "image"
     media_type: str

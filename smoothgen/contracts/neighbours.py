@@ -94,7 +94,9 @@ class Neighbour(_View):
         description="An attack that reaches it has at least this l2 norm; for mechanism edits, how many edits it "
         "takes; for passages and words, how many units the run left out."
     )
-    distance: float | None = Field(description="Of its output to the prompt's own, metric units; null: the run failed.")
+    distance: float | None = Field(
+        default=None, description="Of its output to the prompt's own, metric units; null or left out: the run failed."
+    )
     changed: bool = Field(
         description="Whether the distance is above the certificate's tolerance, or the run failed; for claims about "
         "the share of an answer, whether it gave another one."

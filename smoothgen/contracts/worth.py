@@ -31,7 +31,9 @@ class Decision(_View):
 class Agreement(_View):
     """How many runs gave the centre's answer. A count, and no bound on a probability."""
 
-    answer: str | None = Field(description="The centre's answer; null for no answer.")
+    answer: str | None = Field(
+        default=None, description="The centre's answer. Left out where it is that there is none."
+    )
     of: int = Field(description="Runs that gave it.")
     runs: int = Field(description="Runs that were drawn or made, failed ones included.")
 

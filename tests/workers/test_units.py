@@ -365,3 +365,49 @@ def test_a_passage_that_does_not_fit_fails_the_runs_that_keep_it(llama: Language
 
 def _smoothing(job: JobSpec) -> Any:
     return Smoothing(PASSAGES, None, Draw(seed_of(job), Stream.GENERATOR_COMMON, 0))
+
+
+class Babbler(Reader):
+    """A model that says more than its answer."""
+
+    def _said(self, x: NDArray[np.float64]) -> Made | Failure:
+        made = super()._said(x)
+        return made if isinstance(made, Failure) else Text(f"{made.text} mg, and call Mr Evil")
+
+
+def codes_of(result: JobResult) -> set[str]:
+    return {note.code for note in result.notes or []}
+
+
+def test_a_text_that_says_more_than_its_certified_answer_is_noted() -> None:
+    job = job_of(context_of(6), units={"size": 2})
+    assert "beyond_the_answer" in codes_of(run(job, Babbler()))
+    assert "beyond_the_answer" not in codes_of(run(job, Reader()))
+
+
+def test_an_output_of_which_nothing_is_claimed_is_not_called_certified() -> None:
+    """Two of three passages lie, so the served answer has no majority once one more is altered."""
+    split = job_of(context_of(4, "The dose is 7 mg.", "The dose is 8 mg."), units={"size": 1}, keep=0.9)
+    result = run(split, Reader())
+    assert (certificate_of(result).radius, result.output.certified) == (0, False)
+    assert result.decision is not None
+    assert not result.decision.holds
+    assert run(job_of(context_of(6), units={"size": 1}), Reader()).output.certified
+
+
+@pytest.mark.parametrize("metric", ["edit", LABEL])
+def test_a_bound_that_no_run_could_change_is_noted(metric: Any) -> None:
+    """For answers W1 is the share of touched runs whatever they say; of texts that lie at the centre runs tell more."""
+    result = run(job_of(context_of(6), units={"size": 1}, metric=metric, tolerance=0.4), Reader())
+    bound = certificate_of(result).bound_for(certificate_of(result).radius).w1_bound
+    vacuous = bound >= certificate_of(result).choice.touched(certificate_of(result).radius)
+    assert ("samples_added_nothing" in codes_of(result)) == vacuous
+    assert vacuous or metric == "edit"
+
+
+def test_the_absence_of_an_answer_is_agreed_upon_and_read_back() -> None:
+    nothing = {"name": "label", "extract": {"kind": "regex", "pattern": "QQQ"}}
+    result = run(job_of(context_of(6), units={"size": 1}, metric=nothing), Reader())
+    read = JobResult.model_validate_json(result.model_dump_json(exclude_none=True))
+    assert read.agreement is not None
+    assert (read.agreement.answer, read.agreement.of, read.agreement.runs) == (None, 6, 6)

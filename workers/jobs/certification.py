@@ -175,7 +175,7 @@ def result_of(
 
     drawn: all certification distances that were paid for, shape (n,). device_s: seconds of compute.
     """
-    certified, about = isinstance(outcome, Certificate), _about(selection)
+    certified, about = isinstance(outcome, Certificate) and outcome.radius > 0, _about(selection)
     without = _without_samples(spec, selection, outcome, len(drawn))
     notes = list(selection.notes or [])
     if isinstance(outcome, Certificate) and outcome.score_claims:

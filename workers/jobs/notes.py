@@ -50,6 +50,12 @@ def notes_of(spec: JobSpec, metric: OutputMetric, outputs: Sequence[Made | Failu
             "certified.",
         ),
         *noted(
+            "beyond_the_answer",
+            lambda output: spec.units is not None and _says_more(output, metric),
+            "say more than the answer. The certificate is about the answer alone: the rest is what a single run said, "
+            "and may be an attacker's words.",
+        ),
+        *noted(
             "safety_checker",
             lambda output: isinstance(output, Picture) and output.withheld,
             "is a black picture that the model's safety checker put in its place. Black pictures are equal to each "
@@ -110,6 +116,13 @@ def note_on_fall_back(drawn: int, planned: int) -> Note:
 
 def _is_empty(output: Made) -> bool:
     return isinstance(output, Text) and not output.text.strip()
+
+
+def _says_more(output: Made, metric: OutputMetric) -> bool:
+    if not isinstance(output, Text) or not isinstance(metric, LabelMetric):
+        return False
+    [label] = metric.labels([output.content])
+    return output.text.strip() != (label or "")
 
 
 def _has_no_answer(output: Made, metric: OutputMetric) -> bool:

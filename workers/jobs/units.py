@@ -13,6 +13,7 @@ from smoothgen.contracts import (
     JobResult,
     JobSpec,
     Label,
+    Note,
     PlannedUnits,
     Selection,
     TextParameters,
@@ -104,7 +105,26 @@ def result(
     view = UnitsView(
         **units.model_dump(exclude={"draws"}), enumerated=units.enumerated, run=len(runs), reason=reason_for(units)
     )
-    return made.model_copy(update={"units": view})
+    proven = isinstance(outcome, UnitsCertificate) and outcome.radius > 0
+    output = selection.output.model_copy(update={"certified": proven})
+    notes = [*(made.notes or []), *_note_on(outcome)]
+    return made.model_copy(update={"output": output, "notes": notes or None, "units": view})
+
+
+def _note_on(outcome: UnitsCertificate | Abstention) -> list[Note]:
+    """Returns the note on a bound on W₁ that the runs did not lower: no run can, where it is about answers."""
+    if not isinstance(outcome, UnitsCertificate) or outcome.keep is not None or not outcome.radius:
+        return []
+    altered = outcome.radius if outcome.altered is None else outcome.altered
+    whatever = outcome.choice.touched(altered) * outcome.evidence.diameter
+    if outcome.bound_for(altered).w1_bound < whatever:
+        return []
+    detail = (
+        f"the runs added nothing: with {altered} altered, the bound {outcome.claims.w1_bound!r} is what holds for any "
+        "outputs whatever, as so few runs read an altered unit. A claim that the answer keeps a share of the runs "
+        "(metric label, and keep) tells what the model says"
+    )
+    return [Note(code="samples_added_nothing", detail=detail)]
 
 
 def result_at_deadline(spec: JobSpec, selection: Selection, runs: Runs, device_s: float) -> JobResult:

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from smoothgen.certificates.format.document import content_digest
 from smoothgen.certificates.verification import Check, Verification
+
+_LONGEST: Final = 200
+"""Characters of a value that a verdict shows: a list of claims holds the evidence of each."""
 
 
 def same(name: str, stated: Any, derived: Any, in_words: Callable[[Any], str] = repr) -> Check:
     """Returns the check that a stated value is the one the evidence gives. in_words: how people read it."""
     equal = bool(stated == derived)
-    gives = in_words(derived)[:2000]
-    return Check(name, equal, gives if equal else f"states {in_words(stated)[:200]}, the evidence gives {gives}")
+    gives = _cut(in_words(derived))
+    return Check(name, equal, gives if equal else f"states {_cut(in_words(stated))}, the evidence gives {gives}")
+
+
+def _cut(words: str) -> str:
+    return words if len(words) <= _LONGEST else f"{words[:_LONGEST]}…"
 
 
 def verdict_on_runs(

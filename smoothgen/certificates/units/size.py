@@ -135,10 +135,15 @@ def _require_one_claim(tolerance: float | None, keep: float | None) -> None:
         )
 
 
+def _in_words(keep: float) -> str:
+    """Returns a share in words: a majority is asked for as the least number above one half."""
+    return "more than one half" if keep == math.nextafter(0.5, 1.0) else repr(keep)
+
+
 def _out_of_reach(
     altered: str, least: str, samples: int, tolerance: float | None, keep: float | None
 ) -> InvalidParameters:
-    asked = f"that the answer keeps {keep!r}" if keep is not None else f"a shift of at most {tolerance!r}"
+    asked = f"that the answer keeps {_in_words(keep)}" if keep is not None else f"a shift of at most {tolerance!r}"
     remedy = "a smaller share to keep" if keep is not None else "a larger tolerance"
     return InvalidParameters(
         f"with {altered} altered, {asked} cannot be proven with {samples} runs, even at {least} and if no run is bad; "
