@@ -172,7 +172,7 @@ def _hopeless_claims(spec: JobSpec, card: ModelCard, terms: Terms) -> list[Unrea
     looks = look_plan(robustness)
     nothing = [Evidence(np.empty(0, dtype=np.float32), claim.width, claim.width) for claim in claims]
     asked = replace(terms, score_claims=claims)
-    hopeless = hopeless_claim(asked, looks, nothing, 0, terms.epsilon or 0.0, all_at_the_centre)
+    hopeless = hopeless_claim(asked, looks, nothing, 0, robustness.epsilon or 0.0, all_at_the_centre)
     if hopeless is None:
         return []
     return [Unreachable(claim="claims", reason=Reason.RADIUS_OUT_OF_REACH, detail=hopeless)]
@@ -192,6 +192,8 @@ def _assumed(spec: JobSpec) -> str:
     ideal = "the noise is taken to be ideal: its rounding, known once the prompt is embedded, costs a little more"
     if spec.scored:
         ideal += "; claims on scores take their shares of alpha, and are taken to hold"
+    if spec.request.robustness.epsilon is not None and not spec.request.robustness.asks_shift:
+        ideal += "; epsilon asks for them alone, so the job may stop as soon as they are proven"
     if spec.request.robustness.adapt == "prompt":
         return (
             f"sigma={spec.sigma!r} is the model's own for this budget; the job selects one for the prompt, which may "

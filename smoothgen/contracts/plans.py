@@ -34,7 +34,7 @@ class NoisePlan(_View):
     )
     least_samples: int | None = Field(
         description="The least `samples` with which the asked epsilon could be proven: it is, if none is bad. null "
-        "without an epsilon, and where the server's limit is too low."
+        "without an epsilon, where it asks for claims on scores alone, and where the server's limit is too low."
     )
     expected: list[Expected] = Field(description="By the share of bad samples; empty where no sample decides.")
     bad: str = Field(description="What a bad sample is, and what the others are taken to be.")

@@ -130,8 +130,11 @@ def test_a_claim_on_a_score_that_no_sample_could_prove_is_told(served: TestClien
     assert [each.claim for each in view.cannot] == ["claims"]
     assert "would be proven to" in view.cannot[0].detail
     assert planned(served, model=STEEP, **of(metric="edit", samples=2000, claims=[claim])).cannot == []
-    far = planned(served, model=STEEP, **of(metric="edit", samples=2000, claims=[claim], epsilon=9.0))
-    assert [each.claim for each in far.cannot] == ["epsilon", "claims"]
+    asked = of(metric="edit", samples=2000, claims=[claim], epsilon=9.0)
+    far = planned(served, model=STEEP, **{**asked, **of(tolerance=None)})
+    assert [each.claim for each in far.cannot] == ["claims"]
+    assert "the job may stop as soon as they are proven" in far.noise.assumes
+    assert [each.claim for each in planned(served, model=STEEP, **asked).cannot] == ["epsilon", "claims"]
 
 
 def test_an_epsilon_has_looks_and_the_least_number_that_could_prove_it(api: TestClient) -> None:

@@ -23,6 +23,11 @@ def sentences_on_exact_scores(claims: Sequence[ExactClaim], epsilon: float | Non
     return [_without_noise(claim, epsilon) for claim in claims]
 
 
+def claim_in_words(claim: AskedClaim) -> str:
+    """Returns what is asked of a score, without the norm of the attack."""
+    return _asked(claim)
+
+
 def unknown_score(claims: Sequence[AskedClaim]) -> str | None:
     """Returns what of the claims' scores this library has no definition of, None where it knows all."""
     unknown = sorted({claim.score.name for claim in claims if _described(claim.score) is None})
