@@ -259,9 +259,20 @@ def _edits(spec: JobSpec) -> EditsPlan:
 def _statement(spec: JobSpec, samples: int, edits: EditsPlan | None) -> str:
     """Returns when the radius is known, in a sentence."""
     if spec.mechanism == TOKENS:
-        return (
+        known = (
             f"The radius is known after the runs, {samples} at most beside the prompt's own: it ends at the nearest "
-            "prompt that changes the answer, or where the runs end. They stop at the first look at which one changes it"
+            "prompt that changes the answer, or where the runs end. "
+        )
+        if not spec.request.robustness.claims:
+            return f"{known}They stop at the first look at which one changes it"
+        known += "Each claim on a score has a radius of its own. "
+        if spec.request.robustness.epsilon is not None:
+            return (
+                f"{known}They stop at the first look at which epsilon is proven, or a claim that it asks for is broken"
+            )
+        return (
+            f"{known}They stop at the first look at which every claim is broken, the one on the answer with them; a "
+            "claim that nothing breaks takes all runs"
         )
     if spec.units is not None:
         return (

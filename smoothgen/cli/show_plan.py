@@ -41,7 +41,8 @@ def _rows(view: PlanView) -> list[tuple[str, str]]:
     speed = (
         f"not measured yet, {by}"
         if view.seconds is None
-        else f"{view.seconds:.4g} s at most, at {view.samples_a_second:.4g} a second by {by}"
+        else f"about {view.seconds:.4g} s for all of them, at the speed of the last jobs: "
+        f"{view.samples_a_second:.4g} a second by {by}"
     )
     rows = [
         ("mechanism", view.mechanism + ("" if view.sigma is None else f", sigma {view.sigma!r}")),

@@ -27,6 +27,7 @@ READS_TOKENS = model_card(WORDS).model_copy(
         "mechanisms": ["tokens", "embedding", "edits", "passages", "words"],
         "default_mechanism": "tokens",
         "default_snapped_sigma": 0.25,
+        "scores": ["length"],
         "synonyms": PARTITION,
     }
 )
@@ -191,6 +192,21 @@ def test_tokens_are_known_after_the_runs(served: TestClient) -> None:
     assert (view.mechanism, view.sigma, view.noise, view.edits) == ("tokens", None, None, None)
     assert (view.samples, view.looks, view.generations) == (100, [8, 16, 32, 64, 100], 101)
     assert "known after the runs, 100 at most" in view.statement
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({}, "They stop at the first look at which one changes it"),
+        ({"claims": True}, "a claim that nothing breaks takes all runs"),
+        ({"claims": True, "epsilon": 0.5}, "epsilon is proven, or a claim that it asks for is broken"),
+    ],
+)
+def test_runs_on_tokens_go_on_until_every_claim_is_broken(served: TestClient, asked: dict[str, Any], said: str) -> None:
+    claim = {"score": {"name": "length", "unit": "words", "cap": 20}, "at_most": 5}
+    robustness = {**asked, "claims": [claim]} if "claims" in asked else asked
+    robustness = {"mechanism": "tokens", "sigma": None, **robustness}
+    assert planned(served, model=WORDS, **of(**robustness)).statement.endswith(said)
 
 
 @pytest.mark.parametrize(
