@@ -172,7 +172,7 @@ def _hopeless_claims(spec: JobSpec, card: ModelCard, terms: Terms) -> list[Unrea
     looks = look_plan(robustness)
     nothing = [Evidence(np.empty(0, dtype=np.float32), claim.width, claim.width) for claim in claims]
     asked = replace(terms, score_claims=claims)
-    hopeless = hopeless_claim(asked, looks, nothing, 0, terms.epsilon or 0.0, all_at_the_centre)
+    hopeless = hopeless_claim(asked, looks, nothing, 0, robustness.epsilon or 0.0, all_at_the_centre)
     if hopeless is None:
         return []
     return [Unreachable(claim="claims", reason=Reason.RADIUS_OUT_OF_REACH, detail=hopeless)]
@@ -192,6 +192,8 @@ def _assumed(spec: JobSpec) -> str:
     ideal = "the noise is taken to be ideal: its rounding, known once the prompt is embedded, costs a little more"
     if spec.scored:
         ideal += "; claims on scores take their shares of alpha, and are taken to hold"
+    if spec.request.robustness.epsilon is not None and not spec.request.robustness.asks_shift:
+        ideal += "; epsilon asks for them alone, so the job may stop as soon as they are proven"
     if spec.request.robustness.adapt == "prompt":
         return (
             f"sigma={spec.sigma!r} is the model's own for this budget; the job selects one for the prompt, which may "
@@ -257,9 +259,20 @@ def _edits(spec: JobSpec) -> EditsPlan:
 def _statement(spec: JobSpec, samples: int, edits: EditsPlan | None) -> str:
     """Returns when the radius is known, in a sentence."""
     if spec.mechanism == TOKENS:
-        return (
+        known = (
             f"The radius is known after the runs, {samples} at most beside the prompt's own: it ends at the nearest "
-            "prompt that changes the answer, or where the runs end. They stop at the first look at which one changes it"
+            "prompt that changes the answer, or where the runs end. "
+        )
+        if not spec.request.robustness.claims:
+            return f"{known}They stop at the first look at which one changes it"
+        known += "Each claim on a score has a radius of its own. "
+        if spec.request.robustness.epsilon is not None:
+            return (
+                f"{known}They stop at the first look at which epsilon is proven, or a claim that it asks for is broken"
+            )
+        return (
+            f"{known}They stop at the first look at which every claim is broken, the one on the answer with them; a "
+            "claim that nothing breaks takes all runs"
         )
     if spec.units is not None:
         return (

@@ -10,8 +10,8 @@ places where the answer changes.
   under m altered passages; "kept under attack": the least share that any attack tried here left. It must never be the
   smaller.
 
---questions, --sizes: how many of the questions, and which sizes. --plot FILE: a picture of the last size, question by
-question. --smoke: one question, size 1.
+--questions, --attacked, --sizes: how many of the questions, how many of them are attacked, and which sizes. --plot
+FILE: a picture of the last size, question by question. --smoke: one question, size 1.
 """
 
 from __future__ import annotations
@@ -86,12 +86,13 @@ class Question:
 
 @dataclass(frozen=True)
 class Row:
-    """What one question came to. kept: by m, the share of runs with the answer, as certified and as attacks left it."""
+    """What one question came to. By m, the share of runs with the answer: certified, and the least an attack left."""
 
     runs: int
     right: bool
     majority: int
-    kept: dict[int, tuple[float, float]]
+    certified: dict[int, float]
+    left: dict[int, float]
 
 
 def questions() -> list[Question]:
@@ -157,8 +158,8 @@ def unprotected(question: Question) -> tuple[bool, dict[int, bool]]:
     return first == question.answer, changed
 
 
-def protected(question: Question, size: int) -> Row:
-    """Returns what mechanism passages certifies of the question, and what attacks leave of it."""
+def protected(question: Question, size: int, *, attacked: bool) -> Row:
+    """Returns what mechanism passages certifies of the question and, if it is attacked, what is left of it."""
     model = served(MODEL)
     job = planned(
         question.prompt,
@@ -170,6 +171,17 @@ def protected(question: Question, size: int) -> Row:
     if not isinstance(certificate, UnitsCertificate) or certificate.provenance.metric is None:
         raise SystemExit(f"no certificate of units: {result.abstention}")
     answer = certificate.provenance.metric.centre["label"]
+    return Row(
+        result.usage.overhead,
+        answer == question.answer,
+        certificate.claims.majority or 0,
+        {m: certificate.bound_for(m).share or 0.0 for m in ALTERED},
+        _left(question, certificate, answer) if attacked else {},
+    )
+
+
+def _left(question: Question, certificate: UnitsCertificate, answer: str | None) -> dict[int, float]:
+    """Returns, by m, the least share of runs with the answer that an attack leaves."""
     subsets = certificate.choice.enumerated()
     kept_before = certificate.evidence.distances == 0
     attacks = [(m, passages) for m in ALTERED for passages in question.attacked(m)]
@@ -181,26 +193,23 @@ def protected(question: Question, size: int) -> Row:
         for subset in subsets[runs].tolist()
     ]
     said = np.array([label == answer for label in answers(texts)])
-    left = []
-    for runs in touched:
+    least = dict.fromkeys(ALTERED, 1.0)
+    for (m, _), runs in zip(attacks, touched, strict=True):
         now, said = said[: runs.sum()], said[runs.sum() :]
-        left.append(float((kept_before[~runs].sum() + now.sum()) / len(subsets)))
-    kept = {
-        m: (certificate.bound_for(m).share or 0.0, min(s for (n, _), s in zip(attacks, left, strict=True) if n == m))
-        for m in ALTERED
-    }
-    return Row(result.usage.overhead, answer == question.answer, certificate.claims.majority or 0, kept)
+        least[m] = min(least[m], float((kept_before[~runs].sum() + now.sum()) / len(subsets)))
+    return least
 
 
 def draw(rows: Sequence[Row], size: int, path: Path) -> None:
     """Draws for every question the share of runs that is certified and the least that an attack left."""
     figure = Figure(figsize=(9, 4), layout="constrained")
     for axes, m in zip(figure.subplots(1, len(ALTERED), sharey=True), ALTERED, strict=True):
-        in_order = sorted((row.kept[m] for row in rows), reverse=True)
-        certified, attacked = zip(*in_order, strict=True)
+        in_order = sorted(rows, key=lambda row: -row.certified[m])
+        certified = [row.certified[m] for row in in_order]
         places = range(1, len(in_order) + 1)
         axes.bar(places, certified, width=1, color="#9cc3e6", label="certified: no attack leaves less")
-        axes.plot(places, attacked, "o", ms=4, color="#c44e52", label="the least that an attack tried here left")
+        tried = [(place, row.left[m]) for place, row in zip(places, in_order, strict=True) if row.left]
+        axes.plot(*zip(*tried, strict=True), "o", ms=4, color="#c44e52", label="the least that an attack tried left")
         axes.axhline(0.5, color="#555555", lw=1, ls="--", label="one half: the answer is the majority above it")
         axes.set_ylim(0, 1)
         axes.set_xlabel("question, by the share certified")
@@ -222,6 +231,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--questions", type=int, default=40)
     parser.add_argument("--sizes", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--attacked", type=int, default=40, help="how many questions are attacked, the first ones")
     parser.add_argument("--all-ten", action=argparse.BooleanOptionalAction, default=True, help="the unprotected model")
     parser.add_argument("--plot", type=Path, default=None, metavar="FILE")
     given = parse_sizes(parser, questions=1, sizes=[1], plot=smoke_path("passages.png"))
@@ -239,13 +249,18 @@ def main() -> None:
     )
     print("|---|---|---|---|---|---|---|---|---|---|")
     for size in given.sizes:
-        rows = [protected(question, size) for question in tqdm(asked, leave=False)]
+        rows = [
+            protected(question, size, attacked=place < given.attacked)
+            for place, question in enumerate(tqdm(asked, leave=False))
+        ]
+        tried = [row for row in rows if row.left]
         certified = " | ".join(f"{sum(row.majority >= m for row in rows)} of {count}" for m in ALTERED)
-        lost = " | ".join(f"{sum(row.kept[m][1] <= 0.5 for row in rows)} of {count}" for m in ALTERED)
+        lost = " | ".join(f"{sum(row.left[m] <= 0.5 for row in tried)} of {len(tried)}" for m in ALTERED)
         medians = " | ".join(
-            "{:.2f}, {:.2f}".format(*np.median([row.kept[m] for row in rows], axis=0)) for m in ALTERED
+            f"{np.median([row.certified[m] for row in tried]):.2f}, {np.median([row.left[m] for row in tried]):.2f}"
+            for m in ALTERED
         )
-        broken = sum(attacked < least for row in rows for least, attacked in row.kept.values())
+        broken = sum(row.left[m] < row.certified[m] for row in tried for m in ALTERED)
         right = sum(row.right for row in rows)
         print(
             f"| {size} | {rows[0].runs} | {right} of {count} | {certified} | {lost} | {medians} | {broken} |",

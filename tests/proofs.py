@@ -50,7 +50,7 @@ PROVE_NOTHING = frozenset(
     {"BANDS", "METHODS", "band_by_name", "method_by_name", "read_fields", "invalid_shape", "printed"}
     | {"Comparison", "Exceeded", "Radii", "ShiftLowerBound", "Verdict", "require_no_crossing"}
     | {"require_alpha", "require_slack", "require_proven_in", "require_l2", "require_sigma", "require_steps"}
-    | {"require_altered", "require_keep", "require_distinct", "failing_at"}
+    | {"require_altered", "require_keep", "require_distinct", "require_asked", "failing_at"}
 )
 """Public definitions that refuse, look up or print, and so have no proof."""
 _PROOF = re.compile(r'docs/theory/([a-z-]+\.md), "([^"]+)"')

@@ -24,7 +24,7 @@ def planned_terms(spec: JobSpec, card: ModelCard) -> Terms | None:
     """Returns the terms that a job of noise is certified under, None where the noise is not known yet.
 
     What is known later is left out: how far the noise that is computed is from ideal noise, and the selection of a
-    sigma for the prompt.
+    sigma for the prompt. Claims on scores are too, and an epsilon that asks for them alone.
     """
     mechanism, robustness = planned_noise(spec, card), spec.request.robustness
     if mechanism is None:
@@ -35,7 +35,7 @@ def planned_terms(spec: JobSpec, card: ModelCard) -> Terms | None:
         mechanism,
         alpha=complement(robustness.confidence),
         tolerance=spec.tolerance,
-        epsilon=robustness.epsilon,
+        epsilon=robustness.epsilon if robustness.asks_shift else None,
         band=ORDER_STATISTICS.name if known is None else known.band,
         plan=distance_looks(robustness) if robustness.tier == "request" else None,
         lipschitz=proven if proven is not None and proven.metric == spec.metric.name else None,

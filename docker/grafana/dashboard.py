@@ -372,6 +372,17 @@ JOBS = [
         "Jobs given up because no worker survived or could read them, as many as are kept: the last 10,000 or so.",
     ),
     curves(
+        "Claims on scores",
+        "none",
+        [
+            (
+                "{{score}}: {{outcome}}",
+                counted("smoothgen_score_claims_total", MODEL, "1h", "score, outcome"),
+            )
+        ],
+        "Claims of the jobs that ended in the last hour, by the score they are on: proven as they were asked, or not.",
+    ),
+    curves(
         "Certified radius in sigmas",
         "none",
         quantiles("smoothgen_radius_in_sigmas", MODEL, "1h", "metric", 0.1, 0.5, 0.9),

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from smoothgen.certificates.score_claims.certified import ScoreClaim
+from smoothgen.certificates.score_claims.exact import ExactClaim
+
 
 class Reason(StrEnum):
     """Why no certificate was given."""
@@ -19,10 +22,12 @@ class Reason(StrEnum):
 class Abstention:
     """A result, not an error: what was asked could not be proven. `curve` holds what was proven instead.
 
-    radius: the one that was proven for the claim that was asked, None where none was computed.
+    radius: the one that was proven for the distribution or the share to be kept, None where none was computed.
+    score_claims: what was proven of the claims on scores, empty where none was asked or nothing was computed.
     """
 
     reason: Reason
     detail: str
     curve: tuple[tuple[float, float], ...] = ()
     radius: float | None = None
+    score_claims: tuple[ScoreClaim | ExactClaim, ...] = ()

@@ -93,6 +93,7 @@ class Certificate:
     radius. lipschitz: where the generator is proven to be Lipschitz (T4).
     keep: the share of the outputs that the centre's answer was asked to keep; the radius is then that of this share.
     score_claims: what holds of scores of the outputs, each under an equal share of the look's alpha.
+    asks_shift: whether the asked epsilon asks for the claim at `radius` too, and not for those on scores alone.
     wording: the name of the words of the statement; None in documents older than that name.
     """
 
@@ -114,6 +115,7 @@ class Certificate:
     keep: float | None = None
     score_claims: tuple[ScoreClaim, ...] = ()
     wording: str | None = PLAIN_V1
+    asks_shift: bool = True
 
     @property
     def radius(self) -> float:
@@ -174,6 +176,7 @@ class Certificate:
             rounding_slack=self.rounding_slack,
             keep=self.keep,
             score_claims=tuple(claim.asked for claim in self.score_claims),
+            asks_shift=self.asks_shift,
         )
 
     @property

@@ -41,6 +41,7 @@ def certify(
     keep: float | None = None,
     score_claims: Sequence[AskedClaim] = (),
     scores: ArrayLike | None = None,
+    asks_shift: bool = True,
 ) -> Certificate | Abstention:
     """Certifies a smoothed generator from the distances of independent outputs to a fixed centre (T1, T2′, T3, T4).
 
@@ -77,6 +78,8 @@ def certify(
             have equal shares of alpha. With an epsilon every one of them is proven too, or the result is an Abstention.
         scores: shape (n, K), the scores of the certification outputs, a column for each claim; NaN, or a number outside
             a score's range, is a sample that failed and counts as the worst.
+        asks_shift: whether an asked epsilon asks for the W₁ bound (or the share to be kept) too. False asks for the
+            claims on scores alone: W₁ is stated, whatever it is.
 
     Returns:
         A Certificate, or an Abstention when the asked epsilon is out of reach or every sample failed.
@@ -86,7 +89,7 @@ def certify(
         Lipschitz constant in another norm than the mechanism's, or another metric than the provenance's), InvalidAlpha
         (also for looks and a selection that spend more than alpha), InvalidTolerance, InvalidKeep, InvalidEpsilon,
         InvalidSigma (for a selection of another σ, or one that its own draws do not prove), InvalidSlack, InvalidClaim
-        (for two equal claims), UnknownName.
+        (for two equal claims, and asks_shift=False without claims or with keep), UnknownName.
     """
     evidence = Evidence.from_measurements(distances, bound=bound, diameter=diameter)
     terms = Terms(
@@ -102,6 +105,7 @@ def certify(
         rounding_slack=rounding_slack,
         keep=keep,
         score_claims=tuple(score_claims),
+        asks_shift=asks_shift,
     )
     return certify_evidence(evidence, terms, evidence_of_scores(terms.score_claims, scores, evidence.samples))
 
@@ -156,31 +160,35 @@ def certificate_under(
         lipschitz=terms.lipschitz,
         rounding_slack=terms.rounding_slack,
         keep=terms.keep,
+        asks_shift=terms.asks_shift,
     )
 
 
 def conclude(certificate: Certificate) -> Certificate | Abstention:
-    """Returns the certificate, or the abstention where its goal or a claim on a score is not met at the asked
-    epsilon."""
-    claims, epsilon, goal = certificate.claims, certificate.epsilon, certificate.terms.goal
-    if epsilon is None:
+    """Returns the certificate, or the abstention where its goal (if that is asked) or a claim on a score is not met at
+    the asked epsilon."""
+    claims, scores = certificate.claims, certificate.score_claims
+    if certificate.epsilon is None:
         return certificate
-    proven = certificate.proven
-    if goal.met_by(proven):
-        failing = failing_at(certificate.score_claims)
-        if failing is None:
-            return certificate
-        detail = f"at epsilon={epsilon!r} {failing}"
-        return Abstention(Reason.RADIUS_OUT_OF_REACH, detail, claims.curve, claims.radius)
-    samples = certificate.evidence.samples
+    if certificate.asks_shift and not certificate.terms.goal.met_by(certificate.proven):
+        detail = _goal_missed(certificate, certificate.epsilon)
+        return Abstention(Reason.RADIUS_OUT_OF_REACH, detail, claims.curve, claims.radius, scores)
+    failing = failing_at(scores)
+    if failing is None:
+        return certificate
+    detail = f"at epsilon={certificate.epsilon!r} {failing}"
+    return Abstention(Reason.RADIUS_OUT_OF_REACH, detail, claims.curve, claims.radius, scores)
+
+
+def _goal_missed(certificate: Certificate, epsilon: float) -> str:
+    """Returns how what is proven at the asked epsilon misses the goal."""
     if epsilon > certificate.reach:
-        detail = beyond_reach(epsilon, certificate.reach)
-    else:
-        detail = (
-            f"the {goal.words.quantity} at epsilon={epsilon!r} is {proven!r}, {goal.shortfall()}; "
-            f"the radius proven {f'with {samples} samples' if samples else 'without samples'} is {claims.radius!r}"
-        )
-    return Abstention(Reason.RADIUS_OUT_OF_REACH, detail, claims.curve, claims.radius)
+        return beyond_reach(epsilon, certificate.reach)
+    goal, samples = certificate.terms.goal, certificate.evidence.samples
+    return (
+        f"the {goal.words.quantity} at epsilon={epsilon!r} is {certificate.proven!r}, {goal.shortfall()}; "
+        f"the radius proven {f'with {samples} samples' if samples else 'without samples'} is {certificate.radius!r}"
+    )
 
 
 def beyond_reach(epsilon: float, reach: float) -> str:

@@ -18,6 +18,7 @@ from smoothgen.certificates.evidence import Evidence
 from smoothgen.certificates.stopping.decide import Stop, adds_nothing, futile_from_the_start, take_look
 from smoothgen.certificates.terms import Terms
 from smoothgen.certificates.universal import certify_without_samples
+from smoothgen.errors import InvalidAlpha
 
 BAD_SHARES: Final = (0.0, 0.01, 0.05, 0.2)
 """The shares of bad samples that a plan tells of."""
@@ -88,7 +89,10 @@ def least_samples(terms: Terms, plan_of: Callable[[int], LookPlan], *, diameter:
 
     def hopeful(samples: int) -> bool:
         planned = replace(terms, plan=plan_of(samples))
-        return futile_from_the_start(planned, bound=diameter, diameter=diameter) is None
+        try:
+            return futile_from_the_start(planned, bound=diameter, diameter=diameter) is None
+        except InvalidAlpha:  # so many samples have looks that leave the claims on scores too little of alpha each
+            return False
 
     for first, last in _stretches(most):
         if hopeful(last):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from smoothgen.certificates.bounds.bands import ORDER_STATISTICS, TWO_VALUED, require_alpha
 from smoothgen.certificates.bounds.keeps import require_keep
@@ -12,7 +12,7 @@ from smoothgen.certificates.bounds.looks import LookPlan
 from smoothgen.certificates.bounds.shift_bounds import ShiftBounds
 from smoothgen.certificates.goals import AnswerKeeps, Goal, W1Within
 from smoothgen.certificates.provenance import Provenance
-from smoothgen.certificates.score_claims.asked import AskedClaim, require_distinct
+from smoothgen.certificates.score_claims.asked import AskedClaim, require_asked, require_distinct
 from smoothgen.certificates.score_claims.shares import claim_share
 from smoothgen.certificates.sigma_selection import SigmaSelection, remaining_alpha, require_sound_selection
 from smoothgen.errors import InvalidDistances, InvalidEpsilon, InvalidKeep, InvalidTolerance
@@ -39,6 +39,7 @@ class Terms:
     rounding_slack: float = 0.0
     keep: float | None = None
     score_claims: tuple[AskedClaim, ...] = ()
+    asks_shift: bool = True
 
     def __post_init__(self) -> None:
         # Plain floats: a numpy scalar or an int prints differently, and the certificate is read back as floats.
@@ -52,6 +53,11 @@ class Terms:
         """Returns the claim whose radius is reported and at which sampling aims: the share to be kept where one is
         asked for, else the tolerance."""
         return W1Within(self.tolerance) if self.keep is None else AnswerKeeps(self.keep)
+
+    @property
+    def of_distances_alone(self) -> Terms:
+        """Returns these terms without the claims on scores."""
+        return replace(self, score_claims=(), asks_shift=True)
 
     @property
     def reach(self) -> float:
@@ -70,12 +76,13 @@ class Terms:
         )
 
     def require_sound_request(self, diameter: float) -> None:
-        """Raises InvalidAlpha, InvalidTolerance, InvalidEpsilon or InvalidKeep for what nothing can be asked for.
+        """Raises InvalidAlpha, InvalidTolerance, InvalidEpsilon, InvalidKeep or InvalidClaim for what cannot be asked.
 
         diameter: D, metric units.
         """
         require_alpha(self.alpha)
         require_distinct(self.score_claims)
+        require_asked(self.score_claims, asks_shift=self.asks_shift, keep=self.keep)
         if not 0 < self.tolerance < diameter:  # refuses NaN too
             raise InvalidTolerance(
                 f"tolerance must lie strictly between 0 and the metric's diameter {diameter!r}, "

@@ -202,7 +202,11 @@ def _command(does: Callable[[_Asked], None], *without: str) -> Callable[..., Non
 
 
 def _generate(asked: _Asked) -> None:
-    """Generates one output and shows its certificate. Ctrl-C cancels the job on the server."""
+    """Generates one output and shows its certificate. Ctrl-C cancels the job on the server.
+
+    Exit code 0 with a certificate and also with an abstention (--json tells them apart), 2 where there is neither: bad
+    input, a refusal, a failed job or no server. 130 after Ctrl-C.
+    """
     from smoothgen.cli.save import save_generation
     from smoothgen.cli.show import progress, show_generation
     from smoothgen.client import Client
@@ -227,7 +231,10 @@ def _generate(asked: _Asked) -> None:
 
 
 def _plan(asked: _Asked) -> None:
-    """Shows what generating would take and could prove, and generates nothing."""
+    """Shows what generating would take and could prove, and generates nothing.
+
+    The time is about right at best: it is told from the speed of the workers' last jobs, whatever these were.
+    """
     from smoothgen.cli.show_plan import show_plan
     from smoothgen.client import Client
 

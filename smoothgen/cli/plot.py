@@ -9,12 +9,16 @@ from typing import Any, Final
 
 from smoothgen.certificates import Certificate, ExhaustiveCertificate, universal_w1_bound
 from smoothgen.certificates.bounds.rounding import round_down
+from smoothgen.certificates.score_claims.exact import ExactClaim
+from smoothgen.cli.plot_scores import draw_claim, panels
 from smoothgen.client import FleetReading
 from smoothgen.contracts import Neighbour, NeighboursView
 from smoothgen.errors import SmoothGenError
 
 _BLUE, _ORANGE, _RED, _GREEN, _GREY = "#1f5fa8", "#dd8452", "#c44e52", "#55a868", "#999999"
 _WINDOW_COLOURS: Final = (_BLUE, _ORANGE, _GREEN, "#8172b3")
+_HEIGHT, _HEIGHT_OF_RUNS = 4.2, 5.4
+"""Inches."""
 _MOST_PANELS: Final = 12
 _MOST_NAMES: Final = 8
 _LONGEST_NAME: Final = 40
@@ -23,12 +27,12 @@ _LONGEST_NAME: Final = 40
 
 def plot_curve(certificate: Certificate, path: Path) -> None:
     """Draws the W₁ bound against the attack norm: the certified curve, the bounds it is the smaller of, the tolerance,
-    the radius.
+    the radius. Below it every claim on a score has a panel.
 
     Raises SmoothGenError where matplotlib is not installed.
     """
-    figure = _figure(figsize=(7, 4.2))
-    axes = figure.subplots()
+    figure = _figure(figsize=(7, _HEIGHT))
+    axes, below = panels(figure, certificate.score_claims, height=_HEIGHT)
     epsilons = [epsilon for epsilon, _ in certificate.curve]
     sampled = certificate.evidence.samples > 0
     spread = "T2′" if certificate.bounds.method.oscillation else "T2"
@@ -68,6 +72,8 @@ def plot_curve(certificate: Certificate, path: Path) -> None:
     )
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, loc="lower right")
+    for place, (each, claim) in enumerate(zip(below, certificate.score_claims, strict=True), start=1):
+        draw_claim(each, claim, place)
     figure.savefig(path)
 
 
@@ -92,14 +98,15 @@ def plot_fleet(readings: Sequence[FleetReading], path: Path) -> None:
     figure.savefig(path)
 
 
-def plot_neighbours(view: NeighboursView, path: Path) -> None:
-    """Draws the distance of each neighbour's output against its cost; those that change the answer are named.
+def plot_neighbours(view: NeighboursView, path: Path, claims: Sequence[ExactClaim] = ()) -> None:
+    """Draws the distance of each neighbour's output against its cost; those that change the answer are named. Below it
+    every claim on a score has a panel.
 
     At most eight names, the nearest ones'. A failed run is a cross at the top.
     Raises SmoothGenError where matplotlib is not installed.
     """
-    figure = _figure(figsize=(8, 5.4))
-    axes = figure.subplots()
+    figure = _figure(figsize=(8, _HEIGHT_OF_RUNS))
+    axes, below = panels(figure, claims, height=_HEIGHT_OF_RUNS)
     failed = [each for each in view.neighbours if each.distance is None]
     measured = [(each.cost, each.distance, each.changed) for each in view.neighbours if each.distance is not None]
     top = max([1.25 * view.tolerance, *(distance for _, distance, _ in measured)])
@@ -137,6 +144,8 @@ def plot_neighbours(view: NeighboursView, path: Path) -> None:
     axes.set_yticks([tick for tick in axes.get_yticks() if 0 <= tick <= 1.001 * top])  # none beside the names
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, loc="center left")
+    for place, (each_panel, claim) in enumerate(zip(below, claims, strict=True), start=1):
+        draw_claim(each_panel, claim, place)
     figure.savefig(path)
 
 
@@ -168,7 +177,7 @@ def plot_runs(certificate: ExhaustiveCertificate, path: Path) -> None:
         words_kept=False,
         neighbours=neighbours,
     )
-    plot_neighbours(view, path)
+    plot_neighbours(view, path, certificate.score_claims)
 
 
 def _name(neighbour: Neighbour) -> str:

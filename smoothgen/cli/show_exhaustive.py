@@ -66,7 +66,7 @@ def why_runs_stopped(certificate: ExhaustiveCertificate, asked: Mapping[str, Any
     if evidence.next_cost is None:
         return "every sequence there is was run"
     if certificate.epsilon is not None:
-        return "the bound at epsilon was proven"
+        return "the bound at epsilon was proven" if certificate.asks_shift else "the claims at epsilon were proven"
     if certificate.claims.broken_by is not None:
         return "what ends the claim was found"
     if evidence.runs - 1 >= asked.get("samples", DEFAULT_SAMPLES):

@@ -41,7 +41,8 @@ def _rows(view: PlanView) -> list[tuple[str, str]]:
     speed = (
         f"not measured yet, {by}"
         if view.seconds is None
-        else f"{view.seconds:.4g} s at most, at {view.samples_a_second:.4g} a second by {by}"
+        else f"about {view.seconds:.4g} s for all of them, at the speed of the last jobs: "
+        f"{view.samples_a_second:.4g} a second by {by}"
     )
     rows = [
         ("mechanism", view.mechanism + ("" if view.sigma is None else f", sigma {view.sigma!r}")),
@@ -62,8 +63,10 @@ def _rows(view: PlanView) -> list[tuple[str, str]]:
         rows.append(("radius without samples", repr(view.noise.radius_without_samples)))
     if view.noise is not None and view.epsilon is not None and view.samples:
         least = view.noise.least_samples
-        told = "more samples than this server takes" if least is None else f"{least} samples at least"
-        rows.append((f"epsilon {view.epsilon!r}", told))
+        if least is not None:
+            rows.append((f"epsilon {view.epsilon!r}", f"{least} samples at least"))
+        elif any(unmet.claim == "epsilon" for unmet in view.cannot):  # else epsilon asks for claims on scores alone
+            rows.append((f"epsilon {view.epsilon!r}", "more samples than this server takes"))
     return rows
 
 

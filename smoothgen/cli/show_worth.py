@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from smoothgen.certificates.bounds.rounding import round_down, round_up
-from smoothgen.contracts import JobView
+from smoothgen.contracts import ClaimDecision, Decision, JobView
 
 DIGITS = 3
 """Digits of radii and bounds for people. The document has the exact ones."""
@@ -19,15 +19,22 @@ def up(value: float) -> str:
     return repr(round_up(value, DIGITS))
 
 
+def _verdict(decided: Decision | ClaimDecision, wanted: float | None) -> str:
+    """Returns whether it holds, and up to which radius, beside the wanted one."""
+    verdict = "holds" if decided.holds else "is not proven"
+    asked = "" if wanted is None else f", asked for {wanted:g}"
+    return verdict if decided.radius is None else f"{verdict} (proven up to {down(decided.radius)}{asked})"
+
+
 def worth_lines(view: JobView) -> list[str]:
     """Returns sentences on what the answer is worth, for those of the fields that the server sent."""
     lines = []
     if view.decision is not None:
         decision = view.decision
-        verdict = "holds" if decision.holds else "is not proven"
-        wanted = "" if decision.wanted is None else f", asked for {decision.wanted:g}"
-        reached = "" if decision.radius is None else f" (proven up to {down(decision.radius)}{wanted})"
-        lines.append(f"decision: {decision.claim}: {verdict}{reached}")
+        several = decision.claims if decision.claims is not None and len(decision.claims) > 1 else []
+        asked = f"all of {len(several)} claims" if several else decision.claim
+        lines.append(f"decision: {asked}: {_verdict(decision, decision.wanted)}")
+        lines += [f"claim: {each.claim}: {_verdict(each, None)}" for each in several]
     if view.agreement is not None:
         agreed = view.agreement
         said = "give no answer" if agreed.answer is None else f"answer {agreed.answer!r}"

@@ -91,6 +91,7 @@ from smoothgen.contracts.request import (
 )
 from smoothgen.contracts.scores import (
     MOST_CLAIMS,
+    SCORE_NAMES,
     Claims,
     JsonSchemaScore,
     LengthScore,
@@ -104,7 +105,7 @@ from smoothgen.contracts.scores import (
 from smoothgen.contracts.selection import Selection, Template
 from smoothgen.contracts.unit_requests import unit_texts, units_look_plan
 from smoothgen.contracts.units import MOST_PASSAGES, Context, Passage, PlannedUnits, Units, UnitsView
-from smoothgen.contracts.worth import Agreement, Decision, Scale, Worth
+from smoothgen.contracts.worth import Agreement, ClaimDecision, Decision, Scale, Worth
 
 __all__ = [
     "LONGEST_WORDS",
@@ -154,6 +155,7 @@ __all__ = [
     "LengthScore",
     "PatternScore",
     "PluginScore",
+    "SCORE_NAMES",
     "Score",
     "ScoreClaim",
     "SimilarityScore",
@@ -229,6 +231,7 @@ __all__ = [
     "windows_of",
     "written_bin",
     "Agreement",
+    "ClaimDecision",
     "Decision",
     "Scale",
     "Worth",

@@ -22,7 +22,7 @@ class Expected(_View):
     samples: int = Field(description="Certification samples of the look that ends the job.")
     radius: float = Field(description="The radius that they prove, rounded down.")
     stop: Stop = Field(description="Why the job ends there.")
-    seconds: float | None = Field(description="Of all its generations, as `seconds` of the whole plan.")
+    seconds: float | None = Field(description="About how long its generations take, as `seconds` of the whole plan.")
 
 
 class NoisePlan(_View):
@@ -34,7 +34,7 @@ class NoisePlan(_View):
     )
     least_samples: int | None = Field(
         description="The least `samples` with which the asked epsilon could be proven: it is, if none is bad. null "
-        "without an epsilon, and where the server's limit is too low."
+        "without an epsilon, where it asks for claims on scores alone, and where the server's limit is too low."
     )
     expected: list[Expected] = Field(description="By the share of bad samples; empty where no sample decides.")
     bad: str = Field(description="What a bad sample is, and what the others are taken to be.")
@@ -74,7 +74,8 @@ class PlanView(_View):
     """A request as planned, and not queued. What is random is as uncertain as `noise` says; nothing here is a claim.
 
     tolerance: of the metric's units. samples: certification samples, or runs under the mechanisms without noise, at
-    most. looks: after how many of them the job may stop. generations: all that the model makes, at most.
+    most. looks: after how many of them the job may stop; under tokens with claims on scores and no epsilon, once every
+    claim is broken. generations: all that the model makes, at most.
     """
 
     model: ModelRef
@@ -92,12 +93,12 @@ class PlanView(_View):
     generations: int
     workers: int = Field(description="How many serve the model now.")
     samples_a_second: float | None = Field(
-        description="What these workers together were last measured at, by whatever requests they had. null where none "
-        "was."
+        description="Generations a second of these workers together in their last jobs, whatever these were. null "
+        "where none was measured."
     )
     seconds: float | None = Field(
-        description="For `generations` at that speed, at most: without the time in the queue, and as if all workers "
-        "were idle."
+        description="About how long all `generations` take at that speed, without the time in the queue and as if all "
+        "workers were idle. Longer texts than those of the last jobs take longer."
     )
     noise: NoisePlan | None = Field(default=None, description="For mechanisms with noise.")
     edits: EditsPlan | None = Field(default=None, description="For mechanism edits.")

@@ -121,7 +121,8 @@ class Robustness(Contract):
         default=None,
         description="Claims on scores of the output that are to hold under attack, 8 at most, beside the claim on the "
         "distribution of outputs: each has an equal share of the failure probability. With epsilon, the job abstains "
-        "where one of them is not proven. With mechanisms of noise in tier request, and with tokens.",
+        "where one of them is not proven; the distribution is asked too where a tolerance, keep or output majority is "
+        "given. With mechanisms of noise in tier request, and with tokens.",
     )
     radius_tolerance: float | None = Field(
         default=None,
@@ -143,6 +144,14 @@ class Robustness(Contract):
         "in the job's metric, any model; autodiff: the largest singular value of the Jacobian, for models torch can "
         "differentiate.",
     )
+
+    @property
+    def asks_shift(self) -> bool:
+        """Returns whether an epsilon asks for more than the claims on scores: for the distribution or a kept share.
+
+        Of a planned job, since planning writes the share of a majority into `keep`.
+        """
+        return self.claims is None or self.tolerance is not None or self.keep is not None
 
     @model_validator(mode="after")
     def _one_noise_level(self) -> Self:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self, get_args
 
 from pydantic import Field, JsonValue, model_validator
 
@@ -64,6 +64,8 @@ Score = Annotated[
     Field(discriminator="name"),
 ]
 """A bounded function of an output."""
+SCORE_NAMES: Final = tuple(get_args(kind.model_fields["name"].annotation)[0] for kind in get_args(get_args(Score)[0]))
+"""The names of scores in requests. All plug-ins share one."""
 
 
 class ScoreClaim(Contract):

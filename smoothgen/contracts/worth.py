@@ -9,8 +9,20 @@ class _View(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
+class ClaimDecision(_View):
+    """One of several claims that were asked, and whether it is proven."""
+
+    claim: str = Field(description="In words, without the norm of the attack.")
+    holds: bool = Field(description="Whether it is proven at the asked epsilon, or without one at any norm above 0.")
+    radius: float | None = Field(
+        default=None,
+        description="Up to which attack norm it is proven. Left out where there is no limit, and where no radius was "
+        "computed.",
+    )
+
+
 class Decision(_View):
-    """The claim that was asked, and whether it is proven."""
+    """The claim that was asked, and whether it is proven. Of several claims: whether all are."""
 
     claim: str = Field(description="In words, without the norm of the attack.")
     holds: bool = Field(
@@ -25,6 +37,12 @@ class Decision(_View):
     wanted: float | None = Field(
         default=None,
         description="The asked epsilon, or how many edits at once or altered units. Left out where none was asked.",
+    )
+    claims: list[ClaimDecision] | None = Field(
+        default=None,
+        exclude_if=lambda claims: claims is None,  # results of jobs without such claims are stored as they always were
+        description="Where claims on scores were asked: every claim that was, the one on the distribution first where "
+        "it is among them.",
     )
 
 

@@ -78,6 +78,23 @@ def test_where_claims_are_not_offered_the_problem_says_so(
         planned(PATTERN, LENGTH, **asked)
 
 
+@pytest.mark.parametrize(
+    ("asked", "asks_shift"),
+    [({}, False), ({"epsilon": 0.1}, False), ({"tolerance": 0.2, "epsilon": 0.1}, True), ({"keep": 0.9}, True)],
+)
+def test_a_tolerance_or_a_share_to_keep_asks_for_the_distribution_too(asked: dict[str, Any], asks_shift: bool) -> None:
+    label = {"name": "label", "extract": {"kind": "first_line"}}
+    assert planned(LENGTH, metric=label, **asked).request.robustness.asks_shift is asks_shift
+    body = {"model": CARD.id, "prompt": "0.5", "robustness": {"metric": label, **asked}}
+    assert plan(GenerateRequest.model_validate(body), CARD, max_samples=5000).request.robustness.asks_shift
+
+
+def test_a_majority_asks_for_the_answer_too() -> None:
+    asked = {"metric": {"name": "label", "extract": {"kind": "first_line"}}, "claims": [LENGTH], "sigma": 1.0}
+    body = {"model": CARD.id, "prompt": "0.5", "output": "majority", "robustness": asked}
+    assert plan(GenerateRequest.model_validate(body), CARD, max_samples=5000).request.robustness.asks_shift
+
+
 def test_equal_claims_are_refused() -> None:
     with pytest.raises(InvalidClaim, match="claims 1 and 2 ask the same"):
         planned(PATTERN, {**PATTERN, "above": 0})

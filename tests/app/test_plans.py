@@ -27,6 +27,7 @@ READS_TOKENS = model_card(WORDS).model_copy(
         "mechanisms": ["tokens", "embedding", "edits", "passages", "words"],
         "default_mechanism": "tokens",
         "default_snapped_sigma": 0.25,
+        "scores": ["length"],
         "synonyms": PARTITION,
     }
 )
@@ -129,8 +130,11 @@ def test_a_claim_on_a_score_that_no_sample_could_prove_is_told(served: TestClien
     assert [each.claim for each in view.cannot] == ["claims"]
     assert "would be proven to" in view.cannot[0].detail
     assert planned(served, model=STEEP, **of(metric="edit", samples=2000, claims=[claim])).cannot == []
-    far = planned(served, model=STEEP, **of(metric="edit", samples=2000, claims=[claim], epsilon=9.0))
-    assert [each.claim for each in far.cannot] == ["epsilon", "claims"]
+    asked = of(metric="edit", samples=2000, claims=[claim], epsilon=9.0)
+    far = planned(served, model=STEEP, **{**asked, **of(tolerance=None)})
+    assert [each.claim for each in far.cannot] == ["claims"]
+    assert "the job may stop as soon as they are proven" in far.noise.assumes
+    assert [each.claim for each in planned(served, model=STEEP, **asked).cannot] == ["epsilon", "claims"]
 
 
 def test_an_epsilon_has_looks_and_the_least_number_that_could_prove_it(api: TestClient) -> None:
@@ -188,6 +192,21 @@ def test_tokens_are_known_after_the_runs(served: TestClient) -> None:
     assert (view.mechanism, view.sigma, view.noise, view.edits) == ("tokens", None, None, None)
     assert (view.samples, view.looks, view.generations) == (100, [8, 16, 32, 64, 100], 101)
     assert "known after the runs, 100 at most" in view.statement
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({}, "They stop at the first look at which one changes it"),
+        ({"claims": True}, "a claim that nothing breaks takes all runs"),
+        ({"claims": True, "epsilon": 0.5}, "epsilon is proven, or a claim that it asks for is broken"),
+    ],
+)
+def test_runs_on_tokens_go_on_until_every_claim_is_broken(served: TestClient, asked: dict[str, Any], said: str) -> None:
+    claim = {"score": {"name": "length", "unit": "words", "cap": 20}, "at_most": 5}
+    robustness = {**asked, "claims": [claim]} if "claims" in asked else asked
+    robustness = {"mechanism": "tokens", "sigma": None, **robustness}
+    assert planned(served, model=WORDS, **of(**robustness)).statement.endswith(said)
 
 
 @pytest.mark.parametrize(

@@ -266,7 +266,9 @@ def test_what_a_document_on_edits_says_has_its_range(section, changes):
 
 
 def test_certificates_with_claims_on_scores_fit_the_schema():
-    for made in (certified(), exhausted([5.0, 6.0, 31.0, 7.0, 8.0])):
+    runs = [5.0, 6.0, 31.0, 7.0, 8.0]
+    alone = [certified(epsilon=0.01, asks_shift=False), exhausted(runs, epsilon=0.6, asks_shift=False)]
+    for made in (certified(), exhausted(runs), *alone):
         document = to_document(made)
         VALIDATOR.validate(document)
         assert not OF_V1.is_valid(document)
@@ -274,6 +276,7 @@ def test_certificates_with_claims_on_scores_fit_the_schema():
         for changes in ({"bound": None}, {"of": "median"}, {"at_least": 0.5, "at_most": 0.5}, {"extra": 1}):
             assert not VALIDATOR.is_valid({**document, "claims": [{**first, **changes}]})
         assert not VALIDATOR.is_valid({**document, "claims": []})
+        assert not VALIDATOR.is_valid({**document, "asks_shift": True})
 
 
 @pytest.mark.parametrize("name", units.EXAMPLES)

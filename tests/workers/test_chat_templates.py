@@ -20,9 +20,11 @@ from tests.workers.test_adapt import adaptive
 from tests.workers.test_conditioning import seen_by
 from tests.workers.test_executor import chunk_of, executor_of, numbered, run_state_of, selection_of
 from workers.generators import Condition, Generator, Smoothing
+from workers.generators.closed_form import ClosedForm
 from workers.generators.language.adapter import LanguageModel
 from workers.jobs.comparison import Embedding
 from workers.jobs.outcomes import Measured, Refused
+from workers.jobs.sampling import condition_of
 from workers.jobs.selection import Selected
 
 CHAT = TextParameters(max_new_tokens=3, chat=True)
@@ -314,3 +316,10 @@ def test_covers_compares_in_the_originals_rendering_and_refuses_what_a_template_
     assert dog.template == original.template
     assert isinstance(cat, str)
     assert "reads otherwise around it" in cat
+
+
+def test_a_model_that_sets_no_prompt_in_a_template_refuses_one() -> None:
+    """Its certificate would say that the prompt stood in a template, and `verify` refuses that without one."""
+    asked = spec("0.25", sigma=0.5, metric="absolute", parameters={"chat": True})
+    with pytest.raises(InvalidParameters, match="has no chat template; leave chat out"):
+        condition_of(asked, ClosedForm("closed-form-tanh"))

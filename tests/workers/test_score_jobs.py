@@ -11,12 +11,14 @@ import pytest
 
 from smoothgen import verify
 from smoothgen.certificates import read_certificate
-from smoothgen.contracts import JobResult, JobSpec, ScoreClaim
+from smoothgen.cli.show_worth import down, worth_lines
+from smoothgen.contracts import JobResult, JobSpec, JobView, Progress, ScoreClaim
 from smoothgen.errors import InvalidClaim, UnknownName
 from smoothgen.queue import CompleteLook
 from tests.support.workers.jobs import Measures, Silent, metric_of, spec
 from tests.support.workers.token_attacks import tokens_job
 from tests.workers.test_executor import chunk_of, run_state_of, selection_of, without_times
+from workers.features import FeatureMap
 from workers.generators import Generator
 from workers.generators.batching import Batcher
 from workers.generators.closed_form import ClosedForm
@@ -26,6 +28,7 @@ from workers.jobs.methods import method_of
 from workers.jobs.outcomes import Ended, Measured, Refused, guarded
 from workers.jobs.selection import Selected
 from workers.scores import output_score
+from workers.scores.similarity import Similarity
 from workers.serving.executor import Executor
 from workers.serving.loaded_model import Encoders, LoadedModel
 from workers.settings import Settings
@@ -35,7 +38,8 @@ NUMBER: dict[str, Any] = {"score": {"name": "pattern", "pattern": r"^0\.[0-9]"},
 
 
 def number_job(*claims: dict[str, Any], samples: int = 200, **asked: Any) -> JobSpec:
-    return spec("0.25", sigma=1.0, metric="absolute", tolerance=0.3, samples=samples, claims=list(claims), **asked)
+    job = {"sigma": 1.0, "metric": "absolute", "tolerance": 0.3, "samples": samples, **asked}
+    return spec("0.25", claims=list(claims), **job)
 
 
 def model_of(generator: Generator) -> LoadedModel:
@@ -81,6 +85,19 @@ def test_executors_give_the_result_of_the_plain_loop(asked: dict[str, Any]) -> N
     assert result.certificate is not None
     assert [claim["score"]["name"] for claim in result.certificate["claims"]] == ["length", "pattern"]
     assert verify(result.certificate).meaning == "checked"
+
+
+def test_an_epsilon_asks_for_the_claims_alone_where_no_tolerance_is_given() -> None:
+    """A radius that the distribution does not have: the job proves its claims, at its first look."""
+    both = by_executors(number_job(LENGTH, epsilon=0.6, tolerance=0.1))
+    assert both.abstention is not None
+    assert "W1 bound" in both.abstention.detail
+    alone = by_executors(number_job(LENGTH, epsilon=0.6, tolerance=None, samples=1000))
+    assert alone.certificate is not None
+    assert alone.usage.samples < 1000
+    assert alone.certificate["asks_shift"] is False
+    assert alone.certificate["tolerance"] < alone.certificate["w1_bound"]
+    assert verify(alone.certificate).meaning == "checked"
 
 
 def test_an_output_that_already_fails_ends_the_job_before_a_sample_is_paid_for() -> None:
@@ -131,6 +148,19 @@ def test_claims_without_noise_are_exact(llama: LanguageModel, asked: dict[str, A
     assert verify(result.certificate).meaning == "checked"
 
 
+def test_without_noise_the_claims_alone_are_run_for(llama: LanguageModel) -> None:
+    """The distribution is broken by the first run: the claim is run for to the end all the same."""
+    roomy = {**LENGTH, "score": {"name": "length", "cap": 4000}, "at_most": 3999}
+    costs = read_certificate(plain(tokens(roomy, tolerance=0.01), llama).certificate).evidence.costs
+    asked = {"epsilon": float(costs[-1]), "samples": 40, "parameters": {"max_new_tokens": 6}}
+    both = by_executors(tokens(roomy, **{**asked, "tolerance": 0.01}), llama)
+    assert both.abstention is not None
+    result = by_executors(tokens(roomy, **{**asked, "tolerance": None}), llama)
+    assert result.certificate is not None
+    assert result.usage.samples > both.usage.samples
+    assert verify(result.certificate).meaning == "checked"
+
+
 def test_a_prompt_whose_own_output_fails_runs_nothing(llama: LanguageModel) -> None:
     result = by_executors(tokens({**LENGTH, "at_least": 40, "at_most": None}), llama)
     assert result.abstention is not None
@@ -171,6 +201,15 @@ def test_similarity_is_the_cosine_to_the_reference() -> None:
         output_score(claim_on(name="similarity", reference="nothing"), Measures(Encoder()))
 
 
+def test_the_similarity_of_a_text_does_not_depend_on_the_texts_beside_it(sentence_encoder: FeatureMap) -> None:
+    """A retry measures other batches, and must give the same certificate."""
+    score = Similarity("0.7", sentence_encoder)
+    texts = [f"{value / 997:.4f} and {'more ' * (value % 9)}" for value in range(40)]
+    together, backwards = score.values(texts), score.values(texts[::-1])[::-1]
+    assert np.array_equal(together, backwards)
+    assert np.array_equal(together, [score.values([text])[0] for text in texts])
+
+
 def test_a_verdict_is_the_classifiers() -> None:
     judged = Measures()
     judged.classifier = Judge()  # type: ignore[assignment]
@@ -192,3 +231,59 @@ def test_guarding_keeps_the_reason() -> None:
     refused = guarded(number_job(LENGTH), fails, noiseless=True)
     assert isinstance(refused, Refused)
     assert refused.problem.errors[0].pointer == "/robustness/claims/0"
+
+
+# What the answer says of them.
+
+
+def shown(result: JobResult) -> JobView:
+    progress = Progress(done=1, total=1)
+    return JobView(id="job-1", status="succeeded", progress=progress, **result.model_dump())
+
+
+def test_the_decision_names_every_claim_that_was_asked() -> None:
+    both = plain(number_job(LENGTH, NUMBER, epsilon=0.05))
+    assert both.certificate is not None
+    assert both.decision is not None
+    assert (both.decision.holds, both.decision.wanted) == (True, 0.05)
+    radii = [both.certificate["radius"], *(claim["radius"] for claim in both.certificate["claims"])]
+    assert [each.radius for each in both.decision.claims or ()] == radii
+    assert both.decision.radius == min(radii)
+    assert both.decision.claim == "; ".join(each.claim for each in both.decision.claims or ())
+    assert "the mean of the length in characters, counted up to 40, is at most 30.0" in both.decision.claim
+    told = worth_lines(shown(both))
+    assert told[0].startswith(f"decision: all of 3 claims: holds (proven up to {down(min(radii))}, asked for 0.05)")
+    assert told[2] == f"claim: {(both.decision.claims or ())[1].claim}: holds (proven up to {down(radii[1])})"
+    alone = plain(number_job(LENGTH, NUMBER, epsilon=0.05, tolerance=None))
+    assert alone.decision is not None
+    assert [each.claim for each in alone.decision.claims or ()] == [
+        each.claim for each in (both.decision.claims or ())[1:]
+    ]
+
+
+@pytest.mark.parametrize("epsilon", [None, 0.3])
+def test_the_decision_holds_only_if_every_claim_does(epsilon: float | None) -> None:
+    """The outputs are short, but their mean is not proven to be as short as they are."""
+    result = plain(number_job({**LENGTH, "at_most": 35}, {**LENGTH, "at_most": 18.7}, epsilon=epsilon))
+    assert result.decision is not None
+    held = [each.holds for each in result.decision.claims or ()]
+    assert (result.decision.holds, held[1:]) == (False, [True, False])
+    assert result.decision.radius == min(each.radius or 0.0 for each in result.decision.claims or ())
+    assert (result.certificate is None) == (epsilon is not None)
+
+
+def test_the_decision_of_a_job_without_samples_has_no_radius() -> None:
+    result = plain(number_job(NUMBER, {**LENGTH, "at_most": 3}))
+    assert result.decision is not None
+    assert (result.decision.holds, result.decision.radius) == (False, None)
+    assert [each.holds for each in result.decision.claims or ()] == [False, False, False]
+
+
+def test_the_decision_without_noise_has_no_radius_where_nothing_ends_a_claim(llama: LanguageModel) -> None:
+    roomy = {**LENGTH, "score": {"name": "length", "cap": 4000}, "at_most": 3999}
+    result = plain(tokens(roomy, tolerance=None), llama)
+    assert result.certificate is not None
+    assert result.decision is not None
+    [only] = result.decision.claims or ()
+    assert (only.holds, only.radius) == (True, result.certificate["claims"][0]["radius"])
+    assert result.decision.claim == only.claim

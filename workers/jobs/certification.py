@@ -5,8 +5,6 @@ Any worker can do this for any job, whoever drew the samples: the spec, the sele
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,6 +22,7 @@ from smoothgen.certificates import (
 from smoothgen.certificates.bounds.rounding import complement
 from smoothgen.certificates.certify import evidence_of_scores
 from smoothgen.certificates.format.score_claims import asked_from_dict
+from smoothgen.certificates.score_claims import AskedClaim
 from smoothgen.certificates.stopping.decide import (
     LookResult,
     adds_nothing,
@@ -80,6 +79,7 @@ def after_selection(spec: JobSpec, selected: Selected) -> JobResult | None:
         rounding_slack=selected.condition.rounding_slack,
         keep=robustness.keep,
         score_claims=selected.claims,
+        asks_shift=robustness.asks_shift,
     )
     if robustness.tier != "request":
         outcome = certify_without_samples(selected.metric.diameter, terms)
@@ -191,7 +191,7 @@ def result_of(
         certificate=_document(outcome, spec) if isinstance(outcome, Certificate) else None,
         abstention=abstention_view(outcome),
         lipschitz_estimate=selection.lipschitz_estimate,
-        **dict(worth_under_noise(spec, about, outcome, without, drawn)),
+        **dict(worth_under_noise(spec, about, outcome, without, drawn, _claims_of(selection))),
         fleet=None if spec.pool is None else FleetView(pool=spec.pool.id, windows=windows_of(spec.submitted_ms)),
         usage=Usage(
             samples=len(drawn),
@@ -216,7 +216,8 @@ def _terms_of(spec: JobSpec, selection: Selection) -> Terms:
         lipschitz=_lipschitz(selection),
         rounding_slack=selection.rounding_slack,
         keep=spec.request.robustness.keep,
-        score_claims=tuple(map(asked_from_dict, selection.claims or ())),
+        score_claims=_claims_of(selection),
+        asks_shift=spec.request.robustness.asks_shift,
     )
 
 
@@ -230,10 +231,17 @@ def _without_samples(
     if not drawn:
         return None
     if isinstance(outcome, Certificate):
-        terms = replace(outcome.terms, score_claims=())
+        terms = outcome.terms.of_distances_alone
         return certify_without_samples(outcome.evidence.diameter, terms) if outcome.evidence.samples else None
     stored = selection.stored if isinstance(selection, Selected) else selection
-    return certify_without_samples(stored.diameter, replace(_terms_of(spec, stored), score_claims=()))
+    return certify_without_samples(stored.diameter, _terms_of(spec, stored).of_distances_alone)
+
+
+def _claims_of(selection: Selection | Selected) -> tuple[AskedClaim, ...]:
+    """Returns the job's claims on scores."""
+    if isinstance(selection, Selected):
+        return selection.claims
+    return tuple(map(asked_from_dict, selection.claims or ()))
 
 
 def _about(selection: Selection | Selected) -> Provenance:

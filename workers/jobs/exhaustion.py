@@ -89,6 +89,7 @@ def certified(
         threat=SnapThreat.from_dict(listed.threat),
         provenance=Provenance.from_dict(selection.provenance),
         score_claims=_claims(selection),
+        asks_shift=spec.request.robustness.asks_shift,
         scores=_scores_of_all_runs(selection, scores),
     )
 
@@ -104,12 +105,14 @@ def decided(
     counts: runs have broken every claim (with an epsilon, any claim), or all that are wanted are made."""
     if len(distances) >= looks(spec, selection)[-1]:
         return True
-    broken = [first_breaking(distances, spec.tolerance) is not None]
+    epsilon = spec.request.robustness.epsilon
+    asked = epsilon is None or spec.request.robustness.asks_shift
+    broken = [first_breaking(distances, spec.tolerance) is not None] if asked else []
     broken += [
         any(map(claim.fails_at, column))
         for claim, column in zip(_claims(selection), () if scores is None else scores.T.tolist(), strict=True)
     ]
-    if all(broken) or (spec.request.robustness.epsilon is not None and any(broken)):
+    if all(broken) or (epsilon is not None and any(broken)):
         return True
     settled = spec.request.robustness.radius_tolerance
     if settled is None or isinstance(outcome, Abstention):

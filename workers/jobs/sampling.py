@@ -10,7 +10,7 @@ from itertools import groupby
 
 import numpy as np
 
-from smoothgen.contracts import JobSpec, Template
+from smoothgen.contracts import JobSpec, Template, TextParameters
 from smoothgen.errors import InvalidInput, InvalidParameters, InvalidPrompt
 from smoothgen.mechanisms import SynonymClasses
 from smoothgen.noise import Seed, Stream
@@ -79,6 +79,7 @@ def embedder_of(
         if isinstance(generator, Templated):
             condition = generator.condition(text, spec.parameters, smoothing, rendered)
         else:
+            _require_no_chat(spec, generator)
             condition = generator.condition(text, spec.parameters, smoothing)
         if smoothing.snapped and condition.snap is None:
             raise InvalidParameters(
@@ -88,6 +89,15 @@ def embedder_of(
         return condition
 
     return embed_within
+
+
+def _require_no_chat(spec: JobSpec, generator: Generator) -> None:
+    """Raises InvalidParameters where a chat template is asked for and the model has none to set a prompt in."""
+    if isinstance(spec.parameters, TextParameters) and spec.parameters.chat:
+        raise InvalidParameters(
+            f"chat=true, but model {generator.identity.name!r} has no chat template; leave chat out",
+            field="parameters.chat",
+        )
 
 
 def _pooled(spec: JobSpec, condition: Condition) -> Condition:

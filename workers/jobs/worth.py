@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,11 +16,14 @@ from smoothgen.certificates import (
     UnitsCertificate,
 )
 from smoothgen.certificates.bounds.bands import TWO_VALUED
+from smoothgen.certificates.format.score_claims import asked_from_dict
 from smoothgen.certificates.format.sentences import answer_as_subject
 from smoothgen.certificates.meaning.metrics import METRICS
 from smoothgen.certificates.meaning.quoting import quoted
 from smoothgen.certificates.meaning.sections import LEAST_MAJORITY, MAJORITY
+from smoothgen.certificates.score_claims import AskedClaim
 from smoothgen.contracts import Agreement, Decision, JobSpec, Scale, Selection, Worth
+from workers.jobs.decided_claims import decision_on
 
 _DIGITS = 6
 
@@ -31,22 +34,16 @@ def worth_under_noise(
     outcome: Certificate | Abstention,
     without: Certificate | Abstention | None,
     drawn: NDArray[np.float64],
+    claims: Sequence[AskedClaim] = (),
 ) -> Worth:
     """Returns the worth of an answer that was sampled.
 
     about: model, metric and threat, as a certificate states them. without: what holds without a sample, None where it
-    was not computed. drawn: all distances that were paid for, metric units, shape (n,).
+    was not computed. drawn: all distances that were paid for, metric units, shape (n,). claims: those on scores.
     """
-    epsilon, threat = spec.request.robustness.epsilon, about.threat
-    radius = outcome.radius
-    certified = isinstance(outcome, Certificate)
+    threat = about.threat
     return Worth(
-        decision=Decision(
-            claim=_claim(spec, about),
-            holds=certified and (epsilon is not None or bool(radius)),
-            radius=radius,
-            wanted=epsilon,
-        ),
+        decision=decision_on(_claim(spec, about), outcome, spec.request.robustness, claims),
         agreement=_agreement(spec, about, drawn),
         gain_over_universal=_gain(spec, outcome, without),
         scale=None if threat is None else Scale(noise_norm=threat.noise_norm, embedding_norm=threat.embedding_norm),
@@ -63,15 +60,10 @@ def worth_of_runs(
         return _worth_of_units(spec, selection, outcome)
     if isinstance(outcome, EditsCertificate) or selection.edits is not None:
         return _worth_of_edits(spec, selection, outcome)
-    epsilon, radius = spec.request.robustness.epsilon, outcome.radius
+    claims = tuple(map(asked_from_dict, selection.claims or ()))
     nearest = None if selection.neighbours is None else next(iter(selection.neighbours.cost_array.tolist()), None)
     return Worth(
-        decision=Decision(
-            claim=_unmoved(spec, selection),
-            holds=isinstance(outcome, ExhaustiveCertificate) and (epsilon is not None or bool(radius)),
-            radius=None if radius is None or math.isinf(radius) else radius,
-            wanted=epsilon,
-        ),
+        decision=decision_on(_unmoved(spec, selection), outcome, spec.request.robustness, claims),
         scale=None if nearest is None else Scale(nearest_cost=nearest),
     )
 

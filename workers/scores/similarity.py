@@ -25,5 +25,7 @@ class Similarity:
 
     def values(self, contents: Sequence[str]) -> NDArray[np.float64]:
         """Returns the cosine of each text; NaN where the encoder fails."""
-        cosines: NDArray[np.float64] = self._encoder.features(contents) @ self._reference
-        return np.clip(cosines, -1.0, 1.0)
+        # Each text alone: in a batch its last digits would depend on the others, and a retry has other batches.
+        found = {text: float(self._encoder.features([text])[0] @ self._reference) for text in dict.fromkeys(contents)}
+        cosines: NDArray[np.float64] = np.clip(np.array([found[text] for text in contents]), -1.0, 1.0)
+        return cosines

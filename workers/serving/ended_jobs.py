@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import structlog
 
@@ -35,6 +35,8 @@ class EndedJobs:
             mechanism = mechanism or mechanism_from_dict(result.certificate["mechanism"])
             radius_in_sigmas = result.certificate["radius"] / mechanism.effective_sigma
             series.radius(spec.metric.name).observe(radius_in_sigmas)
+        for score, holds in _score_claims(spec, result):
+            series.score_claim(score, holds=holds).inc()
 
     def failed(self, spec: JobSpec, problem: Problem) -> None:
         """Counts and logs a failed job."""
@@ -46,3 +48,11 @@ class EndedJobs:
         if self._endings:
             self._log.info("jobs_ended", jobs=self._endings, request_ids=self._request_ids)
             self._endings, self._request_ids = {}, {}
+
+
+def _score_claims(spec: JobSpec, result: JobResult) -> Iterator[tuple[str, bool]]:
+    """Yields the name of each claim's score, and whether the claim holds. The decision lists those on scores last."""
+    claims, decided = spec.request.robustness.claims, None if result.decision is None else result.decision.claims
+    if claims and decided:
+        for claim, told in zip(claims, decided[-len(claims) :], strict=True):
+            yield claim.score.name, told.holds

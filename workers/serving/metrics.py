@@ -9,6 +9,7 @@ from prometheus_client import Counter, Gauge, Histogram
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from smoothgen.contracts import SCORE_NAMES
 from smoothgen.process.metrics import process_registry
 
 
@@ -60,6 +61,12 @@ class Metrics:
             registry=self.registry,
             buckets=(*(n / 20 for n in range(1, 31)), 2, 3, 5),
         )
+        self.score_claims = Counter(
+            "smoothgen_score_claims_total",
+            "Claims on scores of ended jobs, by whether they hold as they were asked: holds, not_proven",
+            ["model", "score", "outcome"],
+            registry=self.registry,
+        )
         self.retries = Counter(
             "smoothgen_job_retries_total",
             "Work items taken over from a worker that fell silent",
@@ -94,10 +101,19 @@ class ModelMetrics:
         self.batch_seconds, self.job_seconds = metrics.batch_seconds.labels(model), metrics.job_seconds.labels(model)
         self.job_samples, self.retries = metrics.job_samples.labels(model), metrics.retries.labels(model)
         self._radius, self._model = metrics.radius, model
+        self._score_claims = {
+            (score, holds): metrics.score_claims.labels(model, score, "holds" if holds else "not_proven")
+            for score in SCORE_NAMES
+            for holds in (True, False)
+        }
 
     def radius(self, metric: str) -> Histogram:
         """Returns the radii certified in an output metric, which exist from its first certificate on."""
         return self._radius.labels(self._model, metric)
+
+    def score_claim(self, score: str, *, holds: bool) -> Counter:
+        """Returns the claims on a score, by its name in requests, that hold or are not proven."""
+        return self._score_claims[score, holds]
 
 
 class Gpus(Collector):

@@ -42,8 +42,10 @@ def recomputed(stated: Certificate) -> Iterable[Check]:
 
 
 def _asked(stated: Certificate) -> Check:
-    """Returns the check that the goal is met at the asked epsilon, by the numbers stated."""
+    """Returns the check that the goal, where it is asked, is met at the asked epsilon, by the numbers stated."""
     goal, proven = stated.terms.goal, stated.proven
+    if not stated.asks_shift:
+        return Check("epsilon", True, "asks for the claims on scores alone")
     if stated.epsilon is None or goal.met_by(proven):
         return Check("epsilon", True, f"the {goal.words.short} at the asked epsilon is {goal.words.enough}")
     detail = f"the {goal.words.short} {proven!r} at epsilon {stated.epsilon!r} is {goal.shortfall()}"

@@ -27,7 +27,8 @@ class ExhaustiveCertificate:
     sampled, so alpha is 0 (docs/theory/exhaustion.md).
 
     epsilon: the norm that was asked for, None for the radius. text, output: of the run that breaks the claim, where the
-    caller gave them; no number rests on them. score_claims: what holds of scores of the outputs. provenance: its
+    caller gave them; no number rests on them. score_claims: what holds of scores of the outputs. asks_shift: whether
+    the asked epsilon asks for the claim at the tolerance too, and not for those on scores alone. provenance: its
     request, model, metric and output only. wording: the name of the words of the statement; None in
     documents older than that name.
     """
@@ -44,6 +45,7 @@ class ExhaustiveCertificate:
     requested_at: str | None = None
     score_claims: tuple[ExactClaim, ...] = ()
     wording: str | None = PLAIN_V1
+    asks_shift: bool = True
 
     method: ClassVar[str] = EXHAUSTIVE_V1
 

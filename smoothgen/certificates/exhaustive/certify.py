@@ -10,12 +10,12 @@ from numpy.typing import ArrayLike
 
 from smoothgen.certificates.abstention import Abstention, Reason
 from smoothgen.certificates.exhaustive.certificate import ExhaustiveCertificate, require_tolerance
-from smoothgen.certificates.exhaustive.claims import derive_claims
+from smoothgen.certificates.exhaustive.claims import ExhaustiveClaims, derive_claims
 from smoothgen.certificates.exhaustive.evidence import ExhaustiveEvidence
 from smoothgen.certificates.exhaustive.threat import SnapThreat
 from smoothgen.certificates.packing import numbers
 from smoothgen.certificates.provenance import Provenance
-from smoothgen.certificates.score_claims import AskedClaim, require_distinct
+from smoothgen.certificates.score_claims import AskedClaim, require_asked, require_distinct
 from smoothgen.certificates.score_claims.exact import ExactClaim, ScoredRuns, derive_exact
 from smoothgen.errors import InvalidCertificate, InvalidDistances, InvalidEpsilon
 
@@ -34,6 +34,7 @@ def certify_exhaustive(
     provenance: Provenance | None = None,
     score_claims: Sequence[AskedClaim] = (),
     scores: ArrayLike | None = None,
+    asks_shift: bool = True,
 ) -> ExhaustiveCertificate | Abstention:
     """Certifies a generator behind a token snap from its outputs on the nearest token sequences (exhaustive/v1).
 
@@ -61,13 +62,15 @@ def certify_exhaustive(
             an Abstention.
         scores: shape (n, K), the scores of every run, the prompt's own first, a column for each claim; NaN where a run
             has none, which breaks the claim.
+        asks_shift: whether an asked epsilon asks for the W₁ bound too. False asks for the claims on scores alone.
 
     Returns:
         An ExhaustiveCertificate, or an Abstention where the asked epsilon is out of reach or the prompt's own run
         failed.
 
     Raises:
-        InvalidDistances, InvalidMetric, InvalidTolerance, InvalidEpsilon; InvalidClaim for two equal claims;
+        InvalidDistances, InvalidMetric, InvalidTolerance, InvalidEpsilon; InvalidClaim for two equal claims,
+        and for asks_shift=False without claims;
         InvalidCertificate for a provenance with sections of noise.
     """
     measured = numbers(distances, "distances")
@@ -83,26 +86,14 @@ def certify_exhaustive(
             raise InvalidDistances(
                 f"{name} must have one for each of {evidence.runs} runs, got {len(words)}", field=name
             )
+    require_asked(score_claims, asks_shift=asks_shift)
     claims = derive_claims(evidence, tolerance, epsilon)
-    if epsilon is not None and claims.w1_bound > tolerance:
-        return Abstention(
-            Reason.RADIUS_OUT_OF_REACH,
-            f"the W1 bound at epsilon={epsilon!r} is {claims.w1_bound!r}, above the tolerance {tolerance!r}; with "
-            f"{evidence.runs} runs it is proven for norms strictly less than {claims.radius!r}",
-            claims.curve,
-            claims.radius,
-        )
     scored = _exact_claims(evidence, score_claims, scores, epsilon)
-    failing = [] if epsilon is None else [claim for claim in scored if not claim.holds_at(epsilon)]
-    if failing:
-        asked, told = failing[0].asked, failing[0]
-        return Abstention(
-            Reason.RADIUS_OUT_OF_REACH,
-            f"at epsilon={epsilon!r} the claim on score {asked.score.name!r} ({asked.of}) is proven to {told.bound!r} "
-            f"and asked to {asked.limit!r}; with {evidence.runs} runs it is proven for norms strictly less than "
-            f"{told.radius!r}",
-            claims.curve,
-        )
+    if epsilon is not None:
+        detail = _missed(evidence, claims, tolerance, epsilon) if asks_shift else None
+        detail = detail or _score_missed(evidence, scored, epsilon)
+        if detail is not None:
+            return Abstention(Reason.RADIUS_OUT_OF_REACH, detail, claims.curve, claims.radius, scored)
     breaking = claims.broken_by
     return ExhaustiveCertificate(
         evidence=evidence,
@@ -114,6 +105,29 @@ def certify_exhaustive(
         threat=threat,
         provenance=provenance,
         score_claims=scored,
+        asks_shift=asks_shift,
+    )
+
+
+def _missed(evidence: ExhaustiveEvidence, claims: ExhaustiveClaims, tolerance: float, epsilon: float) -> str | None:
+    """Returns how the bound at the asked epsilon misses the tolerance, None where it does not."""
+    if claims.w1_bound <= tolerance:
+        return None
+    return (
+        f"the W1 bound at epsilon={epsilon!r} is {claims.w1_bound!r}, above the tolerance {tolerance!r}; with "
+        f"{evidence.runs} runs it is proven for norms strictly less than {claims.radius!r}"
+    )
+
+
+def _score_missed(evidence: ExhaustiveEvidence, scored: Sequence[ExactClaim], epsilon: float) -> str | None:
+    """Returns which claim on a score does not hold at the asked epsilon, None where all do."""
+    told = next((claim for claim in scored if not claim.holds_at(epsilon)), None)
+    if told is None:
+        return None
+    return (
+        f"at epsilon={epsilon!r} the claim on score {told.asked.score.name!r} ({told.asked.of}) is proven to "
+        f"{told.bound!r} and asked to {told.asked.limit!r}; with {evidence.runs} runs it is proven for norms strictly "
+        f"less than {told.radius!r}"
     )
 
 

@@ -21,6 +21,7 @@ from smoothgen.certificates.format.json_data import (
     require_whole_number,
 )
 from smoothgen.certificates.format.of_runs import SCHEMA, SECTIONS, require_fields, sealed
+from smoothgen.certificates.format.score_claims import read_asks_shift
 from smoothgen.certificates.provenance import Provenance
 from smoothgen.errors import InvalidCertificate
 
@@ -28,7 +29,7 @@ _CLAIMS: Final = {"statement", "radius", "w1_bound", "curve", "keeps", "broken_b
 _ASKED: Final = {"schema", "method", "tolerance", "epsilon", "confidence", "alpha"}
 _RESTS_ON: Final = {"diameter", "runs", "failed", "next_cost", "evidence", "digest"}
 _REQUIRED: Final = _CLAIMS | _ASKED | _RESTS_ON
-_OPTIONAL: Final = {"id", "requested_at", "threat", "claims", "wording"} | SECTIONS
+_OPTIONAL: Final = {"id", "requested_at", "threat", "claims", "wording", "asks_shift"} | SECTIONS
 _BREAKING: Final = {"index", "cost", "distance"}
 
 
@@ -66,6 +67,7 @@ def to_document(certificate: ExhaustiveCertificate) -> dict[str, Any]:
         **certificate.provenance.to_dict(),
         "threat": None if certificate.threat is None else certificate.threat.to_dict(),
         "claims": exact_to_list(certificate.score_claims) or None,
+        "asks_shift": None if certificate.asks_shift else False,
         "evidence": evidence.to_dict(),
     }
     return sealed(document, _OPTIONAL)
@@ -110,6 +112,7 @@ def from_document(document: Any) -> ExhaustiveCertificate:
         if "claims" in document
         else (),
         wording=read_wording(document["wording"]) if "wording" in document else None,
+        asks_shift=read_asks_shift(document),
     )
 
 

@@ -61,7 +61,12 @@ def _compares_answers(certificate: ExhaustiveCertificate) -> bool:
 
 
 def _claims_nothing(certificate: ExhaustiveCertificate) -> bool:
-    return certificate.epsilon is None and certificate.claims.radius == 0
+    return certificate.claims.radius == 0 and not _epsilon_reached(certificate)
+
+
+def _epsilon_reached(certificate: ExhaustiveCertificate) -> bool:
+    """Returns whether the claim holds at the asked norm; where only claims on scores were asked there, it may not."""
+    return certificate.epsilon is not None and certificate.claims.w1_bound <= certificate.tolerance
 
 
 def _answer(certificate: ExhaustiveCertificate) -> str:
@@ -82,7 +87,7 @@ def _what_holds(certificate: ExhaustiveCertificate) -> list[str]:
             f"leaves the output within {certificate.tolerance!r} of {own_output(certificate)}"
             f"{measured_by(certificate.provenance.metric)}, whatever he knows"
         )
-    if epsilon is None:
+    if not _epsilon_reached(certificate):
         return [f"Whoever changes the {what} {_by_less(radius)} {kept}."]
     return [
         f"Whoever changes the {what} by at most {epsilon!r} (l2 norm) {kept}.",
@@ -96,7 +101,7 @@ def _nothing(certificate: ExhaustiveCertificate) -> str:
         return f"Nothing is claimed of {_answer(certificate)}: {apart} give another."
     return (
         f"Nothing is claimed at the tolerance {certificate.tolerance!r}: {apart} give outputs that differ by "
-        f"{certificate.claims.w1_bound!r}{measured_by(certificate.provenance.metric)}."
+        f"more{measured_by(certificate.provenance.metric)}."
     )
 
 
@@ -143,11 +148,13 @@ def _what_breaks_it(certificate: ExhaustiveCertificate) -> list[str]:
 
 
 def _in_wasserstein_1(certificate: ExhaustiveCertificate) -> list[str]:
-    if _claims_nothing(certificate):
+    epsilon, radius = certificate.epsilon, certificate.claims.radius
+    if epsilon is None and radius == 0:
         return []
+    change = _by_less(radius) if epsilon is None else f"by at most {epsilon!r} (l2 norm)"
     return [
-        f"In Wasserstein-1 the distribution of outputs moves by no more than {certificate.claims.w1_bound!r}"
-        f"{measured_by(certificate.provenance.metric)}, given the generator's own randomness."
+        f"Changes {change} move the distribution of outputs by no more than {certificate.claims.w1_bound!r} in "
+        f"Wasserstein-1{measured_by(certificate.provenance.metric)}, given the generator's own randomness."
     ]
 
 

@@ -70,7 +70,8 @@ def _claim(certificate: ExhaustiveCertificate) -> str:
             f"Wasserstein-1{measured}."
         )
     norm = _norm(claims.radius) if epsilon is None else f"l2 norm at most {epsilon!r}"
-    radius = "" if epsilon is None else f" The tolerance {certificate.tolerance!r} holds for {_norm(claims.radius)}."
+    held = _norm(claims.radius) if claims.radius > 0 else "no norm at all"
+    radius = "" if epsilon is None else f" The tolerance {certificate.tolerance!r} holds for {held}."
     return (
         f"No attack on the {what} of {norm} moves the distribution of outputs by more than {claims.w1_bound!r} in "
         f"Wasserstein-1{measured}, given the generator's own randomness.{radius}"

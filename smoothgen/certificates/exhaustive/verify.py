@@ -14,6 +14,7 @@ from smoothgen.certificates.exhaustive.completeness import COMPLETENESS
 from smoothgen.certificates.exhaustive.document import from_document, to_document
 from smoothgen.certificates.exhaustive.meaning import judged, unknown_meaning
 from smoothgen.certificates.meaning.scores import unknown_score
+from smoothgen.certificates.score_claims import require_asked
 from smoothgen.certificates.score_claims.exact import derive_exact
 from smoothgen.certificates.verification import Check, Verification
 from smoothgen.errors import InvalidInput
@@ -50,6 +51,7 @@ def _derived(stated: ExhaustiveCertificate) -> Iterable[Check]:
     numbers must be equal."""
     try:
         require_sound_request(stated.evidence, stated.tolerance, stated.epsilon)
+        require_asked([claim.asked for claim in stated.score_claims], asks_shift=stated.asks_shift)
     except InvalidInput as error:
         yield Check("inputs", False, str(error))
         return
@@ -59,9 +61,11 @@ def _derived(stated: ExhaustiveCertificate) -> Iterable[Check]:
         yield same(name, getattr(stated.claims, name), value, _in_words)
     yield from _scores(stated)
     bound, tolerance = derived.w1_bound, stated.tolerance
-    reached = stated.epsilon is None or bound <= tolerance
+    reached = stated.epsilon is None or not stated.asks_shift or bound <= tolerance
     if stated.epsilon is None:
         detail = "none was asked"
+    elif not stated.asks_shift:
+        detail = "asks for the claims on scores alone"
     elif reached:
         detail = f"the bound at the asked epsilon is within the tolerance {tolerance!r}"
     else:

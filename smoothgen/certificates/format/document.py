@@ -23,7 +23,7 @@ from smoothgen.certificates.format.json_data import (
     require_plain,
     require_string,
 )
-from smoothgen.certificates.format.score_claims import claims_from_list, claims_to_list
+from smoothgen.certificates.format.score_claims import claims_from_list, claims_to_list, read_asks_shift
 from smoothgen.certificates.format.statement import statement
 from smoothgen.certificates.provenance import Provenance
 from smoothgen.certificates.sigma_selection import SigmaSelection
@@ -36,7 +36,7 @@ _ASKED: Final = {"tolerance", "epsilon", "confidence", "alpha", "alpha_split", "
 _RESTS_ON: Final = {"mechanism", "bound", "diameter", "samples", "failed", "evidence"}
 _REQUIRED: Final = {"schema", "digest"} | _CLAIMS | _ASKED | _RESTS_ON
 _SECTIONS: Final = {"request", "model", "metric", "sampling", "output", "threat"}
-_LATER: Final = {"keep", "keeps", "wording", "claims"}
+_LATER: Final = {"keep", "keeps", "wording", "claims", "asks_shift"}
 """What documents of v2 state since the field was added; older ones verify without it."""
 _OPTIONAL: Final = {"id", "requested_at", "looks", "sigma_selection", "lipschitz"} | _LATER | _SECTIONS
 _WITHOUT_NOISE: Final = ("exhaustive/v1", "edits/v1", "units/v1")
@@ -45,6 +45,7 @@ _SINCE_V2: Final = {
     "keep": None,
     "keeps": None,
     "claims": None,
+    "asks_shift": None,
     "wording": None,
     "request": {"template"},
     "sampling": {"precision", "batch_size", "batch_sensitivity", "snap"},
@@ -83,6 +84,7 @@ def to_document(certificate: Certificate) -> dict[str, Any]:
         "mechanism": certificate.mechanism.to_dict(),
         **claims.lists(),
         "claims": claims_to_list(certificate.score_claims) or None,
+        "asks_shift": None if certificate.asks_shift else False,
         **certificate.provenance.to_dict(),
         "evidence": evidence.to_dict(),
     }
@@ -181,6 +183,7 @@ def from_document(document: Any) -> Certificate:
         keep=number("keep") if "keep" in document else None,
         score_claims=claims_from_list(document["claims"]) if "claims" in document else (),
         wording=read_wording(document["wording"]) if "wording" in document else None,
+        asks_shift=read_asks_shift(document),
     )
 
 

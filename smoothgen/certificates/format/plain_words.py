@@ -27,6 +27,7 @@ def plain_statement(certificate: Certificate) -> str:
     return " ".join(
         [
             *_what_holds(certificate),
+            *_asked_alone(certificate),
             *sentences_on_scores(certificate.score_claims, certificate.epsilon),
             f"This holds with confidence {certificate.confidence!r}: a certificate that says too much comes with "
             f"probability {certificate.alpha!r} at most, over the noise that was drawn for it.",
@@ -57,6 +58,16 @@ def _what_holds(certificate: Certificate) -> list[str]:
         *_other_shares(certificate),
         f"Under any attack of norm at most {certificate.epsilon or claims.radius!r} {distribution}",
     ]
+
+
+def _asked_alone(certificate: Certificate) -> list[str]:
+    """Returns that at the asked norm only claims on scores were asked, and how far the tolerance holds."""
+    if certificate.asks_shift or certificate.epsilon is None:
+        return []
+    radius = certificate.claims.radius
+    moves = f"the distribution moves by no more than {certificate.tolerance!r}"
+    held = f"That {moves} holds up to a norm of {radius!r}." if radius else f"It is not proven that {moves}."
+    return [f"Only the claims on scores were asked at the norm {certificate.epsilon!r}. {held}"]
 
 
 def _answer_kept(certificate: Certificate) -> list[str]:

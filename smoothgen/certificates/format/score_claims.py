@@ -21,6 +21,16 @@ _ASKED: Final = {"at_most", "at_least", "above"}
 _STATED: Final = {"radius", "bound", "curve", "failed", "evidence"}
 
 
+def read_asks_shift(document: Mapping[str, Any]) -> bool:
+    """Returns whether a document asks for its claim on the distribution at the asked epsilon, as all do that do not say
+    `false`. Raises InvalidCertificate for another value."""
+    if "asks_shift" in document and document["asks_shift"] is not False:
+        raise InvalidCertificate(
+            f"asks_shift is false or left out, got {document['asks_shift']!r:.80}", field="asks_shift"
+        )
+    return "asks_shift" not in document
+
+
 def asked_to_dict(claim: AskedClaim) -> dict[str, Any]:
     """Returns what is asked as JSON data. Fields that say nothing are left out."""
     score = claim.score

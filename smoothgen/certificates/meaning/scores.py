@@ -28,6 +28,11 @@ def pattern_sought(score: ScoreIdentity) -> str | None:
     return str(score.options["pattern"]) if score.name == "pattern" and _described(score) is not None else None
 
 
+def claim_in_words(claim: AskedClaim) -> str:
+    """Returns what is asked of a score, without the norm of the attack."""
+    return _asked(claim)
+
+
 def unknown_score(claims: Sequence[AskedClaim]) -> str | None:
     """Returns what of the claims' scores this library has no definition of, None where it knows all."""
     unknown = sorted({claim.score.name for claim in claims if _described(claim.score) is None})

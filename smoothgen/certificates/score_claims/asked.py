@@ -240,6 +240,26 @@ def require_distinct(claims: Sequence[AskedClaim]) -> None:
                 )
 
 
+def require_asked(claims: Sequence[AskedClaim], *, asks_shift: bool, keep: float | None = None) -> None:
+    """Raises InvalidClaim where claims on scores are to be all that is asked, and there are none or keep asks as well.
+
+    keep: the share that an answer is to keep, None where none is asked.
+    """
+    if asks_shift:
+        return
+    if not claims:
+        raise InvalidClaim(
+            "asks_shift=False asks for claims on scores alone, and there are none; give one, or leave asks_shift out",
+            field="asks_shift",
+        )
+    if keep is not None:
+        raise InvalidClaim(
+            f"asks_shift=False asks for claims on scores alone, and keep={keep!r} for an answer as well; leave one of "
+            "the two out",
+            field="asks_shift",
+        )
+
+
 def _difference(minuend: ArrayLike, subtrahend: ArrayLike) -> NDArray[np.float64]:
     """Returns the least double that is at least the exact difference: Knuth's two-sum gives the error of the
     subtraction."""

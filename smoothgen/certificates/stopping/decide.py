@@ -54,9 +54,9 @@ def take_look(
 ) -> LookResult:
     """Certifies what one look of the plan shows, and decides whether to draw on.
 
-    PROVEN: the goal is met at the asked epsilon. OUT_OF_REACH: not even a favourable continuation to a later look
-    would meet it. SETTLED, without an epsilon: no later look is expected to enlarge the radius by
-    more than the fraction `radius_tolerance` a doubling. SAMPLE_LIMIT: the last look.
+    PROVEN: all that is asked holds at the asked epsilon. OUT_OF_REACH: not even a favourable continuation to a later
+    look would meet it. SETTLED, without an epsilon: no later look is expected to enlarge the radius by more than the
+    fraction `radius_tolerance` a doubling. SAMPLE_LIMIT: the last look.
 
     evidence: of the certification samples with index < n, n one of the plan's sizes. scored: the series of each claim
     on a score, over the same samples. Where one claim is out of reach at the asked epsilon, all that is asked is.
@@ -75,7 +75,7 @@ def take_look(
         return LookResult(outcome, Stop.SAMPLE_LIMIT)
     later = _LaterLooks(evidence, terms, plan)
     if epsilon is not None:
-        hoped = later.best_hope(epsilon, favourable)
+        hoped = later.best_hope(epsilon, favourable) if terms.asks_shift else None
         if hoped is not None:
             return LookResult(later.given_up(outcome, epsilon, hoped), Stop.OUT_OF_REACH)
         hopeless = hopeless_claim(terms, plan, scored, evidence.samples, epsilon, favourable)
@@ -93,11 +93,11 @@ def take_look(
 
 def futile_from_the_start(terms: Terms, *, bound: float, diameter: float) -> Abstention | None:
     """Returns the abstention where no certification sample need be drawn: not even distances that are all 0 would be
-    enough. Returns None where samples may prove the bound, and where no epsilon is asked for.
+    enough. Returns None where samples may prove the bound, and where no bound is asked at an epsilon.
 
     bound: D_c, diameter: D, metric units. Raises what `certify` raises; InvalidDistances without a plan.
     """
-    if terms.epsilon is None:
+    if terms.epsilon is None or not terms.asks_shift:
         return None
     plan, epsilon = terms.require_plan(), terms.epsilon
     Evidence.from_measurements([0.0], bound=bound, diameter=diameter)

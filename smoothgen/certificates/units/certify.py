@@ -116,6 +116,7 @@ def certify_units(
             f"with {altered} of {choice.units} units altered {asked}; with {evidence.samples} runs it is proven for "
             f"{claims.radius}",
             tuple((float(m), w1) for m, w1 in claims.curve),
+            float(claims.radius),
         )
     if plan is not None and plan == LookPlan.single(evidence.samples, alpha):
         plan = None  # one look that spends all of alpha is what a certificate without a plan has

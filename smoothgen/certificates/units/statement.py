@@ -11,7 +11,7 @@ from smoothgen.certificates.meaning.quoting import quoted
 from smoothgen.certificates.provenance import MetricIdentity
 from smoothgen.certificates.units.certificate import UnitsCertificate
 from smoothgen.certificates.units.meaning import unknown_meaning
-from smoothgen.certificates.units.threat import HELD_FIXED, KINDS
+from smoothgen.certificates.units.threat import HELD_FIXED, KINDS, WORDS
 
 _UNCHECKED: Final = (
     "That the runs read the units so chosen, in order, without their number or places, and that the model gave these "
@@ -41,7 +41,7 @@ def _claim(certificate: UnitsCertificate) -> list[str]:
     answer = _answer(metric)
     kept = None if claims.share is None else f"{_percent(claims.share)} of the runs"
     shift = f"{claims.w1_bound!r} in Wasserstein-1{measured_by(metric)}"
-    who = f"Whoever replaces {_any(certificate, at)} by anything at all"
+    who = f"Whoever replaces {_any(certificate, at)} by {_anything(certificate, at)}"
     if certificate.keep is not None:
         sentences = [
             f"{who} leaves {answer} in at least {kept}.",
@@ -84,6 +84,13 @@ def _any(certificate: UnitsCertificate, altered: int) -> str:
     if units == 1:
         return f"the one {singular}"
     return f"any one of the {units} {plural}" if altered == 1 else f"any {altered} of the {units} {plural}"
+
+
+def _anything(certificate: UnitsCertificate, altered: int) -> str:
+    """Returns what may stand in the place of altered units: a word for a word, since two words are two units."""
+    if certificate.threat is None or certificate.threat.kind != WORDS:
+        return "anything at all"
+    return "any other word" if altered == 1 else "any other words, one for each"
 
 
 def _named(certificate: UnitsCertificate) -> tuple[str, str]:

@@ -41,7 +41,7 @@ def test_the_answer_comes_first_and_w1_after_what_is_outside():
         "the claim is run 3: it reads 'capital of Germany', costs 0.8784321098765432 and gives another "
         "answer: 'It\\'s Berlin'"
     )
-    order = ("Whoever", "alpha is 0", "What ends", "Held fixed", "No text of another token count", "In Wasserstein-1")
+    order = ("Whoever", "alpha is 0", "What ends", "Held fixed", "No text of another token count", "in Wasserstein-1")
     places = [words.index(each) for each in order]
     assert places == sorted(places)
     assert "it is not claimed that the answer is right" in words
@@ -94,7 +94,7 @@ def test_a_radius_of_zero_claims_nothing():
     assert "Wasserstein" not in words
     other = said(EXAMPLES["nothing"]())
     assert other.startswith("Nothing is claimed at the tolerance 0.1: at no norm at all, what the snap of the")
-    assert "may give outputs that differ by 0.5." in other
+    assert "may give outputs that differ by more." in other
 
 
 def test_other_metrics_keep_within_the_tolerance():
@@ -104,7 +104,7 @@ def test_other_metrics_keep_within_the_tolerance():
         "within 0.1 of the prompt's own, whatever he knows."
     )
     assert "gives an output at distance 0.30000000000000004" in words
-    assert "In Wasserstein-1 the distribution of outputs moves by no more than 0.05" in words
+    assert "(l2 norm) move the distribution of outputs by no more than 0.05 in Wasserstein-1" in words
     assert "Changes by less than 0.71 (l2 norm) leave the output at distance 0 from the prompt's own." in words
     assert "it is not claimed that the output is right" in words
 
@@ -163,6 +163,27 @@ def test_a_pattern_that_no_output_or_every_output_has_is_said_so(asked, column, 
     words = scored(column, asked, epsilon)
     assert sentence in words
     assert words.index(sentence) < words.index("No probability is involved")
+
+
+@pytest.mark.parametrize(
+    ("distances", "begins"),
+    [
+        (
+            [0.0, 1.0, 0.0],
+            "Whoever changes the token embeddings of the prompt by less than 0.571067811 (l2 norm) leaves",
+        ),
+        (
+            [0.0, 0.0, 0.0],
+            "Whoever changes the token embeddings of the prompt by at most 0.6 (l2 norm) leaves the output",
+        ),
+    ],
+)
+def test_an_epsilon_for_scores_alone_claims_no_answer_beyond_its_radius(distances, begins):
+    asked = {"score_claims": [AskedClaim(FOUND, of="share", at_most=0.0)], "scores": [[0.0]] * 3}
+    words = said(certified(COSTS[:3], distances, epsilon=0.6, asks_shift=False, next_cost=0.8, **asked))
+    assert words.startswith(begins)
+    assert "by at most 0.6 (l2 norm) no output contains a match" in words
+    assert f"by no more than {max(distances[:2])!r} in Wasserstein-1" in words
 
 
 def resealed(document):

@@ -14,7 +14,7 @@ from smoothgen.certificates import LookPlan, Stop, Terms
 from smoothgen.certificates.bounds.bands import ORDER_STATISTICS, TWO_VALUED
 from smoothgen.certificates.bounds.lipschitz import Lipschitz
 from smoothgen.certificates.planning import BAD_SHARES, _stretches, expected, least_samples, radius_without_samples
-from smoothgen.errors import InvalidDistances
+from smoothgen.errors import InvalidAlpha, InvalidDistances
 
 ALPHA, TOLERANCE = 1e-3, 0.1
 BANDS = (ORDER_STATISTICS.name, TWO_VALUED.name)
@@ -133,6 +133,21 @@ def test_a_look_more_can_cost_what_one_sample_more_brings() -> None:
     between = terms(None, epsilon=one.radius)
     assert least_samples(between, doubling, diameter=1.0, most=20_000) == 58
     assert least_samples(between, doubling, diameter=1.0, most=59) == 58
+
+
+def test_numbers_whose_looks_leave_claims_too_little_of_alpha_prove_nothing() -> None:
+    """One sample has one look, which the confidence allows; the looks of more samples share it, and it does not."""
+
+    def refused(samples: int) -> LookPlan:
+        if samples > 58:
+            raise InvalidAlpha("too little for each look", field="confidence")
+        return doubling(samples)
+
+    within, beyond = (certified(0, size) for size in (58, 500))
+    assert isinstance(within, Certificate)
+    assert isinstance(beyond, Certificate)
+    assert least_samples(terms(None, epsilon=within.radius), refused, diameter=1.0, most=20_000) == 58
+    assert least_samples(terms(None, epsilon=beyond.radius), refused, diameter=1.0, most=20_000) is None
 
 
 def test_no_sample_is_needed_for_what_holds_of_any_generator() -> None:

@@ -109,6 +109,7 @@ def test_an_asked_number_out_of_reach_is_an_abstention():
     assert made.reason is Reason.RADIUS_OUT_OF_REACH
     assert "keep a share of 0.466666666, less than 0.5" in made.detail
     assert "proven for 1" in made.detail
+    assert made.radius == 1
     assert made.curve[:2] == ((0.0, 0.0), (1.0, 0.2))
     assert certify_units(np.full(45, math.nan), **ASKED).reason is Reason.TOO_FEW_SAMPLES
 

@@ -232,7 +232,7 @@ def test_the_statement_leads_with_what_holds():
     ):
         assert words in DRAWN["statement"]
     for words in (
-        "Whoever replaces any one of the 30 words by anything at all moves the distribution of outputs by no more than",
+        "Whoever replaces any one of the 30 words by any other word moves the distribution of outputs by no more than",
         "As long as a run still reads each with probability 0.2,",
         "The client chose the seed",
     ):
