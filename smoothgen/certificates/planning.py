@@ -88,8 +88,8 @@ def least_samples(terms: Terms, plan_of: Callable[[int], LookPlan], *, diameter:
         return 0
 
     def hopeful(samples: int) -> bool:
-        planned = replace(terms, plan=plan_of(samples))
         try:
+            planned = replace(terms, plan=plan_of(samples))
             return futile_from_the_start(planned, bound=diameter, diameter=diameter) is None
         except InvalidAlpha:  # so many samples have looks that leave the claims on scores too little of alpha each
             return False
