@@ -44,10 +44,11 @@ async def _served(gateway: Gateway, model: str) -> ModelCard:
 
 
 def _takes_a_while(request: GenerateRequest) -> bool:
-    """Returns whether planning unpacks a picture or embeddings, or compiles a pattern."""
+    """Returns whether planning unpacks a picture or embeddings, or compiles a pattern or a schema."""
     metric = request.robustness.metric
     unpacks = not request.parameters.keys().isdisjoint({"image", "prompt_embeds"})
-    return unpacks or (isinstance(metric, Label) and metric.extract.kind == "regex")
+    compiles = isinstance(metric, Label) and metric.extract.kind == "regex"
+    return unpacks or compiles or bool(request.robustness.claims)
 
 
 def _bad_parameters(error: ValidationError, request: GenerateRequest, card: ModelCard) -> RequestValidationError:

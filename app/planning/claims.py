@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from pydantic import JsonValue
+
 from smoothgen.certificates.score_claims import AskedClaim, claim_share, require_distinct
 from smoothgen.contracts import (
     EMBEDDING,
@@ -10,6 +14,7 @@ from smoothgen.contracts import (
     IMG2IMG,
     LATENT_SCHEDULE,
     TOKENS,
+    JsonSchemaScore,
     ModelCard,
     PluginScore,
     Robustness,
@@ -17,7 +22,7 @@ from smoothgen.contracts import (
     look_plan,
 )
 from smoothgen.errors import InvalidClaim, InvalidInput, UnknownName
-from smoothgen.scores import identity_without_model, score_without_model
+from smoothgen.scores import identity_without_model, require_small_together, score_without_model
 
 _OFFERED = (TOKENS, EMBEDDING, EMBEDDING_SHAPED, EMBEDDING_PER_STEP, LATENT_SCHEDULE, IMG2IMG)
 
@@ -51,10 +56,24 @@ def require_claims(robustness: Robustness, card: ModelCard) -> None:
 def known_claims(robustness: Robustness, card: ModelCard) -> list[AskedClaim]:
     """Returns the claims of a request that are known without a model: all but those on plug-ins.
 
-    Raises InvalidInput for a score that the model does not offer and for a claim that is none.
+    Raises InvalidInput for a score that the model does not offer, for a claim that is none, and for JSON schemas that
+    are too large, each by itself or all together.
     """
     claims = robustness.claims or ()
+    _require_small_schemas(claims)
     return [asked for place, claim in enumerate(claims) if (asked := _asked(claim, card, place)) is not None]
+
+
+def _require_small_schemas(claims: Sequence[ScoreClaim]) -> None:
+    """Raises InvalidClaim, which names the claim whose schema is the first that is too much. Compiles nothing."""
+    schemas: list[dict[str, JsonValue]] = []
+    for place, claim in enumerate(claims):
+        if isinstance(claim.score, JsonSchemaScore):
+            schemas.append(claim.score.must_meet)
+            try:
+                require_small_together(schemas)
+            except InvalidClaim as error:
+                raise InvalidClaim(str(error), field=f"robustness.claims.{place}") from error
 
 
 def _asked(claim: ScoreClaim, card: ModelCard, place: int) -> AskedClaim | None:

@@ -25,7 +25,8 @@ class JsonSchemaScore(Contract):
 
     name: Literal["json_schema"]
     must_meet: dict[str, JsonValue] = Field(
-        description="The schema. Its patterns are RE2's; $ref stays inside the schema and does not recur."
+        description="The schema. Its patterns are RE2's; a $ref is a plain pointer into the schema, without "
+        "percent signs, and does not recur."
     )
 
 

@@ -1,5 +1,6 @@
 """Scores of outputs: bounded functions that claims can be made on. Those that need no model are here."""
 
+from smoothgen.scores.json_schema import require_small_together
 from smoothgen.scores.of_models import identity_without_model, similarity_identity, verdict_identity
 from smoothgen.scores.protocol import Score
 from smoothgen.scores.registry import TEXT_SCORES, score_without_model
@@ -8,6 +9,7 @@ __all__ = [
     "TEXT_SCORES",
     "Score",
     "identity_without_model",
+    "require_small_together",
     "score_without_model",
     "similarity_identity",
     "verdict_identity",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
+from app.planned import _takes_a_while
 from app.planning.plan import plan
 from smoothgen.contracts import GenerateRequest, JobSpec
 from smoothgen.errors import InvalidAlpha, InvalidClaim, InvalidInput, UnknownName
@@ -98,6 +100,44 @@ def test_a_majority_asks_for_the_answer_too() -> None:
 def test_equal_claims_are_refused() -> None:
     with pytest.raises(InvalidClaim, match="claims 1 and 2 ask the same"):
         planned(PATTERN, {**PATTERN, "above": 0})
+    with pytest.raises(InvalidClaim, match="claims 1 and 2 ask the same"):
+        planned({**LENGTH, "of": "quantile:0.9"}, {**LENGTH, "of": "quantile:0.90"})
+    with pytest.raises(InvalidClaim, match="claims 1 and 2 ask the same"):
+        planned({**LENGTH, "of": "quantile:.9", "at_most": 30}, {**LENGTH, "of": "quantile:0.9", "at_most": 30.0})
+    assert planned({**LENGTH, "of": "quantile:0.9"}, {**LENGTH, "of": "quantile:0.99"}).scored == 2
+
+
+def of_schema(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"score": {"name": "json_schema", "must_meet": schema}, "at_least": 0.9}
+
+
+@pytest.mark.parametrize(
+    ("schemas", "words"),
+    [
+        ([{"enum": [f"{k} {'x' * 9_000}"]} for k in range(3)], "3 schemas of the claims have together 27"),
+        (
+            [{"patternProperties": {rf"(\pL{{9}}){{3}}{k}-{n}": {} for n in range(8)}} for k in range(8)],
+            "5 schemas of the claims have together 40 different patterns",
+        ),
+    ],
+)
+def test_large_schemas_are_refused_together_before_any_is_compiled(schemas: list[Any], words: str) -> None:
+    started = time.monotonic()
+    with pytest.raises(InvalidClaim, match=words):
+        planned(*map(of_schema, schemas))
+    assert time.monotonic() - started < 1
+
+
+def test_a_reference_that_points_to_no_schema_is_a_clear_problem_of_its_claim() -> None:
+    with pytest.raises(InvalidClaim, match="is no schema") as raised:
+        planned(PATTERN, of_schema({"$comment": "x", "$vocabulary": {"x": True}, "$ref": "#/$comment"}))
+    assert raised.value.field == "robustness.claims.1"
+
+
+def test_claims_are_planned_off_the_event_loop() -> None:
+    body: dict[str, Any] = {"model": CARD.id, "prompt": "0.5"}
+    assert not _takes_a_while(GenerateRequest.model_validate(body))
+    assert _takes_a_while(GenerateRequest.model_validate({**body, "robustness": {"claims": [of_schema({})]}}))
 
 
 @pytest.mark.parametrize(

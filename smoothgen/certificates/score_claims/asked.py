@@ -224,7 +224,9 @@ class AskedClaim:
 
     @property
     def _normal(self) -> AskedClaim:
-        """Returns the claim with the threshold of a two-valued share written out."""
+        """Returns the claim with the threshold of a two-valued share written out, and q as a number is written."""
+        if self.quantile is not None:
+            return replace(self, of=f"{QUANTILE}{self.quantile!r}")
         return replace(self, above=self.score.least) if self.of == SHARE and self.above is None else self
 
 
