@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from smoothgen.certificates.bounds.rounding import round_down, round_up
+from smoothgen.certificates.edits import EDITS_V1
 from smoothgen.contracts import ClaimDecision, Decision, JobView
 
 DIGITS = 3
@@ -19,22 +20,33 @@ def up(value: float) -> str:
     return repr(round_up(value, DIGITS))
 
 
-def _verdict(decided: Decision | ClaimDecision, wanted: float | None) -> str:
-    """Returns whether it holds, and up to which radius, beside the wanted one."""
+def _verdict(decided: Decision | ClaimDecision, wanted: float | None, counted: str) -> str:
+    """Returns whether it holds, and up to which radius, beside the wanted one. counted: what a radius that is a number
+    of something counts, "" for an attack norm."""
     verdict = "holds" if decided.holds else "is not proven"
     asked = "" if wanted is None else f", asked for {wanted:g}"
-    return verdict if decided.radius is None else f"{verdict} (proven up to {down(decided.radius)}{asked})"
+    if decided.radius is None:
+        return verdict
+    reached = f"{decided.radius:g} {counted}" if counted else down(decided.radius)
+    return f"{verdict} (proven up to {reached}{asked})"
+
+
+def _counted(view: JobView) -> str:
+    """Returns what the radius counts, "" where it is an attack norm."""
+    if view.units is not None:
+        return "altered units"
+    return "edits" if view.certificate is not None and view.certificate.get("method") == EDITS_V1 else ""
 
 
 def worth_lines(view: JobView) -> list[str]:
     """Returns sentences on what the answer is worth, for those of the fields that the server sent."""
-    lines = []
+    lines, counted = [], _counted(view)
     if view.decision is not None:
         decision = view.decision
         several = decision.claims if decision.claims is not None and len(decision.claims) > 1 else []
         asked = f"all of {len(several)} claims" if several else decision.claim
-        lines.append(f"decision: {asked}: {_verdict(decision, decision.wanted)}")
-        lines += [f"claim: {each.claim}: {_verdict(each, None)}" for each in several]
+        lines.append(f"decision: {asked}: {_verdict(decision, decision.wanted, counted)}")
+        lines += [f"claim: {each.claim}: {_verdict(each, None, counted)}" for each in several]
     if view.agreement is not None:
         agreed = view.agreement
         said = "give no answer" if agreed.answer is None else f"answer {agreed.answer!r}"

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from app.planning.plan import plan
 from smoothgen.certificates import UnitsCertificate, read_certificate, verify
+from smoothgen.cli.show_worth import worth_lines
 from smoothgen.contracts import PASSAGES, GenerateRequest, JobResult, JobSpec, MetricCard, TextOutput
 from smoothgen.errors import GenerationFailed
 from smoothgen.noise import Stream
@@ -22,6 +23,7 @@ from tests.app.conftest import model_card
 from tests.support.workers.closed_form_text import ClosedFormText
 from tests.support.workers.jobs import run
 from tests.workers.test_executor import chunk_of, executor_of, run_state_of, selection_of, without_times
+from tests.workers.test_score_jobs import shown
 from workers.generators import Draw, Failure, Made, Smoothing, Text
 from workers.generators.language.adapter import LanguageModel
 from workers.jobs.methods import method_of
@@ -411,3 +413,8 @@ def test_the_absence_of_an_answer_is_agreed_upon_and_read_back() -> None:
     read = JobResult.model_validate_json(result.model_dump_json(exclude_none=True))
     assert read.agreement is not None
     assert (read.agreement.answer, read.agreement.of, read.agreement.runs) == (None, 6, 6)
+
+
+def test_people_read_the_radius_as_a_number_of_units() -> None:
+    told = worth_lines(shown(run(job_of(context_of(6), units={"size": 1}), Reader())))
+    assert any(line.endswith("holds (proven up to 3 altered units)") for line in told), told
