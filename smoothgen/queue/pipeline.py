@@ -114,12 +114,12 @@ class _Sender:
 
     async def _again_with_scripts(self, calls: list[_Call], answers: list[Any]) -> list[Any]:
         unknown = [i for i, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
-        for script in {calls[i].script for i in unknown}:
-            await self._redis.script_load(script.text)
-        if self._replication.replicas:  # what is to be confirmed and the barrier after it go by one connection
+        # By one connection with the calls: during a failover another one may lead to another server.
+        load = [("SCRIPT", "LOAD", text) for text in {calls[i].script.text for i in unknown}]
+        if self._replication.replicas:  # what is to be confirmed and the barrier after it go by one connection too
             unknown = list(range(len(calls)))
-        repeated = await self._execute([calls[i].command for i in unknown])
-        for i, answer in zip(unknown, repeated, strict=True):
+        repeated = await self._execute([*load, *(calls[i].command for i in unknown)])
+        for i, answer in zip(unknown, repeated[len(load) :], strict=True):
             answers[i] = answer
         return answers
 
