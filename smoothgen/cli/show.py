@@ -260,7 +260,10 @@ def show_verification(path: str, verdict: Verification) -> None:
 
 def show_models(models: list[dict[str, Any]]) -> None:
     """Prints one row for each model: what it offers, and what a request takes that names no mechanism and no noise."""
-    table = Table("model", "workers", "metrics", "mechanisms", "default sigma", "description", box=None)
+    table = Table(box=None)
+    table.add_column("model", no_wrap=True)
+    for name in ("workers", "metrics", "mechanisms", "default sigma", "description"):
+        table.add_column(name)
     for model in models:
         metrics = [m["name"] + ("" if m.get("calibration") is None else " (budget)") for m in model["metrics"]]
         table.add_row(

@@ -35,6 +35,7 @@ OF_A_JOB = {
 """Each route with an id, and what its owner gets."""
 OF_NO_JOB = {
     ("post", "/generate"): 202,
+    ("post", "/plans"): 200,
     ("post", "/certificates/verify"): 200,
     ("get", "/fleet"): 200,
     ("get", "/models"): 200,
@@ -42,6 +43,7 @@ OF_NO_JOB = {
 OPEN = {("get", "/livez"): 200, ("get", "/readyz"): 200, ("get", "/metrics"): 200}
 BODIES: dict[str, Any] = {
     "/generate": ask(samples=40),
+    "/plans": ask(samples=40),
     "/certificates/verify": {},
     "/certificates/{certificate_id}/covers": {"prompts": ["0.5"]},
 }

@@ -247,7 +247,7 @@ def test_the_command_line_says_how_many_samples_were_used_and_why(served: Serve,
         assert made.wait() == 0, made.log
         return " ".join(made.log.split())
 
-    assert "32 of at most 500, 0 failed; the bound at epsilon was proven" in told("--epsilon", "0.025")
+    assert "32 of at most 500, 0 failed; what was asked at epsilon was proven" in told("--epsilon", "0.025")
     settled = told("--radius-tolerance", "0.1", "--samples", "20000", "--seed", "5")
     assert "of at most 20000, 0 failed; more would hardly enlarge the radius (by 0.1 of it at most)" in settled
     given_up = told("--epsilon", "0.09", "--samples", "5000")
