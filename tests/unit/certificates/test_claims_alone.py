@@ -125,7 +125,7 @@ def test_without_noise_the_runs_need_only_meet_the_claims():
     assert (document["w1_bound"], document["asks_shift"]) == (0.9, False)
     assert verify(document).valid
     assert read_certificate(json.loads(json.dumps(document))) == made
-    assert "The tolerance 0.5 holds for l2 norm strictly less than 0.9." in document["statement"]
+    assert "by less than 0.9 (l2 norm) leaves the output within 0.5 of" in document["statement"]
     hidden = sealed({name: value for name, value in document.items() if name != "asks_shift"})
     assert failed_checks(hidden) == ["epsilon"]
     assert isinstance(exhausted([5.0, 6.0, 31.0, 7.0, 8.0], epsilon=1.0, asks_shift=False), Abstention)
