@@ -255,7 +255,7 @@ def test_no_answer_is_an_answer_that_can_be_certified_and_is_named(llama: Langua
     certificate = run(job, llama).certificate
     assert certificate is not None
     assert certificate["metric"]["centre"]["label"] is None
-    assert "no answer" in certificate["statement"]
+    assert "the absence of an answer" in certificate["statement"]
     assert certificate["radius"] > 0
 
 
