@@ -272,7 +272,7 @@ def test_gradient_attacks_within_epsilon_stay_below_the_bound(served, network, e
 
 
 def test_a_jobs_certificate_verifies_and_its_bound_is_the_smaller_of_t2_and_t4(served):
-    spec = planned(served, samples=300, tolerance=0.1)
+    spec = planned(served, samples=255, tolerance=0.1)  # too few to stop at an eighth of them
     result = run_job(spec, served.generator, served.metric(spec.metric), batcher=Batcher(64), watch=Silent())
     verdict = verify(result.certificate)
     assert verdict, [check for check in verdict.checks if not check.passed]

@@ -362,7 +362,7 @@ def test_a_shaped_job_gives_a_certificate_in_its_norm_that_verifies(fashion: Loa
     kept = load_shape("fashion-32", None)
     assert kept is not None
     assert result.certificate["mechanism"] == ShapedGaussian(job.sigma, kept.noise_shape).to_dict()
-    assert "ellipsoid norm at most" in result.certificate["statement"]
+    assert "in ellipsoid norm, with" in result.certificate["statement"]
 
 
 def test_the_universal_tier_takes_a_shape(fashion: LoadedModel):
