@@ -42,11 +42,13 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, G
 
 
 def body(samples: int, seed: int) -> dict[str, Any]:
+    """A job that draws all of its samples: one with a deadline does not stop at an eighth of them."""
+    robustness = {"sigma": 0.05, "tolerance": 0.3, "metric": {"name": "edit"}, "samples": samples, "deadline_s": 3600}
     return {
         "model": MINE,
         "prompt": "A triangle has",
         "parameters": {"max_new_tokens": 8},
-        "robustness": {"sigma": 0.05, "tolerance": 0.3, "metric": {"name": "edit"}, "samples": samples},
+        "robustness": robustness,
         "seed": seed,
     }
 
