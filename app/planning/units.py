@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, Final, Literal
 
+from smoothgen.certificates.meaning.sections import LEAST_MAJORITY
 from smoothgen.certificates.units import UnitChoice, largest_probability, largest_size
 from smoothgen.contracts import (
     OF_UNITS,
@@ -25,8 +26,6 @@ from smoothgen.contracts import (
 from smoothgen.errors import InvalidInput, InvalidParameters
 
 _EXACT_IN_JSON: Final = 2**53
-_MAJORITY: Final = 0.5
-"""The share that an answer is certified to keep where the request names no other claim: the majority cannot flip."""
 
 
 def require_units_fit(request: GenerateRequest, mechanism: str) -> None:
@@ -66,7 +65,7 @@ def plan_units(
         return request, None
     two_valued, robustness = isinstance(metric, Label | Verdict), request.robustness
     if robustness.keep is None and robustness.tolerance is None and two_valued:
-        robustness = robustness.model_copy(update={"keep": _MAJORITY})
+        robustness = robustness.model_copy(update={"keep": LEAST_MAJORITY})
         request = request.model_copy(update={"robustness": robustness})
     claim = _claim(robustness, tolerance)
     count, asked = len(unit_texts(request, mechanism).units), robustness.units or Units()
@@ -118,7 +117,7 @@ def _claim(robustness: Robustness, tolerance: float) -> Mapping[str, float]:
     asked for, since a half is no majority."""
     if robustness.keep is None:
         return {"tolerance": tolerance}
-    return {"keep": math.nextafter(_MAJORITY, 1.0) if robustness.keep == _MAJORITY else robustness.keep}
+    return {"keep": math.nextafter(LEAST_MAJORITY, 1.0) if robustness.keep == LEAST_MAJORITY else robustness.keep}
 
 
 def _default(

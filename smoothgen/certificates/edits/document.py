@@ -17,7 +17,15 @@ from smoothgen.certificates.format.json_data import (
     require_string,
     require_whole_number,
 )
-from smoothgen.certificates.format.of_runs import SCHEMA, SECTIONS, draws_document, require_fields, sealed, seed_of
+from smoothgen.certificates.format.of_runs import (
+    SCHEMA,
+    SECTIONS,
+    draws_document,
+    require_fields,
+    require_stated_twice,
+    sealed,
+    seed_of,
+)
 from smoothgen.certificates.provenance import Provenance
 from smoothgen.errors import InvalidCertificate
 
@@ -79,12 +87,7 @@ def from_document(document: Any) -> EditsCertificate:
     evidence.
     """
     require_fields(document, method=EDITS_V1, required=_REQUIRED, optional=_OPTIONAL)
-    # Stated twice, so not kept; `verify` compares them with what the evidence gives.
-    for name in _COUNTS:
-        require_whole_number(document[name], name)
-    require_number(document["confidence"], "confidence")
-    for name in ("digest", "statement"):
-        require_string(document[name], name)
+    require_stated_twice(document, _COUNTS, ("confidence",))
     radius, bound = document["radius"], document["w1_bound"]
     broken = [_breaking(edit) for edit in require_list(document["broken_by"], "broken_by")]
     return EditsCertificate(

@@ -20,7 +20,7 @@ from smoothgen.certificates.format.json_data import (
     require_string,
     require_whole_number,
 )
-from smoothgen.certificates.format.of_runs import SCHEMA, SECTIONS, require_fields, sealed
+from smoothgen.certificates.format.of_runs import SCHEMA, SECTIONS, require_fields, require_stated_twice, sealed
 from smoothgen.certificates.format.score_claims import read_asks_shift
 from smoothgen.certificates.provenance import Provenance
 from smoothgen.errors import InvalidCertificate
@@ -80,11 +80,7 @@ def from_document(document: Any) -> ExhaustiveCertificate:
     evidence.
     """
     require_fields(document, method=EXHAUSTIVE_V1, required=_REQUIRED, optional=_OPTIONAL)
-    # Stated twice, so not kept; `verify` compares them with what the evidence gives.
-    for name in ("runs", "failed", "confidence", "alpha"):
-        require_number(document[name], name)
-    for name in ("digest", "statement"):
-        require_string(document[name], name)
+    require_stated_twice(document, (), ("runs", "failed", "confidence", "alpha"))
     broken = document["broken_by"]
     evidence = ExhaustiveEvidence.from_dict(
         document["evidence"],

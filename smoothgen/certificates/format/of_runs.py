@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any, Final
 
 from smoothgen.certificates.format.document import content_digest
-from smoothgen.certificates.format.json_data import require_mapping, require_plain, require_string
+from smoothgen.certificates.format.json_data import (
+    require_mapping,
+    require_number,
+    require_plain,
+    require_string,
+    require_whole_number,
+)
 from smoothgen.errors import InvalidCertificate
 from smoothgen.noise import SCHEME, Seed
 
@@ -39,6 +46,20 @@ def require_fields(document: Any, *, method: str, required: AbstractSet[str], op
     missing, foreign = required - set(document), set(document) - required - optional
     if missing or foreign:
         raise InvalidCertificate(f"fields missing: {sorted(missing)}; unknown fields: {sorted(foreign)}")
+
+
+def require_stated_twice(document: Mapping[str, Any], counts: Sequence[str], numbers: Sequence[str]) -> None:
+    """Raises InvalidCertificate unless fields are of their kind that are not kept: they are stated beside the evidence
+    that gives them, and `verify` compares the two.
+
+    counts: fields that are whole numbers. numbers: further fields that are numbers.
+    """
+    for name in counts:
+        require_whole_number(document[name], name)
+    for name in numbers:
+        require_number(document[name], name)
+    for name in ("digest", "statement"):
+        require_string(document[name], name)
 
 
 def draws_document(seed: Seed | None) -> dict[str, Any] | None:

@@ -14,7 +14,15 @@ from smoothgen.certificates.format.json_data import (
     require_string,
     require_whole_number,
 )
-from smoothgen.certificates.format.of_runs import SCHEMA, SECTIONS, draws_document, require_fields, sealed, seed_of
+from smoothgen.certificates.format.of_runs import (
+    SCHEMA,
+    SECTIONS,
+    draws_document,
+    require_fields,
+    require_stated_twice,
+    sealed,
+    seed_of,
+)
 from smoothgen.certificates.provenance import Provenance
 from smoothgen.certificates.units.certificate import UNITS_V1, UnitsCertificate
 from smoothgen.certificates.units.choice import UnitChoice
@@ -83,12 +91,7 @@ def from_document(document: Any) -> UnitsCertificate:
     evidence.
     """
     require_fields(document, method=UNITS_V1, required=_REQUIRED, optional=_OPTIONAL)
-    # Stated twice, so not kept; `verify` compares them with what the evidence gives.
-    for name in _COUNTS:
-        require_whole_number(document[name], name)
-    require_number(document["confidence"], "confidence")
-    for name in ("digest", "statement"):
-        require_string(document[name], name)
+    require_stated_twice(document, _COUNTS, ("confidence",))
     if not isinstance(document["two_valued"], bool):
         raise InvalidCertificate(
             f"two_valued must be true or false, got {document['two_valued']!r:.80}", field="two_valued"

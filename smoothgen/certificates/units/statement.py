@@ -6,9 +6,9 @@ from decimal import ROUND_FLOOR, Decimal
 from typing import Final
 
 from smoothgen.certificates.exhaustive.sentences import measured_by
+from smoothgen.certificates.format.sentences import answer
 from smoothgen.certificates.format.statement_v1 import early_stop
 from smoothgen.certificates.meaning.quoting import quoted
-from smoothgen.certificates.provenance import MetricIdentity
 from smoothgen.certificates.units.certificate import UnitsCertificate
 from smoothgen.certificates.units.meaning import unknown_meaning
 from smoothgen.certificates.units.threat import HELD_FIXED, KINDS, WORDS
@@ -38,19 +38,19 @@ def _claim(certificate: UnitsCertificate) -> list[str]:
     at = claims.radius if certificate.altered is None else certificate.altered
     if at == 0:
         return [_nothing(certificate)]
-    answer = _answer(metric)
+    given = answer(metric)
     kept = None if claims.share is None else f"{_percent(claims.share)} of the runs"
     shift = f"{claims.w1_bound!r} in Wasserstein-1{measured_by(metric)}"
     who = f"Whoever replaces {_any(certificate, at)} by {_anything(certificate, at)}"
     if certificate.keep is not None:
         sentences = [
-            f"{who} leaves {answer} in at least {kept}.",
+            f"{who} leaves {given} in at least {kept}.",
             f"The distribution of outputs moves by no more than {shift}.",
         ]
     else:
         sentences = [f"{who} moves the distribution of outputs by no more than {shift}."]
         if kept is not None:
-            sentences.append(f"At least {kept} still give {answer}.")
+            sentences.append(f"At least {kept} still give {given}.")
     choice, (_, plural) = certificate.choice, _named(certificate)
     still = f"{choice.size} of them" if choice.size else f"each with probability {choice.probability!r}"
     sentences.append(
@@ -69,8 +69,8 @@ def _nothing(certificate: UnitsCertificate) -> str:
     first = f"Nothing is claimed of altered {plural}: {_asked(certificate)} is not proven even with one altered."
     if not claims.keeps:
         return first
-    answer, (_, share) = _answer(certificate.provenance.metric), claims.keeps[0]
-    return f"{first} Unaltered, they give {answer} in at least {_percent(share)} of the runs."
+    given, (_, share) = answer(certificate.provenance.metric), claims.keeps[0]
+    return f"{first} Unaltered, they give {given} in at least {_percent(share)} of the runs."
 
 
 def _asked(certificate: UnitsCertificate) -> str:
@@ -97,15 +97,6 @@ def _named(certificate: UnitsCertificate) -> tuple[str, str]:
     """Returns what one unit is called, and what several are."""
     kind = "" if certificate.threat is None else certificate.threat.kind
     return (KINDS[kind], kind) if kind in KINDS else ("unit", "units")
-
-
-def _answer(metric: MetricIdentity | None) -> str:
-    if metric is None or "label" not in metric.centre:
-        return "the centre's answer"
-    label = metric.centre["label"]
-    if label is None:
-        return "no answer (the extraction rule finds none)"
-    return f"the answer {quoted(label if isinstance(label, str) else repr(label))}"
 
 
 def _percent(share: float) -> str:
