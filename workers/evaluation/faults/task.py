@@ -19,7 +19,7 @@ from workers.evaluation.attacks.on_noise import attack_claims
 from workers.evaluation.attacks.settings import AttackSettings
 from workers.evaluation.attacks.target import Target, seed_for
 from workers.evaluation.faults.other_weights import with_other_weights
-from workers.evaluation.faults.planted import FAULTS, Fault, Scene
+from workers.evaluation.faults.planted import FAULTS, SIGMA, Fault, Scene
 from workers.evaluation.outputs import noise_on_embedding
 from workers.serving.loaded_model import LoadedModel
 
@@ -68,7 +68,7 @@ def _rows(
     count = fault.certificates if settings.certificates is None else min(settings.certificates, fault.certificates)
     asked = AttackSettings(
         attacks=(REGRESSED,),
-        multiples=(0.0, 1.0),
+        multiples=(0.0, 1.0, 2.0),
         fresh=fault.fresh,
         alpha=ALPHA,
         rewordings=0,
@@ -92,12 +92,12 @@ def _scene(
     settings: FaultSettings,
     fault: Fault,
 ) -> Scene:
-    metric = loaded.metric(metric_with_defaults(fault.metric))
+    metric = loaded.metric(metric_with_defaults("pixel-rmse"))
     target = Target(
         loaded=loaded,
         prompt=prompt,
         parameters=parameters_of(loaded, settings.parameters),
-        smoothing=noise_on_embedding(fault.sigma, seed),
+        smoothing=noise_on_embedding(SIGMA, seed),
         seed=seed,
         metric=metric,
         # Attacks are set against the centre that each faulty certificate names; the search for them needs none.
@@ -105,4 +105,4 @@ def _scene(
         batch_size=settings.batch_size,
     )
     others = with_other_weights(loaded, target.x)
-    return Scene(target, others, fault.sigma, fault.samples, fault.alpha, fault.tolerance)
+    return Scene(target, others, fault.samples, fault.alpha, fault.proven)
