@@ -9,10 +9,10 @@ from fastapi import Request
 from app.http.dependencies import Gateway
 from app.http.request_ids import request_id_of
 from app.planned import planned
-from app.planning.plan import Submission
 from app.replies import LOOK_AGAIN_S
 from smoothgen.contracts import GenerateRequest, JobSpec, JobView, ModelRef, Progress
 from smoothgen.errors import NotReplicated, Overloaded, QueueUnavailable
+from smoothgen.planning.plan import Submission
 from smoothgen.queue import Idempotency, JobState
 
 
