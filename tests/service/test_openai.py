@@ -9,6 +9,7 @@ from typing import Any
 
 import openai
 import pytest
+from langchain_openai import ChatOpenAI
 
 import smoothgen
 from smoothgen.images import decode_image
@@ -201,3 +202,23 @@ def test_defaults_of_the_server_certify_requests_that_say_nothing(lab: Lab):
     with smoothgen.Client(gateway.url) as ours:
         certificate = ours.certificate(said["certificate"])
     assert (certificate.tolerance, certificate.evidence.samples) == (0.25, 123)
+
+
+def test_langchain_keeps_the_certificates_id(served: Serve):
+    chat = ChatOpenAI(
+        base_url=f"{served.url}/v1",
+        api_key="any",  # type: ignore[arg-type]
+        model=TANH,
+        extra_body=FEW,
+        include_response_headers=True,
+    )
+    said = chat.invoke("0.25").response_metadata
+    assert said["headers"]["x-smoothgen-status"] == "certified"
+    with smoothgen.Client(served.url) as ours:
+        assert smoothgen.verify(ours.certificate(said["headers"]["x-smoothgen-certificate"]))
+    assert said["id"].endswith(said["headers"]["x-smoothgen-certificate"])
+
+
+def test_langchain_streams(served: Serve):
+    chat = ChatOpenAI(base_url=f"{served.url}/v1", api_key="any", model=TANH, extra_body=FEW)  # type: ignore[arg-type]
+    assert float("".join(str(chunk.content) for chunk in chat.stream("0.25"))) <= 1
