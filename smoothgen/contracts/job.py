@@ -227,7 +227,11 @@ class Usage(_View):
     device_s: float
     queued_s: float
     overhead: int
-    tokens: TokenCounts | None = Field(default=None, description="For language models: tokens of the output served.")
+    tokens: TokenCounts | None = Field(
+        default=None,
+        exclude_if=lambda tokens: tokens is None,  # results of other models are stored as they always were
+        description="For language models: tokens of the output served.",
+    )
 
 
 class Progress(_View):
