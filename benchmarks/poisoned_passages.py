@@ -29,11 +29,11 @@ import numpy as np
 from matplotlib.figure import Figure
 from tqdm import tqdm
 
-from app.planning.plan import plan
 from benchmarks.fashion import Silent, served
 from benchmarks.smoke import parse_sizes, smoke_path
 from smoothgen.certificates import UnitsCertificate, read_certificate
 from smoothgen.contracts import GenerateRequest, JobSpec
+from smoothgen.planning.plan import plan
 from smoothgen.units import UnitTexts
 from workers.evaluation.attacks.passages import answers as said_to
 from workers.evaluation.attacks.passages import poisons, touched
