@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
@@ -146,6 +147,30 @@ class Plan(_Part):
         """Returns the seed of a prompt's jobs: a function of the plan's seed, the model's name and the prompt."""
         content = f"{self.seed}\n{model}\n{prompt}".encode()
         return int.from_bytes(hashlib.sha256(content).digest()[:8], "big") % CLIENT_SEED_LIMIT
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Which tasks of a plan are run: of these kinds, studies and models; None for all of them."""
+
+    kinds: Sequence[str] | None = None
+    studies: Sequence[str] | None = None
+    models: Sequence[str] | None = None
+
+    def of(self, plan: Plan, folder: Path) -> list[Task]:
+        """Returns the tasks. Raises InvalidInput where none is left, and as `Plan.tasks` does."""
+        found = [task for task in plan.tasks(folder) if self._has(task)]
+        if not found:
+            raise InvalidInput(
+                f"plan {plan.name!r} has no task of kinds {self.kinds or 'any'}, studies {self.studies or 'any'} and "
+                f"models {self.models or 'any'}; its kinds are {sorted({study.kind for study in plan.studies})}",
+                field="plan",
+            )
+        return found
+
+    def _has(self, task: Task) -> bool:
+        asked = ((self.kinds, task.kind), (self.studies, task.study), (self.models, task.model))
+        return all(not names or name in names for names, name in asked)
 
 
 def builtin_plans() -> list[str]:

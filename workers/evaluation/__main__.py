@@ -11,7 +11,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from smoothgen.errors import InvalidInput, SmoothGenError
-from smoothgen.studies.plan import builtin_plans, read_plan
+from smoothgen.studies.plan import Chosen, builtin_plans, read_plan
 from smoothgen.studies.progress import Shown
 from smoothgen.studies.runner import Measured, in_words, run_study
 from smoothgen.studies.store import Store, Task
@@ -32,9 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         plan, folder = read_plan(given.plan)
         room = Room(Settings(), plan)
-        tasks = [task for task in plan.tasks(folder) if _chosen(task, given)]
-        if not tasks:
-            raise InvalidInput(f"plan {plan.name!r} has no task that --only, --study and --model leave", field="plan")
+        tasks = Chosen(given.only, given.study, given.model).of(plan, folder)
         with Shown() as shown:
             sitting = run_study(tasks, Store(given.out), lambda task: _measured(room, task), shown)
     except (SmoothGenError, OSError, ValidationError) as error:
@@ -42,11 +40,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     print(in_words(sitting))
     return 0 if sitting.complete else 1
-
-
-def _chosen(task: Task, given: argparse.Namespace) -> bool:
-    asked = ((given.only, task.kind), (given.study, task.study), (given.model, task.model))
-    return all(names is None or name in names for names, name in asked)
 
 
 def _measured(room: Room, task: Task) -> Measured:
