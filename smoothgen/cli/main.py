@@ -16,6 +16,7 @@ import typer
 
 from smoothgen import __version__
 from smoothgen.cli.ask import covers, erase, fleet, models, neighbours
+from smoothgen.cli.evaluate_report import report
 from smoothgen.cli.generate import generate, plan
 
 app = typer.Typer(
@@ -112,6 +113,7 @@ app.command()(covers)
 app.command()(neighbours)
 app.command()(erase)
 app.command()(fleet)
+app.command()(report)
 
 
 @app.command("synonyms")
