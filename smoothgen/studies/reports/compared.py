@@ -70,13 +70,11 @@ def section(model: str, rows: Certificates) -> Section | None:
     of = {id(ratio.rows[0]): ratio for ratio in ratios(rows)}
     lines: list[Line] = []
     pictures: list[Picture] = []
-    for group in compared:
+    for place, group in enumerate(compared, start=1):
         for found in sorted(groups(group, setting_of).values(), key=lambda f: not f[0].row.ours):
             lines.append(_line(found, of.get(id(found[0]))))
-        name = f"{file_name(model)}-{file_name(group[0].row.study)}-{file_name(group[0].row.setting)}"
-        pictures += share_pictures(
-            f"{name}-{file_name(group[0].row.metric)}", f"{model}, {group[0].row.setting}", group
-        )
+        name = f"{file_name(model)}-compared-{place}-{file_name(group[0].row.setting)}"
+        pictures += share_pictures(name, f"{model}, {group[0].row.setting}", group)
     behind = [f"{r.method} in {r.setting}" for r in ratios(rows) if r.ratio is not None and r.ratio < 1]
     words = (
         (f"Ours has the smaller average against {'; '.join(behind)}. What those methods claim instead stands beside.",)

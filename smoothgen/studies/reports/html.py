@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import base64
 import re
+from collections.abc import Mapping
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from smoothgen.errors import SmoothGenError
 from smoothgen.studies.reports.blocks import Picture, Report, Sources, sources_of
-from smoothgen.studies.reports.pictures import save
 
 TEMPLATE = Path(__file__).with_name("page.html.j2")
 
 
-def write_html(report: Report, folder: Path) -> Path:
-    """Writes `report.html` into `folder`, pictures inside, and returns it. Raises SmoothGenError without jinja2."""
+def write_html(report: Report, folder: Path, pictures: Mapping[str, Path]) -> Path:
+    """Writes `report.html` into `folder`, with the content of its pictures, and returns it. pictures: their files by
+    name. Raises SmoothGenError without jinja2."""
     try:
         from jinja2 import Environment, StrictUndefined
     except ImportError as error:
@@ -27,14 +27,10 @@ def write_html(report: Report, folder: Path) -> Path:
     template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
     sources = Sources()
     page = folder / "report.html"
-    text = template.render(report=report, sources=sources, sources_of=sources_of, data_of=_data, is_picture=_is_picture)
+    data = {name: base64.b64encode(path.read_bytes()).decode("ascii") for name, path in pictures.items()}
+    text = template.render(report=report, sources=sources, sources_of=sources_of, data=data, is_picture=_is_picture)
     page.write_text(text, encoding="utf-8")
     return page
-
-
-def _data(picture: Picture) -> str:
-    with TemporaryDirectory() as folder:
-        return base64.b64encode(save(picture, Path(folder)).read_bytes()).decode("ascii")
 
 
 def _is_picture(block: object) -> bool:

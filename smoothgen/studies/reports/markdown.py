@@ -1,38 +1,35 @@
-"""A report as one Markdown page, with its pictures in a folder beside it."""
+"""A report as one Markdown page, with its pictures beside it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from smoothgen.studies.reports.blocks import Block, Picture, Report, Section, Sources, Table, sources_of
-from smoothgen.studies.reports.pictures import save
-
-PICTURES = "pictures"
 
 
-def write_markdown(report: Report, folder: Path) -> Path:
-    """Writes `report.md` and its pictures into `folder`, and returns the page."""
+def write_markdown(report: Report, folder: Path, pictures: Mapping[str, Path]) -> Path:
+    """Writes `report.md` into `folder` and returns it. pictures: the files of its pictures by name, inside `folder`."""
     sources = Sources()
+    addresses = {name: path.relative_to(folder).as_posix() for name, path in pictures.items()}
     parts = [f"# {report.title}", *report.words]
     for section in report.sections:
-        parts += _section(section, sources, folder)
+        parts += _section(section, sources, addresses)
     page = folder / "report.md"
     page.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
     return page
 
 
-def _section(section: Section, sources: Sources, folder: Path) -> Iterator[str]:
+def _section(section: Section, sources: Sources, addresses: Mapping[str, str]) -> Iterator[str]:
     yield f"{'#' * section.level} {section.title}"
     yield from section.words
     for block in section.blocks:
-        yield from _block(block, sources, folder)
+        yield from _block(block, sources, addresses)
 
 
-def _block(block: Block, sources: Sources, folder: Path) -> Iterator[str]:
+def _block(block: Block, sources: Sources, addresses: Mapping[str, str]) -> Iterator[str]:
     if isinstance(block, Picture):
-        file = save(block, folder / PICTURES)
-        yield f"![{_escaped(block.title)}]({PICTURES}/{file.name})"
+        yield f"![{_escaped(block.title)}]({addresses[block.name]})"
         yield f"*{block.says}* Sources: {sources.cell(sources_of(block))}."
     else:
         yield f"**{block.title}.** {block.says}"

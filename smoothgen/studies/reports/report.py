@@ -8,12 +8,14 @@ from pathlib import Path
 from smoothgen.errors import InvalidInput
 from smoothgen.studies.grouped import Rows, rows_of
 from smoothgen.studies.reports import attacked, certified, compared, costs, fidelity, outcomes, weaknesses
-from smoothgen.studies.reports.blocks import Report, Section
+from smoothgen.studies.reports.blocks import Picture, Report, Section
 from smoothgen.studies.reports.figures import numbers
 from smoothgen.studies.reports.html import write_html
 from smoothgen.studies.reports.markdown import write_markdown
+from smoothgen.studies.reports.pictures import save
 from smoothgen.studies.store import Finished, Store
 
+PICTURES = "pictures"
 TITLE = "Evaluation of certified generation"
 
 
@@ -35,7 +37,9 @@ def write_report(store: Store, output: Path, title: str = TITLE) -> tuple[Report
     """Writes report.md, report.html and their pictures into `output`. Returns the report and the two pages."""
     report = made_report(store, title)
     output.mkdir(parents=True, exist_ok=True)
-    return report, [write_markdown(report, output), write_html(report, output)]
+    pictures = [block for section in report.sections for block in section.blocks if isinstance(block, Picture)]
+    files = {picture.name: save(picture, output / PICTURES) for picture in pictures}
+    return report, [write_markdown(report, output, files), write_html(report, output, files)]
 
 
 def _of_model(model: str, rows: Rows) -> list[Section]:
