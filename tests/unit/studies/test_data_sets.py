@@ -11,7 +11,7 @@ import pytest
 from pyarrow import parquet
 
 from smoothgen.errors import InvalidInput
-from smoothgen.studies.prompts import read_prompts
+from smoothgen.studies.data_sets import read_prompts
 
 pytestmark = pytest.mark.unit
 
