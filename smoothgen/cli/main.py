@@ -17,6 +17,7 @@ import typer
 from smoothgen import __version__
 from smoothgen.cli.ask import covers, erase, fleet, models, neighbours
 from smoothgen.cli.evaluate import evaluate
+from smoothgen.cli.evaluate_report import report
 from smoothgen.cli.generate import generate, plan
 
 app = typer.Typer(
@@ -114,6 +115,7 @@ app.command()(covers)
 app.command()(neighbours)
 app.command()(erase)
 app.command()(fleet)
+app.command()(report)
 
 
 @app.command("synonyms")

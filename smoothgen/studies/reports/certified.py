@@ -1,0 +1,145 @@
+"""Certified radii over prompts: the share that is certified at every radius, and what one number says of it."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+
+from smoothgen.evaluation.curves import Radii
+from smoothgen.studies.grouped import Measured, groups, radii, sources
+from smoothgen.studies.reports.blocks import Block, Line, Picture, Section, Table
+from smoothgen.studies.reports.figures import NONE, at_least, at_most, median, plain, share
+from smoothgen.studies.reports.pictures import Steps, steps
+from smoothgen.studies.rows import CertificateRow
+
+Certificates = Sequence[Measured[CertificateRow]]
+
+COLUMNS = (
+    "setting",
+    "method",
+    "metric, τ",
+    "n, α",
+    "prompts",
+    "abstained",
+    "radius of 90 %",
+    "radius of half",
+    "radius of 25 %",
+    "average",
+    "slope C",
+    "offset β",
+)
+
+SAYS = (
+    "Read “radius of half” as: half of the prompts are certified at it or further, an abstention counting as radius 0. "
+    "The average misleads, since one large radius can hide many failures; it stands here because papers quote it. "
+    "C and β are medians over prompts of the least C with bound(ε) ≤ C·ε + β on the whole curve. Radii of different "
+    "units or metrics, and of methods that claim different things, are no ranking."
+)
+ABLATION_SAYS = "Columns as in the table of certified radii."
+
+MOST_LINES = 8
+"""Lines in one picture."""
+
+
+def setting_of(row: CertificateRow) -> Hashable:
+    """Returns what must be equal for certificates to be one line of a table."""
+    return (row.setting, row.method, row.metric, row.unit, row.tolerance, row.sigma, row.estimated)
+
+
+def table(title: str, rows: Certificates, says: str = SAYS) -> Table:
+    """Returns one line for each setting and method."""
+    return Table(title, says, COLUMNS, tuple(_line(found) for found in groups(rows, setting_of).values()))
+
+
+def share_pictures(name: str, title: str, rows: Certificates) -> tuple[Picture, ...]:
+    """Returns a picture of certified share against radius for every unit and metric, with at most eight lines.
+
+    Where there are more lines, those with the largest average are drawn, and the picture says so.
+    """
+    found = []
+    for place, ((unit, metric), of_unit) in enumerate(groups(rows, lambda r: (r.unit, r.metric)).items()):
+        lines = [
+            Steps(label(g), radii(g), g[0].row.ours and not g[0].row.estimated)
+            for g in groups(of_unit, setting_of).values()
+        ]
+        drawn = sorted(lines, key=lambda one: -one.radii.average)[:MOST_LINES]
+        left_out = (
+            f" The {len(lines) - len(drawn)} lines of smallest average are left out." if lines[MOST_LINES:] else ""
+        )
+        found.append(
+            Picture(
+                f"{name}-{place}" if place else name,
+                f"{title}: certified share against radius, {metric}",
+                f"Share of prompts certified at the radius below, counted in {unit}; abstentions are failures. Dashed: "
+                f"other people's methods and estimates, which claim other things.{left_out}",
+                steps([one for one in lines if one in drawn], unit),
+                sources=sources(of_unit),
+            )
+        )
+    return tuple(found)
+
+
+def section(model: str, rows: Certificates) -> Section | None:
+    """Returns the section of the protocol, None where a study has no rows of it."""
+    of_protocol = [one for one in rows if one.row.study == "protocol" and one.row.ours]
+    if not of_protocol:
+        return None
+    return Section(
+        "Certified radii",
+        (),
+        (*share_pictures(f"{file_name(model)}-radii", model, of_protocol), table("Radii by setting", of_protocol)),
+        level=3,
+    )
+
+
+def ablations(model: str, rows: Certificates) -> list[Section]:
+    """Returns a section for each ablation of the study."""
+    of_ablations = [one for one in rows if one.row.study.startswith("ablation")]
+    found = []
+    for study, of_study in groups(of_ablations, lambda row: row.study).items():
+        name = f"{file_name(model)}-{file_name(study)}"
+        blocks: tuple[Block, ...] = (
+            *share_pictures(name, model, of_study),
+            table("Radii by setting", of_study, ABLATION_SAYS),
+        )
+        found.append(Section(study[0].upper() + study[1:], (), blocks, level=3))
+    return found
+
+
+def label(rows: Certificates) -> str:
+    """Returns the name of one line."""
+    row = rows[0].row
+    mark = " (estimate, no certificate)" if row.estimated else ""
+    return f"{row.setting}, {row.method}{mark}"
+
+
+def file_name(text: str) -> str:
+    """Returns text as part of a file's name: lower-case letters, digits and hyphens."""
+    return "-".join("".join(c if c.isascii() and c.isalnum() else " " for c in text.lower()).split())
+
+
+def at_share(found: Radii, part: float) -> float:
+    """Returns the largest radius at which at least `part` of the prompts are certified, 0 where there is none."""
+    return max((epsilon for epsilon, reached in found.curve() if reached >= part - 1e-12), default=0.0)
+
+
+def _line(found: Certificates) -> Line:
+    row, of_all = found[0].row, radii(found)
+    slopes = [one.row.slope for one in found if one.row.slope is not None]
+    offsets = [one.row.offset for one in found if one.row.offset is not None]
+    samples = sorted({one.row.samples for one in found})
+    drawn = str(samples[0]) if len(samples) == 1 else f"{samples[0]}–{samples[-1]}"
+    return Line(
+        (
+            row.setting,
+            row.method + (" (estimate, no certificate)" if row.estimated else ""),
+            f"{row.metric}, {plain(row.tolerance)}",
+            f"{drawn}, {plain(row.alpha) if row.alpha else 'no chance'}",
+            str(len(found)),
+            share(of_all.abstained, len(found)),
+            *(at_least(at_share(of_all, part)) for part in (0.9, 0.5, 0.25)),
+            at_least(of_all.average),
+            at_most(median(slopes)) if slopes else NONE,
+            at_most(median(offsets)) if offsets else NONE,
+        ),
+        sources(found),
+    )
