@@ -5,6 +5,7 @@ docs/evaluation/method.md says what each method claims. They claim different thi
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -27,6 +28,8 @@ from smoothgen.studies.rows import CertificateRow
 
 LABEL_DIAMETER: Final = 1.0
 """The distance of two different labels."""
+_COORDINATE: Final = math.sqrt(0.5)
+"""Rounded up, so that two labels never lie less than 1 apart in floating point."""
 EPSILONS_IN_SIGMAS: Final = tuple(float(r) for r in np.geomspace(0.02, 4.0, 32))
 """Where the curves of a row are read, in multiples of σ."""
 
@@ -100,7 +103,7 @@ def label_samples(
 ) -> Samples:
     """Returns samples of labels, two different labels 1 apart; None is an output without one, 1 from all others.
 
-    Features are unit vectors divided by √2, one column a label, and failed rows where there is no label. Raises
+    Features are unit vectors times √½, one column a label, and failed rows where there is no label. Raises
     InvalidDistances where no output has a label, and as Samples does.
     """
     names = sorted({label for label in (*selection, *certification) if label is not None})
@@ -108,7 +111,7 @@ def label_samples(
         raise InvalidDistances("none of the outputs has a label; nothing can be compared", field="selection")
 
     def features(labels: Sequence[str | None]) -> list[list[float]]:
-        return [[np.nan if own is None else (own == name) / np.sqrt(2) for name in names] for own in labels]
+        return [[np.nan if own is None else (own == name) * _COORDINATE for name in names] for own in labels]
 
     return Samples(
         selection=np.array(features(selection)),
