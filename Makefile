@@ -109,9 +109,8 @@ train: install ## train the shipped picture model again, from Debian's dataset-f
 train-lipschitz: install ## train the picture model with a proven Lipschitz constant again, three minutes on one core
 	$(BIN)/python -m workers.training.lipschitz --output fashion-lipschitz-32
 
-train-gan: install ## train the conditional GANs that baselines are measured on, five minutes each on one core
+train-gan: install ## train the conditional GAN that baselines are measured on again, five minutes on one core
 	$(BIN)/python -m workers.training.gan --output fashion-gan-32
-	$(BIN)/python -m workers.training.gan --sigma 0.5 --output fashion-gan-noisy-32
 
 clean: ## forget the virtual environment and local state
 	rm -rf $(VENV) state demo

@@ -1,8 +1,8 @@
 """The conditional GAN that baselines are measured on: python -m workers.training.gan (`make train-gan`).
 
 A hinge loss, spectral normalisation and a projection of the condition in the discriminator (Miyato et al. 2018; Miyato
-& Koyama 2018), on the same pictures and conditions as the shipped diffusion model. With --sigma the condition carries
-noise while the generator is trained, which is the usual augmentation.
+& Koyama 2018), on the same pictures and conditions as the shipped diffusion model. As there, the condition carries noise
+while the generator is trained, the usual augmentation; --sigma 0 trains without.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 from workers.generators.diffusion.text_head import simplex_corners
 from workers.generators.gan.network import GanNetwork
+from workers.training.denoiser import LARGEST_SIGMA
 from workers.training.pictures import DATA, Garments, load_garments, tint
 from workers.training.stage import begin, steps
 from workers.training.vocabulary import COLOURS, GARMENTS
@@ -117,7 +118,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m workers.training.gan", description=__doc__)
     parser.add_argument("--output", type=Path, default=Path("fashion-gan-32"), help="a folder")
     parser.add_argument("--data", type=Path, default=DATA, help="the folder of Fashion-MNIST's four files")
-    parser.add_argument("--sigma", type=float, default=0.0, help="largest noise level on the condition in training")
+    parser.add_argument("--sigma", type=float, default=LARGEST_SIGMA, help="largest on the condition in training")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1, help="part of what makes a run repeatable")
     parser.add_argument("--steps", type=int, default=2000)
