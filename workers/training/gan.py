@@ -1,8 +1,8 @@
 """The conditional GAN that baselines are measured on: python -m workers.training.gan (`make train-gan`).
 
 A hinge loss, spectral normalisation and a projection of the condition in the discriminator (Miyato et al. 2018; Miyato
-& Koyama 2018), on the same pictures and conditions as the shipped diffusion model. As there, the condition carries noise
-while the generator is trained, the usual augmentation; --sigma 0 trains without.
+& Koyama 2018), on the pictures and conditions of the shipped diffusion model. As there, the condition carries noise in
+training, the usual augmentation; --sigma 0 trains without.
 """
 
 from __future__ import annotations
