@@ -118,7 +118,7 @@ class Plan(_Part):
     def tasks(self, folder: Path) -> Iterator[Task]:
         """Yields every task, study by study. folder: where the plan's files of prompts are looked for. Raises
         InvalidInput for a file of prompts that cannot be read."""
-        prompts = {model.name: prompts_of(model.prompts, folder) for model in self.models}
+        prompts = {model.name: prompts_of(model.prompts, folder, self.seed) for model in self.models}
         for study in self.studies:
             for model in self.models:
                 if study.models is None or model.name in study.models:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any, Final
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from smoothgen.errors import InvalidInput
+from smoothgen.studies.data_sets import WORDS, read_prompts
 
 
 class GivenPrompt(BaseModel):
@@ -31,46 +29,48 @@ class PromptSource(BaseModel):
     """Prompts of a file.
 
     file: beside the plan, or an absolute path. Its ending says what it is: .txt one prompt a line; .jsonl one
-    {"prompt", "context"} a line; .json a file of MS-COCO captions; .parquet WikiText. first: how many are taken.
-    words: for WikiText, the words of an article that are the prompt.
+    {"prompt", "context"} a line; .json MS-COCO captions; .parquet WikiText. first: how many are taken, of captions and
+    articles by the plan's seed. words: of WikiText, the words of a paragraph that are the prompt.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     file: Path
     first: int | None = Field(default=None, ge=1)
-    words: int = Field(default=32, ge=1)
+    words: int = Field(default=WORDS, ge=1)
 
 
-def prompts_of(given: tuple[GivenPrompt, ...] | PromptSource, folder: Path) -> list[GivenPrompt]:
-    """Returns the prompts, each once, in their order. folder: where a file of prompts is looked for.
+def prompts_of(given: tuple[GivenPrompt, ...] | PromptSource, folder: Path, seed: int) -> list[GivenPrompt]:
+    """Returns the prompts, each once. folder: where a file of prompts is looked for. seed: decides which prompts of a
+    data set are taken.
 
     Raises InvalidInput for a file that is not there, cannot be read, or holds no prompts.
     """
-    if isinstance(given, PromptSource):
-        file = folder / given.file
-        reader = _READERS.get(file.suffix)
-        if reader is None:
-            raise InvalidInput(f"{file} is no file of prompts; it must end in {', '.join(_READERS)}", field="prompts")
-        if not file.exists():
-            raise InvalidInput(f"{file} does not exist; put the file of prompts there", field="prompts")
-        found = reader(file, given)
-    else:
-        found = list(given)
+    found = _read(given, folder / given.file, seed) if isinstance(given, PromptSource) else list(given)
     found = list(dict.fromkeys(found))
     if not found:
         raise InvalidInput(f"{given!r:.200} holds no prompts", field="prompts")
-    return found[: given.first] if isinstance(given, PromptSource) else found
+    return found
 
 
-def _lines(file: Path, source: PromptSource) -> list[GivenPrompt]:
-    del source
+def _read(source: PromptSource, file: Path, seed: int) -> list[GivenPrompt]:
+    if not file.is_file():
+        raise InvalidInput(f"{file} is no file; put the plan's prompts there", field="prompts")
+    if file.suffix == ".txt":
+        return _lines(file)[: source.first]
+    if file.suffix == ".jsonl":
+        return _json_lines(file)[: source.first]
+    if source.first is None:
+        raise InvalidInput(f"say how many prompts of {file} are taken: first = 8", field="prompts.first")
+    return [GivenPrompt(prompt=text) for text in read_prompts(file, source.first, seed, words=source.words).texts]
+
+
+def _lines(file: Path) -> list[GivenPrompt]:
     lines = (line.strip() for line in file.read_text(encoding="utf-8").splitlines())
     return [GivenPrompt(prompt=line) for line in lines if line and not line.startswith("#")]
 
 
-def _json_lines(file: Path, source: PromptSource) -> list[GivenPrompt]:
-    del source
+def _json_lines(file: Path) -> list[GivenPrompt]:
     found = []
     for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
         if line.strip():
@@ -81,39 +81,3 @@ def _json_lines(file: Path, source: PromptSource) -> list[GivenPrompt]:
                     f"{file}:{number} is no prompt: {error.errors()[0]['msg']}", field="prompts"
                 ) from error
     return found
-
-
-def _captions(file: Path, source: PromptSource) -> list[GivenPrompt]:
-    """Returns one caption a picture: the annotations of captions_val2017.json and files of its shape."""
-    del source
-    try:
-        annotations = json.loads(file.read_text(encoding="utf-8"))["annotations"]
-        captions: dict[Any, str] = {}
-        for each in annotations:
-            captions.setdefault(each["image_id"], " ".join(str(each["caption"]).split()))
-    except (json.JSONDecodeError, KeyError, TypeError) as error:
-        raise InvalidInput(
-            f"{file} is no file of MS-COCO captions ({error!r:.80}): it needs a list 'annotations' of "
-            "{'image_id', 'caption'}",
-            field="prompts",
-        ) from error
-    return [GivenPrompt(prompt=caption) for caption in captions.values() if caption]
-
-
-def _articles(file: Path, source: PromptSource) -> list[GivenPrompt]:
-    """Returns the first words of every paragraph of a WikiText parquet file that is long enough."""
-    try:
-        from pyarrow import parquet
-    except ImportError as error:
-        raise InvalidInput(f"{file} needs the package pyarrow: pip install pyarrow", field="prompts") from error
-    found = []
-    for line in parquet.read_table(file, columns=["text"])["text"].to_pylist():
-        words = str(line).split()
-        if len(words) > source.words and words[0] != "=":  # headings stand between equals signs
-            found.append(GivenPrompt(prompt=" ".join(words[: source.words])))
-    return found
-
-
-_READERS: Final[Mapping[str, Callable[[Path, PromptSource], list[GivenPrompt]]]] = MappingProxyType(
-    {".txt": _lines, ".jsonl": _json_lines, ".json": _captions, ".parquet": _articles}
-)

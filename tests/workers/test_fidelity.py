@@ -10,12 +10,9 @@ import numpy as np
 import pytest
 import scipy.linalg
 import torch
-from transformers import AutoTokenizer, CLIPConfig, CLIPImageProcessorPil, CLIPModel
 
 from smoothgen.errors import InvalidDistances, InvalidParameters
-from tests.support.workers import tiny_tokenizers
 from workers.evaluation.fidelity.bleu import bleu
-from workers.evaluation.fidelity.clip import ClipScore
 from workers.evaluation.fidelity.frechet import frechet_distance
 from workers.evaluation.fidelity.inception import InceptionFeatures
 from workers.evaluation.fidelity.perplexity import Surprise, surprise
@@ -28,7 +25,7 @@ RNG = np.random.default_rng(1)
 def test_frechet_of_a_moved_cloud_is_the_squared_move():
     cloud = RNG.normal(size=(200, 5))
     assert frechet_distance(cloud, cloud) == pytest.approx(0, abs=1e-9)
-    assert frechet_distance(cloud, cloud + [0, 3, 0, 4, 0]) == pytest.approx(25)
+    assert frechet_distance(cloud, [*cloud, 0, 3, 0, 4, 0]) == pytest.approx(25)
 
 
 def test_frechet_of_gaussians_on_a_line_is_known():

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-
 from app.planning.plan import plan
+
 from smoothgen.certificates import verify
 from smoothgen.contracts import GenerateRequest, JobSpec
 from smoothgen.errors import InvalidParameters, UnknownName
