@@ -71,14 +71,15 @@ class Study(Asked):
     """One question: a kind of task under one or more settings.
 
     kind: which code runs it, such as "certificates". models: names, all models where left out. prompts: the most
-    prompts a model, all where left out. per_prompt: whether each prompt is a task of its own; else one task has all
-    prompts, in settings["prompts"].
+    prompts a model, all where left out. own_prompts: in the place of the models' prompts. per_prompt: whether each
+    prompt is a task of its own; else one task has all prompts, in settings["prompts"].
     """
 
     name: str = Field(min_length=1)
     kind: str = Field(min_length=1)
     models: tuple[str, ...] | None = None
     prompts: int | None = Field(default=None, ge=1)
+    own_prompts: tuple[GivenPrompt, ...] | PromptSource | None = None
     per_prompt: bool = True
     settings: tuple[Setting, ...] = Field(min_length=1)
 
@@ -120,9 +121,10 @@ class Plan(_Part):
         InvalidInput for a file of prompts that cannot be read."""
         prompts = {model.name: prompts_of(model.prompts, folder, self.seed) for model in self.models}
         for study in self.studies:
+            own = None if study.own_prompts is None else prompts_of(study.own_prompts, folder, self.seed)
             for model in self.models:
                 if study.models is None or model.name in study.models:
-                    yield from self._tasks_of(study, model, prompts[model.name][: study.prompts])
+                    yield from self._tasks_of(study, model, (own or prompts[model.name])[: study.prompts])
 
     def _tasks_of(self, study: Study, model: PlannedModel, prompts: list[GivenPrompt]) -> Iterator[Task]:
         for setting in study.settings:
