@@ -48,20 +48,21 @@ def measured(models: One, setting: str, prompts: list[str], **settings: Any) -> 
 
 
 PICTURES = ["a red t-shirt", "a blue coat"]
+FAST = {"num_inference_steps": 4}
 
 
 def test_plain_pictures_agree_with_themselves_and_show_the_floor(fashion: One):
-    found = measured(fashion, PLAIN, PICTURES, options={"samples": 40})
+    found = measured(fashion, PLAIN, PICTURES, parameters=FAST, options={"samples": 8})
     assert found[measures.AGREEMENT].value == 1.0
     assert 0 < found[measures.FRECHET].value < found[measures.FRECHET_OF_PROMPTS].value
-    assert found[measures.ACCURACY].value > 0.8
-    assert found[measures.ACCURACY].samples == 80
+    assert found[measures.ACCURACY].value > 0.5
+    assert found[measures.ACCURACY].samples == 16
     assert not any(name.startswith(measures.EMPIRICAL_W1) for name in found)
 
 
 def test_much_noise_moves_pictures_further_than_little(fashion: One):
     little, much = (
-        measured(fashion, str(sigma), PICTURES, robustness={"sigma": sigma}, options={"samples": 40})
+        measured(fashion, str(sigma), PICTURES, parameters=FAST, robustness={"sigma": sigma}, options={"samples": 8})
         for sigma in (0.01, 2.0)
     )
     assert little[measures.AGREEMENT].value > 0.9 > much[measures.AGREEMENT].value

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -119,15 +118,14 @@ class Setting:
         """Returns the norm of the random attack."""
         return self.options.epsilon or 0.5 * (self.spec.sigma or 1.0)
 
-    def seconds_per_output(self, prompt: str, *, noisy: bool) -> float:
-        """Returns the wall clock of one batch divided by its outputs, the faster of two."""
-        count = min(self.count, self.batch_size)
-        found = []
-        for _ in range(2):
-            started = time.perf_counter()
-            self._drawn(prompt, self.smoothing if noisy else None, count=count, repeat=False)
-            found.append((time.perf_counter() - started) / count)
-        return min(found)
+    def plain_batch(self, prompt: str) -> list[Output]:
+        """Returns one batch of plain outputs, each of them run, also where all are the same: for the clock."""
+        return self._drawn(prompt, None, count=min(self.count, self.batch_size), repeat=False)
+
+    def runs(self, prompts: Iterable[str]) -> int:
+        """Returns how often the model ran for the outputs measured: a plain model that says one thing ran once a
+        prompt."""
+        return sum(1 if self.smoothing is None and not self._random(prompt) else self.count for prompt in prompts)
 
     def _drawn(
         self,

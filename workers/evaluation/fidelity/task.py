@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, Protocol
 
@@ -39,21 +40,27 @@ def fidelity(models: Models, task: Task) -> list[Row]:
     """
     setting = Setting.of(models.model_of(task), task, models.settings.batch_size)
     named = {"study": task.study, "model": task.model, "setting": task.setting}
+    started = time.perf_counter()
     measured = {prompt: setting.measured(prompt) for prompt in prompts_of(task)}
+    seconds = time.perf_counter() - started
     of_kind = picture_rows if setting.loaded.card.modality == "image" else text_rows
-    rows: list[Row] = [*of_kind(setting, measured, named), _overhead(setting, next(iter(measured)), named)]
+    rows: list[Row] = [*of_kind(setting, measured, named), _overhead(setting, seconds, measured, named)]
     if setting.smoothing is not None:
         rows += _moved(setting, measured, named)
     return rows
 
 
-def _overhead(setting: Setting, prompt: str, named: Mapping[str, str]) -> FidelityRow:
-    plain = setting.seconds_per_output(prompt, noisy=False)
-    noisy = setting.seconds_per_output(prompt, noisy=True)
-    count = min(setting.count, setting.batch_size)
-    return FidelityRow(
-        **named, measure=measures.OVERHEAD, unit=f"times, batches of {count}", value=noisy / plain, samples=count
-    )
+def _overhead(
+    setting: Setting, seconds: float, measured: Mapping[str, Sequence[Output]], named: Mapping[str, str]
+) -> FidelityRow:
+    """Returns the wall clock of one output of the setting over that of a plain one, both in batches."""
+    started = time.perf_counter()
+    plain = len(setting.plain_batch(next(iter(measured))))
+    plain_seconds = (time.perf_counter() - started) / plain
+    total = setting.runs(measured)
+    unit = f"times, batches of up to {setting.batch_size}"
+    value = seconds / total / plain_seconds
+    return FidelityRow(**named, measure=measures.OVERHEAD, unit=unit, value=value, samples=total)
 
 
 def _moved(
