@@ -247,7 +247,6 @@ def _served(output: Made | Failure) -> Made:
 
 def _provenance(job: JobOnModel, centre: Centre | None, served: Made, output: Output) -> Provenance:
     spec, metric, condition = job.spec, job.metric, job.condition
-    robustness = spec.request.robustness
     # Without noise nothing is sampled and the prompts run say what is attacked. Distances are then from the output,
     # but for units, whose runs have no output that is the prompt's own. Its answer, where there is one, is named.
     noised = spec.noised
@@ -264,13 +263,20 @@ def _provenance(job: JobOnModel, centre: Centre | None, served: Made, output: Ou
         metric=_metric_identity(metric, getattr(spec.metric, "cap", None), named),
         sampling=_sampling(job) if noised else None,
         output=OutputIdentity(
-            kind=spec.request.output if robustness.tier == "request" else "sample",
+            kind=_served_kind(spec),
             media_type=output.media_type,
             digest=output.digest,
             distance_to_centre=None if from_centre is None else _to_centre(served, metric, from_centre),
         ),
         threat=threat_of(condition) if noised else None,
     )
+
+
+def _served_kind(spec: JobSpec) -> str:
+    """Returns what the one output is that is served: beside all samples, the representative."""
+    if spec.request.robustness.tier != "request":
+        return "sample"
+    return "representative" if spec.request.output == "samples" else spec.request.output
 
 
 def _sampling(job: JobOnModel) -> Sampling:
