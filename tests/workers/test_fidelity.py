@@ -10,9 +10,12 @@ import numpy as np
 import pytest
 import scipy.linalg
 import torch
+from transformers import CLIPConfig, CLIPImageProcessorPil, CLIPModel
 
 from smoothgen.errors import InvalidDistances, InvalidParameters
+from tests.support.workers import tiny_diffusion
 from workers.evaluation.fidelity.bleu import bleu
+from workers.evaluation.fidelity.clip import ClipScore
 from workers.evaluation.fidelity.frechet import frechet_distance
 from workers.evaluation.fidelity.inception import InceptionFeatures
 from workers.evaluation.fidelity.perplexity import Surprise, surprise
@@ -25,7 +28,7 @@ RNG = np.random.default_rng(1)
 def test_frechet_of_a_moved_cloud_is_the_squared_move():
     cloud = RNG.normal(size=(200, 5))
     assert frechet_distance(cloud, cloud) == pytest.approx(0, abs=1e-9)
-    assert frechet_distance(cloud, [*cloud, 0, 3, 0, 4, 0]) == pytest.approx(25)
+    assert frechet_distance(cloud, cloud + np.array([0, 3, 0, 4, 0])) == pytest.approx(25)
 
 
 def test_frechet_of_gaussians_on_a_line_is_known():
@@ -149,3 +152,33 @@ def test_files_that_are_no_inception_are_refused(tmp_path: Path):
     torch.jit.script(torch.nn.ReLU()).save(str(tmp_path / "b.pt"))
     with pytest.raises(InvalidParameters, match=r"b\.pt cannot be called"):
         InceptionFeatures(tmp_path / "b.pt").features([np.zeros((4, 4, 3), dtype=np.uint8)])
+
+
+def clip(folder: Path) -> CLIPModel:
+    torch.manual_seed(0)
+    words = tiny_diffusion.tokenizer(folder)
+    tower = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
+    text = {**tower, "vocab_size": len(words), "max_position_embeddings": 77, "eos_token_id": words.eos_token_id}
+    sight = {**tower, "image_size": 16, "patch_size": 8}
+    model = CLIPModel(CLIPConfig(text_config=text, vision_config=sight, projection_dim=12)).eval()
+    model.save_pretrained(folder)
+    words.save_pretrained(folder)
+    size = {"height": 16, "width": 16}
+    CLIPImageProcessorPil(size={"shortest_edge": 16}, crop_size=size).save_pretrained(folder)
+    return model
+
+
+def test_clip_scores_are_cosines_of_the_models_own_towers(tmp_path: Path):
+    model = clip(tmp_path)
+    pictures = [*RNG.integers(0, 256, (3, 16, 16, 3), dtype=np.uint8)]
+    words = tiny_diffusion.tokenizer(tmp_path / "again")(["ab b"], return_tensors="pt")
+    pixels = CLIPImageProcessorPil.from_pretrained(tmp_path)(images=pictures, return_tensors="pt")
+    with torch.inference_mode():
+        logits = model(**words, pixel_values=pixels["pixel_values"]).logits_per_image[:, 0] / model.logit_scale.exp()
+    by_hand = 100 * logits.clamp(min=0).numpy()
+    np.testing.assert_allclose(ClipScore(str(tmp_path)).scores("ab b", pictures), by_hand, rtol=1e-4, atol=1e-5)
+
+
+def test_a_clip_model_that_is_not_there_is_refused(tmp_path: Path):
+    with pytest.raises(OSError, match="cannot be loaded"):
+        ClipScore(str(tmp_path / "none"))
