@@ -28,8 +28,8 @@ def smoothgen_certificate(samples: Samples, *, constant: Lipschitz | None = None
     """Returns min(T1, T2′) from these samples: the centre is the mean of the selection features.
 
     constant: of the generator that made the samples, PROVEN in the metric of the features: the smallest of T1, T2′ and
-    T4 is then returned. The noise is taken to be ideal, as it is for the baselines. The mean lies in the convex hull of the outputs, so
-    the diameter bounds the distance of every output to it.
+    T4 is then returned. The noise is taken to be ideal, as it is for the baselines. The mean lies in the convex hull of
+    the outputs, so the diameter bounds the distance of every output to it.
     """
     good = whole(samples.selection)
     if not good.any():

@@ -78,8 +78,8 @@ def rows_of(
 
     Samples with labels are compared as labels, and their features must be those of `label_samples`; all others by
     their features. metric: the output metric's name, in whose units tolerance and diameter are. lipschitz: the proven
-    constant of the generator, where it has one: it has a row of its own, without noise, and ours uses it. Raises InvalidMetric for a constant that is
-    proven in another metric, InvalidDistances for labels on one side only.
+    constant of the generator, where it has one: it has a row of its own, without noise, and ours uses it. Raises
+    InvalidMetric for a constant that is proven in another metric, InvalidDistances for labels on one side only.
     """
     if bool(samples.selection_labels) != bool(samples.certification_labels):
         raise InvalidDistances(
