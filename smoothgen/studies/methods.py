@@ -31,7 +31,7 @@ LABEL_DIAMETER: Final = 1.0
 """The distance of two different labels."""
 _COORDINATE: Final = math.sqrt(0.5)
 """Rounded up, so that two labels never lie less than 1 apart in floating point."""
-EPSILONS_IN_SIGMAS: Final = tuple(float(r) for r in np.geomspace(0.02, 4.0, 32))
+EPSILONS_IN_SIGMAS: Final = (0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0)
 """Where the curves of a row are read, in multiples of σ."""
 
 
