@@ -36,8 +36,14 @@ def _attacks(room: Room, task: Task) -> list[Row]:
     return [*run(task.model_copy(update={"settings": flat}), loaded)]
 
 
+def _fidelity(room: Room, task: Task) -> list[Row]:
+    from workers.evaluation.fidelity.task import fidelity
+
+    return fidelity(room, task)
+
+
 KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
-    {"certificates": _certificates, "baselines": _baselines, "attacks": _attacks}
+    {"certificates": _certificates, "baselines": _baselines, "attacks": _attacks, "fidelity": _fidelity}
 )
 """Each imports its code when a task first needs it."""
 

@@ -91,11 +91,11 @@ def section(model: str, rows: Certificates) -> Section | None:
     )
 
 
-def ablations(model: str, rows: Certificates) -> list[Section]:
-    """Returns a section for each ablation of the study."""
-    of_ablations = [one for one in rows if one.row.study.startswith("ablation")]
+def other_studies(model: str, rows: Certificates) -> list[Section]:
+    """Returns a section for each other study of our own certificates: ablations, claims, units, estimates."""
+    others = [one for one in rows if one.row.ours and one.row.study not in ("protocol", "baselines")]
     found = []
-    for study, of_study in groups(of_ablations, lambda row: row.study).items():
+    for study, of_study in groups(others, lambda row: row.study).items():
         name = f"{file_name(model)}-{file_name(study)}"
         blocks: tuple[Block, ...] = (
             *share_pictures(name, model, of_study),

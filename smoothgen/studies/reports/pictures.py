@@ -10,6 +10,7 @@ from typing import Any, Final
 from smoothgen.errors import SmoothGenError
 from smoothgen.evaluation.curves import Radii
 from smoothgen.studies.reports.blocks import Picture
+from smoothgen.studies.reports.figures import UNLIMITED
 
 _OURS: Final = ("#1f5fa8", "#dd8452", "#55a868", "#8172b3", "#c44e52", "#64b5cd", "#937860", "#ccb974")
 _OTHERS: Final = ("#666666", "#a05195", "#2f7f6f", "#b8860b", "#7a1f1f", "#3b3b8f", "#7f7f00", "#00607f")
@@ -40,12 +41,14 @@ def steps(lines: Sequence[Steps], unit: str) -> Callable[[Any], None]:
 
     def draw(figure: Any) -> None:
         axes = figure.subplots()
-        furthest = max([*(epsilon for line in lines for epsilon, _ in line.radii.curve()), 0.0]) or 1.0
+        radii = [epsilon for line in lines for epsilon, _ in line.radii.curve() if epsilon < UNLIMITED]
+        end = 1.05 * (max(radii, default=0.0) or 1.0)
         for place, line in enumerate(lines):
-            curve = line.radii.curve()
-            # The share at a radius is reached up to and including it, so each step ends there.
-            across = [0.0, *(epsilon for epsilon, _ in curve), *([curve[-1][0]] if curve else []), 1.05 * furthest]
-            up = [curve[0][1] if curve else 0.0, *(reached for _, reached in curve), *([0.0] if curve else []), 0.0]
+            # The share at a radius is reached up to and including it, so each step ends there. Radii without a limit
+            # end at the edge.
+            curve = [(min(epsilon, end), share) for epsilon, share in line.radii.curve()] or [(0.0, 0.0)]
+            across = [0.0, *(epsilon for epsilon, _ in curve), curve[-1][0], end]
+            up = [curve[0][1], *(share for _, share in curve), 0.0, 0.0]
             axes.plot(
                 across,
                 up,
@@ -58,7 +61,7 @@ def steps(lines: Sequence[Steps], unit: str) -> Callable[[Any], None]:
         axes.set(
             xlabel=f"radius ({unit})",
             ylabel="certified share of prompts",
-            xlim=(0, 1.05 * furthest),
+            xlim=(0, end),
             ylim=(0, 1.04),
         )
         _finish(figure, axes)

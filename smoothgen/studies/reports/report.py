@@ -47,7 +47,7 @@ def _of_model(model: str, rows: Rows) -> list[Section]:
     found = [
         certified.section(model, certificates),
         compared.section(model, certificates),
-        *certified.ablations(model, certificates),
+        *certified.other_studies(model, certificates),
         attacked.section(model, [one for one in rows.attacks if one.row.model == model]),
         fidelity.section([one for one in rows.fidelity if one.row.model == model]),
         costs.section([one for one in rows.costs if one.row.model == model]),
