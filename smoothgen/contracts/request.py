@@ -217,7 +217,7 @@ class GenerateRequest(Contract):
         description="representative: the selection sample nearest the centre; sample: one exact draw; majority: the "
         "answer most selection samples give, for metrics label and verdict under noise, which it selects: the radius "
         "is the one below which no attack makes it lose its majority (robustness.keep, 0.5 where none is given); "
-        "samples: the representative, and all noisy samples at GET /jobs/{id}/samples, for mechanisms of noise in tier "
+        "samples: the representative, and all noisy samples at GET /jobs/{id}/outputs, for mechanisms of noise in tier "
         "request without epsilon, radius_tolerance and deadline_s.",
     )
     priority: Priority = Field(

@@ -15,6 +15,7 @@ from smoothgen.contracts import (
     EDITS,
     LEAST_SIGMA,
     MOST_SIGMA,
+    SAMPLES,
     UNNOISED,
     Edits,
     FleetPool,
@@ -40,7 +41,7 @@ from smoothgen.planning.keeping import asks_for_majority, keep_of
 from smoothgen.planning.mechanism import mechanism_of
 from smoothgen.planning.peek import peek_of
 from smoothgen.planning.refusing import refuse_given
-from smoothgen.planning.samples import SAMPLES, require_samples_asked
+from smoothgen.planning.samples import require_samples_asked
 from smoothgen.planning.snap import require_snappable, snaps
 from smoothgen.planning.synonyms import plan_partition, pooled_mechanism
 from smoothgen.planning.units import plan_units, require_units_fit

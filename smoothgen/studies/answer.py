@@ -11,6 +11,7 @@ from smoothgen.certificates import AnyCertificate
 from smoothgen.certificates.bounds.rounding import complement
 from smoothgen.contracts import (
     EDITS,
+    EMBEDDING,
     PASSAGES,
     WORDS,
     GenerateRequest,
@@ -18,6 +19,7 @@ from smoothgen.contracts import (
     LipschitzEstimate,
     ModelCard,
 )
+from smoothgen.errors import InvalidMetric
 from smoothgen.evaluation import Samples
 from smoothgen.planning.plan import diameter_of, plan
 from smoothgen.studies.store import Task
@@ -78,6 +80,24 @@ class Asked:
         """Sequential passes through the network for one generation: the denoising steps, or the most new tokens."""
         parameters: Any = self.spec.parameters
         return int(getattr(parameters, "num_inference_steps", None) or getattr(parameters, "max_new_tokens", None) or 1)
+
+
+def sampled_sigma(asked: Asked, certificate: Mapping[str, Any] | None) -> float:
+    """Returns the one noise level that a job's samples were drawn at, for baselines.
+
+    certificate: the job's document: where the level was selected for the prompt, it says which. Raises InvalidMetric
+    for jobs without noise on the embedding of one level.
+    """
+    spec = asked.spec
+    if spec.mechanism != EMBEDDING or spec.sigma is None:
+        raise InvalidMetric(
+            f"baselines need samples under {EMBEDDING!r} noise of one level, and the mechanism is {spec.mechanism!r}; "
+            "leave option baselines out",
+            field="options.baselines",
+        )
+    if spec.request.robustness.adapt == "prompt" and certificate is not None:
+        return float(certificate["mechanism"]["sigma"])
+    return spec.sigma
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -30,7 +31,7 @@ LABEL_DIAMETER: Final = 1.0
 """The distance of two different labels."""
 _COORDINATE: Final = math.sqrt(0.5)
 """Rounded up, so that two labels never lie less than 1 apart in floating point."""
-EPSILONS_IN_SIGMAS: Final = tuple(float(r) for r in np.geomspace(0.02, 4.0, 32))
+EPSILONS_IN_SIGMAS: Final = (0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0)
 """Where the curves of a row are read, in multiples of σ."""
 
 
@@ -51,10 +52,16 @@ _OF_ANY_OUTPUT: Final = (
     Compared(gan_smoothing, draws=False),
     Compared(no_defence, draws=False, noise=False),
 )
-OF_FEATURES: Final = (Compared(smoothgen_certificate, ours=True), *_OF_ANY_OUTPUT)
-"""The methods for outputs with features."""
 OF_LABELS: Final = (Compared(smoothgen_label_certificate, ours=True), Compared(majority), *_OF_ANY_OUTPUT)
 """The methods for outputs with labels."""
+
+
+def of_features(constant: Lipschitz | None) -> tuple[Compared, ...]:
+    """Returns the methods for outputs with features. constant: proven for the generator; ours uses it too (T4)."""
+    if constant is None:
+        return (Compared(smoothgen_certificate, ours=True), *_OF_ANY_OUTPUT)
+    ours = Compared(partial(smoothgen_certificate, constant=constant), ours=True)
+    return (ours, *_OF_ANY_OUTPUT, Compared(lipschitz_enforced(constant), draws=False, noise=False))
 
 
 def rows_of(
@@ -71,8 +78,8 @@ def rows_of(
 
     Samples with labels are compared as labels, and their features must be those of `label_samples`; all others by
     their features. metric: the output metric's name, in whose units tolerance and diameter are. lipschitz: the proven
-    constant of the generator, where it has one; its row needs no noise. Raises InvalidMetric for a constant that is
-    proven in another metric, InvalidDistances for labels on one side only.
+    constant of the generator, where it has one: it has a row of its own, without noise, and ours uses it. Raises
+    InvalidMetric for a constant that is proven in another metric, InvalidDistances for labels on one side only.
     """
     if bool(samples.selection_labels) != bool(samples.certification_labels):
         raise InvalidDistances(
@@ -80,15 +87,13 @@ def rows_of(
             "label_samples",
             field="certification_labels",
         )
-    compared = OF_LABELS if samples.certification_labels else OF_FEATURES
-    if lipschitz is not None:
-        if lipschitz.metric != metric:
-            raise InvalidMetric(
-                f"the constant is proven in metric {lipschitz.metric!r} and the samples are measured in {metric!r}; "
-                "leave lipschitz out, or measure in its metric",
-                field="lipschitz",
-            )
-        compared = (*compared, Compared(lipschitz_enforced(lipschitz), draws=False, noise=False))
+    compared = OF_LABELS if samples.certification_labels else of_features(lipschitz)
+    if lipschitz is not None and lipschitz.metric != metric:
+        raise InvalidMetric(
+            f"the constant is proven in metric {lipschitz.metric!r} and the samples are measured in {metric!r}; "
+            "leave lipschitz out, or measure in its metric",
+            field="lipschitz",
+        )
     named = {"study": study, "model": model, "setting": setting, "prompt": prompt, "metric": metric}
     return [_row(each, samples, named) for each in compared]
 

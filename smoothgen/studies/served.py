@@ -5,11 +5,13 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Any, Final
 
-from smoothgen.client import Client
+from smoothgen.client import Client, Generation
 from smoothgen.contracts import ModelCard
 from smoothgen.errors import InvalidInput, UnknownName
-from smoothgen.studies.answer import Answer, Asked, request_of
-from smoothgen.studies.job_rows import job_rows
+from smoothgen.evaluation import Samples
+from smoothgen.studies.answer import Answer, Asked, request_of, sampled_sigma
+from smoothgen.studies.job_rows import job_rows, wants_baselines
+from smoothgen.studies.kept_samples import kept_samples
 from smoothgen.studies.runner import Measured
 from smoothgen.studies.store import Task
 
@@ -54,8 +56,18 @@ class Served:
             plain_seconds=None,
             generated=0 if usage is None else usage.overhead,
             passes=None,
+            compared=self._compared(asked, generation) if wants_baselines(task) else None,
         )
         return Measured(job_rows(task, asked, answer), {card.id: card.digest})
+
+    @staticmethod
+    def _compared(asked: Asked, generation: Generation) -> Samples:
+        if not generation.samples:
+            raise InvalidInput(
+                'baselines need the samples of the job: add output = "samples" to its options', field="options.output"
+            )
+        sigma = sampled_sigma(asked, generation.view.certificate)
+        return kept_samples(asked, generation.samples, sigma)
 
     @cached_property
     def _cards(self) -> dict[str, ModelCard]:

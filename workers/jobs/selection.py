@@ -26,10 +26,12 @@ from smoothgen.certificates.meaning.metrics import METRICS
 from smoothgen.certificates.score_claims import AskedClaim
 from smoothgen.contracts import (
     EDITS,
+    SAMPLES,
     JobSpec,
     LipschitzEstimate,
     ListedEdits,
     ListedNeighbours,
+    NoisyOutput,
     Note,
     Output,
     Selection,
@@ -43,6 +45,7 @@ from workers.jobs.contact_sheet import sheet_of
 from workers.jobs.edit_runs import listed_edits
 from workers.jobs.measurement import measure
 from workers.jobs.neighbour_runs import neighbours_of
+from workers.jobs.noisy_outputs import noisy_outputs
 from workers.jobs.notes import notes_of
 from workers.jobs.sampling import Samples
 from workers.jobs.threat import threat_of
@@ -93,7 +96,8 @@ class Selected:
     selected. provenance: the certificate's. notes: what the client should know of prompt and samples. sheet: a picture
     of the noisy samples, PNG. fleet_bin: where R falls on the public grid, for tier fleet. batch_size: of all batches
     of the job, where it is fixed. device_s, queued_s: seconds. neighbours, edits: what the job runs without noise.
-    claims: those on scores. scores: of the output, one for each claim.
+    claims: those on scores. scores: of the output, one for each claim. noisy_outputs: the selection samples, where they
+    are asked for.
     """
 
     output: Output
@@ -114,6 +118,7 @@ class Selected:
     edits: ListedEdits | None = None
     claims: tuple[AskedClaim, ...] = ()
     scores: list[float] | None = None
+    noisy_outputs: tuple[NoisyOutput, ...] | None = None
 
     @property
     def lipschitz_estimate(self) -> LipschitzEstimate | None:
@@ -210,6 +215,7 @@ def select_output(job: JobOnModel, draws: Draws) -> Selected:
         edits=listed_edits(spec) if spec.mechanism == EDITS else None,
         claims=claims,
         scores=scores_of_output(served, claims, job.scores),
+        noisy_outputs=noisy_outputs(spec, "selection", 0, outputs),
     )
 
 
@@ -276,7 +282,7 @@ def _served_kind(spec: JobSpec) -> str:
     """Returns what the one output is that is served: beside all samples, the representative."""
     if spec.request.robustness.tier != "request":
         return "sample"
-    return "representative" if spec.request.output == "samples" else spec.request.output
+    return "representative" if spec.request.output == SAMPLES else spec.request.output
 
 
 def _sampling(job: JobOnModel) -> Sampling:

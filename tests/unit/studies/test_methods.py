@@ -41,11 +41,21 @@ def test_every_method_has_one_row_with_its_own_radius_and_claim() -> None:
     ]
     assert [row.method for row in rows if row.ours] == ["SmoothGen"]
     assert len({row.claim for row in rows}) == len(rows) - 1  # the two forms of Center Smoothing claim the same
-    assert found["SmoothGen"].radius == smoothgen_certificate(samples).radius
+    assert found["SmoothGen"].radius == smoothgen_certificate(samples, constant=LIPSCHITZ).radius
     assert found["Center Smoothing, exact"].radius == center_smoothing(samples).radius
     assert found["GAN smoothing"].radius == gan_smoothing(samples).radius
     assert found["Lipschitz-enforced generator"].radius == pytest.approx((0.1 - 0.004) / 0.2, rel=1e-6)
     assert found["no defence"].radius == 0
+
+
+def test_ours_uses_a_proven_constant_and_is_then_never_behind_it() -> None:
+    wide, narrow = near(0.1), near(0.001)
+    for samples in (wide, narrow):
+        rows = by_method(rows_of(samples, **NAMED, metric="absolute", lipschitz=LIPSCHITZ))
+        ours, proven = rows["SmoothGen"].radius, rows["Lipschitz-enforced generator"].radius
+        assert ours is not None
+        assert proven is not None
+        assert ours >= max(smoothgen_certificate(samples).radius, 0.999 * proven)
 
 
 def test_rows_say_what_was_drawn_and_spent() -> None:
