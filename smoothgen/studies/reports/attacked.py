@@ -125,6 +125,7 @@ def _every(rows: Attacks) -> Table:
                     row.prompt,
                     row.attack,
                     f"{row.setting}, {row.method}",
+                    row.claim,
                     f"{at_least(row.epsilon)} {row.unit}"
                     + (f" ({plain(row.multiple)} × the radius)" if row.multiple else ""),
                     plain(row.estimate),
@@ -136,7 +137,7 @@ def _every(rows: Attacks) -> Table:
                 sources([one]),
             )
         )
-    columns = ("prompt", "attack", "against", "norm", "estimate", "proven", "certified", "margin", "found")
+    columns = ("prompt", "attack", "against", "claim", "norm", "estimate", "proven", "certified", "margin", "found")
     says = "At the largest norm within the certified radius, or the smallest that was tried."
     return Table("Attack by prompt", says, columns, tuple(lines), long=True)
 
@@ -220,17 +221,25 @@ def _planted(rows: Attacks) -> Table:
 
 def _picture(model: str, rows: Attacks) -> list[Picture]:
     points = [
-        Point(f"{one.row.claim}: {one.row.attack}", one.row.multiple, max(0.0, one.row.lower) / one.row.tolerance)
+        Point(
+            f"{one.row.claim}: {one.row.attack}",
+            one.row.multiple,
+            max(0.0, one.row.lower) / one.row.tolerance,
+            max(0.0, one.row.estimate) / one.row.tolerance,
+        )
         for one in rows
         if one.row.multiple and one.row.tolerance > 0 and one.row.claim != DEVIATION
     ]
     if not points:
         return []
     says = (
-        "Each point is one attack on one prompt. Where certificates hold, none lies left of the certified radius and "
-        "above the tolerance. How far right the first one above it lies says what they give away to these attacks."
+        "Each point is one attack on one prompt: filled what it is proven to have done, hollow the estimate of it, "
+        "which chance and its own bias may raise. Where certificates hold, no filled point lies left "
+        "of the certified radius and above the tolerance. How far right the first one above it lies "
+        "says what they give away to these attacks."
     )
-    return [Picture(f"{file_name(model)}-attacks", f"{model}: attacks", says, multiples(points), sources=sources(rows))]
+    legend = len({point.group for point in points}) + 2
+    return [Picture(f"{file_name(model)}-attacks", f"{model}: attacks", says, multiples(points), legend, sources(rows))]
 
 
 def _margin(row: AttackRow) -> str:

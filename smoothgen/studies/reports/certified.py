@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 
 from smoothgen.evaluation.curves import Radii
 from smoothgen.studies.grouped import Measured, groups, radii, sources
@@ -50,7 +50,14 @@ def table(title: str, rows: Certificates, says: str = SAYS) -> Table:
     return Table(title, says, COLUMNS, tuple(_line(found) for found in groups(rows, setting_of).values()))
 
 
-def share_pictures(name: str, title: str, rows: Certificates) -> tuple[Picture, ...]:
+def label(row: CertificateRow) -> str:
+    """Returns the name of one line of a picture with several settings."""
+    return f"{row.setting}, {row.method}"
+
+
+def share_pictures(
+    name: str, title: str, rows: Certificates, label: Callable[[CertificateRow], str] = label
+) -> tuple[Picture, ...]:
     """Returns a picture of certified share against radius for every unit and metric, with at most eight lines.
 
     Where there are more lines, those with the largest average are drawn, and the picture says so.
@@ -58,7 +65,7 @@ def share_pictures(name: str, title: str, rows: Certificates) -> tuple[Picture, 
     found = []
     for place, ((unit, metric), of_unit) in enumerate(groups(rows, lambda r: (r.unit, r.metric)).items()):
         lines = [
-            Steps(label(g), radii(g), g[0].row.ours and not g[0].row.estimated)
+            Steps(_marked(label, g[0].row), radii(g), g[0].row.ours and not g[0].row.estimated)
             for g in groups(of_unit, setting_of).values()
         ]
         drawn = sorted(lines, key=lambda one: -one.radii.average)[:MOST_LINES]
@@ -72,6 +79,7 @@ def share_pictures(name: str, title: str, rows: Certificates) -> tuple[Picture, 
                 f"Share of prompts certified at the radius below, counted in {unit}; abstentions are failures. Dashed: "
                 f"other people's methods and estimates, which claim other things.{left_out}",
                 steps([one for one in lines if one in drawn], unit),
+                legend=len(drawn),
                 sources=sources(of_unit),
             )
         )
@@ -105,13 +113,6 @@ def other_studies(model: str, rows: Certificates) -> list[Section]:
     return found
 
 
-def label(rows: Certificates) -> str:
-    """Returns the name of one line."""
-    row = rows[0].row
-    mark = " (estimate, no certificate)" if row.estimated else ""
-    return f"{row.setting}, {row.method}{mark}"
-
-
 def file_name(text: str) -> str:
     """Returns text as part of a file's name: lower-case letters, digits and hyphens."""
     return "-".join("".join(c if c.isascii() and c.isalnum() else " " for c in text.lower()).split())
@@ -120,6 +121,10 @@ def file_name(text: str) -> str:
 def at_share(found: Radii, part: float) -> float:
     """Returns the largest radius at which at least `part` of the prompts are certified, 0 where there is none."""
     return max((epsilon for epsilon, reached in found.curve() if reached >= part - 1e-12), default=0.0)
+
+
+def _marked(label: Callable[[CertificateRow], str], row: CertificateRow) -> str:
+    return label(row) + (" (estimate, no certificate)" if row.estimated else "")
 
 
 def _line(found: Certificates) -> Line:

@@ -31,6 +31,11 @@ def at_most(value: float | None) -> str:
     return NONE if value is None else _spelled(round_up(value, DIGITS) if abs(value) < UNLIMITED else value)
 
 
+def headline(claim: str) -> str:
+    """Returns the first part of a claim; what follows a semicolon says when it holds."""
+    return claim.partition(";")[0]
+
+
 def share(part: int, whole: int) -> str:
     """Returns a share as "3 of 8"."""
     return f"{part} of {whole}"

@@ -14,8 +14,11 @@ from smoothgen.studies.reports.figures import UNLIMITED
 
 _OURS: Final = ("#1f5fa8", "#dd8452", "#55a868", "#8172b3", "#c44e52", "#64b5cd", "#937860", "#ccb974")
 _OTHERS: Final = ("#666666", "#a05195", "#2f7f6f", "#b8860b", "#7a1f1f", "#3b3b8f", "#7f7f00", "#00607f")
+_MARKERS: Final = "osD^v<>P"
 _RED: Final = "#c44e52"
-_LONGEST_LABEL: Final = 60
+_WIDTH, _HEIGHT, _LEGEND_LINE = 7.5, 3.6, 0.18
+"""Inches."""
+_LONGEST_LABEL: Final = 90
 
 
 @dataclass(frozen=True)
@@ -29,11 +32,13 @@ class Steps:
 
 @dataclass(frozen=True)
 class Point:
-    """An attack in a picture: across the attack's norm over the certified radius, up what it did over the tolerance."""
+    """An attack in a picture: across the attack's norm over the certified radius, up what it did over the tolerance,
+    proven and estimated."""
 
     group: str
     multiple: float
     lower: float
+    estimate: float
 
 
 def steps(lines: Sequence[Steps], unit: str) -> Callable[[Any], None]:
@@ -77,18 +82,13 @@ def multiples(points: Sequence[Point]) -> Callable[[Any], None]:
         groups = list(dict.fromkeys(point.group for point in points))
         for place, group in enumerate(groups):
             of_group = [point for point in points if point.group == group]
-            axes.scatter(
-                [p.multiple for p in of_group],
-                [p.lower for p in of_group],
-                s=20,
-                color=_OURS[place % len(_OURS)],
-                marker="osD^v<>P"[place % 8],
-                label=_cut(group),
-                zorder=3,
-            )
+            across, looks = [p.multiple for p in of_group], {"s": 24, "marker": _MARKERS[place % len(_MARKERS)]}
+            colour = _OURS[(place + place // len(_MARKERS)) % len(_OURS)]
+            axes.scatter(across, [p.estimate for p in of_group], facecolors="none", edgecolors=colour, **looks)
+            axes.scatter(across, [p.lower for p in of_group], color=colour, label=_cut(group), zorder=3, **looks)
         axes.axhline(1, color=_RED, lw=1, label="the tolerance")
         axes.axvline(1, color=_OURS[2], lw=1, label="the certified radius")
-        axes.set(xlabel="norm of the attack, in certified radii", ylabel="proven shift, in tolerances", ylim=(0, None))
+        axes.set(xlabel="norm of the attack, in certified radii", ylabel="shift, in tolerances", ylim=(0, None))
         furthest = max((point.multiple for point in points), default=1.0)
         axes.set_xlim(0, 1.05 * max(furthest, 1.0))
         if furthest > 8:
@@ -106,7 +106,7 @@ def save(picture: Picture, folder: Path) -> Path:
         from matplotlib.figure import Figure
     except ImportError as error:
         raise SmoothGenError("reports draw with matplotlib: pip install 'smoothgen[evaluate]'") from error
-    figure = Figure(figsize=picture.size, dpi=120, layout="constrained")
+    figure = Figure(figsize=(_WIDTH, _HEIGHT + _LEGEND_LINE * picture.legend), dpi=120, layout="constrained")
     picture.draw(figure)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{picture.name}.png"

@@ -11,7 +11,7 @@ from smoothgen.studies.reports.attacked import real
 from smoothgen.studies.reports.blocks import Line, Section, Table
 from smoothgen.studies.reports.certified import at_share, setting_of
 from smoothgen.studies.reports.compared import ratios
-from smoothgen.studies.reports.figures import at_least, plain, share
+from smoothgen.studies.reports.figures import at_least, headline, plain, share
 from smoothgen.studies.reports.outcomes import MOST_PERPLEXITY
 
 GIVEN_AWAY = 3.0
@@ -49,7 +49,7 @@ def _behind(rows: Rows) -> Iterator[Line]:
     for model, of_model in groups(rows.certificates, lambda row: row.model).items():
         for found in ratios(of_model):
             if found.ratio is not None and found.ratio < 1:
-                what = f"{found.method} has the larger average radius (it claims: {found.rows[0].row.claim})"
+                what = f"{found.method} has the larger average radius (it claims: {headline(found.rows[0].row.claim)})"
                 figure = f"ours over its: {plain(found.ratio)}"
                 yield Line((model, found.setting, what, figure), sources(found.rows))
 

@@ -95,7 +95,8 @@ def test_expected_outcomes_say_where_they_do_not_hold(tmp_path):
     found = table(report_of(study.rows(), tmp_path), "Expected and measured").lines
     radii, frechet, perplexity = (one.cells for one in found)
     assert radii[2:] == ("1.05 times", "0 of 1 settings", "sigma 0.5 (1.05 times)")
-    assert frechet[2:] == ("0.05 to 4 points", "1 of 2 settings", "sigma 1 (4)")
+    assert frechet[2] == "in our feature space: sigma 0.5 (0.05); sigma 1 (4)"
+    assert frechet[3].startswith("cannot be said")
     assert perplexity[2:] == ("0 to 212 %", "1 of 2 settings", "sigma 0.5 (212)")
 
 
@@ -117,7 +118,7 @@ def test_attacks_have_margins_and_the_multiple_that_reaches_the_tolerance(tmp_pa
 def test_attack_by_prompt_is_read_at_the_largest_norm_inside_the_radius(tmp_path):
     rows = [study.attack("a", 0.5, 0.01), study.attack("a", 1.0, 0.02), study.attack("a", 4.0, 0.13)]
     [one] = table(report_of(rows, tmp_path), "Attack by prompt").lines
-    assert one.cells[3] == "0.3 embedding norm (1 × the radius)"
+    assert one.cells[4] == "0.3 embedding norm (1 × the radius)"
 
 
 def test_crossings_beyond_chance_are_loud_and_planted_ones_are_not(tmp_path):
