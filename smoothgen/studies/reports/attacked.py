@@ -239,7 +239,11 @@ def _picture(model: str, rows: Attacks) -> list[Picture]:
         "says what they give away to these attacks."
     )
     legend = len({point.group for point in points}) + 2
-    return [Picture(f"{file_name(model)}-attacks", f"{model}: attacks", says, multiples(points), legend, sources(rows))]
+    return [
+        Picture(
+            f"{file_name(model)}-attacks", f"{model}: attacks", says, multiples(points), legend, sources=sources(rows)
+        )
+    ]
 
 
 def _margin(row: AttackRow) -> str:

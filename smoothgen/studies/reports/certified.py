@@ -8,7 +8,7 @@ from smoothgen.evaluation.curves import Radii
 from smoothgen.studies.grouped import Measured, groups, radii, sources
 from smoothgen.studies.reports.blocks import Block, Line, Picture, Section, Table
 from smoothgen.studies.reports.figures import NONE, at_least, at_most, median, plain, share
-from smoothgen.studies.reports.pictures import Steps, steps
+from smoothgen.studies.reports.pictures import Panel, Steps, steps
 from smoothgen.studies.rows import CertificateRow
 
 Certificates = Sequence[Measured[CertificateRow]]
@@ -36,6 +36,7 @@ SAYS = (
 )
 ABLATION_SAYS = "Columns as in the table of certified radii."
 
+DASHED = "Dashed: other people's methods and estimates, which claim other things."
 MOST_LINES = 8
 """Lines in one picture."""
 
@@ -50,40 +51,38 @@ def table(title: str, rows: Certificates, says: str = SAYS) -> Table:
     return Table(title, says, COLUMNS, tuple(_line(found) for found in groups(rows, setting_of).values()))
 
 
-def label(row: CertificateRow) -> str:
-    """Returns the name of one line of a picture with several settings."""
-    return f"{row.setting}, {row.method}"
-
-
-def share_pictures(
-    name: str, title: str, rows: Certificates, label: Callable[[CertificateRow], str] = label
-) -> tuple[Picture, ...]:
+def share_pictures(name: str, title: str, rows: Certificates) -> tuple[Picture, ...]:
     """Returns a picture of certified share against radius for every unit and metric, with at most eight lines.
 
     Where there are more lines, those with the largest average are drawn, and the picture says so.
     """
     found = []
     for place, ((unit, metric), of_unit) in enumerate(groups(rows, lambda r: (r.unit, r.metric)).items()):
-        lines = [
-            Steps(_marked(label, g[0].row), radii(g), g[0].row.ours and not g[0].row.estimated)
-            for g in groups(of_unit, setting_of).values()
-        ]
+        lines = lines_of(of_unit, lambda row: f"{row.setting}, {row.method}")
         drawn = sorted(lines, key=lambda one: -one.radii.average)[:MOST_LINES]
-        left_out = (
-            f" The {len(lines) - len(drawn)} lines of smallest average are left out." if lines[MOST_LINES:] else ""
-        )
+        left = len(lines) - len(drawn)
+        left_out = f" The {left} lines of smallest average are left out." if left else ""
+        panel = Panel("", tuple(one for one in lines if one in drawn), unit)
         found.append(
             Picture(
                 f"{name}-{place}" if place else name,
                 f"{title}: certified share against radius, {metric}",
-                f"Share of prompts certified at the radius below, counted in {unit}; abstentions are failures. Dashed: "
-                f"other people's methods and estimates, which claim other things.{left_out}",
-                steps([one for one in lines if one in drawn], unit),
+                f"Share of prompts certified at the radius below, counted in {unit}; abstentions are failures. "
+                f"{DASHED}{left_out}",
+                steps([panel]),
                 legend=len(drawn),
                 sources=sources(of_unit),
             )
         )
     return tuple(found)
+
+
+def lines_of(rows: Certificates, label: Callable[[CertificateRow], str]) -> list[Steps]:
+    """Returns a line of a picture for each setting and method."""
+    return [
+        Steps(_marked(label, of_one[0].row), radii(of_one), of_one[0].row.ours and not of_one[0].row.estimated)
+        for of_one in groups(rows, setting_of).values()
+    ]
 
 
 def section(model: str, rows: Certificates) -> Section | None:
@@ -105,8 +104,10 @@ def other_studies(model: str, rows: Certificates) -> list[Section]:
     found = []
     for study, of_study in groups(others, lambda row: row.study).items():
         name = f"{file_name(model)}-{file_name(study)}"
+        # A check shows that two computations agree: its picture would show nothing.
+        pictures = () if study.startswith("check") else share_pictures(name, model, of_study)
         blocks: tuple[Block, ...] = (
-            *share_pictures(name, model, of_study),
+            *pictures,
             table("Radii by setting", of_study, ABLATION_SAYS),
         )
         found.append(Section(study[0].upper() + study[1:], (), blocks, level=3))

@@ -9,8 +9,9 @@ import numpy as np
 
 from smoothgen.studies.grouped import groups, radii, sources
 from smoothgen.studies.reports.blocks import Line, Picture, Section, Table
-from smoothgen.studies.reports.certified import Certificates, at_share, file_name, setting_of, share_pictures
+from smoothgen.studies.reports.certified import DASHED, Certificates, at_share, file_name, lines_of, setting_of
 from smoothgen.studies.reports.figures import NONE, at_least, headline, plain, share
+from smoothgen.studies.reports.pictures import Panel, steps
 from smoothgen.studies.rows import CertificateRow
 
 COLUMNS = (
@@ -69,13 +70,11 @@ def section(model: str, rows: Certificates) -> Section | None:
     if not compared:
         return None
     of = {id(ratio.rows[0]): ratio for ratio in ratios(rows)}
-    lines: list[Line] = []
-    pictures: list[Picture] = []
-    for place, group in enumerate(compared, start=1):
-        for found in sorted(groups(group, setting_of).values(), key=lambda f: not f[0].row.ours):
-            lines.append(_line(found, of.get(id(found[0]))))
-        name = f"{file_name(model)}-compared-{place}-{file_name(group[0].row.setting)}"
-        pictures += share_pictures(name, f"{model}, {group[0].row.setting}", group, lambda row: row.method)
+    lines = [
+        _line(found, of.get(id(found[0])))
+        for group in compared
+        for found in sorted(groups(group, setting_of).values(), key=lambda f: not f[0].row.ours)
+    ]
     behind = [f"{r.method} in {r.setting}" for r in ratios(rows) if r.ratio is not None and r.ratio < 1]
     words = (
         (f"Ours has the smaller average against {'; '.join(behind)}. What those methods claim instead stands beside.",)
@@ -88,7 +87,26 @@ def section(model: str, rows: Certificates) -> Section | None:
     meanings = Table(
         "What each method claims, in full", "Claims that differ are no ranking.", ("method", "claim"), told
     )
-    return Section("Baselines", words, (*pictures, table, meanings), level=3)
+    return Section("Baselines", words, (_picture(model, compared), table, meanings), level=3)
+
+
+def _picture(model: str, compared: Sequence[Certificates]) -> Picture:
+    panels = []
+    for group in compared:
+        row = group[0].row
+        title = f"{row.setting}, {row.metric}, τ = {plain(row.tolerance)}"
+        panels.append(Panel(title, tuple(lines_of(group, lambda row: row.method)), row.unit))
+    labels = {line.label for panel in panels for line in panel.lines}
+    return Picture(
+        f"{file_name(model)}-baselines",
+        f"{model}: certified share against radius, ours and baselines",
+        f"Share of prompts certified at the radius below; abstentions are failures. {DASHED}",
+        steps(panels),
+        legend=len(labels),
+        rows=-(-len(panels) // 2),
+        columns=min(2, len(panels)),
+        sources=tuple(one.source for group in compared for one in group),
+    )
 
 
 def _question(row: CertificateRow) -> Hashable:
