@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from smoothgen.errors import SmoothGenError
 from smoothgen.studies.provenance import provenance
@@ -22,11 +22,13 @@ _LISTED: Final = 5
 
 @dataclass(frozen=True)
 class Measured:
-    """The rows of one task. weights: digests of the models that ran, by name. accelerator: in words."""
+    """The rows of one task. weights: digests of the models that ran, by name. accelerator: in words. certificate: the
+    document that the rows are of, which is published beside them; None where there is none or there are several."""
 
     rows: Sequence[Row]
     weights: Mapping[str, str] = field(default_factory=dict)
     accelerator: str | None = None
+    certificate: Mapping[str, Any] | None = None
 
 
 Measure = Callable[[Task], Measured]
@@ -79,6 +81,8 @@ def run_study(tasks: Iterable[Task], store: Store, measure: Measure, watch: Watc
             from_here = provenance(
                 seed=int(task.settings.get("seed", 0)), seconds=seconds, weights=weights, accelerator=accelerator
             )
+            if outcome.certificate is not None:  # before the task counts as finished
+                store.keep_certificate(task, outcome.certificate)
             store.add(Finished(task=task, provenance=from_here, rows=tuple(outcome.rows)))
             watch.finished(task, seconds)
         else:

@@ -58,7 +58,7 @@ class Served:
             passes=None,
             compared=self._compared(asked, generation) if wants_baselines(task) else None,
         )
-        return Measured(job_rows(task, asked, answer), {card.id: card.digest})
+        return Measured(job_rows(task, asked, answer), {card.id: card.digest}, certificate=generation.view.certificate)
 
     @staticmethod
     def _compared(asked: Asked, generation: Generation) -> Samples:

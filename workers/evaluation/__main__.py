@@ -49,7 +49,7 @@ def _measured(room: Room, task: Task) -> Measured:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
         raise InvalidInput(f"{where}: {first['msg']} (got {first['input']!r:.80})", field=where) from error
-    return Measured(rows, room.weights, room.accelerator)
+    return Measured(rows, room.weights, room.accelerator, room.certificates.pop(task.key, None))
 
 
 if __name__ == "__main__":

@@ -34,6 +34,8 @@ def certificates(room: Room, task: Task) -> list[Row]:
         passes=ran.counted.batches * asked.passes_a_generation,
         compared=compared(loaded, ran) if wants_baselines(task) else None,
     )
+    if result.certificate is not None:
+        room.certificates[task.key] = result.certificate
     return job_rows(task, asked, answer)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Final
+from typing import Any, Final
 
 from smoothgen.errors import InvalidInput
 from smoothgen.studies.plan import Plan
@@ -22,6 +22,8 @@ class Room:
         vision = () if plan is None else tuple(dict.fromkeys(v for m in plan.models for v in m.vision_models))
         self.settings = settings.model_copy(update={"vision_models": [*settings.vision_models, *vision]})
         self._loaded: dict[str, LoadedModel] = {}
+        self.certificates: dict[str, dict[str, Any]] = {}
+        """The documents of certificates that were made and not yet stored, by their task's key."""
 
     def model(self, name: str, source: str | None = None) -> LoadedModel:
         """Returns a model, loaded. source: a folder, a GGUF file or a hub name. Raises InvalidInput, which says what

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from smoothgen.evaluation.falsification import Comparison
 from smoothgen.studies.gate.thresholds import BoundedShare, CertifiedShare, FidelityLimit, Thresholds
 from smoothgen.studies.grouped import Measured, Rows, groups
-from smoothgen.studies.reports.attacked import real, verdict_of
+from smoothgen.studies.reports.attacked import verdict_of
 from smoothgen.studies.reports.certified import setting_of
 from smoothgen.studies.rows import CertificateRow, FidelityRow
 
@@ -131,20 +131,20 @@ def _limit(row: FidelityRow, asked: FidelityLimit, required: str) -> Check:
 
 def _attacks(rows: Rows, thresholds: Thresholds) -> list[Check]:
     most, found = thresholds.falsification.most_crossings, []
-    for model, of_model in groups(real(rows.attacks), lambda row: row.model).items():
+    for model, of_model in groups(rows.attacks, lambda row: row.model).items():
         verdict = verdict_of(of_model)
         if verdict is None:
             continue
-        crossings = len(verdict.crossings)
+        crossings = verdict.crossings
+        limit = "" if most is None else f", and at most {most} crossings"
         found.append(
             Check(
                 model=model,
                 where="attacks",
-                required="no more crossed certificates than chance allows"
-                + ("" if most is None else f", and at most {most} crossings"),
-                measured=f"{crossings} crossings in {verdict.crossed} of {verdict.prompts} certificates",
-                passed=verdict.sound and (most is None or crossings <= most),
-                fell=tuple(_crossed(one) for one in verdict.crossings),
+                required=f"no more crossings than chance allows{limit}",
+                measured=f"{len(crossings)} crossings in {verdict.attacks} comparisons",
+                passed=verdict.sound and (most is None or len(crossings) <= most),
+                fell=tuple(_crossed(one) for one in crossings),
             )
         )
     return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 
-from smoothgen.evaluation.falsification import Comparison, Verdict, judge
+from smoothgen.studies.falsified import PLANTED, UNPROTECTED, Falsification, caught, falsification, reached
 from smoothgen.studies.grouped import Measured, groups, sources
 from smoothgen.studies.reports.blocks import Line, Picture, Section, Table
 from smoothgen.studies.reports.certified import file_name
@@ -13,31 +13,19 @@ from smoothgen.studies.reports.pictures import Point, multiples
 from smoothgen.studies.rows import AttackRow
 
 Attacks = Sequence[Measured[AttackRow]]
-
-NO_PROTECTION = "no protection"
-PLANTED = "planted"
-"""Studies whose name begins so hold certificates with a fault on purpose, which attacks must cross."""
+DEVIATION = "deviation"
+"""The claim of T3, a probability at every distance: it has no tolerance to reach."""
 
 
 def real(rows: Attacks) -> Attacks:
     """Returns the attacks on certificates that are meant to hold."""
-    return [one for one in rows if one.row.method != NO_PROTECTION and not one.row.study.startswith(PLANTED)]
+    return [one for one in rows if one.row.method != UNPROTECTED and not one.row.method.startswith(PLANTED)]
 
 
-def verdict_of(rows: Attacks) -> Verdict | None:
-    """Returns the verdict over all attacks on certificates, None without any.
-
-    Each certificate and each lower bound is granted the largest alpha among them. An exhaustive certificate has alpha
-    0: it is granted the least that a binomial test takes.
-    """
+def verdict_of(rows: Attacks) -> Falsification | None:
+    """Returns the verdict over all attacks on certificates, None without any."""
     attacks = real(rows)
-    if not attacks:
-        return None
-    return judge(
-        [Comparison(o.row.certificate, o.row.attack, o.row.lower, o.row.certified) for o in attacks],
-        certificate_alpha=max([1e-12, *(one.row.certificate_alpha for one in attacks)]),
-        falsification_alpha=max([1e-12, *(one.row.alpha for one in attacks)]),
-    )
+    return falsification(one.row for one in attacks) if attacks else None
 
 
 def section(model: str, rows: Attacks) -> Section | None:
@@ -48,30 +36,36 @@ def section(model: str, rows: Attacks) -> Section | None:
     blocks: list[Table | Picture] = []
     if attacks:
         blocks += [_attacks(attacks), *_picture(model, attacks), _crossings_of_tolerance(attacks)]
-    if unprotected := [one for one in rows if one.row.method == NO_PROTECTION]:
+    if unprotected := [one for one in rows if one.row.method == UNPROTECTED]:
         blocks.append(_unprotected(unprotected))
     if attacks:
         blocks.append(_every(attacks))
-    if planted := [one for one in rows if one.row.study.startswith(PLANTED)]:
+    if planted := [one for one in rows if one.row.method.startswith(PLANTED)]:
         blocks.append(_planted(planted))
     return Section("Attacks", () if verdict is None else (_said(verdict),), tuple(blocks), level=3)
 
 
-def least_multiple(rows: Attacks) -> float | None:
-    """Returns the least multiple of the certified radius at which an attack is proven to pass the tolerance."""
-    return min((o.row.multiple for o in rows if o.row.multiple and o.row.lower > o.row.tolerance), default=None)
-
-
-def _said(verdict: Verdict) -> str:
-    crossed = f"{verdict.crossed} of {verdict.prompts} certificates were crossed by an attack"
-    if not verdict.sound:
-        return (
-            f"**FALSIFIED: {crossed}; sound certificates are so with probability {verdict.p_value:.2g}.** Something is "
-            "wrong with them. Do not serve them before the fault is found."
+def _said(found: Falsification) -> str:
+    parts = []
+    if found.sampled is not None:
+        parts.append(
+            f"{found.sampled.crossed} of {found.sampled.prompts} sampled certificates were crossed by an attack"
         )
+    if found.sampled is None or found.exact:
+        parts.append(f"{len(found.exact)} attacks crossed certificates that leave nothing to chance")
+    crossed = " and ".join(parts)
+    if not found.sound:
+        chance = "" if found.sampled is None else f"; chance does so with probability {found.sampled.p_value:.2g}"
+        return (
+            f"**FALSIFIED: {crossed}{chance}.** Something is wrong with them. Do not serve them before the fault is "
+            "found."
+        )
+    allowed = (
+        "" if found.sampled is None else f" (a sound one may be with probability {at_most(found.sampled.allowance)})"
+    )
     return (
-        f"{crossed[0].upper()}{crossed[1:]} (one sound certificate may be with probability "
-        f"{at_most(verdict.allowance)}). These attacks did not refute these certificates; that is no proof of them."
+        f"{crossed}{allowed}, in {found.attacks} comparisons. These attacks did not refute these certificates; that is "
+        "no proof of them."
     )
 
 
@@ -131,6 +125,7 @@ def _every(rows: Attacks) -> Table:
                     row.prompt,
                     row.attack,
                     f"{row.setting}, {row.method}",
+                    row.claim,
                     f"{at_least(row.epsilon)} {row.unit}"
                     + (f" ({plain(row.multiple)} × the radius)" if row.multiple else ""),
                     plain(row.estimate),
@@ -142,7 +137,7 @@ def _every(rows: Attacks) -> Table:
                 sources([one]),
             )
         )
-    columns = ("prompt", "attack", "against", "norm", "estimate", "proven", "certified", "margin", "found")
+    columns = ("prompt", "attack", "against", "claim", "norm", "estimate", "proven", "certified", "margin", "found")
     says = "At the largest norm within the certified radius, or the smallest that was tried."
     return Table("Attack by prompt", says, columns, tuple(lines), long=True)
 
@@ -160,25 +155,22 @@ def _inside(row: AttackRow) -> tuple[bool, float]:
 def _crossings_of_tolerance(rows: Attacks) -> Table:
     lines = []
     for found in groups(rows, lambda row: (row.setting, row.method, row.claim)).values():
-        row = found[0].row
-        by_certificate = groups(found, lambda r: r.certificate)
-        least = [least_multiple(of_one) for of_one in by_certificate.values()]
-        reached = [value for value in least if value is not None]
-        furthest = max((one.row.multiple or 0.0 for one in found), default=0.0)
-        lines.append(
-            Line(
-                (
-                    f"{row.setting}, {row.method}",
-                    row.claim,
-                    str(len(by_certificate)),
-                    share(len(reached), len(by_certificate)),
-                    plain(min(reached)) if reached else NONE,
-                    plain(median(reached)),
-                    plain(furthest),
-                ),
-                sources(found),
-            )
+        row, of_all = found[0].row, reached(one.row for one in found)
+        if not of_all:  # a claim without a tolerance, or without a radius
+            continue
+        proven = [one.multiple for one in of_all if one.multiple is not None]
+        estimated = [one.estimated for one in of_all if one.estimated is not None]
+        cells = (
+            f"{row.setting}, {row.method}",
+            row.claim,
+            str(len(of_all)),
+            share(len(proven), len(of_all)),
+            plain(min(proven, default=None)),
+            plain(median(proven)),
+            plain(min(estimated, default=None)),
+            plain(max(one.tried for one in of_all)),
         )
+        lines.append(Line(cells, sources(found)))
     columns = (
         "against",
         "claim",
@@ -186,12 +178,13 @@ def _crossings_of_tolerance(rows: Attacks) -> Table:
         "attacks reached τ",
         "least multiple",
         "median multiple",
+        "least by estimate",
         "tried up to",
     )
     says = (
         "At which multiple of its certified radius is a certificate's strongest attack proven to pass the tolerance? A "
         "multiple of 1 would be a certificate that gives nothing away; a large one says that the certificate is "
-        "cautious or that the attacks are weak, and not which."
+        "cautious or that the attacks are weak, and not which. Multiples were tried on a grid."
     )
     return Table("How far beyond the radius attacks must go", says, columns, tuple(lines))
 
@@ -211,28 +204,46 @@ def _unprotected(rows: Attacks) -> Table:
 
 
 def _planted(rows: Attacks) -> Table:
+    verdicts = caught(one.row for one in rows)
     lines = []
-    for found in groups(rows, lambda row: row.setting).values():
-        crossed = sum(one.row.lower > one.row.certified for one in found)
-        cells = (found[0].row.setting, str(len(found)), str(crossed), "yes" if crossed else "NO")
+    for fault, found in groups(rows, lambda row: row.method).items():
+        verdict = verdicts[fault]
+        cells = (
+            fault.removeprefix(PLANTED),
+            str(verdict.attacks),
+            str(len(verdict.crossings)),
+            "NO" if verdict.sound else "yes",
+        )
         lines.append(Line(cells, sources(found)))
-    says = "Certificates with a fault made on purpose, which the same attacks must cross, else they prove nothing."
-    return Table("Planted faults", says, ("fault", "comparisons", "crossings", "seen"), tuple(lines))
+    says = "Certificates with a fault made on purpose: the same attacks and the same verdict must refute each."
+    return Table("Planted faults", says, ("fault", "comparisons", "crossings", "caught"), tuple(lines))
 
 
 def _picture(model: str, rows: Attacks) -> list[Picture]:
     points = [
-        Point(f"{one.row.claim}: {one.row.attack}", one.row.multiple, max(0.0, one.row.lower) / one.row.tolerance)
+        Point(
+            f"{one.row.claim}: {one.row.attack}",
+            one.row.multiple,
+            max(0.0, one.row.lower) / one.row.tolerance,
+            max(0.0, one.row.estimate) / one.row.tolerance,
+        )
         for one in rows
-        if one.row.multiple and one.row.tolerance > 0
+        if one.row.multiple and one.row.tolerance > 0 and one.row.claim != DEVIATION
     ]
     if not points:
         return []
     says = (
-        "Each point is one attack on one prompt. Where certificates hold, none lies left of the certified radius and "
-        "above the tolerance. How far right the first one above it lies says what they give away to these attacks."
+        "Each point is one attack on one prompt: filled what it is proven to have done, hollow the estimate of it, "
+        "which chance and its own bias may raise. Where certificates hold, no filled point lies left "
+        "of the certified radius and above the tolerance. How far right the first one above it lies "
+        "says what they give away to these attacks."
     )
-    return [Picture(f"{file_name(model)}-attacks", f"{model}: attacks", says, multiples(points), sources=sources(rows))]
+    legend = len({point.group for point in points}) + 2
+    return [
+        Picture(
+            f"{file_name(model)}-attacks", f"{model}: attacks", says, multiples(points), legend, sources=sources(rows)
+        )
+    ]
 
 
 def _margin(row: AttackRow) -> str:

@@ -31,13 +31,17 @@ class Table:
 
 @dataclass(frozen=True)
 class Picture:
-    """A drawing. name: of its file, without an ending. says: what it shows. draw: draws into a matplotlib figure."""
+    """A drawing. name: of its file, without an ending. says: what it shows. draw: draws into a matplotlib
+    figure. legend: lines of its legend, which stands below the drawing. rows, columns: of
+    panels."""
 
     name: str
     title: str
     says: str
     draw: Callable[[Any], None]
-    size: tuple[float, float] = (7.5, 4.2)
+    legend: int = 0
+    rows: int = 1
+    columns: int = 1
     sources: tuple[Provenance, ...] = ()
 
 

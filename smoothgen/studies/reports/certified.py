@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 
 from smoothgen.evaluation.curves import Radii
 from smoothgen.studies.grouped import Measured, groups, radii, sources
 from smoothgen.studies.reports.blocks import Block, Line, Picture, Section, Table
 from smoothgen.studies.reports.figures import NONE, at_least, at_most, median, plain, share
-from smoothgen.studies.reports.pictures import Steps, steps
+from smoothgen.studies.reports.pictures import Panel, Steps, steps
 from smoothgen.studies.rows import CertificateRow
 
 Certificates = Sequence[Measured[CertificateRow]]
@@ -36,6 +36,7 @@ SAYS = (
 )
 ABLATION_SAYS = "Columns as in the table of certified radii."
 
+DASHED = "Dashed: other people's methods and estimates, which claim other things."
 MOST_LINES = 8
 """Lines in one picture."""
 
@@ -57,25 +58,31 @@ def share_pictures(name: str, title: str, rows: Certificates) -> tuple[Picture, 
     """
     found = []
     for place, ((unit, metric), of_unit) in enumerate(groups(rows, lambda r: (r.unit, r.metric)).items()):
-        lines = [
-            Steps(label(g), radii(g), g[0].row.ours and not g[0].row.estimated)
-            for g in groups(of_unit, setting_of).values()
-        ]
+        lines = lines_of(of_unit, lambda row: f"{row.setting}, {row.method}")
         drawn = sorted(lines, key=lambda one: -one.radii.average)[:MOST_LINES]
-        left_out = (
-            f" The {len(lines) - len(drawn)} lines of smallest average are left out." if lines[MOST_LINES:] else ""
-        )
+        left = len(lines) - len(drawn)
+        left_out = f" The {left} lines of smallest average are left out." if left else ""
+        panel = Panel("", tuple(one for one in lines if one in drawn), unit)
         found.append(
             Picture(
                 f"{name}-{place}" if place else name,
                 f"{title}: certified share against radius, {metric}",
-                f"Share of prompts certified at the radius below, counted in {unit}; abstentions are failures. Dashed: "
-                f"other people's methods and estimates, which claim other things.{left_out}",
-                steps([one for one in lines if one in drawn], unit),
+                f"Share of prompts certified at the radius below, counted in {unit}; abstentions are failures. "
+                f"{DASHED}{left_out}",
+                steps([panel]),
+                legend=len(drawn),
                 sources=sources(of_unit),
             )
         )
     return tuple(found)
+
+
+def lines_of(rows: Certificates, label: Callable[[CertificateRow], str]) -> list[Steps]:
+    """Returns a line of a picture for each setting and method."""
+    return [
+        Steps(_marked(label, of_one[0].row), radii(of_one), of_one[0].row.ours and not of_one[0].row.estimated)
+        for of_one in groups(rows, setting_of).values()
+    ]
 
 
 def section(model: str, rows: Certificates) -> Section | None:
@@ -91,25 +98,20 @@ def section(model: str, rows: Certificates) -> Section | None:
     )
 
 
-def ablations(model: str, rows: Certificates) -> list[Section]:
-    """Returns a section for each ablation of the study."""
-    of_ablations = [one for one in rows if one.row.study.startswith("ablation")]
+def other_studies(model: str, rows: Certificates) -> list[Section]:
+    """Returns a section for each other study of our own certificates: ablations, claims, units, estimates."""
+    others = [one for one in rows if one.row.ours and one.row.study not in ("protocol", "baselines")]
     found = []
-    for study, of_study in groups(of_ablations, lambda row: row.study).items():
+    for study, of_study in groups(others, lambda row: row.study).items():
         name = f"{file_name(model)}-{file_name(study)}"
+        # A check shows that two computations agree: its picture would show nothing.
+        pictures = () if study.startswith("check") else share_pictures(name, model, of_study)
         blocks: tuple[Block, ...] = (
-            *share_pictures(name, model, of_study),
+            *pictures,
             table("Radii by setting", of_study, ABLATION_SAYS),
         )
         found.append(Section(study[0].upper() + study[1:], (), blocks, level=3))
     return found
-
-
-def label(rows: Certificates) -> str:
-    """Returns the name of one line."""
-    row = rows[0].row
-    mark = " (estimate, no certificate)" if row.estimated else ""
-    return f"{row.setting}, {row.method}{mark}"
 
 
 def file_name(text: str) -> str:
@@ -120,6 +122,10 @@ def file_name(text: str) -> str:
 def at_share(found: Radii, part: float) -> float:
     """Returns the largest radius at which at least `part` of the prompts are certified, 0 where there is none."""
     return max((epsilon for epsilon, reached in found.curve() if reached >= part - 1e-12), default=0.0)
+
+
+def _marked(label: Callable[[CertificateRow], str], row: CertificateRow) -> str:
+    return label(row) + (" (estimate, no certificate)" if row.estimated else "")
 
 
 def _line(found: Certificates) -> Line:

@@ -9,8 +9,9 @@ import numpy as np
 
 from smoothgen.studies.grouped import groups, radii, sources
 from smoothgen.studies.reports.blocks import Line, Picture, Section, Table
-from smoothgen.studies.reports.certified import Certificates, at_share, file_name, setting_of, share_pictures
-from smoothgen.studies.reports.figures import NONE, at_least, plain, share
+from smoothgen.studies.reports.certified import DASHED, Certificates, at_share, file_name, lines_of, setting_of
+from smoothgen.studies.reports.figures import NONE, at_least, headline, plain, share
+from smoothgen.studies.reports.pictures import Panel, steps
 from smoothgen.studies.rows import CertificateRow
 
 COLUMNS = (
@@ -29,7 +30,8 @@ COLUMNS = (
 SAYS = (
     "A radius beside another one is a comparison only where both claim the same thing: read the fourth column first. "
     "“Ours over its average” divides averages over the same prompts, abstentions counted as 0; “∞” says that the other "
-    "method certifies none of them. All baselines are our re-implementations."
+    "method certifies none of them. Ours rests on a proven Lipschitz constant (T4) where the model has one, else on "
+    "samples. All baselines are our re-implementations."
 )
 
 
@@ -68,13 +70,11 @@ def section(model: str, rows: Certificates) -> Section | None:
     if not compared:
         return None
     of = {id(ratio.rows[0]): ratio for ratio in ratios(rows)}
-    lines: list[Line] = []
-    pictures: list[Picture] = []
-    for place, group in enumerate(compared, start=1):
-        for found in sorted(groups(group, setting_of).values(), key=lambda f: not f[0].row.ours):
-            lines.append(_line(found, of.get(id(found[0]))))
-        name = f"{file_name(model)}-compared-{place}-{file_name(group[0].row.setting)}"
-        pictures += share_pictures(name, f"{model}, {group[0].row.setting}", group)
+    lines = [
+        _line(found, of.get(id(found[0])))
+        for group in compared
+        for found in sorted(groups(group, setting_of).values(), key=lambda f: not f[0].row.ours)
+    ]
     behind = [f"{r.method} in {r.setting}" for r in ratios(rows) if r.ratio is not None and r.ratio < 1]
     words = (
         (f"Ours has the smaller average against {'; '.join(behind)}. What those methods claim instead stands beside.",)
@@ -82,7 +82,31 @@ def section(model: str, rows: Certificates) -> Section | None:
         else ("No baseline has a larger average radius than ours in this study.",)
     )
     table = Table("Baselines side by side", SAYS, COLUMNS, tuple(lines))
-    return Section("Baselines", words, (*pictures, table), level=3)
+    claims = {one.row.method: one for one in rows if not one.row.ours or one.row.study == compared[0][0].row.study}
+    told = tuple(Line((method, one.row.claim), (one.source,)) for method, one in claims.items())
+    meanings = Table(
+        "What each method claims, in full", "Claims that differ are no ranking.", ("method", "claim"), told
+    )
+    return Section("Baselines", words, (_picture(model, compared), table, meanings), level=3)
+
+
+def _picture(model: str, compared: Sequence[Certificates]) -> Picture:
+    panels = []
+    for group in compared:
+        row = group[0].row
+        title = f"{row.setting}, {row.metric}, τ = {plain(row.tolerance)}"
+        panels.append(Panel(title, tuple(lines_of(group, lambda row: row.method)), row.unit))
+    labels = {line.label for panel in panels for line in panel.lines}
+    return Picture(
+        f"{file_name(model)}-baselines",
+        f"{model}: certified share against radius, ours and baselines",
+        f"Share of prompts certified at the radius below; abstentions are failures. {DASHED}",
+        steps(panels),
+        legend=len(labels),
+        rows=-(-len(panels) // 2),
+        columns=min(2, len(panels)),
+        sources=tuple(one.source for group in compared for one in group),
+    )
 
 
 def _question(row: CertificateRow) -> Hashable:
@@ -107,7 +131,7 @@ def _line(found: Certificates, ratio: Ratio | None) -> Line:
             row.setting,
             f"{row.metric}, {plain(row.tolerance)}",
             row.method,
-            row.claim,
+            headline(row.claim),
             str(len(found)),
             share(of_all.abstained, len(found)),
             at_least(at_share(of_all, 0.5)),

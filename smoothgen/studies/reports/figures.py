@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Final
 
 from smoothgen.certificates.bounds.rounding import round_down, round_up
 
 DIGITS: Final = 3
+UNLIMITED: Final = 1e300
+"""From here on a number stands for infinity: rows are JSON, which has none."""
 NONE: Final = "–"
 """Stands where there is no number."""
 
@@ -22,12 +23,17 @@ def plain(value: float | None) -> str:
 
 def at_least(value: float | None) -> str:
     """Returns a radius or another lower bound ≥ 0, rounded down; "–" for None."""
-    return NONE if value is None else _spelled(round_down(value, DIGITS) if math.isfinite(value) else value)
+    return NONE if value is None else _spelled(round_down(value, DIGITS) if abs(value) < UNLIMITED else value)
 
 
 def at_most(value: float | None) -> str:
     """Returns an upper bound ≥ 0, rounded up; "–" for None."""
-    return NONE if value is None else _spelled(round_up(value, DIGITS) if math.isfinite(value) else value)
+    return NONE if value is None else _spelled(round_up(value, DIGITS) if abs(value) < UNLIMITED else value)
+
+
+def headline(claim: str) -> str:
+    """Returns the first part of a claim; what follows a semicolon says when it holds."""
+    return claim.partition(";")[0]
 
 
 def share(part: int, whole: int) -> str:
@@ -55,7 +61,7 @@ def numbers(found: Sequence[int]) -> str:
 
 
 def _spelled(value: float) -> str:
-    if math.isinf(value):
+    if abs(value) >= UNLIMITED:
         return "∞" if value > 0 else "−∞"
     if value and not 1e-3 <= abs(value) < 1e6:
         return f"{value:.{DIGITS - 1}e}"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from smoothgen.studies.grouped import Rows, groups, sources
-from smoothgen.studies.measures import FRECHET, FRECHET_INCEPTION, PERPLEXITY_INCREASE, PLAIN
+from smoothgen.studies.measures import FRECHET, FRECHET_INCEPTION, FRECHET_OF_PROMPTS, PERPLEXITY_INCREASE, PLAIN
 from smoothgen.studies.reports.blocks import Line, Section, Table
 from smoothgen.studies.reports.compared import ratios
 from smoothgen.studies.reports.figures import NONE, plain, share
@@ -47,15 +47,31 @@ def _radii(rows: Rows) -> tuple[Line, ...]:
 def _frechet(rows: Rows) -> tuple[Line, ...]:
     lines = []
     for measure in (FRECHET_INCEPTION, FRECHET):
-        expected = f"{measure}: change under {MOST_FRECHET:g} points"
         of_measure = [one for one in rows.fidelity if one.row.measure == measure and one.row.prompt is None]
         for model, found in groups(of_measure, lambda row: row.model).items():
             start = next((one.row.value for one in found if one.row.setting == PLAIN), 0.0)
             changed = [one for one in found if one.row.setting != PLAIN]
-            if changed:
-                values = [(_named(one.row, one.row.value - start), one.row.value - start) for one in changed]
+            values = [(_named(one.row, one.row.value - start), one.row.value - start) for one in changed]
+            if not values:
+                continue
+            if measure == FRECHET:
+                lines.append(_in_our_space(rows, model, values, sources(changed)))
+            else:
+                expected = f"{measure}: change under {MOST_FRECHET:g} points"
                 lines.append(_line(expected, model, values, lambda v: v < MOST_FRECHET, "points", sources(changed)))
     return tuple(lines) or (_unmeasured(f"Fréchet distance: change under {MOST_FRECHET:g} points"),)
+
+
+def _in_our_space(rows: Rows, model: str, values: Sequence[tuple[str, float]], where: tuple[Provenance, ...]) -> Line:
+    """Returns the line of a space in which the proposal's points mean nothing: no setting holds or fails in it."""
+    expected = f"Fréchet distance: change under {MOST_FRECHET:g} points"
+    apart = next(
+        (o.row.value for o in rows.fidelity if o.row.model == model and o.row.measure == FRECHET_OF_PROMPTS), None
+    )
+    scale = "" if apart is None else f"; two halves of the prompts lie {plain(apart)} apart there"
+    changes = "; ".join(name for name, _ in values)
+    told = "cannot be said: no Inception weights here, and points of our feature space are no points of FID"
+    return Line((expected, model, f"in our feature space: {changes}{scale}", told, NONE), where)
 
 
 def _perplexity(rows: Rows) -> tuple[Line, ...]:

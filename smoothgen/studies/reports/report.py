@@ -9,7 +9,6 @@ from smoothgen.errors import InvalidInput
 from smoothgen.studies.grouped import Rows, rows_of
 from smoothgen.studies.reports import attacked, certified, compared, costs, fidelity, outcomes, weaknesses
 from smoothgen.studies.reports.blocks import Picture, Report, Section
-from smoothgen.studies.reports.figures import numbers
 from smoothgen.studies.reports.html import write_html
 from smoothgen.studies.reports.markdown import write_markdown
 from smoothgen.studies.reports.pictures import save
@@ -47,7 +46,7 @@ def _of_model(model: str, rows: Rows) -> list[Section]:
     found = [
         certified.section(model, certificates),
         compared.section(model, certificates),
-        *certified.ablations(model, certificates),
+        *certified.other_studies(model, certificates),
         attacked.section(model, [one for one in rows.attacks if one.row.model == model]),
         fidelity.section([one for one in rows.fidelity if one.row.model == model]),
         costs.section([one for one in rows.costs if one.row.model == model]),
@@ -67,10 +66,9 @@ def _falsified(models: list[str]) -> list[str]:
 def _of_what(tasks: list[Finished], rows: Rows) -> str:
     revisions = sorted({one.provenance.revision[:12] for one in tasks})
     seconds = sum(one.provenance.seconds for one in tasks)
-    seeds = numbers([one.provenance.seed for one in tasks])
     return (
         f"{len(tasks)} finished tasks on {', '.join(rows.models)}; {seconds:.0f} seconds of measuring; revision "
-        f"{', '.join(revisions)}; seeds {seeds}. Under every table stand the commands, revisions, seeds and machines "
+        f"{', '.join(revisions)}. Under every table stand the commands, revisions, seeds and machines "
         "that its numbers come from; the last column says which line comes from which. A certified number holds with "
         "the failure probability α beside it and rests on proofs; everything else is a measurement."
     )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from smoothgen.studies.falsified import reached
 from smoothgen.studies.grouped import Rows, groups, radii, sources
 from smoothgen.studies.measures import PERPLEXITY_INCREASE
-from smoothgen.studies.reports.attacked import least_multiple, real
+from smoothgen.studies.reports.attacked import real
 from smoothgen.studies.reports.blocks import Line, Section, Table
 from smoothgen.studies.reports.certified import at_share, setting_of
 from smoothgen.studies.reports.compared import ratios
-from smoothgen.studies.reports.figures import at_least, plain, share
+from smoothgen.studies.reports.figures import at_least, headline, plain, share
 from smoothgen.studies.reports.outcomes import MOST_PERPLEXITY
 
 GIVEN_AWAY = 3.0
@@ -48,7 +49,7 @@ def _behind(rows: Rows) -> Iterator[Line]:
     for model, of_model in groups(rows.certificates, lambda row: row.model).items():
         for found in ratios(of_model):
             if found.ratio is not None and found.ratio < 1:
-                what = f"{found.method} has the larger average radius (it claims: {found.rows[0].row.claim})"
+                what = f"{found.method} has the larger average radius (it claims: {headline(found.rows[0].row.claim)})"
                 figure = f"ours over its: {plain(found.ratio)}"
                 yield Line((model, found.setting, what, figure), sources(found.rows))
 
@@ -56,8 +57,11 @@ def _behind(rows: Rows) -> Iterator[Line]:
 def _cautious(rows: Rows) -> Iterator[Line]:
     attacks = [one for one in real(rows.attacks) if one.row.multiple]
     for found in groups(attacks, lambda row: (row.model, row.setting, row.method, row.claim)).values():
-        row, least = found[0].row, least_multiple(found)
-        furthest = max(one.row.multiple or 0.0 for one in found)
+        row, of_all = found[0].row, reached(one.row for one in found)
+        if not of_all:
+            continue
+        least = min((one.multiple for one in of_all if one.multiple is not None), default=None)
+        furthest = max(one.tried for one in of_all)
         if least is None or least > GIVEN_AWAY:
             figure = f"least multiple {plain(least)}" if least else f"none up to {plain(furthest)} radii"
             what = f"the attacks reach τ ({row.claim}) only far beyond the radius"

@@ -95,7 +95,8 @@ def test_expected_outcomes_say_where_they_do_not_hold(tmp_path):
     found = table(report_of(study.rows(), tmp_path), "Expected and measured").lines
     radii, frechet, perplexity = (one.cells for one in found)
     assert radii[2:] == ("1.05 times", "0 of 1 settings", "sigma 0.5 (1.05 times)")
-    assert frechet[2:] == ("0.05 to 4 points", "1 of 2 settings", "sigma 1 (4)")
+    assert frechet[2] == "in our feature space: sigma 0.5 (0.05); sigma 1 (4)"
+    assert frechet[3].startswith("cannot be said")
     assert perplexity[2:] == ("0 to 212 %", "1 of 2 settings", "sigma 0.5 (212)")
 
 
@@ -109,7 +110,7 @@ def test_attacks_have_margins_and_the_multiple_that_reaches_the_tolerance(tmp_pa
     cells = table(report, "Every attack, over all prompts and norms").lines[0].cells
     assert cells[3:7] == ("4", "8", "0", "0.07")
     multiple = table(report, "How far beyond the radius attacks must go").lines[0].cells
-    assert multiple[3:] == ("4 of 4", "4", "4", "4")
+    assert multiple[3:] == ("4 of 4", "4", "4", "4", "4")
     assert table(report, "Without protection").lines[0].cells[3:5] == ("4 of 4", "0.3")
     assert not report.falsified
 
@@ -117,7 +118,7 @@ def test_attacks_have_margins_and_the_multiple_that_reaches_the_tolerance(tmp_pa
 def test_attack_by_prompt_is_read_at_the_largest_norm_inside_the_radius(tmp_path):
     rows = [study.attack("a", 0.5, 0.01), study.attack("a", 1.0, 0.02), study.attack("a", 4.0, 0.13)]
     [one] = table(report_of(rows, tmp_path), "Attack by prompt").lines
-    assert one.cells[3] == "0.3 embedding norm (1 × the radius)"
+    assert one.cells[4] == "0.3 embedding norm (1 × the radius)"
 
 
 def test_crossings_beyond_chance_are_loud_and_planted_ones_are_not(tmp_path):
@@ -125,7 +126,7 @@ def test_crossings_beyond_chance_are_loud_and_planted_ones_are_not(tmp_path):
     report = report_of(crossing, tmp_path / "real")
     assert report.falsified
     assert "FALSIFIED" in report.words[0]
-    planted = [study.attack(prompt, 1.0, 0.2, study="planted faults", setting="sigma halved") for prompt in "ab"]
+    planted = [study.attack(prompt, 1.0, 0.2, method="planted fault: sigma halved") for prompt in "ab"]
     report = report_of([*planted, study.attack("a", 1.0, 0.02)], tmp_path / "planted")
     assert not report.falsified
     assert table(report, "Planted faults").lines[0].cells == ("sigma halved", "2", "2", "yes")
@@ -171,3 +172,16 @@ def test_the_command_writes_the_report_and_the_result(tmp_path):
     assert len(read_result(tmp_path / "out" / "result.json").tasks) == len(study.rows())
     with pytest.raises(InvalidInput, match="no result of an evaluation"):
         read_result(next((tmp_path / "tasks").glob("*.json")))
+
+
+def test_a_radius_without_a_limit_is_infinite_on_the_page_and_ends_at_the_edge_of_the_picture(tmp_path):
+    rows = [study.certificate("a", 1.7976931348623157e308), study.certificate("b", 0.2)]
+    store = study.store(tmp_path / "study", rows)
+    cells = line(table(made_report(store), "Radii by setting"), "sigma 0.5").cells
+    assert cells[6:10] == ("0.2", "∞", "∞", "∞")
+    write_report(store, tmp_path / "out")
+
+
+def test_studies_of_any_name_have_a_section(tmp_path):
+    report = report_of([study.certificate("a", 2.0, study="units", unit="passages")], tmp_path)
+    assert [section.title for section in report.sections][-1] == "Units"

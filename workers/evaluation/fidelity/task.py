@@ -44,9 +44,9 @@ def fidelity(models: Models, task: Task) -> list[Row]:
     measured = {prompt: setting.measured(prompt) for prompt in prompts_of(task)}
     seconds = time.perf_counter() - started
     of_kind = picture_rows if setting.loaded.card.modality == "image" else text_rows
-    rows: list[Row] = [*of_kind(setting, measured, named), _overhead(setting, seconds, measured, named)]
+    rows: list[Row] = [*of_kind(setting, measured, named)]
     if setting.smoothing is not None:
-        rows += _moved(setting, measured, named)
+        rows += [_overhead(setting, seconds, measured, named), *_moved(setting, measured, named)]
     return rows
 
 
