@@ -53,7 +53,8 @@ def ascend(
     ascent: Ascent,
     rng: np.random.Generator,
 ) -> Found:
-    """Returns the strongest of all starts and of the ends of their ascents, each of norm at most epsilon.
+    """Returns the strongest of all starts, of the ends of their ascents and of the opposites of these, each of norm at
+    most epsilon. The loss often rises in two opposite directions, and more in one of them.
 
     starts: displacements to begin from, scaled onto the sphere; `ascent.restarts` random ones of half that norm are
     added. values: chooses among the results, and should draw noise that no gradient saw.
@@ -61,7 +62,7 @@ def ascend(
     begun = [onto(start, epsilon) for start in starts if length(start) > 0]
     random = [onto(rng.normal(size=shape), epsilon / 2) for _ in range(ascent.restarts)]
     ended = [_climbed(gradient, start, epsilon, ascent) for start in (*begun, *random)]
-    return strongest(values, [*begun, *ended])
+    return strongest(values, [*begun, *ended, *(-end for end in ended)])
 
 
 def strongest(values: Values, deltas: Sequence[Array]) -> Found:

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from smoothgen.errors import InvalidInput, InvalidMetric, UnknownName
+from smoothgen.errors import InvalidInput, InvalidMetric, InvalidParameters, UnknownName
 from workers.evaluation.attacks.ascent import (
     Ascent,
     Found,
@@ -52,7 +52,7 @@ class Attacker:
     def __init__(self, target: Target, search: Search, rng: np.random.Generator) -> None:
         self.target, self._search, self._rng = target, search, rng
         self._few = replace(target, search=min(search.rows, target.search), _known={})
-        self._through = Through(target, search.rows) if differentiable(target) and _on_prompt(target) else None
+        self._through = _through(target, search.rows)
         self._regressed: Array | None = None
         self._others = [x for x in map(self._readable, search.others) if x is not None]
 
@@ -146,9 +146,14 @@ class Attacker:
         return other if same else None
 
 
-def _on_prompt(target: Target) -> bool:
-    """Returns whether the noise is on the prompt's embedding, which is all that gradients are taken by."""
-    return "prompt" not in target.condition.held_fixed and target.condition.mechanism.name != "gaussian-per-step"
+def _through(target: Target, rows: int) -> Through | None:
+    """Returns gradients through the generator, None where it has none or where its noise enters step by step."""
+    if not differentiable(target):
+        return None
+    try:
+        return Through(target, rows)
+    except InvalidParameters:
+        return None
 
 
 AWAY: Final = "PGD, away from the centre"

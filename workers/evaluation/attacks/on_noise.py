@@ -125,8 +125,8 @@ def _measured_at(
 
 def _scaled(target: Target, delta: Array, epsilon: float) -> Array:
     """Returns the displacement whose norm, in the units of the certificate, is epsilon or a little less."""
-    if not delta.any():
-        return delta
+    if epsilon == 0 or not delta.any():
+        return np.zeros_like(delta)
     at_norm = onto(delta, epsilon)
     stretch = epsilon / target.norm(at_norm)
     return at_norm * stretch * (1 - 1e-9)
