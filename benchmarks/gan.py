@@ -75,7 +75,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--each", type=int, default=4, help="pictures of a meaning")
     parser.add_argument("--meanings", type=int, default=len(MEANINGS))
-    parser.add_argument("--model", action="append", choices=MODELS, help="default: all")
+    parser.add_argument("--model", action="append", choices=MODELS, help="of the table; default: all")
     parser.add_argument("--sigma", type=float, action="append", help="default: 0, 0.2, 0.5 and 1")
     given = parse_sizes(parser, each=1, meanings=2, model=[MODELS[1]], sigma=[0.2])
     models = tuple(given.model or MODELS)
@@ -86,7 +86,7 @@ def main() -> None:
             print(f"| {name} | {sigma:g} | {both:.1%} | {garments:.1%} | {colours:.1%} | {seconds:.4f} |", flush=True)
     file = smoke_path("fashion-gan.png") if given.smoke else Path("docs/pictures/fashion-gan.png")
     file.parent.mkdir(parents=True, exist_ok=True)
-    contact_sheet(sheet(models), columns=len(GARMENTS)).save(file)
+    contact_sheet(sheet(models if given.smoke else MODELS), columns=len(GARMENTS)).save(file)
 
 
 if __name__ == "__main__":

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from app.planning.plan import plan
 
 from smoothgen.certificates import verify
 from smoothgen.contracts import GenerateRequest, JobSpec
 from smoothgen.errors import InvalidParameters, UnknownName
 from smoothgen.noise import Seed, Stream
+from smoothgen.planning.plan import plan
 from tests.support.workers.jobs import Silent
 from tests.support.workers.settings import CPU
 from workers.generators import Condition, Draw, Failure, Picture, Smoothing, load_generator
