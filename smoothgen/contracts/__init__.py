@@ -66,6 +66,7 @@ from smoothgen.contracts.neighbours import (
     RunWords,
     cut,
 )
+from smoothgen.contracts.noisy_outputs import NOISY_OUTPUTS, SAMPLES, NoisyOutput, NoisyOutputs, NoisyStream
 from smoothgen.contracts.parameters import (
     MODALITIES,
     ImageParameters,
@@ -200,7 +201,12 @@ __all__ = [
     "ModelCard",
     "ModelRef",
     "NoisePlan",
+    "NOISY_OUTPUTS",
+    "NoisyOutput",
+    "NoisyOutputs",
+    "NoisyStream",
     "Note",
+    "SAMPLES",
     "NoteCode",
     "Selection",
     "Output",

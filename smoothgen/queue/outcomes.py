@@ -17,6 +17,7 @@ from smoothgen.contracts import (
     JobSpec,
     JobView,
     ModelRef,
+    NoisyOutput,
     Problem,
     Progress,
     RunWords,
@@ -39,6 +40,7 @@ from smoothgen.queue.work_items import (
     asked_of,
     joined_chunks,
     joined_words,
+    packed_outputs,
     packed_rows,
     split_rows,
 )
@@ -56,10 +58,20 @@ class Outcomes:
     def __init__(self, redis: Redis, scripts: Pipeline, clock: Clock) -> None:
         self._redis, self._scripts, self.clock = redis, scripts, clock
 
-    async def open(self, claim: Claim, selection: Selection, *, look_end: int, pace: Pace, sheet: bytes | None) -> None:
+    async def open(
+        self,
+        claim: Claim,
+        selection: Selection,
+        *,
+        look_end: int,
+        pace: Pace,
+        sheet: bytes | None,
+        noisy_outputs: Sequence[NoisyOutput] | None = None,
+    ) -> None:
         """Stores what a job's selection fixed, posts the chunks of the first look, and acknowledges.
 
-        look_end: samples of the first look. sheet: the contact sheet, a PNG.
+        look_end: samples of the first look. sheet: the contact sheet, a PNG. noisy_outputs: the selection samples, None
+        where the job does not ask for them.
         """
         fields: dict[str, str | int | float] = {
             "status": "running",
@@ -84,6 +96,7 @@ class Outcomes:
                 backlog=keys.backlog(claim.model),
                 accounts=keys.accounts(claim.model),
                 samples=keys.samples(claim.spec.id),
+                outputs=keys.outputs(claim.spec.id),
                 chunks=claim.chunks,
                 group=keys.GROUP,
                 entry=claim.entry,
@@ -91,6 +104,7 @@ class Outcomes:
                 generations=selection.generations,
                 window=pace.window,
                 sheet=None if sheet is None else _base64(sheet),
+                made=packed_outputs(noisy_outputs),
                 attempt=claim.attempt,
                 fields=fields,
             )
@@ -104,13 +118,14 @@ class Outcomes:
         failure: str = "",
         words: Sequence[RunWords] | None = None,
         scores: NDArray[np.float64] | None = None,
+        noisy_outputs: Sequence[NoisyOutput] | None = None,
     ) -> CompleteLook | None:
         """Stores a chunk's distances once, and acknowledges. Returns the look where it is complete with them.
 
         A chunk that completes its look is not acknowledged: the worker that holds it takes the look, and `advance` or
         `succeed` acknowledges. failure: why the last sample that failed did. words: what the chunk's runs read and
         said, None where that is not kept. scores: of each sample one for every claim on a score, shape (samples, K),
-        None where the job has none.
+        None where the job has none. noisy_outputs: the samples, None where the job does not ask for them.
         """
         answer = await self._scripts.call(
             Store(
@@ -120,6 +135,7 @@ class Outcomes:
                 accounts=keys.accounts(claim.model),
                 distances=keys.distances(claim.spec.id),
                 runs=keys.runs(claim.spec.id),
+                outputs=keys.outputs(claim.spec.id),
                 chunks=claim.chunks,
                 group=keys.GROUP,
                 entry=claim.entry,
@@ -128,6 +144,7 @@ class Outcomes:
                 count=claim.count,
                 packed=packed_rows(distances, scores),
                 words=RUN_WORDS.dump_json(list(words)).decode() if words else None,
+                made=packed_outputs(noisy_outputs),
                 device_s=device_s,
                 failure=failure,
                 attempt=claim.attempt,
@@ -179,6 +196,7 @@ class Outcomes:
                 distances=keys.distances(spec.id),
                 runs=keys.runs(spec.id),
                 samples=keys.samples(spec.id),
+                outputs=keys.outputs(spec.id),
                 group=keys.GROUP,
                 entry=item.entry,
                 job_id=spec.id,

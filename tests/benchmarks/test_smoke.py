@@ -30,6 +30,7 @@ TOO_LARGE = {
     "coverage": "needs Debian's wordnet-base, and loads a model of torch",
     "fair_share": _NO_SIZES,
     "fleet": _MODEL,
+    "gan": _MODEL,
     "image_quality": _MODEL,
     "image_radius": _MODEL,
     "image_speed": _MODEL,

@@ -165,5 +165,5 @@ def label_features(*groups: Sequence[str | None]) -> list[Features]:
     lie 1 apart. One column a label, "no label" included, in the order in which they sort."""
     known = sorted(set(chain.from_iterable(groups)), key=lambda label: (label is not None, label or ""))
     place = {label: column for column, label in enumerate(known)}
-    table = np.eye(len(known)) / math.sqrt(2)
+    table = np.eye(len(known)) * math.sqrt(0.5)  # rounded up: no two labels lie less than 1 apart
     return [table[[place[label] for label in group]].reshape(len(group), len(known)) for group in groups]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from smoothgen.contracts import FieldError, JobResult, JobSpec, Problem, RunWords
+from smoothgen.contracts import FieldError, JobResult, JobSpec, NoisyOutput, Problem, RunWords
 from smoothgen.errors import GenerationFailed, InvalidInput
 from workers.generators.batching import TooLarge
 from workers.job_logs import lines_about, log_crash
@@ -31,6 +31,7 @@ class Measured:
     distances: metric units, shape (samples of the chunk,), NaN where a sample failed. device_s: seconds of compute.
     failure: why the last failed sample failed, "" if none did. words: what each run read and said, where any is kept.
     scores: shape (samples of the chunk, K), a column for each claim on a score, None without such claims.
+    noisy_outputs: the samples, where they are asked for.
     """
 
     distances: NDArray[np.float64]
@@ -38,6 +39,7 @@ class Measured:
     failure: str
     words: Sequence[RunWords] | None = None
     scores: NDArray[np.float64] | None = None
+    noisy_outputs: Sequence[NoisyOutput] | None = None
 
 
 @dataclass(frozen=True)

@@ -26,10 +26,12 @@ from smoothgen.certificates.meaning.metrics import METRICS
 from smoothgen.certificates.score_claims import AskedClaim
 from smoothgen.contracts import (
     EDITS,
+    SAMPLES,
     JobSpec,
     LipschitzEstimate,
     ListedEdits,
     ListedNeighbours,
+    NoisyOutput,
     Note,
     Output,
     Selection,
@@ -44,6 +46,7 @@ from workers.jobs.contact_sheet import sheet_of
 from workers.jobs.edit_runs import listed_edits
 from workers.jobs.measurement import measure
 from workers.jobs.neighbour_runs import neighbours_of
+from workers.jobs.noisy_outputs import noisy_outputs
 from workers.jobs.notes import notes_of
 from workers.jobs.sampling import Samples
 from workers.jobs.threat import threat_of
@@ -94,7 +97,8 @@ class Selected:
     selected. provenance: the certificate's. notes: what the client should know of prompt and samples. sheet: a picture
     of the noisy samples, PNG. fleet_bin: where R falls on the public grid, for tier fleet. batch_size: of all batches
     of the job, where it is fixed. device_s, queued_s: seconds. neighbours, edits: what the job runs without noise.
-    claims: those on scores. scores: of the output, one for each claim.
+    claims: those on scores. scores: of the output, one for each claim. noisy_outputs: the selection samples, where they
+    are asked for.
     """
 
     output: Output
@@ -115,6 +119,7 @@ class Selected:
     edits: ListedEdits | None = None
     claims: tuple[AskedClaim, ...] = ()
     scores: list[float] | None = None
+    noisy_outputs: tuple[NoisyOutput, ...] | None = None
     tokens: TokenCounts | None = None
 
     @property
@@ -213,6 +218,7 @@ def select_output(job: JobOnModel, draws: Draws) -> Selected:
         edits=listed_edits(spec) if spec.mechanism == EDITS else None,
         claims=claims,
         scores=scores_of_output(served, claims, job.scores),
+        noisy_outputs=noisy_outputs(spec, "selection", 0, outputs),
         tokens=_tokens_of(served, condition),
     )
 
@@ -258,7 +264,6 @@ def _served(output: Made | Failure) -> Made:
 
 def _provenance(job: JobOnModel, centre: Centre | None, served: Made, output: Output) -> Provenance:
     spec, metric, condition = job.spec, job.metric, job.condition
-    robustness = spec.request.robustness
     # Without noise nothing is sampled and the prompts run say what is attacked. Distances are then from the output,
     # but for units, whose runs have no output that is the prompt's own. Its answer, where there is one, is named.
     noised = spec.noised
@@ -275,13 +280,20 @@ def _provenance(job: JobOnModel, centre: Centre | None, served: Made, output: Ou
         metric=_metric_identity(metric, getattr(spec.metric, "cap", None), named),
         sampling=_sampling(job) if noised else None,
         output=OutputIdentity(
-            kind=spec.request.output if robustness.tier == "request" else "sample",
+            kind=_served_kind(spec),
             media_type=output.media_type,
             digest=output.digest,
             distance_to_centre=None if from_centre is None else _to_centre(served, metric, from_centre),
         ),
         threat=threat_of(condition) if noised else None,
     )
+
+
+def _served_kind(spec: JobSpec) -> str:
+    """Returns what the one output is that is served: beside all samples, the representative."""
+    if spec.request.robustness.tier != "request":
+        return "sample"
+    return "representative" if spec.request.output == SAMPLES else spec.request.output
 
 
 def _sampling(job: JobOnModel) -> Sampling:

@@ -14,6 +14,7 @@ from workers.generators.batching import Batcher, FixedBatcher
 from workers.jobs.measurement import measure
 from workers.jobs.methods import method_of
 from workers.jobs.neighbour_runs import condition_of_runs, with_equal_outputs_at_0, words_of
+from workers.jobs.noisy_outputs import noisy_outputs
 from workers.jobs.outcomes import Ended, Measured, Outcome
 from workers.jobs.sampling import Samples
 from workers.jobs.selection import Draws, JobOnModel, samples_to_draw, select_output
@@ -106,7 +107,8 @@ class WorkItems:
             failures = [output.reason for output in item.outputs if isinstance(output, Failure)]
             failure = failures[-1] if failures else ""
             if spec.noised:
-                return Measured(distances, item.seconds, failure, scores=scored)
+                made = noisy_outputs(spec, "certification", item.claim.first, item.outputs)
+                return Measured(distances, item.seconds, failure, scores=scored, noisy_outputs=made)
             distances = with_equal_outputs_at_0(spec, distances, item.outputs, selection)
             words = words_of(item.condition, item.samples[0].indices, item.outputs)
             return Measured(distances, item.seconds, failure, words, scored)

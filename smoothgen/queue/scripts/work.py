@@ -86,7 +86,8 @@ class Take(ScriptCall):
 class Open(ScriptCall):
     """Stores what a selection fixed, and posts the first chunks.
 
-    samples: the key of the contact sheet; sheet: base64, None where there is none. chunks: the stream of the job's
+    samples: the key of the contact sheet; sheet: base64, None where there is none. outputs: the key of the noisy
+    samples; made: those of the selection as JSON, None where they are not asked for. chunks: the stream of the job's
     chunks; window: how many of them are posted. generations: samples drawn, which are no longer owed. fields: of the
     job's record.
     """
@@ -97,6 +98,7 @@ class Open(ScriptCall):
     backlog: Key
     accounts: Key
     samples: Key
+    outputs: Key
     chunks: Key
     group: str
     entry: str
@@ -104,6 +106,7 @@ class Open(ScriptCall):
     generations: int
     window: int
     sheet: str | None
+    made: str | None
     attempt: int
     fields: Mapping[str, str | int | float]
 
@@ -112,7 +115,8 @@ class Open(ScriptCall):
 class Store(ScriptCall):
     """Stores the distances of the samples first … first+count−1 once.
 
-    runs: the key of the words. packed: of each sample its distance and its scores, base64 of little-endian doubles.
+    runs: the key of the words. outputs, made: the key of the noisy samples, and these as JSON, None where they are not
+    asked for. packed: of each sample its distance and its scores, base64 of little-endian doubles.
     words: the JSON of what the runs read and said, None where that is not kept. failure: why the last failed sample
     did, '' if none failed.
     """
@@ -124,6 +128,7 @@ class Store(ScriptCall):
     accounts: Key
     distances: Key
     runs: Key
+    outputs: Key
     chunks: Key
     group: str
     entry: str
@@ -132,6 +137,7 @@ class Store(ScriptCall):
     count: int
     packed: str
     words: str | None
+    made: str | None
     device_s: float
     failure: str
     attempt: int
@@ -172,8 +178,8 @@ class Pulse(ScriptCall):
 class Restart(ScriptCall):
     """Starts a job over from its selection.
 
-    openings: the stream of the selections of its model and priority; runs, samples: the keys of its runs' words and of
-    its contact sheet.
+    openings: the stream of the selections of its model and priority; runs, samples, outputs: the keys of its runs'
+    words, of its contact sheet and of its noisy samples.
     most_restarts: how often it may start over for want of a worker. batch_limit: what its fixed batches must not exceed
     from now on; None where it starts over for want of a worker.
     """
@@ -187,6 +193,7 @@ class Restart(ScriptCall):
     distances: Key
     runs: Key
     samples: Key
+    outputs: Key
     group: str
     entry: str
     job_id: str
