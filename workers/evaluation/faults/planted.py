@@ -173,7 +173,7 @@ FAULTS: Final[Mapping[str, Fault]] = {
     # False often and by little: that takes many certificates of few outputs to see.
     "band without union": Fault(band_without_union, samples=40, certificates=60, fresh=2000, multiples=(0.0,)),
     # Two outputs pull the centre furthest towards themselves.
-    "centre from certification samples": Fault(centre_from_certification, samples=2),
+    "centre from certification samples": Fault(centre_from_certification, samples=2, certificates=12),
     "samples of two weights": Fault(two_weights),
 }
 
