@@ -29,8 +29,11 @@ ALPHA: Final = 0.002
 
 
 class FaultSettings(BaseModel):
-    """Settings of one task. faults: names of FAULTS, which say themselves what is certified. prompts: certified in turn. certificates: of each fault, at most;
-    None for as many as show it."""
+    """Settings of one task.
+
+    faults: names of FAULTS, which say themselves what is certified. prompts: certified in turn. certificates: of each
+    fault, at most; None for as many as show it.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
