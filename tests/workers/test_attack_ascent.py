@@ -86,6 +86,20 @@ def test_the_ascent_never_ends_below_where_it_began() -> None:
     assert found.value == pytest.approx(EPSILON * np.linalg.norm(SLOPE))
 
 
+def test_without_any_start_the_ascent_begins_somewhere() -> None:
+    found = ascend(
+        lambda delta, step: SLOPE,
+        values,
+        (),
+        EPSILON,
+        shape=SHAPE,
+        ascent=Ascent(steps=20, restarts=0),
+        rng=np.random.default_rng(0),
+    )
+
+    assert found.value > 0.9 * EPSILON * np.linalg.norm(SLOPE)
+
+
 def test_a_gradient_that_overflows_does_not_end_the_ascent() -> None:
     def broken(delta: Array, step: int) -> Array:
         return np.full(SHAPE, np.nan) if step == 0 else SLOPE

@@ -57,10 +57,10 @@ def ascend(
     most epsilon. The loss often rises in two opposite directions, and more in one of them.
 
     starts: displacements to begin from, scaled onto the sphere; `ascent.restarts` random ones of half that norm are
-    added. values: chooses among the results, and should draw noise that no gradient saw.
+    added, one where there would be no start. values: chooses among the results, and should draw noise that no gradient saw.
     """
     begun = [onto(start, epsilon) for start in starts if length(start) > 0]
-    random = [onto(rng.normal(size=shape), epsilon / 2) for _ in range(ascent.restarts)]
+    random = [onto(rng.normal(size=shape), epsilon / 2) for _ in range(ascent.restarts or not begun)]
     ended = [_climbed(gradient, start, epsilon, ascent) for start in (*begun, *random)]
     return strongest(values, [*begun, *ended, *(-end for end in ended)])
 
