@@ -57,7 +57,8 @@ def ascend(
     most epsilon. The loss often rises in two opposite directions, and more in one of them.
 
     starts: displacements to begin from, scaled onto the sphere; `ascent.restarts` random ones of half that norm are
-    added, one where there would be no start. values: chooses among the results, and should draw noise that no gradient saw.
+    added, one where there would be no start. values: chooses among the results, and should draw noise that no gradient
+    saw.
     """
     begun = [onto(start, epsilon) for start in starts if length(start) > 0]
     random = [onto(rng.normal(size=shape), epsilon / 2) for _ in range(ascent.restarts or not begun)]
