@@ -26,8 +26,8 @@ class TokenTable:
     `targets` holds canonical ids. A token of an honest prompt is always a target for that prompt: methods take the
     prompt's ids as `honest` and add them, so that an honest prompt snaps to itself whatever was excluded.
 
-    Beside the rows, which may be memory-mapped and are only read, a table keeps 24 bytes a row, and 16 more from the
-    first snap on.
+    Beside the rows, which may be memory-mapped and are only read, a table keeps 24 bytes a row, and 16 more from
+    the first list or snap on.
     """
 
     def __init__(
