@@ -35,7 +35,7 @@ class SinglePass:
         self._lowest, self._highest = np.full((2, len(rows)), np.inf)
         self._lowest[targets] = norms[targets] * self._low
         self._highest[targets] = norms[targets] * self._high
-        self._fits = rows.shape[1] <= _WIDEST and float(norms[targets].max(initial=0.0)) <= _LARGEST_SQUARE
+        self._fits = rows.shape[1] <= _WIDEST and float(norms.max(initial=0.0)) <= _LARGEST_SQUARE
 
     def takes(self, points: NDArray[Any]) -> bool:
         """Returns whether single precision can hold the products with these points, (points, width)."""

@@ -139,6 +139,16 @@ def test_a_pass_in_single_precision_with_the_margin_of_doubles_is_caught(monkeyp
     assert any(not np.array_equal(lossy[t].ids, expected[t].ids) for t in range(40))
 
 
+def test_a_marker_beyond_single_precision_leaves_the_pass_to_doubles() -> None:
+    rows = np.random.default_rng(8).normal(size=(50, 8)).astype(np.float32)
+    rows[7] = 3e38
+    table = TokenTable(rows, excluded=[7])
+    assert list(table.snap(rows[:5].astype(float))) == [0, 1, 2, 3, 4]
+    without = TokenTable(np.delete(rows, 7, axis=0))
+    found, expected = (Neighbourhoods(t).nearest([1], 3)[1] for t in (table, without))
+    assert list(found.ids) == [int(i) + (i >= 7) for i in expected.ids]
+
+
 @pytest.mark.parametrize("kind", range(4))
 def test_blocks_change_nothing(kind: int, monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(kind)
