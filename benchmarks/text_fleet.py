@@ -11,7 +11,6 @@ import argparse
 import time
 from collections.abc import Sequence
 
-from app.planning.plan import plan
 from benchmarks.fashion import served
 from benchmarks.smoke import parse_sizes
 from benchmarks.text_mechanisms import ANSWER, FACTS, MODEL, NEW_TOKENS
@@ -20,6 +19,7 @@ from smoothgen.certificates.bounds.theorems import total_variation_radius
 from smoothgen.certificates.fleet.certify import FleetCertificate, FleetSubject, certify_fleet
 from smoothgen.contracts import GenerateRequest, JobSpec
 from smoothgen.mechanisms import mechanism_from_dict
+from smoothgen.planning.plan import plan
 from smoothgen.queue import Claim
 from workers.jobs.outcomes import Ended
 from workers.serving.executor import Executor

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 import torch
 
-from app.planning.plan import plan
 from smoothgen.certificates import verify
 from smoothgen.certificates.fleet import FleetSubject, certify_fleet, verify_fleet
 from smoothgen.contracts import GenerateRequest, JobResult, JobSpec
 from smoothgen.errors import InvalidParameters
 from smoothgen.mechanisms import mechanism_from_dict
 from smoothgen.noise import Seed, Stream
+from smoothgen.planning.plan import plan
 from tests.support.workers.closed_form_text import ClosedFormText
 from tests.support.workers.jobs import SEED, Silent, metric_of, run, spec
 from tests.workers.test_executor import (
