@@ -49,10 +49,12 @@ from smoothgen.contracts.metrics import (
     Label,
     Metric,
     PixelRmse,
+    PluginMetric,
     SentenceChord,
     Verdict,
     VisionChord,
     metric_with_defaults,
+    name_on_card,
 )
 from smoothgen.contracts.model_card import Calibration, ImageCard, MetricCard, ModelCard, PartitionCard
 from smoothgen.contracts.neighbours import (
@@ -154,6 +156,7 @@ __all__ = [
     "JsonSchemaScore",
     "LengthScore",
     "PatternScore",
+    "PluginMetric",
     "PluginScore",
     "SCORE_NAMES",
     "Score",
@@ -224,6 +227,7 @@ __all__ = [
     "look_plan",
     "looks_at_runs",
     "metric_with_defaults",
+    "name_on_card",
     "parameter_names",
     "read_bins",
     "read_parameters",

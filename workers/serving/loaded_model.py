@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from importlib.util import find_spec
-from typing import Final
+from typing import Final, TypeVar
 
-from smoothgen.contracts import JobSpec, Metric, ModelCard, PartitionCard, ScoreClaim
+from smoothgen.contracts import JobSpec, Metric, ModelCard, PartitionCard, PluginMetric, ScoreClaim
 from smoothgen.errors import SmoothGenError, UnknownName
 from smoothgen.queue import build_of
 from smoothgen.scores import Score
 from smoothgen.synonyms import Partition
-from workers.distances import OutputMetric, metric_cards, output_metric
+from workers.distances import OutputMetric, metric_cards, output_metric, plugged_kinds
 from workers.distances.chord import FEATURE_CHORD, SENTENCE_CHORD, VISION_CHORD
 from workers.distances.label import Verdict
 from workers.distances.registry import NUMBER_KINDS, PICTURE_KINDS, TEXT_KINDS, Kind
@@ -25,7 +25,8 @@ from workers.scores import names_of_scores, output_score
 from workers.settings import Settings
 from workers.stored.calibrations import load_calibrations
 
-_SCORES_KEPT: Final = 64
+Instrument = TypeVar("Instrument")
+_MOST_KEPT: Final = 64
 _SIXTEEN_BITS: Final = ("bfloat16", "float16")
 _METRIC_KINDS: Final[Mapping[OutputKind, Sequence[Kind]]] = {
     "text": TEXT_KINDS,
@@ -74,6 +75,7 @@ class LoadedModel:
     def __init__(self, generator: Generator, encoders: Encoders, settings: Settings) -> None:
         self.generator, self._encoders = generator, encoders
         self._scores: dict[str, Score] = {}
+        self._metrics: dict[str, OutputMetric] = {}
         self.precision: str | None = None if generator.precision == "float64" else generator.precision
         """What its network computes in, as certificates say it; None for what runs in double precision."""
         self.fixes_batches = generator.precision in _SIXTEEN_BITS and generator.batch_sensitivity is not None
@@ -123,8 +125,11 @@ class LoadedModel:
         return self._encoders.vision(name)
 
     def metric(self, asked: Metric) -> OutputMetric:
-        """Returns the metric a request names."""
-        return output_metric(asked, self)
+        """Returns the metric a request names. A plug-in's is kept for the next chunks of the job: it may hold
+        weights."""
+        if not isinstance(asked, PluginMetric):
+            return output_metric(asked, self)
+        return _kept(self._metrics, asked.model_dump_json(), lambda: output_metric(asked, self))
 
     def scores(self, spec: JobSpec) -> list[Score]:
         """Returns the score of every claim of a job, in order; claims on one score share it."""
@@ -133,11 +138,7 @@ class LoadedModel:
 
     def _score(self, key: str, claim: ScoreClaim) -> Score:
         """Returns a score, which is kept for the next chunks of the job."""
-        if key not in self._scores:
-            if len(self._scores) >= _SCORES_KEPT:
-                self._scores.clear()
-            self._scores[key] = output_score(claim, self)
-        return self._scores[key]
+        return _kept(self._scores, key, lambda: output_score(claim, self))
 
     def _kinds(self, settings: Settings) -> Sequence[Kind]:
         missing: set[Kind] = set()
@@ -147,7 +148,17 @@ class LoadedModel:
             missing |= {FEATURE_CHORD, Verdict}
         if not settings.vision_models:
             missing |= {VISION_CHORD}
-        return [kind for kind in _METRIC_KINDS[self.generator.output_kind] if kind not in missing]
+        in_the_box = [kind for kind in _METRIC_KINDS[self.generator.output_kind] if kind not in missing]
+        return [*in_the_box, *plugged_kinds(self.generator.output_kind)]
+
+
+def _kept(made: dict[str, Instrument], key: str, make: Callable[[], Instrument]) -> Instrument:
+    """Returns what was made for this key, made now where nothing was."""
+    if key not in made:
+        if len(made) >= _MOST_KEPT:
+            made.clear()
+        made[key] = make()
+    return made[key]
 
 
 def _partition_card(partition: Partition) -> PartitionCard:
