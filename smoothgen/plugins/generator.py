@@ -16,12 +16,17 @@ class GeneratorPlugin(Protocol):
     colon in SMOOTHGEN_MODELS ("name=plugin:thermostat:/a/folder"), "" where nothing does. It returns an object like
     this, which lives as long as the worker.
 
-    Every certificate rests on three rules. **Everything of the prompt goes through x**: `generate` is given noisy x and
-    must use nothing that `embed` or anything else kept of a prompt. What x cannot carry noise on, such as its number of
-    rows, `embed` names in words as held fixed. **All chance is given**: an output is a function of one row of x, of
-    the numpy generator given with it, and of the parameters. **Rows are alone**: a row's output does not depend on the
-    rows beside it. A worker tries these rules on `example` when it starts, and does not serve a model that breaks or
-    does not state them. That finds mistakes and proves nothing.
+    Every certificate rests on three rules.
+
+    1. Everything of the prompt goes through x. `generate` is given noisy x, and must use nothing that `embed` or
+       anything else kept of a prompt. What noise cannot be put on, such as the number of rows that x has, `embed`
+       names in words as held fixed.
+    2. All chance is given. An output is a function of one row of x, of the numpy generator given with it, and of the
+       parameters.
+    3. Rows are alone. The output of a row does not depend on the rows beside it.
+
+    A worker tries these rules on `examples` when it starts, and does not serve a model that breaks them or does not
+    state what is below. That finds mistakes and proves nothing.
     """
 
     description: str
@@ -42,8 +47,8 @@ class GeneratorPlugin(Protocol):
     """What the network computes in: "float32" or "float64"."""
     weights: str
     """"sha256:<hex>" over everything that shapes outputs beside the package's own code; "" where there is nothing."""
-    example: str
-    """A prompt that it takes under default parameters."""
+    examples: Sequence[str]
+    """Two prompts that it takes under default parameters, and that have different x."""
     side: int
     """Pictures only: their width and height in pixels, a multiple of 8. May be absent otherwise."""
 

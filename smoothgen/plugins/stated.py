@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal, cast
 
 from smoothgen.errors import InvalidPlugin
 
@@ -32,14 +32,14 @@ class StatedGenerator:
     """What a generator states. The fields are those of `GeneratorPlugin`; side: 0 for a model of texts."""
 
     description: str
-    output_kind: str
+    output_kind: Literal["text", "number", "picture"]
     attack_on: str
     dimension: int
     default_sigma: float
     random: bool
     precision: str
     weights: str
-    example: str
+    examples: tuple[str, str]
     side: int
 
 
@@ -68,7 +68,7 @@ def stated_by_generator(name: str, plugin: Any) -> StatedGenerator:
     weights = stated.get("weights", "'sha256:<hex>' over its weights, or '' where it has none")
     if weights != "" and not (isinstance(weights, str) and _DIGEST.fullmatch(weights)):
         raise stated.refused("weights", "'sha256:<hex>' over its weights, or '' where it has none")
-    kind = stated.one_of("output_kind", _KINDS)
+    kind = cast(Literal["text", "number", "picture"], stated.one_of("output_kind", _KINDS))
     return StatedGenerator(
         description=stated.words("description", "one sentence on the model"),
         output_kind=kind,
@@ -78,9 +78,17 @@ def stated_by_generator(name: str, plugin: Any) -> StatedGenerator:
         random=random,
         precision=stated.one_of("precision", _PRECISIONS),
         weights=weights,
-        example=stated.words("example", "a prompt that it takes", longest=10_000),
+        examples=_examples(stated),
         side=_side(stated) if kind == "picture" else 0,
     )
+
+
+def _examples(stated: _Attributes) -> tuple[str, str]:
+    meant = "two different prompts that it takes under default parameters"
+    examples = stated.get("examples", meant)
+    if not _is_sequence(examples) or len(set(examples)) != 2 or not all(isinstance(e, str) and e for e in examples):
+        raise stated.refused("examples", meant)
+    return examples[0], examples[1]
 
 
 def _side(stated: _Attributes) -> int:

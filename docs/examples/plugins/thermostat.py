@@ -17,7 +17,7 @@ class Thermostat:
     deterministic = True
     random = True
     precision = "float64"
-    example = "17.5"
+    examples = ("17.5", "23")
 
     def __init__(self, argument):
         self.threshold = json.loads(argument)["threshold"] if argument else 20.0
