@@ -69,6 +69,14 @@ def test_all_three_in_one_certificate(gateway: Gateway) -> None:
     assert (verdict.valid, verdict.meaning) == (True, "not checked")
 
 
+def test_a_claim_on_profanity_from_the_extra(gateway: Gateway) -> None:
+    assert "profanity" in card(gateway.http, "plugin:thermostat")["scores"]
+    claim = {"score": {"name": "profanity"}, "at_most": 0.5}
+    view = finished(gateway.http, submit(gateway.http, body(claims=[claim])))
+    assert view["certificate"]["claims"][0]["radius"] > 0
+    assert "by classifier 'alt-profanity-check" in view["certificate"]["statement"]
+
+
 def test_the_argument_reaches_the_model(gateway: Gateway) -> None:
     label = {"name": "label", "extract": {"kind": "regex", "pattern": "heat|idle"}}
     said = {

@@ -7,7 +7,7 @@ from functools import cached_property
 from importlib.util import find_spec
 from typing import Final, TypeVar
 
-from smoothgen.contracts import JobSpec, Metric, ModelCard, PartitionCard, PluginMetric, ScoreClaim
+from smoothgen.contracts import ClipSimilarityScore, JobSpec, Metric, ModelCard, PartitionCard, PluginMetric, ScoreClaim
 from smoothgen.errors import SmoothGenError, UnknownName
 from smoothgen.queue import build_of
 from smoothgen.scores import Score
@@ -16,7 +16,7 @@ from workers.distances import OutputMetric, metric_cards, output_metric, plugged
 from workers.distances.chord import FEATURE_CHORD, SENTENCE_CHORD, VISION_CHORD
 from workers.distances.label import Verdict
 from workers.distances.registry import NUMBER_KINDS, PICTURE_KINDS, TEXT_KINDS, Kind
-from workers.features import Classifier, FeatureMap
+from workers.features import Classifier, FeatureMap, PictureText
 from workers.generators import Generator, load_generator
 from workers.generators.protocol import OutputKind
 from workers.loading.broken_files import told_in_one_line
@@ -55,6 +55,20 @@ class Encoders:
         from workers.loading.device import torch_device
 
         return SentenceEncoder.packaged(torch_device(self._settings.device))
+
+    @property
+    def clip_available(self) -> bool:
+        """Whether the settings name a CLIP model."""
+        return self._settings.clip_model is not None
+
+    @cached_property
+    def clip(self) -> PictureText:
+        """The CLIP model of the settings. Raises OSError where it cannot be loaded."""
+        from workers.features.clip_encoder import ClipEncoder
+        from workers.loading.device import torch_device
+
+        with without_limit():
+            return ClipEncoder.load(str(self._settings.clip_model), torch_device(self._settings.device))
 
     def vision(self, name: str) -> FeatureMap:
         """Returns a vision model of the settings. Raises UnknownName for another, OSError where it cannot be loaded."""
@@ -104,6 +118,7 @@ class LoadedModel:
                 generator.output_kind,
                 sentence=self._encoders.sentence_available,
                 classifier=self.classifier is not None,
+                clip=self._encoders.clip_available,
             ),
             image=generator.image,
             for_learning=generator.for_learning,
@@ -120,6 +135,11 @@ class LoadedModel:
         """The sentence encoder, None where it is not installed."""
         return self._encoders.sentence if self._encoders.sentence_available else None
 
+    @property
+    def clip(self) -> PictureText | None:
+        """The CLIP model of the settings, None where there is none."""
+        return self._encoders.clip if self._encoders.clip_available else None
+
     def vision(self, name: str) -> FeatureMap:
         """Returns a vision model of the settings. Raises UnknownName for another."""
         return self._encoders.vision(name)
@@ -134,11 +154,14 @@ class LoadedModel:
     def scores(self, spec: JobSpec) -> list[Score]:
         """Returns the score of every claim of a job, in order; claims on one score share it."""
         asked = spec.request.robustness.claims or ()
-        return [self._score(claim.score.model_dump_json(), claim) for claim in asked]
+        return [self._score(claim, spec.request.prompt) for claim in asked]
 
-    def _score(self, key: str, claim: ScoreClaim) -> Score:
+    def _score(self, claim: ScoreClaim, prompt: str) -> Score:
         """Returns a score, which is kept for the next chunks of the job."""
-        return _kept(self._scores, key, lambda: output_score(claim, self))
+        key = claim.score.model_dump_json()
+        if isinstance(claim.score, ClipSimilarityScore):
+            key += prompt
+        return _kept(self._scores, key, lambda: output_score(claim, self, prompt))
 
     def _kinds(self, settings: Settings) -> Sequence[Kind]:
         missing: set[Kind] = set()
@@ -182,6 +205,8 @@ def load_models(settings: Settings) -> dict[str, LoadedModel]:
     served = [_load(name, encoders, settings) for name in settings.models]
     if any(model.card.metric("sentence-chord") for model in served):
         _ = encoders.sentence  # now, so that no request waits for it
+    if settings.clip_model is not None and any(model.card.modality == "image" for model in served):
+        _ = encoders.clip
     return {model.card.id: model for model in served}
 
 
