@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from smoothgen.contracts import JobResult, JobSpec, Selection
+from smoothgen.cli.show_worth import down, worth_lines
+from smoothgen.contracts import JobResult, JobSpec, JobView, Progress, Selection
 from smoothgen.edits.synonym_swaps import synonym_swaps
 from tests.support.workers.jobs import ON_EMBEDDING, run, spec
 from tests.support.workers.token_attacks import tokens_job
@@ -68,6 +69,8 @@ def test_under_tokens_it_is_the_cost_of_the_nearest_swap(llama: LanguageModel) -
     # An attack that makes the snap read another row needs half of the way to it.
     assert cost == pytest.approx(expected(llama, job) / 2, rel=1e-6)
     assert cost >= result.scale.nearest_cost
+    view = JobView(id="1", status="succeeded", progress=Progress(done=1, total=1), **dict(result))
+    assert f"scale: the nearest text with one word for a synonym lies {down(cost)} away" in worth_lines(view)
 
 
 @pytest.mark.parametrize(
