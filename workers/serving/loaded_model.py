@@ -120,6 +120,7 @@ class LoadedModel:
                 classifier=self.classifier is not None,
                 clip=self._encoders.clip_available,
             ),
+            chat=getattr(generator, "has_chat_template", False),
             image=generator.image,
             for_learning=generator.for_learning,
             longest_prompt_tokens=generator.longest_prompt_tokens,
