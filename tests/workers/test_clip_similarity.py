@@ -12,10 +12,10 @@ import torch
 from PIL import Image
 from transformers import CLIPConfig, CLIPImageProcessorPil, CLIPModel
 
-from app.planning.claims import require_claims
 from smoothgen import verify
 from smoothgen.contracts import JobSpec, Robustness
 from smoothgen.errors import InvalidClaim, UnknownName
+from smoothgen.planning.claims import require_claims
 from tests.support.workers import tiny_diffusion as tiny
 from tests.support.workers.jobs import Silent
 from tests.support.workers.settings import CPU

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from scipy.special import ndtr
 
-from app.planning.plan import plan
 from smoothgen import verify
 from smoothgen.contracts import GenerateRequest, JobResult, TextParameters
 from smoothgen.errors import InvalidInput, InvalidPlugin, UnknownName
 from smoothgen.noise import Seed, Stream, generator
+from smoothgen.planning.plan import plan
 from smoothgen.plugins import GENERATORS
 from tests.support import plugins
 from tests.support.workers.jobs import Silent

@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.planning.plan import plan
 from smoothgen import verify
 from smoothgen.contracts import GenerateRequest, JobSpec, PluginMetric
 from smoothgen.errors import GenerationFailed, InvalidInput, InvalidMetric, InvalidPlugin, UnknownName
+from smoothgen.planning.plan import plan
 from smoothgen.plugins import METRICS, stated_by_metric
 from tests.support import plugins
 from tests.support.workers.jobs import Measures

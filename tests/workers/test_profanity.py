@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from app.planning.claims import require_claims
 from smoothgen import verify
 from smoothgen.contracts import Robustness
 from smoothgen.errors import InvalidClaim
+from smoothgen.planning.claims import require_claims
 from smoothgen.scores import profanity_identity
 from tests.support.workers.jobs import Measures
 from tests.workers.test_executor import run_state_of, selection_of, without_times
