@@ -12,6 +12,7 @@ from app.http.dependencies import Gateway
 from app.planning.claims import known_claims
 from app.planning.noise import distance_looks, planned_terms
 from app.planning.plan import diameter_of
+from app.planning.units import units_goal
 from smoothgen.certificates import Abstention, Evidence, Reason, Terms, futile_from_the_start
 from smoothgen.certificates.bounds.bands import TWO_VALUED
 from smoothgen.certificates.meaning.metrics import METRICS
@@ -207,15 +208,8 @@ def _units(spec: JobSpec, card: ModelCard) -> UnitsPlan | None:
     units, robustness = spec.units, spec.request.robustness
     if units is None:
         return None
-    plan = units_look_plan(robustness)
-    most = most_altered(
-        units.choice,
-        samples=plan.sizes[-1],
-        alpha=plan.alphas[-1],
-        tolerance=spec.tolerance if robustness.keep is None else None,
-        keep=robustness.keep,
-        diameter=_diameter(spec, card),
-    )
+    goal = units_goal(robustness, spec.tolerance, _diameter(spec, card), known_claims(robustness, card))
+    most = most_altered(units.choice, **goal)
     return UnitsPlan(
         units=units.units,
         size=units.size,
@@ -231,8 +225,10 @@ def _too_many_altered(spec: JobSpec, units: UnitsPlan) -> list[Unreachable]:
     asked = None if spec.units is None else spec.units.altered
     if asked is None or asked <= units.most_altered:
         return []
+    scored = spec.scored > 0
+    best, claim = (", of the best scores", "what is asked") if scored else ("", "the claim")
     detail = (
-        f"even if every run gave one answer, the claim would be proven for {units.most_altered} altered units, and "
+        f"even if every run gave one answer{best}, {claim} would be proven for {units.most_altered} altered units, and "
         f"{asked} are asked for; ask for fewer, or for a smaller units.size or units.probability"
     )
     return [Unreachable(claim="units.altered", reason=Reason.RADIUS_OUT_OF_REACH, detail=detail)]

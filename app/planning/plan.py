@@ -99,7 +99,7 @@ def plan(
     require_readable_embeddings(robustness, parameters)
     require_no_noise(robustness, parameters)
     require_snappable(robustness, card)
-    require_claims(robustness, card)
+    claims = require_claims(robustness, card)
     _require_probed_embedding(robustness)
     partition = plan_partition(robustness, card)
     metric, metric_card = _metric(request, card)
@@ -107,7 +107,7 @@ def plan(
     robustness = robustness.model_copy(update={"keep": keep_of(request, robustness, metric)})
     request = request.model_copy(update={"robustness": robustness})
     sigma = _sigma(request, card, metric_card)
-    request, units = plan_units(request, mechanism, metric, tolerance, diameter_of(metric, metric_card))
+    request, units = plan_units(request, mechanism, metric, tolerance, diameter_of(metric, metric_card), claims)
     seed = Seed.fresh() if request.seed is None else Seed.from_client(request.seed)
     return JobSpec(
         id=new_id(card.id, submission.tenant),

@@ -136,6 +136,18 @@ class AskedClaim:
         return self.of == MEAN
 
     @property
+    def best(self) -> float:
+        """Returns a score that is as good as one can be for this claim: an end of the range."""
+        return self.score.least if self.at_least is None else self.score.most
+
+    @property
+    def room(self) -> float:
+        """Returns how large a share of all outputs may be the worst if all others are the best: in (0, 1]."""
+        if not self.of_mean:
+            return self.limit if self.is_upper else 1 - self.limit
+        return abs(self.asked - self.best) / (self.score.most - self.score.least)
+
+    @property
     def width(self) -> float:
         """Returns the largest value of the series: b − a, rounded up, for a mean, and 1 for an event."""
         return float(_difference(self.score.most, self.score.least)) if self.of_mean else 1.0

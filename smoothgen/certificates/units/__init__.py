@@ -1,6 +1,7 @@
 """Certificates of units kept or left out (units/v1): any m of the passages or words may be altered by anything.
 
-touched ← choice ← claims; threat; certificate ← certify, size; meaning ← statement ← document (JSON) ← verify.
+touched ← choice ← claims ← score_claims; threat; certificate ← certify, size; meaning ← statement ← document (JSON) ←
+verify.
 """
 
 from smoothgen.certificates.units.certificate import UNITS_V1, UnitsBound, UnitsCertificate
