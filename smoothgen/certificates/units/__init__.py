@@ -8,7 +8,7 @@ from smoothgen.certificates.units.certificate import UNITS_V1, UnitsBound, Units
 from smoothgen.certificates.units.certify import certify_units
 from smoothgen.certificates.units.choice import UnitChoice
 from smoothgen.certificates.units.claims import UnitsClaims
-from smoothgen.certificates.units.size import largest_probability, largest_size, most_altered
+from smoothgen.certificates.units.size import UnitsGoal, largest_probability, largest_size, most_altered
 from smoothgen.certificates.units.threat import PASSAGES, WORDS, UnitsThreat
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "UnitsBound",
     "UnitsCertificate",
     "UnitsClaims",
+    "UnitsGoal",
     "UnitsThreat",
     "certify_units",
     "largest_probability",
