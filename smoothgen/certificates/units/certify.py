@@ -131,11 +131,11 @@ def certify_units(
     )
     if altered is not None:
         own = _missed(bounds, claims, keep, tolerance, altered) if asks_shift else None
-        detail = own or _score_missed(scored, altered)
-        if detail is not None:
+        missed = [told for told in (own, _score_missed(scored, altered)) if told is not None]
+        if missed:
             return Abstention(
                 Reason.RADIUS_OUT_OF_REACH,
-                f"with {altered} of {choice.units} units altered {detail}",
+                f"with {altered} of {choice.units} units altered {'; '.join(missed)}",
                 tuple((float(m), w1) for m, w1 in claims.curve),
                 float(claims.radius),
                 scored,
