@@ -117,10 +117,12 @@ def _noise(spec: JobSpec, card: ModelCard, rate: float, most_samples: int) -> tu
         own = "the noise is the pipeline's own, and a worker reads its level from the schedule of the seed image"
         return NoisePlan(radius_without_samples=None, least_samples=None, expected=[], bad=bad, assumes=own), []
     sampled = robustness.tier == "request"
+    # One number at least is noised, and rounded: what not even that leaves possible, no job of the request proves.
+    rounded = replace(terms, rounding_slack=terms.mechanism.rounding_slack(1))
     view = NoisePlan(
         radius_without_samples=radius_without_samples(terms, diameter=diameter),
         least_samples=least_samples(
-            terms,
+            rounded,
             lambda samples: distance_looks(robustness.model_copy(update={"samples": samples})),
             diameter=diameter,
             most=most_samples,
@@ -133,7 +135,7 @@ def _noise(spec: JobSpec, card: ModelCard, rate: float, most_samples: int) -> tu
     )
     if robustness.adapt == "prompt":
         return view, []
-    return view, [*_unreachable(terms, diameter, sampled=sampled), *_hopeless_claims(spec, card, terms)]
+    return view, [*_unreachable(rounded, diameter, sampled=sampled), *_hopeless_claims(spec, card, rounded)]
 
 
 def _expected(spec: JobSpec, share: float, terms: Terms, diameter: float, rate: float) -> Expected:
@@ -254,6 +256,7 @@ def _edits(spec: JobSpec) -> EditsPlan:
 
 def _statement(spec: JobSpec, samples: int, edits: EditsPlan | None) -> str:
     """Returns when the radius is known, in a sentence."""
+    scored = spec.scored > 0
     if spec.mechanism == TOKENS:
         known = (
             f"The radius is known after the runs, {samples} at most beside the prompt's own: it ends at the nearest "
@@ -273,7 +276,7 @@ def _statement(spec: JobSpec, samples: int, edits: EditsPlan | None) -> str:
     if spec.units is not None:
         return (
             f"The radius, a number of altered units, is known after the runs, {samples} at most: it falls with every "
-            "run that does not give the answer that is served"
+            f"run that does not give the answer that is served{'; each claim on a score has its own' if scored else ''}"
         )
     if edits is None:
         if spec.request.robustness.tier != "request":
@@ -288,8 +291,10 @@ def _statement(spec: JobSpec, samples: int, edits: EditsPlan | None) -> str:
             "is certified is a share of the set"
         )
     if edits.whole:
-        return f"All {edits.size} texts of the set are run, so the claim is exact; it is known after the runs"
+        each = ", and so the claim on each score" if scored else ""
+        return f"All {edits.size} texts of the set are run, so the claim is exact{each}; it is known after the runs"
     return (
         f"The set has {edits.size} texts, of which {samples} are drawn; what is certified is the share of the set that "
-        "keeps the answer, which is no claim against who chooses the edit"
+        f"keeps the answer{', and of each score the share that is as asked' if scored else ''}, which is no claim "
+        "against who chooses the edit"
     )

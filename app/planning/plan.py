@@ -41,6 +41,7 @@ from smoothgen.contracts import (
     metric_with_defaults,
     read_parameters,
 )
+from smoothgen.contracts.adapting import not_differentiable
 from smoothgen.errors import InvalidAlpha, InvalidBudget, InvalidInput, InvalidTolerance, UnknownName
 from smoothgen.labels import extractor
 from smoothgen.noise import Seed
@@ -101,6 +102,7 @@ def plan(
     require_snappable(robustness, card)
     claims = require_claims(robustness, card)
     _require_probed_embedding(robustness)
+    _require_differentiable(robustness, card)
     partition = plan_partition(robustness, card)
     metric, metric_card = _metric(request, card)
     tolerance = _tolerance(robustness.tolerance, metric, metric_card)
@@ -141,6 +143,12 @@ def _require_confidence_to_adapt(robustness: Robustness) -> None:
             "of it once more; ask for a confidence such as 0.999, or leave adapt out",
             field="robustness.confidence",
         ) from error
+
+
+def _require_differentiable(robustness: Robustness, card: ModelCard) -> None:
+    """Raises InvalidInput for an estimate by autodiff where the model's worker says that it gives none."""
+    if robustness.lipschitz_estimate == "autodiff" and card.differentiable is False:
+        raise not_differentiable(card.id)
 
 
 def _pool(

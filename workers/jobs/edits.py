@@ -82,6 +82,7 @@ def certified(
         provenance=Provenance.from_dict(selection.provenance),
         score_claims=_claims(selection),
         scores=_scores_of_all_draws(selection, scores, planned),
+        keep=spec.request.robustness.keep,
     )
 
 

@@ -17,7 +17,7 @@ from workers.distances.chord import FEATURE_CHORD, SENTENCE_CHORD, VISION_CHORD
 from workers.distances.label import Verdict
 from workers.distances.registry import NUMBER_KINDS, PICTURE_KINDS, TEXT_KINDS, Kind
 from workers.features import Classifier, FeatureMap
-from workers.generators import Generator, load_generator
+from workers.generators import Differentiable, Generator, load_generator
 from workers.generators.protocol import OutputKind
 from workers.loading.broken_files import told_in_one_line
 from workers.progress import without_limit
@@ -98,6 +98,7 @@ class LoadedModel:
             default_sigma=generator.default_sigma,
             default_snapped_sigma=getattr(generator, "default_snapped_sigma", None),
             default_betas=generator.default_betas,
+            differentiable=isinstance(generator, Differentiable),
             scores=names_of_scores(
                 generator.output_kind,
                 sentence=self._encoders.sentence_available,

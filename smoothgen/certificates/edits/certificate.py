@@ -25,7 +25,8 @@ class EditsCertificate:
     alpha: 0 where every text was run. texts, outputs: of the edits in `claims.broken_by`, in that order, where the
     caller gave them (None for the output of a failed run); no number rests on them. edit_set: which set, None where the
     caller did not say. provenance: its request, model, metric and output only. score_claims: what holds of scores of
-    the outputs.
+    the outputs. keep: the share that an answer was asked to keep, None where none was: each run keeps it whole or loses
+    it.
     """
 
     evidence: EditsEvidence
@@ -39,6 +40,7 @@ class EditsCertificate:
     id: str | None = None
     requested_at: str | None = None
     score_claims: tuple[EditsScoreClaim, ...] = ()
+    keep: float | None = None
 
     method: ClassVar[str] = EDITS_V1
 

@@ -13,7 +13,7 @@ from smoothgen.certificates.edits.claims import EditsClaims, derive_claims
 from smoothgen.certificates.edits.evidence import EditsEvidence
 from smoothgen.certificates.edits.identity import EditSetIdentity, require_edit_set
 from smoothgen.certificates.edits.score_claims import derive_edits_score, scored_edits
-from smoothgen.certificates.exhaustive.certificate import require_tolerance
+from smoothgen.certificates.exhaustive.certificate import require_kept_whole, require_tolerance
 from smoothgen.certificates.provenance import Provenance
 from smoothgen.certificates.score_claims import AskedClaim, claim_share
 from smoothgen.errors import InvalidAlpha, InvalidCertificate, InvalidDistances, InvalidSeed
@@ -36,6 +36,7 @@ def certify_edits(
     provenance: Provenance | None = None,
     score_claims: Sequence[AskedClaim] = (),
     scores: ArrayLike | None = None,
+    keep: float | None = None,
 ) -> EditsCertificate:
     """Certifies a generator on a finite public set of edits of a prompt (edits/v1).
 
@@ -66,11 +67,13 @@ def certify_edits(
             share alpha in equal parts.
         scores: shape (1 + n, K), the scores of the prompt's own output, then of every run, a column for each claim; NaN
             where a run has none, which counts as the worst.
+        keep: a share of the outputs that an answer was asked to keep, of distances that are 0 or the diameter. Each run
+            keeps it whole or loses it, so no number depends on the share.
 
     Raises:
         InvalidDistances, InvalidMetric, InvalidTolerance, InvalidAlpha, InvalidSeed; InvalidCertificate for a
         provenance with sections of noise and for a set that cannot have so many texts; InvalidClaim for two equal
-        claims.
+        claims; InvalidKeep.
     """
     if sampled != (seed is not None):
         raise InvalidSeed(
@@ -83,6 +86,7 @@ def certify_edits(
     )
     tolerance, alpha = float(tolerance), float(alpha)
     require_sound_request(evidence, tolerance, alpha)
+    require_kept_whole(keep, evidence.distances, evidence.diameter)
     provenance = provenance or Provenance()
     for name in ("sampling", "threat"):
         if getattr(provenance, name) is not None:
@@ -115,6 +119,7 @@ def certify_edits(
         edit_set=edit_set,
         provenance=provenance,
         score_claims=scored,
+        keep=keep,
     )
 
 

@@ -36,7 +36,7 @@ _CLAIMS: Final = {
 _ASKED: Final = {"schema", "method", "tolerance", "confidence", "alpha"}
 _RESTS_ON: Final = {"diameter", "size", "singles", "runs", "failed", "evidence", "digest"}
 _REQUIRED: Final = _CLAIMS | _ASKED | _RESTS_ON
-_OPTIONAL: Final = {"id", "requested_at", "draws", "edit_set", "claims"} | SECTIONS
+_OPTIONAL: Final = {"id", "requested_at", "draws", "edit_set", "claims", "keep"} | SECTIONS
 _COUNTS: Final = ("runs", "failed")
 
 
@@ -62,6 +62,7 @@ def to_document(certificate: EditsCertificate) -> dict[str, Any]:
         "radius": claims.radius,
         "curve": [*map(list, claims.curve)],
         "tolerance": certificate.tolerance,
+        "keep": certificate.keep,
         "confidence": certificate.confidence,
         "alpha": certificate.alpha,
         "diameter": evidence.diameter,
@@ -120,6 +121,7 @@ def from_document(document: Any) -> EditsCertificate:
         id=require_string(document["id"], "id") if "id" in document else None,
         requested_at=require_string(document["requested_at"], "requested_at") if "requested_at" in document else None,
         score_claims=edits_scores_from_list(document["claims"], evidence) if "claims" in document else (),
+        keep=require_number(document["keep"], "keep") if "keep" in document else None,
     )
 
 

@@ -13,6 +13,7 @@ from smoothgen.certificates.edits.claims import derive_claims, least_share
 from smoothgen.certificates.edits.document import from_document, to_document
 from smoothgen.certificates.edits.meaning import judged, unknown_meaning
 from smoothgen.certificates.edits.score_claims import derive_edits_score
+from smoothgen.certificates.exhaustive.certificate import require_kept_whole
 from smoothgen.certificates.meaning.scores import unknown_score
 from smoothgen.certificates.score_claims import require_distinct
 from smoothgen.certificates.verification import Check, Verification
@@ -51,6 +52,7 @@ def _derived(stated: EditsCertificate) -> Iterable[Check]:
     the same digits on every machine."""
     try:
         require_sound_request(stated.evidence, stated.tolerance, stated.alpha)
+        require_kept_whole(stated.keep, stated.evidence.distances, stated.evidence.diameter)
         require_distinct([claim.asked for claim in stated.score_claims])
         alpha = stated.each_alpha
     except InvalidInput as error:

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 from smoothgen import Abstention, EditsCertificate, LookPlan, UnitChoice, UnitsCertificate, certify_edits, verify
-from smoothgen.certificates import certify_units, read_certificate, to_document
+from smoothgen.certificates import certify_exhaustive, certify_units, read_certificate, to_document
 from smoothgen.certificates.format.document import content_digest
-from smoothgen.certificates.score_claims import AskedClaim
+from smoothgen.certificates.score_claims import AskedClaim, ScoreIdentity, require_distinct
 from smoothgen.certificates.units import UnitsGoal, largest_probability, largest_size, most_altered
 from smoothgen.certificates.units.score_claims import bound_of_best_runs
-from smoothgen.errors import InvalidAlpha, InvalidClaim, InvalidDistances
+from smoothgen.errors import InvalidAlpha, InvalidClaim, InvalidDistances, InvalidKeep
 from smoothgen.noise import Seed, Stream
 from tests.support.certificates import edits as of_edits
 from tests.support.certificates import units as of_units
@@ -291,6 +291,55 @@ def test_scores_are_those_of_the_runs_that_the_seed_draws():
     [claim] = made.score_claims
     assert rows[:, 2].mean() * 36 + 4 < claim.curve[0][1] < claim.curve[1][1]
     assert verify(to_document(made))
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ({"const": True}, {"const": 1}, False),
+        ({"enum": [0, {"a": False}]}, {"enum": [0, {"a": 0}]}, False),
+        ({"const": 1}, {"const": 1.0}, True),
+        ({"enum": [True, "x"]}, {"enum": [True, "x"]}, True),
+        ({"enum": [1]}, {"enum": [1, 2]}, False),
+    ],
+)
+def test_options_are_compared_as_json_where_true_is_no_number(one, other, same):
+    def asked(schema: dict[str, Any]) -> AskedClaim:
+        score = ScoreIdentity("json_schema", 0.0, 1.0, two_valued=True, options={"must_meet": schema})
+        return AskedClaim(score, of="share", at_least=0.9)
+
+    assert asked(one).asks_the_same_as(asked(other)) is same
+    if not same:
+        require_distinct([asked(one), asked(other)])
+
+
+# --- Keep, where nothing is drawn ---
+
+
+def kept_whole(name: str, keep: float | None, distances: tuple[float, ...] = (0.0, 0.0, 1.0)):
+    if name == "exhaustive":
+        return certify_exhaustive([0.0, 0.5, 0.7], distances, diameter=1.0, tolerance=0.1, next_cost=0.9, keep=keep)
+    return certify_edits(distances, size=3, sampled=False, diameter=1.0, tolerance=0.1, keep=keep)
+
+
+@pytest.mark.parametrize("name", ["exhaustive", "edits"])
+def test_an_asked_share_to_keep_is_recorded_and_verified(name):
+    made, bare = kept_whole(name, 0.9), kept_whole(name, None)
+    document = to_document(made)
+    assert document["keep"] == 0.9
+    assert "keep" not in to_document(bare)
+    assert made.claims == bare.claims
+    assert verify(document)
+    assert read_certificate(json.loads(json.dumps(document))) == made
+    for keep in (0.0, 1.0, 1.5):
+        forged = {**document, "keep": keep}
+        assert not verify({**forged, "digest": content_digest(forged)})
+        with pytest.raises(InvalidKeep, match="strictly between 0 and 1"):
+            kept_whole(name, keep)
+    with pytest.raises(InvalidKeep, match="distances of answers are 0 or"):
+        kept_whole(name, 0.9, (0.0, 0.5, 1.0))
+    forged = {**to_document(kept_whole(name, None, (0.0, 0.5, 1.0))), "keep": 0.9}
+    assert not verify({**forged, "digest": content_digest(forged)})
 
 
 # --- Edits ---
