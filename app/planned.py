@@ -11,9 +11,9 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
 from app.http.dependencies import Gateway
-from app.planning.plan import Submission, plan
 from smoothgen.contracts import GenerateRequest, JobSpec, Label, ModelCard, parameter_names
 from smoothgen.errors import NoWorker, UnknownName
+from smoothgen.planning.plan import Submission, plan
 
 
 async def planned(gateway: Gateway, request: GenerateRequest, submission: Submission) -> tuple[ModelCard, JobSpec]:

@@ -14,11 +14,11 @@ from app.http.dependencies import Gateway, GatewayDep, PreferHeader, TenantDep, 
 from app.http.request_ids import request_id_of
 from app.http.strict_json import StrictRoute
 from app.planned import planned
-from app.planning.plan import Submission
 from app.replies import LOOK_AGAIN_S
 from app.routes.jobs import PROBLEMS, job_response
 from smoothgen.contracts import GenerateRequest, JobSpec, JobView, ModelRef, Progress
 from smoothgen.errors import NotReplicated, Overloaded, QueueUnavailable
+from smoothgen.planning.plan import Submission
 from smoothgen.queue import Idempotency, JobState
 
 _LONGEST_KEY = 256

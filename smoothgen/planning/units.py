@@ -6,7 +6,6 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal
 
-from app.planning.claims import claims_without_model
 from smoothgen.certificates.meaning.sections import LEAST_MAJORITY
 from smoothgen.certificates.score_claims import AskedClaim, claim_share
 from smoothgen.certificates.units import UnitChoice, largest_probability, largest_size
@@ -26,6 +25,7 @@ from smoothgen.contracts import (
     units_look_plan,
 )
 from smoothgen.errors import InvalidInput, InvalidParameters
+from smoothgen.planning.claims import claims_without_model
 
 _EXACT_IN_JSON: Final = 2**53
 
