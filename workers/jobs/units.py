@@ -11,7 +11,7 @@ from smoothgen.certificates.format.score_claims import asked_from_dict
 from smoothgen.certificates.score_claims import AskedClaim
 from smoothgen.certificates.stopping.scores import failed_by_output
 from smoothgen.certificates.units import UnitsCertificate, UnitsThreat, certify_units
-from smoothgen.certificates.units.threat import PARAMETERS, PROMPT, SELECTION, TEMPLATE
+from smoothgen.certificates.units.threat import PARAMETERS, PROMPT, SELECTION, TEMPLATE, TURNS
 from smoothgen.contracts import (
     JobResult,
     JobSpec,
@@ -174,8 +174,11 @@ def result_at_deadline(
 
 def _threat(spec: JobSpec) -> UnitsThreat:
     """Returns what may be altered, and what around it no attack touches."""
-    template = (TEMPLATE,) if isinstance(spec.parameters, TextParameters) and spec.parameters.chat else ()
-    return UnitsThreat(spec.mechanism, (PROMPT, *template, PARAMETERS, SELECTION))
+    around: tuple[str, ...] = ()
+    if isinstance(spec.parameters, TextParameters):
+        around += (TEMPLATE,) if spec.parameters.chat else ()
+        around += (TURNS,) if spec.parameters.history is not None else ()
+    return UnitsThreat(spec.mechanism, (PROMPT, *around, PARAMETERS, SELECTION))
 
 
 def reason_for(units: PlannedUnits) -> str:
