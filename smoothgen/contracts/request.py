@@ -121,8 +121,10 @@ class Robustness(Contract):
         default=None,
         description="Claims on scores of the output that are to hold under attack, 8 at most, beside the claim on the "
         "distribution of outputs: each has an equal share of the failure probability. With epsilon, the job abstains "
-        "where one of them is not proven; the distribution is asked too where a tolerance, keep or output majority is "
-        "given. With mechanisms of noise in tier request, and with tokens.",
+        "where one of them is not proven, as it does with units.altered; the distribution is asked too where a "
+        "tolerance, keep or output majority is given, and under passages and words with an answer, whose majority is "
+        "then asked. With every mechanism in tier request; of a sample of edits, a claim becomes the share of the set "
+        "that is as asked.",
     )
     radius_tolerance: float | None = Field(
         default=None,

@@ -13,6 +13,7 @@ from smoothgen.certificates.meaning.metrics import METRICS
 from smoothgen.errors import InvalidCertificate, UnknownName
 from smoothgen.mechanisms import mechanism_from_dict
 from tests.support.certificates import edits, examples, exhaustive, served, units
+from tests.unit.certificates import test_scores_of_runs
 from tests.unit.certificates.test_exact_score_claims import exhausted
 from tests.unit.certificates.test_score_claims import certified
 
@@ -268,12 +269,13 @@ def test_what_a_document_on_edits_says_has_its_range(section, changes):
 def test_certificates_with_claims_on_scores_fit_the_schema():
     runs = [5.0, 6.0, 31.0, 7.0, 8.0]
     alone = [certified(epsilon=0.01, asks_shift=False), exhausted(runs, epsilon=0.6, asks_shift=False)]
-    for made in (certified(), exhausted(runs), *alone):
+    of_runs = [make() for make in test_scores_of_runs.MADE.values()]
+    for made in (certified(), exhausted(runs), *alone, *of_runs):
         document = to_document(made)
         VALIDATOR.validate(document)
         assert not OF_V1.is_valid(document)
         [first, *_] = document["claims"]
-        for changes in ({"bound": None}, {"of": "median"}, {"at_least": 0.5, "at_most": 0.5}, {"extra": 1}):
+        for changes in ({"bound": "none"}, {"of": "median"}, {"at_least": 0.5, "at_most": 0.5}, {"extra": 1}):
             assert not VALIDATOR.is_valid({**document, "claims": [{**first, **changes}]})
         assert not VALIDATOR.is_valid({**document, "claims": []})
         assert not VALIDATOR.is_valid({**document, "asks_shift": True})

@@ -90,6 +90,7 @@ def certified(
         provenance=Provenance.from_dict(selection.provenance),
         score_claims=_claims(selection),
         asks_shift=spec.request.robustness.asks_shift,
+        keep=spec.request.robustness.keep,
         scores=_scores_of_all_runs(selection, scores),
     )
 

@@ -17,7 +17,7 @@ from workers.distances.chord import FEATURE_CHORD, SENTENCE_CHORD, VISION_CHORD
 from workers.distances.label import Verdict
 from workers.distances.registry import NUMBER_KINDS, PICTURE_KINDS, TEXT_KINDS, Kind
 from workers.features import Classifier, FeatureMap, PictureText
-from workers.generators import Generator, load_generator
+from workers.generators import Differentiable, Generator, load_generator
 from workers.generators.protocol import OutputKind, TokenSnap
 from workers.loading.broken_files import told_in_one_line
 from workers.progress import without_limit
@@ -115,6 +115,7 @@ class LoadedModel:
             default_snapped_sigma=snapped_sigma,
             snap_table=None if snapped_sigma is None else _table_digest(generator),
             default_betas=generator.default_betas,
+            differentiable=isinstance(generator, Differentiable),
             scores=names_of_scores(
                 generator.output_kind,
                 sentence=self._encoders.sentence_available,

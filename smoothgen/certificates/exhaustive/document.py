@@ -29,7 +29,7 @@ _CLAIMS: Final = {"statement", "radius", "w1_bound", "curve", "keeps", "broken_b
 _ASKED: Final = {"schema", "method", "tolerance", "epsilon", "confidence", "alpha"}
 _RESTS_ON: Final = {"diameter", "runs", "failed", "next_cost", "evidence", "digest"}
 _REQUIRED: Final = _CLAIMS | _ASKED | _RESTS_ON
-_OPTIONAL: Final = {"id", "requested_at", "threat", "claims", "wording", "asks_shift"} | SECTIONS
+_OPTIONAL: Final = {"id", "requested_at", "threat", "claims", "wording", "asks_shift", "keep"} | SECTIONS
 _BREAKING: Final = {"index", "cost", "distance"}
 
 
@@ -55,6 +55,7 @@ def to_document(certificate: ExhaustiveCertificate) -> dict[str, Any]:
         "w1_bound": claims.w1_bound,
         "tolerance": certificate.tolerance,
         "epsilon": certificate.epsilon,
+        "keep": certificate.keep,
         "confidence": certificate.confidence,
         "alpha": certificate.alpha,
         "diameter": evidence.diameter,
@@ -109,6 +110,7 @@ def from_document(document: Any) -> ExhaustiveCertificate:
         else (),
         wording=read_wording(document["wording"]) if "wording" in document else None,
         asks_shift=read_asks_shift(document),
+        keep=require_number(document["keep"], "keep") if "keep" in document else None,
     )
 
 
