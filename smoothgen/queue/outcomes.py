@@ -56,10 +56,20 @@ class Outcomes:
     def __init__(self, redis: Redis, scripts: Pipeline, clock: Clock) -> None:
         self._redis, self._scripts, self.clock = redis, scripts, clock
 
-    async def open(self, claim: Claim, selection: Selection, *, look_end: int, pace: Pace, sheet: bytes | None) -> None:
+    async def open(
+        self,
+        claim: Claim,
+        selection: Selection,
+        *,
+        look_end: int,
+        pace: Pace,
+        sheet: bytes | None,
+        total: int | None = None,
+    ) -> None:
         """Stores what a job's selection fixed, posts the chunks of the first look, and acknowledges.
 
-        look_end: samples of the first look. sheet: the contact sheet, a PNG.
+        look_end: samples of the first look. sheet: the contact sheet, a PNG. total: the most generations of the whole
+        job, now that it is known what is run; None where planning knew.
         """
         fields: dict[str, str | int | float] = {
             "status": "running",
@@ -75,6 +85,8 @@ class Outcomes:
         }
         if model := selection.provenance.get("model"):  # the one named at the submission may have been replaced since
             fields["model"] = ModelRef(**model).model_dump_json()
+        if total is not None:
+            fields["total"] = total
         if selection.batch_size is not None:
             fields["batch_size"] = selection.batch_size
         await self._scripts.call(
