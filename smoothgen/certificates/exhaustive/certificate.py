@@ -14,6 +14,7 @@ from smoothgen.certificates.exhaustive.threat import SnapThreat
 from smoothgen.certificates.provenance import Provenance
 from smoothgen.certificates.score_claims.exact import ExactClaim
 from smoothgen.errors import InvalidTolerance
+from smoothgen.noise import Seed
 
 EXHAUSTIVE_V1: Final = "exhaustive/v1"
 
@@ -30,7 +31,8 @@ class ExhaustiveCertificate:
     caller gave them; no number rests on them. score_claims: what holds of scores of the outputs. asks_shift: whether
     the asked epsilon asks for the claim at the tolerance too, and not for those on scores alone. provenance: its
     request, model, metric and output only. wording: the name of the words of the statement; None in
-    documents older than that name.
+    documents older than that name. randomness: the seed of the generator's own randomness, of which all runs share one
+    draw; None where it has none, and where nobody named it. No number rests on it.
     """
 
     evidence: ExhaustiveEvidence
@@ -46,6 +48,7 @@ class ExhaustiveCertificate:
     score_claims: tuple[ExactClaim, ...] = ()
     wording: str | None = PLAIN_V1
     asks_shift: bool = True
+    randomness: Seed | None = None
 
     method: ClassVar[str] = EXHAUSTIVE_V1
 
