@@ -95,7 +95,13 @@ class Delivery:
         elif isinstance(outcome, Measured):
             return await self._redis.until_answered(
                 lambda: self._queue.store(
-                    claim, outcome.distances, outcome.device_s, outcome.failure, outcome.words, outcome.scores
+                    claim,
+                    outcome.distances,
+                    outcome.device_s,
+                    outcome.failure,
+                    outcome.words,
+                    outcome.scores,
+                    outcome.pictures,
                 ),
                 owed=True,
             )
