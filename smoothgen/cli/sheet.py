@@ -66,11 +66,14 @@ def _caption(neighbour: Neighbour) -> str:
 
 
 def _lines(text: str | None) -> list[str]:
-    """Returns a text as Python writes it, in lines of a caption's width: texts come from a model's vocabulary, and may
-    hold what no line can."""
+    """Returns a text as Python writes it, in lines of a caption's width. Texts come from a model's vocabulary, and may
+    hold what no line can and signs that the font does not have: these are written by their numbers."""
     if text is None:
         return []
-    written = repr(text)
+    from matplotlib import font_manager
+
+    font = font_manager.get_font(font_manager.findfont(font_manager.FontProperties()))
+    written = "".join(sign if font.get_char_index(ord(sign)) else ascii(sign)[1:-1] for sign in repr(text))
     most = _LONGEST_LINE * _MOST_LINES
     written = written if len(written) <= most else f"{written[: most - 1]}…"
     return [written[k : k + _LONGEST_LINE] for k in range(0, len(written), _LONGEST_LINE)]

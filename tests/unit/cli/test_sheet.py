@@ -64,4 +64,5 @@ def test_captions_round_to_the_safe_side_and_write_texts_as_python_does() -> Non
     assert len(text) == 2
     assert text[-1].endswith("…")
     assert all(line.isprintable() for line in text)
+    assert _caption(KEPT.model_copy(update={"text": "un café な"})).splitlines()[-1] == "'un café \\u306a'"
     assert _caption(BROKEN.model_copy(update={"text": None})).splitlines() == ["2: cost 0.5", "distance 1.0"]
