@@ -6,13 +6,14 @@ the prompt's own. Three ways to run the same neighbours, in batches of 64, greed
 
 full      what workers do: every batch computes all tokens of all its prompts.
 ordered   neighbours by their first changed position; a batch takes what all of its prompts share from the prompt.
-grouped   batches as under full; inside a batch groups of eight, by first changed position, take what the group shares,
-          and then all of the batch is continued together.
+grouped   the same order; inside a batch groups of a few (--group) take what the group shares, and then all of the batch
+          is continued together.
 
 Outputs of the three are compared. Rounds alternate, and the figure is the median of the ratios of one round each, of
 processor time, in which other work of the machine counts little. "Tokens" is the share of the prompts' tokens that are
 still computed: what an accelerator that does nothing else would gain at most.
---quick: prompts of 5 and 30 tokens, 32 neighbours, one round.
+By default no batch reaches over a look, as in a job, whose looks are at 8, 16, 32 … runs; --whole: as if it had one
+look, at the end. --quick: prompts of 5 and 30 tokens, 32 neighbours, one round.
 """
 
 from __future__ import annotations
@@ -20,13 +21,13 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from transformers import DynamicCache
 
-from smoothgen.contracts import TOKENS, TextParameters
+from smoothgen.contracts import TOKENS, TextParameters, looks_at_runs
 from smoothgen.noise import Seed, Stream
 from workers.generators import Draw, Made, Smoothing
 from workers.generators.language.adapter import LanguageModel
@@ -42,7 +43,7 @@ TEXT = (
     "gates, and a market was held every week in front of the church. After the great fire the streets were made wider, "
     "and houses had to be built of stone. The railway came late, and with it came factories, schools and a theatre. "
 )
-BATCH, GROUP = 64, 8
+BATCH = 64
 Outputs = list[Made | Failure]
 
 
@@ -67,30 +68,31 @@ def runs_of(model: LanguageModel, length: int, number: int) -> Runs:
 
 
 class Ways:
-    """The ways to run the neighbours of one prompt."""
+    """The ways to run the neighbours of one prompt. looks: how many are run up to each look, in increasing order."""
 
-    def __init__(self, model: LanguageModel, runs: Runs, new_tokens: int) -> None:
-        self._model, self._runs = model, runs
+    def __init__(self, model: LanguageModel, runs: Runs, new_tokens: int, looks: Sequence[int], group: int) -> None:
+        self._model, self._runs, self._group = model, runs, group
+        self._looks = [range(begin, end) for begin, end in zip((0, *looks), looks, strict=False)]
         self._parameters = TextParameters(max_new_tokens=new_tokens)
 
     def full(self) -> Outputs:
         made: Outputs = []
-        for batch in _batches(range(len(self._runs.rows))):
-            made += self._continued(batch, None)
+        for look in self._looks:
+            for batch in _cut(look, BATCH):
+                made += self._continued(batch, None)
         return made
 
     def ordered(self) -> Outputs:
         prompt, made = self._prompt(), dict[int, Made | Failure]()
-        for batch in _batches(self._by_position(range(len(self._runs.rows)))):
+        for batch in self._batches():
             shared = min(self._runs.first[k] for k in batch)
             made |= dict(zip(batch, self._continued(batch, _beginning(prompt, shared, len(batch))), strict=True))
         return [made[k] for k in range(len(made))]
 
     def grouped(self) -> Outputs:
         prompt, made = self._prompt(), dict[int, Made | Failure]()
-        for cheapest in _batches(range(len(self._runs.rows))):
-            batch = self._by_position(cheapest)
-            parts = [self._prefilled(prompt, batch[k : k + GROUP]) for k in range(0, len(batch), GROUP)]
+        for batch in self._batches():
+            parts = [self._prefilled(prompt, group) for group in _cut(batch, self._group)]
             joined = [
                 (torch.cat([keys for keys, _ in layer]), torch.cat([values for _, values in layer]))
                 for layer in zip(*parts, strict=True)
@@ -98,8 +100,16 @@ class Ways:
             made |= dict(zip(batch, self._continued(batch, joined), strict=True))
         return [made[k] for k in range(len(made))]
 
-    def _by_position(self, runs: Sequence[int]) -> list[int]:
-        return sorted(runs, key=self._runs.first.__getitem__)
+    def computed(self, together: int) -> float:
+        """Returns the share of the prompts' tokens that are computed where so many neighbours share their prefix."""
+        tokens, first = len(self._runs.ids), self._runs.first
+        groups = [group for batch in self._batches() for group in _cut(batch, together)]
+        return sum(len(group) * (tokens - min(first[k] for k in group)) for group in groups) / (len(first) * tokens)
+
+    def _batches(self) -> list[list[int]]:
+        """Returns the batches of every look, by first changed position."""
+        by_position = [sorted(look, key=self._runs.first.__getitem__) for look in self._looks]
+        return [batch for look in by_position for batch in _cut(look, BATCH)]
 
     def _embedded(self, rows: Sequence[Sequence[int]]) -> torch.Tensor:
         return self._model.network.get_input_embeddings()(torch.tensor(rows))
@@ -135,9 +145,8 @@ class Ways:
         return model._decoder.made(tokens, health)
 
 
-def _batches(runs: Sequence[int]) -> Iterator[list[int]]:
-    for k in range(0, len(runs), BATCH):
-        yield list(runs[k : k + BATCH])
+def _cut(runs: Sequence[int], size: int) -> list[list[int]]:
+    return [list(runs[k : k + size]) for k in range(0, len(runs), size)]
 
 
 def _beginning(
@@ -162,17 +171,12 @@ def timed(way: Callable[[], Outputs]) -> tuple[float, Outputs]:
     return time.process_time() - begun, made
 
 
-def computed(first: Sequence[int], tokens: int, group: int) -> float:
-    """Returns the share of the prompts' tokens that are computed where so many neighbours share their prefix. first: of
-    each neighbour, in the order they are grouped."""
-    groups = [first[k : k + group] for k in range(0, len(first), group)]
-    return sum(len(each) * (tokens - min(each)) for each in groups) / (len(first) * tokens)
-
-
-def compared(model: LanguageModel, length: int, number: int, new_tokens: int, rounds: int) -> str:
-    """Returns the row of one prompt length."""
+def compared(
+    model: LanguageModel, length: int, number: int, new_tokens: int, rounds: int, *, group: int, whole: bool
+) -> str:
+    """Returns the row of one prompt length. whole: whether there is one look, at the end."""
     runs = runs_of(model, length, number)
-    ways = Ways(model, runs, new_tokens)
+    ways = Ways(model, runs, new_tokens, [len(runs.rows)] if whole else looks_at_runs(len(runs.rows)), group)
     named: Mapping[str, Callable[[], Outputs]] = {"full": ways.full, "ordered": ways.ordered, "grouped": ways.grouped}
     seconds: dict[str, list[float]] = {name: [] for name in named}
     outputs: dict[str, Outputs] = {}
@@ -184,9 +188,7 @@ def compared(model: LanguageModel, length: int, number: int, new_tokens: int, ro
         statistics.median(other / full for other, full in zip(seconds[name], seconds["full"], strict=True))
         for name in ("ordered", "grouped")
     ]
-    batches = [sorted(runs.first[k] for k in batch) for batch in _batches(range(len(runs.first)))]
-    grouped = sum(len(batch) * computed(batch, len(runs.ids), GROUP) for batch in batches) / len(runs.first)
-    shares = [computed(sorted(runs.first), len(runs.ids), BATCH), grouped]
+    shares = [ways.computed(BATCH), ways.computed(group)]
     equal = [
         sum(a == b for a, b in zip(outputs[name], outputs["full"], strict=True)) for name in ("ordered", "grouped")
     ]
@@ -203,6 +205,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--number", type=int, action="append", help="neighbours; default: 64, 500")
     parser.add_argument("--new-tokens", type=int, action="append", help="default: 3, 32")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--group", type=int, default=4, help="neighbours that share a prefix; default: 4")
+    parser.add_argument("--whole", action="store_true")
     parser.add_argument("--quick", action="store_true")
     given = parser.parse_args(arguments)
     if given.quick:
@@ -218,7 +222,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for length in given.length or [5, 30, 200]:
         for number in given.number or [64, 500]:
             for new_tokens in given.new_tokens or [3, 32]:
-                print(compared(model, length, number, new_tokens, given.rounds), flush=True)
+                print(
+                    compared(model, length, number, new_tokens, given.rounds, group=given.group, whole=given.whole),
+                    flush=True,
+                )
 
 
 if __name__ == "__main__":
