@@ -19,7 +19,7 @@ from tests.unit.certificates.test_score_claims import certified
 ROOT = Path(__file__).parents[2]
 SCHEMAS = {v: json.loads((ROOT / f"docs/certificate-{v}.schema.json").read_text("utf-8")) for v in ("v1", "v2")}
 SCHEMA = SCHEMAS["v2"]
-NOISE, EXHAUSTIVE, EDITS, UNITS = (SCHEMA["$defs"][name] for name in ("noise", "exhaustive", "edits", "units"))
+NOISE = SCHEMA["$defs"]["noise"]
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 OF_V1 = jsonschema.Draft202012Validator(SCHEMAS["v1"])
 STORED = [path for path in sorted((ROOT / "tests/data/v1").glob("*.json")) if not path.name.startswith("fleet")]
