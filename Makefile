@@ -54,8 +54,9 @@ demo: install ## one certified generation, from nothing, verified and attacked
 serve: install ## start queue, gateway and worker on this machine, from this checkout
 	$(BIN)/smoothgen serve
 
-test: install ## run all tests
-	$(BIN)/pytest
+# Files are shared out among processes, each with fixtures of its own: no test depends on another file's.
+test: install ## run all tests, in as many processes as there are cores, four at the most
+	$(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile
 
 test-quick: install ## tests of the library and of the code's rules (tests/unit, tests/architecture; none marked slow): a minute and a half
 	$(BIN)/pytest -m "unit and not slow" tests/unit tests/architecture

@@ -16,6 +16,7 @@ from app.http.offloading import BoundedThreads
 from app.http.request_metrics import RequestMetrics
 from app.metrics import Metrics
 from app.model_cards import ModelCards
+from app.openai import routes as openai
 from app.replies import Replies
 from app.routes import certificates, events, fleet, generate, health, jobs, models, plans
 from app.settings import Settings
@@ -60,7 +61,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     app = _Gateway(title="SmoothGen", version=__version__, description=_DESCRIPTION, lifespan=lifespan)
     problems.install(app)
-    for room in (generate, plans, jobs, events, certificates, fleet, models, health):
+    for room in (generate, plans, jobs, events, certificates, fleet, models, health, openai):
         app.include_router(room.router)
 
     # The last one added is the first that sees a request.

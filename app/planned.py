@@ -11,9 +11,9 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
 from app.http.dependencies import Gateway
-from app.planning.plan import Submission, plan
 from smoothgen.contracts import GenerateRequest, JobSpec, Label, ModelCard, parameter_names
 from smoothgen.errors import NoWorker, UnknownName
+from smoothgen.planning.plan import Submission, plan
 
 
 async def planned(gateway: Gateway, request: GenerateRequest, submission: Submission) -> tuple[ModelCard, JobSpec]:
@@ -22,7 +22,7 @@ async def planned(gateway: Gateway, request: GenerateRequest, submission: Submis
     Raises NoWorker, UnknownName, QueueUnavailable, Overloaded, RequestValidationError for parameters that the model's
     kind does not take, and what `plan` raises.
     """
-    card = await _served(gateway, request.model)
+    card = await served(gateway, request.model)
     decide = partial(plan, request, card, max_samples=gateway.settings.max_samples, submission=submission)
     try:
         return card, await gateway.threads.run(decide) if _takes_a_while(request) else decide()
@@ -30,8 +30,9 @@ async def planned(gateway: Gateway, request: GenerateRequest, submission: Submis
         raise _bad_parameters(error, request, card) from error
 
 
-async def _served(gateway: Gateway, model: str) -> ModelCard:
-    """Returns the model's card. Raises NoWorker where it may still come, UnknownName where it will not."""
+async def served(gateway: Gateway, model: str) -> ModelCard:
+    """Returns the model's card. Raises NoWorker where it may still come, UnknownName where it will not,
+    QueueUnavailable."""
     card = await gateway.cards.card(model)
     if card is not None:
         return card

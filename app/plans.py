@@ -9,9 +9,6 @@ from typing import Final
 import numpy as np
 
 from app.http.dependencies import Gateway
-from app.planning.claims import known_claims
-from app.planning.noise import distance_looks, planned_terms
-from app.planning.plan import diameter_of
 from smoothgen.certificates import Abstention, Evidence, Reason, Terms, futile_from_the_start
 from smoothgen.certificates.bounds.bands import TWO_VALUED
 from smoothgen.certificates.meaning.metrics import METRICS
@@ -38,6 +35,9 @@ from smoothgen.contracts import (
     units_look_plan,
 )
 from smoothgen.edits import EditSet
+from smoothgen.planning.claims import known_claims
+from smoothgen.planning.noise import distance_looks, planned_terms
+from smoothgen.planning.plan import diameter_of
 from smoothgen.queue.presence import Live
 
 _NOBODY: Final = Note(code="no_live_worker", detail="no worker serves the model now; a job would wait until one does")

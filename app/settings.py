@@ -9,6 +9,7 @@ from typing import Annotated, Final, Self
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from app.openai.extension import Extension
 from smoothgen.contracts import DEFAULT_RETENTION_S, LEAST_RETENTION_S, LONGEST_RETENTION_S
 from smoothgen.process.draining import LONGEST_S
 from smoothgen.process.logs import LogFormat, LogLevel
@@ -59,6 +60,10 @@ class Settings(BaseSettings):
     body_timeout_s: float = Field(default=30.0, gt=0, le=LONGEST_S)
     default_wait_s: float = Field(default=30.0, ge=0, le=LONGEST_S)
     max_wait_s: float = Field(default=120.0, ge=0, le=LONGEST_S)
+    openai_wait_s: float = Field(default=590.0, ge=0, le=LONGEST_S)
+    """How long a request under /v1 waits for its job: OpenAI's clients give up after 600 s, and repeat it."""
+    openai_defaults: dict[str, Extension] = {}
+    """What requests under /v1 are certified by where they say nothing, by "tenant:NAME", by model, or by "*"."""
     covers_wait_s: float = Field(default=30.0, gt=0, le=LONGEST_S)
     """How long a comparison of prompts waits for a worker."""
     log_format: LogFormat = "json"

@@ -13,10 +13,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from app.http.dependencies import Gateway
-from app.planning.units import served_otherwise
 from smoothgen.certificates import UnitsCertificate, read_certificate
 from smoothgen.contracts import Covers, CoversRequest, JobSpec, PromptCover, unit_texts
 from smoothgen.errors import Conflict, InvalidInput, NotFound
+from smoothgen.planning.units import served_otherwise
 from smoothgen.units import UnitTexts, difference
 
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from app.planning.plan import plan
 from smoothgen.certificates import Certificate, from_document
 from smoothgen.contracts import GenerateRequest, JobResult, JobSpec
+from smoothgen.planning.plan import plan
 from workers.generators import load_generator
 from workers.generators.batching import Batcher
 from workers.jobs.in_process import run_job

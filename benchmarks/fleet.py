@@ -21,13 +21,13 @@ import numpy as np
 from matplotlib.figure import Figure
 from tqdm import tqdm
 
-from app.planning.plan import plan
 from benchmarks.fashion import MEANINGS, MODEL, certificate_of, run, served, spec
 from smoothgen.certificates import Certificate, universal_w1_bound
 from smoothgen.certificates.fleet.certify import FleetCertificate, certify_fleet
 from smoothgen.contracts import JobSpec
 from smoothgen.mechanisms import mechanism_from_dict
 from smoothgen.noise import Stream
+from smoothgen.planning.plan import plan
 from smoothgen.queue import Claim
 from workers.generators import Draw, Failure, joined
 from workers.jobs.outcomes import Ended

@@ -18,12 +18,12 @@ import torch
 from matplotlib.figure import Figure
 from tqdm import tqdm
 
-from app.planning.plan import plan
 from benchmarks.fashion import MEANINGS, Silent, certificate_of, served
 from benchmarks.smoke import parse_sizes
 from smoothgen.certificates import Certificate, certify
 from smoothgen.contracts import GenerateRequest
 from smoothgen.noise import Seed, Stream
+from smoothgen.planning.plan import plan
 from workers.generators import Draw, Picture, Smoothing
 from workers.generators.batching import Batcher
 from workers.generators.lipschitz.network import CLAMP, LipschitzNetwork

@@ -31,12 +31,12 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from app.planning.plan import plan
 from benchmarks.fashion import Silent, served
 from benchmarks.smoke import parse_sizes, smoke_path
 from smoothgen.certificates import UnitsCertificate, read_certificate
 from smoothgen.contracts import GenerateRequest, JobSpec
 from smoothgen.noise import Stream
+from smoothgen.planning.plan import plan
 from smoothgen.units import UnitTexts
 from workers.distances.label import LabelMetric
 from workers.generators import Condition, Failure

@@ -23,12 +23,12 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from app.planning.plan import plan
 from benchmarks.fashion import MEANINGS, Silent, served
 from smoothgen.certificates import Certificate
 from smoothgen.certificates.bounds.theorems import total_variation_radius
 from smoothgen.contracts import GenerateRequest, JobResult, JobSpec
 from smoothgen.noise import Stream
+from smoothgen.planning.plan import plan
 from workers.generators.batching import Batcher
 from workers.jobs.certification import NONE_DRAWN, after_selection, look_at, plan_of, result_of
 from workers.jobs.in_process import run_job

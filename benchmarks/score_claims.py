@@ -11,8 +11,8 @@ import argparse
 import time
 from typing import Any
 
-from app.planning.plan import plan
 from smoothgen.contracts import GenerateRequest
+from smoothgen.planning.plan import plan
 from smoothgen.queue import CompleteLook
 from smoothgen.scores import Score
 from workers.generators import load_generator

@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from app.planning.plan import plan
 from benchmarks.fashion import MEANINGS, Silent, certificate_of, run, served, spec
 from benchmarks.smoke import parse_sizes
 from smoothgen import Gaussian
@@ -25,6 +24,7 @@ from smoothgen.certificates.bounds.radius import BoundCurve, safe_radius
 from smoothgen.certificates.bounds.shift_bounds import SPREAD_V1, SPREAD_V2, Method, ShiftBounds
 from smoothgen.certificates.evidence import Evidence
 from smoothgen.contracts import GenerateRequest
+from smoothgen.planning.plan import plan
 from workers.generators.batching import Batcher
 from workers.jobs.in_process import run_job
 

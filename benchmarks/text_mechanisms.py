@@ -22,10 +22,10 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from app.planning.plan import plan
 from benchmarks.fashion import Silent, served
 from benchmarks.smoke import parse_sizes
 from smoothgen.contracts import GenerateRequest, JobResult
+from smoothgen.planning.plan import plan
 from workers.generators.batching import Batcher
 from workers.jobs.in_process import run_job
 

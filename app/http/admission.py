@@ -169,7 +169,7 @@ def _first_values(scope: Scope) -> dict[bytes, bytes]:
 async def _refuse(problem: Problem, body_follows: bool, scope: Scope, receive: Receive, send: Send) -> None:
     """Answers before the body was read. What is still being sent is dropped for a moment, and the connection closed: a
     client that hears of a broken connection before it has sent everything does not look for an answer."""
-    response = problem_response(problem, _MORE_HEADERS.get(problem.status))
+    response = problem_response(problem, _MORE_HEADERS.get(problem.status), path=scope["path"])
     if not body_follows:
         await response(scope, receive, send)
         return

@@ -1,12 +1,14 @@
-"""What routes are given: the running gateway's parts, a parsed Prefer header."""
+"""What routes are given: the running gateway's parts, a parsed Prefer header, an idempotency key."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import Depends, Header, Request
+from pydantic import AfterValidator, WithJsonSchema
+from pydantic_core import PydanticCustomError
 
 from app.fleet import Fleet
 from app.http.offloading import BoundedThreads
@@ -85,3 +87,19 @@ PreferHeader = Annotated[
     list[str] | None,
     Header(description="`wait=N`: wait up to N seconds for the result; `respond-async`: answer at once."),
 ]
+
+_LONGEST_KEY: Final = 256
+
+
+def _require_short_key(key: str) -> str:
+    if len(key) > _LONGEST_KEY:
+        raise PydanticCustomError(
+            "string_too_long",
+            "an idempotency key has at most {most} characters, this one has {length}; send a shorter one",
+            {"most": _LONGEST_KEY, "length": len(key)},
+        )
+    return key
+
+
+_Key = Annotated[str, AfterValidator(_require_short_key), WithJsonSchema({"type": "string", "maxLength": _LONGEST_KEY})]
+IdempotencyKey = Annotated[_Key | None, Header(description="The same key and body give the same job.")]

@@ -12,6 +12,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
+from app.http.openai_errors import OPENAI_PATHS, openai_error
 from smoothgen.contracts import FieldError, Problem
 from smoothgen.errors import (
     Conflict,
@@ -50,8 +51,13 @@ _TABLE: tuple[tuple[type[SmoothGenError], int, str, str, Mapping[str, str]], ...
 )
 
 
-def problem_response(problem: Problem, headers: Mapping[str, str] | None = None) -> Response:
-    """Returns a problem document as an HTTP response of at most 64 kB, however long what it quotes is."""
+def problem_response(problem: Problem, headers: Mapping[str, str] | None = None, *, path: str = "") -> Response:
+    """Returns a problem document as an HTTP response of at most 64 kB, however long what it quotes is.
+
+    path: of the request. Under /v1 the problem is told in OpenAI's form, which is all that its clients read.
+    """
+    if path.startswith(OPENAI_PATHS):
+        return openai_error(problem, headers or {})
     errors = problem.errors or []
     shown = errors[:_MOST_ERRORS]
     while True:
@@ -85,7 +91,7 @@ def install(app: FastAPI) -> None:
         app.add_exception_handler(kind, handler)
 
 
-async def _known(_: Request, error: Exception) -> Response:
+async def _known(request: Request, error: Exception) -> Response:
     for kind, status, name, title, headers in _TABLE:
         if isinstance(error, kind):
             field = getattr(error, "field", None)
@@ -93,11 +99,12 @@ async def _known(_: Request, error: Exception) -> Response:
                 headers = {"Retry-After": str(error.retry_after_s)}
             detail = shortened(str(error), _LONGEST_DETAIL)
             errors = [FieldError(pointer="/" + field.replace(".", "/"), detail=detail)] if field else None
-            return problem_response(Problem.of(name, title, status, detail, errors=errors), headers)
+            problem = Problem.of(name, title, status, detail, errors=errors)
+            return problem_response(problem, headers, path=request.url.path)
     raise error
 
 
-async def _invalid(_: Request, error: Exception) -> Response:
+async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101  narrows the type FastAPI promises
     found = error.errors()
     errors = [_field_error(e, error.body) for e in found[:_MOST_ERRORS]]
@@ -106,9 +113,8 @@ async def _invalid(_: Request, error: Exception) -> Response:
     detail = f"{where}: {first.detail}" + ("" if first.value is None else f" (got {first.value})")
     if len(found) > len(errors):
         detail += f"; {len(found) - len(errors)} more errors are not listed"
-    return problem_response(
-        Problem.of("invalid-request", "The request cannot be served as written", 422, detail, errors=errors)
-    )
+    problem = Problem.of("invalid-request", "The request cannot be served as written", 422, detail, errors=errors)
+    return problem_response(problem, path=request.url.path)
 
 
 def _field_error(error: Mapping[str, Any], body: Any) -> FieldError:
@@ -174,13 +180,15 @@ async def _http(request: Request, error: Exception) -> Response:
         detail = f"{title}: {request.method} {_shown(request.url.path)}; GET /docs lists what there is"
         if "Allow" in headers:
             detail += f", here {headers['Allow']}"
-    return problem_response(Problem.of(_HTTP_KINDS.get(status, "http-error"), title, status, detail), headers)
+    problem = Problem.of(_HTTP_KINDS.get(status, "http-error"), title, status, detail)
+    return problem_response(problem, headers, path=request.url.path)
 
 
-def internal_error() -> Response:
-    """Returns what is answered where the gateway itself failed."""
+def internal_error(path: str) -> Response:
+    """Returns what is answered where the gateway itself failed. path: of the request."""
     return problem_response(
-        Problem.of("internal-error", "Internal error", 500, "the gateway failed; the cause is in its log. Try again.")
+        Problem.of("internal-error", "Internal error", 500, "the gateway failed; the cause is in its log. Try again."),
+        path=path,
     )
 
 

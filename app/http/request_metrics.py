@@ -63,7 +63,7 @@ class RequestMetrics:
             self._log.error("request_failed", route=_route(scope), exc_info=error)
             if status != 499:
                 raise  # half an answer is out: the server ends the connection
-            await internal_error()(scope, receive, noting)
+            await internal_error(scope["path"])(scope, receive, noting)
         finally:
             self._note(scope, status, time.perf_counter() - started, fault)
 
@@ -84,9 +84,11 @@ def _route(scope: Scope) -> str:
 
 
 def _fault(body: bytes) -> str:
-    """Returns whose fault the 5xx with this body is: the gateway's where the body is no problem document."""
+    """Returns whose fault the 5xx with this body is: the gateway's where the body is neither a problem document nor an
+    OpenAI error."""
     try:
-        kind = json.loads(body)["type"]
+        told = json.loads(body)
+        kind = told["error"]["code"] if "error" in told else told["type"]
         return _FAULTS.get(kind.removeprefix("urn:smoothgen:problem:"), "gateway")
     except (ValueError, LookupError, TypeError, AttributeError):
         return "gateway"

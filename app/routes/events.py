@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from fastapi import APIRouter, Response
-from fastapi.sse import KEEPALIVE_COMMENT, EventSourceResponse, format_sse_event
+from fastapi.sse import EventSourceResponse, format_sse_event
 
-from app.http.dependencies import Gateway, GatewayDep, OwnJobId
+from app.following import followed
+from app.http.dependencies import GatewayDep, OwnJobId
 from app.routes.jobs import PROBLEMS
-from smoothgen.errors import NotFound, QueueUnavailable
 from smoothgen.queue import JobState
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
 
-_PROGRESS_S = 0.5
-_KEEPALIVE_S = 15.0
 _DESCRIPTION = (
     "queued once; output when it is chosen, still uncertified, and again if the job had to start over; progress as "
     "samples are drawn and looks taken; at the end, with the whole job as data, one of certificate, abstention, "
@@ -36,30 +33,7 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
 async def follow_job(job_id: OwnJobId, gateway: GatewayDep) -> Response:
     """Follow a job. Whoever connects later, or again, is told how it stands and goes on from there."""
     await gateway.store.read(job_id)  # an unknown job is a problem document, not an empty stream
-    return EventSourceResponse(_followed(gateway, job_id), headers={"Cache-Control": "no-store"})
-
-
-async def _followed(gateway: Gateway, job_id: str) -> AsyncIterator[bytes]:
-    told, spoke = _Told(), time.monotonic()
-    with gateway.replies.expecting(job_id) as expected:
-        while not gateway.replies.released:
-            expected.news.clear()
-            try:
-                state = await gateway.store.read(job_id, gateway.replies.gateway_id)
-            except QueueUnavailable:  # accepted jobs outlive it, and so does whoever follows them
-                state = None
-            except NotFound:
-                return
-            if state is not None:
-                for event in told.news(state):
-                    spoke = time.monotonic()
-                    yield event
-                if state.ended:
-                    return
-            if time.monotonic() - spoke > _KEEPALIVE_S:
-                spoke = time.monotonic()
-                yield KEEPALIVE_COMMENT
-            await gateway.replies.heard(expected, _PROGRESS_S)
+    return EventSourceResponse(followed(gateway, job_id, _Told().news), headers={"Cache-Control": "no-store"})
 
 
 class _Told:

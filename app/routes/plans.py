@@ -10,10 +10,10 @@ from app.examples import GENERATE
 from app.http.dependencies import GatewayDep, TenantDep
 from app.http.strict_json import StrictRoute
 from app.planned import planned
-from app.planning.plan import Submission
 from app.plans import plan_view
 from app.routes.jobs import PROBLEMS
 from smoothgen.contracts import GenerateRequest, PlanView
+from smoothgen.planning.plan import Submission
 
 router = APIRouter(tags=["generate"], route_class=StrictRoute)
 

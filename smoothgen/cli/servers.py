@@ -7,7 +7,7 @@ from pathlib import Path
 
 import typer
 
-_A_FILE_OF = {"app": "planning/plan.py", "workers": "serving/worker.py"}
+_A_FILE_OF = {"app": "routes/generate.py", "workers": "serving/worker.py"}
 """A file by which the project's package is told from somebody else's of the same name."""
 _NO_SERVERS = 1
 

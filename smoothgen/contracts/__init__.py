@@ -26,6 +26,7 @@ from smoothgen.contracts.job import (
     Progress,
     Status,
     TextOutput,
+    TokenCounts,
     Usage,
 )
 from smoothgen.contracts.look_plans import FIRST_LOOK_AT_RUNS, look_plan, looks_at_runs
@@ -103,6 +104,7 @@ from smoothgen.contracts.scores import (
     VerdictScore,
 )
 from smoothgen.contracts.selection import Selection, Template
+from smoothgen.contracts.turns import History, Turn, history_digest
 from smoothgen.contracts.unit_requests import unit_texts, units_look_plan
 from smoothgen.contracts.units import MOST_PASSAGES, Context, Passage, PlannedUnits, Units, UnitsView
 from smoothgen.contracts.worth import Agreement, ClaimDecision, Decision, Scale, Worth
@@ -182,6 +184,7 @@ __all__ = [
     "FleetPool",
     "FleetView",
     "GenerateRequest",
+    "History",
     "ImageCard",
     "ImageOutput",
     "ImageParameters",
@@ -214,6 +217,8 @@ __all__ = [
     "SentenceChord",
     "Status",
     "Template",
+    "TokenCounts",
+    "Turn",
     "TextOutput",
     "TextParameters",
     "Tier",
@@ -235,4 +240,5 @@ __all__ = [
     "Decision",
     "Scale",
     "Worth",
+    "history_digest",
 ]

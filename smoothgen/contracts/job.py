@@ -212,6 +212,14 @@ class FleetView(_View):
     )
 
 
+class TokenCounts(_View):
+    """The tokens of the one output served, as a language model counts them."""
+
+    prompt: int = Field(description="Tokens that the model read, a chat template's and earlier turns' included.")
+    output: int = Field(description="Tokens that it generated, its own end and what a stop text cut off included.")
+    ended: bool = Field(description="Whether the model or a stop text ended the output; false at max_new_tokens.")
+
+
 class Usage(_View):
     """What the job cost. `overhead`: model generations run for the one output served."""
 
@@ -219,6 +227,11 @@ class Usage(_View):
     device_s: float
     queued_s: float
     overhead: int
+    tokens: TokenCounts | None = Field(
+        default=None,
+        exclude_if=lambda tokens: tokens is None,  # results of other models are stored as they always were
+        description="For language models: tokens of the output served.",
+    )
 
 
 class Progress(_View):

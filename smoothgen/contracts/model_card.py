@@ -114,6 +114,8 @@ class ModelCard(Contract):
     """The noise level where a request names none, for mechanisms with a schedule and for shaped noise, by name."""
     scores: list[str] = Field(default=[])
     """The scores that claims can be made on; plug-ins as "plugin:<name>"."""
+    chat: bool = False
+    """Whether the model's tokenizer brings a chat template, for `parameters.chat`."""
     image: ImageCard | None = None
     for_learning: bool = False
     """Whether the model is a closed-form model, which is listed last and never a default."""

@@ -6,16 +6,19 @@ import hashlib
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal, Self, get_args
 
-from pydantic import Field, ValidationInfo, WithJsonSchema, field_validator
+from pydantic import Field, ValidationInfo, WithJsonSchema, field_validator, model_validator
 
 from smoothgen.contracts.base import Contract
 from smoothgen.contracts.prompt_embeds import PromptEmbeds
+from smoothgen.contracts.turns import History, history_digest
 
 Modality = Literal["text", "image"]
 MODALITIES: Final[tuple[Modality, ...]] = get_args(Modality)
 LARGEST_SIDE: Final = 4096
 LONGEST_IMAGE: Final = 16 * 1024 * 1024
 """The characters of base64 that a seed image may have. The gateway's own limit on bodies usually comes first."""
+MOST_STOPS: Final = 4
+LONGEST_STOP: Final = 64
 
 
 class TextParameters(Contract):
@@ -32,6 +35,22 @@ class TextParameters(Contract):
         description="Wrap the prompt in the model's chat template. The template's tokens are the server's own: "
         "they carry no noise and the certificate lists them as held fixed.",
     )
+    history: History | None = Field(
+        default=None,
+        description="With chat: the turns before the prompt, which is the last turn and the user's. They are held "
+        "fixed: an attack on them is outside of the certificate, which names them by their digest.",
+    )
+    stop: (
+        Annotated[
+            tuple[Annotated[str, Field(min_length=1, max_length=LONGEST_STOP)], ...],
+            Field(strict=False, min_length=1, max_length=MOST_STOPS),
+        ]
+        | None
+    ) = Field(
+        default=None,
+        description="Texts before the first of which every output ends. A function of the output, so that certificates "
+        "hold for what is left of it; the model still generates up to max_new_tokens.",
+    )
     # The schema stands here whole: parameters are read late, so that documents of the API have no place to refer to.
     prompt_embeds: Annotated[PromptEmbeds, WithJsonSchema(PromptEmbeds.model_json_schema())] | None = Field(
         default=None,
@@ -40,22 +59,34 @@ class TextParameters(Contract):
     )
 
     def for_certificate(self) -> dict[str, Any]:
-        """Returns what a certificate records: everything, with embeddings in the prompt's place named by their
-        sha256."""
+        """Returns what a certificate records: everything, with earlier turns and embeddings in the prompt's place named
+        by their sha256."""
         recorded = self.named().model_dump(mode="json")
-        if self.prompt_embeds is None:
-            del recorded["prompt_embeds"]
+        for name in ("history", "stop", "prompt_embeds"):
+            if recorded[name] is None:  # documents made before there were such parameters do not have them
+                del recorded[name]
+        if self.history is not None:
+            recorded["history"] = history_digest(self.history)
         return recorded
 
     def for_batch(self) -> Self:
         """Returns what samples that share a batch have in common: how a text goes on, and not what it goes on from."""
-        return self if self.prompt_embeds is None else self.model_copy(update={"prompt_embeds": None})
+        return self.model_copy(update={"prompt_embeds": None, "history": None})
 
     def named(self) -> Self:
         """Returns the parameters with their megabytes named and no longer held."""
         if self.prompt_embeds is None:
             return self
         return self.model_copy(update={"prompt_embeds": self.prompt_embeds.named()})
+
+    @model_validator(mode="after")
+    def _history_of_a_chat(self) -> Self:
+        if self.history is not None and not self.chat:
+            raise ValueError(
+                f"history has {len(self.history)} turns before the prompt, and only a chat template can render them; "
+                "send chat=true, or leave history out"
+            )
+        return self
 
 
 Pixels = Annotated[int, Field(ge=8, le=LARGEST_SIDE, multiple_of=8)]

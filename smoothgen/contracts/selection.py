@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from smoothgen.certificates.format.canonical import canonical
 from smoothgen.contracts.adapting import LipschitzEstimate
 from smoothgen.contracts.edits import ListedEdits
-from smoothgen.contracts.job import Note, Output
+from smoothgen.contracts.job import Note, Output, TokenCounts
 from smoothgen.contracts.neighbours import ListedNeighbours
 
 
@@ -47,7 +47,8 @@ class Selection(_View):
     stands in. batch_size: the samples of every batch of the job, None where outputs do not depend on it. neighbours,
     edits: what the job runs, for the mechanisms tokens and edits. claims: those on scores, as certificates write them,
     with the range and digest of each score as it was loaded; scores: of the output, one for each claim. random:
-    whether the model draws randomness of its own under the job's parameters.
+    whether the model draws randomness of its own under the job's parameters. tokens: of the output, for language
+    models.
     """
 
     output: Output
@@ -72,3 +73,4 @@ class Selection(_View):
     claims: list[dict[str, Any]] | None = None
     scores: list[float] | None = None
     random: bool = False
+    tokens: TokenCounts | None = None

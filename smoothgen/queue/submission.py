@@ -23,16 +23,30 @@ _ANY_NUMBER: Final = 10**9
 
 @dataclass(frozen=True)
 class Idempotency:
-    """A client's idempotency key, and the digest of the request it stands for."""
+    """A client's idempotency key, and the digest of the request it stands for.
+
+    outlasts: whether the key still stands for its job when that has ended; else the same request then makes a new one.
+    """
 
     key: str
     body: str
+    outlasts: bool = True
 
     @classmethod
     def of(cls, key: str, request: GenerateRequest) -> Idempotency:
         """Returns the key for this request. The order in which the client wrote its parameters makes no difference."""
-        written = json.dumps(request.model_dump(mode="json"), sort_keys=True)
-        return cls(key, hashlib.sha256(written.encode()).hexdigest())
+        return cls(key, _digest(request))
+
+    @classmethod
+    def of_repeat(cls, request: GenerateRequest, *, outlasts: bool) -> Idempotency:
+        """Returns what makes the same request the same job without a key of the client's."""
+        body = _digest(request)
+        return cls(f"repeat:{body}", body, outlasts)
+
+
+def _digest(request: GenerateRequest) -> str:
+    written = json.dumps(request.model_dump(mode="json"), sort_keys=True)
+    return hashlib.sha256(written.encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -99,6 +113,7 @@ class Submissions:
                 job_id=spec.id,
                 tenant=tenant,
                 body=idempotency.body if idempotency else None,
+                outlasts=int(idempotency is not None and idempotency.outlasts),
                 idempotency_ttl_s=keys.IDEMPOTENCY_TTL_S,
                 samples=spec.total_samples,
                 bytes=size,

@@ -9,9 +9,9 @@ import pytest
 from pydantic import ValidationError
 
 from app.planned import _takes_a_while
-from app.planning.plan import plan
 from smoothgen.contracts import GenerateRequest, JobSpec
 from smoothgen.errors import InvalidAlpha, InvalidClaim, InvalidInput, UnknownName
+from smoothgen.planning.plan import plan
 from tests.app.conftest import model_card
 
 CARD = model_card("numbers").model_copy(

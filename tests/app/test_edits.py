@@ -11,13 +11,13 @@ import pytest
 from starlette.testclient import TestClient
 
 from app.main import create_app
-from app.planning.plan import plan
 from app.settings import Settings
 from smoothgen.certificates import EditsCertificate, ModelIdentity, Provenance, certify_edits, to_document
 from smoothgen.certificates.edits import KINDS, drawn_indices
 from smoothgen.contracts import Edits, GenerateRequest, JobSpec, ModelCard, NeighboursView, RunWords
 from smoothgen.errors import InvalidInput
 from smoothgen.noise import Seed
+from smoothgen.planning.plan import plan
 from tests.app.conftest import NUMBERS, model_card, problem_of, register
 from tests.app.test_neighbours import stored
 from tests.support.processes import Lab, Redis

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from app.planning.plan import plan
 from smoothgen.contracts import GenerateRequest, JobSpec
 from smoothgen.errors import InvalidInput, InvalidKeep
+from smoothgen.planning.plan import plan
 from tests.app.conftest import model_card
 
 CARD = model_card("numbers").model_copy(

@@ -6,8 +6,8 @@ import math
 import re
 from typing import Any
 
-from app.planning.plan import plan
 from smoothgen.contracts import GenerateRequest, windows_of, written_bin
+from smoothgen.planning.plan import plan
 from smoothgen.queue import ANYONE, keys
 from tests.app.conftest import NUMBERS, model_card, register, request_body
 from tests.service.conftest import ask, finished, submit

@@ -16,7 +16,6 @@ import pytest
 from starlette.testclient import TestClient
 
 from app.main import create_app
-from app.planning.plan import plan
 from app.settings import Settings
 from smoothgen import AsyncClient, Client, Gaussian, certify, verify
 from smoothgen.certificates import (
@@ -44,6 +43,7 @@ from smoothgen.contracts import (
     Usage,
 )
 from smoothgen.errors import ServerProblem
+from smoothgen.planning.plan import plan
 from smoothgen.queue import ANYONE, JobStore, Pace, WorkQueue, build_of, connect, keys, new_id
 from tests.app.conftest import NUMBERS, model_card, problem_of, register, request_body
 from tests.service.test_queue import OPENING, OUTPUT

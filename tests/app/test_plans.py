@@ -9,14 +9,14 @@ import pytest
 from starlette.testclient import TestClient
 
 from app.main import create_app
-from app.planning.noise import planned_noise, planned_terms
-from app.planning.plan import plan
 from app.settings import Settings
 from smoothgen import Abstention, Certificate, Gaussian, GaussianPerStep, LatentSchedule, certify, certify_universal
 from smoothgen.certificates import LookPlan
 from smoothgen.contracts import GenerateRequest, JobSpec, ModelCard, PartitionCard, PlanView
 from smoothgen.edits import EditSet
 from smoothgen.mechanisms import SynonymClasses
+from smoothgen.planning.noise import planned_noise, planned_terms
+from smoothgen.planning.plan import plan
 from tests.app.conftest import NUMBERS, PAINTINGS, PICTURES, image_card, model_card, problem_of, register, request_body
 from tests.support.processes import Redis
 

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from app.planning.plan import plan
 from smoothgen.contracts import GenerateRequest, JobSpec, ModelCard, PartitionCard
 from smoothgen.errors import InvalidInput
 from smoothgen.mechanisms import Gaussian, SynonymClasses, mechanism_from_dict
+from smoothgen.planning.plan import plan
 from tests.app.conftest import NUMBERS, PICTURES, image_card, model_card
 
 PARTITION = PartitionCard(name="words", version="3", digest="sha256:" + "c" * 64, classes=2, words=5)

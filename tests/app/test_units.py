@@ -12,13 +12,13 @@ import pytest
 from starlette.testclient import TestClient
 
 from app.main import create_app
-from app.planning.plan import plan
 from app.settings import Settings
 from smoothgen.certificates import ModelIdentity, Provenance, UnitsCertificate, certify_units, to_document
 from smoothgen.certificates.units import UnitChoice, UnitsThreat
 from smoothgen.contracts import GenerateRequest, JobSpec, ModelCard, NeighboursView, RunWords, Units
 from smoothgen.errors import InvalidInput
 from smoothgen.noise import Seed, Stream
+from smoothgen.planning.plan import plan
 from tests.app.conftest import NUMBERS, model_card, problem_of, register
 from tests.app.test_neighbours import stored
 from tests.support.processes import Lab, Redis

@@ -20,7 +20,6 @@ from typing import Any, Final
 import numpy as np
 import torch
 
-from app.planning.plan import Submission, plan
 from smoothgen import SnapThreat, certify_exhaustive
 from smoothgen.certificates import (
     MetricIdentity,
@@ -33,6 +32,7 @@ from smoothgen.certificates import (
 from smoothgen.certificates.fleet.certify import NOT_SERVED, OUTSTANDING, FleetSubject, certify_fleet, fleet_bin
 from smoothgen.contracts import EMBEDDING, GenerateRequest, JobSpec, Output
 from smoothgen.mechanisms import mechanism_from_dict
+from smoothgen.planning.plan import Submission, plan
 from tests.golden.cases import CASES
 from workers.generators import load_generator
 from workers.generators.batching import Batcher, FixedBatcher

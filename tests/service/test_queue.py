@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from pydantic_core import to_json
 
-from app.planning.plan import plan
 from smoothgen.certificates.fleet.certify import NOT_SERVED, OUTSTANDING
 from smoothgen.contracts import (
     AbstentionView,
@@ -31,6 +30,7 @@ from smoothgen.contracts import (
     written_bin,
 )
 from smoothgen.errors import Conflict, NotFound, Overloaded
+from smoothgen.planning.plan import plan
 from smoothgen.queue import Claim, Idempotency, JobStore, Limits, Pace, WorkQueue, build_of, connect, keys
 from smoothgen.queue.leases import SUSPECT_FROM
 from tests.app.conftest import model_card, request_body

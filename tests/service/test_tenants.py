@@ -32,6 +32,9 @@ OF_A_JOB = {
     ("get", "/certificates/{certificate_id}/neighbours/1/picture"): 404,  # a text has no pictures
     ("delete", "/jobs/{job_id}"): 200,
     ("delete", "/jobs/{job_id}/content"): 204,
+    ("get", "/v1/responses/{response_id}"): 200,
+    ("post", "/v1/responses/{response_id}/cancel"): 200,
+    ("delete", "/v1/responses/{response_id}"): 200,
 }
 """Each route with an id, and what its owner gets."""
 OF_NO_JOB = {
@@ -40,6 +43,11 @@ OF_NO_JOB = {
     ("post", "/certificates/verify"): 200,
     ("get", "/fleet"): 200,
     ("get", "/models"): 200,
+    ("get", "/v1/models"): 200,
+    ("get", "/v1/models/{model}"): 200,
+    ("post", "/v1/chat/completions"): 200,
+    ("post", "/v1/images/generations"): 422,  # the model makes texts
+    ("post", "/v1/responses"): 200,
 }
 OPEN = {("get", "/livez"): 200, ("get", "/readyz"): 200, ("get", "/metrics"): 200}
 BODIES: dict[str, Any] = {
@@ -47,6 +55,10 @@ BODIES: dict[str, Any] = {
     "/plans": ask(samples=40),
     "/certificates/verify": {},
     "/certificates/{certificate_id}/covers": {"prompts": ["0.5"]},
+    "/v1/chat/completions": {"model": TANH, "messages": [{"role": "user", "content": "0.5"}]},
+    "/v1/images/generations": {"model": TANH, "prompt": "0.5"},
+    "/v1/responses": {"model": TANH, "input": "0.5", "background": True},
+    "/v1/responses/{response_id}/cancel": {},
 }
 
 
@@ -75,7 +87,8 @@ class Service:
     def call(self, whose: str, method: str, path: str, job: str = "") -> httpx2.Response:
         gateway: Gateway = self.without_alice if whose == REVOKED else self.gateway
         key = {OWN: KEYS["alice"], OTHERS: KEYS["bob"], REVOKED: KEYS["alice"], NONE: None}[whose]
-        url = path.replace("{job_id}", job).replace("{certificate_id}", job)
+        url = path.replace("{job_id}", job).replace("{certificate_id}", job).replace("{model}", TANH)
+        url = url.replace("{response_id}", f"resp_{job}")
         body = {"json": BODIES[path]} if path in BODIES else {}
         return gateway.http.request(method.upper(), url, headers=headers(key), **body)
 

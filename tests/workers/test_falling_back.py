@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from app.planning.plan import plan
 from smoothgen import LookPlan, certify, verify
 from smoothgen.certificates import Evidence, Terms, certify_universal
 from smoothgen.certificates.stopping.decide import adds_nothing
 from smoothgen.contracts import GenerateRequest, JobResult
 from smoothgen.mechanisms import Gaussian
+from smoothgen.planning.plan import plan
 from tests.app.conftest import model_card
 from tests.support.workers.jobs import run, spec
 from workers.generators.closed_form import ClosedForm

@@ -5,10 +5,10 @@ import itertools
 import numpy as np
 import pytest
 
-from app.planning.plan import plan
 from smoothgen.certificates import verify
 from smoothgen.contracts import GenerateRequest
 from smoothgen.noise import Seed, Stream
+from smoothgen.planning.plan import plan
 from workers.features.sentence_encoder import SentenceEncoder
 from workers.generators import Draw, Smoothing, load_generator
 from workers.generators.batching import Batcher

@@ -12,12 +12,12 @@ import torch
 from safetensors.torch import save_file
 from scipy.linalg import hilbert
 
-from app.planning.plan import plan
 from smoothgen.certificates import Lipschitz, from_document, verify
 from smoothgen.contracts import GenerateRequest
 from smoothgen.errors import InvalidParameters, UnknownName
 from smoothgen.mechanisms.grid import grid_step
 from smoothgen.noise import Seed, Stream
+from smoothgen.planning.plan import plan
 from tests.support.workers.jobs import Silent
 from workers.generators import Draw, Smoothing, load_generator
 from workers.generators.batching import Batcher

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.planning.plan import plan
 from smoothgen.certificates import ModelIdentity, verify
 from smoothgen.contracts import GenerateRequest, ImageParameters, MetricCard, ModelCard
 from smoothgen.errors import InvalidBudget, InvalidInput, InvalidParameters
 from smoothgen.mechanisms import Gaussian, Shape, ShapedGaussian
 from smoothgen.noise import Seed, Stream
+from smoothgen.planning.plan import plan
 from tests.support.workers import tiny_diffusion as tiny
 from tests.support.workers.jobs import Silent
 from tests.support.workers.settings import CPU

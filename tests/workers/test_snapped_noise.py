@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import torch
 
-from app.planning.plan import plan
 from smoothgen.certificates import verify
 from smoothgen.contracts import GenerateRequest, JobResult
 from smoothgen.errors import InvalidParameters
 from smoothgen.noise import Seed, Stream
+from smoothgen.planning.plan import plan
 from tests.support.workers.closed_form_text import ClosedFormText
 from tests.support.workers.jobs import SEED, Silent, metric_of, run, spec
 from tests.workers.test_executor import executor_of, numbered, result_by_executor, without_times

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from app.planning.plan import plan
 from smoothgen.certificates import UnitsCertificate, read_certificate, verify
 from smoothgen.cli.show_worth import worth_lines
 from smoothgen.contracts import PASSAGES, GenerateRequest, JobResult, JobSpec, MetricCard, TextOutput
 from smoothgen.errors import GenerationFailed
 from smoothgen.noise import Stream
+from smoothgen.planning.plan import plan
 from smoothgen.queue import CompleteLook
 from tests.app.conftest import model_card
 from tests.support.workers.closed_form_text import ClosedFormText

@@ -66,5 +66,9 @@ class Chord:
 
     def distances(self, contents: Sequence[Any], centre: Centre) -> NDArray[np.float64]:
         """Returns ‖f(y) − c‖ for every output."""
-        raw: NDArray[np.float64] = np.linalg.norm(self._features.features(contents) - centre.value, axis=1)
+        raw: NDArray[np.float64] = np.linalg.norm(self.features(contents) - centre.value, axis=1)
         return np.minimum(raw, centre.bound)
+
+    def features(self, contents: Sequence[Any]) -> NDArray[np.float64]:
+        """Returns f(y) for every output, shape (len(contents), k); a row that cannot be computed is NaN."""
+        return self._features.features(contents)

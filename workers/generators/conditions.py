@@ -71,6 +71,7 @@ class Condition:
     numbers_per_token: the width of an x that has one row a token; None where x has as many numbers for any prompt.
     largest_dimension: the most numbers x has in any sample of the job; None for those of `embedding`.
     template: the chat template the prompt stands in, which the job carries; None where there is none.
+    prompt_tokens: how many tokens the model reads, those of the template included; None where it reads none.
     tokens: the ids of the prompt's tokens, where the generator snaps every prompt to tokens; empty where it does not.
     snap: "sha256:…" of the public table whose nearest rows the generator reads in place of noisy ones; None where it
     reads the noisy ones.
@@ -90,6 +91,7 @@ class Condition:
     numbers_per_token: int | None = None
     largest_dimension: int | None = None
     template: Template | None = None
+    prompt_tokens: int | None = None
     tokens: tuple[int, ...] = ()
     snap: str | None = None
     rows: tuple[tuple[Mechanism, int], ...] = ()

@@ -19,13 +19,14 @@ from smoothgen.images import encode_png
 class Text:
     """A generated text.
 
-    ended: whether the model ended the text; False where max_new_tokens cut it. Texts with equal characters are equal,
-    whatever `ended` says.
+    ended: whether the model ended the text; False where max_new_tokens cut it. tokens: how many it generated, its end
+    included; None for a text that is not made of tokens. Texts with equal characters are equal, whatever these say.
     """
 
     text: str
     media_type: str = "text/plain; charset=utf-8"
     ended: bool = field(default=True, compare=False)
+    tokens: int | None = field(default=None, compare=False)
 
     @property
     def content(self) -> str:

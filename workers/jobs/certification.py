@@ -198,6 +198,7 @@ def result_of(
             device_s=round(device_s, 3),
             queued_s=selection.queued_s,
             overhead=selection.generations + len(drawn),
+            tokens=selection.tokens,
         ),
     )
 

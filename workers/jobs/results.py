@@ -51,5 +51,6 @@ def result_of_runs(
             device_s=round(device_s, 3),
             queued_s=selection.queued_s,
             overhead=selection.generations + runs,
+            tokens=selection.tokens,
         ),
     )

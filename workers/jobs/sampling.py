@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby
+from typing import Final
 
 import numpy as np
 
@@ -19,11 +20,12 @@ from workers.generators import Condition, Draw, Failure, Generator, Made, Smooth
 from workers.jobs.synonym_texts import Variants
 from workers.jobs.unit_runs import UnitRuns
 
-_FRESH_DRAWS = {
+FRESH_DRAWS: Final[Mapping[Stream, Stream]] = {
     Stream.SELECTION: Stream.GENERATOR_SELECTION,
     Stream.CERTIFICATION: Stream.GENERATOR,
     Stream.SERVED: Stream.GENERATOR_SERVED,
 }
+"""Where a sample's own randomness ω is drawn under fresh randomness, by the stream of its noise."""
 
 
 def seed_of(spec: JobSpec) -> Seed:
@@ -235,4 +237,4 @@ def _draws(samples: Samples, seed: Seed, indices: Sequence[int]) -> list[Draw]:
     """Returns the generator's own randomness of each sample. seed: the job's."""
     if samples.spec.request.robustness.randomness == "common":
         return [Draw(seed, Stream.GENERATOR_COMMON, 0)] * len(indices)
-    return [Draw(seed, _FRESH_DRAWS[samples.stream], index) for index in indices]
+    return [Draw(seed, FRESH_DRAWS[samples.stream], index) for index in indices]

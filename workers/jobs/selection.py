@@ -33,12 +33,13 @@ from smoothgen.contracts import (
     Note,
     Output,
     Selection,
+    TokenCounts,
 )
 from smoothgen.errors import GenerationFailed
 from smoothgen.noise import SCHEME, Stream
 from smoothgen.scores import Score
 from workers.distances import Centre, OutputMetric
-from workers.generators import Condition, Failure, Generator, Made
+from workers.generators import Condition, Failure, Generator, Made, Text
 from workers.jobs.contact_sheet import sheet_of
 from workers.jobs.edit_runs import listed_edits
 from workers.jobs.measurement import measure
@@ -114,6 +115,7 @@ class Selected:
     edits: ListedEdits | None = None
     claims: tuple[AskedClaim, ...] = ()
     scores: list[float] | None = None
+    tokens: TokenCounts | None = None
 
     @property
     def lipschitz_estimate(self) -> LipschitzEstimate | None:
@@ -158,6 +160,7 @@ class Selected:
             claims=[asked_to_dict(claim) for claim in self.claims] or None,
             scores=self.scores,
             random=self.condition.random,
+            tokens=self.tokens,
         )
 
 
@@ -211,7 +214,15 @@ def select_output(job: JobOnModel, draws: Draws) -> Selected:
         edits=listed_edits(spec) if spec.mechanism == EDITS else None,
         claims=claims,
         scores=scores_of_output(served, claims, job.scores),
+        tokens=_tokens_of(served, condition),
     )
+
+
+def _tokens_of(served: Made, condition: Condition) -> TokenCounts | None:
+    """Returns the token counts of the output served, None for what is not made of tokens."""
+    if not isinstance(served, Text) or served.tokens is None or condition.prompt_tokens is None:
+        return None
+    return TokenCounts(prompt=condition.prompt_tokens, output=served.tokens, ended=served.ended)
 
 
 def _chosen(spec: JobSpec, metric: OutputMetric, outputs: Outputs) -> tuple[Made, Centre | None, list[Made]]:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from smoothgen.certificates import Abstention, Provenance, Reason, to_document
 from smoothgen.certificates.bounds.rounding import complement
 from smoothgen.certificates.units import UnitsCertificate, UnitsThreat, certify_units
-from smoothgen.certificates.units.threat import PARAMETERS, PROMPT, SELECTION, TEMPLATE
+from smoothgen.certificates.units.threat import PARAMETERS, PROMPT, SELECTION, TEMPLATE, TURNS
 from smoothgen.contracts import (
     JobResult,
     JobSpec,
@@ -144,8 +144,11 @@ def result_at_deadline(spec: JobSpec, selection: Selection, runs: Runs, device_s
 
 def _threat(spec: JobSpec) -> UnitsThreat:
     """Returns what may be altered, and what around it no attack touches."""
-    template = (TEMPLATE,) if isinstance(spec.parameters, TextParameters) and spec.parameters.chat else ()
-    return UnitsThreat(spec.mechanism, (PROMPT, *template, PARAMETERS, SELECTION))
+    around: tuple[str, ...] = ()
+    if isinstance(spec.parameters, TextParameters):
+        around += (TEMPLATE,) if spec.parameters.chat else ()
+        around += (TURNS,) if spec.parameters.history is not None else ()
+    return UnitsThreat(spec.mechanism, (PROMPT, *around, PARAMETERS, SELECTION))
 
 
 def reason_for(units: PlannedUnits) -> str:

@@ -16,11 +16,12 @@ import numpy as np
 from tqdm import tqdm
 
 from smoothgen.certificates.bounds.rounding import round_up
-from smoothgen.contracts import Calibration, ImageParameters, Parameters, TextParameters, metric_with_defaults
+from smoothgen.contracts import Calibration, Parameters, TextParameters, metric_with_defaults
 from smoothgen.errors import SmoothGenError, UnknownName
 from smoothgen.mechanisms import Gaussian
 from smoothgen.noise import Seed, Stream
 from workers.distances import OutputMetric
+from workers.evaluation.outputs import default_parameters
 from workers.generators import Draw, Generator, Smoothing, load_generator
 from workers.generators.batching import Batcher, Outputs
 from workers.research.calibrate_shape import calibrate_shape
@@ -122,7 +123,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             prompts,
             sigmas=sorted(given.sigma or [generator.default_sigma * level for level in LEVELS]),
             probes=given.probes,
-            parameters=_parameters(model, given.max_new_tokens),
+            parameters=default_parameters(model, max_new_tokens=given.max_new_tokens),
             seed=Seed.from_client(given.seed),
             batch_size=settings.batch_size,
         )
@@ -154,7 +155,7 @@ def _shape(
         metric,
         read_pairs(source),
         prompts,
-        parameters=_parameters(model, given.max_new_tokens),
+        parameters=default_parameters(model, max_new_tokens=given.max_new_tokens),
         seed=Seed.from_client(given.seed),
         batch_size=settings.batch_size,
     )
@@ -177,20 +178,6 @@ def _metric(name: str, model: LoadedModel) -> OutputMetric:
     if name not in offered:
         raise UnknownName("metric", name, offered)
     return model.metric(metric_with_defaults(name))
-
-
-def _parameters(model: LoadedModel, max_new_tokens: int) -> Parameters:
-    """Returns the model's default parameters, which a request gets when it names none."""
-    card = model.card.image
-    if card is None:
-        return TextParameters(max_new_tokens=max_new_tokens)
-    return ImageParameters(
-        num_inference_steps=card.num_inference_steps,
-        guidance_scale=card.guidance_scale,
-        width=card.width,
-        height=card.height,
-        scheduler=card.scheduler,
-    )
 
 
 if __name__ == "__main__":

@@ -105,6 +105,7 @@ class LoadedModel:
                 sentence=self._encoders.sentence_available,
                 classifier=self.classifier is not None,
             ),
+            chat=getattr(generator, "has_chat_template", False),
             image=generator.image,
             for_learning=generator.for_learning,
             longest_prompt_tokens=generator.longest_prompt_tokens,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -19,7 +18,15 @@ from smoothgen.certificates.format.json_data import (
 from smoothgen.certificates.meaning.metrics import METRICS, Modality
 from smoothgen.certificates.meaning.quoting import PLUGIN
 from smoothgen.certificates.meaning.sections import require_digest
-from smoothgen.certificates.meaning.threats import EMPTY_PROMPT, EMPTY_TEMPLATE, MASK, NEGATIVE_PROMPT, parameter_of
+from smoothgen.certificates.meaning.threats import (
+    EARLIER_TURNS,
+    EMPTY_PROMPT,
+    EMPTY_TEMPLATE,
+    MASK,
+    NEGATIVE_PROMPT,
+    TEMPLATE,
+    parameter_of,
+)
 from smoothgen.certificates.provenance import MetricIdentity, RequestIdentity
 from smoothgen.errors import InvalidCertificate
 
@@ -35,7 +42,6 @@ MODALITIES: Final[Mapping[str, Modality]] = MappingProxyType(
     {TOKEN_EMBEDDINGS: "text", GIVEN_EMBEDDINGS: "text", INPUT_EMBEDDINGS: "image"}
 )
 """The words that our adapters write, and what the model makes."""
-_TEMPLATE: Final = re.compile(r"chat template \([1-9][0-9]{0,9} tokens\)")
 
 
 @dataclass(frozen=True)
@@ -115,13 +121,15 @@ def require_snap_threat(
     if stated.attack_on == GIVEN_EMBEDDINGS and request is not None and not sent:
         raise _invalid("attack_on", f"is {GIVEN_EMBEDDINGS!r}, and the request has no prompt_embeds")
     plain = (f"token count ({stated.tokens})", MASK)
-    templates = stated.held_fixed[len(plain) :]
-    chat = len(templates) == 1 and _TEMPLATE.fullmatch(templates[0]) is not None
-    if stated.held_fixed[: len(plain)] != plain or not (chat or not templates) or not _fits(chat, request):
+    around = stated.held_fixed[len(plain) :]
+    rendered = [pattern.fullmatch(held) for pattern, held in zip((TEMPLATE, EARLIER_TURNS), around, strict=False)]
+    possible = len(around) <= len(rendered) and None not in rendered
+    if stated.held_fixed[: len(plain)] != plain or not possible or not _fits(len(around), request):
         raise _invalid(
             "held_fixed",
-            f"must be {[*plain]}, and 'chat template (N tokens)' behind them exactly where the request renders one, "
-            f"got {[*stated.held_fixed]!r:.200}",
+            f"must be {[*plain]}, behind them 'chat template (N tokens)' exactly where the request renders one, and "
+            "'earlier turns of the conversation (N)' exactly where it has a history, got "
+            f"{[*stated.held_fixed]!r:.200}",
         )
 
 
@@ -142,13 +150,14 @@ def _require_held_by_pictures(stated: SnapThreat, request: RequestIdentity | Non
         raise _invalid("held_fixed", f"must be {named}, got {[*stated.held_fixed]!r:.200}")
 
 
-def _fits(chat: bool, request: RequestIdentity | None) -> bool:
+def _fits(around: int, request: RequestIdentity | None) -> bool:
     """Returns whether a chat template is held fixed exactly where the request's rendering puts tokens around the
-    prompt."""
+    prompt, and earlier turns besides exactly where it has some. around: how many of the two are."""
     if request is None:
         return True
     parameters: Mapping[str, Any] = request.parameters
-    return chat == (parameters.get("chat") is True and request.template != EMPTY_TEMPLATE)
+    chat = parameters.get("chat") is True and request.template != EMPTY_TEMPLATE
+    return around == chat + (chat and "history" in parameters)
 
 
 def _invalid(name: str, message: str) -> InvalidCertificate:

@@ -40,9 +40,14 @@ def _is_named_embeddings(value: Any) -> bool:
     return sides and _is_digest(value["data"])
 
 
+def _is_stops(value: Any) -> bool:
+    return isinstance(value, list | tuple) and len(value) > 0 and all(isinstance(text, str) and text for text in value)
+
+
 _COUNT: Final = _Kind("a whole number of at least 1", lambda value: _is_whole(value) and value >= 1)
 _NOT_NEGATIVE: Final = _Kind("a number of at least 0", lambda value: _is_number(value) and value >= 0)
 _SHARE: Final = _Kind("a number in (0, 1]", lambda value: _is_number(value) and 0 < value <= 1)
+_DIGESTED: Final = _Kind("'sha256:<64 hexadecimal digits>'", _is_digest)
 _TEXT: Final = _Kind("a text", lambda value: isinstance(value, str))
 _KINDS: Final[Mapping[str, _Kind]] = MappingProxyType(
     {
@@ -51,6 +56,8 @@ _KINDS: Final[Mapping[str, _Kind]] = MappingProxyType(
         "top_k": _COUNT,
         "top_p": _SHARE,
         "chat": _Kind("true or false", lambda value: isinstance(value, bool)),
+        "history": _DIGESTED,
+        "stop": _Kind("a list of texts that are not empty", _is_stops),
         "prompt_embeds": _Kind("an object with a shape [tokens, width] and data 'sha256:…'", _is_named_embeddings),
         "num_inference_steps": _COUNT,
         "guidance_scale": _NOT_NEGATIVE,
@@ -58,7 +65,7 @@ _KINDS: Final[Mapping[str, _Kind]] = MappingProxyType(
         "width": _COUNT,
         "height": _COUNT,
         "scheduler": _TEXT,
-        "image": _Kind("'sha256:<64 hexadecimal digits>'", _is_digest),
+        "image": _DIGESTED,
         "strength": _SHARE,
     }
 )

@@ -36,13 +36,14 @@ DRAWN: Final = "token count of each drawn text"
 PROMPT: Final = "prompt"
 SEED_IMAGE: Final = "seed image"
 _COUNTED: Final = re.compile(r"token count \(([1-9][0-9]{0,9})\)")
-_TEMPLATE: Final = re.compile(r"chat template \([1-9][0-9]{0,9} tokens\)")
+TEMPLATE: Final = re.compile(r"chat template \([1-9][0-9]{0,9} tokens\)")
+EARLIER_TURNS: Final = re.compile(r"earlier turns of the conversation \([1-9][0-9]{0,2}\)")
 NEGATIVE_PROMPT: Final = "unconditional embedding (negative prompt)"
 EMPTY_PROMPT: Final = "unconditional embedding (empty prompt)"
 EMPTY_TEMPLATE: Final = "sha256:" + hashlib.sha256(b'{"after":[],"before":[]}').hexdigest()
 """The digest of a chat template that puts no token around the prompt, over its canonical JSON."""
 _HELD: Final = frozenset({MASK, DRAWN, PROMPT, SEED_IMAGE, NEGATIVE_PROMPT, EMPTY_PROMPT})
-_HELD_COUNTS: Final = (_COUNTED, _TEMPLATE)
+_HELD_COUNTS: Final = (_COUNTED, TEMPLATE, EARLIER_TURNS)
 
 _FURTHEST: Final = 1024.0
 """How many sigmas along the longest half-axis an x may lie out under shaped noise, which refuses to be drawn beyond."""
@@ -226,11 +227,14 @@ def _held_fixed(
     if attack.kind == "language":
         counted = DRAWN if drawn else next(filter(_COUNTED.fullmatch, stated), "token count (N)")
         plain = (counted, MASK)
-        chat = (*plain, next(filter(_TEMPLATE.fullmatch, stated), "chat template (N tokens)"))
+        chat = (*plain, next(filter(TEMPLATE.fullmatch, stated), "chat template (N tokens)"))
+        turns = (*chat, next(filter(EARLIER_TURNS.fullmatch, stated), "earlier turns of the conversation (N)"))
         if request is None:
-            return [plain, chat]
+            return [plain, chat, turns]
         if parameter_of(request, "chat") is not True:
             return [plain]
+        if parameter_of(request, "history") is not None:
+            return [turns]
         return [plain] if request.template == EMPTY_TEMPLATE else [chat]
     negatives: tuple[bool, ...] = (True, False)
     images: tuple[bool, ...] = (True, False)

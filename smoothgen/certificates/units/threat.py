@@ -18,9 +18,10 @@ KINDS: Final[Mapping[str, str]] = MappingProxyType({PASSAGES: "passage", WORDS: 
 """The kinds of units that requests know, and what one of them is called."""
 PROMPT: Final = "the prompt around the units"
 TEMPLATE: Final = "the chat template"
+TURNS: Final = "the earlier turns of the conversation"
 PARAMETERS: Final = "the model and its parameters"
 SELECTION: Final = "what chose the units and put them in order, such as a retriever"
-HELD_FIXED: Final = (PROMPT, TEMPLATE, PARAMETERS, SELECTION)
+HELD_FIXED: Final = (PROMPT, TEMPLATE, TURNS, PARAMETERS, SELECTION)
 """What no attack touches, in the words that this library knows."""
 
 
@@ -67,8 +68,8 @@ class UnitsThreat:
 
 def require_units_threat(stated: UnitsThreat, request: RequestIdentity | None) -> None:
     """Raises InvalidCertificate for a threat that names nothing, that leaves open whether what surrounds the units and
-    what chose them can be attacked, that holds a chat template where the request renders none or the other way round,
-    and for a digest of another form."""
+    what chose them can be attacked, that holds a chat template or earlier turns where the request has none or the other
+    way round, and for a digest of another form."""
     if not stated.kind.strip():
         raise InvalidCertificate("threat.attack_on must name the units", field="threat.attack_on")
     if stated.kind in KINDS and not {PROMPT, SELECTION} <= set(stated.held_fixed):
@@ -76,11 +77,14 @@ def require_units_threat(stated: UnitsThreat, request: RequestIdentity | None) -
             f"threat.held_fixed must have {PROMPT!r} and {SELECTION!r}, got {[*stated.held_fixed]!r:.300}",
             field="threat.held_fixed",
         )
-    chat = request is not None and request.parameters.get("chat") is True
-    if stated.kind in KINDS and request is not None and chat != (TEMPLATE in stated.held_fixed):
-        raise InvalidCertificate(
-            f"threat.held_fixed must have {TEMPLATE!r} exactly where the request's chat is true, and it is {chat}",
-            field="threat.held_fixed",
-        )
+    if stated.kind in KINDS and request is not None:
+        chat, history = request.parameters.get("chat") is True, "history" in request.parameters
+        for held, said, there in ((TEMPLATE, "chat is true", chat), (TURNS, "parameters have a history", history)):
+            if there != (held in stated.held_fixed):
+                raise InvalidCertificate(
+                    f"threat.held_fixed must have {held!r} exactly where the request's {said}, got "
+                    f"{[*stated.held_fixed]!r:.300}",
+                    field="threat.held_fixed",
+                )
     if stated.digest is not None:
         require_digest("threat.digest", stated.digest)

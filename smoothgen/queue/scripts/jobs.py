@@ -31,6 +31,7 @@ class Submit(ScriptCall):
     """Queues a job once.
 
     idempotency: the key of the client's idempotency key, None where it has none; body: the digest of its request.
+    outlasts: 1 where the key still stands for a job that has ended, else 0.
     samples, bytes: what the job owes and holds; most_…: what the model and the tenant may at most. samples_to_draw:
     those of the selection. most_pools: how many pools a window may have. fields: of the job's record.
     """
@@ -46,6 +47,7 @@ class Submit(ScriptCall):
     job_id: str
     tenant: str
     body: str | None
+    outlasts: int
     idempotency_ttl_s: int
     samples: int
     bytes: int

@@ -1,8 +1,8 @@
 -- Queues a job once. An idempotency key seen before gives back the job it made; a full backlog takes nothing. Answers
 -- {'new' or 'seen', job id, body digest} or {'full', what there is too much of, how much of it there is}.
--- USES: current, share, charge
+-- USES: current, share, charge, lives
 -- KEYS: job, stream, backlog, accounts, deadlines, windows*{pools bins uncounted}, idempotency?
--- ARGV: job_id, tenant, body, idempotency_ttl_s, samples, bytes, most_samples, most_samples_of_tenant, most_bytes,
+-- ARGV: job_id, tenant, body, outlasts, idempotency_ttl_s, samples, bytes, most_samples, most_samples_of_tenant, most_bytes,
 --   most_bytes_of_tenant, deadline_ms, samples_to_draw, most_pools, window_count, windows*{pool about ttl_s},
 --   fields**
 local job, stream, backlog, accounts, tenant = key.job, key.stream, key.backlog, key.accounts, arg.tenant
@@ -10,9 +10,8 @@ local idempotency = arg.body ~= '' and KEYS[#KEYS]
 if idempotency then
   local seen = redis.call('HMGET', idempotency, 'job', 'body')
   -- A job whose retention is over answers nobody: the key is free again.
-  if seen[1] and redis.call('EXISTS', of_model(job, 'job:' .. seen[1])) == 1 then
-    return {'seen', seen[1], seen[2]}
-  end
+  local status = seen[1] and redis.call('HGET', of_model(job, 'job:' .. seen[1]), 'status')
+  if status and (arg.outlasts == '1' or lives(status)) then return {'seen', seen[1], seen[2]} end
 end
 -- The same job again: the answer to the first try was lost on the way.
 if redis.call('EXISTS', job) == 1 then return {'seen', arg.job_id, arg.body} end

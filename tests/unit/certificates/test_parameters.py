@@ -327,6 +327,8 @@ def test_labels_are_extracted_by_a_rule(rule):
         ("top_p", [0, 1.5, "1"], [1, 0.5, None]),
         ("chat", [1, "true"], [None]),
         ("max_new_tokens", [0, 8.5, True, "8"], [8]),
+        ("history", [[], "earlier", {"role": "user"}], [None]),
+        ("stop", ["\n", [], [""], [5]], [["\n", "."], None]),
         (
             "prompt_embeds",
             ["sha256:" + "1" * 64, {"shape": [1, 2]}, {"shape": [1, 0], "data": "sha256:" + "1" * 64}],

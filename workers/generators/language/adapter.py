@@ -79,6 +79,11 @@ class LanguageModel:
         self.longest_prompt_tokens: int | None = getattr(model.config, "max_position_embeddings", None)
 
     @property
+    def has_chat_template(self) -> bool:
+        """Returns whether the tokenizer brings a chat template."""
+        return bool(self._tokenizer.chat_template)
+
+    @property
     def precision(self) -> str:
         """Returns the number format in which the network computes."""
         return str(self._model.dtype).removeprefix("torch.")
@@ -114,7 +119,10 @@ class LanguageModel:
         parameters = text_parameters(parameters)
         if not parameters.chat:
             return None
-        return self._templates.around(prompt) if parameters.prompt_embeds is None else self._templates.around_any()
+        history = parameters.history or ()
+        if parameters.prompt_embeds is not None:
+            return self._templates.around_any(history)
+        return self._templates.around(prompt, history)
 
     def condition(
         self, prompt: str, parameters: Parameters, smoothing: Smoothing, template: Template | None = None
@@ -132,6 +140,8 @@ class LanguageModel:
         held_fixed = [counted, "attention mask and positions"]
         if fixed := _length(template):
             held_fixed.append(f"chat template ({fixed} tokens)")
+        if parameters.history is not None:
+            held_fixed.append(f"earlier turns of the conversation ({len(parameters.history)})")
         embedding, unnoised = self._rows(ids), smoothing.mechanism in UNNOISED
         runs = SnappedRuns() if smoothing.snapped else None
         return Condition(
@@ -145,6 +155,7 @@ class LanguageModel:
             mixes=None if runs else (embedding.shape, template, unnoised),
             numbers_per_token=embedding.shape[1],
             template=template,
+            prompt_tokens=len(ids) + _length(template),
             tokens=tuple(ids) if snapped else (),
             snap=self._snapping.table.digest if runs else None,
             private=runs,
@@ -251,7 +262,7 @@ class LanguageModel:
                 generation_config=generation_config(parameters, self._ends, self._tokenizer),
                 logits_processor=processors,
             )
-        return self._decoder.made(tokens, health)
+        return self._decoder.made(tokens, health, parameters.stop or ())
 
     def smooth_map(self, condition: Condition, draw: Draw, parameters: Parameters) -> SmoothMap:
         """Returns the map from the prompt's embeddings to the log-probabilities of the next token.

@@ -1,5 +1,7 @@
 """A chat template rendered around one prompt: the token ids before and after it, or why it cannot be followed.
 
+The turns before the prompt, where there are any, are rendered with it and belong to what stands before it.
+
 Noise is put on the prompt's tokens and on no others, so a template can be followed where its rendering is before +
 prompt + after, token by token, and neither side depends on what the prompt says: anything else of the prompt would
 reach the network around the noise.
@@ -7,12 +9,13 @@ reach the network around the noise.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from transformers import PreTrainedTokenizerBase
 
-from smoothgen.contracts import Template
+from smoothgen.contracts import Template, Turn
 from smoothgen.errors import InvalidParameters, InvalidPrompt
 from workers.generators.language.prompt_tokens import PromptTokens
 
@@ -37,12 +40,12 @@ class ChatTemplates:
         """Keeps the tokenizer whose template is rendered, and the model's name for messages."""
         self._name, self._tokenizer, self._tokens = name, tokenizer, tokens
 
-    def around_any(self) -> Template:
+    def around_any(self, history: Sequence[Turn] = ()) -> Template:
         """Returns the template around a prompt that says nothing particular. Raises InvalidParameters likewise."""
-        return self.around(_NEUTRAL[0])
+        return self.around(_NEUTRAL[0], history)
 
-    def around(self, prompt: str) -> Template:
-        """Returns the template around this prompt, rendered now.
+    def around(self, prompt: str, history: Sequence[Turn] = ()) -> Template:
+        """Returns the template around this prompt, rendered now. history: the turns before it.
 
         The ids of the real rendering are before + the prompt's + after. Raises InvalidParameters (parameters.chat) with
         the template's own message where it cannot be rendered, and with the reason where it cannot be followed.
@@ -51,7 +54,14 @@ class ChatTemplates:
             raise InvalidParameters(
                 f"chat=true, but model {self._name!r} has no chat template; send chat=false", field="parameters.chat"
             )
-        framing, real = self._framing(prompt)
+        for place, turn in enumerate(history):
+            if self._tokens.spells_marker(turn.content):
+                raise InvalidParameters(
+                    f"turn {place} of the history spells a marker that only the chat template of model {self._name!r} "
+                    f"may set: {turn.content!r:.80}; leave the marker out",
+                    field=f"parameters.history.{place}.content",
+                )
+        framing, real = self._framing(prompt, history)
         given = prompt.strip() if framing.trims else prompt
         if real != framing.before + given + framing.after:
             raise self._refused(
@@ -72,14 +82,14 @@ class ChatTemplates:
                 )
         return template
 
-    def _framing(self, prompt: str) -> tuple[_Framing, str]:
+    def _framing(self, prompt: str, history: Sequence[Turn]) -> tuple[_Framing, str]:
         """Returns the text around neutral prompts and the real rendering, made at one time of a template's clock."""
         for _ in range(_ATTEMPTS):
-            real = self._rendered(prompt)
-            neutral = [self._rendered(text) for text in _NEUTRAL]
-            padded = self._rendered(f" {_NEUTRAL[0]}\n ")
+            real = self._rendered(prompt, history)
+            neutral = [self._rendered(text, history) for text in _NEUTRAL]
+            padded = self._rendered(f" {_NEUTRAL[0]}\n ", history)
             # Were the clock to tick in between, it would pass for something the prompt does.
-            if self._rendered(prompt) == real:
+            if self._rendered(prompt, history) == real:
                 break
         else:
             raise self._refused("reads otherwise each time it is rendered")
@@ -126,13 +136,10 @@ class ChatTemplates:
             return None
         return tuple(whole[len(expected) :]) if whole[: len(expected)] == expected else None
 
-    def _rendered(self, content: str) -> str:
+    def _rendered(self, content: str, history: Sequence[Turn]) -> str:
+        turns = [*(turn.model_dump() for turn in history), {"role": "user", "content": content}]
         try:
-            return str(
-                self._tokenizer.apply_chat_template(
-                    [{"role": "user", "content": content}], tokenize=False, add_generation_prompt=True
-                )
-            )
+            return str(self._tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True))
         except Exception as error:  # a template is a program of the model's, and may raise anything
             said = str(error) or type(error).__name__
             raise self._refused(f"cannot be rendered: {said}") from error

@@ -57,19 +57,21 @@ class Decoder:
         self._tokenizer, self._ends = tokenizer, frozenset(ends)
         self._known = frozenset(tokenizer.get_vocab().values())
 
-    def made(self, tokens: torch.Tensor, health: Health) -> list[Made | Failure]:
-        """Returns one output a row of new tokens, (batch, steps)."""
+    def made(self, tokens: torch.Tensor, health: Health, stops: Sequence[str] = ()) -> list[Made | Failure]:
+        """Returns one output a row of new tokens, (batch, steps). stops: texts before the first of which each ends."""
         rows: list[list[int]] = tokens.tolist()
-        return [self._row(row, finite) for row, finite in zip(rows, health.rows(len(rows)), strict=True)]
+        return [self._row(row, finite, stops) for row, finite in zip(rows, health.rows(len(rows)), strict=True)]
 
-    def _row(self, row: list[int], finite: list[bool]) -> Made | Failure:
+    def _row(self, row: list[int], finite: list[bool], stops: Sequence[str]) -> Made | Failure:
         end = next((step for step, token in enumerate(row) if token in self._ends), None)
         used = len(row) if end is None else end + 1
         # The logits that chose the row's own tokens, its end included, and no later ones: a failure must depend on
         # nothing but the row.
         if not all(finite[:used]):
             return Failure("the model's logits were not finite")
-        return Text(self._text(row[:end]), ended=end is not None)
+        text = self._text(row[:end])
+        stopped = min((text.find(stop) for stop in stops if stop in text), default=None)
+        return Text(text[:stopped], ended=end is not None or stopped is not None, tokens=used)
 
     def _text(self, tokens: Sequence[int]) -> str:
         """Returns the tokenizer's text of these tokens. A network can have more outputs than its tokenizer has tokens:

@@ -6,16 +6,6 @@ import time
 from dataclasses import dataclass
 from typing import Final
 
-from app.planning.claims import require_claims
-from app.planning.images import EMBEDDING, IMG2IMG, plan_image
-from app.planning.keeping import asks_for_majority, keep_of
-from app.planning.mechanism import mechanism_of
-from app.planning.peek import peek_of
-from app.planning.refusing import refuse_given
-from app.planning.snap import require_snappable, snaps
-from app.planning.synonyms import plan_partition, pooled_mechanism
-from app.planning.units import plan_units, require_units_fit
-from app.planning.unnoised import require_no_noise, require_readable_embeddings
 from smoothgen.certificates.bounds.bands import LEAST_ALPHA
 from smoothgen.certificates.bounds.rounding import complement
 from smoothgen.certificates.fleet.subject import CENTRE_SLACK, MOST_NUMBERS
@@ -44,6 +34,16 @@ from smoothgen.contracts import (
 from smoothgen.errors import InvalidAlpha, InvalidBudget, InvalidInput, InvalidTolerance, UnknownName
 from smoothgen.labels import extractor
 from smoothgen.noise import Seed
+from smoothgen.planning.claims import require_claims
+from smoothgen.planning.images import EMBEDDING, IMG2IMG, plan_image
+from smoothgen.planning.keeping import asks_for_majority, keep_of
+from smoothgen.planning.mechanism import mechanism_of
+from smoothgen.planning.peek import peek_of
+from smoothgen.planning.refusing import refuse_given
+from smoothgen.planning.snap import require_snappable, snaps
+from smoothgen.planning.synonyms import plan_partition, pooled_mechanism
+from smoothgen.planning.units import plan_units, require_units_fit
+from smoothgen.planning.unnoised import require_no_noise, require_readable_embeddings
 from smoothgen.queue import ANYONE, new_id
 
 _DEFAULT_TOLERANCE = 0.1  # of the metric's diameter

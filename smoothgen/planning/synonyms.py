@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from app.planning.images import EMBEDDING
 from smoothgen.contracts import ModelCard, PartitionCard, Robustness
 from smoothgen.errors import InvalidInput
 from smoothgen.mechanisms import Gaussian, Mechanism, SynonymClasses
+from smoothgen.planning.images import EMBEDDING
 
 
 def plan_partition(robustness: Robustness, card: ModelCard) -> PartitionCard | None:

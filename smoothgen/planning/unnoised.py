@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from app.planning.refusing import OF_NOISE, refuse_given
 from smoothgen.contracts import (
     EDITS,
     EMBEDDING,
@@ -21,6 +20,7 @@ from smoothgen.contracts import (
     TextParameters,
 )
 from smoothgen.errors import InvalidInput
+from smoothgen.planning.refusing import OF_NOISE, refuse_given
 
 _COUNTED: Final[Mapping[str, str]] = MappingProxyType(
     {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from app.planning.refusing import OF_NOISE, given
 from smoothgen.contracts import (
     EDITS,
     EMBEDDING,
@@ -14,6 +13,7 @@ from smoothgen.contracts import (
     Robustness,
 )
 from smoothgen.errors import InvalidInput, UnknownName
+from smoothgen.planning.refusing import OF_NOISE, given
 
 
 def mechanism_of(request: GenerateRequest, card: ModelCard, *, noisy_output: bool = False) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from app.planning.synonyms import pooled_mechanism
 from smoothgen.certificates import Lipschitz, LookPlan, Terms
 from smoothgen.certificates.bounds.bands import ORDER_STATISTICS
 from smoothgen.certificates.bounds.rounding import complement
@@ -18,6 +17,7 @@ from smoothgen.contracts import (
     look_plan,
 )
 from smoothgen.mechanisms import GaussianPerStep, LatentSchedule, Mechanism
+from smoothgen.planning.synonyms import pooled_mechanism
 
 
 def planned_terms(spec: JobSpec, card: ModelCard) -> Terms | None:

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from app.planning.refusing import given, refuse_given
 from smoothgen.contracts import EMBEDDING, ModelCard, Robustness
 from smoothgen.errors import InvalidInput
+from smoothgen.planning.refusing import given, refuse_given
 
 _WHY_UNSNAPPED: Final[Mapping[str, str]] = MappingProxyType(
     {

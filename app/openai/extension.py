@@ -1,0 +1,65 @@
+"""The object `smoothgen` of requests and answers under /v1: all that OpenAI's interface has no words for."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from smoothgen.contracts import GenerateRequest, JobView
+from smoothgen.contracts.base import Contract
+from smoothgen.contracts.request import Priority, Robustness
+from smoothgen.contracts.units import Context
+
+_OF_REQUESTS = GenerateRequest.model_fields
+
+
+class Extension(Contract):
+    """What a request asks of certification. Every field is one of POST /generate and means the same."""
+
+    robustness: Robustness | None = None
+    context: Context | None = Field(default=None, description=_OF_REQUESTS["context"].description)
+    output: Literal["representative", "sample", "majority"] | None = Field(
+        default=None, description=_OF_REQUESTS["output"].description
+    )
+    priority: Priority | None = Field(default=None, description=_OF_REQUESTS["priority"].description)
+    retention_s: int | None = Field(default=None, description=_OF_REQUESTS["retention_s"].description)
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """Returns the fields that were given, as fields of a request to POST /generate."""
+        return {name: value for name in self.model_fields_set if (value := getattr(self, name)) is not None}
+
+
+def answered(job: JobView, ignored: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Returns the object `smoothgen` of an answer.
+
+    status: "certified", "abstained", or the job's own status before its end and where it has none of both. statement:
+    what holds, in a sentence; of an abstention, why nothing does. ignored: fields of the request that were not read.
+    """
+    certificate, abstention = job.certificate, job.abstention
+    status = "certified" if certificate is not None else "abstained" if abstention is not None else job.status
+    about: dict[str, Any] = {
+        "status": status,
+        "job": job.id,
+        "certificate": None if certificate is None else job.id,
+        "statement": None if certificate is None else certificate["statement"],
+        "radius": None if certificate is None else certificate.get("radius"),
+        "decision": None if job.decision is None else job.decision.model_dump(mode="json", exclude_none=True),
+    }
+    if abstention is not None:
+        about["statement"] = abstention.detail
+        about["reason"] = abstention.reason
+    if job.notes:
+        about["notes"] = [note.model_dump(mode="json") for note in job.notes]
+    if ignored:
+        about["ignored"] = list(ignored)
+    return about
+
+
+def metadata(job: JobView, given: dict[str, str] | None) -> dict[str, str]:
+    """Returns what stands in OpenAI's `metadata`, which clients keep that drop unknown fields: the request's own, and
+    the names of status, certificate and radius. OpenAI's limits: 16 entries, values of 512 characters."""
+    about = answered(job)
+    ours = {name: str(about[name]) for name in ("status", "certificate", "radius") if about[name] is not None}
+    return {**dict(list((given or {}).items())[: 16 - len(ours)]), **{f"smoothgen_{k}": v for k, v in ours.items()}}

@@ -1,0 +1,172 @@
+"""The paths under /v1."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Depends, Request, Response
+from fastapi.responses import JSONResponse
+from fastapi.sse import EventSourceResponse
+
+from app.http.dependencies import Gateway, GatewayDep, IdempotencyKey, TenantDep
+from app.http.openai_errors import OPENAI_PATHS
+from app.http.problems import problem_response
+from app.http.strict_json import StrictRoute
+from app.openai.answers import (
+    RESPONSE_ID,
+    chat_completion,
+    headers_of,
+    images_response,
+    model_object,
+    response_object,
+)
+from app.openai.requests import ChatRequest, ImagesRequest, ResponsesRequest
+from app.openai.streaming import streamed
+from app.openai.submitting import job_of
+from smoothgen.contracts import JobView, ModelCard, Problem
+from smoothgen.errors import InvalidParameters, NotFound
+from smoothgen.queue import JobState, belongs_to
+
+_ERROR: dict[str, Any] = {
+    "description": "An error in OpenAI's form.",
+    "content": {"application/json": {"schema": {"type": "object"}}},
+}
+_ERRORS: dict[int | str, dict[str, Any]] = {"4XX": _ERROR, "5XX": _ERROR}
+
+router = APIRouter(prefix="/v1", tags=["OpenAI"], route_class=StrictRoute)
+
+
+@router.get("/models", operation_id="openai_models", responses=_ERRORS)
+async def list_models(gateway: GatewayDep) -> dict[str, Any]:
+    """Every model known here."""
+    served = await gateway.store.models()
+    return {"object": "list", "data": [model_object(each.card) for each in served]}
+
+
+@router.get("/models/{model:path}", operation_id="openai_model", responses=_ERRORS)
+async def read_model(model: str, gateway: GatewayDep) -> dict[str, Any]:
+    """One model."""
+    card = await gateway.cards.card(model)
+    if card is None:
+        raise NotFound(f"no model {model!r:.100} is served here; GET /v1/models lists them")
+    return model_object(card)
+
+
+@router.post("/chat/completions", operation_id="openai_chat", responses=_ERRORS)
+async def chat(
+    context: Request,
+    gateway: GatewayDep,
+    tenant: TenantDep,
+    asked: Annotated[ChatRequest, Body()],
+    idempotency_key: IdempotencyKey = None,
+) -> Response:
+    """One certified answer to the last message."""
+    await _require(gateway, asked.model, "text")
+    wait_s = 0.0 if asked.stream else gateway.settings.openai_wait_s
+    job = await job_of(gateway, context, tenant, asked, idempotency_key, wait_s)
+    if asked.stream:
+        return EventSourceResponse(
+            streamed(gateway, job, asked.ignored), headers={"Cache-Control": "no-store", "X-SmoothGen-Job": job.id}
+        )
+    return _ended(job) or _answer(job, chat_completion(job.view, asked.metadata, asked.ignored))
+
+
+@router.post("/images/generations", operation_id="openai_images", responses=_ERRORS)
+async def images(
+    context: Request,
+    gateway: GatewayDep,
+    tenant: TenantDep,
+    asked: Annotated[ImagesRequest, Body()],
+    idempotency_key: IdempotencyKey = None,
+) -> Response:
+    """One certified picture."""
+    await _require(gateway, asked.model, "image")
+    job = await job_of(gateway, context, tenant, asked, idempotency_key, gateway.settings.openai_wait_s)
+    return _ended(job) or _answer(job, images_response(job.view, asked.ignored))
+
+
+@router.post("/responses", operation_id="openai_create_response", responses=_ERRORS)
+async def respond(
+    context: Request,
+    gateway: GatewayDep,
+    tenant: TenantDep,
+    asked: Annotated[ResponsesRequest, Body()],
+    idempotency_key: IdempotencyKey = None,
+) -> Response:
+    """One certified answer; with `background`, at once, to be read later."""
+    await _require(gateway, asked.model, "text")
+    wait_s = 0.0 if asked.background else gateway.settings.openai_wait_s
+    job = await job_of(gateway, context, tenant, asked, idempotency_key, wait_s)
+    if not asked.background and (problem := _ended(job)) is not None:
+        return problem
+    return _answer(job, response_object(job.view, asked.metadata, asked.ignored))
+
+
+async def _own_response(response_id: str, tenant: TenantDep) -> str:
+    job_id = response_id.removeprefix(RESPONSE_ID)
+    if not (response_id.startswith(RESPONSE_ID) and belongs_to(job_id, tenant)):
+        raise NotFound(f"no response {response_id!r:.100} is known; it may have been made under another key")
+    return job_id
+
+
+_OwnResponse = Annotated[str, Depends(_own_response)]
+
+
+@router.get("/responses/{response_id}", operation_id="openai_response", responses=_ERRORS)
+async def read_response(job_id: _OwnResponse, gateway: GatewayDep) -> Response:
+    """A response as it stands."""
+    job = await gateway.store.read(job_id)
+    return _answer(job, response_object(job.view))
+
+
+@router.post("/responses/{response_id}/cancel", operation_id="openai_cancel_response", responses=_ERRORS)
+async def cancel_response(job_id: _OwnResponse, gateway: GatewayDep) -> Response:
+    """Cancel a response that has not ended."""
+    job, cancelled = await gateway.store.cancel(job_id)
+    if cancelled:
+        gateway.metrics.cancelled.labels(job.view.model.name).inc()
+    return _answer(job, response_object(job.view))
+
+
+@router.delete("/responses/{response_id}", operation_id="openai_delete_response", responses=_ERRORS)
+async def delete_response(job_id: _OwnResponse, gateway: GatewayDep) -> dict[str, Any]:
+    """Erase a response's prompt and output. Its certificate stays."""
+    job, cancelled = await gateway.store.erase(job_id)
+    if cancelled:
+        gateway.metrics.cancelled.labels(job.view.model.name).inc()
+    return {"id": RESPONSE_ID + job_id, "object": "response", "deleted": True}
+
+
+async def _require(gateway: Gateway, model: str, modality: str) -> None:
+    """Raises InvalidParameters for a model that makes something else. One that is not known is refused later."""
+    card: ModelCard | None = await gateway.cards.card(model)
+    if card is not None and card.modality != modality:
+        made, path = ("pictures", "images/generations") if card.modality == "image" else ("texts", "chat/completions")
+        raise InvalidParameters(f"model {model!r} makes {made}; ask it at {OPENAI_PATHS}{path}", field="model")
+
+
+def _ended(job: JobState) -> Response | None:
+    """Returns the error of a job that has no output: it failed, was cancelled, or takes longer than this request."""
+    view = job.view
+    if view.status == "succeeded":
+        return None
+    if view.error is not None:
+        return problem_response(view.error, path=OPENAI_PATHS)
+    if view.status == "cancelled":
+        return problem_response(
+            Problem.of("cancelled", "Cancelled", 409, f"job {job.id} was cancelled"), path=OPENAI_PATHS
+        )
+    return problem_response(_slow(view), path=OPENAI_PATHS)
+
+
+def _slow(view: JobView) -> Problem:
+    return Problem.of(
+        "unfinished",
+        "The job takes longer than the request",
+        504,
+        f"job {view.id} goes on: the same request, sent while it does, waits for it; GET /jobs/{view.id} has it later",
+    )
+
+
+def _answer(job: JobState, body: dict[str, Any]) -> Response:
+    return JSONResponse(body, headers=headers_of(job.view))

@@ -1,0 +1,73 @@
+"""From a request under /v1 to a queued job. OpenAI's clients repeat a request that took too long, without a key of
+their own: a repeat is the same job."""
+
+from __future__ import annotations
+
+import structlog
+from fastapi import Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
+
+from app.http.dependencies import Gateway
+from app.openai.extension import Extension
+from app.openai.requests import ChatRequest, ImagesRequest, ResponsesRequest
+from app.planned import served
+from app.submitting import submitted
+from smoothgen.contracts import GenerateRequest
+from smoothgen.errors import NotFound, UnknownName
+from smoothgen.queue import Idempotency, JobState
+
+_RETRY_HEADER = "x-stainless-retry-count"
+_NAMES = {"prompt": "messages", "parameters": ""}
+_log = structlog.get_logger("smoothgen.openai")
+
+
+async def job_of(
+    gateway: Gateway,
+    context: Request,
+    tenant: str,
+    asked: ChatRequest | ImagesRequest | ResponsesRequest,
+    key: str | None,
+    wait_s: float,
+) -> JobState:
+    """Queues the job that is asked, or finds the one that the same request made before, and waits for it `wait_s`
+    seconds at the most. key: the Idempotency-Key.
+
+    Without a key, the same request of one tenant is the same job until that ends; one that its client marks as a retry
+    is the same job after that too. Raises what `submitted` raises, RequestValidationError.
+    """
+    try:
+        card = await served(gateway, asked.model)
+    except UnknownName as error:
+        raise NotFound(str(error)) from error  # OpenAI's clients know an unknown model by 404
+    if asked.ignored:
+        _log.info("fields_ignored", fields=list(asked.ignored), tenant=tenant)
+    try:
+        request = asked.generate(card, _defaults(gateway, tenant, asked.model))
+    except ValidationError as error:
+        raise _invalid(error) from error
+    return await submitted(gateway, context, tenant, request, _idempotency(context, request, key), wait_s)
+
+
+def _defaults(gateway: Gateway, tenant: str, model: str) -> Extension:
+    """Returns what requests are certified by where they say nothing: the key's own, else the model's, else anyone's."""
+    configured = gateway.settings.openai_defaults
+    found = (configured.get(name) for name in (f"tenant:{tenant}", model, "*"))
+    return next((each for each in found if each is not None), Extension())
+
+
+def _idempotency(context: Request, request: GenerateRequest, key: str | None) -> Idempotency:
+    if key is not None:
+        return Idempotency.of(key, request)
+    retried = context.headers.get(_RETRY_HEADER, "0") not in ("", "0")
+    return Idempotency.of_repeat(request, outlasts=retried)
+
+
+def _invalid(error: ValidationError) -> RequestValidationError:
+    """Returns the error of a value that only POST /generate looks at, by the name it has under /v1."""
+    found = []
+    for each in error.errors(include_url=False, include_input=False):
+        first, *rest = each["loc"] or ("",)
+        where = (_NAMES.get(str(first), str(first)), *rest)
+        found.append({**each, "loc": ("body", *(part for part in where if part != "")), "input": None})
+    return RequestValidationError(found, body={})
