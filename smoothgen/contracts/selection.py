@@ -48,7 +48,8 @@ class Selection(_View):
     edits: what the job runs, for the mechanisms tokens and edits. claims: those on scores, as certificates write them,
     with the range and digest of each score as it was loaded; scores: of the output, one for each claim. random:
     whether the model draws randomness of its own under the job's parameters. tokens: of the output, for language
-    models.
+    models. nearest_synonym: the norm that leads to the nearest text with one word swapped for a synonym, embedding
+    units.
     """
 
     output: Output
@@ -73,4 +74,5 @@ class Selection(_View):
     claims: list[dict[str, Any]] | None = None
     scores: list[float] | None = None
     random: bool = False
+    nearest_synonym: float | None = None
     tokens: TokenCounts | None = None
