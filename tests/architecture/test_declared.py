@@ -40,6 +40,7 @@ EXTRAS_OF = {
     "smoothgen/scores": ("queue",),
     "smoothgen/local": ("embedded", "queue"),
     "smoothgen/cli/plot.py": ("plot",),
+    "smoothgen/cli/sheet.py": ("plot",),
     "app": ("gateway",),
     "workers": ("worker", "models", "plot", "profanity"),
     "benchmarks": ("dev",),

@@ -18,6 +18,7 @@ from smoothgen.cli.main import app
 from smoothgen.contracts import LONGEST_RETENTION_S, NeighboursView
 from smoothgen.edits import EditSet, verify_with_prompt
 from tests.service.conftest import finished, submit
+from tests.service.test_events import events
 from tests.support.processes import Gateway, Lab, Worker
 from tests.support.workers import tiny
 
@@ -104,6 +105,16 @@ def test_a_set_is_run_whole_and_every_run_can_be_read(gateway: Gateway) -> None:
     erased = gateway.http.get(f"/certificates/{view['id']}/neighbours").json()
     assert (erased["words_kept"], erased["neighbours"][0]["text"]) == (False, None)
     assert PROMPT not in json.dumps(gateway.http.get(f"/certificates/{view['id']}").json())
+
+
+def test_a_job_says_how_many_texts_its_set_has_and_how_many_were_run(gateway: Gateway) -> None:
+    job = submit(gateway.http, body(2))
+    told = list(events(gateway, job))
+    told = told[[name for name, _ in told].index("output") :]
+    progress = [(data["done"], data["total"]) for name, data in told if name == "progress"]
+    assert progress == sorted(progress)
+    assert {total for _, total in progress} == {SET.size + 1}
+    assert progress[-1][0] == SET.size + 1
 
 
 def test_a_larger_set_is_sampled_by_the_servers_seed(gateway: Gateway) -> None:

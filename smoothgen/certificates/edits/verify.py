@@ -23,7 +23,7 @@ COMPLETENESS: Final = "completeness"
 """Name of the check on what the document alone cannot show."""
 _UNCHECKED: Final = (
     "completeness unchecked: that the texts run are those of the set, and that it has as many, takes the prompt to see "
-    "(smoothgen.edits.verify_with_prompt)"
+    "(smoothgen verify --prompt, or smoothgen.edits.verify_with_prompt)"
 )
 _TWICE: Final = ("runs", "failed", "confidence", "claims")
 

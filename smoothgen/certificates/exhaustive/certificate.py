@@ -17,6 +17,7 @@ from smoothgen.certificates.exhaustive.threat import SnapThreat
 from smoothgen.certificates.provenance import Provenance
 from smoothgen.certificates.score_claims.exact import ExactClaim
 from smoothgen.errors import InvalidKeep, InvalidTolerance
+from smoothgen.noise import Seed
 
 EXHAUSTIVE_V1: Final = "exhaustive/v1"
 
@@ -34,6 +35,8 @@ class ExhaustiveCertificate:
     the asked epsilon asks for the claim at the tolerance too, and not for those on scores alone. keep: the share that
     an answer was asked to keep, None where none was: below the radius it is kept whole. provenance: its request, model,
     metric and output only. wording: the name of the words of the statement; None in documents older than that name.
+    randomness: the seed of the generator's own randomness, of which all runs share one draw; None where it has none,
+    and where nobody named it. No number rests on it.
     """
 
     evidence: ExhaustiveEvidence
@@ -50,6 +53,7 @@ class ExhaustiveCertificate:
     wording: str | None = PLAIN_V1
     asks_shift: bool = True
     keep: float | None = None
+    randomness: Seed | None = None
 
     method: ClassVar[str] = EXHAUSTIVE_V1
 
