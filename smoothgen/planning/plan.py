@@ -176,6 +176,7 @@ def _pool(
         diameter=diameter_of(metric, metric_card) * CENTRE_SLACK,
         randomness=robustness.randomness,
         largest_dimension=min(card.largest_dimension or MOST_NUMBERS, MOST_NUMBERS),
+        snap=card.snap_table if robustness.snap else None,
     )
 
 

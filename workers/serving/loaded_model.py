@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from typing import Final
 
 from smoothgen.contracts import JobSpec, Metric, ModelCard, PartitionCard, ScoreClaim
-from smoothgen.errors import SmoothGenError, UnknownName
+from smoothgen.errors import SmoothGenError, UnknownName, UnusableTable
 from smoothgen.queue import build_of
 from smoothgen.scores import Score
 from smoothgen.synonyms import Partition
@@ -18,7 +18,7 @@ from workers.distances.label import Verdict
 from workers.distances.registry import NUMBER_KINDS, PICTURE_KINDS, TEXT_KINDS, Kind
 from workers.features import Classifier, FeatureMap
 from workers.generators import Generator, load_generator
-from workers.generators.protocol import OutputKind
+from workers.generators.protocol import OutputKind, TokenSnap
 from workers.loading.broken_files import told_in_one_line
 from workers.progress import without_limit
 from workers.scores import names_of_scores, output_score
@@ -81,7 +81,7 @@ class LoadedModel:
         self.build = build_of(generator.identity.digest, generator.precision)
         """What all samples of a job must have in common."""
         self.classifier: Classifier | None = generator.classifier
-        identity = generator.identity
+        identity, snapped_sigma = generator.identity, getattr(generator, "default_snapped_sigma", None)
         self.card = ModelCard(
             id=identity.name,
             modality="image" if generator.output_kind == "picture" else "text",
@@ -96,7 +96,8 @@ class LoadedModel:
                 load_calibrations(identity.name, settings.calibrations),
             ),
             default_sigma=generator.default_sigma,
-            default_snapped_sigma=getattr(generator, "default_snapped_sigma", None),
+            default_snapped_sigma=snapped_sigma,
+            snap_table=None if snapped_sigma is None else _table_digest(generator),
             default_betas=generator.default_betas,
             scores=names_of_scores(
                 generator.output_kind,
@@ -149,6 +150,14 @@ class LoadedModel:
         if not settings.vision_models:
             missing |= {VISION_CHORD}
         return [kind for kind in _METRIC_KINDS[self.generator.output_kind] if kind not in missing]
+
+
+def _table_digest(generator: Generator) -> str | None:
+    """Returns the digest of the table that noisy embeddings are snapped to, None where it cannot be snapped to."""
+    try:
+        return generator.snap_table().digest if isinstance(generator, TokenSnap) else None
+    except UnusableTable:
+        return None
 
 
 def _partition_card(partition: Partition) -> PartitionCard:
