@@ -22,7 +22,6 @@ from smoothgen.contracts import (
     Progress,
     RunWords,
     Selection,
-    Worth,
 )
 from smoothgen.queue import ending, keys
 from smoothgen.queue.builds import Orphan
@@ -30,6 +29,7 @@ from smoothgen.queue.clock import Clock
 from smoothgen.queue.overdue import overdue_job, overdue_jobs
 from smoothgen.queue.pipeline import Pipeline
 from smoothgen.queue.scripts.work import Advance, Open, Restart, Store
+from smoothgen.queue.succeeded import succeeded_view
 from smoothgen.queue.unreadable import unreadable
 from smoothgen.queue.work_items import (
     Claim,
@@ -223,26 +223,7 @@ class Outcomes:
 
         attempt: the job's attempt that the result is of, where no work item is held.
         """
-        drawn, fleet = result.usage.overhead, result.fleet
-        if fleet is not None and spec.pool is not None and claim is not None:
-            counted = [window for window in fleet.windows if window in claim.windows]
-            uncounted = [window for window in fleet.windows if window not in claim.windows]
-            fleet = fleet.model_copy(update={"windows": counted, "uncounted": uncounted or None})
-        view = JobView(
-            id=spec.id,
-            status="succeeded",
-            model=result.model,
-            progress=Progress(done=drawn, total=drawn),
-            output=result.output,
-            notes=result.notes,
-            abstention=result.abstention,
-            fleet=fleet,
-            lipschitz_estimate=result.lipschitz_estimate,
-            broken_by=result.broken_by,
-            units=result.units,
-            usage=result.usage,
-            **{name: getattr(result, name) for name in Worth.model_fields},
-        )
+        view = succeeded_view(spec, result, None if claim is None else claim.windows)
         return await ending.end(
             self._scripts,
             spec.id,

@@ -17,6 +17,8 @@ UNPROTECTED: Final = "no protection"
 """The method of rows that attack a model without a certificate."""
 PLANTED: Final = "planted fault: "
 """How the method of rows begins whose certificate the harness made faulty on purpose."""
+CONTROL: Final = f"{PLANTED}none (control)"
+"""The method of sound certificates that are attacked beside the faulty ones, and are not to be refuted."""
 
 
 @dataclass(frozen=True)

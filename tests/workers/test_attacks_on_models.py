@@ -131,7 +131,15 @@ def test_noise_on_texts_is_attacked_through_the_network(llama: LanguageModel) ->
     rows = run(
         task(
             "The capital",
-            robustness={"metric": rule, "keep": 0.5, "samples": 60, "selection_samples": 8, "sigma": 0.02},
+            robustness={
+                "mechanism": "embedding",
+                "snap": False,
+                "metric": rule,
+                "keep": 0.5,
+                "samples": 60,
+                "selection_samples": 8,
+                "sigma": 0.02,
+            },
             parameters={"max_new_tokens": 2},
             multiples=[1.0],
             others=["The country"],
@@ -148,7 +156,15 @@ def test_claims_on_scores_are_attacked(llama: LanguageModel) -> None:
     rows = run(
         task(
             "The capital",
-            robustness={"metric": "edit", "claims": [claim], "samples": 60, "selection_samples": 8, "sigma": 0.02},
+            robustness={
+                "mechanism": "embedding",
+                "snap": False,
+                "metric": "edit",
+                "claims": [claim],
+                "samples": 60,
+                "selection_samples": 8,
+                "sigma": 0.02,
+            },
             parameters={"max_new_tokens": 2},
             multiples=[1.0],
             attacks=[REGRESSED],

@@ -36,6 +36,14 @@ def _attacks(room: Room, task: Task) -> list[Row]:
     return [*run(task.model_copy(update={"settings": flat}), loaded)]
 
 
+def _planted_faults(room: Room, task: Task) -> list[Row]:
+    from workers.evaluation.faults.task import run
+
+    given = {name: task.settings[name] for name in ("prompts", "parameters", "seed") if name in task.settings}
+    flat = {"batch_size": room.settings.batch_size, **given, **task.settings["options"]}
+    return [*run(task.model_copy(update={"settings": flat}), room.model_of(task))]
+
+
 def _fidelity(room: Room, task: Task) -> list[Row]:
     from workers.evaluation.fidelity.task import fidelity
 
@@ -43,7 +51,13 @@ def _fidelity(room: Room, task: Task) -> list[Row]:
 
 
 KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
-    {"certificates": _certificates, "baselines": _baselines, "attacks": _attacks, "fidelity": _fidelity}
+    {
+        "certificates": _certificates,
+        "baselines": _baselines,
+        "attacks": _attacks,
+        "planted faults": _planted_faults,
+        "fidelity": _fidelity,
+    }
 )
 """Each imports its code when a task first needs it."""
 

@@ -25,8 +25,9 @@ from workers.jobs.certification import NONE_DRAWN
 from workers.jobs.measurement import measure
 from workers.jobs.methods import method_of
 from workers.jobs.neighbour_runs import condition_of_runs, with_equal_outputs_at_0, words_of
+from workers.jobs.provenance import JobOnModel
 from workers.jobs.sampling import Row, Samples, blocks_of, condition_of, generate, rows_of
-from workers.jobs.selection import Draws, JobOnModel, samples_to_draw, select_output
+from workers.jobs.selection import Draws, samples_to_draw, select_output
 from workers.scores import scores_of
 from workers.sensitivity import sense
 

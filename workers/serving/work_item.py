@@ -16,8 +16,9 @@ from workers.jobs.methods import method_of
 from workers.jobs.neighbour_runs import condition_of_runs, with_equal_outputs_at_0, words_of
 from workers.jobs.noisy_outputs import noisy_outputs
 from workers.jobs.outcomes import Ended, Measured, Outcome
+from workers.jobs.provenance import JobOnModel
 from workers.jobs.sampling import Samples
-from workers.jobs.selection import Draws, JobOnModel, samples_to_draw, select_output
+from workers.jobs.selection import Draws, samples_to_draw, select_output
 from workers.scores import claims_on, require_same_scores, scores_of
 from workers.sensitivity import NOTHING_SENSED, Sensed, sense
 from workers.serving.loaded_model import LoadedModel

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 
-from smoothgen.studies.falsified import PLANTED, UNPROTECTED, Falsification, caught, falsification, reached
+from smoothgen.studies.falsified import CONTROL, PLANTED, UNPROTECTED, Falsification, caught, falsification, reached
 from smoothgen.studies.grouped import Measured, groups, sources
 from smoothgen.studies.reports.blocks import Line, Picture, Section, Table
 from smoothgen.studies.reports.certified import file_name
@@ -212,11 +212,20 @@ def _planted(rows: Attacks) -> Table:
             fault.removeprefix(PLANTED),
             str(verdict.attacks),
             str(len(verdict.crossings)),
-            "NO" if verdict.sound else "yes",
+            _caught(fault, sound=verdict.sound),
         )
         lines.append(Line(cells, sources(found)))
-    says = "Certificates with a fault made on purpose: the same attacks and the same verdict must refute each."
+    says = (
+        "Certificates with a fault made on purpose: the same attacks and the same verdict must refute each, and must "
+        "leave the control."
+    )
     return Table("Planted faults", says, ("fault", "comparisons", "crossings", "caught"), tuple(lines))
+
+
+def _caught(fault: str, *, sound: bool) -> str:
+    if fault == CONTROL:
+        return "no, as it must be" if sound else "REFUTED, and it is sound"
+    return "NO" if sound else "yes"
 
 
 def _picture(model: str, rows: Attacks) -> list[Picture]:

@@ -3,32 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import math
-import time
 import uuid
 from dataclasses import dataclass
 from typing import Any
 
 from smoothgen.certificates import Certificate, ExhaustiveCertificate, UnitsCertificate, read_certificate
-from smoothgen.certificates.units import UnitChoice
-from smoothgen.contracts import (
-    EMBEDDING,
-    PASSAGES,
-    UNNOISED,
-    GenerateRequest,
-    JobResult,
-    JobSpec,
-    Label,
-    Parameters,
-    PlannedUnits,
-    Units,
-    Verdict,
-    metric_with_defaults,
-    read_parameters,
-    unit_texts,
-)
-from smoothgen.errors import InvalidInput, UnknownName
+from smoothgen.contracts import GenerateRequest, JobResult, JobSpec, Parameters, read_parameters
+from smoothgen.errors import InvalidInput
 from smoothgen.noise import Seed
+from smoothgen.planning.plan import plan
 from smoothgen.studies.store import Task
 from workers.evaluation.attacks.settings import AttackSettings
 from workers.evaluation.outputs import default_parameters
@@ -62,51 +45,30 @@ def seed_of_task(task: Task, seed: int) -> Seed:
 
 
 def job_of(loaded: LoadedModel, task: Task, settings: AttackSettings) -> JobSpec:
-    """Returns the task's job, with what a request leaves out filled in from the model's card.
+    """Returns the task's job, planned as the gateway plans it.
 
     Raises InvalidInput for what the model does not offer and for what attacks cannot follow: texts drawn from synonym
     classes, edits, and noise that adapts to the prompt.
     """
-    card, asked = loaded.card, {"mechanism": EMBEDDING, "snap": False, **settings.robustness}
     for name in ("synonyms", "edits", "budget", "adapt"):
-        if asked.get(name):
+        if settings.robustness.get(name):
             raise InvalidInput(
-                f"attacks cannot follow robustness.{name}={asked[name]!r}; leave it out", field=f"robustness.{name}"
+                f"attacks cannot follow robustness.{name}={settings.robustness[name]!r}; leave it out",
+                field=f"robustness.{name}",
             )
-    mechanism = str(asked["mechanism"])
-    if mechanism not in card.mechanisms:
-        raise UnknownName("mechanism", mechanism, card.mechanisms, field="robustness.mechanism")
-    if mechanism in UNNOISED:
-        asked["snap"] = None
-    content: dict[str, Any] = {"model": card.id, "prompt": task.prompt, "robustness": asked}
+    seed = seed_of_task(task, settings.seed)
+    content: dict[str, Any] = {
+        "model": loaded.card.id,
+        "prompt": task.prompt,
+        "parameters": settings.parameters,
+        "robustness": settings.robustness,
+        "seed": seed.value,
+    }
     if settings.context is not None:
         content["context"] = list(settings.context)
     request = GenerateRequest.model_validate(content)
-    metric = request.robustness.metric or metric_with_defaults(card.metrics[0].name)
-    found = loaded.metric(metric)
-    tolerance = found.diameter / 10 if request.robustness.tolerance is None else request.robustness.tolerance
-    sigma = request.robustness.sigma or card.default_betas.get(mechanism, card.default_sigma)
-    if request.robustness.snap and request.robustness.sigma is None:
-        sigma = card.default_snapped_sigma or sigma
-    seed = seed_of_task(task, settings.seed)
-    units = _units(request, mechanism, isinstance(metric, Label | Verdict))
-    if units is not None and request.robustness.tolerance is None and request.robustness.keep is None:
-        robustness = request.robustness.model_copy(update={"keep": 0.5})
-        request = request.model_copy(update={"robustness": robustness})
-    return JobSpec(
-        id=uuid.UUID(int=seed.value).hex,
-        request=request,
-        parameters=parameters_of(loaded, settings.parameters),
-        sigma=None if mechanism in (*UNNOISED, "img2img") else sigma,
-        metric=metric,
-        tolerance=tolerance,
-        seed=str(seed),
-        seed_origin=seed.origin,
-        submitted_ms=int(time.time() * 1000),
-        tenant="anyone",
-        retention_s=60,
-        units=units,
-    )
+    spec = plan(request, loaded.card, max_samples=max(request.robustness.samples, 1))
+    return spec.model_copy(update={"id": uuid.UUID(int=seed.value).hex})
 
 
 def certify(loaded: LoadedModel, spec: JobSpec, *, batch_size: int) -> Certified:
@@ -132,26 +94,3 @@ def parameters_of(loaded: LoadedModel, given: dict[str, Any]) -> Parameters:
     """Returns the model's default parameters with those that are given in their place."""
     default = default_parameters(loaded)
     return read_parameters(loaded.card.modality, {**default.model_dump(exclude_none=True), **given})
-
-
-def _units(request: GenerateRequest, mechanism: str, two_valued: bool) -> PlannedUnits | None:
-    if mechanism != PASSAGES:
-        return None
-    asked = request.robustness.units or Units()
-    if asked.size is None or not two_valued:
-        raise InvalidInput(
-            "an attack on passages needs robustness.units.size and a metric of answers; give both",
-            field="robustness.units.size",
-        )
-    count = len(unit_texts(request, mechanism).units)
-    subsets = UnitChoice(count, size=asked.size, probability=None).subsets or math.comb(count, asked.size)
-    few = subsets <= request.robustness.samples
-    return PlannedUnits(
-        units=count,
-        size=asked.size,
-        probability=None,
-        altered=asked.altered,
-        subsets=subsets,
-        draws=None if few else request.robustness.samples,
-        chosen="request",
-    )

@@ -85,7 +85,7 @@ def target_of(loaded: LoadedModel, made: Certified, certificate: Certificate, se
 def attack_claims(
     task: Task, target: Target, claimed: Claimed, settings: AttackSettings, say: Say, *, base: float | None = None
 ) -> Iterator[AttackRow]:
-    """Yields rows of every attack on a claim: all of them at its radius, the strongest at the other multiples.
+    """Yields rows of every attack on a claim: all of them at its radius, the strongest at the other multiples of it.
 
     base: the norm that multiples count, by default the claim's radius, or σ where there is none.
     """
@@ -101,7 +101,7 @@ def attack_claims(
         found.append(_Direction(name, best.delta, best.value))
     say(f"{claimed.method}: fresh outputs")
     honest = target.fresh(settings.fresh)
-    for multiple in sorted({1.0, *settings.multiples}):
+    for multiple in sorted(set(settings.multiples)):
         epsilon = round_up(unit * multiple)
         for direction in _measured_at(found, multiple, epsilon, settings.strongest, target):
             attack = Attack(direction.attack, epsilon, multiple if counted else None)
@@ -141,7 +141,7 @@ def _fresh_rows(
     attack: Attack,
     settings: AttackSettings,
 ) -> Iterator[AttackRow]:
-    attacked = target.fresh(settings.fresh, delta)
+    attacked = target.fresh(settings.fresh, delta) if delta.any() else honest
     said = most_frequent(target, attacked)
     told = Attack(attack.name, attack.epsilon, attack.multiple, attack.found or said)
     if len(honest) == 1:  # no noise and one ω: nothing is random

@@ -68,7 +68,7 @@ def _rows(
     count = fault.certificates if settings.certificates is None else min(settings.certificates, fault.certificates)
     asked = AttackSettings(
         attacks=(REGRESSED,),
-        multiples=(0.0, 1.0, 2.0),
+        multiples=fault.multiples,
         fresh=fault.fresh,
         alpha=ALPHA,
         rewordings=0,
