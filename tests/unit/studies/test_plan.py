@@ -145,3 +145,17 @@ def test_plans_in_the_box_can_be_read_and_have_tasks(name: str) -> None:
     for task in tasks:
         if task.prompt is not None and task.kind == "certificates":
             request_of(task)
+
+
+def test_the_plan_that_the_page_shows_can_be_read(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "evaluation" / "README.md").read_text("utf-8")
+    shown = page.split("```toml\n")[1].split("```")[0]
+    (tmp_path / "prompts.txt").write_text("p\n", "utf-8")
+    (tmp_path / "mine.toml").write_text(shown, "utf-8")
+
+    plan, folder = read_plan(str(tmp_path / "mine.toml"))
+
+    assert [(task.setting, request_of(task).output) for task in plan.tasks(folder)] == [
+        ("sigma 0.1", "samples"),
+        ("tokens", "representative"),
+    ]
