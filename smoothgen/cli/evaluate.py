@@ -36,7 +36,7 @@ def evaluate(
         raise typer.BadParameter("give one of --server URL and --local")
     chosen = {"--only": only, "--study": study, "--model": model}
     if local:
-        from smoothgen.cli.main import become
+        from smoothgen.cli.becoming import become
         from smoothgen.cli.servers import require_servers
 
         require_servers("evaluate --local", "workers")

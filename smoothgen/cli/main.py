@@ -8,14 +8,14 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
 from smoothgen import __version__
 from smoothgen.cli.ask import covers, erase, fleet, models, neighbours
+from smoothgen.cli.becoming import become
 from smoothgen.cli.evaluate import evaluate
 from smoothgen.cli.evaluate_report import report
 from smoothgen.cli.generate import generate, plan
@@ -48,13 +48,6 @@ def _root(version: Annotated[bool, typer.Option("--version", help="Print the ver
     if version:
         typer.echo(f"smoothgen {__version__}")
         raise typer.Exit
-
-
-def become(module: str, *arguments: str, environment: Mapping[str, str]) -> NoReturn:
-    """Runs a module in this process's place, so that what stops this command stops the module."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os.execve(sys.executable, [sys.executable, "-m", module, *arguments], environment)  # noqa: S606
 
 
 @app.command()
