@@ -32,6 +32,7 @@ from smoothgen.contracts import (
     Unreachable,
     look_plan,
     looks_at_runs,
+    name_on_card,
     units_look_plan,
 )
 from smoothgen.edits import EditSet
@@ -239,7 +240,7 @@ def _too_many_altered(spec: JobSpec, units: UnitsPlan) -> list[Unreachable]:
 
 
 def _diameter(spec: JobSpec, card: ModelCard) -> float:
-    metric = card.metric(spec.metric.name)
+    metric = card.metric(name_on_card(spec.metric))
     return 1.0 if metric is None else diameter_of(spec.metric, metric)
 
 

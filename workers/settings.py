@@ -25,6 +25,8 @@ class Settings(BaseSettings):
     """Models: names of `workers.generators.registry`, or "name=source" with a hub name, a folder or a GGUF file."""
     vision_models: list[Annotated[str, Field(min_length=1)]] = []
     """Transformers vision models (hub names or folders) requests may compare pictures in: metric vision-chord."""
+    clip_model: str | None = Field(default=None, min_length=1)
+    """A transformers CLIP model (hub name or folder) that claims may score pictures by: score clip_similarity."""
     device: str = "auto"
     """"cpu", "cuda", "cuda:1" …; auto takes a GPU where there is one."""
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"

@@ -108,6 +108,9 @@ class ModelCard(Contract):
     default_snapped_sigma: float | None = None
     """Noise on the embedding where a request asks for `snap` and names no level; None where nothing can be snapped: the
     model reads no tokens, or its worker does not say."""
+    snap_table: str | None = None
+    """sha256 ("sha256:<hex>") of the table that noisy embeddings are snapped to; None where nothing can be snapped, or
+    its worker does not say."""
     default_mechanism: str = EMBEDDING
     """What certifies a request that names no mechanism and asks for nothing that only noise has."""
     default_betas: dict[str, float] = Field(default={})

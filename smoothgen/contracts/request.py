@@ -104,7 +104,7 @@ class Robustness(Contract):
         description="After the noise, replace every embedding by its nearest row of the model's public token table, so "
         "that the model reads tokens: stands far more noise. true selects mechanism embedding, on models whose card "
         "has a default_snapped_sigma; false keeps noise as it is drawn. Default: snapped under mechanism embedding on "
-        "these models, unless sigma, budget, adapt, lipschitz_estimate or tier fleet asks for noise as it is drawn.",
+        "these models, unless sigma, budget, adapt or lipschitz_estimate asks for noise as it is drawn.",
     )
     randomness: Literal["common", "fresh"] = Field(
         default="common",

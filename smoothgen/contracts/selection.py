@@ -47,7 +47,8 @@ class Selection(_View):
     stands in. batch_size: the samples of every batch of the job, None where outputs do not depend on it. neighbours,
     edits: what the job runs, for the mechanisms tokens and edits. claims: those on scores, as certificates write them,
     with the range and digest of each score as it was loaded; scores: of the output, one for each claim. tokens: of the
-    output, for language models.
+    output, for language models. nearest_synonym: the norm that leads to the nearest text with one word swapped for a
+    synonym, embedding units.
     """
 
     output: Output
@@ -71,4 +72,5 @@ class Selection(_View):
     edits: ListedEdits | None = None
     claims: list[dict[str, Any]] | None = None
     scores: list[float] | None = None
+    nearest_synonym: float | None = None
     tokens: TokenCounts | None = None

@@ -64,6 +64,13 @@ class Scale(_View):
     nearest_cost: float | None = Field(
         default=None, description="For mechanism tokens: the norm it takes to turn the prompt into the nearest other."
     )
+    nearest_synonym: float | None = Field(
+        default=None,
+        exclude_if=lambda norm: norm is None,  # results without it are stored as they always were
+        description="For texts under mechanisms embedding and tokens: the norm it takes to turn the prompt into itself "
+        "with one word swapped for a synonym of the published partition (GET /models), by another of as many tokens. "
+        "Left out where there is none.",
+    )
 
 
 class Worth(_View):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from pydantic import JsonValue
 
@@ -22,9 +23,18 @@ from smoothgen.contracts import (
     look_plan,
 )
 from smoothgen.errors import InvalidClaim, InvalidInput, UnknownName
-from smoothgen.scores import identity_without_model, require_small_together, score_without_model
+from smoothgen.scores import (
+    CLIP_SETTING,
+    PROFANITY_EXTRA,
+    identity_without_model,
+    require_small_together,
+    score_without_model,
+)
 
 _OFFERED = (TOKENS, EMBEDDING, EMBEDDING_SHAPED, EMBEDDING_PER_STEP, LATENT_SCHEDULE, IMG2IMG)
+
+_NEEDS: Final = {("profanity", "text"): PROFANITY_EXTRA, ("clip_similarity", "image"): CLIP_SETTING}
+"""What a score needs that is offered for models of a modality where the operator installed it."""
 
 
 def require_claims(robustness: Robustness, card: ModelCard) -> None:
@@ -81,6 +91,11 @@ def _asked(claim: ScoreClaim, card: ModelCard, place: int) -> AskedClaim | None:
     field = f"robustness.claims.{place}"
     offered = f"plugin:{claim.score.plugin}" if isinstance(claim.score, PluginScore) else claim.score.name
     if offered not in card.scores:
+        if (missing := _NEEDS.get((offered, card.modality))) is not None:
+            raise InvalidClaim(
+                f"score {offered!r} of model {card.id!r} needs {missing}; GET /models says which scores there are",
+                field=field,
+            )
         raise UnknownName("score of this model", offered, card.scores, field=field)
     if isinstance(claim.score, PluginScore):
         return None

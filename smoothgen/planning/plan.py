@@ -26,9 +26,11 @@ from smoothgen.contracts import (
     MetricCard,
     ModelCard,
     PartitionCard,
+    PluginMetric,
     Robustness,
     VisionChord,
     metric_with_defaults,
+    name_on_card,
     read_parameters,
 )
 from smoothgen.errors import InvalidAlpha, InvalidBudget, InvalidInput, InvalidTolerance, UnknownName
@@ -155,6 +157,12 @@ def _pool(
 ) -> FleetPool:
     """Returns the requests this one's distance may be averaged with: one model, one noise, one metric."""
     robustness = request.robustness
+    if isinstance(metric, PluginMetric):
+        raise InvalidInput(
+            f"metric plug-in {metric.plugin!r} with tier 'fleet': a pool averages distances of many workers over days, "
+            "and does not tell which version of the plug-in measured them; use a metric in the box, or tier 'request'",
+            field="robustness.metric",
+        )
     if robustness.mechanism != EMBEDDING or sigma is None:
         raise InvalidInput(
             f"tier 'fleet' pools requests under one noise on the embedding, not under mechanism "
@@ -175,12 +183,13 @@ def _pool(
         diameter=diameter_of(metric, metric_card) * CENTRE_SLACK,
         randomness=robustness.randomness,
         largest_dimension=min(card.largest_dimension or MOST_NUMBERS, MOST_NUMBERS),
+        snap=card.snap_table if robustness.snap else None,
     )
 
 
 def _metric(request: GenerateRequest, card: ModelCard) -> tuple[Metric, MetricCard]:
     asked = request.robustness.metric
-    name = card.metrics[0].name if asked is None else asked.name
+    name = card.metrics[0].name if asked is None else name_on_card(asked)
     metric_card = card.metric(name)
     if metric_card is None:
         raise UnknownName("metric of this model", name, [m.name for m in card.metrics], field="robustness.metric")

@@ -44,6 +44,7 @@ TOO_LARGE = {
     "spread": _MODEL,
     "statistics": _NO_SIZES,
     "text_edits": _MODEL,
+    "text_fleet": _MODEL,
     "text_keeps": _MODEL,
     "text_mechanisms": _MODEL,
     "synonyms": "needs Debian's wordnet-base",

@@ -43,6 +43,7 @@ from workers.generators import Condition, Failure, Generator, Made, Text
 from workers.jobs.contact_sheet import sheet_of
 from workers.jobs.edit_runs import listed_edits
 from workers.jobs.measurement import measure
+from workers.jobs.nearest_synonym import nearest_synonym
 from workers.jobs.neighbour_runs import neighbours_of
 from workers.jobs.notes import notes_of
 from workers.jobs.sampling import Samples
@@ -94,7 +95,7 @@ class Selected:
     selected. provenance: the certificate's. notes: what the client should know of prompt and samples. sheet: a picture
     of the noisy samples, PNG. fleet_bin: where R falls on the public grid, for tier fleet. batch_size: of all batches
     of the job, where it is fixed. device_s, queued_s: seconds. neighbours, edits: what the job runs without noise.
-    claims: those on scores. scores: of the output, one for each claim.
+    claims: those on scores. scores: of the output, one for each claim. nearest_synonym: as in the record.
     """
 
     output: Output
@@ -115,6 +116,7 @@ class Selected:
     edits: ListedEdits | None = None
     claims: tuple[AskedClaim, ...] = ()
     scores: list[float] | None = None
+    nearest_synonym: float | None = None
     tokens: TokenCounts | None = None
 
     @property
@@ -159,6 +161,7 @@ class Selected:
             edits=self.edits,
             claims=[asked_to_dict(claim) for claim in self.claims] or None,
             scores=self.scores,
+            nearest_synonym=self.nearest_synonym,
             tokens=self.tokens,
         )
 
@@ -213,6 +216,7 @@ def select_output(job: JobOnModel, draws: Draws) -> Selected:
         edits=listed_edits(spec) if spec.mechanism == EDITS else None,
         claims=claims,
         scores=scores_of_output(served, claims, job.scores),
+        nearest_synonym=nearest_synonym(spec, job.generator, condition),
         tokens=_tokens_of(served, condition),
     )
 

@@ -35,18 +35,22 @@ def worth_under_noise(
     without: Certificate | Abstention | None,
     drawn: NDArray[np.float64],
     claims: Sequence[AskedClaim] = (),
+    nearest_synonym: float | None = None,
 ) -> Worth:
     """Returns the worth of an answer that was sampled.
 
     about: model, metric and threat, as a certificate states them. without: what holds without a sample, None where it
     was not computed. drawn: all distances that were paid for, metric units, shape (n,). claims: those on scores.
+    nearest_synonym: the norm that leads to the nearest text with one word swapped for a synonym, where it is known.
     """
     threat = about.threat
     return Worth(
         decision=decision_on(_claim(spec, about), outcome, spec.request.robustness, claims),
         agreement=_agreement(spec, about, drawn),
         gain_over_universal=_gain(spec, outcome, without),
-        scale=None if threat is None else Scale(noise_norm=threat.noise_norm, embedding_norm=threat.embedding_norm),
+        scale=None
+        if threat is None
+        else Scale(noise_norm=threat.noise_norm, embedding_norm=threat.embedding_norm, nearest_synonym=nearest_synonym),
     )
 
 
@@ -64,7 +68,7 @@ def worth_of_runs(
     nearest = None if selection.neighbours is None else next(iter(selection.neighbours.cost_array.tolist()), None)
     return Worth(
         decision=decision_on(_unmoved(spec, selection), outcome, spec.request.robustness, claims),
-        scale=None if nearest is None else Scale(nearest_cost=nearest),
+        scale=None if nearest is None else Scale(nearest_cost=nearest, nearest_synonym=selection.nearest_synonym),
     )
 
 

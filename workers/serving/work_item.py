@@ -9,6 +9,7 @@ from smoothgen.contracts import JobSpec
 from smoothgen.errors import GenerationFailed
 from smoothgen.noise import Stream
 from smoothgen.queue import Claim
+from workers.distances import require_same_metric
 from workers.generators import Condition, Failure, Made
 from workers.generators.batching import Batcher, FixedBatcher
 from workers.jobs.measurement import measure
@@ -100,11 +101,12 @@ class WorkItems:
             selection = item.claim.selection
             if selection is None:
                 raise GenerationFailed(f"job {spec.id} has a chunk and no opening")
+            require_same_metric(selection.provenance["metric"], metric)
             distances = measure(item.outputs, metric, metric.read_centre(selection.centre, selection.bound))
             require_same_scores(selection.claims or (), claims_on(spec, scores))
             scored = scores_of(item.outputs, scores)
             failures = [output.reason for output in item.outputs if isinstance(output, Failure)]
-            failure = failures[-1] if failures else ""
+            failure = failures[-1] if failures else str(getattr(metric, "last_failure", ""))
             if spec.noised:
                 return Measured(distances, item.seconds, failure, scores=scored)
             distances = with_equal_outputs_at_0(spec, distances, item.outputs, selection)

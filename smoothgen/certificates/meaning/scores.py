@@ -93,7 +93,8 @@ def _failed(failed: int) -> str:
 def _described(score: ScoreIdentity) -> str | None:
     """Returns the score in this library's words, None where the name, its range or its options are not those it
     knows."""
-    options, two = dict(score.options), (score.least, score.most, score.two_valued) == (0.0, 1.0, True)
+    options, ends = dict(score.options), (score.least, score.most, score.two_valued)
+    two = ends == (0.0, 1.0, True)
     if score.digest is not None:
         return None
     if score.name == "pattern" and two and _strings(options, "pattern"):
@@ -104,9 +105,16 @@ def _described(score: ScoreIdentity) -> str | None:
     if score.name == "verdict" and two and _strings(options, "verdict"):
         return f"the score 1 where the model's picture classifier says {quoted(options['verdict'])}, else 0,"
     if score.name == "length" and set(options) == {"unit", "cap"} and options["unit"] in ("characters", "words"):
-        counted = (score.least, score.most, score.two_valued) == (0.0, options["cap"], False)
+        counted = ends == (0.0, options["cap"], False)
         return f"the length in {options['unit']}, counted up to {options['cap']!r}," if counted else None
-    similar = (score.least, score.most, score.two_valued) == (-1.0, 1.0, False)
+    if score.name == "profanity" and ends == (0.0, 1.0, False) and _strings(options, "model"):
+        return f"the probability, by classifier {quoted(options['model'])}, that the text is profane,"
+    similar = ends == (-1.0, 1.0, False)
+    if score.name == "clip_similarity" and similar and _strings(options, "prompt", "encoder"):
+        return (
+            f"the cosine similarity by CLIP model {quoted(options['encoder'])} of the picture to the prompt of digest "
+            f"{quoted(options['prompt'])}"
+        )
     if score.name == "similarity" and similar and _strings(options, "reference", "encoder"):
         return (
             f"the cosine similarity by sentence encoder {quoted(options['encoder'])} to the text of digest "
