@@ -31,7 +31,6 @@ def evaluate(
     at_once: Annotated[int, typer.Option(min=1, max=256, help="Jobs sent at a time, with --server.")] = 4,
 ) -> None:
     """Evaluates models: certificates, baselines, attacks and fidelity, as a plan says."""
-    os.environ.setdefault(_SHOWN_AS, _typed())
     if local == (server is not None):
         raise typer.BadParameter("give one of --server URL and --local")
     chosen = {"--only": only, "--study": study, "--model": model}
@@ -42,7 +41,7 @@ def evaluate(
         require_servers("evaluate --local", "workers")
         given = [part for option, names in chosen.items() for name in names or () for part in (option, name)]
         given += [] if thresholds is None else ["--thresholds", str(thresholds)]
-        become("workers.evaluation", plan, "--out", str(out), *given, environment=os.environ)
+        become("workers.evaluation", plan, "--out", str(out), *given, environment={_SHOWN_AS: _typed(), **os.environ})
     from smoothgen.cli.evaluate_report import reported
     from smoothgen.client import Client
     from smoothgen.studies.gate import read_thresholds

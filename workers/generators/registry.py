@@ -25,8 +25,8 @@ def load_generator(name: str, settings: Settings) -> Generator:
     "name=source" with a hub name, folder, GGUF file, or "plugin:" and the name of an installed plug-in.
 
     A bare hub name or folder serves under that name. A source with a model_index.json is a diffusers pipeline. A source
-    with a lipschitz.json is a picture network with a proven constant; one with a gan.json, that of a conditional
-    GAN. A source with a bottleneck.json is a language model that reads its prompt through a few noised numbers. Raises
+    with a lipschitz.json is a picture network with a proven constant; one with a gan.json, that of a conditional GAN. A
+    source with a bottleneck.json is a language model that reads its prompt through a few noised numbers. Raises
     UnknownName, InvalidPlugin, OSError.
     """
     if name in SPECS:
