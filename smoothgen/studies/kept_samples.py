@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from smoothgen.contracts import Absolute, Label, NoisyOutput, PixelRmse
 from smoothgen.errors import InvalidMetric
 from smoothgen.evaluation import Samples
+from smoothgen.images import decode_image
 from smoothgen.labels import extractor
 from smoothgen.studies.answer import Asked
 from smoothgen.studies.methods import label_samples
@@ -47,11 +46,9 @@ def kept_samples(asked: Asked, kept: Sequence[NoisyOutput], sigma: float) -> Sam
 
 
 def _picture(output: NoisyOutput) -> NDArray[np.float64]:
-    content = output.content
-    if content is None:
+    if output.png is None:
         return np.zeros(0)
-    with Image.open(io.BytesIO(content)) as picture:
-        pixels: NDArray[np.float64] = np.asarray(picture.convert("RGB"), dtype=np.float64).ravel()
+    pixels: NDArray[np.float64] = np.asarray(decode_image(output.png), dtype=np.float64).ravel()
     return pixels / (255 * math.sqrt(len(pixels)))
 
 

@@ -24,6 +24,7 @@ PACKAGE_OF = {
     "prometheus_client": "prometheus-client",
     "huggingface_hub": "huggingface-hub",
     "re2": "google-re2",
+    "profanity_check": "alt-profanity-check",
     "yaml": "pyyaml",
 }
 """The package of a module, where its name is not the module's."""
@@ -41,8 +42,9 @@ EXTRAS_OF = {
     "smoothgen/local": ("embedded", "queue"),
     "smoothgen/cli/plot.py": ("plot",),
     "smoothgen/studies": ("evaluate",),
+    "smoothgen/cli/sheet.py": ("plot",),
     "app": ("gateway",),
-    "workers": ("worker", "models", "plot"),
+    "workers": ("worker", "models", "plot", "profanity"),
     "workers/evaluation": ("worker", "evaluate"),
     "benchmarks": ("dev",),
     "tests": ("dev",),

@@ -18,7 +18,7 @@ from workers.evaluation.attacks.directions import REGRESSED
 from workers.evaluation.attacks.on_noise import attack_claims
 from workers.evaluation.attacks.settings import AttackSettings
 from workers.evaluation.attacks.target import Target, seed_for
-from workers.evaluation.faults.other_weights import with_other_weights
+from workers.evaluation.faults.other_weights import require_network, with_other_weights
 from workers.evaluation.faults.planted import FAULTS, SIGMA, Fault, Scene
 from workers.evaluation.outputs import noise_on_embedding
 from workers.serving.loaded_model import LoadedModel
@@ -29,8 +29,11 @@ ALPHA: Final = 0.002
 
 
 class FaultSettings(BaseModel):
-    """Settings of one task. faults: names of FAULTS. prompts: certified in turn. certificates: of each fault, at most;
-    None for as many as show it."""
+    """Settings of one task.
+
+    faults: names of FAULTS, which say themselves what is certified. prompts: certified in turn. certificates: of each
+    fault, at most; None for as many as show it.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -54,6 +57,7 @@ def run(task: Task, loaded: LoadedModel, *, say: Callable[[str], object] = lambd
     for name in settings.faults:
         if name not in FAULTS:
             raise UnknownName("planted fault", name, FAULTS, field="faults")
+    require_network(loaded)
     return [row for name in settings.faults for row in _rows(name, task, loaded, settings, say)]
 
 
