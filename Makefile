@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-locked lock demo serve test test-quick check rooms rules chaos bench bench-load train train-lipschitz format clean
+.PHONY: help install install-locked lock demo serve test test-quick check rooms rules chaos bench bench-load train train-lipschitz train-gan format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -109,6 +109,9 @@ train: install ## train the shipped picture model again, from Debian's dataset-f
 
 train-lipschitz: install ## train the picture model with a proven Lipschitz constant again, three minutes on one core
 	$(BIN)/python -m workers.training.lipschitz --output fashion-lipschitz-32
+
+train-gan: install ## train the conditional GAN that baselines are measured on again, five minutes on one core
+	$(BIN)/python -m workers.training.gan --output fashion-gan-32
 
 clean: ## forget the virtual environment and local state
 	rm -rf $(VENV) state demo

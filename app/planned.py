@@ -14,6 +14,7 @@ from app.http.dependencies import Gateway
 from smoothgen.contracts import GenerateRequest, JobSpec, Label, ModelCard, parameter_names
 from smoothgen.errors import NoWorker, UnknownName
 from smoothgen.planning.plan import Submission, plan
+from smoothgen.planning.samples import require_room_for_samples
 
 
 async def planned(gateway: Gateway, request: GenerateRequest, submission: Submission) -> tuple[ModelCard, JobSpec]:
@@ -25,9 +26,11 @@ async def planned(gateway: Gateway, request: GenerateRequest, submission: Submis
     card = await served(gateway, request.model)
     decide = partial(plan, request, card, max_samples=gateway.settings.max_samples, submission=submission)
     try:
-        return card, await gateway.threads.run(decide) if _takes_a_while(request) else decide()
+        spec = await gateway.threads.run(decide) if _takes_a_while(request) else decide()
     except ValidationError as error:
         raise _bad_parameters(error, request, card) from error
+    require_room_for_samples(spec, gateway.settings.max_output_bytes)
+    return card, spec
 
 
 async def served(gateway: Gateway, model: str) -> ModelCard:

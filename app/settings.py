@@ -36,6 +36,8 @@ class Settings(BaseSettings):
     models: list[Annotated[str, Field(min_length=1)]] = []
     """What the workers are configured with: a request for one of these that has not registered yet is answered 503."""
     max_samples: int = Field(default=20_000, ge=1)
+    max_output_bytes: int = Field(default=32 * 1024 * 1024, ge=1)
+    """About how many bytes the noisy samples of one job with output "samples" may take in Redis; beyond it 422."""
     max_queued_samples: int = Field(default=1_000_000, ge=1)
     """Noisy samples a model may owe to waiting jobs; beyond it requests are answered 429."""
     max_queued_samples_per_key: int = Field(default=500_000, ge=1)

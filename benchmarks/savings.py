@@ -33,8 +33,9 @@ from workers.generators.batching import Batcher
 from workers.jobs.certification import NONE_DRAWN, after_selection, look_at, plan_of, result_of
 from workers.jobs.in_process import run_job
 from workers.jobs.measurement import measure
+from workers.jobs.provenance import JobOnModel
 from workers.jobs.sampling import Samples, condition_of, generate, rows_of
-from workers.jobs.selection import Draws, JobOnModel, Outputs, Selected, samples_to_draw, select_output
+from workers.jobs.selection import Draws, Outputs, Selected, samples_to_draw, select_output
 
 SAMPLES, SELECTION, BATCH = 500, 32, 64
 LEAST_GAIN = 1.05

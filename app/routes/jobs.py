@@ -8,7 +8,7 @@ from fastapi import APIRouter, Response
 
 from app.http.dependencies import GatewayDep, OwnJobId, PreferHeader, wait_seconds
 from app.http.problems import PROBLEM_JSON, problem_response
-from smoothgen.contracts import FINISHED, JobView
+from smoothgen.contracts import FINISHED, JobView, NoisyOutputs
 from smoothgen.errors import NotFound
 from smoothgen.queue import JobState
 
@@ -52,7 +52,7 @@ async def cancel_job(job_id: OwnJobId, gateway: GatewayDep) -> Response:
 
 @router.delete("/{job_id}/content", status_code=204, responses=PROBLEMS)
 async def erase_job(job_id: OwnJobId, gateway: GatewayDep) -> None:
-    """Erase a job's prompt, seed image, output and sheet of samples now. A job that has not ended is cancelled first.
+    """Erase a job's prompt, seed image, outputs and sheet of samples now. A job that has not ended is cancelled first.
 
     Its certificate stays: it holds the digests of prompt and output, and of the output what the certificate rests on
     (the centre, which its statement may quote). Prompts can no longer be compared with it.
@@ -78,6 +78,13 @@ async def read_output(job_id: OwnJobId, gateway: GatewayDep) -> Response:
             + ("" if view.status in FINISHED else "; ask again when it has ended")
         )
     return Response(view.output.content, media_type=view.output.media_type)
+
+
+@router.get("/{job_id}/outputs", response_model=NoisyOutputs, response_model_exclude_none=True, responses=PROBLEMS)
+async def read_outputs(job_id: OwnJobId, gateway: GatewayDep) -> NoisyOutputs:
+    """All noisy samples of a job with output "samples": those of the selection, then those that certify."""
+    await gateway.store.read(job_id)  # an unknown job is the clearer answer
+    return NoisyOutputs(job=job_id, outputs=await gateway.store.noisy_outputs(job_id))
 
 
 @router.get("/{job_id}/samples", responses={200: {"content": {"image/png": {}}}, **PROBLEMS}, response_class=Response)

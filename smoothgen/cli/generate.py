@@ -129,7 +129,9 @@ def _asked(
     ] = None,
     randomness: Annotated[str | None, typer.Option(help="common or fresh.")] = None,
     chat: Annotated[bool | None, typer.Option("--chat", help="Use the model's chat template.")] = None,
-    output: Annotated[str | None, typer.Option(help="representative, sample or majority.")] = None,
+    output: Annotated[
+        str | None, typer.Option(help="representative, sample, majority, samples: all noisy ones.")
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Reproduce a run.")] = None,
     save: Annotated[
         Path | None, typer.Option(help="A folder: output, certificate, its curve, and of pictures the noisy samples.")

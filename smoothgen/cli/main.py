@@ -8,14 +8,16 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
 from smoothgen import __version__
 from smoothgen.cli.ask import covers, erase, fleet, models, neighbours
+from smoothgen.cli.becoming import become
+from smoothgen.cli.evaluate import evaluate
+from smoothgen.cli.evaluate_report import report
 from smoothgen.cli.generate import generate, plan
 
 app = typer.Typer(
@@ -48,13 +50,6 @@ def _root(version: Annotated[bool, typer.Option("--version", help="Print the ver
         raise typer.Exit
 
 
-def _become(module: str, *arguments: str, environment: Mapping[str, str]) -> NoReturn:
-    """Runs a module in this process's place, so that what stops this command stops the module."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os.execve(sys.executable, [sys.executable, "-m", module, *arguments], environment)  # noqa: S606
-
-
 @app.command()
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
@@ -84,7 +79,7 @@ def worker(
 
     require_servers("worker", "workers")
     environment = child_environment(redis_url=redis, models=model, device=device)
-    _become("workers", environment=environment)
+    become("workers", environment=environment)
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
@@ -93,7 +88,7 @@ def calibrate(context: typer.Context) -> None:
     from smoothgen.cli.servers import require_servers
 
     require_servers("calibrate", "workers")
-    _become("workers.research.calibrate", *context.args, environment=os.environ)
+    become("workers.research.calibrate", *context.args, environment=os.environ)
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
@@ -102,9 +97,10 @@ def coverage(context: typer.Context) -> None:
     from smoothgen.cli.servers import require_servers
 
     require_servers("coverage", "workers")
-    _become("workers.research.coverage", *context.args, environment=os.environ)
+    become("workers.research.coverage", *context.args, environment=os.environ)
 
 
+app.command()(evaluate)
 app.command()(models)
 app.command()(generate)
 app.command()(plan)
@@ -112,6 +108,7 @@ app.command()(covers)
 app.command()(neighbours)
 app.command()(erase)
 app.command()(fleet)
+app.command()(report)
 
 
 @app.command("synonyms")

@@ -12,7 +12,8 @@ from smoothgen.errors import ServerProblem
 
 
 def save_generation(client: Client, generation: Generation, folder: Path) -> list[Path]:
-    """Writes output, certificate and curve, and for a picture the contact sheet of noisy samples. Returns the paths.
+    """Writes output, certificate and curve, and for a picture the contact sheet of noisy samples; all noisy
+    samples in a folder where they were asked for. Returns the paths.
 
     An abstention leaves the output and the sheet; a tier without selection samples has no sheet. Raises SmoothGenError
     where matplotlib is not installed.
@@ -24,6 +25,7 @@ def save_generation(client: Client, generation: Generation, folder: Path) -> lis
     if not is_text and (sheet := _sheet(client, generation)) is not None:
         written.append(folder / "samples.png")
         written[-1].write_bytes(sheet)
+    written += _samples(generation, folder / "samples")
     certificate = generation.certificate
     if certificate is not None:
         written.append(folder / "certificate.json")
@@ -36,6 +38,18 @@ def save_generation(client: Client, generation: Generation, folder: Path) -> lis
             plot_curve(certificate, picture)
             written.append(picture)
     return written
+
+
+def _samples(generation: Generation, folder: Path) -> list[Path]:
+    """Writes the noisy samples that did not fail, where they were asked for: selection-0000.png and so on."""
+    found = [(each, content) for each in generation.samples if (content := each.content) is not None]
+    if not found:
+        return []
+    folder.mkdir(exist_ok=True)
+    for each, content in found:
+        ending = "txt" if each.png is None else "png"
+        (folder / f"{each.stream}-{each.index:04}.{ending}").write_bytes(content)
+    return [folder]
 
 
 def _sheet(client: Client, generation: Generation) -> bytes | None:

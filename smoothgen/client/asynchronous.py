@@ -16,7 +16,7 @@ from smoothgen.client.conversation import OnBusy, OnProgress
 from smoothgen.client.exchange import NOTHING, Answer, Call, Conversation, Result, Step
 from smoothgen.client.results import FleetReading, Generation
 from smoothgen.client.transport import Retries, arguments, options
-from smoothgen.contracts import Covers, NeighboursView, PlanView
+from smoothgen.contracts import Covers, NeighboursView, NoisyOutput, PlanView
 
 
 class AsyncClient:
@@ -62,6 +62,10 @@ class AsyncClient:
     async def samples(self, job_id: str) -> bytes:
         """Returns the contact sheet of an image job, PNG: see `Client.samples`."""
         return await self._run(conversation.samples(job_id))
+
+    async def outputs(self, job_id: str) -> tuple[NoisyOutput, ...] | None:
+        """Returns the noisy samples of a job with output "samples"; None where none are kept."""
+        return await self._run(conversation.outputs(job_id))
 
     async def certificate(self, certificate_id: str) -> AnyCertificate:
         """Returns a stored certificate: see `Client.certificate`."""

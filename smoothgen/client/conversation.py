@@ -23,11 +23,14 @@ from smoothgen.client.results import FleetReading, Generation
 from smoothgen.contracts import (
     FINISHED,
     MODALITIES,
+    SAMPLES,
     Covers,
     CoversRequest,
     GenerateRequest,
     JobView,
     NeighboursView,
+    NoisyOutput,
+    NoisyOutputs,
     PlanView,
     Robustness,
     parameter_names,
@@ -44,6 +47,7 @@ _PROGRESS_POLL_S = 1
 _TOO_MANY = 429
 _BUSY_S = 5.0
 """How long to wait where a 429 does not say."""
+_NOT_FOUND = 404
 _TOP_LEVEL = ("context", "output", "priority", "retention_s", "seed")
 
 
@@ -105,7 +109,10 @@ def generate(
             if on_progress is not None:
                 on_progress(view)
             if view.status in FINISHED:
-                return _ended(view, answer.request_id)
+                ended = _ended(view, answer.request_id)
+                return (
+                    ended if request.output != SAMPLES else replace(ended, noisy_outputs=(yield from outputs(view.id)))
+                )
             if time.monotonic() > deadline:
                 raise TimeoutError(
                     f"job {view.id} has not ended after {timeout_s} s; it goes on, read it at /jobs/{view.id}"
@@ -227,6 +234,14 @@ def fleet(model: str | None, window: str | None) -> Conversation[list[FleetReadi
 def samples(job_id: str) -> Conversation[bytes]:
     """Returns the PNG file of GET /jobs/{id}/samples."""
     return content_of((yield Call("GET", f"/jobs/{quote(job_id, safe='')}/samples")))
+
+
+def outputs(job_id: str) -> Conversation[tuple[NoisyOutput, ...] | None]:
+    """Returns the noisy samples of GET /jobs/{id}/outputs, None where none are kept."""
+    answer = yield Call("GET", f"/jobs/{quote(job_id, safe='')}/outputs")
+    if answer.status == _NOT_FOUND:
+        return None
+    return tuple(NoisyOutputs.model_validate(json_of(answer)).outputs)
 
 
 def models() -> Conversation[list[dict[str, Any]]]:

@@ -21,6 +21,7 @@ from smoothgen.contracts import (
     JobView,
     LipschitzEstimate,
     Neighbour,
+    NoisyOutput,
     Status,
     TextOutput,
     Usage,
@@ -30,9 +31,18 @@ from smoothgen.errors import InvalidCertificate, ServerUnreachable
 
 @dataclass(frozen=True)
 class Generation:
-    """A job as the server last told it: the output, and a certificate or an abstention once it has succeeded."""
+    """A job as the server last told it: the output, and a certificate or an abstention once it has succeeded.
+
+    noisy_outputs: its samples, where the output "samples" was asked for; None where it was not, or none are kept.
+    """
 
     view: JobView
+    noisy_outputs: tuple[NoisyOutput, ...] | None = None
+
+    @property
+    def samples(self) -> tuple[NoisyOutput, ...]:
+        """Returns all noisy samples, selection samples first; empty unless the output "samples" was asked for."""
+        return self.noisy_outputs or ()
 
     @property
     def id(self) -> str:

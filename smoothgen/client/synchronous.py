@@ -16,7 +16,7 @@ from smoothgen.client.conversation import OnBusy, OnProgress
 from smoothgen.client.exchange import NOTHING, Answer, Call, Conversation, Result, Step
 from smoothgen.client.results import FleetReading, Generation
 from smoothgen.client.transport import Retries, arguments, options
-from smoothgen.contracts import Covers, NeighboursView, PlanView
+from smoothgen.contracts import Covers, NeighboursView, NoisyOutput, PlanView
 
 
 class Client:
@@ -87,6 +87,13 @@ class Client:
     def samples(self, job_id: str) -> bytes:
         """Returns the contact sheet of an image job's noisy samples, PNG."""
         return self._run(conversation.samples(job_id))
+
+    def outputs(self, job_id: str) -> tuple[NoisyOutput, ...] | None:
+        """Returns the noisy samples of a job with output "samples", selection samples first; None where none are kept.
+
+        `generate` returns them too (`Generation.samples`).
+        """
+        return self._run(conversation.outputs(job_id))
 
     def certificate(self, certificate_id: str) -> AnyCertificate:
         """Returns a stored certificate by its id, which is its job's; an ExhaustiveCertificate where the mechanism was

@@ -68,6 +68,7 @@ from smoothgen.contracts.neighbours import (
     RunWords,
     cut,
 )
+from smoothgen.contracts.noisy_outputs import NOISY_OUTPUTS, SAMPLES, NoisyOutput, NoisyOutputs, NoisyStream
 from smoothgen.contracts.openai_extension import Extension
 from smoothgen.contracts.parameters import (
     MODALITIES,
@@ -207,7 +208,12 @@ __all__ = [
     "ModelCard",
     "ModelRef",
     "NoisePlan",
+    "NOISY_OUTPUTS",
+    "NoisyOutput",
+    "NoisyOutputs",
+    "NoisyStream",
     "Note",
+    "SAMPLES",
     "NoteCode",
     "Selection",
     "Output",

@@ -209,11 +209,13 @@ class GenerateRequest(Contract):
         default={}, description="What the model's pipeline takes: text parameters or image parameters."
     )
     robustness: Robustness = Robustness()
-    output: Literal["representative", "sample", "majority"] = Field(
+    output: Literal["representative", "sample", "majority", "samples"] = Field(
         default="representative",
         description="representative: the selection sample nearest the centre; sample: one exact draw; majority: the "
         "answer most selection samples give, for metrics label and verdict under noise, which it selects: the radius "
-        "is the one below which no attack makes it lose its majority (robustness.keep, 0.5 where none is given).",
+        "is the one below which no attack makes it lose its majority (robustness.keep, 0.5 where none is given); "
+        "samples: the representative, and all noisy samples at GET /jobs/{id}/outputs, for mechanisms of noise in tier "
+        "request without epsilon, radius_tolerance and deadline_s.",
     )
     priority: Priority = Field(
         default="normal", description="high is served first; low waits for the others, but never for ever."

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from smoothgen.certificates import Abstention, certify
+from smoothgen.certificates import Abstention, Lipschitz, certify
 from smoothgen.certificates.bounds.bands import ORDER_STATISTICS, TWO_VALUED, Band
 from smoothgen.evaluation.samples import Certified, Samples, nothing_claimed, whole
 from smoothgen.mechanisms import Gaussian
@@ -24,18 +24,19 @@ LABEL_CLAIM: Final = (
 )
 
 
-def smoothgen_certificate(samples: Samples) -> Certified:
+def smoothgen_certificate(samples: Samples, *, constant: Lipschitz | None = None) -> Certified:
     """Returns min(T1, T2′) from these samples: the centre is the mean of the selection features.
 
-    The noise is taken to be ideal, as it is for the baselines. The mean lies in the convex hull of the outputs, so
-    the diameter bounds the distance of every output to it.
+    constant: of the generator that made the samples, PROVEN in the metric of the features: the smallest of T1, T2′ and
+    T4 is then returned. The noise is taken to be ideal, as it is for the baselines. The mean lies in the convex hull of
+    the outputs, so the diameter bounds the distance of every output to it.
     """
     good = whole(samples.selection)
     if not good.any():
         reason = f"all {len(good)} selection outputs failed"
         return nothing_claimed(METHOD, CLAIM, samples.diameter, reason)
     away = samples.distances_to(samples.selection[good].mean(axis=0))
-    return _certified(METHOD, CLAIM, away, ORDER_STATISTICS, samples)
+    return _certified(METHOD, CLAIM, away, ORDER_STATISTICS, samples, constant)
 
 
 def smoothgen_label_certificate(samples: Samples) -> Certified:
@@ -50,7 +51,14 @@ def smoothgen_label_certificate(samples: Samples) -> Certified:
     return _certified(LABEL_METHOD, LABEL_CLAIM, np.where(lost, samples.diameter, 0.0), TWO_VALUED, samples)
 
 
-def _certified(method: str, claim: str, away: NDArray[np.float64], band: Band, samples: Samples) -> Certified:
+def _certified(
+    method: str,
+    claim: str,
+    away: NDArray[np.float64],
+    band: Band,
+    samples: Samples,
+    constant: Lipschitz | None = None,
+) -> Certified:
     made = certify(
         away,
         bound=samples.diameter,
@@ -59,6 +67,7 @@ def _certified(method: str, claim: str, away: NDArray[np.float64], band: Band, s
         alpha=samples.alpha,
         tolerance=samples.tolerance,
         band=band.name,
+        lipschitz=constant,
     )
     if isinstance(made, Abstention):
         return nothing_claimed(method, claim, samples.diameter, made.detail)

@@ -13,16 +13,16 @@ _LEAST: Final = 32
 """The fewest samples such a question may rest on."""
 
 
-def peek_of(robustness: Robustness, metric: Metric) -> int | None:
+def peek_of(robustness: Robustness, metric: Metric, *, all_samples: bool = False) -> int | None:
     """Returns after how many samples a job may fall back on what holds without any: one in eight of them.
 
-    None where that is too few, where nothing is sampled, where the job has looks to stop at, and for answers and claims
-    on scores, of which samples alone can tell.
+    None where all samples are asked for, where that is too few, where nothing is sampled, where the job has looks to
+    stop at, and for answers and claims on scores, of which samples alone can tell.
     """
     looks = (robustness.epsilon, robustness.radius_tolerance, robustness.deadline_s)
     if robustness.mechanism in UNNOISED or robustness.tier != "request" or any(given is not None for given in looks):
         return None
-    if robustness.claims is not None:
+    if robustness.claims is not None or all_samples:
         return None
     known = METRICS.get(metric.name)
     size = robustness.samples // _PART

@@ -15,6 +15,7 @@ from smoothgen.contracts import (
     EDITS,
     LEAST_SIGMA,
     MOST_SIGMA,
+    SAMPLES,
     UNNOISED,
     Edits,
     FleetPool,
@@ -43,6 +44,7 @@ from smoothgen.planning.keeping import asks_for_majority, keep_of
 from smoothgen.planning.mechanism import mechanism_of
 from smoothgen.planning.peek import peek_of
 from smoothgen.planning.refusing import refuse_given
+from smoothgen.planning.samples import require_samples_asked
 from smoothgen.planning.snap import require_snappable, snaps
 from smoothgen.planning.synonyms import plan_partition, pooled_mechanism
 from smoothgen.planning.units import plan_units, require_units_fit
@@ -78,7 +80,7 @@ def plan(
     Raises InvalidInput naming the field, the value and the remedy, and pydantic.ValidationError for parameters the
     model's modality does not know.
     """
-    mechanism = mechanism_of(request, card, noisy_output=asks_for_majority(request))
+    mechanism = mechanism_of(request, card, noisy_output=asks_for_majority(request) or request.output == SAMPLES)
     require_units_fit(request, mechanism)
     edits = request.robustness.edits or (Edits() if mechanism == EDITS else None)
     snap = snaps(request.robustness, mechanism, card)
@@ -103,6 +105,7 @@ def plan(
     require_no_noise(robustness, parameters)
     require_snappable(robustness, card)
     claims = require_claims(robustness, card)
+    require_samples_asked(request)
     _require_probed_embedding(robustness)
     _require_differentiable(robustness, card)
     partition = plan_partition(robustness, card)
@@ -129,7 +132,7 @@ def plan(
         partition=None if partition is None else partition.digest,
         request_id=submission.request_id,
         units=units,
-        peek=peek_of(robustness, metric),
+        peek=peek_of(robustness, metric, all_samples=request.output == SAMPLES),
     )
 
 

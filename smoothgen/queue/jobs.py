@@ -13,11 +13,13 @@ from redis.asyncio import Redis
 from smoothgen.certificates.stored import read_certificate, to_document, without_words
 from smoothgen.contracts import (
     FINISHED,
+    NOISY_OUTPUTS,
     FleetPool,
     JobSpec,
     JobView,
     ModelCard,
     ModelRef,
+    NoisyOutput,
     Note,
     Output,
     Progress,
@@ -132,7 +134,7 @@ class JobStore:
         return state, ended
 
     async def erase(self, job_id: str) -> tuple[JobState, bool]:
-        """Deletes a job's prompt, seed image, output, sheet of samples and what is kept of its runs; cancels one that
+        """Deletes a job's prompt, seed image, outputs, sheet of samples and what is kept of its runs; cancels one that
         has not ended.
 
         The certificate stays. Returns the job as it was before, and whether this call cancelled it. Raises NotFound.
@@ -146,6 +148,7 @@ class JobStore:
                 asked=keys.asked(job_id),
                 samples=keys.samples(job_id),
                 runs=keys.runs(job_id),
+                outputs=keys.outputs(job_id),
                 pictures=keys.pictures(job_id),
                 view=view.model_dump_json(exclude_none=True),
             )
@@ -176,6 +179,18 @@ class JobStore:
                 "on and for as long as their output is kept"
             )
         return base64.b64decode(sheet)
+
+    async def noisy_outputs(self, job_id: str) -> list[NoisyOutput]:
+        """Returns the noisy samples of a job that asked for them, selection samples first. Raises NotFound."""
+        with redis_errors():
+            chunks = await self._redis.hgetall(keys.outputs(job_id))
+        if not chunks:
+            raise NotFound(
+                f"no noisy samples are kept of job {job_id!r:.80}; jobs with output 'samples' have them, from their "
+                "selection on and for as long as their output is kept"
+            )
+        found = [output for chunk in chunks.values() for output in NOISY_OUTPUTS.validate_json(chunk)]
+        return sorted(found, key=lambda output: (output.stream != "selection", output.index))
 
     async def run_words(self, job_id: str) -> tuple[RunWords, ...]:
         """Returns what the runs of a job of mechanism tokens read and said, the nearest prompt's first.

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pydantic_core import to_json
 from redis.asyncio import Redis
 
-from smoothgen.contracts import RUN_WORDS, JobResult, JobSpec, ModelRef, Problem, RunWords, Selection
+from smoothgen.contracts import RUN_WORDS, JobResult, JobSpec, ModelRef, NoisyOutput, Problem, RunWords, Selection
 from smoothgen.queue import ending, keys
 from smoothgen.queue.builds import Orphan
 from smoothgen.queue.clock import Clock
@@ -29,6 +29,7 @@ from smoothgen.queue.work_items import (
     asked_of,
     joined_chunks,
     joined_words,
+    packed_outputs,
     packed_rows,
     split_rows,
 )
@@ -54,12 +55,14 @@ class Outcomes:
         look_end: int,
         pace: Pace,
         sheet: bytes | None,
+        noisy_outputs: Sequence[NoisyOutput] | None = None,
         total: int | None = None,
     ) -> None:
         """Stores what a job's selection fixed, posts the chunks of the first look, and acknowledges.
 
-        look_end: samples of the first look. sheet: the contact sheet, a PNG. total: the most generations of the whole
-        job, now that it is known what is run; None where planning knew.
+        look_end: samples of the first look. sheet: the contact sheet, a PNG. noisy_outputs: the selection samples, None
+        where the job does not ask for them. total: the most generations of the whole job, now that it is known what is
+        run; None where planning knew.
         """
         fields: dict[str, str | int | float] = {
             "status": "running",
@@ -86,6 +89,7 @@ class Outcomes:
                 backlog=keys.backlog(claim.model),
                 accounts=keys.accounts(claim.model),
                 samples=keys.samples(claim.spec.id),
+                outputs=keys.outputs(claim.spec.id),
                 chunks=claim.chunks,
                 group=keys.GROUP,
                 entry=claim.entry,
@@ -93,6 +97,7 @@ class Outcomes:
                 generations=selection.generations,
                 window=pace.window,
                 sheet=None if sheet is None else _base64(sheet),
+                made=packed_outputs(noisy_outputs),
                 attempt=claim.attempt,
                 fields=fields,
             )
@@ -106,6 +111,7 @@ class Outcomes:
         failure: str = "",
         words: Sequence[RunWords] | None = None,
         scores: NDArray[np.float64] | None = None,
+        noisy_outputs: Sequence[NoisyOutput] | None = None,
         pictures: Mapping[int, bytes] | None = None,
     ) -> CompleteLook | None:
         """Stores a chunk's distances once, and acknowledges. Returns the look where it is complete with them.
@@ -113,7 +119,8 @@ class Outcomes:
         A chunk that completes its look is not acknowledged: the worker that holds it takes the look, and `advance` or
         `succeed` acknowledges. failure: why the last sample that failed did. words: what the chunk's runs read and
         said, None where that is not kept. scores: of each sample one for every claim on a score, shape (samples, K),
-        None where the job has none. pictures: a small PNG of each run that has one, by its index.
+        None where the job has none. noisy_outputs: the samples, None where the job does not ask for them. pictures: a
+        small PNG of each run that has one, by its index.
         """
         answer = await self._scripts.call(
             Store(
@@ -123,6 +130,7 @@ class Outcomes:
                 accounts=keys.accounts(claim.model),
                 distances=keys.distances(claim.spec.id),
                 runs=keys.runs(claim.spec.id),
+                outputs=keys.outputs(claim.spec.id),
                 pictures=keys.pictures(claim.spec.id),
                 chunks=claim.chunks,
                 group=keys.GROUP,
@@ -132,6 +140,7 @@ class Outcomes:
                 count=claim.count,
                 packed=packed_rows(distances, scores),
                 words=RUN_WORDS.dump_json(list(words)).decode() if words else None,
+                made=packed_outputs(noisy_outputs),
                 device_s=device_s,
                 failure=failure,
                 attempt=claim.attempt,
@@ -185,6 +194,7 @@ class Outcomes:
                 runs=keys.runs(spec.id),
                 pictures=keys.pictures(spec.id),
                 samples=keys.samples(spec.id),
+                outputs=keys.outputs(spec.id),
                 group=keys.GROUP,
                 entry=item.entry,
                 job_id=spec.id,

@@ -11,7 +11,16 @@ from typing import Final, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from smoothgen.contracts import RUN_WORDS, ImageParameters, JobSpec, RunWords, Selection, TextParameters
+from smoothgen.contracts import (
+    NOISY_OUTPUTS,
+    RUN_WORDS,
+    ImageParameters,
+    JobSpec,
+    NoisyOutput,
+    RunWords,
+    Selection,
+    TextParameters,
+)
 from smoothgen.queue import keys
 
 Record = TypeVar("Record")
@@ -148,6 +157,13 @@ def packed_rows(distances: NDArray[np.float64], scores: NDArray[np.float64] | No
     """
     rows = distances if scores is None else np.column_stack([distances, scores])
     return base64.b64encode(rows.astype("<f8").tobytes()).decode("ascii")
+
+
+def packed_outputs(noisy_outputs: Sequence[NoisyOutput] | None) -> str | None:
+    """Returns noisy samples as JSON, None where there are none to keep."""
+    if not noisy_outputs:
+        return None
+    return NOISY_OUTPUTS.dump_json(list(noisy_outputs), exclude_none=True).decode()
 
 
 def joined_chunks(flat: Sequence[str], samples: int | None = None, *, scores: int = 0) -> NDArray[np.float64]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -52,11 +52,15 @@ class Finished(BaseModel):
 
 
 class Store:
-    """Finished tasks in `folder/tasks`. A file is there whole or not at all, whenever the process is killed."""
+    """Finished tasks in `folder/tasks`, and the certificates of those that have one in `folder/certificates`.
+
+    A file is there whole or not at all, whenever the process is killed.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.tasks = folder / "tasks"
         self.tasks.mkdir(parents=True, exist_ok=True)
+        self.certificates = folder / "certificates"
 
     def has(self, task: Task) -> bool:
         """Returns whether this very task is finished."""
@@ -64,10 +68,14 @@ class Store:
 
     def add(self, finished: Finished) -> None:
         """Writes a finished task, in the place of an earlier run of the same task."""
-        file = self._file(finished.task)
-        part = file.with_suffix(f".{os.getpid()}.part")
-        part.write_text(finished.model_dump_json(indent=1) + "\n", encoding="utf-8")
-        part.replace(file)
+        _write(self._file(finished.task), finished.model_dump_json(indent=1))
+
+    def keep_certificate(self, task: Task, document: Mapping[str, Any]) -> Path:
+        """Writes the certificate of a task as `certificates/KEY.json`, for `smoothgen verify`, and returns the file."""
+        self.certificates.mkdir(exist_ok=True)
+        file = self.certificates / f"{task.key}.json"
+        _write(file, json.dumps(document, ensure_ascii=False, allow_nan=False))
+        return file
 
     def __iter__(self) -> Iterator[Finished]:
         """Yields finished tasks in the order of their files' names. Raises InvalidInput for a file that is none."""
@@ -83,3 +91,9 @@ class Store:
 
     def _file(self, task: Task) -> Path:
         return self.tasks / f"{task.key}.json"
+
+
+def _write(file: Path, text: str) -> None:
+    part = file.with_suffix(f".{os.getpid()}.part")
+    part.write_text(text + "\n", encoding="utf-8")
+    part.replace(file)

@@ -86,7 +86,7 @@ def test_the_request_the_others_are_made_from_is_accepted(api: TestClient, redis
         ("parameters.temperature", -1, "greater than or equal to 0"),
         ("parameters.top_p", 0, "greater than 0"),
         ("parameters.top_k", 2**63, "less than or equal to"),
-        ("output", "best", "'representative', 'sample' or 'majority'"),
+        ("output", "best", "'representative', 'sample', 'majority' or 'samples'"),
         ("output", "majority", "metric 'absolute' compares none"),
         ("robustness.keep", 0, "greater than 0"),
         ("robustness.keep", 1, "less than 1"),

@@ -28,6 +28,7 @@ OPERATIONS = [
     ("DELETE", "/jobs/{job_id}"),
     ("DELETE", "/jobs/{job_id}/content"),
     ("GET", "/jobs/{job_id}/output"),
+    ("GET", "/jobs/{job_id}/outputs"),
     ("GET", "/jobs/{job_id}/samples"),
     ("GET", "/certificates/{certificate_id}"),
     ("POST", "/certificates/verify"),

@@ -25,6 +25,7 @@ OF_A_JOB = {
     ("get", "/jobs/{job_id}"): 200,
     ("get", "/jobs/{job_id}/events"): 200,
     ("get", "/jobs/{job_id}/output"): 200,
+    ("get", "/jobs/{job_id}/outputs"): 404,  # nobody asked for all samples
     ("get", "/jobs/{job_id}/samples"): 404,  # a text has no sheet of samples
     ("get", "/certificates/{certificate_id}"): 200,
     ("post", "/certificates/{certificate_id}/covers"): 200,

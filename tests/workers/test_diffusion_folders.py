@@ -270,8 +270,8 @@ def test_what_changes_no_picture_leaves_the_digest(whole: Path, folder: Path):
 
 @pytest.fixture
 def shipped(tmp_path: Path) -> Path:
-    """The default picture model and the one with a constant, side by side as they are shipped."""
-    for name in ("fashion-32", "fashion-lipschitz-32"):
+    """The default picture model and the smaller ones that share its head, side by side as they are shipped."""
+    for name in ("fashion-32", "fashion-lipschitz-32", "fashion-gan-32"):
         shutil.copytree(SHIPPED / name, tmp_path / name)
     return tmp_path
 
@@ -299,6 +299,7 @@ def test_the_text_heads_and_the_judges_configurations_are_in_their_digests(shipp
         ("fashion-32/text_head/model.safetensors", "fashion-32"),
         ("fashion-32/judge/model.safetensors", "fashion-32"),
         ("fashion-lipschitz-32/network.safetensors", "fashion-lipschitz-32"),
+        ("fashion-gan-32/generator.safetensors", "fashion-gan-32"),
     ],
 )
 @pytest.mark.parametrize("change", [prefixed, surplus, lambda tensors: dict(sorted(tensors.items())[1:])])

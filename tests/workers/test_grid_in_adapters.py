@@ -88,8 +88,9 @@ def test_shaped_noise_on_a_pipeline(picture_model: DiffusionModel) -> None:
     assert np.allclose(shaped.noisy(noise), other.noisy(there), rtol=0, atol=1e-12)
 
 
-def test_one_pass_networks() -> None:
-    model = load_generator("fashion-lipschitz-32", CPU)
+@pytest.mark.parametrize("name", ["fashion-lipschitz-32", "fashion-gan-32"])
+def test_one_pass_networks(name: str) -> None:
+    model = load_generator(name, CPU)
     asked = ImageParameters(num_inference_steps=1, guidance_scale=1.0, width=32, height=32, scheduler="none")
     same_outputs(model, model.condition("a red sneaker", asked, Smoothing("embedding", 0.1, COMMON)), asked)
 

@@ -23,4 +23,4 @@ def test_an_unknown_name_is_refused_with_the_known_ones(monkeypatch: pytest.Monk
 
 
 def test_the_models_that_come_with_the_package_are_known() -> None:
-    assert {"smollm2-135m", "fashion-32", "fashion-lipschitz-32", "closed-form-tanh"} <= known_names()
+    assert {"smollm2-135m", "fashion-32", "fashion-lipschitz-32", "fashion-gan-32", "closed-form-tanh"} <= known_names()

@@ -15,7 +15,7 @@ from typing import Any, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from smoothgen.contracts import EMBEDDING, ImageParameters, Parameters, TextParameters
+from smoothgen.contracts import EMBEDDING, Parameters
 from smoothgen.errors import InvalidMetric, InvalidPrompt
 from smoothgen.noise import Seed, Stream
 from workers.distances import OutputMetric
@@ -26,26 +26,13 @@ from workers.generators import Condition, Draw, Failure, Made, Smoothing
 from workers.generators.batching import Batcher
 from workers.generators.unnoised import Unnoised
 from workers.jobs.sampling import FRESH_DRAWS
+from workers.serving.default_parameters import default_parameters as default_parameters
 from workers.serving.loaded_model import LoadedModel
 
 Output = Made | Failure
 Features = NDArray[np.float64]
 
 _COMMON_STREAM: Final = Stream.GENERATOR_COMMON
-
-
-def default_parameters(loaded: LoadedModel, *, max_new_tokens: int = TextParameters().max_new_tokens) -> Parameters:
-    """Returns the parameters of a request that names none. max_new_tokens: for texts."""
-    card = loaded.card.image
-    if card is None:
-        return TextParameters(max_new_tokens=max_new_tokens)
-    return ImageParameters(
-        num_inference_steps=card.num_inference_steps,
-        guidance_scale=card.guidance_scale,
-        width=card.width,
-        height=card.height,
-        scheduler=card.scheduler,
-    )
 
 
 def noise_on_embedding(sigma: float, seed: Seed, *, mechanism: str = EMBEDDING, snapped: bool = False) -> Smoothing:
@@ -165,5 +152,5 @@ def label_features(*groups: Sequence[str | None]) -> list[Features]:
     lie 1 apart. One column a label, "no label" included, in the order in which they sort."""
     known = sorted(set(chain.from_iterable(groups)), key=lambda label: (label is not None, label or ""))
     place = {label: column for column, label in enumerate(known)}
-    table = np.eye(len(known)) / math.sqrt(2)
+    table = np.eye(len(known)) * math.sqrt(0.5)  # rounded up: no two labels lie less than 1 apart
     return [table[[place[label] for label in group]].reshape(len(group), len(known)) for group in groups]

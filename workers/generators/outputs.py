@@ -58,12 +58,12 @@ class Picture:
 
     def output(self, *, certified: bool) -> Output:
         """Returns the output as the client receives it, with the digest of its content."""
-        data = base64.b64encode(self._png).decode("ascii")
-        return ImageOutput(media_type=self.media_type, data=data, digest=_digest(self._png), certified=certified)
+        data = base64.b64encode(self.png).decode("ascii")
+        return ImageOutput(media_type=self.media_type, data=data, digest=_digest(self.png), certified=certified)
 
     @cached_property
-    def _png(self) -> bytes:
-        """Returns the picture as PNG. The bytes are kept, because the served picture is reported, named in the
+    def png(self) -> bytes:
+        """The picture as PNG. The bytes are kept, because the served picture is reported, named in the
         certificate and stored."""
         return encode_png(Image.fromarray(self.pixels))
 

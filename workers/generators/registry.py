@@ -8,7 +8,7 @@ from typing import Final
 from smoothgen.certificates.meaning.quoting import PLUGIN
 from smoothgen.errors import UnknownName
 from workers.generators.closed_form import SPECS, ClosedForm
-from workers.generators.folders import BOTTLENECK_CONFIG, LIPSCHITZ_CONFIG, SHIPPED
+from workers.generators.folders import BOTTLENECK_CONFIG, GAN_CONFIG, LIPSCHITZ_CONFIG, SHIPPED
 from workers.generators.protocol import Generator
 from workers.settings import Settings
 
@@ -25,8 +25,9 @@ def load_generator(name: str, settings: Settings) -> Generator:
     "name=source" with a hub name, folder, GGUF file, or "plugin:" and the name of an installed plug-in.
 
     A bare hub name or folder serves under that name. A source with a model_index.json is a diffusers pipeline. A source
-    with a lipschitz.json is a picture network with a proven constant. A source with a bottleneck.json is a language
-    model that reads its prompt through a few noised numbers. Raises UnknownName, InvalidPlugin, OSError.
+    with a lipschitz.json is a picture network with a proven constant; one with a gan.json, that of a conditional
+    GAN. A source with a bottleneck.json is a language model that reads its prompt through a few noised numbers. Raises
+    UnknownName, InvalidPlugin, OSError.
     """
     if name in SPECS:
         return ClosedForm(name)
@@ -53,6 +54,10 @@ def load_generator(name: str, settings: Settings) -> Generator:
         from workers.generators.lipschitz import load_lipschitz
 
         return load_lipschitz(alias, source, settings)
+    if (Path(source) / GAN_CONFIG).is_file():
+        from workers.generators.gan import load_gan
+
+        return load_gan(alias, source, settings)
     if (Path(source) / BOTTLENECK_CONFIG).is_file():
         from workers.generators.bottleneck import load_bottleneck
 

@@ -25,10 +25,14 @@ from workers.jobs.certification import NONE_DRAWN
 from workers.jobs.measurement import measure
 from workers.jobs.methods import method_of
 from workers.jobs.neighbour_runs import condition_of_runs, with_equal_outputs_at_0, words_of
+from workers.jobs.provenance import JobOnModel
 from workers.jobs.sampling import Row, Samples, blocks_of, condition_of, generate, rows_of
-from workers.jobs.selection import Draws, JobOnModel, samples_to_draw, select_output
+from workers.jobs.selection import Draws, samples_to_draw, select_output
 from workers.scores import scores_of
 from workers.sensitivity import sense
+
+OnOutputs = Callable[[Sequence[Row], Sequence[Made | Failure]], None]
+"""Is given the outputs of a batch, one for each row: a row names the job, the stream and the index of its sample."""
 
 
 class Watch(Protocol):
@@ -52,9 +56,10 @@ def run_job(
     watch: Watch,
     precision: str | None = None,
     scores: Sequence[Score] = (),
+    on_outputs: OnOutputs | None = None,
 ) -> JobResult:
     """Runs a job to its certificate or abstention. `precision`: what the generator computes in, for the certificate;
-    `scores`: of the job's claims, one for each.
+    `scores`: of the job's claims, one for each; `on_outputs`: is given every output, and where it belongs.
 
     With a FixedBatcher every sample stands at its row of a batch of that size. Raises TooLarge where that does not fit,
     InvalidInput for a prompt or parameters the model cannot take, GenerationFailed when the model gives nothing to
@@ -65,7 +70,7 @@ def run_job(
     sensed = sense(spec, generator, metric, condition, batcher=batcher, on_batch=watch.batch_done)
     if sensed.selection is not None:
         condition = condition_of(spec, generator, sensed.selection.sigma, condition.template)
-    draw = _Drawing(generator, batcher, watch)
+    draw = _Drawing(generator, batcher, watch, on_outputs)
     outputs = [o for batch in draw(samples_to_draw(spec, condition)) for o in batch]
     fixed = batcher.batch_size if isinstance(batcher, FixedBatcher) else None
     job = JobOnModel(spec, generator, metric, condition, precision=precision, batch_size=fixed, scores=scores)
@@ -109,8 +114,10 @@ def run_job(
 class _Drawing:
     """Draws samples batch by batch and counts what they cost."""
 
-    def __init__(self, generator: Generator, batcher: Batcher, watch: Watch) -> None:
-        self._generator, self._batcher, self._watch = generator, batcher, watch
+    def __init__(
+        self, generator: Generator, batcher: Batcher, watch: Watch, on_outputs: OnOutputs | None = None
+    ) -> None:
+        self._generator, self._batcher, self._watch, self._on_outputs = generator, batcher, watch, on_outputs
         self.device_s, self.last_failure = 0.0, ""
 
     def __call__(self, samples: Sequence[Samples], keep: Callable = list) -> Iterator:  # type: ignore[type-arg]
@@ -120,6 +127,8 @@ class _Drawing:
             return generate(self._generator, rows)
 
         for rows, outputs in self._batches(samples, one_batch):
+            if self._on_outputs is not None:
+                self._on_outputs(rows, outputs)
             yield keep(outputs)
             failures = [o for o in outputs if isinstance(o, Failure)]
             if failures:

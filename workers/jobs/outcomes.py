@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from smoothgen.contracts import FieldError, JobResult, JobSpec, Problem, RunWords
+from smoothgen.contracts import FieldError, JobResult, JobSpec, NoisyOutput, Problem, RunWords
 from smoothgen.errors import GenerationFailed, InvalidInput
 from workers.generators.batching import TooLarge
 from workers.job_logs import lines_about, log_crash
@@ -30,8 +30,8 @@ class Measured:
 
     distances: metric units, shape (samples of the chunk,), NaN where a sample failed. device_s: seconds of compute.
     failure: why the last failed sample failed, "" if none did. words: what each run read and said, where any is kept.
-    scores: shape (samples of the chunk, K), a column for each claim on a score, None without such claims. pictures: a
-    small PNG of each run that has one, by its index.
+    scores: shape (samples of the chunk, K), a column for each claim on a score, None without such claims.
+    noisy_outputs: the samples, where they are asked for. pictures: a small PNG of each run that has one, by its index.
     """
 
     distances: NDArray[np.float64]
@@ -39,6 +39,7 @@ class Measured:
     failure: str
     words: Sequence[RunWords] | None = None
     scores: NDArray[np.float64] | None = None
+    noisy_outputs: Sequence[NoisyOutput] | None = None
     pictures: Mapping[int, bytes] | None = None
 
 

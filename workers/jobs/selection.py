@@ -2,27 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-import numpy as np
-
-from smoothgen.certificates import (
-    Lipschitz,
-    MetricIdentity,
-    ModelIdentity,
-    OutputIdentity,
-    Provenance,
-    RequestIdentity,
-    Sampling,
-)
-from smoothgen.certificates.bounds.bands import TWO_VALUED
-from smoothgen.certificates.bounds.rounding import round_up
+from smoothgen.certificates import Lipschitz, ModelIdentity, Provenance
 from smoothgen.certificates.fleet.certify import fleet_bin
 from smoothgen.certificates.format.score_claims import asked_to_dict
-from smoothgen.certificates.meaning.metrics import METRICS
 from smoothgen.certificates.score_claims import AskedClaim
 from smoothgen.contracts import (
     EDITS,
@@ -30,47 +16,30 @@ from smoothgen.contracts import (
     LipschitzEstimate,
     ListedEdits,
     ListedNeighbours,
+    NoisyOutput,
     Note,
     Output,
     Selection,
     TokenCounts,
 )
 from smoothgen.errors import GenerationFailed
-from smoothgen.noise import SCHEME, Stream
-from smoothgen.scores import Score
+from smoothgen.noise import Stream
 from workers.distances import Centre, OutputMetric
-from workers.generators import Condition, Failure, Generator, Made, Text
+from workers.generators import Condition, Failure, Made, Text
 from workers.jobs.contact_sheet import sheet_of
 from workers.jobs.edit_runs import listed_edits
 from workers.jobs.measurement import measure
 from workers.jobs.nearest_synonym import nearest_synonym
 from workers.jobs.neighbour_runs import neighbours_of
+from workers.jobs.noisy_outputs import noisy_outputs
 from workers.jobs.notes import notes_of
+from workers.jobs.provenance import JobOnModel, provenance_of
 from workers.jobs.sampling import Samples
-from workers.jobs.threat import threat_of
 from workers.jobs.unit_runs import UnitRuns
 from workers.scores import claims_on, scores_of_output
 from workers.sensitivity import NOTHING_SENSED, Sensed
 
 Outputs = Sequence[Made | Failure]
-
-
-@dataclass(frozen=True)
-class JobOnModel:
-    """A job on the model that selects its output.
-
-    condition: the prompt as the generator sees it, at the level that sensing selected. precision: what the model
-    computes in, where that is known. batch_size: of all batches of the job, where it is fixed. scores: of the job's
-    claims, one for each.
-    """
-
-    spec: JobSpec
-    generator: Generator
-    metric: OutputMetric
-    condition: Condition
-    precision: str | None = None
-    batch_size: int | None = None
-    scores: Sequence[Score] = ()
 
 
 @dataclass(frozen=True)
@@ -96,6 +65,7 @@ class Selected:
     of the noisy samples, PNG. fleet_bin: where R falls on the public grid, for tier fleet. batch_size: of all batches
     of the job, where it is fixed. device_s, queued_s: seconds. neighbours, edits: what the job runs without noise.
     claims: those on scores. scores: of the output, one for each claim. nearest_synonym: as in the record.
+    noisy_outputs: the selection samples, where they are asked for.
     """
 
     output: Output
@@ -116,6 +86,7 @@ class Selected:
     edits: ListedEdits | None = None
     claims: tuple[AskedClaim, ...] = ()
     scores: list[float] | None = None
+    noisy_outputs: tuple[NoisyOutput, ...] | None = None
     nearest_synonym: float | None = None
     tokens: TokenCounts | None = None
 
@@ -203,7 +174,7 @@ def select_output(job: JobOnModel, draws: Draws) -> Selected:
         condition=condition,
         centre=centre,
         sensed=draws.sensed,
-        provenance=_provenance(job, centre, served, output),
+        provenance=provenance_of(job, centre, served, output),
         notes=[*condition.notes, *notes_of(spec, metric, outputs, served)] or None,
         generations=draws.sensed.generations + len(outputs),
         device_s=draws.sensed.device_s + draws.device_s,
@@ -217,6 +188,7 @@ def select_output(job: JobOnModel, draws: Draws) -> Selected:
         edits=listed_edits(spec) if spec.mechanism == EDITS else None,
         claims=claims,
         scores=scores_of_output(served, claims, job.scores),
+        noisy_outputs=noisy_outputs(spec, "selection", 0, outputs),
         nearest_synonym=nearest_synonym(spec, job.generator, condition),
         tokens=_tokens_of(served, condition),
     )
@@ -259,63 +231,3 @@ def _served(output: Made | Failure) -> Made:
     if isinstance(output, Failure):
         raise GenerationFailed(f"the sample to be served failed with {output.reason}; send the request again")
     return output
-
-
-def _provenance(job: JobOnModel, centre: Centre | None, served: Made, output: Output) -> Provenance:
-    spec, metric, condition = job.spec, job.metric, job.condition
-    robustness = spec.request.robustness
-    # Without noise nothing is sampled and the prompts run say what is attacked. Distances are then from the output,
-    # but for units, whose runs have no output that is the prompt's own. Its answer, where there is one, is named.
-    noised = spec.noised
-    from_centre = centre if noised or spec.units is not None else None
-    named = from_centre if from_centre is not None or not _compares_answers(metric) else centre
-    return Provenance(
-        request=RequestIdentity(
-            prompt_digest=f"sha256:{hashlib.sha256(spec.request.prompt.encode()).hexdigest()}",
-            parameters=spec.parameters.for_certificate(),
-            template=None if condition.template is None else condition.template.digest,
-            context_digest=spec.request.context_digest,
-        ),
-        model=job.generator.identity,
-        metric=_metric_identity(metric, getattr(spec.metric, "cap", None), named),
-        sampling=_sampling(job) if noised else None,
-        output=OutputIdentity(
-            kind=spec.request.output if robustness.tier == "request" else "sample",
-            media_type=output.media_type,
-            digest=output.digest,
-            distance_to_centre=None if from_centre is None else _to_centre(served, metric, from_centre),
-        ),
-        threat=threat_of(condition) if noised else None,
-    )
-
-
-def _sampling(job: JobOnModel) -> Sampling:
-    spec, robustness = job.spec, job.spec.request.robustness
-    return Sampling(
-        seed=spec.seed,
-        seed_origin=spec.seed_origin,
-        noise_scheme=SCHEME,
-        randomness=robustness.randomness if job.condition.random else "none",
-        selection_samples=robustness.selection_samples if robustness.tier == "request" else 0,
-        precision=job.precision,
-        batch_size=job.batch_size,
-        batch_sensitivity=getattr(job.generator, "batch_sensitivity", None),
-        snap=job.condition.snap,
-    )
-
-
-def _metric_identity(metric: OutputMetric, cap: float | None, centre: Centre | None) -> MetricIdentity:
-    document = {} if centre is None else centre.document
-    return MetricIdentity(metric.name, metric.description, cap, options=metric.options, centre=document)
-
-
-def _compares_answers(metric: OutputMetric) -> bool:
-    known = METRICS.get(metric.name)
-    return known is not None and known.band == TWO_VALUED.name
-
-
-def _to_centre(served: Made, metric: OutputMetric, centre: Centre) -> float:
-    distance = float(metric.distances([served.content], centre)[0])
-    if np.isnan(distance):
-        raise GenerationFailed(f"the output to be served cannot be measured: {served.content!r:.80}")
-    return min(round_up(distance), centre.bound)

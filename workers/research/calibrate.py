@@ -22,11 +22,11 @@ from smoothgen.errors import SmoothGenError, UnknownName
 from smoothgen.mechanisms import Gaussian
 from smoothgen.noise import Seed, Stream
 from workers.distances import OutputMetric
-from workers.evaluation.outputs import default_parameters
 from workers.generators import Draw, Generator, Smoothing, load_generator
 from workers.generators.batching import Batcher, Outputs
 from workers.research.calibrate_shape import calibrate_shape
 from workers.sensitivity.displacement import made_with, mean_displacement
+from workers.serving.default_parameters import default_parameters
 from workers.serving.loaded_model import Encoders, LoadedModel
 from workers.settings import Settings
 from workers.stored.calibrations import DATA, save_calibrations

@@ -101,6 +101,7 @@ class Delivery:
                     outcome.failure,
                     outcome.words,
                     outcome.scores,
+                    outcome.noisy_outputs,
                     outcome.pictures,
                 ),
                 owed=True,
@@ -115,7 +116,15 @@ class Delivery:
         first, total = looks[0], stored.generations + looks[-1]
         pace = self._pace(claim, first, stored.device_s / stored.generations, stored.batch_size)
         await self._redis.until_answered(
-            lambda: self._queue.open(claim, stored, look_end=first, pace=pace, sheet=selected.sheet, total=total),
+            lambda: self._queue.open(
+                claim,
+                stored,
+                look_end=first,
+                pace=pace,
+                sheet=selected.sheet,
+                noisy_outputs=selected.noisy_outputs,
+                total=total,
+            ),
             owed=True,
         )
 

@@ -15,9 +15,11 @@ from workers.generators.batching import Batcher, FixedBatcher
 from workers.jobs.measurement import measure
 from workers.jobs.methods import method_of
 from workers.jobs.neighbour_runs import condition_of_runs, with_equal_outputs_at_0, words_of
+from workers.jobs.noisy_outputs import noisy_outputs
 from workers.jobs.outcomes import Ended, Measured, Outcome
+from workers.jobs.provenance import JobOnModel
 from workers.jobs.sampling import Samples
-from workers.jobs.selection import Draws, JobOnModel, samples_to_draw, select_output
+from workers.jobs.selection import Draws, samples_to_draw, select_output
 from workers.scores import claims_on, require_same_scores, scores_of
 from workers.sensitivity import NOTHING_SENSED, Sensed, sense
 from workers.serving.loaded_model import LoadedModel
@@ -108,12 +110,13 @@ class WorkItems:
             failures = [output.reason for output in item.outputs if isinstance(output, Failure)]
             failure = failures[-1] if failures else str(getattr(metric, "last_failure", ""))
             if spec.noised:
-                return Measured(distances, item.seconds, failure, scores=scored)
+                made = noisy_outputs(spec, "certification", item.claim.first, item.outputs)
+                return Measured(distances, item.seconds, failure, scores=scored, noisy_outputs=made)
             distances = with_equal_outputs_at_0(spec, distances, item.outputs, selection)
             indices = item.samples[0].indices
             words = words_of(item.condition, indices, item.outputs)
             pictures = self.model.run_pictures.of(indices, item.outputs) if spec.mechanism == TOKENS else None
-            return Measured(distances, item.seconds, failure, words, scored, pictures)
+            return Measured(distances, item.seconds, failure, words, scored, pictures=pictures)
         job = JobOnModel(
             spec,
             self.model.generator,

@@ -86,7 +86,8 @@ class Take(ScriptCall):
 class Open(ScriptCall):
     """Stores what a selection fixed, and posts the first chunks.
 
-    samples: the key of the contact sheet; sheet: base64, None where there is none. chunks: the stream of the job's
+    samples: the key of the contact sheet; sheet: base64, None where there is none. outputs: the key of the noisy
+    samples; made: those of the selection as JSON, None where they are not asked for. chunks: the stream of the job's
     chunks; window: how many of them are posted. generations: samples drawn, which are no longer owed. fields: of the
     job's record.
     """
@@ -97,6 +98,7 @@ class Open(ScriptCall):
     backlog: Key
     accounts: Key
     samples: Key
+    outputs: Key
     chunks: Key
     group: str
     entry: str
@@ -104,6 +106,7 @@ class Open(ScriptCall):
     generations: int
     window: int
     sheet: str | None
+    made: str | None
     attempt: int
     fields: Mapping[str, str | int | float]
 
@@ -112,10 +115,10 @@ class Open(ScriptCall):
 class Store(ScriptCall):
     """Stores the distances of the samples first … first+count−1 once.
 
-    runs, pictures: the keys of words and pictures. packed: of each sample its distance and its scores, base64 of
-    little-endian doubles. words: the JSON of what the runs read and said, None where that is not kept. kept: base64
-    of a small picture of each run that has one, by the index of the run. failure: why the last failed sample did, '' if
-    none failed.
+    runs, pictures: the keys of words and pictures. outputs, made: the key of the noisy samples, and these as JSON, None
+    where they are not asked for. packed: of each sample its distance and its scores, base64 of little-endian doubles.
+    words: the JSON of what the runs read and said, None where that is not kept. kept: base64 of a small picture of each
+    run that has one, by the index of the run. failure: why the last failed sample did, '' if none failed.
     """
 
     script: ClassVar = Script("store")
@@ -125,6 +128,7 @@ class Store(ScriptCall):
     accounts: Key
     distances: Key
     runs: Key
+    outputs: Key
     pictures: Key
     chunks: Key
     group: str
@@ -134,6 +138,7 @@ class Store(ScriptCall):
     count: int
     packed: str
     words: str | None
+    made: str | None
     device_s: float
     failure: str
     attempt: int
@@ -175,8 +180,8 @@ class Pulse(ScriptCall):
 class Restart(ScriptCall):
     """Starts a job over from its selection.
 
-    openings: the stream of the selections of its model and priority; runs, pictures, samples: the keys of its runs'
-    words and pictures, and of its contact sheet.
+    openings: the stream of the selections of its model and priority; runs, pictures, samples, outputs: the keys of its
+    runs' words and pictures, of its contact sheet and of its noisy samples.
     most_restarts: how often it may start over for want of a worker. batch_limit: what its fixed batches must not exceed
     from now on; None where it starts over for want of a worker.
     """
@@ -191,6 +196,7 @@ class Restart(ScriptCall):
     runs: Key
     pictures: Key
     samples: Key
+    outputs: Key
     group: str
     entry: str
     job_id: str

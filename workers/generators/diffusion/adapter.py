@@ -155,16 +155,15 @@ class DiffusionModel:
         asked, prepared = image_parameters(parameters), condition.private
         inputs = prepared.placement.inputs(condition, noise, draws)
         with torch.inference_mode():
-            return self._drawn(asked, prepared, inputs, self._tensor(inputs.embeddings), draws)
+            read = self._tensor(inputs.embeddings), self._tensor(inputs.latents)
+            return self._drawn(asked, prepared, inputs, read, draws)
 
     def smooth_map(self, condition: Condition, draw: Draw, parameters: Parameters) -> SmoothMap:
-        """Returns the map from the prompt embedding to pixels in [0, 1], before they are rounded to 8 bits or withheld
-        by a safety checker.
-
-        Raises InvalidParameters for noise that enters elsewhere.
+        """Returns the map from the prompt embedding, or under img2img the seed image's latent, to pixels in [0, 1],
+        before they are rounded to 8 bits or withheld by a safety checker. Raises InvalidParameters for other noise.
         """
-        asked, prepared = image_parameters(parameters), condition.private
-        if not isinstance(prepared.placement, HeldEmbedding):
+        asked, prepared, placement = image_parameters(parameters), condition.private, condition.private.placement
+        if not isinstance(placement, HeldEmbedding | ForwardNoise):
             raise InvalidParameters(
                 "a picture model is differentiated by its prompt embedding; use mechanism 'embedding'",
                 field="robustness.lipschitz_estimate",
@@ -173,10 +172,11 @@ class DiffusionModel:
         def call(x: torch.Tensor) -> torch.Tensor:
             draws = [draw] * len(x)
             zeros = np.zeros((len(x), *condition.embedding.shape))
-            inputs = prepared.placement.inputs(condition, zeros, draws)
+            inputs = placement.inputs(condition, zeros, draws)
             unet = self._text_to_image.unet
-            embeddings = x.to(unet.dtype).to(unet.device)
-            return self._drawn(asked, prepared, inputs, embeddings, draws, gradients=True).clamped.cpu()
+            given = x.to(unet.dtype).to(unet.device)
+            read = placement.read(given, self._tensor(inputs.embeddings), self._tensor(inputs.latents))
+            return self._drawn(asked, prepared, inputs, read, draws, gradients=True).clamped.cpu()
 
         values = 3 * int(asked.width or 0) * int(asked.height or 0)
         return SmoothMap(call, values**-0.5, "pixel RMSE per l2 unit of the embedding")
@@ -186,20 +186,20 @@ class DiffusionModel:
         asked: ImageParameters,
         prepared: Prepared,
         inputs: Inputs,
-        embeddings: torch.Tensor,
+        read: tuple[torch.Tensor, torch.Tensor],
         draws: Sequence[Draw],
         *,
         gradients: bool = False,
     ) -> Decoded:
-        """Makes one pipeline call and decodes its latents."""
-        pipeline = self._pipeline_for(asked)
+        """Makes one pipeline call and decodes its latents. read: prompt embeddings, and the latents of the start."""
+        pipeline, (embeddings, latents) = self._pipeline_for(asked), read
         run: Any = type(pipeline).__call__
         if gradients:
             run = run.__wrapped__  # as diffusers decorates it, it switches them off
         unconditional = np.broadcast_to(prepared.unconditional, (len(embeddings), *prepared.unconditional.shape))
-        latents: torch.Tensor = run(
+        ended: torch.Tensor = run(
             pipeline,
-            **{"latents" if asked.image is None else "image": self._tensor(inputs.latents)},
+            **{"latents" if asked.image is None else "image": latents},
             **({} if asked.image is None else {"strength": asked.strength}),
             **({} if asked.image is not None else {"height": asked.height, "width": asked.width}),
             prompt_embeds=embeddings,
@@ -210,7 +210,7 @@ class DiffusionModel:
             output_type="latent",  # diffusers clamps what it decodes, and an overflow would look like a picture
             **step_end(inputs, prepared.steps),
         ).images
-        return decode(pipeline.vae, latents)
+        return decode(pipeline.vae, ended)
 
     def _pipeline_for(self, asked: ImageParameters) -> Any:
         """Returns the pipeline with a scheduler that remembers nothing of the last batch."""

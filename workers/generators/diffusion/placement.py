@@ -86,6 +86,13 @@ class HeldEmbedding:
         """Returns inputs with the embedding x + η."""
         return Inputs(condition.noisy(noise), self.start.latents(draws))
 
+    def read(
+        self, noisy: torch.Tensor, embeddings: torch.Tensor, latents: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Returns the embeddings and latents of a batch whose noisy x is `noisy`, for gradients by it."""
+        del embeddings
+        return noisy, latents
+
 
 @dataclass(frozen=True)
 class FreshEmbedding:
@@ -144,6 +151,13 @@ class ForwardNoise:
         """Returns inputs with the latent of the first step."""
         del draws
         return Inputs(_repeated(self.embedding, len(noise)), self.signal * condition.noisy(noise))
+
+    def read(
+        self, noisy: torch.Tensor, embeddings: torch.Tensor, latents: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Returns the embeddings and latents of a batch whose noisy x is `noisy`, for gradients by it."""
+        del latents
+        return embeddings, self.signal * noisy
 
 
 @dataclass(frozen=True)

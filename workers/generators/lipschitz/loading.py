@@ -10,18 +10,12 @@ from typing import Final
 from safetensors.torch import load_file
 
 from smoothgen.certificates import ModelIdentity
-from workers.features.picture_classifier import ClassifierNetwork, PictureClassifier
-from workers.features.sentence_encoder import SentenceEncoder
-from workers.generators.diffusion.pipeline_digest import judge_name
-from workers.generators.diffusion.prompts import HeadPrompts
-from workers.generators.diffusion.text_head import TextHead
 from workers.generators.folders import LIPSCHITZ_CONFIG
 from workers.generators.lipschitz.adapter import LipschitzModel
 from workers.generators.lipschitz.network import network_of
-from workers.generators.model_digest import model_digest
+from workers.generators.one_pass import HeadFiles
 from workers.loading.broken_files import told_in_one_line
 from workers.loading.complete_weights import require_complete
-from workers.loading.device import torch_device
 from workers.settings import Settings
 
 WEIGHTS: Final = "network.safetensors"
@@ -45,29 +39,13 @@ def load_lipschitz(name: str, source: str | Path, settings: Settings) -> Lipschi
         unread = sorted(set(tensors) - read)
         if unread:
             raise ValueError(f"{len(unread)} tensors belong to no layer, {unread[0]!r} among them")
-        head = TextHead.load(folder / config["text_head"])
-        judge = ClassifierNetwork.load(folder / config["judge"]) if "judge" in config else None
-        if head.width != network.width:
-            raise ValueError(f"the text head gives {head.width} numbers and the network takes {network.width}")
-    device = torch_device(settings.device)
-    encoder = SentenceEncoder.packaged(device)
-    if encoder.name != head.config.encoder:
-        raise OSError(
-            f"the text head of model {name!r} was trained on {head.config.encoder}, and installed is {encoder.name}: "
-            "install that version"
-        )
-    digest = model_digest(
-        {**tensors, **{f"text_head.{key}": t for key, t in head.state_dict().items()}},
-        {"encoder": encoder.name, "side": network.side, "corners": head.sizes},
-    )
-    classifier = None
-    if judge is not None:
-        classifier = PictureClassifier(judge, judge_name(judge), device)
+        files = HeadFiles.read(folder, config, width=network.width)
+    prompting = files.prompting(name, settings)
+    digest = prompting.digest(tensors, {"side": network.side})
     return LipschitzModel(
         network,
-        HeadPrompts(encoder, head),
+        prompting,
         identity=ModelIdentity(name, config.get("revision", "local"), digest),
         description=config.get("description", f"Lipschitz picture network {source}"),
         default_sigma=config["default_sigma"],
-        classifier=classifier,
     )

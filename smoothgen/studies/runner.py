@@ -1,0 +1,144 @@
+"""Runs the tasks of a study that are not finished, and stores each as soon as it is.
+
+A process that is killed loses the task it was at, and nothing else: the same command goes on with what is missing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any, Final, Protocol
+
+from smoothgen.errors import SmoothGenError
+from smoothgen.studies.provenance import provenance
+from smoothgen.studies.rows import Row
+from smoothgen.studies.store import Finished, Store, Task
+
+_LISTED: Final = 5
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The rows of one task. weights: digests of the models that ran, by name. accelerator: in words. certificate: the
+    document that the rows are of, which is published beside them; None where there is none or there are several."""
+
+    rows: Sequence[Row]
+    weights: Mapping[str, str] = field(default_factory=dict)
+    accelerator: str | None = None
+    certificate: Mapping[str, Any] | None = None
+
+
+Measure = Callable[[Task], Measured]
+"""Runs a task. Raises SmoothGenError for a task that cannot be run; others are run all the same."""
+
+
+class Watch(Protocol):
+    """Hears how a study goes on."""
+
+    def begins(self, done: int, left: int) -> None:
+        """Hears how many tasks were finished before, and how many are left."""
+        ...
+
+    def finished(self, task: Task, seconds: float) -> None:
+        """Hears that a task was stored."""
+        ...
+
+    def failed(self, task: Task, error: Exception) -> None:
+        """Hears that a task could not be run: the next sitting tries it again."""
+        ...
+
+
+@dataclass(frozen=True)
+class Sitting:
+    """What one run of a study came to. before: tasks that were finished already. failed: with the reason, in words."""
+
+    before: int
+    finished: int
+    failed: tuple[tuple[Task, str], ...]
+
+    @property
+    def complete(self) -> bool:
+        """Whether no task is left."""
+        return not self.failed
+
+
+def run_study(tasks: Iterable[Task], store: Store, measure: Measure, watch: Watch, *, at_once: int = 1) -> Sitting:
+    """Runs what is not in the store, in order, `at_once` tasks at a time.
+
+    A task that fails with SmoothGenError is told and left for the next sitting. Any other error ends the sitting, after
+    the tasks that run beside it have been stored.
+    """
+    planned = list(dict.fromkeys(_keyed(tasks)))
+    left = [each.task for each in planned if not store.has(each.task)]
+    watch.begins(len(planned) - len(left), len(left))
+    failed: list[tuple[Task, str]] = []
+    for task, outcome, seconds in _outcomes(left, measure, at_once):
+        if isinstance(outcome, Measured):
+            weights, accelerator = outcome.weights, outcome.accelerator
+            from_here = provenance(
+                seed=int(task.settings.get("seed", 0)), seconds=seconds, weights=weights, accelerator=accelerator
+            )
+            if outcome.certificate is not None:  # before the task counts as finished
+                store.keep_certificate(task, outcome.certificate)
+            store.add(Finished(task=task, provenance=from_here, rows=tuple(outcome.rows)))
+            watch.finished(task, seconds)
+        else:
+            failed.append((task, str(outcome)))
+            watch.failed(task, outcome)
+    return Sitting(len(planned) - len(left), len(left) - len(failed), tuple(failed))
+
+
+@dataclass(frozen=True)
+class _Keyed:
+    """A task that is equal to another of the same key: its settings are a dictionary, which cannot be hashed."""
+
+    key: str
+    task: Task = field(compare=False)
+
+
+def _keyed(tasks: Iterable[Task]) -> Iterator[_Keyed]:
+    for task in tasks:
+        yield _Keyed(task.key, task)
+
+
+Outcome = tuple[Task, Measured | SmoothGenError, float]
+
+
+def _outcomes(tasks: Sequence[Task], measure: Measure, at_once: int) -> Iterator[Outcome]:
+    """Yields (task, rows or error, seconds) as tasks end."""
+    if at_once == 1:
+        for task in tasks:
+            yield _one(task, measure)
+        return
+    with ThreadPoolExecutor(at_once) as threads:
+        waiting: set[Future[Outcome]] = set()
+        following = iter(tasks)
+        while True:
+            waiting |= {threads.submit(_one, each, measure) for each in islice(following, at_once - len(waiting))}
+            if not waiting:
+                return
+            ended, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+            for each in ended:
+                yield each.result()
+
+
+def _one(task: Task, measure: Measure) -> Outcome:
+    started = time.perf_counter()
+    try:
+        outcome: Measured | SmoothGenError = measure(task)
+    except SmoothGenError as error:
+        outcome = error
+    return task, outcome, time.perf_counter() - started
+
+
+def in_words(sitting: Sitting) -> str:
+    """Returns what a sitting came to, for a person."""
+    said = f"{sitting.finished} tasks finished, {sitting.before} were before"
+    if not sitting.failed:
+        return f"{said}; none is left"
+    shown = [f"  {t.study}, {t.model}, {t.setting}, {t.prompt!r:.60}: {why}" for t, why in sitting.failed[:_LISTED]]
+    more = f"\n  and {len(sitting.failed) - _LISTED} more" if len(sitting.failed) > _LISTED else ""
+    return f"{said}; {len(sitting.failed)} failed, and are tried again by the same command:\n" + "\n".join(shown) + more

@@ -1,0 +1,65 @@
+"""An evaluation through a real server: the same certificates as in one process, by the command that people type."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from typer.testing import CliRunner
+
+from smoothgen.cli.main import app
+from smoothgen.studies import CertificateRow, Store
+from tests.support.processes import Serve
+from workers.evaluation.__main__ import main
+
+PLAN = """
+name = "small"
+[[models]]
+name = "closed-form-tanh"
+prompts = ["0.1", "0.4"]
+robustness = { metric = "absolute", tolerance = 0.2, sigma = 0.5, samples = 150, selection_samples = 150 }
+[[studies]]
+name = "protocol"
+kind = "certificates"
+options = { baselines = true, output = "samples" }
+settings = [{ name = "sigma 0.5" }]
+[[studies]]
+name = "attacks"
+kind = "attacks"
+settings = [{ name = "sigma 0.5" }]
+"""
+
+
+def rows(folder: Path) -> dict[tuple[str, ...], CertificateRow]:
+    return {
+        (row.study, row.model, row.prompt, row.method): row
+        for finished in Store(folder)
+        for row in finished.rows
+        if isinstance(row, CertificateRow)
+    }
+
+
+def test_a_server_and_one_process_certify_alike(served: Serve, tmp_path: Path) -> None:
+    plan = tmp_path / "plan.toml"
+    plan.write_text(PLAN, "utf-8")
+    there, here = tmp_path / "there", tmp_path / "here"
+
+    asked = ["evaluate", str(plan), "--out", str(there), "--server", served.url]
+    told = CliRunner().invoke(app, asked)
+    assert told.exit_code == 0, told.output
+    assert "tasks need the model in the process" in told.output
+    assert main([str(plan), "--out", str(here), "--only", "certificates"]) == 0
+
+    by_server, local = rows(there), rows(here)
+    assert by_server.keys() == local.keys()
+    assert len(by_server) > 10
+    for key, row in by_server.items():
+        assert row == local[key]
+    [finished] = [f for f in Store(there) if f.task.prompt == "0.1"]
+    assert finished.provenance.weights.keys() == {"closed-form-tanh"}
+    assert finished.provenance.command.startswith("smoothgen ")
+
+
+def test_one_of_server_and_local_is_asked_for(tmp_path: Path) -> None:
+    told = CliRunner().invoke(app, ["evaluate", "quick", "--out", str(tmp_path)])
+    assert told.exit_code != 0
+    assert "--local" in told.output

@@ -1,0 +1,103 @@
+"""The runner: finished tasks are not run again, a failure is told and tried again, rows say where they come from."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from smoothgen.errors import GenerationFailed
+from smoothgen.studies import CostRow, Store, Task
+from smoothgen.studies.runner import Measured, in_words, run_study
+
+
+def task(prompt: str) -> Task:
+    return Task(kind="certificates", study="s", model="m", setting="t", prompt=prompt, settings={"seed": 7})
+
+
+def rows(of: Task) -> Measured:
+    row = CostRow(study="s", model="m", setting="t", prompt=of.prompt or "", seconds=1.0, samples=3)
+    return Measured([row], {"m": "sha256:0"}, "an accelerator")
+
+
+class Told:
+    def __init__(self) -> None:
+        self.begun: list[tuple[int, int]] = []
+        self.done: list[str | None] = []
+        self.lost: list[str | None] = []
+
+    def begins(self, done: int, left: int) -> None:
+        self.begun.append((done, left))
+
+    def finished(self, task: Task, seconds: float) -> None:
+        self.done.append(task.prompt)
+
+    def failed(self, task: Task, error: Exception) -> None:
+        self.lost.append(task.prompt)
+
+
+TASKS = [task(prompt) for prompt in "abcd"]
+
+
+def test_a_second_sitting_runs_what_is_missing(tmp_path: Path) -> None:
+    store, told, asked = Store(tmp_path), Told(), list[str | None]()
+
+    def until_c(of: Task) -> Measured:
+        asked.append(of.prompt)
+        if of.prompt == "c":
+            raise KeyboardInterrupt
+        return rows(of)
+
+    with pytest.raises(KeyboardInterrupt):
+        run_study(TASKS, store, until_c, told)
+    sitting = run_study([*TASKS, TASKS[0]], store, rows, told)
+
+    assert asked == ["a", "b", "c"]
+    assert told.begun == [(0, 4), (2, 2)]
+    assert told.done == ["a", "b", "c", "d"]
+    assert (sitting.before, sitting.finished, sitting.complete) == (2, 2, True)
+    assert in_words(sitting).endswith("none is left")
+
+
+def test_a_task_that_fails_is_told_and_tried_again(tmp_path: Path) -> None:
+    store, told = Store(tmp_path), Told()
+
+    def but_b(of: Task) -> Measured:
+        if of.prompt == "b":
+            raise GenerationFailed("no sample fits the memory")
+        return rows(of)
+
+    first = run_study(TASKS, store, but_b, told)
+    second = run_study(TASKS, store, rows, told)
+
+    assert told.lost == ["b"]
+    assert not first.complete
+    assert "'b': no sample fits the memory" in in_words(first)
+    assert (second.before, second.finished) == (3, 1)
+
+
+def test_rows_say_where_they_come_from(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    run_study(TASKS[:1], store, rows, Told())
+    [finished] = store
+
+    made = finished.provenance
+    assert made.seed == 7
+    assert made.weights == {"m": "sha256:0"}
+    assert made.machine.endswith(", an accelerator")
+    assert "pytest" in made.command
+    assert made.revision
+    assert made.finished_at.endswith("+00:00")
+
+
+def test_tasks_run_side_by_side_where_that_is_asked(tmp_path: Path) -> None:
+    together = threading.Barrier(4, timeout=30)
+
+    def waiting(of: Task) -> Measured:
+        together.wait()  # broken, and so an error, unless all four run at once
+        return rows(of)
+
+    sitting = run_study(TASKS, Store(tmp_path), waiting, Told(), at_once=4)
+
+    assert sitting.finished == 4
