@@ -2,7 +2,8 @@
 
 Tables of random rows, of SmolLM2's size unless told otherwise (49,152 × 576). "full" is the full matrix: it computes
 and sorts all distances of every token of the prompt, and then walks the same sequences; lists must agree. Memory is the
-peak of what numpy and Python allocate, the table left aside. --smoke: a small table, in a few seconds.
+peak of what numpy and Python allocate, the table left aside. --alone: our list only, made once, with its memory
+watched while it is timed. --smoke: a small table, in a few seconds.
 """
 
 from __future__ import annotations
@@ -61,10 +62,34 @@ def measured(call: Callable[[], Neighbours]) -> tuple[Neighbours, Measured]:
     return found, Measured(seconds, peak / MIB)
 
 
+def alone(table: TokenTable, length: int, number: int) -> Measured:
+    """Ours, once: where the full matrix would not fit."""
+    tokens = tokens_of(table, length)
+    tracemalloc.start()
+    begun = time.perf_counter()
+    nearest_sequences(Neighbourhoods(table), tokens, number)
+    seconds, peak = time.perf_counter() - begun, tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return Measured(seconds, peak / MIB)
+
+
+def tokens_of(table: TokenTable, length: int) -> list[int]:
+    """A prompt of random tokens."""
+    return [int(token) for token in np.random.default_rng(length).integers(0, len(table.rows), size=length)]
+
+
+def random_rows(count: int, width: int) -> NDArray[np.float32]:
+    """A table of independent normal numbers, made in parts."""
+    rng, rows = np.random.default_rng(0), np.empty((count, width), dtype=np.float32)
+    for start in range(0, count, 4096):
+        part = rows[start : start + 4096]
+        part[:] = rng.normal(size=part.shape)
+    return rows
+
+
 def compared(table: TokenTable, length: int, number: int) -> tuple[Measured, Measured]:
     """Ours and the full matrix. Raises ValueError where their lists differ."""
-    rng = np.random.default_rng(length)
-    tokens = [int(token) for token in rng.integers(0, len(table.rows), size=length)]
+    tokens = tokens_of(table, length)
     ours, own = measured(lambda: nearest_sequences(Neighbourhoods(table), tokens, number))
     full, theirs = measured(lambda: nearest_sequences(FullMatrix(table), tokens, number))
     if ours.changes != full.changes or not np.allclose(ours.costs, full.costs, rtol=1e-9):
@@ -72,11 +97,19 @@ def compared(table: TokenTable, length: int, number: int) -> tuple[Measured, Mea
     return own, theirs
 
 
-def report(count: int, width: int, lengths: Sequence[int], numbers: Sequence[int]) -> Iterator[str]:
-    rows = np.random.default_rng(0).normal(size=(count, width)).astype(np.float32)
+def report(
+    count: int, width: int, lengths: Sequence[int], numbers: Sequence[int], *, only_ours: bool = False
+) -> Iterator[str]:
+    rows = random_rows(count, width)
     begun = time.perf_counter()
     table = TokenTable(rows)
     yield f"table of {count} x {width} random rows, read in {time.perf_counter() - begun:.2f} s"
+    if only_ours:
+        for length in lengths:
+            for number in numbers:
+                own = alone(table, length, number)
+                yield f"{length} tokens, {number} sequences: {own.seconds:.1f} s, {own.memory:.1f} MiB"
+        return
     yield "| tokens | sequences | seconds | full | memory, MiB | full | memory, ratio |"
     yield "|---|---|---|---|---|---|---|"
     for length in lengths:
@@ -99,11 +132,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--width", type=int, default=576)
     parser.add_argument("--tokens", type=int, action="append", help="length of a prompt; default: 10, 100, 1000")
     parser.add_argument("--number", type=int, action="append", help="sequences; default: 100, 2000, 20000")
+    parser.add_argument("--alone", action="store_true", help="leave the full matrix out")
     parser.add_argument("--smoke", action="store_true", help="a table of 4,096 × 32, 20 and 400 tokens, 500 sequences")
     given = parser.parse_args(arguments)
     if given.smoke:
         given.rows, given.width, given.tokens, given.number = 4096, 32, [20, 400], [500]
-    for line in report(given.rows, given.width, given.tokens or [10, 100, 1000], given.number or [100, 2000, 20_000]):
+    lengths, numbers = given.tokens or [10, 100, 1000], given.number or [100, 2000, 20_000]
+    for line in report(given.rows, given.width, lengths, numbers, only_ours=given.alone):
         print(line, flush=True)
 
 

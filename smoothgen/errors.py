@@ -12,6 +12,7 @@ SmoothGenError
 │   ├── InvalidLipschitz      a Lipschitz constant that its factors do not prove
 │   ├── InvalidMetric         bounds or options of an output metric that contradict each other
 │   ├── InvalidClaim          a claim on a score that is none, or a score that no claim can be made on
+│   ├── InvalidPlugin         a plug-in that cannot be loaded, or does not state or keep what a certificate needs
 │   ├── InvalidSlack          a rounding slack that is no total variation
 │   ├── InvalidSeed           a seed outside its range
 │   ├── InvalidPrompt         a prompt the model cannot take
@@ -92,6 +93,10 @@ class InvalidMetric(InvalidInput):
 
 class InvalidClaim(InvalidInput):
     """A claim on a score that is none, or a score that no claim can be made on."""
+
+
+class InvalidPlugin(InvalidInput):
+    """A plug-in that cannot be loaded, does not state what a certificate needs, or does not keep what it states."""
 
 
 class InvalidSlack(InvalidInput):

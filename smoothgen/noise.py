@@ -126,6 +126,18 @@ def _words(seed: Seed, counter: tuple[int, int, int, int], count: int) -> NDArra
     return words
 
 
+def generator(seed: Seed, stream: Stream, index: int) -> np.random.Generator:
+    """Returns a numpy generator for one sample: equal arguments give generators that draw equal numbers.
+
+    Its words are those of `uniforms` at step 0; what numpy makes of them may change with numpy's version.
+    """
+    index = operator.index(index)
+    if not 0 <= index < _MAX_INDEX:
+        raise InvalidSeed(f"sample index must lie in [0, 2^63), got {index}")
+    key = [seed.value & _WORD, seed.value >> 64]
+    return np.random.Generator(np.random.Philox(counter=[0, 0, index, int(stream)], key=key))
+
+
 def normals(seed: Seed, stream: Stream, index: int, count: int, *, step: int = 0) -> NDArray[np.float64]:
     """Returns `count` independent standard normals, shape (count,)."""
     drawn: NDArray[np.float64] = ndtri(uniforms(seed, stream, index, count, step=step))

@@ -25,6 +25,8 @@ class Settings(BaseSettings):
     """Models: names of `workers.generators.registry`, or "name=source" with a hub name, a folder or a GGUF file."""
     vision_models: list[Annotated[str, Field(min_length=1)]] = []
     """Transformers vision models (hub names or folders) requests may compare pictures in: metric vision-chord."""
+    clip_model: str | None = Field(default=None, min_length=1)
+    """A transformers CLIP model (hub name or folder) that claims may score pictures by: score clip_similarity."""
     device: str = "auto"
     """"cpu", "cuda", "cuda:1" …; auto takes a GPU where there is one."""
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
@@ -33,6 +35,10 @@ class Settings(BaseSettings):
     """The folder of converted models."""
     calibrations: Path | None = None
     """A folder of calibrations written by `smoothgen calibrate`; they win over the shipped ones."""
+    run_pictures: int = Field(default=100, ge=0, le=1_000)
+    """Of how many runs of a picture job under mechanism tokens a small picture is kept, for as long as its output."""
+    run_picture_side: int = Field(default=64, ge=8, le=512)
+    """Pixels of the longer side of such a picture."""
     metrics_port: int | None = Field(default=None, ge=1, le=65535)
     threads: int | None = Field(default=None, ge=1, le=4096)
     """CPU threads the model computes with. Workers of one machine should share its cores."""

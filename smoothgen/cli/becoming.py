@@ -1,4 +1,4 @@
-"""How a command goes on as a module of the servers, which this package does not import."""
+"""Commands that are modules of the servers: this process becomes the module."""
 
 from __future__ import annotations
 

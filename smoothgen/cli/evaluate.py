@@ -25,10 +25,12 @@ def evaluate(
     only: Annotated[list[str] | None, typer.Option(help="A kind of task; repeat for more.")] = None,
     study: Annotated[list[str] | None, typer.Option(help="A study of the plan; repeat for more.")] = None,
     model: Annotated[list[str] | None, typer.Option(help="A model of the plan; repeat for more.")] = None,
+    thresholds: Annotated[
+        Path | None, typer.Option(help="What the study must reach (TOML), else exit code 1. Writes its report too.")
+    ] = None,
     at_once: Annotated[int, typer.Option(min=1, max=256, help="Jobs sent at a time, with --server.")] = 4,
 ) -> None:
     """Evaluates models: certificates, baselines, attacks and fidelity, as a plan says."""
-    os.environ.setdefault(_SHOWN_AS, _typed())
     if local == (server is not None):
         raise typer.BadParameter("give one of --server URL and --local")
     chosen = {"--only": only, "--study": study, "--model": model}
@@ -38,14 +40,19 @@ def evaluate(
 
         require_servers("evaluate --local", "workers")
         given = [part for option, names in chosen.items() for name in names or () for part in (option, name)]
-        become("workers.evaluation", plan, "--out", str(out), *given, environment=os.environ)
+        given += [] if thresholds is None else ["--thresholds", str(thresholds)]
+        become("workers.evaluation", plan, "--out", str(out), *given, environment={_SHOWN_AS: _typed(), **os.environ})
+    from smoothgen.cli.evaluate_report import reported
     from smoothgen.client import Client
+    from smoothgen.studies.gate import read_thresholds
     from smoothgen.studies.plan import Chosen, read_plan
     from smoothgen.studies.progress import Shown
     from smoothgen.studies.runner import in_words, run_study
     from smoothgen.studies.served import SERVED_KINDS, Served
     from smoothgen.studies.store import Store
 
+    if thresholds is not None:
+        read_thresholds(thresholds)  # a bad file is told now and not after the study
     read, folder = read_plan(plan)
     tasks = Chosen(only, study, model).of(read, folder)
     ours = [task for task in tasks if task.kind in SERVED_KINDS]
@@ -54,7 +61,9 @@ def evaluate(
     with Client(str(server), api_key=api_key) as client, Shown() as shown:
         sitting = run_study(ours, Store(out), Served(client).measure, shown, at_once=at_once)
     typer.echo(in_words(sitting))
-    raise typer.Exit(0 if sitting.complete else 1)
+    if thresholds is None or not sitting.complete:
+        raise typer.Exit(0 if sitting.complete else 1)
+    raise typer.Exit(reported(out, out, thresholds))
 
 
 def _typed() -> str:

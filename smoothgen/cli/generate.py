@@ -73,7 +73,9 @@ def _asked(
         int | None, typer.Option(help="Seconds the server keeps prompt and output after the job's end.")
     ] = None,
     confidence: Annotated[float | None, typer.Option(help="1 - alpha.")] = None,
-    metric: Annotated[str | None, typer.Option(help="One of the model's: smoothgen models.")] = None,
+    metric: Annotated[
+        str | None, typer.Option(help="One of the model's (smoothgen models), or its JSON object.")
+    ] = None,
     answer: Annotated[str | None, typer.Option(help="Label metric: an RE2 pattern that extracts the answer.")] = None,
     cap: Annotated[float | None, typer.Option(help="Cap of the metric.")] = None,
     max_new_tokens: Annotated[int | None, typer.Option()] = None,
@@ -137,13 +139,14 @@ def _asked(
     as_json: Annotated[bool, typer.Option("--json", help="Print the server's answer as JSON.")] = False,
 ) -> _Asked:
     from smoothgen.cli.context import read_context
+    from smoothgen.cli.metric_option import metric_of_option
     from smoothgen.cli.show_scores import claims_of_options
 
     asked: Any = {"name": "label", "extract": {"kind": "regex", "pattern": answer}} if answer else metric
-    if cap is not None:
-        if metric is None:
-            raise typer.BadParameter("a cap needs --metric: which distance is to be capped?")
-        asked = {"name": metric, "cap": cap}
+    if metric is not None and not answer:
+        asked = metric_of_option(metric, cap)
+    elif cap is not None:
+        raise typer.BadParameter("a cap needs --metric: which distance is to be capped?")
     edits = {"kinds": edit_kind, "at_once": at_once, "variants": variant}
     units = {"size": unit_size, "probability": unit_probability, "altered": altered}
     given = {

@@ -32,7 +32,8 @@ def show_fleet(readings: Sequence[FleetReading]) -> None:
         by_pool.setdefault(reading.pool_id, []).append(reading)
     for pool_id, of_pool in by_pool.items():
         model, noise = of_pool[0].pool.model, of_pool[0].certificate.mechanism
-        about = f"  {metric_of(of_pool[0])}, sigma {printed(noise.effective_sigma)}  "
+        snapped = ", then the snap to tokens" if of_pool[0].pool.snap else ""
+        about = f"  {metric_of(of_pool[0])}, sigma {printed(noise.effective_sigma)}{snapped}  "
         _out.print(Text.assemble((model, "bold"), about, (f"pool {pool_id}", "dim")), soft_wrap=True)
         table = Table(box=None, padding=(0, 0, 0, 2), pad_edge=True)
         table.add_column("window (UTC)")

@@ -55,4 +55,8 @@ def worth_lines(view: JobView) -> list[str]:
     if view.gain_over_universal is not None:
         times = f"{view.gain_over_universal:.3g} times the radius that holds for any generator under this noise"
         lines.append(f"gain: {times}")
+    if view.scale is not None and view.scale.nearest_synonym is not None:
+        lines.append(
+            f"scale: the nearest text with one word for a synonym lies {down(view.scale.nearest_synonym)} away"
+        )
     return lines

@@ -50,10 +50,12 @@ from smoothgen.contracts.metrics import (
     Label,
     Metric,
     PixelRmse,
+    PluginMetric,
     SentenceChord,
     Verdict,
     VisionChord,
     metric_with_defaults,
+    name_on_card,
 )
 from smoothgen.contracts.model_card import Calibration, ImageCard, MetricCard, ModelCard, PartitionCard
 from smoothgen.contracts.neighbours import (
@@ -67,6 +69,7 @@ from smoothgen.contracts.neighbours import (
     cut,
 )
 from smoothgen.contracts.noisy_outputs import NOISY_OUTPUTS, SAMPLES, NoisyOutput, NoisyOutputs, NoisyStream
+from smoothgen.contracts.openai_extension import Extension
 from smoothgen.contracts.parameters import (
     MODALITIES,
     ImageParameters,
@@ -95,10 +98,12 @@ from smoothgen.contracts.scores import (
     MOST_CLAIMS,
     SCORE_NAMES,
     Claims,
+    ClipSimilarityScore,
     JsonSchemaScore,
     LengthScore,
     PatternScore,
     PluginScore,
+    ProfanityScore,
     Score,
     ScoreClaim,
     SimilarityScore,
@@ -157,6 +162,7 @@ __all__ = [
     "JsonSchemaScore",
     "LengthScore",
     "PatternScore",
+    "PluginMetric",
     "PluginScore",
     "SCORE_NAMES",
     "Score",
@@ -181,6 +187,7 @@ __all__ = [
     "UnitsPlan",
     "Expected",
     "FeatureChord",
+    "Extension",
     "FieldError",
     "FleetPool",
     "FleetView",
@@ -216,6 +223,7 @@ __all__ = [
     "PlanView",
     "Priority",
     "Problem",
+    "ProfanityScore",
     "Progress",
     "PromptCover",
     "PromptEmbeds",
@@ -235,6 +243,7 @@ __all__ = [
     "look_plan",
     "looks_at_runs",
     "metric_with_defaults",
+    "name_on_card",
     "parameter_names",
     "read_bins",
     "read_parameters",
@@ -243,6 +252,7 @@ __all__ = [
     "written_bin",
     "Agreement",
     "ClaimDecision",
+    "ClipSimilarityScore",
     "Decision",
     "Scale",
     "Worth",

@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, Final
 
+from pydantic import Field
+
 from smoothgen.certificates.fleet.certify import NOT_SERVED, OUTSTANDING
 from smoothgen.certificates.fleet.subject import WINDOW_FORMATS, WINDOWS, pool_id, window_span
 from smoothgen.contracts.base import Contract
@@ -22,7 +24,9 @@ _TO_BINS: Final = {ord(character): special for special, character in _CHARACTERS
 class FleetPool(Contract):
     """What requests of one pool have in common: everything that their noise and their distance mean.
 
-    largest_dimension: the most numbers x may have in one of them; None in pools that earlier releases wrote.
+    largest_dimension: the most numbers x may have in one of them; None in pools that earlier releases wrote. snap:
+    sha256 ("sha256:<hex>") of the table whose nearest rows their model reads in place of the noisy embeddings; left out
+    where it reads the noisy embeddings themselves.
     """
 
     model: str
@@ -32,6 +36,7 @@ class FleetPool(Contract):
     diameter: float
     randomness: str
     largest_dimension: int | None = None
+    snap: str | None = Field(default=None, exclude_if=lambda snap: snap is None)  # pools without it keep their names
 
     @cached_property
     def id(self) -> str:

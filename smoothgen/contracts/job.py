@@ -24,6 +24,8 @@ Status = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 NoteCode = Literal[
     "out_of_vocabulary",
     "underspecified",
+    "word_unknown",
+    "word_split",
     "embeddings_snapped",
     "empty_output",
     "no_answer",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import BeforeValidator, Field, TypeAdapter
+from pydantic import BeforeValidator, Field, JsonValue, TypeAdapter
 
 from smoothgen.contracts.base import Contract
 
+_PLUGIN: Final = "plugin:"
+"""What the name of a plug-in's metric begins with on a model's card, and as a bare name."""
 Cap = Annotated[
     float | None,
     Field(ge=1e-9, description="Distances beyond the cap count as the cap: min(d, cap) is a metric too."),
@@ -99,15 +101,30 @@ class Label(Contract):
     extract: ExtractionRule
 
 
+class PluginMetric(Contract):
+    """A metric that an installed package brings, by the name of its entry point in the group smoothgen.metrics."""
+
+    name: Literal["plugin"]
+    plugin: str = Field(min_length=1, max_length=100)
+    options: dict[str, JsonValue] = Field(default={}, description="What the plug-in takes.")
+    cap: Cap = None
+
+
 def _spell_out(value: Any) -> Any:
-    return {"name": value} if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    before, _, plugin = value.partition(_PLUGIN)
+    return {"name": "plugin", "plugin": plugin} if plugin and not before else {"name": value}
 
 
 _Spelled = Annotated[
-    SentenceChord | Edit | Label | Absolute | PixelRmse | FeatureChord | VisionChord | Verdict,
+    SentenceChord | Edit | Label | Absolute | PixelRmse | FeatureChord | VisionChord | Verdict | PluginMetric,
     Field(discriminator="name"),
 ]
-_Bare = Literal["sentence-chord", "edit", "absolute", "pixel-rmse", "feature-chord", "verdict"]
+_Bare = (
+    Literal["sentence-chord", "edit", "absolute", "pixel-rmse", "feature-chord", "verdict"]
+    | Annotated[str, Field(pattern=f"^{_PLUGIN}.{{1,100}}$")]
+)
 Metric = Annotated[
     _Spelled,
     BeforeValidator(_spell_out, json_schema_input_type=_Bare | _Spelled),
@@ -117,9 +134,14 @@ Metric = Annotated[
 _ADAPTER: TypeAdapter[Metric] = TypeAdapter(Metric)
 
 
+def name_on_card(metric: Metric) -> str:
+    """Returns the name under which a model's card lists a metric: a plug-in's as "plugin:<name>"."""
+    return f"{_PLUGIN}{metric.plugin}" if isinstance(metric, PluginMetric) else metric.name
+
+
 def metric_with_defaults(name: str) -> Metric:
     """Returns the metric that a bare name stands for.
 
-    Raises pydantic.ValidationError for a metric with options (label, vision-chord).
+    Raises pydantic.ValidationError for a metric with options (label, vision-chord, plugin).
     """
     return _ADAPTER.validate_python(name)

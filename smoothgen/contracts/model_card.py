@@ -108,10 +108,15 @@ class ModelCard(Contract):
     default_snapped_sigma: float | None = None
     """Noise on the embedding where a request asks for `snap` and names no level; None where nothing can be snapped: the
     model reads no tokens, or its worker does not say."""
+    snap_table: str | None = None
+    """sha256 ("sha256:<hex>") of the table that noisy embeddings are snapped to; None where nothing can be snapped, or
+    its worker does not say."""
     default_mechanism: str = EMBEDDING
     """What certifies a request that names no mechanism and asks for nothing that only noise has."""
     default_betas: dict[str, float] = Field(default={})
     """The noise level where a request names none, for mechanisms with a schedule and for shaped noise, by name."""
+    differentiable: bool | None = None
+    """Whether sensitivity can be estimated by autodiff; None where its worker does not say."""
     scores: list[str] = Field(default=[])
     """The scores that claims can be made on; plug-ins as "plugin:<name>"."""
     chat: bool = False

@@ -52,6 +52,18 @@ class VerdictScore(Contract):
     verdict: str = Field(min_length=1, max_length=200)
 
 
+class ProfanityScore(Contract):
+    """How likely the text is profane, in [0, 1], by the classifier of package alt-profanity-check (English)."""
+
+    name: Literal["profanity"]
+
+
+class ClipSimilarityScore(Contract):
+    """Cosine of CLIP's embeddings of the picture and of the request's own prompt, in [−1, 1]."""
+
+    name: Literal["clip_similarity"]
+
+
 class PluginScore(Contract):
     """A score that an installed package brings, by the name of its entry point in the group smoothgen.scores."""
 
@@ -61,7 +73,14 @@ class PluginScore(Contract):
 
 
 Score = Annotated[
-    PatternScore | JsonSchemaScore | LengthScore | SimilarityScore | VerdictScore | PluginScore,
+    PatternScore
+    | JsonSchemaScore
+    | LengthScore
+    | SimilarityScore
+    | VerdictScore
+    | ProfanityScore
+    | ClipSimilarityScore
+    | PluginScore,
     Field(discriminator="name"),
 ]
 """A bounded function of an output."""

@@ -27,11 +27,14 @@ from smoothgen.contracts import (
     MetricCard,
     ModelCard,
     PartitionCard,
+    PluginMetric,
     Robustness,
     VisionChord,
     metric_with_defaults,
+    name_on_card,
     read_parameters,
 )
+from smoothgen.contracts.adapting import not_differentiable
 from smoothgen.errors import InvalidAlpha, InvalidBudget, InvalidInput, InvalidTolerance, UnknownName
 from smoothgen.labels import extractor
 from smoothgen.noise import Seed
@@ -101,16 +104,17 @@ def plan(
     require_readable_embeddings(robustness, parameters)
     require_no_noise(robustness, parameters)
     require_snappable(robustness, card)
-    require_claims(robustness, card)
+    claims = require_claims(robustness, card)
     require_samples_asked(request)
     _require_probed_embedding(robustness)
+    _require_differentiable(robustness, card)
     partition = plan_partition(robustness, card)
     metric, metric_card = _metric(request, card)
     tolerance = _tolerance(robustness.tolerance, metric, metric_card)
     robustness = robustness.model_copy(update={"keep": keep_of(request, robustness, metric)})
     request = request.model_copy(update={"robustness": robustness})
     sigma = _sigma(request, card, metric_card)
-    request, units = plan_units(request, mechanism, metric, tolerance, diameter_of(metric, metric_card))
+    request, units = plan_units(request, mechanism, metric, tolerance, diameter_of(metric, metric_card), claims)
     seed = Seed.fresh() if request.seed is None else Seed.from_client(request.seed)
     return JobSpec(
         id=new_id(card.id, submission.tenant),
@@ -146,6 +150,12 @@ def _require_confidence_to_adapt(robustness: Robustness) -> None:
         ) from error
 
 
+def _require_differentiable(robustness: Robustness, card: ModelCard) -> None:
+    """Raises InvalidInput for an estimate by autodiff where the model's worker says that it gives none."""
+    if robustness.lipschitz_estimate == "autodiff" and card.differentiable is False:
+        raise not_differentiable(card.id)
+
+
 def _pool(
     request: GenerateRequest,
     card: ModelCard,
@@ -156,6 +166,12 @@ def _pool(
 ) -> FleetPool:
     """Returns the requests this one's distance may be averaged with: one model, one noise, one metric."""
     robustness = request.robustness
+    if isinstance(metric, PluginMetric):
+        raise InvalidInput(
+            f"metric plug-in {metric.plugin!r} with tier 'fleet': a pool averages distances of many workers over days, "
+            "and does not tell which version of the plug-in measured them; use a metric in the box, or tier 'request'",
+            field="robustness.metric",
+        )
     if robustness.mechanism != EMBEDDING or sigma is None:
         raise InvalidInput(
             f"tier 'fleet' pools requests under one noise on the embedding, not under mechanism "
@@ -176,12 +192,13 @@ def _pool(
         diameter=diameter_of(metric, metric_card) * CENTRE_SLACK,
         randomness=robustness.randomness,
         largest_dimension=min(card.largest_dimension or MOST_NUMBERS, MOST_NUMBERS),
+        snap=card.snap_table if robustness.snap else None,
     )
 
 
 def _metric(request: GenerateRequest, card: ModelCard) -> tuple[Metric, MetricCard]:
     asked = request.robustness.metric
-    name = card.metrics[0].name if asked is None else asked.name
+    name = card.metrics[0].name if asked is None else name_on_card(asked)
     metric_card = card.metric(name)
     if metric_card is None:
         raise UnknownName("metric of this model", name, [m.name for m in card.metrics], field="robustness.metric")

@@ -15,7 +15,6 @@ _WHY_UNSNAPPED: Final[Mapping[str, str]] = MappingProxyType(
         "budget": "models are calibrated for",
         "adapt": "the prompt's sensitivity is probed under",
         "lipschitz_estimate": "steepness is estimated under",
-        "tier": "the pools of the fleet hold requests under",
     }
 )
 
@@ -25,13 +24,13 @@ def snaps(robustness: Robustness, mechanism: str, card: ModelCard) -> bool:
     asked for and no noise level is named, which would be one of noise as it is drawn."""
     if robustness.snap is not None:
         return robustness.snap
-    may = mechanism == EMBEDDING and card.default_snapped_sigma is not None and not _needs_unsnapped(robustness)
-    return may and robustness.sigma is None
+    may = mechanism == EMBEDDING and card.default_snapped_sigma is not None and not given(robustness, _WHY_UNSNAPPED)
+    return may and robustness.sigma is None and _table_is_known(robustness, card)
 
 
-def _needs_unsnapped(robustness: Robustness) -> list[str]:
-    """Returns the fields of a request that speak of noise which is not snapped."""
-    return [name for name in given(robustness, _WHY_UNSNAPPED) if (name, robustness.tier) != ("tier", "universal")]
+def _table_is_known(robustness: Robustness, card: ModelCard) -> bool:
+    """Returns whether a pool of the fleet can name the table, where the request asks for the fleet."""
+    return robustness.tier != "fleet" or card.snap_table is not None
 
 
 def require_snappable(robustness: Robustness, card: ModelCard) -> None:
@@ -50,8 +49,14 @@ def require_snappable(robustness: Robustness, card: ModelCard) -> None:
             f"snap=true, but model {card.id!r} does not read its prompt as tokens of a table; leave snap out",
             field="robustness.snap",
         )
+    if not _table_is_known(robustness, card):
+        raise InvalidInput(
+            f"snap=true with tier 'fleet', whose pools name the table of the snap, and the workers of model "
+            f"{card.id!r} do not say which it is; update them, use tier 'request', or leave snap out",
+            field="robustness.snap",
+        )
     refuse_given(
         robustness,
-        _needs_unsnapped(robustness),
+        _WHY_UNSNAPPED,
         lambda name: f"with snap=true: {_WHY_UNSNAPPED[name]} noise that is not snapped; leave {name} or snap out",
     )

@@ -75,9 +75,10 @@ def require_no_noise(robustness: Robustness, parameters: Parameters) -> None:
     if not isinstance(parameters, TextParameters):
         return
     if parameters.temperature > 0 and robustness.randomness == "fresh":
+        over_it = f", or mechanism {EMBEDDING!r}, whose claims are over all draws" if mechanism == TOKENS else ""
         raise InvalidInput(
             f"randomness='fresh' with temperature={parameters.temperature!r}: mechanism {mechanism!r} compares runs "
-            "under one draw of the generator's randomness; use randomness 'common', or temperature 0",
+            f"under one draw of the generator's randomness; use randomness 'common', or temperature 0{over_it}",
             field="robustness.randomness",
         )
 

@@ -4,16 +4,32 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
-from smoothgen.errors import InvalidClaim, UnknownName
+from smoothgen.certificates.meaning import metrics as meaning
+from smoothgen.errors import InvalidPlugin, UnknownName
 
 SCORES: Final = "smoothgen.scores"
 """The group of entry points that name scores."""
+METRICS: Final = "smoothgen.metrics"
+"""The group of entry points that name output metrics."""
+GENERATORS: Final = "smoothgen.generators"
+"""The group of entry points that name generators."""
+_IN_THE_BOX: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
+    {
+        SCORES: frozenset(
+            {"pattern", "json_schema", "length", "similarity", "verdict", "profanity", "clip_similarity", "plugin"}
+        ),
+        METRICS: frozenset({*meaning.METRICS, "plugin"}),
+    }
+)
+"""Names that a plug-in may not take: readers of a certificate would take one for the other."""
 _COMPILED: Final = "__pycache__"
 
 
@@ -33,30 +49,37 @@ def names(group: str = SCORES) -> list[str]:
 
 
 @lru_cache(maxsize=64)
-def load(name: str, group: str = SCORES) -> Loaded:
-    """Returns an installed plug-in, loaded once a process.
+def load(name: str, group: str = SCORES, field: str | None = None) -> Loaded:
+    """Returns an installed plug-in, loaded once a process. field: where a request names it, for the error.
 
-    Raises UnknownName where none of this name is installed, InvalidClaim where two are, or where it cannot be loaded.
+    Raises UnknownName where none of this name is installed, InvalidPlugin where two are, where it takes the name of one
+    in the box, or where it cannot be loaded.
     """
     found = {
         (point.value, point.dist.name if point.dist else ""): point for point in entry_points(group=group, name=name)
     }
     if not found:
-        raise UnknownName(f"plug-in of {group}", name, names(group), field="robustness.claims")
+        raise UnknownName(f"plug-in of {group}", name, names(group), field=field)
+    if name in _IN_THE_BOX.get(group, ()):
+        raise InvalidPlugin(
+            f"plug-in {name!r} of {group} takes the name of one in the box; its author can give the entry point "
+            "another name",
+            field=field,
+        )
     if len(found) > 1:
         brought = ", ".join(sorted(f"{value} of {package or 'an unnamed package'}" for value, package in found))
-        raise InvalidClaim(
+        raise InvalidPlugin(
             f"plug-in {name!r} of {group} is installed {len(found)} times ({brought}); uninstall all but one",
-            field="robustness.claims",
+            field=field,
         )
     [point] = found.values()
     try:
         factory = point.load()
     except Exception as error:
-        raise InvalidClaim(
+        raise InvalidPlugin(
             f"plug-in {name!r} ({point.value}) cannot be loaded: {type(error).__name__}: {error}; the server's "
             "operator can mend or uninstall it",
-            field="robustness.claims",
+            field=field,
         ) from error
     dist = point.dist
     return Loaded(name, factory, _digest(point), "" if dist is None else f"{dist.name} {dist.version}")
@@ -71,7 +94,7 @@ def _digest(point: EntryPoint) -> str:
     spec = importlib.util.find_spec(top)
     origin = None if spec is None else spec.origin
     if origin is None:
-        raise InvalidClaim(f"plug-in {point.name!r} comes from {top!r}, which has no file to digest")
+        raise InvalidPlugin(f"plug-in {point.name!r} comes from {top!r}, which has no file to digest")
     root = Path(origin)
     folder = root.parent if root.name == "__init__.py" else None
     files = (

@@ -40,6 +40,7 @@ async def end(
             distances=keys.distances(job_id),
             runs=keys.runs(job_id),
             outputs=keys.outputs(job_id),
+            pictures=keys.pictures(job_id),
             asked=keys.asked(job_id),
             backlog=keys.backlog(model),
             accounts=keys.accounts(model),

@@ -32,6 +32,8 @@ one script, lie on one node.
                                          lives as long as the job
 …:outputs:{job}                  hash    "selection" and first indices → JSON of the noisy samples, where they are asked
                                          for; lives as long as the job
+…:pictures:{job}                 hash    index of a run → small picture of it, base64 PNG (pictures under tokens); lives
+                                         as long as the job
 …:certificate:{job}              string  certificate JSON; expires CERTIFICATE_TTL_S after issue
 …:asked:{job}                    string  the request behind a certificate, seed image left out; lives as long as the job
 …:samples:{job}                  string  contact sheet of an image job, base64 PNG; lives as long as the job
@@ -193,6 +195,11 @@ def runs(job_id: str) -> Key:
 def outputs(job_id: str) -> Key:
     """Returns the key of a job's noisy samples, "selection" and the others by the first index of their chunk."""
     return _of_job(job_id, "outputs")
+
+
+def pictures(job_id: str) -> Key:
+    """Returns the key of small pictures of a job's runs, by the index of the run."""
+    return _of_job(job_id, "pictures")
 
 
 def certificate(certificate_id: str) -> Key:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -11,25 +11,14 @@ from numpy.typing import NDArray
 from pydantic_core import to_json
 from redis.asyncio import Redis
 
-from smoothgen.contracts import (
-    RUN_WORDS,
-    JobResult,
-    JobSpec,
-    JobView,
-    ModelRef,
-    NoisyOutput,
-    Problem,
-    Progress,
-    RunWords,
-    Selection,
-)
+from smoothgen.contracts import RUN_WORDS, JobResult, JobSpec, ModelRef, NoisyOutput, Problem, RunWords, Selection
 from smoothgen.queue import ending, keys
 from smoothgen.queue.builds import Orphan
 from smoothgen.queue.clock import Clock
+from smoothgen.queue.ended_views import view_of_problem, view_of_result
 from smoothgen.queue.overdue import overdue_job, overdue_jobs
 from smoothgen.queue.pipeline import Pipeline
 from smoothgen.queue.scripts.work import Advance, Open, Restart, Store
-from smoothgen.queue.succeeded import succeeded_view
 from smoothgen.queue.unreadable import unreadable
 from smoothgen.queue.work_items import (
     Claim,
@@ -67,11 +56,13 @@ class Outcomes:
         pace: Pace,
         sheet: bytes | None,
         noisy_outputs: Sequence[NoisyOutput] | None = None,
+        total: int | None = None,
     ) -> None:
         """Stores what a job's selection fixed, posts the chunks of the first look, and acknowledges.
 
         look_end: samples of the first look. sheet: the contact sheet, a PNG. noisy_outputs: the selection samples, None
-        where the job does not ask for them.
+        where the job does not ask for them. total: the most generations of the whole job, now that it is known what is
+        run; None where planning knew.
         """
         fields: dict[str, str | int | float] = {
             "status": "running",
@@ -87,6 +78,8 @@ class Outcomes:
         }
         if model := selection.provenance.get("model"):  # the one named at the submission may have been replaced since
             fields["model"] = ModelRef(**model).model_dump_json()
+        if total is not None:
+            fields["total"] = total
         if selection.batch_size is not None:
             fields["batch_size"] = selection.batch_size
         await self._scripts.call(
@@ -119,13 +112,15 @@ class Outcomes:
         words: Sequence[RunWords] | None = None,
         scores: NDArray[np.float64] | None = None,
         noisy_outputs: Sequence[NoisyOutput] | None = None,
+        pictures: Mapping[int, bytes] | None = None,
     ) -> CompleteLook | None:
         """Stores a chunk's distances once, and acknowledges. Returns the look where it is complete with them.
 
         A chunk that completes its look is not acknowledged: the worker that holds it takes the look, and `advance` or
         `succeed` acknowledges. failure: why the last sample that failed did. words: what the chunk's runs read and
         said, None where that is not kept. scores: of each sample one for every claim on a score, shape (samples, K),
-        None where the job has none. noisy_outputs: the samples, None where the job does not ask for them.
+        None where the job has none. noisy_outputs: the samples, None where the job does not ask for them. pictures: a
+        small PNG of each run that has one, by its index.
         """
         answer = await self._scripts.call(
             Store(
@@ -136,6 +131,7 @@ class Outcomes:
                 distances=keys.distances(claim.spec.id),
                 runs=keys.runs(claim.spec.id),
                 outputs=keys.outputs(claim.spec.id),
+                pictures=keys.pictures(claim.spec.id),
                 chunks=claim.chunks,
                 group=keys.GROUP,
                 entry=claim.entry,
@@ -148,6 +144,7 @@ class Outcomes:
                 device_s=device_s,
                 failure=failure,
                 attempt=claim.attempt,
+                kept={index: _base64(picture) for index, picture in (pictures or {}).items()},
             )
         )
         if answer[0] != "look":
@@ -195,6 +192,7 @@ class Outcomes:
                 accounts=keys.accounts(item.model),
                 distances=keys.distances(spec.id),
                 runs=keys.runs(spec.id),
+                pictures=keys.pictures(spec.id),
                 samples=keys.samples(spec.id),
                 outputs=keys.outputs(spec.id),
                 group=keys.GROUP,
@@ -223,7 +221,7 @@ class Outcomes:
 
         attempt: the job's attempt that the result is of, where no work item is held.
         """
-        view = succeeded_view(spec, result, None if claim is None else claim.windows)
+        view = view_of_result(spec, result, None if claim is None else claim.windows)
         return await ending.end(
             self._scripts,
             spec.id,
@@ -273,8 +271,7 @@ class Outcomes:
         attempt: int | None = None,
         fleet_bin: str = "",
     ) -> bool:
-        view = JobView(id=job_id, status="failed", model=model, progress=Progress(done=0, total=0), error=problem)
-        text = view.model_dump_json(exclude_none=True)
+        text = view_of_problem(job_id, model, problem).model_dump_json(exclude_none=True)
         return await ending.end(
             self._scripts, job_id, model.name, "failed", text, fleet_bin=fleet_bin, place=place, attempt=attempt
         )

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from smoothgen.certificates.score_claims import ScoreIdentity
+
+PROFANITY_EXTRA: Final = "the package alt-profanity-check beside the workers (pip install 'smoothgen[profanity]')"
+CLIP_SETTING: Final = "a CLIP model at the workers (SMOOTHGEN_CLIP_MODEL names its folder)"
 
 
 def similarity_identity(reference: str, encoder: str | None = None) -> ScoreIdentity:
@@ -25,8 +28,29 @@ def verdict_identity(verdict: str) -> ScoreIdentity:
     return ScoreIdentity("verdict", 0.0, 1.0, two_valued=True, options={"verdict": verdict})
 
 
+def profanity_identity(model: str | None = None) -> ScoreIdentity:
+    """Returns the identity of the probability that a text is profane. model: package and version of the classifier,
+    None where it is not known."""
+    return ScoreIdentity("profanity", 0.0, 1.0, options={} if model is None else {"model": model})
+
+
+def clip_similarity_identity(prompt: str | None = None, encoder: str | None = None) -> ScoreIdentity:
+    """Returns the identity of the CLIP similarity of a picture to the request's prompt, which is named by its digest.
+
+    encoder: the name of the CLIP model, None where it is not known.
+    """
+    named = {} if encoder is None else {"encoder": encoder}
+    if prompt is not None:
+        named["prompt"] = f"sha256:{hashlib.sha256(prompt.encode()).hexdigest()}"
+    return ScoreIdentity("clip_similarity", -1.0, 1.0, options=named)
+
+
 def identity_without_model(name: str, options: Mapping[str, Any]) -> ScoreIdentity | None:
     """Returns the identity of a score that needs a model, None for another."""
     if name == "similarity":
         return similarity_identity(str(options["reference"]))
-    return verdict_identity(str(options["verdict"])) if name == "verdict" else None
+    if name == "verdict":
+        return verdict_identity(str(options["verdict"]))
+    if name == "profanity":
+        return profanity_identity()
+    return clip_similarity_identity() if name == "clip_similarity" else None

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from smoothgen.certificates.score_claims import ScoreIdentity
 from smoothgen.errors import InvalidClaim
-from smoothgen.plugins import ScorePlugin, load
+from smoothgen.plugins import SCORES, ScorePlugin, load
 
 _LOG = logging.getLogger(__name__)
 
@@ -20,8 +20,9 @@ class PluggedIn:
     """The score of an installed plug-in. Its name in certificates is "plugin:<name>"."""
 
     def __init__(self, name: str, options: Mapping[str, Any]) -> None:
-        """Raises UnknownName where it is not installed, InvalidClaim where it refuses the options or is no score."""
-        loaded = load(name)
+        """Raises UnknownName where it is not installed, InvalidPlugin where it cannot be loaded, InvalidClaim where it
+        refuses the options or is no score."""
+        loaded = load(name, SCORES, "robustness.claims")
         self._name = name
         try:
             plugin = loaded.factory(dict(options))

@@ -3,6 +3,7 @@
 Claims and proofs: docs/theory/neighbours.md. Needs numpy only.
 """
 
+from smoothgen.tokens.candidates import FirstPass, MakesFirstPass
 from smoothgen.tokens.distances import comparison_error, cost_difference
 from smoothgen.tokens.neighbourhoods import Neighbourhoods, TokenRows
 from smoothgen.tokens.neighbours import Change, Neighbours, cost_of, nearest_sequences
@@ -11,6 +12,8 @@ from smoothgen.tokens.writable import Written, written
 
 __all__ = [
     "Change",
+    "FirstPass",
+    "MakesFirstPass",
     "Neighbourhoods",
     "Neighbours",
     "TokenRows",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, Final
+from collections.abc import Callable, Iterator
+from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,10 +11,28 @@ from numpy.typing import NDArray
 from smoothgen.tokens.distances import block_rows, expansion_error
 
 _PRODUCT_BYTES: Final = 2**26
-_UNDERFLOW: Final = 2.0**-1000
+UNDERFLOW: Final = 2.0**-1000
 """More than what products below the smallest double can lose."""
-_ORDER: Final = 1 + 2.0**-30
+ORDER: Final = 1 + 2.0**-30
 """More than the ratio at which two distances, computed directly, can change order."""
+
+
+class FirstPass(Protocol):
+    """Finds, for points, the targets that may be among the nearest."""
+
+    def of(
+        self, points: NDArray[Any], number: int, without: NDArray[np.int64] | None = None
+    ) -> Iterator[NDArray[np.int64]]:
+        """Yields target ids, increasing, for every point of (points, width).
+
+        Every target that is among the `number` with the least `direct_squared`, ties included, is among them. without:
+        for each point an id that is left out.
+        """
+        ...
+
+
+MakesFirstPass = Callable[[NDArray[np.int64], NDArray[np.float64]], FirstPass]
+"""From the targets, ids in increasing order, and ‖row‖² of every row of the table, to the first pass for them."""
 
 
 def squared_norms(rows: NDArray[Any]) -> NDArray[np.float64]:
@@ -41,11 +59,7 @@ class Candidates:
     def of(
         self, points: NDArray[Any], number: int, without: NDArray[np.int64] | None = None
     ) -> Iterator[NDArray[np.int64]]:
-        """Yields target ids, increasing, for every point of (points, width).
-
-        Every target that is among the `number` with the least `direct_squared`, ties included, is among them. without:
-        for each point an id that is left out.
-        """
+        """Yields what `FirstPass.of` says."""
         together = max(1, _PRODUCT_BYTES // (8 * max(len(self._targets), 1)))
         room = np.empty((min(together, len(points)), len(self._targets)))
         for start in range(0, len(points), together):
@@ -67,7 +81,7 @@ class Candidates:
         self, own: float, products: NDArray[np.float64], number: int, left_out: int | None
     ) -> NDArray[np.int64]:
         norms = self._norms + own
-        margin = norms * self._error + _UNDERFLOW
+        margin = norms * self._error + UNDERFLOW
         squared = np.subtract(norms, 2 * products, out=norms)
         highest, lowest = squared + margin, squared - margin
         if left_out is not None:
@@ -78,5 +92,5 @@ class Candidates:
             limit = float(np.partition(highest, number - 1)[number - 1])
         else:
             limit = float(np.max(highest, initial=0.0, where=np.isfinite(highest)))
-        chosen: NDArray[np.int64] = self._targets[lowest <= limit * _ORDER]
+        chosen: NDArray[np.int64] = self._targets[lowest <= limit * ORDER]
         return chosen

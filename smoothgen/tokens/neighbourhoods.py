@@ -65,10 +65,11 @@ class Neighbourhoods:
         kept = len(targets) == len(self.table.targets)  # lists with a prompt's own targets are that prompt's
         found = {token: rows for token in wanted if kept and (rows := self._known(token, number)) is not None}
         missing = [token for token in wanted if token not in found]
-        candidates = self.table.candidates(targets)
         for start in range(0, len(missing), _TOGETHER):
             some = np.array(missing[start : start + _TOGETHER], dtype=np.int64)
-            for token, ids in zip(some, candidates.of(self._rows(some), number, without=some), strict=True):
+            own = self._rows(some)
+            first_pass = self.table.first_pass(targets, own)
+            for token, ids in zip(some, first_pass.of(own, number, without=some), strict=True):
                 found[int(token)] = rows = self._sorted(int(token), ids, number, targets)
                 if self._on_token is not None:
                     self._on_token()

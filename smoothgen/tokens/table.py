@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Any, Final
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smoothgen.errors import InvalidTokens, UnusableTable
-from smoothgen.tokens.candidates import Candidates, squared_norms
+from smoothgen.tokens.candidates import Candidates, FirstPass, MakesFirstPass, squared_norms
 from smoothgen.tokens.distances import LARGEST_WIDTH, direct_squared
 from smoothgen.tokens.equal_rows import digest_and_first_equal
 from smoothgen.tokens.single_pass import SinglePass
@@ -26,13 +26,16 @@ class TokenTable:
     `targets` holds canonical ids. A token of an honest prompt is always a target for that prompt: methods take the
     prompt's ids as `honest` and add them, so that an honest prompt snaps to itself whatever was excluded.
 
-    Beside the rows, which may be memory-mapped and are only read, a table keeps 24 bytes a row, and 16 more from the
-    first snap on.
+    Beside the rows, which may be memory-mapped and are only read, a table keeps 24 bytes a row, and 16 more from
+    the first list or snap on.
     """
 
-    def __init__(self, rows: NDArray[Any], excluded: Iterable[int] = ()) -> None:
+    def __init__(
+        self, rows: NDArray[Any], excluded: Iterable[int] = (), first_pass: MakesFirstPass | None = None
+    ) -> None:
         """rows: (V, width), float32 or float16; bfloat16 is given as float32, exactly. excluded: ids that are no
-        targets, such as markers and rows without a token.
+        targets, such as markers and rows without a token. first_pass: finds the rows that may be nearest elsewhere, on
+        a device; by default numpy does. It changes no result: what is compared are direct distances.
 
         Raises UnusableTable for rows of another type or shape or with numbers that are not finite, InvalidTokens for
         excluded ids outside the table.
@@ -54,6 +57,7 @@ class TokenTable:
         self._canonical = np.where(lowest[first] < len(rows), lowest[first], first)
         self.targets = np.unique(self._canonical[open_ids])
         self._norms = squared_norms(rows)
+        self._elsewhere = first_pass
 
     @property
     def width(self) -> int:
@@ -88,9 +92,12 @@ class TokenTable:
         own = self.canonical(honest)
         return self.targets if np.isin(own, self.targets).all() else np.union1d(self.targets, own)
 
-    def candidates(self, targets: NDArray[np.int64]) -> Candidates:
-        """Returns the first pass for these targets."""
-        return Candidates(self.rows, targets, self._norms)
+    def first_pass(self, targets: NDArray[np.int64], points: NDArray[Any]) -> FirstPass:
+        """Returns what finds those of the targets that may be nearest to these points, (points, width)."""
+        if self._elsewhere is not None:
+            return self._elsewhere(targets, self._norms)
+        single = self._single if targets is self.targets else SinglePass(self.rows, targets, self._norms)
+        return single if single.takes(points) else Candidates(self.rows, targets, self._norms)
 
     def snap(self, embeddings: NDArray[Any], honest: Sequence[int] = ()) -> NDArray[np.int64]:
         """Returns the canonical id of the nearest target of every embedding, shape (positions,).
@@ -110,15 +117,10 @@ class TokenTable:
         if not len(targets):
             raise InvalidTokens("no row of the embedding table is a target; exclude fewer ids")
         found = np.empty(len(given), dtype=np.int64)
-        for k, ids in enumerate(self._nearest_candidates(targets, given)):
+        for k, ids in enumerate(self.first_pass(targets, given).of(given, 1)):
             squared = direct_squared(self.rows, ids, given[k].astype(np.float64))
             found[k] = ids[np.argmin(squared)]  # the first of equals, and ids increase
         return found
-
-    def _nearest_candidates(self, targets: NDArray[np.int64], given: NDArray[Any]) -> Iterator[NDArray[np.int64]]:
-        """Returns, for every embedding, ids among which the nearest targets are."""
-        single = self._single if targets is self.targets else SinglePass(self.rows, targets, self._norms)
-        return single.of(given) if single.takes(given) else self.candidates(targets).of(given, 1)
 
     @cached_property
     def _single(self) -> SinglePass:

@@ -18,6 +18,7 @@ READS_TOKENS = model_card("words").model_copy(
         "mechanisms": ["tokens", "embedding", "edits"],
         "default_mechanism": "tokens",
         "default_snapped_sigma": 0.25,
+        "snap_table": "sha256:" + "d" * 64,
         "synonyms": PARTITION,
     }
 )
@@ -40,6 +41,7 @@ def test_snap_asks_for_noise_at_a_level_of_its_own() -> None:
         {"mechanism": "embedding"},
         {"mechanism": "embedding", "epsilon": 0.1, "samples": 50},
         {"tier": "universal"},
+        {"tier": "fleet"},
         {"synonyms": True},
         {"randomness": "fresh"},
     ],
@@ -58,12 +60,12 @@ def test_noise_is_snapped_where_nothing_asks_for_other_noise(asked: dict[str, An
         ({"sigma": 0.5, "mechanism": "embedding", "tier": "universal"}, 0.5),
         ({"lipschitz_estimate": True}, 1.0),
         ({"lipschitz_estimate": "autodiff", "mechanism": "embedding"}, 1.0),
-        ({"tier": "fleet"}, 1.0),
+        ({"sigma": 0.5, "tier": "fleet"}, 0.5),
         ({"budget": 0.1, "mechanism": "embedding"}, 0.5),
         ({"budget": 0.1, "adapt": "prompt"}, 0.5),
     ],
 )
-def test_noise_stays_as_it_is_drawn_where_a_level_a_budget_an_estimate_or_the_fleet_is_asked_for(
+def test_noise_stays_as_it_is_drawn_where_a_level_a_budget_or_an_estimate_is_asked_for(
     asked: dict[str, Any], sigma: float
 ) -> None:
     calibration = Calibration(
@@ -86,7 +88,7 @@ def test_a_model_that_reads_no_tokens_keeps_its_noise() -> None:
 
 
 @pytest.mark.parametrize(
-    "asked", [{"synonyms": True}, {"tier": "universal"}, {"randomness": "fresh"}, {"epsilon": 0.1}]
+    "asked", [{"synonyms": True}, {"tier": "universal"}, {"tier": "fleet"}, {"randomness": "fresh"}, {"epsilon": 0.1}]
 )
 def test_it_goes_with(asked: dict[str, Any]) -> None:
     assert planned({"snap": True, **asked}).sigma == 0.25
@@ -102,13 +104,41 @@ def test_it_goes_with(asked: dict[str, Any]) -> None:
         ({"budget": 0.1, "adapt": "prompt"}, "budget", "calibrated for"),
         ({"lipschitz_estimate": True}, "lipschitz_estimate", "not snapped"),
         ({"lipschitz_estimate": "autodiff"}, "lipschitz_estimate", "not snapped"),
-        ({"tier": "fleet"}, "tier", "pools of the fleet"),
     ],
 )
 def test_it_is_refused_with(asked: dict[str, Any], field: str, words: str) -> None:
     with pytest.raises(InvalidInput, match=words) as error:
         planned({"snap": True, **asked})
     assert error.value.field == f"robustness.{field}"
+
+
+def test_pools_of_the_fleet_are_kept_apart_by_level_and_snap() -> None:
+    asked = [{}, {"snap": True, "sigma": 0.5}, {"snap": False}, {"sigma": 0.5}, {"snap": True, "synonyms": True}]
+    pools = [planned({"tier": "fleet", **each}).pool for each in asked]
+    assert [(p.mechanism.get("sigma"), p.snap) for p in pools if p is not None] == [
+        (0.25, READS_TOKENS.snap_table),
+        (0.5, READS_TOKENS.snap_table),
+        (1.0, None),
+        (0.5, None),
+        (None, READS_TOKENS.snap_table),
+    ]
+    assert len({p.id for p in pools if p is not None}) == len(asked)
+    assert pools[0] == planned({"tier": "fleet", "snap": True}).pool
+
+
+def test_a_pool_without_the_snap_is_written_as_it_always_was() -> None:
+    pool = planned({"tier": "fleet", "snap": False}).pool
+    assert pool is not None
+    assert "snap" not in pool.model_dump_json()
+
+
+def test_the_fleet_takes_no_snap_to_a_table_that_no_worker_names() -> None:
+    silent = READS_TOKENS.model_copy(update={"snap_table": None})
+    job = planned({"tier": "fleet"}, silent)
+    assert (job.sigma, job.request.robustness.snap, job.pool and job.pool.snap) == (1.0, False, None)
+    with pytest.raises(InvalidInput, match="do not say which it is") as error:
+        planned({"tier": "fleet", "snap": True}, silent)
+    assert error.value.field == "robustness.snap"
 
 
 @pytest.mark.parametrize("mechanism", ["embedding", "embedding-per-step", "latent-schedule"])

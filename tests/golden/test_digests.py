@@ -4,7 +4,8 @@ digests.json was first written by the code of revision 632de68. The digests of j
 a decision and its kin, and certificates by noise plain words and `keeps`; without those fields, the statement and the
 certificate's own digest, all results were equal before and after. Those of exhaustive certificates were written again
 when these got plain words: in their words of before all six were equal. Those of language models were written again
-when `usage.tokens` came: without it all were equal. A digest may change only with a decision that certificates do;
+when `usage.tokens` came: without it all were equal. That of a picture of unknown words was when the note `word_unknown`
+came: without it the result was equal. A digest may change only with a decision that certificates do;
 `python -m tests.golden.digests` then writes it again.
 """
 

@@ -89,7 +89,12 @@ def test_prompts_of_a_picture_model(served: Serve) -> None:
     quick = {"samples": 24, "selection_samples": 4, "tolerance": 0.3, "sigma": 0.3}
     body = {"model": FASHION, "prompt": "a red sneaker", "seed": 5, "robustness": quick}
     certificate = certified(served.http, body)
-    near, far = asked(served.http, certificate, "a crimson sneaker", "a blue coat").json()["answers"]
+    near, far, odd = asked(served.http, certificate, "a crimson sneaker", "a blue coat", "a maroon coat").json()[
+        "answers"
+    ]
+    assert "notes" not in near
+    assert [note["code"] for note in odd["notes"]][-1] == "word_unknown"
+    assert "'maroon'" in odd["notes"][-1]["detail"]
     assert near["comparable"]
     assert far["comparable"]
     assert 0 < near["distance"] < far["distance"]

@@ -20,12 +20,21 @@ def test_every_claim_is_counted_by_its_score_and_whether_it_holds() -> None:
         labels = {"model": "any", "score": score, "outcome": outcome}
         return metrics.registry.get_sample_value("smoothgen_score_claims_total", labels)
 
-    assert [counted(score, outcome) for score in SCORE_NAMES for outcome in ("holds", "not_proven")] == [0.0] * 12
+    assert [counted(score, outcome) for score in SCORE_NAMES for outcome in ("holds", "not_proven")] == [0.0] * 16
     for job in (number_job(LENGTH, NUMBER), number_job(TIGHT, NUMBER, epsilon=0.3), number_job(NUMBER, tolerance=None)):
         ended.succeeded(job, plain(job))
     assert (counted("length", "holds"), counted("length", "not_proven")) == (1.0, 1.0)
     assert (counted("pattern", "holds"), counted("pattern", "not_proven")) == (3.0, 0.0)
-    assert SCORE_NAMES == ("pattern", "json_schema", "length", "similarity", "verdict", "plugin")
+    assert SCORE_NAMES == (
+        "pattern",
+        "json_schema",
+        "length",
+        "similarity",
+        "verdict",
+        "profanity",
+        "clip_similarity",
+        "plugin",
+    )
 
 
 def test_a_job_without_claims_counts_none() -> None:

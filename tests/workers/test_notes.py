@@ -151,7 +151,7 @@ def test_covers_repeats_the_notes_of_the_other_prompt():
     conditions = Embedding(job, served.generator)(prompts)
     elephant, sneaker, colourless = compared(from_document(result.certificate), call(*prompts), conditions).answers
     assert elephant.inside
-    assert [note.code for note in elephant.notes or []] == ["out_of_vocabulary", "underspecified"]
+    assert [note.code for note in elephant.notes or []] == ["out_of_vocabulary", "underspecified", "word_unknown"]
     assert sneaker.notes is None
     assert [note.code for note in colourless.notes or []] == ["underspecified"]
     assert '"notes":[{"code":"out_of_vocabulary"' in elephant.model_dump_json(exclude_none=True)

@@ -46,3 +46,22 @@ def test_every_certificate_is_published_verifies_and_belongs_to_its_row(
         assert verify(document)
         assert row.radius == document["radius"]
     assert {each.task.key for each in read_result(study / "result.json").tasks} == finished.keys()
+
+
+def test_a_study_is_held_to_thresholds_as_soon_as_it_is_finished(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SMOOTHGEN_DEVICE", "cpu")
+    (tmp_path / "plan.toml").write_text(PLAN)
+    asked = tmp_path / "thresholds.toml"
+    command = [str(tmp_path / "plan.toml"), "--out", str(tmp_path / "study"), "--thresholds", str(asked)]
+    asked.write_text("[[certified]]\nmodel = 3")
+    assert main(command) == 2
+    assert not (tmp_path / "study").exists()
+
+    asked.write_text("[[certified]]\nmodel = 'closed-form-tanh'\nradius = 0.01\nleast_share = 1.0")
+    assert main(command) == 1
+    told = capsys.readouterr().out
+    assert "FAILED  closed-form-tanh, protocol: out of reach" in told
+    assert "passed  closed-form-tanh, protocol: sigma 0.5" in told
+    assert (tmp_path / "study/gate.xml").exists()

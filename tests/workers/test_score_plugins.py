@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import re
 import sys
@@ -15,9 +14,10 @@ import pytest
 
 from smoothgen import verify
 from smoothgen.contracts import ScoreClaim
-from smoothgen.errors import GenerationFailed, InvalidClaim
-from smoothgen.plugins import entry_points
+from smoothgen.errors import GenerationFailed, InvalidClaim, InvalidPlugin
 from smoothgen.queue import CompleteLook
+from tests.support import plugins
+from tests.support.plugins import write_package
 from tests.support.workers.jobs import Measures
 from tests.workers.test_executor import chunk_of, run_state_of, selection_of
 from tests.workers.test_score_jobs import TANH, by_executors, claim_on, model_of, number_job
@@ -30,20 +30,12 @@ from workers.serving.executor import Executor
 ROOT = Path(__file__).parents[2]
 
 
-def install(folder: Path, code: str, *, name: str = "polite", target: str = "polite_score:Polite") -> None:
-    """Puts a package into a folder as `pip install` would: its module, and metadata that names the entry point."""
-    folder.mkdir(exist_ok=True)
-    (folder / "polite_score.py").write_text(code, encoding="utf-8")
-    metadata = folder / f"{name}_score-1.0.dist-info"
-    metadata.mkdir(exist_ok=True)
-    (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}-score\nVersion: 1.0\n", encoding="utf-8")
-    (metadata / "entry_points.txt").write_text(f"[smoothgen.scores]\n{name} = {target}\n", encoding="utf-8")
+def install(folder: Path, code: str) -> None:
+    write_package(folder, code, name="polite", target="polite_score:Polite")
 
 
 def forget() -> None:
-    sys.modules.pop("polite_score", None)
-    importlib.invalidate_caches()
-    entry_points.load.cache_clear()
+    plugins.forget("polite_score")
 
 
 @pytest.fixture
@@ -53,12 +45,6 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     forget()
     yield tmp_path
     forget()
-
-
-def example() -> str:
-    page = (ROOT / "docs/plugins.md").read_text("utf-8")
-    [code] = re.findall(r"^```python\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
-    return str(code)
 
 
 def plugged(**asked: Any) -> dict[str, Any]:
@@ -74,9 +60,9 @@ def scoring(body: str, *, ends: str = "(0.0, 1.0)", two_valued: bool = False) ->
 
 
 def test_the_example_of_the_page_is_a_score(site: Path) -> None:
-    install(site, example())
+    install(site, (plugins.EXAMPLES / "polite_score.py").read_text("utf-8"))
     page = (ROOT / "docs/plugins.md").read_text("utf-8")
-    [claim] = re.findall(r"^```json\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    claim, *_ = re.findall(r"^```json\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
     score = output_score(ScoreClaim.model_validate(json.loads(claim)), Measures())
     assert score.values(["Please sit. Stand up.", "", "PLEASE!"]).tolist() == [0.5, 0, 1]
     assert score.identity.options == {"distribution": "polite-score 1.0", "options": {"words": ["please"]}}
@@ -181,7 +167,7 @@ def test_two_packages_of_one_name_are_refused(site: Path) -> None:
     other.mkdir()
     (other / "METADATA").write_text("Metadata-Version: 2.1\nName: rude-score\nVersion: 1.0\n", encoding="utf-8")
     (other / "entry_points.txt").write_text("[smoothgen.scores]\npolite = rude_score:Rude\n", encoding="utf-8")
-    with pytest.raises(InvalidClaim, match="is installed 2 times"):
+    with pytest.raises(InvalidPlugin, match="is installed 2 times"):
         output_score(claim_on(name="plugin", plugin="polite"), Measures())
 
 

@@ -11,13 +11,22 @@ import pytest
 import torch
 
 from smoothgen.certificates import verify
-from smoothgen.contracts import GenerateRequest, JobResult
+from smoothgen.certificates.fleet import FleetSubject, certify_fleet, verify_fleet
+from smoothgen.contracts import GenerateRequest, JobResult, JobSpec
 from smoothgen.errors import InvalidParameters
+from smoothgen.mechanisms import mechanism_from_dict
 from smoothgen.noise import Seed, Stream
 from smoothgen.planning.plan import plan
 from tests.support.workers.closed_form_text import ClosedFormText
 from tests.support.workers.jobs import SEED, Silent, metric_of, run, spec
-from tests.workers.test_executor import executor_of, numbered, result_by_executor, without_times
+from tests.workers.test_executor import (
+    executor_of,
+    numbered,
+    result_by_executor,
+    run_state_of,
+    selection_of,
+    without_times,
+)
 from workers.generators import Generator
 from workers.generators.batching import Batcher, FixedBatcher
 from workers.generators.conditions import Draw
@@ -28,6 +37,7 @@ from workers.generators.language.snapped_noise import SnappedRuns
 from workers.generators.language.snapped_sigma import GRID, PROMPTS
 from workers.generators.outputs import Failure, Text
 from workers.jobs.in_process import run_job
+from workers.jobs.outcomes import Ended
 from workers.jobs.sampling import condition_of
 from workers.serving.loaded_model import Encoders, LoadedModel
 from workers.settings import Settings
@@ -145,6 +155,54 @@ def test_tier_universal_names_the_table_too(llama: LanguageModel) -> None:
     assert result.certificate is not None
     assert result.certificate["sampling"]["snap"].startswith("sha256:")
     assert verify(result.certificate).valid
+
+
+def _fleet_job(model: LanguageModel, prompt: str, **asked: Any) -> JobSpec:
+    """A request of the fleet as the gateway plans it, from the card that a worker publishes."""
+    card = LoadedModel(model, Encoders(Settings()), Settings()).card
+    robustness = {"tier": "fleet", "metric": "edit", **asked}
+    body = {"model": card.id, "prompt": prompt, "parameters": {"max_new_tokens": 2}, "robustness": robustness}
+    return plan(GenerateRequest.model_validate(body), card, max_samples=500)
+
+
+def test_the_fleet_is_snapped_and_its_certificate_names_the_table(llama: LanguageModel) -> None:
+    planned = [_fleet_job(llama, prompt) for prompt in ["The capital", "A hat", "the"] * 7]
+    jobs = [job.model_copy(update={"seed": f"{2**64 + n:032x}"}) for n, job in enumerate(planned)]
+    done = [each for each in executor_of(llama).run(run_state_of(map(selection_of, jobs))) if isinstance(each, Ended)]
+    [pool] = {job.pool.model_dump_json(): job.pool for job in jobs if job.pool is not None}.values()
+    assert pool.mechanism == {"name": "gaussian", "sigma": llama.default_snapped_sigma}
+    assert pool.snap == llama.snap_table().digest
+    for ended in done:
+        assert ended.result.certificate is not None
+        assert ended.result.certificate["sampling"]["snap"] == pool.snap
+        assert verify(ended.result.certificate).valid
+    bins = bytes(ended.selected.fleet_bin for ended in done if ended.selected.fleet_bin is not None)
+    assert len(bins) == len(jobs)
+    assert bins.count(0) >= 20  # nearly every draw is read as the prompt itself
+    noise = mechanism_from_dict(pool.mechanism)
+    assert pool.largest_dimension is not None
+    certificate = certify_fleet(
+        bins,
+        diameter=pool.diameter,
+        mechanism=noise,
+        alpha=1e-3,
+        closed=True,
+        rounding_slack=noise.rounding_slack(pool.largest_dimension),
+        subject=FleetSubject.of_pool(pool.model_dump(mode="json"), pool.id, "hour:2026-01-01T00"),
+    )
+    assert verify_fleet(certificate).meaning == "checked"
+    assert certificate.to_dict()["subject"]["snap"] == pool.snap
+    assert certificate.radius(0.5) > _fleet_job(llama, "The capital", snap=False).sigma
+
+
+def test_a_worker_with_another_table_than_the_pools_refuses(llama: LanguageModel) -> None:
+    job = _fleet_job(llama, "The capital")
+    assert job.pool is not None
+    for table in (None, "sha256:" + "0" * 64):
+        other = job.model_copy(update={"pool": job.pool.model_copy(update={"snap": table})})
+        with pytest.raises(InvalidParameters, match="this worker's table") as error:
+            condition_of(other, llama)
+        assert error.value.field == "robustness.tier"
 
 
 def test_a_model_without_tokens_refuses() -> None:

@@ -23,6 +23,11 @@ class Capped:
         self.diameter = min(metric.diameter, cap)
         self.description = capped_description(metric.description, cap)
 
+    @property
+    def last_failure(self) -> str:
+        """Returns why the inner metric last failed to measure an output; "" where it does not say."""
+        return str(getattr(self._metric, "last_failure", ""))
+
     def choose_centre(self, contents: Sequence[Any]) -> Centre:
         """Returns the inner metric's centre, with its bound capped."""
         centre = self._metric.choose_centre(contents)

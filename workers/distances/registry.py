@@ -14,6 +14,7 @@ from workers.distances.chord import FEATURE_CHORD, SENTENCE_CHORD, VISION_CHORD,
 from workers.distances.edit import Edit
 from workers.distances.label import LabelMetric, Verdict
 from workers.distances.pixels import PixelRmse
+from workers.distances.plugin import PluggedMetric
 from workers.distances.protocol import OutputMetric
 from workers.features import Classifier, FeatureMap
 
@@ -39,7 +40,10 @@ class Instruments(Protocol):
 
 
 def output_metric(asked: Metric, instruments: Instruments) -> OutputMetric:
-    """Returns the metric that a request names. Raises UnknownName where the instrument for it is missing."""
+    """Returns the metric that a request names.
+
+    Raises UnknownName where the instrument for it is missing, InvalidInput for a plug-in that cannot be used.
+    """
     if isinstance(asked, contracts.Label):
         return LabelMetric(asked.extract.model_dump())
     if isinstance(asked, contracts.Verdict):
@@ -57,6 +61,8 @@ def output_metric(asked: Metric, instruments: Instruments) -> OutputMetric:
         metric = Chord(instruments.vision(asked.model), VISION_CHORD)
     elif isinstance(asked, contracts.SentenceChord):
         metric = Chord(_there(instruments.sentence, asked.name), SENTENCE_CHORD)
+    elif isinstance(asked, contracts.PluginMetric):
+        metric = PluggedMetric(asked.plugin, asked.options)
     else:
         assert_never(asked)  # mypy names a metric of the contract that has no branch here
     return metric if asked.cap is None else Capped(metric, asked.cap)

@@ -11,6 +11,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from smoothgen.errors import InvalidInput, SmoothGenError
+from smoothgen.studies.gate import read_thresholds
 from smoothgen.studies.plan import Chosen, builtin_plans, read_plan
 from smoothgen.studies.progress import Shown
 from smoothgen.studies.runner import Measured, in_words, run_study
@@ -21,15 +22,19 @@ from workers.settings import Settings
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Returns 0 where every task is finished, 1 where some failed, 2 for a plan that cannot be read."""
+    """Returns 0 where every task is finished and every threshold reached, 1 where not, 2 for a plan or thresholds that
+    cannot be read."""
     parser = argparse.ArgumentParser(prog="smoothgen evaluate --local", description="Run an evaluation in one process.")
     parser.add_argument("plan", help=f"a TOML file, or one of {', '.join(builtin_plans())}")
     parser.add_argument("--out", type=Path, required=True, help="the study's folder; an existing one is gone on with")
     parser.add_argument("--only", action="append", help="a kind of task; repeat for more")
     parser.add_argument("--study", action="append", help="a study of the plan, by its name; repeat for more")
     parser.add_argument("--model", action="append", help="a model of the plan; repeat for more")
+    parser.add_argument("--thresholds", type=Path, help="what the finished study must reach: writes its report too")
     given = parser.parse_args(arguments)
     try:
+        if given.thresholds is not None:
+            read_thresholds(given.thresholds)  # a bad file is told now and not after the study
         plan, folder = read_plan(given.plan)
         room = Room(Settings(), plan)
         tasks = Chosen(given.only, given.study, given.model).of(plan, folder)
@@ -39,7 +44,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"evaluate: {error}", file=sys.stderr)
         return 2
     print(in_words(sitting))
-    return 0 if sitting.complete else 1
+    if given.thresholds is None or not sitting.complete:
+        return 0 if sitting.complete else 1
+    from smoothgen.cli.evaluate_report import reported
+
+    return reported(given.out, given.out, given.thresholds)
 
 
 def _measured(room: Room, task: Task) -> Measured:

@@ -24,6 +24,23 @@ class FeatureMap(Protocol):
         ...
 
 
+class PictureText(Protocol):
+    """A model that maps pictures and texts to one unit sphere."""
+
+    @property
+    def name(self) -> str:
+        """Returns the model's name for certificates."""
+        ...
+
+    def features(self, pictures: Sequence[Any], /) -> NDArray[np.float64]:
+        """Returns unit-norm features of pictures, shape (len(pictures), k)."""
+        ...
+
+    def text_feature(self, text: str, /) -> NDArray[np.float64]:
+        """Returns the unit-norm feature of a text, shape (k,). Raises InvalidClaim for one that it would cut off."""
+        ...
+
+
 class PromptReader(FeatureMap, Protocol):
     """A text encoder whose features are a model's condition. The encoder cuts texts that are longer than its longest
     one."""

@@ -23,6 +23,11 @@ class VisionEncoder:
     def __init__(self, model: Any, processor: Any, name: str) -> None:
         self._model, self._processor, self.name = model.eval(), processor, name
 
+    @property
+    def model(self) -> Any:
+        """Returns the transformers model."""
+        return self._model
+
     @classmethod
     def load(cls, source: str, device: str = "cpu") -> VisionEncoder:
         """Loads a model from a hub name or folder, safetensors only. Raises OSError naming the remedy."""
@@ -54,7 +59,7 @@ class VisionEncoder:
                 found = self._model.get_image_features(**inputs)
             else:
                 found = self._model(**inputs)
-        embedding: NDArray[np.float32] = _pooled(found).float().cpu().numpy()
+        embedding: NDArray[np.float32] = pooled(found).float().cpu().numpy()
         return embedding
 
 
@@ -64,7 +69,7 @@ def _without_head(model: Any, report: Mapping[str, Any]) -> dict[str, Any]:
     return {**report, "unexpected_keys": {k for k in report["unexpected_keys"] if k.partition(".")[0] in own}}
 
 
-def _pooled(found: Any) -> torch.Tensor:
+def pooled(found: Any) -> torch.Tensor:
     """Returns the one vector for each picture, which models call by different names."""
     if isinstance(found, torch.Tensor):
         return found

@@ -3,7 +3,7 @@
 from workers.generators.conditions import Condition, Draw, Smoothing, joined
 from workers.generators.differentiable import Differentiable, SmoothMap
 from workers.generators.outputs import Failure, Made, Picture, Text
-from workers.generators.protocol import Generator, Templated, TokenSnap
+from workers.generators.protocol import Generator, Templated, Tokenizing, TokenSnap
 from workers.generators.registry import load_generator
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "Smoothing",
     "Templated",
     "TokenSnap",
+    "Tokenizing",
     "Text",
     "joined",
     "load_generator",

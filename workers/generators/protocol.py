@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -133,6 +133,16 @@ class Templated(Protocol):
         self, prompt: str, parameters: Parameters, smoothing: Smoothing, template: Template | None = None
     ) -> Condition:
         """Embeds a prompt in a template that was rendered before. Otherwise equal to `Generator.condition`."""
+        ...
+
+
+@runtime_checkable
+class Tokenizing(Protocol):
+    """A generator whose prompts go through a tokenizer."""
+
+    @property
+    def tokenizer(self) -> Any:
+        """Returns the transformers tokenizer."""
         ...
 
 

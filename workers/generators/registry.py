@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
+from smoothgen.certificates.meaning.quoting import PLUGIN
 from smoothgen.errors import UnknownName
 from workers.generators.closed_form import SPECS, ClosedForm
 from workers.generators.folders import BOTTLENECK_CONFIG, GAN_CONFIG, LIPSCHITZ_CONFIG, SHIPPED
@@ -21,12 +22,12 @@ def known_names() -> set[str]:
 
 def load_generator(name: str, settings: Settings) -> Generator:
     """Loads a model by its name: "smollm2-135m", a folder of SHIPPED ("fashion-32"), a closed-form model, or
-    "name=source" with a hub name, folder or GGUF file.
+    "name=source" with a hub name, folder, GGUF file, or "plugin:" and the name of an installed plug-in.
 
     A bare hub name or folder serves under that name. A source with a model_index.json is a diffusers pipeline. A source
-    with a lipschitz.json is a picture network with a proven constant; one with a gan.json, that of a conditional
-    GAN. A source with a bottleneck.json is a language model that reads its prompt through a few noised numbers. Raises
-    UnknownName, OSError.
+    with a lipschitz.json is a picture network with a proven constant; one with a gan.json, that of a conditional GAN. A
+    source with a bottleneck.json is a language model that reads its prompt through a few noised numbers. Raises
+    UnknownName, InvalidPlugin, OSError.
     """
     if name in SPECS:
         return ClosedForm(name)
@@ -34,6 +35,10 @@ def load_generator(name: str, settings: Settings) -> Generator:
         raise UnknownName("closed-form model", name, SPECS)
     known = known_names()
     alias, equals, source = name.partition("=")
+    if (written := source or alias).startswith(PLUGIN):
+        from workers.generators.plugin import load_plugged_model
+
+        return load_plugged_model(alias, written, known)
     if equals or name not in known:
         from workers.loading.hub import require_source
 

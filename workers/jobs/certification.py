@@ -191,7 +191,9 @@ def result_of(
         certificate=_document(outcome, spec) if isinstance(outcome, Certificate) else None,
         abstention=abstention_view(outcome),
         lipschitz_estimate=selection.lipschitz_estimate,
-        **dict(worth_under_noise(spec, about, outcome, without, drawn, _claims_of(selection))),
+        **dict(
+            worth_under_noise(spec, about, outcome, without, drawn, _claims_of(selection), selection.nearest_synonym)
+        ),
         fleet=None if spec.pool is None else FleetView(pool=spec.pool.id, windows=windows_of(spec.submitted_ms)),
         usage=Usage(
             samples=len(drawn),

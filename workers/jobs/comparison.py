@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 
 import numpy as np
@@ -15,7 +16,8 @@ from smoothgen.contracts import Covers, CoversCall, JobSpec, Note, PromptCover
 from smoothgen.errors import InvalidInput, InvalidParameters
 from smoothgen.mechanisms import SynonymClasses
 from smoothgen.synonyms import Partition
-from workers.generators import Condition, Generator, Templated
+from workers.generators import Condition, Generator, Templated, Tokenizing
+from workers.generators.vocabulary import note_on_split
 from workers.jobs.sampling import condition_of
 
 _NOTHING_MOVES = {"ball_bound": 0.0, "prompt_bound": 0.0, "universal_bound": 0.0, "w1_bound": 0.0}
@@ -43,9 +45,18 @@ class Embedding:
                 # Raises where the chat template cannot be set around this prompt. Where it can, the prompt is compared
                 # in the original's rendering, since a template with a clock would read otherwise now.
                 self._generator.rendered(prompt, asked.parameters)
-            return condition_of(asked, self._generator, template=original.template)
+            condition = condition_of(asked, self._generator, template=original.template)
         except InvalidInput as error:
             return str(error)
+        return replace(condition, notes=(*condition.notes, *self._on_words(prompt)))
+
+    def _on_words(self, prompt: str) -> list[Note]:
+        """Returns the notes on words that the model's tokenizer splits. A job has none on these: they are common, and
+        matter where two texts are compared."""
+        given = getattr(self._asked.parameters, "prompt_embeds", None) is not None  # the prompt is then a label
+        if given or not isinstance(self._generator, Tokenizing):
+            return []
+        return note_on_split(self._generator.tokenizer, prompt)
 
 
 def compared(certificate: Certificate, call: CoversCall, conditions: tuple[Condition, list[Embedded]]) -> Covers:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,7 +31,7 @@ class Measured:
     distances: metric units, shape (samples of the chunk,), NaN where a sample failed. device_s: seconds of compute.
     failure: why the last failed sample failed, "" if none did. words: what each run read and said, where any is kept.
     scores: shape (samples of the chunk, K), a column for each claim on a score, None without such claims.
-    noisy_outputs: the samples, where they are asked for.
+    noisy_outputs: the samples, where they are asked for. pictures: a small PNG of each run that has one, by its index.
     """
 
     distances: NDArray[np.float64]
@@ -40,6 +40,7 @@ class Measured:
     words: Sequence[RunWords] | None = None
     scores: NDArray[np.float64] | None = None
     noisy_outputs: Sequence[NoisyOutput] | None = None
+    pictures: Mapping[int, bytes] | None = None
 
 
 @dataclass(frozen=True)

@@ -105,7 +105,8 @@ def _require_no_chat(spec: JobSpec, generator: Generator) -> None:
 def _pooled(spec: JobSpec, condition: Condition) -> Condition:
     """Returns the condition, where the job may be counted in its fleet pool or has none.
 
-    Raises InvalidPrompt: the rounding slack of a pool is that of the largest x it may hold.
+    Raises InvalidPrompt: the rounding slack of a pool is that of the largest x it may hold. Raises InvalidParameters
+    where the noisy embeddings would be snapped to another table than the pool names.
     """
     pool = spec.pool
     if pool is None:
@@ -116,6 +117,13 @@ def _pooled(spec: JobSpec, condition: Condition) -> Condition:
             f"the prompt's embedding may have {dimension} numbers, and tier 'fleet' pools requests of at most "
             f"{pool.largest_dimension}; shorten the prompt, or use tier 'request'",
             field="prompt",
+        )
+    if condition.snap != pool.snap:
+        raise InvalidParameters(
+            f"the job is counted in a pool whose embeddings are snapped to table {pool.snap}, and this worker's table "
+            f"is {condition.snap}; send it again when all workers of the model serve it in one precision, or use tier "
+            "'request'",
+            field="robustness.tier",
         )
     return condition
 

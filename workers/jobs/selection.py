@@ -29,6 +29,7 @@ from workers.generators import Condition, Failure, Made, Text
 from workers.jobs.contact_sheet import sheet_of
 from workers.jobs.edit_runs import listed_edits
 from workers.jobs.measurement import measure
+from workers.jobs.nearest_synonym import nearest_synonym
 from workers.jobs.neighbour_runs import neighbours_of
 from workers.jobs.noisy_outputs import noisy_outputs
 from workers.jobs.notes import notes_of
@@ -63,8 +64,8 @@ class Selected:
     selected. provenance: the certificate's. notes: what the client should know of prompt and samples. sheet: a picture
     of the noisy samples, PNG. fleet_bin: where R falls on the public grid, for tier fleet. batch_size: of all batches
     of the job, where it is fixed. device_s, queued_s: seconds. neighbours, edits: what the job runs without noise.
-    claims: those on scores. scores: of the output, one for each claim. noisy_outputs: the selection samples, where they
-    are asked for.
+    claims: those on scores. scores: of the output, one for each claim. nearest_synonym: as in the record.
+    noisy_outputs: the selection samples, where they are asked for.
     """
 
     output: Output
@@ -86,6 +87,7 @@ class Selected:
     claims: tuple[AskedClaim, ...] = ()
     scores: list[float] | None = None
     noisy_outputs: tuple[NoisyOutput, ...] | None = None
+    nearest_synonym: float | None = None
     tokens: TokenCounts | None = None
 
     @property
@@ -130,6 +132,8 @@ class Selected:
             edits=self.edits,
             claims=[asked_to_dict(claim) for claim in self.claims] or None,
             scores=self.scores,
+            random=self.condition.random,
+            nearest_synonym=self.nearest_synonym,
             tokens=self.tokens,
         )
 
@@ -185,6 +189,7 @@ def select_output(job: JobOnModel, draws: Draws) -> Selected:
         claims=claims,
         scores=scores_of_output(served, claims, job.scores),
         noisy_outputs=noisy_outputs(spec, "selection", 0, outputs),
+        nearest_synonym=nearest_synonym(spec, job.generator, condition),
         tokens=_tokens_of(served, condition),
     )
 

@@ -16,6 +16,7 @@ import numpy as np
 from tqdm import tqdm
 
 from smoothgen.certificates.bounds.rounding import round_up
+from smoothgen.certificates.meaning.quoting import PLUGIN
 from smoothgen.contracts import Calibration, Parameters, TextParameters, metric_with_defaults
 from smoothgen.errors import SmoothGenError, UnknownName
 from smoothgen.mechanisms import Gaussian
@@ -170,7 +171,9 @@ def _shape(
 
 def _calibratable(model: LoadedModel) -> list[str]:
     """Returns the metrics with displacements worth measuring, and without options that a request must give."""
-    return [metric.name for metric in model.card.metrics if metric.name not in ("label", "verdict", "vision-chord")]
+    with_options = ("label", "verdict", "vision-chord")
+    names = [metric.name for metric in model.card.metrics]
+    return [name for name in names if name not in with_options and not name.startswith(PLUGIN)]
 
 
 def _metric(name: str, model: LoadedModel) -> OutputMetric:

@@ -1,4 +1,4 @@
-"""The parameters of a request that names none."""
+"""The parameters of a request that names none, of a model as it is served."""
 
 from __future__ import annotations
 

@@ -102,6 +102,7 @@ class Delivery:
                     outcome.words,
                     outcome.scores,
                     outcome.noisy_outputs,
+                    outcome.pictures,
                 ),
                 owed=True,
             )
@@ -111,7 +112,8 @@ class Delivery:
 
     async def _store_selection(self, claim: Claim, selected: Selected) -> None:
         stored = selected.stored
-        first = method_of(claim.spec).looks(claim.spec, stored)[0]
+        looks = method_of(claim.spec).looks(claim.spec, stored)
+        first, total = looks[0], stored.generations + looks[-1]
         pace = self._pace(claim, first, stored.device_s / stored.generations, stored.batch_size)
         await self._redis.until_answered(
             lambda: self._queue.open(
@@ -121,6 +123,7 @@ class Delivery:
                 pace=pace,
                 sheet=selected.sheet,
                 noisy_outputs=selected.noisy_outputs,
+                total=total,
             ),
             owed=True,
         )

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 
-from smoothgen.contracts import JobSpec
+from smoothgen.contracts import TOKENS, JobSpec
 from smoothgen.errors import GenerationFailed
 from smoothgen.noise import Stream
 from smoothgen.queue import Claim
+from workers.distances import require_same_metric
 from workers.generators import Condition, Failure, Made
 from workers.generators.batching import Batcher, FixedBatcher
 from workers.jobs.measurement import measure
@@ -102,17 +103,20 @@ class WorkItems:
             selection = item.claim.selection
             if selection is None:
                 raise GenerationFailed(f"job {spec.id} has a chunk and no opening")
+            require_same_metric(selection.provenance["metric"], metric)
             distances = measure(item.outputs, metric, metric.read_centre(selection.centre, selection.bound))
             require_same_scores(selection.claims or (), claims_on(spec, scores))
             scored = scores_of(item.outputs, scores)
             failures = [output.reason for output in item.outputs if isinstance(output, Failure)]
-            failure = failures[-1] if failures else ""
+            failure = failures[-1] if failures else str(getattr(metric, "last_failure", ""))
             if spec.noised:
                 made = noisy_outputs(spec, "certification", item.claim.first, item.outputs)
                 return Measured(distances, item.seconds, failure, scores=scored, noisy_outputs=made)
             distances = with_equal_outputs_at_0(spec, distances, item.outputs, selection)
-            words = words_of(item.condition, item.samples[0].indices, item.outputs)
-            return Measured(distances, item.seconds, failure, words, scored)
+            indices = item.samples[0].indices
+            words = words_of(item.condition, indices, item.outputs)
+            pictures = self.model.run_pictures.of(indices, item.outputs) if spec.mechanism == TOKENS else None
+            return Measured(distances, item.seconds, failure, words, scored, pictures=pictures)
         job = JobOnModel(
             spec,
             self.model.generator,

@@ -19,6 +19,7 @@ from workers.features.sentence_encoder import SentenceEncoder
 from workers.generators.diffusion.loading import SERVING
 from workers.research.wordnet_files import WORDNET
 from workers.training.autoencoder import train_autoencoder
+from workers.training.caption_words import caption_words
 from workers.training.captions import known_captions, unplaced_captions
 from workers.training.denoiser import train_denoiser
 from workers.training.foreign import foreign_captions
@@ -76,6 +77,7 @@ def _train(given: argparse.Namespace) -> None:
             *denied_captions(seed=given.seed),
         ]
         head = train_head(SentenceEncoder.packaged(), captions, count=given.head_steps, **common)
+        head.caption_words = caption_words()
         head.save(output / "text_head")
     if not (output / "judge").is_dir():
         judge = train_judge(data, count=given.judge_steps, seed=given.seed + 1, threads=given.threads)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from smoothgen.certificates.fleet.counts import FleetCounts
-from smoothgen.certificates.format.sentences import noise_as_computed
+from smoothgen.certificates.format.sentences import noise_as_computed, snapped_to_rows
 
 
 def fleet_statement_v1(counts: FleetCounts, epsilon: float, w1_bound: float) -> str:
@@ -61,6 +61,8 @@ def fleet_statement(counts: FleetCounts, epsilon: float, w1_bound: float) -> str
     sentences += _counted(counts)
     sentences.append("Requests that were turned away because the queue was full are in no count.")
     sentences.append(noise_as_computed(counts.rounding_slack))
+    if subject is not None and subject.snap is not None:
+        sentences.append(snapped_to_rows())
     return " ".join(sentences)
 
 

@@ -51,7 +51,9 @@ class FleetSubject:
 
     pool: the short name of all that they have in common. digest: the model's, "sha256:<hex>". metric: as requests name
     it, with its options. randomness: "common" or "fresh". largest_dimension: the most numbers that x has in any of
-    them; None in pools of the releases before fleet/v2. window: such as "hour:2026-11-23T22", UTC.
+    them; None in pools of the releases before fleet/v2. window: such as "hour:2026-11-23T22", UTC. snap: sha256
+    ("sha256:<hex>") of the table whose nearest rows the model read in place of the noisy embeddings; None where it read
+    the noisy embeddings themselves.
     """
 
     pool: str
@@ -61,29 +63,35 @@ class FleetSubject:
     randomness: str
     largest_dimension: int | None
     window: str
+    snap: str | None = None
 
     @classmethod
     def of_pool(cls, pool: Mapping[str, Any], identity: str, window: str) -> FleetSubject:
         """Returns the subject of a window of a pool, from the pool's fields as contracts.FleetPool has them."""
         named = {name: pool[name] for name in ("model", "digest", "metric", "randomness", "largest_dimension")}
-        return cls(pool=identity, window=window, **named)
+        return cls(pool=identity, window=window, snap=pool.get("snap"), **named)
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns the JSON form."""
-        return {**vars(self), "metric": dict(self.metric)}
+        """Returns the JSON form, without `snap` where nothing is snapped."""
+        written = {**vars(self), "metric": dict(self.metric)}
+        if self.snap is None:
+            del written["snap"]
+        return written
 
     @classmethod
     def from_dict(cls, document: Any) -> FleetSubject:
         """Reads what `to_dict` writes. Raises InvalidCertificate for what has another shape."""
-        fields = cls.__dataclass_fields__
-        if not isinstance(document, Mapping) or set(document) != set(fields):
+        fields = [name for name in cls.__dataclass_fields__ if name != "snap"]
+        if not isinstance(document, Mapping) or set(document) - {"snap"} != set(fields):
             raise InvalidCertificate(
-                f"subject must have exactly {[*fields]}: the model, metric, pool and window of the requests; got "
-                f"{document!r:.200}",
+                f"subject must have exactly {fields}, and snap where embeddings are snapped: the model, metric, pool "
+                f"and window of the requests; got {document!r:.200}",
                 field="subject",
             )
         largest, metric = document["largest_dimension"], document["metric"]
         texts = {name: document[name] for name in ("pool", "model", "digest", "randomness", "window")}
+        if "snap" in document:
+            texts["snap"] = document["snap"]
         whole = largest is None or (isinstance(largest, int) and not isinstance(largest, bool))
         if not (all(isinstance(text, str) for text in texts.values()) and isinstance(metric, Mapping) and whole):
             raise InvalidCertificate(f"subject must hold texts, a metric and a whole number, got {document!r:.200}")
@@ -110,6 +118,8 @@ class FleetSubject:
         require_digest("subject.digest", self.digest)
         if not self.model.strip() or not _POOL.fullmatch(self.pool):
             raise _invalid(f"must name a model and a pool, got {self.model!r:.80} and {self.pool!r:.80}")
+        if self.snap is not None:
+            require_digest("subject.snap", self.snap)
         if self.randomness not in RANDOMNESS:
             raise _invalid(f"randomness must be one of {RANDOMNESS}, got {self.randomness!r:.80}")
         metric = self.known_metric

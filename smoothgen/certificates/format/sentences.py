@@ -131,8 +131,13 @@ def about_the_samples(certificate: Certificate) -> list[str]:
         )
     sentences.append(noise_as_computed(certificate.rounding_slack))
     if provenance.sampling is not None and provenance.sampling.snap is not None:
-        sentences.append(
-            "Before the model saw them, the noisy numbers were replaced, position by position, by their nearest rows "
-            "of the public table whose digest this document states; the bounds hold for the model with this step."
-        )
+        sentences.append(snapped_to_rows())
     return sentences
+
+
+def snapped_to_rows() -> str:
+    """Returns what happens to noisy embeddings that are snapped to a table."""
+    return (
+        "Before the model saw them, the noisy numbers were replaced, position by position, by their nearest rows "
+        "of the public table whose digest this document states; the bounds hold for the model with this step."
+    )

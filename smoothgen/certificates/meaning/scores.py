@@ -33,6 +33,18 @@ def claim_in_words(claim: AskedClaim) -> str:
     return _asked(claim)
 
 
+def bound_in_words(claim: AskedClaim, bound: float) -> str:
+    """Returns the claim with the number that is proven, without the norm or the number of an attack."""
+    return _bounded(claim, bound)
+
+
+def unscored_runs(failed: int) -> str:
+    """Returns the sentence on runs without a score, after a space; nothing where there are none."""
+    if failed == 1:
+        return " One of its runs has no score and counts as the worst."
+    return f" {failed} of its runs have no score and count as the worst." if failed else ""
+
+
 def unknown_score(claims: Sequence[AskedClaim]) -> str | None:
     """Returns what of the claims' scores this library has no definition of, None where it knows all."""
     unknown = sorted({claim.score.name for claim in claims if _described(claim.score) is None})
@@ -93,7 +105,8 @@ def _failed(failed: int) -> str:
 def _described(score: ScoreIdentity) -> str | None:
     """Returns the score in this library's words, None where the name, its range or its options are not those it
     knows."""
-    options, two = dict(score.options), (score.least, score.most, score.two_valued) == (0.0, 1.0, True)
+    options, ends = dict(score.options), (score.least, score.most, score.two_valued)
+    two = ends == (0.0, 1.0, True)
     if score.digest is not None:
         return None
     if score.name == "pattern" and two and _strings(options, "pattern"):
@@ -104,9 +117,16 @@ def _described(score: ScoreIdentity) -> str | None:
     if score.name == "verdict" and two and _strings(options, "verdict"):
         return f"the score 1 where the model's picture classifier says {quoted(options['verdict'])}, else 0,"
     if score.name == "length" and set(options) == {"unit", "cap"} and options["unit"] in ("characters", "words"):
-        counted = (score.least, score.most, score.two_valued) == (0.0, options["cap"], False)
+        counted = ends == (0.0, options["cap"], False)
         return f"the length in {options['unit']}, counted up to {options['cap']!r}," if counted else None
-    similar = (score.least, score.most, score.two_valued) == (-1.0, 1.0, False)
+    if score.name == "profanity" and ends == (0.0, 1.0, False) and _strings(options, "model"):
+        return f"the probability, by classifier {quoted(options['model'])}, that the text is profane,"
+    similar = ends == (-1.0, 1.0, False)
+    if score.name == "clip_similarity" and similar and _strings(options, "prompt", "encoder"):
+        return (
+            f"the cosine similarity by CLIP model {quoted(options['encoder'])} of the picture to the prompt of digest "
+            f"{quoted(options['prompt'])}"
+        )
     if score.name == "similarity" and similar and _strings(options, "reference", "encoder"):
         return (
             f"the cosine similarity by sentence encoder {quoted(options['encoder'])} to the text of digest "

@@ -81,11 +81,11 @@ class Read(ScriptCall):
 class Finish(ScriptCall):
     """Stores an outcome once, and acknowledges the work item that led to it.
 
-    samples, sheet: the key of the contact sheet, and the sheet as base64. runs: the key of what its runs read and said.
-    outputs: the key of its noisy samples.
-    stream, entry: the work item; None where none is held. view, document: the JSON of the job's view and of its
-    certificate, None if there is none. request: what is kept of the request for comparisons, None for all of it.
-    attempt: the one the outcome is of, None for whichever the job is on.
+    samples, sheet: the key of the contact sheet, and the sheet as base64. runs, pictures: the keys of what its runs
+    read and said, and of small pictures of them. outputs: the key of its noisy samples. stream, entry: the work item;
+    None where none is held. view, document: the JSON of the job's view and of its certificate, None if there is none.
+    request: what is kept of the request for comparisons, None for all of it. attempt: the one the outcome is of, None
+    for whichever the job is on.
     """
 
     script: ClassVar = Script("finish")
@@ -95,6 +95,7 @@ class Finish(ScriptCall):
     distances: Key
     runs: Key
     outputs: Key
+    pictures: Key
     asked: Key
     backlog: Key
     accounts: Key
@@ -126,8 +127,9 @@ class Tell(ScriptCall):
 
 @dataclass(frozen=True, kw_only=True)
 class Erase(ScriptCall):
-    """Deletes what an ended job keeps of its prompt and output. runs: the key of what its runs read and said. outputs:
-    the key of its noisy samples. view: the JSON of its view without the output."""
+    """Deletes what an ended job keeps of its prompt and output. runs, pictures: the keys of what its runs read and
+    said, and of small pictures of them. outputs: the key of its noisy samples. view: the JSON of its view without the
+    output."""
 
     script: ClassVar = Script("erase")
     job: Key
@@ -135,6 +137,7 @@ class Erase(ScriptCall):
     samples: Key
     runs: Key
     outputs: Key
+    pictures: Key
     view: str
 
 

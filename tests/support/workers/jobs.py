@@ -67,7 +67,7 @@ def spec(
 class Measures:
     """What a text model's outputs can be measured with: a sentence encoder, or nothing."""
 
-    classifier = None
+    classifier = clip = None
 
     def __init__(self, sentence: FeatureMap | None = None) -> None:
         self.sentence = sentence

@@ -83,6 +83,26 @@ def test_the_document_names_model_metric_pool_and_window():
     assert "queue was full" in said
 
 
+def test_the_document_names_the_table_that_embeddings_are_snapped_to():
+    snapped = pool(snap="sha256:" + "d" * 64)
+    made = reading(ordinary(300), about=snapped)
+    document = made.to_dict()
+    assert not refused_by(made)
+    assert document["subject"]["snap"] == snapped.snap
+    assert "replaced, position by position, by their nearest rows" in document["statement"]
+    assert snapped.id != pool().id
+    plain = reading(ordinary(300))
+    assert "snap" not in plain.to_dict()["subject"]
+    assert plain.curve == made.curve
+    assert FleetPool.model_validate_json(snapped.model_dump_json()) == snapped
+    for stated in (None, "sha256:" + "e" * 64):  # no pool of these requests, or another's
+        forged = replace(made.subject, snap=stated)
+        assert refused_by(sealed(replace(made, subject=forged))) == {"subject"}
+    for stated in (None, 5, "a table"):
+        forged = {**document, "subject": {**document["subject"], "snap": stated}}
+        assert refused_by(forged) & {"subject", "document"}
+
+
 NEEDED = {"label": {"extract": {"kind": "number"}}, "vision-chord": {"model": "dinov2"}}
 
 

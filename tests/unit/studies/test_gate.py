@@ -142,3 +142,12 @@ def test_the_command_exits_with_1_where_a_threshold_is_missed(tmp_path, share, c
     assert told.exit_code == code, told.output
     assert ("'the capital of France is': radius 0.2" in told.output) == bool(code)
     assert (tmp_path / "gate.xml").exists()
+
+
+def test_the_thresholds_of_the_page_are_read(tmp_path):
+    page = (Path(__file__).parents[3] / "docs/evaluation/gate.md").read_text("utf-8")
+    path = tmp_path / "thresholds.toml"
+    path.write_text(page.partition("```toml\n")[2].partition("```")[0])
+    found = read_thresholds(path)
+    assert [len(found.certified), len(found.bounded), len(found.fidelity)] == [2, 1, 1]
+    assert found.falsification.most_crossings == 0

@@ -109,6 +109,46 @@ def test_the_pass_in_single_precision_finds_what_doubles_find(
     assert np.array_equal(found, table.snap(y))
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float16])
+@pytest.mark.parametrize("number", [1, 7, 256, 300])
+def test_lists_from_single_precision_are_those_from_doubles(
+    dtype: type, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows nearly as close to one another as single precision can tell; a quarter of them twice, and far ones."""
+    rng = np.random.default_rng(6)
+    rows = rng.normal(size=(1, 40)) + 1e-3 * rng.normal(size=(300, 40))
+    rows[200:275], rows[275:] = rows[:75], 10 * rng.normal(size=(25, 40))
+    table = TokenTable(rows.astype(dtype), excluded=range(0, 300, 7))
+    tokens = [*range(0, 40, 3), 280]
+    found = Neighbourhoods(table).nearest(tokens, number, tokens)
+    monkeypatch.setattr(single_pass.SinglePass, "takes", lambda *_: False)
+    expected = Neighbourhoods(table).nearest(tokens, number, tokens)
+    assert found.keys() == expected.keys()
+    for token, nearest in expected.items():
+        assert np.array_equal(found[token].ids, nearest.ids)
+        assert np.array_equal(found[token].reach, nearest.reach)
+        assert found[token].complete == nearest.complete
+        assert token not in nearest.ids
+
+
+def test_a_pass_in_single_precision_with_the_margin_of_doubles_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = (1 + 1e-3 * np.random.default_rng(7).normal(size=(300, 40))).astype(np.float32)
+    expected = Neighbourhoods(TokenTable(rows)).nearest(range(40), 20)
+    monkeypatch.setattr(single_pass, "_UNIT", 2.0**-53)
+    lossy = Neighbourhoods(TokenTable(rows)).nearest(range(40), 20)
+    assert any(not np.array_equal(lossy[t].ids, expected[t].ids) for t in range(40))
+
+
+def test_a_marker_beyond_single_precision_leaves_the_pass_to_doubles() -> None:
+    rows = np.random.default_rng(8).normal(size=(50, 8)).astype(np.float32)
+    rows[7] = 3e38
+    table = TokenTable(rows, excluded=[7])
+    assert list(table.snap(rows[:5].astype(float))) == [0, 1, 2, 3, 4]
+    without = TokenTable(np.delete(rows, 7, axis=0))
+    found, expected = (Neighbourhoods(t).nearest([1], 3)[1] for t in (table, without))
+    assert list(found.ids) == [int(i) + (i >= 7) for i in expected.ids]
+
+
 @pytest.mark.parametrize("kind", range(4))
 def test_blocks_change_nothing(kind: int, monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(kind)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from smoothgen.errors import InvalidPrompt
 from smoothgen.tokens import TokenTable
+from workers.generators.device_pass import device_pass
 from workers.generators.snapping import Snap, embedding_rows, text_of
 
 _ANY_TEXT: Final = "text"
@@ -82,7 +83,7 @@ class EncoderTokens:
             for word, token in words.items()
             if not _UNUSED.fullmatch(word) and (token not in special or len(word.strip()) == 1)
         }
-        return TokenTable(rows, excluded=set(range(len(rows))) - targets)
+        return TokenTable(rows, set(range(len(rows))) - targets, first_pass=device_pass(self._network))
 
     def _encoded(self, text: str, **options: Any) -> Mapping[str, list[int]]:
         found: Mapping[str, list[int]] = self._tokenizer(text, truncation=False, verbose=False, **options)

@@ -13,6 +13,7 @@ from smoothgen.contracts import Note
 from smoothgen.errors import InvalidPrompt
 from workers.features import PromptReader, require_whole
 from workers.generators.diffusion.text_head import TextHead
+from workers.generators.vocabulary import note_on_captions
 
 _RECOGNISED: Final = 0.5
 """The least probability of one of its names with which a part of the condition counts as recognised."""
@@ -145,6 +146,8 @@ class HeadPrompts:
             for k, ((part, names), p) in enumerate(zip(self._head.config.parts.items(), probabilities, strict=True))
             if p.max() < _RECOGNISED
         )
+        if self._head.caption_words is not None:
+            notes += tuple(note_on_captions(prompt, self._head.caption_words))
         return Prompted(embedding, unconditional, notes)
 
     @staticmethod

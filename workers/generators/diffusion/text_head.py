@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-_CONFIG, _WEIGHTS = "config.json", "model.safetensors"
+_CONFIG, _WEIGHTS, _WORDS = "config.json", "model.safetensors", "words.txt"
 _DROPOUT = 0.2
 
 
@@ -41,6 +41,9 @@ class TextHead(nn.Module):
     def __init__(self, config: TextHeadConfig) -> None:
         super().__init__()
         self.config = config
+        self.caption_words: frozenset[str] | None = None
+        """The words of the captions it was trained on, in small letters; None where its folder does not list them. They
+        change no output, so they are no part of the model's digest."""
         self.sizes = [len(names) for names in config.parts.values()]
         self.layers = nn.Sequential(
             nn.Linear(config.encoder_width, config.hidden_width),
@@ -82,6 +85,8 @@ class TextHead(nn.Module):
         """Writes the configuration and the weights to a folder."""
         folder.mkdir(parents=True, exist_ok=True)
         (folder / _CONFIG).write_text(json.dumps(self.config.__dict__, indent=2) + "\n", encoding="utf-8")
+        if self.caption_words is not None:
+            (folder / _WORDS).write_text("\n".join(sorted(self.caption_words)) + "\n", encoding="utf-8")
         save_file(self.state_dict(), folder / _WEIGHTS)
 
     @classmethod
@@ -89,6 +94,8 @@ class TextHead(nn.Module):
         """Reads what `save` wrote."""
         head = cls(TextHeadConfig(**json.loads((folder / _CONFIG).read_text(encoding="utf-8"))))
         head.load_state_dict(load_file(folder / _WEIGHTS))
+        if (folder / _WORDS).is_file():
+            head.caption_words = frozenset((folder / _WORDS).read_text(encoding="utf-8").split())
         return head.eval()
 
 

@@ -182,7 +182,7 @@ class LanguageModel:
         if not ids:
             raise InvalidPrompt(f"the prompt {prompt!r:.80} has no tokens in this model's vocabulary", field="prompt")
         self._require_room(len(ids), template, parameters, "prompt")
-        return ids, ()
+        return ids, self._tokens.notes(prompt, ids)
 
     def _require_room(self, count: int, template: Template | None, parameters: TextParameters, field: str) -> None:
         """Raises InvalidPrompt where so many tokens and those to come do not fit the model."""

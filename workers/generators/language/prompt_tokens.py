@@ -8,7 +8,9 @@ from typing import Any, Final
 
 from transformers import PreTrainedTokenizerBase
 
+from smoothgen.contracts import Note
 from smoothgen.errors import InvalidPrompt
+from workers.generators.vocabulary import note_on_unknown
 
 _CONTROL: Final = re.compile(r"<[|｜].*[|｜]>|\[/?[A-Z_]+\]|<</?[A-Z_]+>>", re.DOTALL)
 """How turn markers are written: <|im_start|>, <｜User｜>, [INST], <<SYS>>."""
@@ -82,6 +84,10 @@ class PromptTokens:
             ids = self._without_added_tokens(text)
         self._require_no_marker(text, ids)
         return ids
+
+    def notes(self, prompt: str, ids: list[int]) -> tuple[Note, ...]:
+        """Returns a note where the prompt, which is read as these ids, has words that the tokenizer does not know."""
+        return tuple(note_on_unknown(self._tokenizer, prompt)) if self._tokenizer.unk_token_id in ids else ()
 
     def _require_no_marker(self, text: str, ids: list[int]) -> None:
         found = sorted({self._markers[token] for token in self._markers.keys() & set(ids)})

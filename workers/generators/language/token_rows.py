@@ -5,6 +5,7 @@ from __future__ import annotations
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from smoothgen.tokens import TokenTable
+from workers.generators.device_pass import device_pass
 from workers.generators.language.prompt_tokens import PromptTokens
 from workers.generators.snapping import embedding_rows
 
@@ -16,7 +17,8 @@ def token_table(network: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) ->
     A row is what the model's embedding layer gives for the id, a scaling of its own included, since that is what
     stands in a prompt's place and is attacked. Raises UnusableTable.
     """
-    return TokenTable(embedding_rows(network), excluded=without_targets(network, tokenizer))
+    excluded = without_targets(network, tokenizer)
+    return TokenTable(embedding_rows(network), excluded, first_pass=device_pass(network))
 
 
 def without_targets(network: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> set[int]:

@@ -1,14 +1,14 @@
-"""What a client is told of a job that ended well."""
+"""Views of jobs that a worker ended: what clients are shown of a result, and of a problem."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Sequence
 
-from smoothgen.contracts import JobResult, JobSpec, JobView, Progress, Worth
+from smoothgen.contracts import JobResult, JobSpec, JobView, ModelRef, Problem, Progress, Worth
 
 
-def succeeded_view(spec: JobSpec, result: JobResult, windows: Collection[str] | None) -> JobView:
-    """Returns the view of a job with this result. windows: in which the fleet counts it, None where that is not
+def view_of_result(spec: JobSpec, result: JobResult, windows: Sequence[str] | None) -> JobView:
+    """Returns the view of a job that succeeded. windows: those of the fleet that count the job, None where that is not
     known."""
     drawn, fleet = result.usage.overhead, result.fleet
     if fleet is not None and spec.pool is not None and windows is not None:
@@ -30,3 +30,8 @@ def succeeded_view(spec: JobSpec, result: JobResult, windows: Collection[str] | 
         usage=result.usage,
         **{name: getattr(result, name) for name in Worth.model_fields},
     )
+
+
+def view_of_problem(job_id: str, model: ModelRef, problem: Problem) -> JobView:
+    """Returns the view of a job that failed."""
+    return JobView(id=job_id, status="failed", model=model, progress=Progress(done=0, total=0), error=problem)

@@ -1,4 +1,4 @@
-"""The protocol of a plug-in. It needs nothing of SmoothGen, so a plug-in need not depend on it."""
+"""The protocol of a score that a package brings. It needs nothing of SmoothGen, so a plug-in need not depend on it."""
 
 from __future__ import annotations
 
