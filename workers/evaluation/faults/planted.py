@@ -172,7 +172,7 @@ FAULTS: Final[Mapping[str, Fault]] = {
     "radius inflated twofold": Fault(radius_doubled, proven=True),
     # False more often than alpha says, and by little: certificates of few outputs and a large alpha, many of them.
     "band without union": Fault(
-        band_without_union, samples=20, certificates=50, fresh=2000, alpha=0.4, multiples=(0.0,)
+        band_without_union, samples=20, certificates=80, fresh=2000, alpha=0.4, multiples=(0.0,)
     ),
     # Two outputs pull the centre furthest towards themselves.
     "centre from certification samples": Fault(centre_from_certification, samples=2, certificates=12),
