@@ -70,6 +70,8 @@ def with_completeness(
     """
     if against.is_empty:
         return dict(verdicts)
+    if against.model is not None:
+        require_servers("verify --model", "workers")
     prompt = against.text()
     by_edits, by_table = dict[str, Verification](), dict[str, dict[str, Any]]()
     for path, verdict in verdicts.items():
@@ -112,7 +114,6 @@ def _of_sequences(path: str, certificate: AnyCertificate, prompt: str, against: 
         )
     if against.model is None:
         raise InvalidInput(f"{path}: the list of a prompt's neighbours takes its model's table too; give --model")
-    require_servers("verify --model", "workers")
     return _its_own(path, certificate.provenance.request, prompt)
 
 

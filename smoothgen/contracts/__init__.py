@@ -69,6 +69,7 @@ from smoothgen.contracts.neighbours import (
     cut,
 )
 from smoothgen.contracts.noisy_outputs import NOISY_OUTPUTS, SAMPLES, NoisyOutput, NoisyOutputs, NoisyStream
+from smoothgen.contracts.openai_extension import Extension
 from smoothgen.contracts.parameters import (
     MODALITIES,
     ImageParameters,
@@ -186,6 +187,7 @@ __all__ = [
     "UnitsPlan",
     "Expected",
     "FeatureChord",
+    "Extension",
     "FieldError",
     "FleetPool",
     "FleetView",
