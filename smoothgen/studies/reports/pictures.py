@@ -74,13 +74,20 @@ def steps(panels: Sequence[Panel]) -> Callable[[Any], None]:
 def _draw_panel(axes: Any, panel: Panel, looks: Mapping[str, Mapping[str, Any]]) -> None:
     radii = [epsilon for line in panel.lines for epsilon, _ in line.radii.curve() if epsilon < UNLIMITED]
     end = 1.05 * (max(radii, default=0.0) or 1.0)
-    for line in panel.lines:
-        # The share at a radius is reached up to and including it, so each step ends there. Radii without a limit
-        # end at the edge.
+    for place, line in enumerate(panel.lines):
+        # Later lines are thinner, so that equal ones are seen. The share at a radius is reached up to and including
+        # it, so each step ends there. Radii without a limit end at the edge.
         curve = [(min(epsilon, end), share) for epsilon, share in line.radii.curve()] or [(0.0, 0.0)]
         across = [0.0, *(epsilon for epsilon, _ in curve), curve[-1][0], end]
         up = [curve[0][1], *(share for _, share in curve), 0.0, 0.0]
-        axes.plot(across, up, drawstyle="steps-pre", lw=2, label=_cut(line.label), **looks[line.label])
+        axes.plot(
+            across,
+            up,
+            drawstyle="steps-pre",
+            lw=max(1.6, 3.8 - 0.4 * place),
+            label=_cut(line.label),
+            **looks[line.label],
+        )
     axes.set(xlabel=f"radius ({panel.unit})", ylabel="certified share", xlim=(0, end), ylim=(0, 1.04))
     axes.set_title(panel.title, fontsize="medium")
     axes.spines[["top", "right"]].set_visible(False)
