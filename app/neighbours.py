@@ -24,7 +24,11 @@ async def neighbours_of(gateway: Gateway, certificate_id: str, *, changed: bool,
     """
     document = await gateway.store.certificate(certificate_id)
     words = await gateway.store.run_words(certificate_id)
-    return await gateway.threads.run(_view, certificate_id, document, words, changed, limit)
+    view = await gateway.threads.run(_view, certificate_id, document, words, changed, limit)
+    pictured = await gateway.store.pictured_runs(certificate_id)
+    # Only runs of mechanism tokens have pictures, and there run k is of the neighbour of rank k + 1.
+    ranks = [each.rank for each in view.neighbours if each.rank - 1 in pictured]
+    return view.model_copy(update={"pictures": ranks or None})
 
 
 def _view(

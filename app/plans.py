@@ -39,6 +39,7 @@ from smoothgen.edits import EditSet
 from smoothgen.planning.claims import known_claims
 from smoothgen.planning.noise import distance_looks, planned_terms
 from smoothgen.planning.plan import diameter_of
+from smoothgen.planning.units import units_goal
 from smoothgen.queue.presence import Live
 
 _NOBODY: Final = Note(code="no_live_worker", detail="no worker serves the model now; a job would wait until one does")
@@ -117,10 +118,12 @@ def _noise(spec: JobSpec, card: ModelCard, rate: float, most_samples: int) -> tu
         own = "the noise is the pipeline's own, and a worker reads its level from the schedule of the seed image"
         return NoisePlan(radius_without_samples=None, least_samples=None, expected=[], bad=bad, assumes=own), []
     sampled = robustness.tier == "request"
+    # One number at least is noised, and rounded: what not even that leaves possible, no job of the request proves.
+    rounded = replace(terms, rounding_slack=terms.mechanism.rounding_slack(1))
     view = NoisePlan(
         radius_without_samples=radius_without_samples(terms, diameter=diameter),
         least_samples=least_samples(
-            terms,
+            rounded,
             lambda samples: distance_looks(robustness.model_copy(update={"samples": samples})),
             diameter=diameter,
             most=most_samples,
@@ -133,7 +136,7 @@ def _noise(spec: JobSpec, card: ModelCard, rate: float, most_samples: int) -> tu
     )
     if robustness.adapt == "prompt":
         return view, []
-    return view, [*_unreachable(terms, diameter, sampled=sampled), *_hopeless_claims(spec, card, terms)]
+    return view, [*_unreachable(rounded, diameter, sampled=sampled), *_hopeless_claims(spec, card, rounded)]
 
 
 def _expected(spec: JobSpec, share: float, terms: Terms, diameter: float, rate: float) -> Expected:
@@ -208,15 +211,8 @@ def _units(spec: JobSpec, card: ModelCard) -> UnitsPlan | None:
     units, robustness = spec.units, spec.request.robustness
     if units is None:
         return None
-    plan = units_look_plan(robustness)
-    most = most_altered(
-        units.choice,
-        samples=plan.sizes[-1],
-        alpha=plan.alphas[-1],
-        tolerance=spec.tolerance if robustness.keep is None else None,
-        keep=robustness.keep,
-        diameter=_diameter(spec, card),
-    )
+    goal = units_goal(robustness, spec.tolerance, _diameter(spec, card), known_claims(robustness, card))
+    most = most_altered(units.choice, **goal)
     return UnitsPlan(
         units=units.units,
         size=units.size,
@@ -232,8 +228,10 @@ def _too_many_altered(spec: JobSpec, units: UnitsPlan) -> list[Unreachable]:
     asked = None if spec.units is None else spec.units.altered
     if asked is None or asked <= units.most_altered:
         return []
+    scored = spec.scored > 0
+    best, claim = (", of the best scores", "what is asked") if scored else ("", "the claim")
     detail = (
-        f"even if every run gave one answer, the claim would be proven for {units.most_altered} altered units, and "
+        f"even if every run gave one answer{best}, {claim} would be proven for {units.most_altered} altered units, and "
         f"{asked} are asked for; ask for fewer, or for a smaller units.size or units.probability"
     )
     return [Unreachable(claim="units.altered", reason=Reason.RADIUS_OUT_OF_REACH, detail=detail)]
@@ -259,6 +257,7 @@ def _edits(spec: JobSpec) -> EditsPlan:
 
 def _statement(spec: JobSpec, samples: int, edits: EditsPlan | None) -> str:
     """Returns when the radius is known, in a sentence."""
+    scored = spec.scored > 0
     if spec.mechanism == TOKENS:
         known = (
             f"The radius is known after the runs, {samples} at most beside the prompt's own: it ends at the nearest "
@@ -278,7 +277,7 @@ def _statement(spec: JobSpec, samples: int, edits: EditsPlan | None) -> str:
     if spec.units is not None:
         return (
             f"The radius, a number of altered units, is known after the runs, {samples} at most: it falls with every "
-            "run that does not give the answer that is served"
+            f"run that does not give the answer that is served{'; each claim on a score has its own' if scored else ''}"
         )
     if edits is None:
         if spec.request.robustness.tier != "request":
@@ -293,8 +292,10 @@ def _statement(spec: JobSpec, samples: int, edits: EditsPlan | None) -> str:
             "is certified is a share of the set"
         )
     if edits.whole:
-        return f"All {edits.size} texts of the set are run, so the claim is exact; it is known after the runs"
+        each = ", and so the claim on each score" if scored else ""
+        return f"All {edits.size} texts of the set are run, so the claim is exact{each}; it is known after the runs"
     return (
         f"The set has {edits.size} texts, of which {samples} are drawn; what is certified is the share of the set that "
-        "keeps the answer, which is no claim against who chooses the edit"
+        f"keeps the answer{', and of each score the share that is as asked' if scored else ''}, which is no claim "
+        "against who chooses the edit"
     )

@@ -9,8 +9,7 @@ from typing import Annotated, Final, Self
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from app.openai.extension import Extension
-from smoothgen.contracts import DEFAULT_RETENTION_S, LEAST_RETENTION_S, LONGEST_RETENTION_S
+from smoothgen.contracts import DEFAULT_RETENTION_S, LEAST_RETENTION_S, LONGEST_RETENTION_S, Extension
 from smoothgen.process.draining import LONGEST_S
 from smoothgen.process.logs import LogFormat, LogLevel
 from smoothgen.queue import ANYONE, Limits

@@ -30,11 +30,12 @@ COVERED = (
     "smoothgen/certificates/covers.py",
     "smoothgen/certificates/edits/claims.py",
     "smoothgen/certificates/edits/draws.py",
+    "smoothgen/certificates/edits/score_claims.py",
     "smoothgen/certificates/exhaustive/claims.py",
     "smoothgen/certificates/exhaustive/cost.py",
     "smoothgen/certificates/fleet/levels.py",
     *(f"smoothgen/certificates/score_claims/{name}.py" for name in ("asked", "bounds", "certified", "exact", "shares")),
-    *(f"smoothgen/certificates/units/{name}.py" for name in ("choice", "claims", "touched")),
+    *(f"smoothgen/certificates/units/{name}.py" for name in ("choice", "claims", "score_claims", "touched")),
     *(f"smoothgen/evaluation/{name}.py" for name in ("confidence", "curves")),
     *(
         f"smoothgen/evaluation/baselines/{name}.py"

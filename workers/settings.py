@@ -35,6 +35,10 @@ class Settings(BaseSettings):
     """The folder of converted models."""
     calibrations: Path | None = None
     """A folder of calibrations written by `smoothgen calibrate`; they win over the shipped ones."""
+    run_pictures: int = Field(default=100, ge=0, le=1_000)
+    """Of how many runs of a picture job under mechanism tokens a small picture is kept, for as long as its output."""
+    run_picture_side: int = Field(default=64, ge=8, le=512)
+    """Pixels of the longer side of such a picture."""
     metrics_port: int | None = Field(default=None, ge=1, le=65535)
     threads: int | None = Field(default=None, ge=1, le=4096)
     """CPU threads the model computes with. Workers of one machine should share its cores."""

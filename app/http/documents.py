@@ -29,8 +29,12 @@ _LONGEST_LISTS: Final[Mapping[tuple[str, ...], int]] = {
     ("looks", "alphas"): 64,
     ("sigma_selection", "sensitivities"): 8_192,
 }
-_LONGEST_OF_UNITS: Final[Mapping[tuple[str, ...], int]] = {("curve",): 1_024, ("keeps",): 1_024}
-"""A certificate of units has a row for each number of altered ones."""
+_LONGEST_OF_UNITS: Final[Mapping[tuple[str, ...], int]] = {
+    ("curve",): 1_024,
+    ("keeps",): 1_024,
+    ("claims", "curve"): 1_024,
+}
+"""A certificate of units has a row for each number of altered ones, in the curve of each claim too."""
 _LONGEST_DETAIL: Final = 2_000
 
 

@@ -1,6 +1,6 @@
 """OpenAI's interface under /v1: the same jobs, asked and answered in the words that OpenAI's clients know.
 
-extension: what of ours goes in and out beside OpenAI's fields. messages, requests: from OpenAI's requests to ours.
+certified: what of ours goes out beside OpenAI's fields. messages, requests: from OpenAI's requests to ours.
 submitting: one job for the repeats that OpenAI's clients send. answers: from jobs to OpenAI's objects, whose types are
 those of the package `openai`. streaming: a chat completion as it goes. routes: the paths.
 """

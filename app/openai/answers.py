@@ -13,7 +13,7 @@ from openai.types.responses import Response, ResponseError, ResponseOutputMessag
 from openai.types.responses.response import IncompleteDetails
 from openai.types.responses.response_usage import InputTokensDetails, OutputTokensDetails
 
-from app.openai.extension import answered, metadata
+from app.openai.certified import answered, metadata
 from smoothgen.contracts import ImageOutput, JobView, ModelCard, Status, TextOutput
 
 CHAT_ID: Final = "chatcmpl-"

@@ -13,9 +13,8 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from app.openai.extension import Extension
 from app.openai.messages import Message, Messages, prompt_of
-from smoothgen.contracts import GenerateRequest, ModelCard
+from smoothgen.contracts import Extension, GenerateRequest, ModelCard
 from smoothgen.contracts.parameters import LONGEST_STOP, MOST_STOPS
 from smoothgen.errors import InvalidParameters
 from smoothgen.noise import CLIENT_SEED_LIMIT

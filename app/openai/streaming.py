@@ -16,7 +16,7 @@ from app.following import followed
 from app.http.dependencies import Gateway
 from app.http.openai_errors import error_of
 from app.openai.answers import CHAT_ID, finish_reason, usage_of
-from app.openai.extension import answered
+from app.openai.certified import answered
 from smoothgen.contracts import JobView, Problem, TextOutput
 from smoothgen.queue import JobState
 

@@ -9,11 +9,10 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
 from app.http.dependencies import Gateway
-from app.openai.extension import Extension
 from app.openai.requests import ChatRequest, ImagesRequest, ResponsesRequest
 from app.planned import served
 from app.submitting import submitted
-from smoothgen.contracts import GenerateRequest
+from smoothgen.contracts import Extension, GenerateRequest
 from smoothgen.errors import NotFound, UnknownName
 from smoothgen.queue import Idempotency, JobState
 

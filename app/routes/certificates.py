@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Query, Request, Response
+from fastapi import APIRouter, Body, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
 
 from app.covers import compare
@@ -71,6 +71,23 @@ async def neighbours(
     """
     view = await neighbours_of(gateway, certificate_id, changed=changed, limit=limit)
     return Response(view.model_dump_json(), media_type="application/json")
+
+
+@router.get(
+    "/{certificate_id}/neighbours/{rank}/picture",
+    responses={200: {"content": {"image/png": {}}}, **PROBLEMS},
+    response_class=Response,
+)
+async def neighbour_picture(
+    certificate_id: OwnCertificateId,
+    rank: Annotated[int, Path(ge=1, le=1_000_000, description="The neighbour's place by cost, from 1 on.")],
+    gateway: GatewayDep,
+) -> Response:
+    """A small picture of what the model drew for a neighbour, of a certificate of mechanism `tokens`.
+
+    An illustration, no part of the certificate. It is kept of the first runs, for as long as the job's output.
+    """
+    return Response(await gateway.store.run_picture(certificate_id, rank - 1), media_type="image/png")
 
 
 @router.post("/{certificate_id}/covers", response_model=Covers, responses=PROBLEMS)

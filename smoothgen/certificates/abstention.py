@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Protocol
 
-from smoothgen.certificates.score_claims.certified import ScoreClaim
-from smoothgen.certificates.score_claims.exact import ExactClaim
+from smoothgen.certificates.score_claims.asked import AskedClaim
 
 
 class Reason(StrEnum):
@@ -16,6 +16,20 @@ class Reason(StrEnum):
     TOO_FEW_SAMPLES = "too_few_samples"
     DEADLINE = "deadline"
     SIGMA_NOT_PLACED = "sigma_not_placed"
+
+
+class ProvenOfScore(Protocol):
+    """What a method proves of a claim on a score."""
+
+    @property
+    def asked(self) -> AskedClaim:
+        """Returns what is asked."""
+        ...
+
+    @property
+    def radius(self) -> float | None:
+        """Returns up to which norm, or how many edits or altered units, it is proven; None where no radius is."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -30,4 +44,4 @@ class Abstention:
     detail: str
     curve: tuple[tuple[float, float], ...] = ()
     radius: float | None = None
-    score_claims: tuple[ScoreClaim | ExactClaim, ...] = ()
+    score_claims: tuple[ProvenOfScore, ...] = ()

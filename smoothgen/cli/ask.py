@@ -65,6 +65,10 @@ def neighbours(
     changed: Annotated[bool, typer.Option("--changed", help="Only those that change the answer.")] = False,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="How many at most, the nearest first.")] = 100,
     plot: Annotated[Path | None, typer.Option(help="A picture (PNG): distance against cost, of at most 1000.")] = None,
+    sheet: Annotated[
+        Path | None,
+        typer.Option(help="A picture (PNG) of what a picture model drew for the prompt and each neighbour."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the server's answer as JSON.")] = False,
 ) -> None:
     """Show the prompts that the model was run on in place of a prompt, and what it made of each."""
@@ -81,6 +85,13 @@ def neighbours(
         if plot is not None and view.mechanism in OF_UNITS:
             raise typer.BadParameter("--plot draws distance against cost, and runs that keep some units have no cost")
         drawn = None if plot is None else client.neighbours(certificate, limit=1000)
+        if sheet is not None and not view.pictures:
+            raise typer.BadParameter(
+                "--sheet shows pictures, and the server keeps none of these runs: it keeps those of picture models "
+                "under mechanism tokens, for as long as the job's output"
+            )
+        own = None if sheet is None else client.output(certificate)
+        pictures = {} if sheet is None else {k: client.neighbour_picture(certificate, k) for k in view.pictures or ()}
     if as_json:
         typer.echo(view.model_dump_json(indent=2))
     elif view.mechanism in OF_UNITS:
@@ -92,6 +103,11 @@ def neighbours(
 
         plot_neighbours(drawn, plot)
         typer.echo(f"written: {plot}", err=True)
+    if sheet is not None and own is not None:
+        from smoothgen.cli.sheet import draw_sheet
+
+        draw_sheet(view, own, pictures, sheet)
+        typer.echo(f"written: {sheet}", err=True)
 
 
 def erase(

@@ -145,10 +145,19 @@ def verify(
     files: Annotated[list[Path], typer.Argument(help="Certificates, or answers with one inside, as JSON files.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print the verdicts as JSON.")] = False,
     model: Annotated[
-        str | None, typer.Option(help="Check with this model's table that no neighbour of the prompt is left out.")
+        str | None,
+        typer.Option(
+            help="Check with this model's table that no neighbour of the prompt is left out (mechanism tokens)."
+        ),
     ] = None,
-    prompt: Annotated[str | None, typer.Option(help="The certificates' prompt, for --model.")] = None,
-    prompt_file: Annotated[Path | None, typer.Option(help="The prompt in a file, for --model.")] = None,
+    prompt: Annotated[
+        str | None,
+        typer.Option(help="The certificates' prompt: lists what was run again, by which nothing is left out."),
+    ] = None,
+    prompt_file: Annotated[Path | None, typer.Option(help="The prompt in a file.")] = None,
+    variant: Annotated[
+        list[str] | None, typer.Option(help="A text the request gave beside the prompt (mechanism edits), in order.")
+    ] = None,
 ) -> None:
     """Recomputes certificates from the evidence they carry. Exit code 1 if any is rejected."""
     from smoothgen.certificates import verify as check
@@ -157,11 +166,11 @@ def verify(
 
     given = {str(path): read_given(path) for path in files}
     verdicts = {path: check(each.document) for path, each in given.items()}
-    if model is not None or prompt is not None or prompt_file is not None:
+    if any((model is not None, prompt is not None, prompt_file is not None, variant)):
         from smoothgen.cli.completeness import Against, with_completeness
 
         documents = {path: each.document for path, each in given.items()}
-        verdicts = with_completeness(verdicts, documents, Against(model, prompt, prompt_file))
+        verdicts = with_completeness(verdicts, documents, Against(model, prompt, prompt_file, variant or ()))
     for path, each in given.items():
         if each.job is not None:
             inside = f"verifying the certificate inside the answer of job {each.job!r:.80}, and nothing else of it"

@@ -31,7 +31,7 @@ def plot_curve(certificate: Certificate, path: Path) -> None:
 
     Raises SmoothGenError where matplotlib is not installed.
     """
-    figure = _figure(figsize=(7, _HEIGHT))
+    figure = figure_of(figsize=(7, _HEIGHT))
     axes, below = panels(figure, certificate.score_claims, height=_HEIGHT)
     epsilons = [epsilon for epsilon, _ in certificate.curve]
     sampled = certificate.evidence.samples > 0
@@ -89,7 +89,7 @@ def plot_fleet(readings: Sequence[FleetReading], path: Path) -> None:
     shown = sorted(pools.values(), key=lambda of_pool: -max(r.certificate.requests for r in of_pool))[:_MOST_PANELS]
     columns = min(2, len(shown))
     rows = -(-len(shown) // columns)
-    figure = _figure(figsize=(7 if columns == 1 else 12, 4.2 * rows))
+    figure = figure_of(figsize=(7 if columns == 1 else 12, 4.2 * rows))
     panels = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes, of_pool in zip(panels, shown, strict=False):
         _panel(axes, of_pool)
@@ -105,7 +105,7 @@ def plot_neighbours(view: NeighboursView, path: Path, claims: Sequence[ExactClai
     At most eight names, the nearest ones'. A failed run is a cross at the top.
     Raises SmoothGenError where matplotlib is not installed.
     """
-    figure = _figure(figsize=(8, _HEIGHT_OF_RUNS))
+    figure = figure_of(figsize=(8, _HEIGHT_OF_RUNS))
     axes, below = panels(figure, claims, height=_HEIGHT_OF_RUNS)
     failed = [each for each in view.neighbours if each.distance is None]
     measured = [(each.cost, each.distance, each.changed) for each in view.neighbours if each.distance is not None]
@@ -224,7 +224,9 @@ def _panel(axes: Any, of_pool: Sequence[FleetReading]) -> None:
     axes.legend(frameon=False, loc="upper left")
 
 
-def _figure(figsize: tuple[float, float]) -> Any:
+def figure_of(figsize: tuple[float, float]) -> Any:
+    """Returns an empty figure. figsize: width and height in inches. Raises SmoothGenError where matplotlib is not
+    installed."""
     try:
         from matplotlib.figure import Figure
     except ImportError as error:

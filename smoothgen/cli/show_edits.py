@@ -9,6 +9,7 @@ from rich.console import Console
 
 from smoothgen.certificates import EditsCertificate
 from smoothgen.cli.certificate_rows import show_rows
+from smoothgen.cli.show_scores import score_rows
 from smoothgen.cli.show_worth import down, up
 from smoothgen.contracts import Neighbour
 
@@ -32,6 +33,7 @@ def show_edits(certificate: EditsCertificate, noted: Sequence[str] = (), broken_
             f"at least {down(certificate.share)}  (within tolerance {certificate.tolerance!r})"
             + (f"  see note {', '.join(noted)}" if noted else ""),
         ),
+        *score_rows(certificate.score_claims),
         ("confidence", repr(certificate.confidence)),
         ("edits run", f"{runs}, {evidence.failed} failed"),
         ("kept", f"{claims.kept}, {claims.unchanged} of them unchanged"),

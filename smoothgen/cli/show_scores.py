@@ -9,20 +9,25 @@ from typing import Any, Final
 import typer
 
 from smoothgen.certificates.bounds.rounding import round_down
+from smoothgen.certificates.edits.score_claims import EditsScoreClaim
 from smoothgen.certificates.format.canonical import canonical
 from smoothgen.certificates.format.document import parse_json
 from smoothgen.certificates.score_claims import AskedClaim, ScoreClaim
 from smoothgen.certificates.score_claims.exact import ExactClaim
+from smoothgen.certificates.units.score_claims import UnitScoreClaim
 from smoothgen.errors import InvalidCertificate
 
 _DIGITS: Final = 4
 _LONGEST: Final = 60
 
 
-def score_rows(claims: Sequence[ScoreClaim | ExactClaim]) -> Iterator[tuple[str, str]]:
-    """Yields a row for each claim: what is asked, what is proven, and up to which attack norm it holds."""
+def score_rows(
+    claims: Sequence[ScoreClaim | ExactClaim | EditsScoreClaim | UnitScoreClaim],
+) -> Iterator[tuple[str, str]]:
+    """Yields a row for each claim: what is asked, what is proven, and up to which attack norm it holds, or for how many
+    edits or altered units."""
     for place, claim in enumerate(claims, start=1):
-        yield f"claim {place}", f"{_asked(claim.asked)}: {_radius(claim)}, proven {claim.bound!r}"
+        yield f"claim {place}", f"{_asked(claim.asked)}: {_proven(claim)}"
 
 
 def claims_of_options(texts: Sequence[str]) -> list[Any]:
@@ -41,6 +46,22 @@ def _asked(claim: AskedClaim) -> str:
     above = "" if claim.above is None else f" above {claim.above!r}"
     shown = options if len(options) <= _LONGEST else f"{options[:_LONGEST]}…"
     return f"{claim.of}{above} of {claim.score.name} {shown} {side} {limit!r}"
+
+
+def _proven(claim: ScoreClaim | ExactClaim | EditsScoreClaim | UnitScoreClaim) -> str:
+    if isinstance(claim, EditsScoreClaim):
+        share = f"a share of at least {round_down(claim.share, _DIGITS)!r} of the edits is as asked"
+        return share if claim.bound is None else f"{_counted(claim.radius, 'edit')}, proven {claim.bound!r}; {share}"
+    if isinstance(claim, UnitScoreClaim):
+        return f"{_counted(claim.radius, 'altered')}, proven {claim.bound!r}"
+    return f"{_radius(claim)}, proven {claim.bound!r}"
+
+
+def _counted(radius: int | None, what: str) -> str:
+    if radius is None:
+        return "not proven"
+    said = f"{what}s" if what == "edit" and radius != 1 else what
+    return f"up to {radius} {said}"
 
 
 def _radius(claim: ScoreClaim | ExactClaim) -> str:

@@ -12,6 +12,7 @@ from rich.text import Text
 from smoothgen.certificates import UnitsCertificate
 from smoothgen.certificates.bounds.rounding import round_up
 from smoothgen.cli.certificate_rows import show_rows
+from smoothgen.cli.show_scores import score_rows
 from smoothgen.contracts import Covers, Neighbour, NeighboursView, UnitsView
 
 _DIGITS: Final = 4
@@ -47,6 +48,7 @@ def show_units(certificate: UnitsCertificate, noted: Sequence[str] = (), units: 
             for m, share in (claims.keeps or ())[:_MOST_ROWS]
         ),
         ("W1 bound", f"{claims.w1_bound!r}  with {at} altered"),
+        *score_rows(certificate.score_claims),
         ("confidence", repr(certificate.confidence)),
         ("runs", f"{runs}, {evidence.failed} failed"),
         ("a run reads", f"{chosen} {kind}" if units is None else units.reason),

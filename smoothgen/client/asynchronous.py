@@ -71,6 +71,14 @@ class AsyncClient:
         """Returns the runs behind a certificate: see `Client.neighbours`."""
         return await self._run(conversation.neighbours(certificate_id, changed, limit))
 
+    async def neighbour_picture(self, certificate_id: str, rank: int) -> bytes:
+        """Returns a small picture of a neighbour, PNG: see `Client.neighbour_picture`."""
+        return await self._run(conversation.neighbour_picture(certificate_id, rank))
+
+    async def output(self, job_id: str) -> bytes:
+        """Returns the exact bytes of a job's output: see `Client.output`."""
+        return await self._run(conversation.output(job_id))
+
     async def covers(
         self,
         certificate_id: str,

@@ -18,7 +18,7 @@ from urllib.parse import quote, urlencode
 from pydantic import ValidationError
 
 from smoothgen.certificates import AnyCertificate, read_certificate
-from smoothgen.client.exchange import Answer, Call, Conversation, Pause, json_of, problem_of
+from smoothgen.client.exchange import Answer, Call, Conversation, Pause, content_of, json_of, problem_of
 from smoothgen.client.results import FleetReading, Generation
 from smoothgen.contracts import (
     FINISHED,
@@ -226,10 +226,7 @@ def fleet(model: str | None, window: str | None) -> Conversation[list[FleetReadi
 
 def samples(job_id: str) -> Conversation[bytes]:
     """Returns the PNG file of GET /jobs/{id}/samples."""
-    answer = yield Call("GET", f"/jobs/{quote(job_id, safe='')}/samples")
-    if answer.status >= 400:
-        json_of(answer)  # raises
-    return answer.content
+    return content_of((yield Call("GET", f"/jobs/{quote(job_id, safe='')}/samples")))
 
 
 def models() -> Conversation[list[dict[str, Any]]]:
@@ -247,6 +244,16 @@ def neighbours(certificate_id: str, changed: bool, limit: int) -> Conversation[N
     asked = urlencode({"changed": str(changed).lower(), "limit": limit})
     answer = yield Call("GET", f"/certificates/{quote(certificate_id, safe='')}/neighbours?{asked}")
     return NeighboursView.model_validate(json_of(answer))
+
+
+def neighbour_picture(certificate_id: str, rank: int) -> Conversation[bytes]:
+    """Returns what GET /certificates/{id}/neighbours/{rank}/picture answers: a PNG."""
+    return content_of((yield Call("GET", f"/certificates/{quote(certificate_id, safe='')}/neighbours/{rank}/picture")))
+
+
+def output(job_id: str) -> Conversation[bytes]:
+    """Returns what GET /jobs/{id}/output answers: the output's exact bytes."""
+    return content_of((yield Call("GET", f"/jobs/{quote(job_id, safe='')}/output")))
 
 
 def covers(

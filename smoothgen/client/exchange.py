@@ -57,6 +57,14 @@ def json_of(answer: Answer) -> Any:
     return parsed(answer)
 
 
+def content_of(answer: Answer) -> bytes:
+    """Returns the bytes of an answer that is no JSON. Raises ServerProblem for a problem document, ServerUnreachable
+    for another refusal."""
+    if answer.status >= 400:
+        raise problem_of(answer)
+    return answer.content
+
+
 def problem_of(answer: Answer) -> ServerProblem:
     """Returns the problem an answer tells of. Raises ServerUnreachable where it is none."""
     told = parsed(answer)

@@ -102,6 +102,17 @@ class Client:
         """
         return self._run(conversation.neighbours(certificate_id, changed, limit))
 
+    def neighbour_picture(self, certificate_id: str, rank: int) -> bytes:
+        """Returns a small picture of what the model drew for a neighbour, PNG. rank: its place by cost, from 1 on.
+
+        Raises ServerProblem (404 where no picture is kept), ServerUnreachable.
+        """
+        return self._run(conversation.neighbour_picture(certificate_id, rank))
+
+    def output(self, job_id: str) -> bytes:
+        """Returns the exact bytes of a job's output: a text in UTF-8, or a PNG."""
+        return self._run(conversation.output(job_id))
+
     def covers(
         self,
         certificate_id: str,

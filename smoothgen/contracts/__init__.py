@@ -68,6 +68,7 @@ from smoothgen.contracts.neighbours import (
     RunWords,
     cut,
 )
+from smoothgen.contracts.openai_extension import Extension
 from smoothgen.contracts.parameters import (
     MODALITIES,
     ImageParameters,
@@ -185,6 +186,7 @@ __all__ = [
     "UnitsPlan",
     "Expected",
     "FeatureChord",
+    "Extension",
     "FieldError",
     "FleetPool",
     "FleetView",

@@ -6,6 +6,8 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from smoothgen.errors import InvalidInput
+
 SELECTION_DRAWS: Final = 256
 """m, the number of noisy prompts whose sensitivity decides on σ."""
 SELECTION_PROBES: Final = 2
@@ -44,3 +46,11 @@ class LipschitzEstimate(BaseModel):
         "median over the points.",
     )
     certified: Literal[False] = False
+
+
+def not_differentiable(model: str) -> InvalidInput:
+    """Returns the error of an estimate by autodiff that a model cannot give."""
+    return InvalidInput(
+        f"model {model!r} cannot be differentiated; ask for lipschitz_estimate 'finite-differences'",
+        field="robustness.lipschitz_estimate",
+    )

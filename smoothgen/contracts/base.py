@@ -13,3 +13,11 @@ class Contract(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False, hide_input_in_errors=True)
+
+
+def require_not_both(message: BaseModel, first: str, second: str, what_both_do: str) -> None:
+    """Raises ValueError where a message gives two fields of which one is enough. what_both_do: such as "set the
+    noise"."""
+    one, other = getattr(message, first), getattr(message, second)
+    if one is not None and other is not None:
+        raise ValueError(f"{first}={one!r} and {second}={other!r} both {what_both_do}; give one of them")

@@ -115,6 +115,8 @@ class ModelCard(Contract):
     """What certifies a request that names no mechanism and asks for nothing that only noise has."""
     default_betas: dict[str, float] = Field(default={})
     """The noise level where a request names none, for mechanisms with a schedule and for shaped noise, by name."""
+    differentiable: bool | None = None
+    """Whether sensitivity can be estimated by autodiff; None where its worker does not say."""
     scores: list[str] = Field(default=[])
     """The scores that claims can be made on; plug-ins as "plugin:<name>"."""
     chat: bool = False

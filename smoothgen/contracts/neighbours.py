@@ -140,6 +140,11 @@ class NeighboursView(_View):
     runs: int = Field(description="How many neighbours were run.")
     changed: int = Field(description="How many of them changed the answer by more than the tolerance, or failed.")
     words_kept: bool = Field(description="Whether texts and outputs are still kept.")
+    pictures: list[int] | None = Field(
+        default=None,
+        description="The ranks whose picture GET /certificates/{id}/neighbours/{rank}/picture gives, while it is kept; "
+        "null or left out where there is none.",
+    )
     neighbours: list[Neighbour]
 
 

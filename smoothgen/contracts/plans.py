@@ -57,8 +57,8 @@ class UnitsPlan(_View):
     chosen: Literal["request", "server"] = Field(description="Who chose size or probability.")
     enumerated: bool = Field(description="Whether all subsets are run, so that nothing is left to chance.")
     most_altered: int = Field(
-        description="The most altered units for which the claim could be proven: it is, if every run gives the answer "
-        "that is served."
+        description="The most altered units for which what is asked could be proven: it is, if every run gives the "
+        "answer that is served, and has the best scores where claims on scores are asked."
     )
 
 

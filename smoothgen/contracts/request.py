@@ -9,7 +9,7 @@ from pydantic import Field, WithJsonSchema, model_validator
 
 from smoothgen.certificates.format.canonical import canonical
 from smoothgen.contracts.adapting import LipschitzMethod
-from smoothgen.contracts.base import Contract
+from smoothgen.contracts.base import Contract, require_not_both
 from smoothgen.contracts.edits import Edits
 from smoothgen.contracts.metrics import Metric
 from smoothgen.contracts.parameters import PARAMETERS_SCHEMA
@@ -121,8 +121,10 @@ class Robustness(Contract):
         default=None,
         description="Claims on scores of the output that are to hold under attack, 8 at most, beside the claim on the "
         "distribution of outputs: each has an equal share of the failure probability. With epsilon, the job abstains "
-        "where one of them is not proven; the distribution is asked too where a tolerance, keep or output majority is "
-        "given. With mechanisms of noise in tier request, and with tokens.",
+        "where one of them is not proven, as it does with units.altered; the distribution is asked too where a "
+        "tolerance, keep or output majority is given, and under passages and words with an answer, whose majority is "
+        "then asked. With every mechanism in tier request; of a sample of edits, a claim becomes the share of the set "
+        "that is as asked.",
     )
     radius_tolerance: float | None = Field(
         default=None,
@@ -155,8 +157,7 @@ class Robustness(Contract):
 
     @model_validator(mode="after")
     def _one_noise_level(self) -> Self:
-        if self.budget is not None and self.sigma is not None:
-            raise ValueError(f"budget={self.budget!r} and sigma={self.sigma!r} both set the noise; give one of them")
+        require_not_both(self, "budget", "sigma", "set the noise")
         return self
 
     @model_validator(mode="after")
@@ -189,11 +190,7 @@ class Robustness(Contract):
                         f"{name}={getattr(self, name)!r} says when to stop sampling, and tier {self.tier!r} samples no "
                         "more than it must; leave it out, or ask for tier 'request'"
                     )
-        if self.radius_tolerance is not None and self.epsilon is not None:
-            raise ValueError(
-                f"radius_tolerance={self.radius_tolerance!r} and epsilon={self.epsilon!r} both say when to stop; "
-                "give one of them"
-            )
+        require_not_both(self, "radius_tolerance", "epsilon", "say when to stop")
         return self
 
 

@@ -46,9 +46,10 @@ class Selection(_View):
     mechanism, provenance: those of the certificate to come. template: the chat template that every sample's prompt
     stands in. batch_size: the samples of every batch of the job, None where outputs do not depend on it. neighbours,
     edits: what the job runs, for the mechanisms tokens and edits. claims: those on scores, as certificates write them,
-    with the range and digest of each score as it was loaded; scores: of the output, one for each claim. tokens: of the
-    output, for language models. nearest_synonym: the norm that leads to the nearest text with one word swapped for a
-    synonym, embedding units.
+    with the range and digest of each score as it was loaded; scores: of the output, one for each claim. random:
+    whether the model draws randomness of its own under the job's parameters. tokens: of the output, for language
+    models. nearest_synonym: the norm that leads to the nearest text with one word swapped for a synonym, embedding
+    units.
     """
 
     output: Output
@@ -72,5 +73,6 @@ class Selection(_View):
     edits: ListedEdits | None = None
     claims: list[dict[str, Any]] | None = None
     scores: list[float] | None = None
+    random: bool = False
     nearest_synonym: float | None = None
     tokens: TokenCounts | None = None

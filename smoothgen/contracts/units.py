@@ -7,7 +7,7 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from smoothgen.certificates.units import UnitChoice
-from smoothgen.contracts.base import Contract
+from smoothgen.contracts.base import Contract, require_not_both
 from smoothgen.contracts.prompt import LONGEST_PROMPT
 from smoothgen.units import MOST_UNITS
 
@@ -54,10 +54,7 @@ class Units(Contract):
 
     @model_validator(mode="after")
     def _one_way_to_choose(self) -> Self:
-        if self.size is not None and self.probability is not None:
-            raise ValueError(
-                f"size={self.size!r} and probability={self.probability!r} both say how units are chosen; give one"
-            )
+        require_not_both(self, "size", "probability", "say how units are chosen")
         return self
 
 

@@ -13,11 +13,14 @@ class ClaimDecision(_View):
     """One of several claims that were asked, and whether it is proven."""
 
     claim: str = Field(description="In words, without the norm of the attack.")
-    holds: bool = Field(description="Whether it is proven at the asked epsilon, or without one at any norm above 0.")
+    holds: bool = Field(
+        description="Whether it is proven at the asked epsilon, under the asked edits or altered units, or without any "
+        "at a radius above 0."
+    )
     radius: float | None = Field(
         default=None,
-        description="Up to which attack norm it is proven. Left out where there is no limit, and where no radius was "
-        "computed.",
+        description="Up to which attack norm, or how many edits or altered units, it is proven. Left out where there "
+        "is no limit, and where no radius was computed.",
     )
 
 

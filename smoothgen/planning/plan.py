@@ -33,6 +33,7 @@ from smoothgen.contracts import (
     name_on_card,
     read_parameters,
 )
+from smoothgen.contracts.adapting import not_differentiable
 from smoothgen.errors import InvalidAlpha, InvalidBudget, InvalidInput, InvalidTolerance, UnknownName
 from smoothgen.labels import extractor
 from smoothgen.noise import Seed
@@ -102,16 +103,17 @@ def plan(
     require_readable_embeddings(robustness, parameters)
     require_no_noise(robustness, parameters)
     require_snappable(robustness, card)
-    require_claims(robustness, card)
+    claims = require_claims(robustness, card)
     require_samples_asked(request)
     _require_probed_embedding(robustness)
+    _require_differentiable(robustness, card)
     partition = plan_partition(robustness, card)
     metric, metric_card = _metric(request, card)
     tolerance = _tolerance(robustness.tolerance, metric, metric_card)
     robustness = robustness.model_copy(update={"keep": keep_of(request, robustness, metric)})
     request = request.model_copy(update={"robustness": robustness})
     sigma = _sigma(request, card, metric_card)
-    request, units = plan_units(request, mechanism, metric, tolerance, diameter_of(metric, metric_card))
+    request, units = plan_units(request, mechanism, metric, tolerance, diameter_of(metric, metric_card), claims)
     seed = Seed.fresh() if request.seed is None else Seed.from_client(request.seed)
     return JobSpec(
         id=new_id(card.id, submission.tenant),
@@ -145,6 +147,12 @@ def _require_confidence_to_adapt(robustness: Robustness) -> None:
             "of it once more; ask for a confidence such as 0.999, or leave adapt out",
             field="robustness.confidence",
         ) from error
+
+
+def _require_differentiable(robustness: Robustness, card: ModelCard) -> None:
+    """Raises InvalidInput for an estimate by autodiff where the model's worker says that it gives none."""
+    if robustness.lipschitz_estimate == "autodiff" and card.differentiable is False:
+        raise not_differentiable(card.id)
 
 
 def _pool(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal
 
 from smoothgen.certificates.meaning.sections import LEAST_MAJORITY
+from smoothgen.certificates.score_claims import AskedClaim, claim_share
 from smoothgen.certificates.units import UnitChoice, largest_probability, largest_size
 from smoothgen.contracts import (
     OF_UNITS,
@@ -24,6 +25,7 @@ from smoothgen.contracts import (
     units_look_plan,
 )
 from smoothgen.errors import InvalidInput, InvalidParameters
+from smoothgen.planning.claims import claims_without_model
 
 _EXACT_IN_JSON: Final = 2**53
 
@@ -54,12 +56,17 @@ def require_units_fit(request: GenerateRequest, mechanism: str) -> None:
 
 
 def plan_units(
-    request: GenerateRequest, mechanism: str, metric: Metric, tolerance: float, diameter: float
+    request: GenerateRequest,
+    mechanism: str,
+    metric: Metric,
+    tolerance: float,
+    diameter: float,
+    claims: Sequence[AskedClaim] = (),
 ) -> tuple[GenerateRequest, PlannedUnits | None]:
     """Returns the request with the claim it makes, and what is decided of its units; None for other mechanisms.
 
-    tolerance, diameter: of the metric, its units. Raises InvalidInput naming the field for a choice under which nothing
-    could be proven.
+    tolerance, diameter: of the metric, its units. claims: those on scores that are known without a model. Raises
+    InvalidInput naming the field for a choice under which nothing could be proven.
     """
     if mechanism not in OF_UNITS:
         return request, None
@@ -67,14 +74,14 @@ def plan_units(
     if robustness.keep is None and robustness.tolerance is None and two_valued:
         robustness = robustness.model_copy(update={"keep": LEAST_MAJORITY})
         request = request.model_copy(update={"robustness": robustness})
-    claim = _claim(robustness, tolerance)
+    goal = units_goal(robustness, tolerance, diameter, claims)
     count, asked = len(unit_texts(request, mechanism).units), robustness.units or Units()
     _require_provable(count, asked)
     size, probability = asked.size, asked.probability
     chosen: Literal["request", "server"] = "request"
     if size is None and probability is None:
         chosen = "server"
-        size, probability = _default(count, asked.altered or 1, robustness, mechanism, diameter, claim)
+        size, probability = _default(count, asked.altered or 1, mechanism, goal)
     subsets = UnitChoice(count, size=size, probability=probability).subsets
     few = subsets is not None and subsets <= robustness.samples
     return request, PlannedUnits(
@@ -112,25 +119,35 @@ def _require_provable(count: int, asked: Units) -> None:
         )
 
 
-def _claim(robustness: Robustness, tolerance: float) -> Mapping[str, float]:
-    """Returns what a default size is to leave provable, as the library takes it: more than one half where a half is
-    asked for, since a half is no majority."""
-    if robustness.keep is None:
-        return {"tolerance": tolerance}
-    return {"keep": math.nextafter(LEAST_MAJORITY, 1.0) if robustness.keep == LEAST_MAJORITY else robustness.keep}
+def units_goal(
+    robustness: Robustness, tolerance: float, diameter: float, claims: Sequence[AskedClaim]
+) -> dict[str, Any]:
+    """Returns what the runs are to prove, and what they may spend on it, as `largest_size` takes it.
+
+    robustness: as it is planned. claims: those on scores that are known without a model; the others have their shares
+    of the failure probability, and are taken to hold.
+    """
+    plan, keep = units_look_plan(robustness), robustness.keep
+    known = {
+        "samples": plan.sizes[-1],
+        "alpha": claim_share(plan.alphas[-1], len(robustness.claims or ())),
+        "diameter": diameter,
+        **({"tolerance": tolerance} if keep is None else {"keep": keep}),
+    }
+    # A goal of claims on scores alone has one at least.
+    return {**known, "score_claims": claims, "asks_shift": robustness.asks_shift} if claims else known
 
 
-def _default(
-    count: int, altered: int, robustness: Robustness, mechanism: str, diameter: float, claim: Mapping[str, float]
-) -> tuple[int | None, float | None]:
+def _default(count: int, altered: int, mechanism: str, goal: Mapping[str, Any]) -> tuple[int | None, float | None]:
     """Returns size and probability, one of them None: the most that a run may keep so that `altered` units could be
-    proven if every run kept the answer. Words are kept by probability, which their number does not change."""
-    plan = units_look_plan(robustness)
-    known: dict[str, Any] = {"samples": plan.sizes[-1], "alpha": plan.alphas[-1], "diameter": diameter, **claim}
+    proven if every run kept the answer, more than half of them where half are asked for, since a half is no majority.
+    Words are kept by probability, which their number does not change."""
+    if goal.get("keep") == LEAST_MAJORITY:
+        goal = {**goal, "keep": math.nextafter(LEAST_MAJORITY, 1.0)}
     try:
         if mechanism == WORDS:
-            return None, largest_probability(altered, **known)
-        return largest_size(count, altered, **known), None
+            return None, largest_probability(altered, **goal)
+        return largest_size(count, altered, **goal), None
     except InvalidParameters as error:
         field = f"robustness.{error.field}" if error.field == "units.altered" else error.field
         raise InvalidParameters(str(error), field=field) from error
@@ -150,8 +167,8 @@ def served_otherwise(job: JobSpec, count: int, diameter: float) -> str | None:
         return f"it has {count} units, and every run keeps {units.size}: such a request is refused"
     if units.chosen == "request":
         return None
-    claim = _claim(robustness, job.tolerance)
-    size, _ = _default(count, units.altered or 1, robustness, job.mechanism, diameter, claim)
+    goal = units_goal(robustness, job.tolerance, diameter, claims_without_model(robustness.claims or ()))
+    size, _ = _default(count, units.altered or 1, job.mechanism, goal)
     if size == units.size:
         return None
     return (

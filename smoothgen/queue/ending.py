@@ -39,6 +39,7 @@ async def end(
             samples=keys.samples(job_id),
             distances=keys.distances(job_id),
             runs=keys.runs(job_id),
+            pictures=keys.pictures(job_id),
             asked=keys.asked(job_id),
             backlog=keys.backlog(model),
             accounts=keys.accounts(model),

@@ -132,7 +132,8 @@ class JobStore:
         return state, ended
 
     async def erase(self, job_id: str) -> tuple[JobState, bool]:
-        """Deletes a job's prompt, seed image, output, sheet of samples and runs' words; cancels one that has not ended.
+        """Deletes a job's prompt, seed image, output, sheet of samples and what is kept of its runs; cancels one that
+        has not ended.
 
         The certificate stays. Returns the job as it was before, and whether this call cancelled it. Raises NotFound.
         """
@@ -145,6 +146,7 @@ class JobStore:
                 asked=keys.asked(job_id),
                 samples=keys.samples(job_id),
                 runs=keys.runs(job_id),
+                pictures=keys.pictures(job_id),
                 view=view.model_dump_json(exclude_none=True),
             )
         )
@@ -183,6 +185,23 @@ class JobStore:
         with redis_errors():
             chunks = await self._redis.hgetall(keys.runs(job_id))
         return joined_words(in_turn(chunks))
+
+    async def pictured_runs(self, job_id: str) -> frozenset[int]:
+        """Returns the indices of a job's runs of which a picture is kept."""
+        with redis_errors():
+            return frozenset(map(int, await self._redis.hkeys(keys.pictures(job_id))))
+
+    async def run_picture(self, job_id: str, run: int) -> bytes:
+        """Returns a small picture of one of a job's runs, a PNG. Raises NotFound."""
+        with redis_errors():
+            picture = await self._redis.hget(keys.pictures(job_id), str(run))
+        if picture is None:
+            raise NotFound(
+                f"no picture of neighbour {run + 1} of certificate {job_id!r:.80}; pictures are kept of the first runs "
+                "of picture jobs under mechanism tokens, for as long as their output: GET "
+                "/certificates/{certificate_id}/neighbours says of which"
+            )
+        return base64.b64decode(picture)
 
     async def certificate(self, certificate_id: str) -> dict[str, Any]:
         """Returns a stored certificate as JSON data. Raises NotFound."""

@@ -30,6 +30,8 @@ one script, lie on one node.
 …:distances:{job}                hash    first index → distances of a finished chunk; goes when the job ends
 …:runs:{job}                     hash    first index → JSON of what the runs of a finished chunk read and said (tokens);
                                          lives as long as the job
+…:pictures:{job}                 hash    index of a run → small picture of it, base64 PNG (pictures under tokens); lives
+                                         as long as the job
 …:certificate:{job}              string  certificate JSON; expires CERTIFICATE_TTL_S after issue
 …:asked:{job}                    string  the request behind a certificate, seed image left out; lives as long as the job
 …:samples:{job}                  string  contact sheet of an image job, base64 PNG; lives as long as the job
@@ -186,6 +188,11 @@ def distances(job_id: str) -> Key:
 def runs(job_id: str) -> Key:
     """Returns the key of what a job's runs read and said, by the first index of their chunk."""
     return _of_job(job_id, "runs")
+
+
+def pictures(job_id: str) -> Key:
+    """Returns the key of small pictures of a job's runs, by the index of the run."""
+    return _of_job(job_id, "pictures")
 
 
 def certificate(certificate_id: str) -> Key:

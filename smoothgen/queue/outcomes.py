@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -11,21 +11,11 @@ from numpy.typing import NDArray
 from pydantic_core import to_json
 from redis.asyncio import Redis
 
-from smoothgen.contracts import (
-    RUN_WORDS,
-    JobResult,
-    JobSpec,
-    JobView,
-    ModelRef,
-    Problem,
-    Progress,
-    RunWords,
-    Selection,
-    Worth,
-)
+from smoothgen.contracts import RUN_WORDS, JobResult, JobSpec, ModelRef, Problem, RunWords, Selection
 from smoothgen.queue import ending, keys
 from smoothgen.queue.builds import Orphan
 from smoothgen.queue.clock import Clock
+from smoothgen.queue.ended_views import view_of_problem, view_of_result
 from smoothgen.queue.overdue import overdue_job, overdue_jobs
 from smoothgen.queue.pipeline import Pipeline
 from smoothgen.queue.scripts.work import Advance, Open, Restart, Store
@@ -56,10 +46,20 @@ class Outcomes:
     def __init__(self, redis: Redis, scripts: Pipeline, clock: Clock) -> None:
         self._redis, self._scripts, self.clock = redis, scripts, clock
 
-    async def open(self, claim: Claim, selection: Selection, *, look_end: int, pace: Pace, sheet: bytes | None) -> None:
+    async def open(
+        self,
+        claim: Claim,
+        selection: Selection,
+        *,
+        look_end: int,
+        pace: Pace,
+        sheet: bytes | None,
+        total: int | None = None,
+    ) -> None:
         """Stores what a job's selection fixed, posts the chunks of the first look, and acknowledges.
 
-        look_end: samples of the first look. sheet: the contact sheet, a PNG.
+        look_end: samples of the first look. sheet: the contact sheet, a PNG. total: the most generations of the whole
+        job, now that it is known what is run; None where planning knew.
         """
         fields: dict[str, str | int | float] = {
             "status": "running",
@@ -75,6 +75,8 @@ class Outcomes:
         }
         if model := selection.provenance.get("model"):  # the one named at the submission may have been replaced since
             fields["model"] = ModelRef(**model).model_dump_json()
+        if total is not None:
+            fields["total"] = total
         if selection.batch_size is not None:
             fields["batch_size"] = selection.batch_size
         await self._scripts.call(
@@ -104,13 +106,14 @@ class Outcomes:
         failure: str = "",
         words: Sequence[RunWords] | None = None,
         scores: NDArray[np.float64] | None = None,
+        pictures: Mapping[int, bytes] | None = None,
     ) -> CompleteLook | None:
         """Stores a chunk's distances once, and acknowledges. Returns the look where it is complete with them.
 
         A chunk that completes its look is not acknowledged: the worker that holds it takes the look, and `advance` or
         `succeed` acknowledges. failure: why the last sample that failed did. words: what the chunk's runs read and
         said, None where that is not kept. scores: of each sample one for every claim on a score, shape (samples, K),
-        None where the job has none.
+        None where the job has none. pictures: a small PNG of each run that has one, by its index.
         """
         answer = await self._scripts.call(
             Store(
@@ -120,6 +123,7 @@ class Outcomes:
                 accounts=keys.accounts(claim.model),
                 distances=keys.distances(claim.spec.id),
                 runs=keys.runs(claim.spec.id),
+                pictures=keys.pictures(claim.spec.id),
                 chunks=claim.chunks,
                 group=keys.GROUP,
                 entry=claim.entry,
@@ -131,6 +135,7 @@ class Outcomes:
                 device_s=device_s,
                 failure=failure,
                 attempt=claim.attempt,
+                kept={index: _base64(picture) for index, picture in (pictures or {}).items()},
             )
         )
         if answer[0] != "look":
@@ -178,6 +183,7 @@ class Outcomes:
                 accounts=keys.accounts(item.model),
                 distances=keys.distances(spec.id),
                 runs=keys.runs(spec.id),
+                pictures=keys.pictures(spec.id),
                 samples=keys.samples(spec.id),
                 group=keys.GROUP,
                 entry=item.entry,
@@ -205,26 +211,7 @@ class Outcomes:
 
         attempt: the job's attempt that the result is of, where no work item is held.
         """
-        drawn, fleet = result.usage.overhead, result.fleet
-        if fleet is not None and spec.pool is not None and claim is not None:
-            counted = [window for window in fleet.windows if window in claim.windows]
-            uncounted = [window for window in fleet.windows if window not in claim.windows]
-            fleet = fleet.model_copy(update={"windows": counted, "uncounted": uncounted or None})
-        view = JobView(
-            id=spec.id,
-            status="succeeded",
-            model=result.model,
-            progress=Progress(done=drawn, total=drawn),
-            output=result.output,
-            notes=result.notes,
-            abstention=result.abstention,
-            fleet=fleet,
-            lipschitz_estimate=result.lipschitz_estimate,
-            broken_by=result.broken_by,
-            units=result.units,
-            usage=result.usage,
-            **{name: getattr(result, name) for name in Worth.model_fields},
-        )
+        view = view_of_result(spec, result, None if claim is None else claim.windows)
         return await ending.end(
             self._scripts,
             spec.id,
@@ -274,8 +261,7 @@ class Outcomes:
         attempt: int | None = None,
         fleet_bin: str = "",
     ) -> bool:
-        view = JobView(id=job_id, status="failed", model=model, progress=Progress(done=0, total=0), error=problem)
-        text = view.model_dump_json(exclude_none=True)
+        text = view_of_problem(job_id, model, problem).model_dump_json(exclude_none=True)
         return await ending.end(
             self._scripts, job_id, model.name, "failed", text, fleet_bin=fleet_bin, place=place, attempt=attempt
         )

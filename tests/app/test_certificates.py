@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
-from smoothgen import Certificate, Gaussian, certify
-from smoothgen.certificates import to_document
+from smoothgen import Certificate, Gaussian, UnitChoice, UnitsCertificate, certify, certify_units
+from smoothgen.certificates import AskedClaim, ScoreIdentity, to_document
+from smoothgen.noise import Seed
 from tests.app.conftest import problem_of
 
 
@@ -118,3 +119,22 @@ def test_verifying_needs_no_queue_and_leaves_nothing_in_it(
     before = shared_redis.client.dbsize()
     verdict(api, document)
     assert shared_redis.client.dbsize() == before
+
+
+def test_many_words_have_a_row_for_each_number_of_altered_ones_in_the_curve_of_a_claim_too(api: TestClient) -> None:
+    score = ScoreIdentity("pattern", 0.0, 1.0, two_valued=True, options={"pattern": "x"})
+    made = certify_units(
+        np.zeros(300),
+        choice=UnitChoice(2_000, probability=0.005),
+        seed=Seed.from_client(1),
+        alpha=0.05,
+        bound=1.0,
+        diameter=1.0,
+        keep=0.1,
+        two_valued=True,
+        score_claims=[AskedClaim(score, of="share", at_most=0.9)],
+        scores=np.zeros((300, 1)),
+    )
+    assert isinstance(made, UnitsCertificate)
+    assert len(made.score_claims[0].curve) > 256
+    assert verdict(api, to_document(made))["valid"]

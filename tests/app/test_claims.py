@@ -62,7 +62,7 @@ def test_a_claim_that_cannot_be_served_is_a_clear_problem(
 @pytest.mark.parametrize(
     ("asked", "error", "words"),
     [
-        ({"mechanism": "edits"}, InvalidInput, "mechanism is 'edits'"),
+        ({"mechanism": "edits", "confidence": 1 - 1.5e-12}, InvalidAlpha, "claims on scores leave each"),
         ({"tier": "universal"}, InvalidInput, "tier 'universal' draws none"),
         ({"tier": "fleet"}, InvalidInput, "tier 'fleet' draws none"),
         ({"mechanism": "embedding", "confidence": 1 - 1.5e-12}, InvalidAlpha, "claims on scores leave each"),

@@ -163,6 +163,7 @@ def test_every_run_is_listed_with_its_words(api: TestClient, job: str) -> None:
         "runs": 5,
         "changed": 2,
         "words_kept": True,
+        "pictures": None,
     }
     assert [each.model_dump() for each in view.neighbours] == [
         {

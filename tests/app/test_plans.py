@@ -32,7 +32,9 @@ READS_TOKENS = model_card(WORDS).model_copy(
     }
 )
 CONSTANT = {"constant": 0.1, "offset": 0.0, "factors": [0.1], "metric": "absolute"}
-PROVEN = model_card(STEEP).model_copy(update={"lipschitz": CONSTANT, "scores": ["length", "pattern"]})
+PROVEN = model_card(STEEP).model_copy(
+    update={"lipschitz": CONSTANT, "scores": ["length", "pattern"], "differentiable": False}
+)
 
 
 @pytest.fixture(scope="module")
@@ -161,6 +163,22 @@ def test_what_cannot_be_met_is_told_as_the_job_would(api: TestClient) -> None:
     assert view.noise is not None
     assert view.noise.least_samples is None
     assert {(each.samples, each.stop) for each in view.noise.expected} == {(0, "out_of_reach")}
+
+
+def test_a_tolerance_below_the_rounding_of_the_noise_cannot_be_met(api: TestClient) -> None:
+    view = planned(api, **of(tolerance=1e-300, epsilon=1e-300))
+    [claim] = view.cannot
+    assert (claim.claim, claim.reason) == ("epsilon", "radius_out_of_reach")
+    assert view.noise is not None
+    assert view.noise.least_samples is None
+    assert planned(api, **of(epsilon=1e-300)).cannot == []
+
+
+def test_an_estimate_that_the_model_cannot_give_is_refused_as_the_job_is(served: TestClient) -> None:
+    body = request_body(model=STEEP, **of(lipschitz_estimate="autodiff"))
+    for path in ("/plans", "/generate"):
+        assert "'finite-differences'" in problem_of(served.post(path, json=body), 422)["detail"]
+    assert served.post("/plans", json=request_body(**of(lipschitz_estimate="autodiff"))).status_code == 200  # unknown
 
 
 @pytest.mark.parametrize("tier", ["fleet", "universal"])
@@ -327,6 +345,40 @@ def test_a_plan_of_drawn_words_looks_as_its_job_would(served: TestClient) -> Non
     assert view.units is not None
     assert (view.units.enumerated, view.units.most_altered, view.samples) == (False, 1, 500)
     assert view.looks == [*LookPlan.doubling(500, 1e-3).sizes]
+
+
+def test_claims_on_scores_share_what_units_could_prove(served: TestClient) -> None:
+    """Of 45 choices of two, 17 read one of two altered passages, and 24 one of three."""
+    length = {"score": {"name": "length", "cap": 100}}
+    few = {**ANSWERS, "units": {"size": 2}, "claims": [{**length, "at_most": 25.0}]}
+    view = PlanView.model_validate(served.post("/plans", json={**PASSAGES, "robustness": few}).json())
+    assert view.units is not None
+    assert view.units.most_altered == 1
+    assert "each claim on a score has its own" in view.statement
+    asked = {**few, "units": {"size": 2, "altered": 2}}
+    view = PlanView.model_validate(served.post("/plans", json={**PASSAGES, "robustness": asked}).json())
+    [cannot] = view.cannot
+    assert "of the best scores, what is asked would be proven for 1 altered units" in cannot.detail
+    alone = {"metric": "edit", "units": {"altered": 1}, "claims": [{**length, "at_most": 95.0}]}
+    view = PlanView.model_validate(served.post("/plans", json={**PASSAGES, "robustness": alone}).json())
+    assert view.units is not None
+    assert view.units.size == 9
+
+
+def test_a_plan_of_edits_says_what_becomes_of_claims_on_scores(served: TestClient) -> None:
+    claims = [{"score": {"name": "length", "cap": 100}, "at_most": 25.0}]
+    asked = {"mechanism": "edits", "edits": {"kinds": ["capitals"]}, "claims": claims}
+    view = PlanView.model_validate(
+        served.post("/plans", json={"model": WORDS, "prompt": "a red hat", "robustness": asked}).json()
+    )
+    assert view.edits is not None
+    assert view.edits.whole
+    assert "so the claim on each score" in view.statement
+    few = {**asked, "samples": 2}
+    view = PlanView.model_validate(
+        served.post("/plans", json={"model": WORDS, "prompt": "a red hat", "robustness": few}).json()
+    )
+    assert "of each score the share that is as asked" in view.statement
 
 
 def test_more_altered_passages_than_a_size_could_prove_cannot_be_met(served: TestClient) -> None:

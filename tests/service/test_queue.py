@@ -645,3 +645,21 @@ def test_what_a_client_reads_of_an_ended_job_is_its_view_and_its_certificate(sai
         assert text == f"{view.model_dump_json(exclude_none=True)[:-1]}{certificate}}}"
 
     on(lab, story)
+
+
+def test_a_job_tells_how_many_generations_it_takes_once_that_is_known(lab: Lab) -> None:
+    async def story(store: JobStore, worker: Workers) -> None:
+        job, other = spec(samples=100), worker("other")
+        await store.submit(job, REF)
+        planned = job.total_samples
+        assert (await store.read(job.id)).view.progress == Progress(done=0, total=planned)
+        claim = await take_one(other)
+        await other.open(claim, OPENING, look_end=20, pace=Pace(chunk=20, window=1), sheet=None, total=52)
+        assert (await store.read(job.id)).view.progress == Progress(done=32, total=52)
+        chunk = await take_one(other)
+        assert await other.restart(chunk, job) == "restarted"
+        assert await backlog(store) == (1, 52)
+        await other.fail(await take_one(other), REF, FAILURE)
+        assert await backlog(store) == (0, 0)
+
+    on(lab, story)

@@ -203,3 +203,33 @@ def test_the_client_and_the_commands_send_a_context(gateway: Gateway, tmp_path: 
     assert "number of passages that differ" in covered.output
     nothing = CliRunner().invoke(app, ["neighbours", made.id, "--url", gateway.url, f"--plot={tmp_path / 'x.png'}"])
     assert nothing.exit_code == 2
+
+
+def test_claims_on_scores_of_passages(gateway: Gateway) -> None:
+    """The answer, the certificate, the verdict and the commands know the claims; a retry proves the same."""
+    claims = [
+        {"score": {"name": "pattern", "pattern": "qqqq"}, "of": "share", "at_most": 0.25},
+        {"score": {"name": "length", "cap": 400}, "at_most": 300},
+    ]
+    view = ended(gateway.http, body(units={"size": 2, "altered": 1}, claims=claims, tolerance=None))
+    made = certificate_of(view)
+    assert (made.asks_shift, made.altered) == (False, 1)
+    found, short = made.score_claims
+    assert found.bound == 0.2
+    assert short.bound <= 300
+    assert verify(view["certificate"]).meaning == "checked"
+    assert [each["holds"] for each in view["decision"]["claims"]] == [True, True]
+    assert (view["decision"]["holds"], view["decision"]["wanted"]) == (True, 1)
+    assert view["certificate"]["asks_shift"] is False
+    again = certificate_of(ended(gateway.http, body(units={"size": 2, "altered": 1}, claims=claims, tolerance=None)))
+    assert [claim.evidence for claim in again.score_claims] == [claim.evidence for claim in made.score_claims]
+    tight = body(units={"size": 2, "altered": 1}, claims=[{**claims[0], "at_most": 0.1}], tolerance=None)
+    plan = gateway.http.post("/plans", json=tight).json()
+    assert plan["units"]["most_altered"] == 0
+    assert plan["cannot"][0]["claim"] == "units.altered"
+    missed = ended(gateway.http, tight)
+    assert "the claim on score 'pattern' (share) is proven to" in missed["abstention"]["detail"]
+    words = body(context=None, mechanism="words", units={"probability": 0.3}, samples=60, claims=claims[:1])
+    drawn = certificate_of(ended(gateway.http, words))
+    assert drawn.sampled
+    assert drawn.score_claims[0].bound > 0

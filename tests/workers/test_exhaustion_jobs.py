@@ -14,6 +14,7 @@ from smoothgen.certificates import read_certificate
 from smoothgen.certificates.meaning.quoting import quoted
 from smoothgen.contracts import FIRST_LOOK_AT_RUNS, LONGEST_RETENTION_S, JobResult, JobSpec, RunWords
 from smoothgen.labels import extractor
+from smoothgen.noise import Seed
 from smoothgen.queue import CompleteLook
 from tests.support.workers.jobs import run
 from tests.support.workers.token_attacks import tokens_job
@@ -207,8 +208,16 @@ def test_with_a_temperature_all_runs_share_one_draw(llama: LanguageModel) -> Non
     )
     result = run(job, llama)
     assert without_times(result) == without_times(run(job, llama))
-    other = run(job.model_copy(update={"seed": f"{7:032x}"}), llama)
+    other = run(job.model_copy(update={"seed": f"{7:032x}", "seed_origin": "client"}), llama)
     assert other.output.content != result.output.content
+    # Whoever has the model and the prompt can run the job again.
+    assert certificate_of(result).randomness == Seed(int(job.seed, 16), job.seed_origin)
+    assert certificate_of(other).randomness == Seed(7, "client")
+    assert verify(other.certificate).meaning == "checked"
+
+
+def test_a_greedy_certificate_names_no_seed(llama: LanguageModel) -> None:
+    assert "randomness" not in (run(job_of(samples=8), llama).certificate or {})
 
 
 def test_in_16_bits_every_run_stands_alone(llama_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@ encoder's input embeddings can reach, and what is certified survives them."""
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from diffusers import StableDiffusionPipeline
+from PIL import Image
 
 from smoothgen import ExhaustiveCertificate, verify
 from smoothgen.certificates import read_certificate
@@ -18,13 +20,16 @@ from smoothgen.contracts import JobSpec
 from smoothgen.errors import InvalidParameters, InvalidPrompt
 from smoothgen.noise import Stream, normals
 from tests.support.workers import tiny_diffusion as tiny
+from tests.workers.test_executor import chunk_of, executor_of, run_state_of, selection_of
 from workers.distances.pixels import PixelRmse
 from workers.generators import Condition, Picture, TokenSnap, load_generator
 from workers.generators.diffusion import DiffusionModel, loading
 from workers.generators.diffusion.prompts import PipelinePrompts
 from workers.generators.diffusion.token_prompts import TokenDiffusion
 from workers.jobs.measurement import measure
+from workers.jobs.outcomes import Measured
 from workers.jobs.sampling import Samples, condition_of, generate, seed_of
+from workers.jobs.selection import Selected
 from workers.research.completeness import completeness_of
 from workers.settings import Settings
 
@@ -219,3 +224,21 @@ def test_the_model_in_the_box_reads_tokens_as_it_reads_their_prompt() -> None:
     assert not [word for word in targets if word.startswith("[") and len(word) > 1]
     assert {"red", "a", "##aker"} <= targets
     assert not targets & set(reader.tokens._tokenizer.all_special_tokens)
+
+
+def test_a_worker_keeps_small_pictures_of_the_runs_its_distances_are_of(model: TokenDiffusion) -> None:
+    spec, executor = job(samples=4), executor_of(model)
+    [selected] = executor.run(run_state_of([selection_of(spec)]))
+    assert isinstance(selected, Selected)
+    [measured] = executor.run(run_state_of([chunk_of(spec, selected, 1, 3)]))
+    assert isinstance(measured, Measured)
+    assert measured.pictures is not None
+    assert sorted(measured.pictures) == [1, 2, 3]
+    condition = condition_of(spec, model)
+    changes = model.listed(condition, 4).change_lists
+    for run, png in measured.pictures.items():
+        kept = Image.open(io.BytesIO(png))
+        whole = Image.fromarray(picture_of(spec, model, model.changed(condition, changes[run])))
+        assert max(kept.size) <= 64
+        shown = np.asarray(whole.resize(kept.size, Image.Resampling.LANCZOS) if kept.size != whole.size else whole)
+        assert np.array_equal(np.asarray(kept), shown)

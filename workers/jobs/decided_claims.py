@@ -13,10 +13,13 @@ from smoothgen.certificates import (
     ExhaustiveCertificate,
     UnitsCertificate,
 )
+from smoothgen.certificates.abstention import ProvenOfScore
+from smoothgen.certificates.edits.score_claims import EditsScoreClaim
 from smoothgen.certificates.meaning.scores import claim_in_words
 from smoothgen.certificates.score_claims import AskedClaim, ScoreClaim
 from smoothgen.certificates.score_claims.exact import ExactClaim
-from smoothgen.contracts import ClaimDecision, Decision, Robustness
+from smoothgen.certificates.units.score_claims import UnitScoreClaim
+from smoothgen.contracts import ClaimDecision, Decision
 
 Outcome = Certificate | ExhaustiveCertificate | EditsCertificate | UnitsCertificate | Abstention
 
@@ -35,19 +38,32 @@ class _Decided:
         return ClaimDecision(claim=self.claim, holds=self.holds, radius=_finite(self.radius))
 
 
-def decision_on(own: str, outcome: Outcome, robustness: Robustness, claims: Sequence[AskedClaim]) -> Decision:
+def decision_on(
+    own: str,
+    outcome: Outcome,
+    wanted: float | None,
+    claims: Sequence[AskedClaim],
+    *,
+    asks_shift: bool,
+    counted: bool = False,
+) -> Decision:
     """Returns the decision on all that was asked; its radius is the least of the claims that were.
 
-    own: the claim on the distribution or the answer, in words. robustness: as it was planned. claims: those on scores,
-    with which an epsilon may ask for nothing else.
+    own: the claim on the distribution or the answer, in words. wanted: the norm, or the number of edits or of altered
+    units, that was asked for. claims: those on scores. asks_shift: whether the own claim is asked beside them. counted:
+    whether radii are whole numbers of edits or units, one at least where none was asked for.
     """
-    wanted, certified = robustness.epsilon, not isinstance(outcome, Abstention)
+    certified = not isinstance(outcome, Abstention)
+    if counted:
+        reached = outcome.radius is not None and outcome.radius >= (1 if wanted is None else wanted)
+    else:
+        reached = _reaches(outcome, wanted)
+    mine = _Decided(own, reached, outcome.radius)
     if not claims:
-        holds = certified and (wanted is not None or bool(outcome.radius))
-        return Decision(claim=own, holds=holds, radius=_finite(outcome.radius), wanted=wanted)
+        return Decision(claim=own, holds=certified and mine.holds, radius=_finite(outcome.radius), wanted=wanted)
     asked = _on_scores(outcome, claims, wanted)
-    if robustness.asks_shift:
-        asked = [_Decided(own, _reaches(outcome, wanted), outcome.radius), *asked]
+    if asks_shift:
+        asked = [mine, *asked]
     radii = [each.radius for each in asked if each.radius is not None]
     return Decision(
         claim="; ".join(each.claim for each in asked),
@@ -60,16 +76,18 @@ def decision_on(own: str, outcome: Outcome, robustness: Robustness, claims: Sequ
 
 def _on_scores(outcome: Outcome, claims: Sequence[AskedClaim], wanted: float | None) -> list[_Decided]:
     """Returns what is proven of each claim on a score; nothing where the job ended before any was computed."""
-    proven = outcome.score_claims if isinstance(outcome, Certificate | ExhaustiveCertificate | Abstention) else ()
-    if not proven:
+    if not outcome.score_claims:
         return [_Decided(claim_in_words(claim), holds=False, radius=None) for claim in claims]
-    return [_Decided(claim_in_words(claim.asked), _holds(claim, wanted), claim.radius or 0.0) for claim in proven]
+    return [_of_score(claim, wanted) for claim in outcome.score_claims]
 
 
-def _holds(claim: ScoreClaim | ExactClaim, wanted: float | None) -> bool:
-    if isinstance(claim, ExactClaim):
-        return claim.holds_at(wanted)
-    return bool(claim.radius) if wanted is None else claim.holds
+def _of_score(claim: ProvenOfScore, wanted: float | None) -> _Decided:
+    if isinstance(claim, ScoreClaim):
+        holds = bool(claim.radius) if wanted is None else claim.holds
+    elif isinstance(claim, ExactClaim | EditsScoreClaim | UnitScoreClaim):
+        holds = claim.holds_at(wanted)
+    sampled = isinstance(claim, EditsScoreClaim) and claim.radius is None  # a share of a sample has no radius
+    return _Decided(claim_in_words(claim.asked), holds, None if sampled else claim.radius or 0.0)
 
 
 def _reaches(outcome: Outcome, wanted: float | None) -> bool:

@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from smoothgen.certificates import Abstention, EditsCertificate, Provenance, Reason, certify_edits, to_document
 from smoothgen.certificates.bounds.rounding import complement, round_down
 from smoothgen.certificates.edits import EditSetIdentity
+from smoothgen.certificates.format.score_claims import asked_from_dict
+from smoothgen.certificates.score_claims import AskedClaim
+from smoothgen.certificates.stopping.scores import failed_by_output
 from smoothgen.contracts import (
     LONGEST_RETENTION_S,
     LONGEST_WORDS,
@@ -35,8 +38,21 @@ def looks(spec: JobSpec, selection: Selection) -> tuple[int, ...]:
     return (len(_planned(spec, _listed(selection)).texts),)
 
 
-def certified(spec: JobSpec, selection: Selection, distances: Runs) -> EditsCertificate | Abstention:
-    """Returns what the first runs prove. distances: of the runs made, shape (runs,).
+def without_runs(spec: JobSpec, selection: Selection, device_s: float) -> JobResult | None:
+    """Returns the result where the prompt's own output fails a claim on a score, None where runs decide."""
+    failed = failed_by_output(_claims(selection), selection.scores or ())
+    if failed is None:
+        return None
+    unsafe = Abstention(Reason.RADIUS_OUT_OF_REACH, f"no run was made: {failed}", ())
+    return _result(spec, selection, unsafe, np.zeros(0), (), device_s)
+
+
+def certified(
+    spec: JobSpec, selection: Selection, distances: Runs, scores: Runs | None = None
+) -> EditsCertificate | Abstention:
+    """Returns what the first runs prove.
+
+    distances: of the runs made, shape (runs,). scores: of them, shape (runs, K) for K claims on scores.
 
     A beginning of the runs proves nothing: not of a set that is to be run whole, nor of a sample, whose size must not
     depend on what was said, as what a clock leaves of it does (docs/theory/edits.md, "A deadline").
@@ -64,14 +80,32 @@ def certified(spec: JobSpec, selection: Selection, distances: Runs) -> EditsCert
         seed=None if listed.draws is None else seed_of(spec),
         edit_set=EditSetIdentity.from_dict(listed.edit_set),
         provenance=Provenance.from_dict(selection.provenance),
+        score_claims=_claims(selection),
+        scores=_scores_of_all_draws(selection, scores, planned),
+        keep=spec.request.robustness.keep,
     )
 
 
 def result(
-    spec: JobSpec, selection: Selection, distances: Runs, words: Sequence[RunWords], device_s: float
+    spec: JobSpec,
+    selection: Selection,
+    distances: Runs,
+    words: Sequence[RunWords],
+    device_s: float,
+    scores: Runs | None = None,
 ) -> JobResult:
     """Returns what is stored and answered after these runs. device_s: seconds of compute."""
-    outcome = certified(spec, selection, distances)
+    return _result(spec, selection, certified(spec, selection, distances, scores), distances, words, device_s)
+
+
+def _result(
+    spec: JobSpec,
+    selection: Selection,
+    outcome: EditsCertificate | Abstention,
+    distances: Runs,
+    words: Sequence[RunWords],
+    device_s: float,
+) -> JobResult:
     planned = _planned(spec, _listed(selection))
     return result_of_runs(
         spec,
@@ -119,6 +153,18 @@ def _document(
             whole = all(o is not None for o, edit in zip(outputs, named, strict=True) if edit.distance is not None)
             certificate = replace(certificate, texts=texts, outputs=outputs if whole else None)
     return to_document(certificate.identified(spec.id, requested_at(spec)))
+
+
+def _claims(selection: Selection) -> tuple[AskedClaim, ...]:
+    return tuple(map(asked_from_dict, selection.claims or ()))
+
+
+def _scores_of_all_draws(selection: Selection, scores: Runs | None, planned: PlannedRuns) -> Runs | None:
+    """Returns the scores of the prompt's own output and then of every draw, None without claims. scores: of the
+    runs."""
+    if selection.scores is None or scores is None:
+        return None
+    return np.concatenate([[selection.scores], scores if planned.of_draws is None else scores[planned.of_draws]])
 
 
 def _planned(spec: JobSpec, listed: ListedEdits) -> PlannedRuns:

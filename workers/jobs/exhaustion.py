@@ -36,6 +36,7 @@ from smoothgen.contracts import (
 )
 from smoothgen.errors import GenerationFailed
 from workers.jobs.results import requested_at, result_of_runs
+from workers.jobs.sampling import seed_of
 
 Runs = NDArray[np.float64]
 """Distances of the runs to the prompt's own output, metric units, shape (runs,); NaN where a run failed."""
@@ -90,6 +91,7 @@ def certified(
         provenance=Provenance.from_dict(selection.provenance),
         score_claims=_claims(selection),
         asks_shift=spec.request.robustness.asks_shift,
+        keep=spec.request.robustness.keep,
         scores=_scores_of_all_runs(selection, scores),
     )
 
@@ -135,7 +137,7 @@ def result(
         spec,
         selection,
         outcome,
-        document=_document(outcome, spec, broken_by) if isinstance(outcome, ExhaustiveCertificate) else None,
+        document=_document(outcome, spec, selection, broken_by) if isinstance(outcome, ExhaustiveCertificate) else None,
         broken_by=broken_by,
         runs=len(distances),
         device_s=device_s,
@@ -190,9 +192,14 @@ def _breaking(spec: JobSpec, selection: Selection, distances: Runs, words: Seque
     )
 
 
-def _document(certificate: ExhaustiveCertificate, spec: JobSpec, broken_by: Neighbour | None) -> dict[str, object]:
-    """Returns the certificate as it is stored. It names the breaking prompt only where prompts are kept as long as
-    certificates: the text of a neighbour is nearly that of the prompt."""
+def _document(
+    certificate: ExhaustiveCertificate, spec: JobSpec, selection: Selection, broken_by: Neighbour | None
+) -> dict[str, object]:
+    """Returns the certificate as it is stored. It names the seed of the model's own randomness where there is any, and
+    the breaking prompt only where prompts are kept as long as certificates: the text of a neighbour is nearly that of
+    the prompt."""
+    if selection.random:
+        certificate = replace(certificate, randomness=seed_of(spec))
     if broken_by is not None and certificate.claims.broken_by is not None and spec.retention_s >= LONGEST_RETENTION_S:
         certificate = replace(certificate, text=broken_by.text, output=broken_by.output)
     return to_document(certificate.identified(spec.id, requested_at(spec)))

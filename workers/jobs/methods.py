@@ -122,9 +122,8 @@ class EditSetMethod:
         return edits.looks(spec, selection)
 
     def after_selection(self, spec: JobSpec, selected: Selected) -> JobResult | None:
-        """Returns None: every set has a text, and it is run."""
-        del spec, selected
-        return None
+        """Returns the result where the prompt's own output fails a claim on a score."""
+        return edits.without_runs(spec, selected.stored, selected.device_s)
 
     def take(self, spec: JobSpec, selection: Selection, look: CompleteLook) -> Taken:
         """Returns what the runs prove; with its one look the job ends."""
@@ -134,7 +133,7 @@ class EditSetMethod:
         """Returns an abstention where a run is missing: a beginning of the runs proves nothing of the set."""
         if look is None:
             return edits.result(spec, selection, NONE_DRAWN, (), selection.device_s)
-        return edits.result(spec, selection, look.distances, look.words, look.device_s)
+        return edits.result(spec, selection, look.distances, look.words, look.device_s, look.scores)
 
 
 class UnitsMethod:
@@ -146,14 +145,13 @@ class UnitsMethod:
         return units.looks(spec)
 
     def after_selection(self, spec: JobSpec, selected: Selected) -> JobResult | None:
-        """Returns None: planning refused what no run can prove."""
-        del spec, selected
-        return None
+        """Returns the result where the output that is served fails a claim on a score."""
+        return units.without_runs(spec, selected.stored, selected.device_s)
 
     def take(self, spec: JobSpec, selection: Selection, look: CompleteLook) -> Taken:
         """Returns what the runs prove, and whether further ones would change what was asked."""
-        outcome = units.certified(spec, selection, look.distances)
-        if outcome is not None and units.decided(spec, selection, look.distances, outcome):
+        outcome = units.certified(spec, selection, look.distances, look.scores)
+        if outcome is not None and units.decided(spec, selection, look.distances, outcome, look.scores):
             return Taken(units.result(spec, selection, outcome, look.distances, look.device_s))
         if outcome is None or isinstance(outcome, Abstention):
             return Taken(None)
@@ -163,7 +161,7 @@ class UnitsMethod:
         """Returns what the runs so far prove."""
         if look is None:
             return units.result_at_deadline(spec, selection, NONE_DRAWN, selection.device_s)
-        return units.result_at_deadline(spec, selection, look.distances, look.device_s)
+        return units.result_at_deadline(spec, selection, look.distances, look.device_s, look.scores)
 
 
 _SMOOTHING: Final = SmoothingMethod()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,7 +30,8 @@ class Measured:
 
     distances: metric units, shape (samples of the chunk,), NaN where a sample failed. device_s: seconds of compute.
     failure: why the last failed sample failed, "" if none did. words: what each run read and said, where any is kept.
-    scores: shape (samples of the chunk, K), a column for each claim on a score, None without such claims.
+    scores: shape (samples of the chunk, K), a column for each claim on a score, None without such claims. pictures: a
+    small PNG of each run that has one, by its index.
     """
 
     distances: NDArray[np.float64]
@@ -38,6 +39,7 @@ class Measured:
     failure: str
     words: Sequence[RunWords] | None = None
     scores: NDArray[np.float64] | None = None
+    pictures: Mapping[int, bytes] | None = None
 
 
 @dataclass(frozen=True)

@@ -161,6 +161,7 @@ class Selected:
             edits=self.edits,
             claims=[asked_to_dict(claim) for claim in self.claims] or None,
             scores=self.scores,
+            random=self.condition.random,
             nearest_synonym=self.nearest_synonym,
             tokens=self.tokens,
         )

@@ -7,6 +7,9 @@ from numpy.typing import NDArray
 
 from smoothgen.certificates import Abstention, Provenance, Reason, to_document
 from smoothgen.certificates.bounds.rounding import complement
+from smoothgen.certificates.format.score_claims import asked_from_dict
+from smoothgen.certificates.score_claims import AskedClaim
+from smoothgen.certificates.stopping.scores import failed_by_output
 from smoothgen.certificates.units import UnitsCertificate, UnitsThreat, certify_units
 from smoothgen.certificates.units.threat import PARAMETERS, PROMPT, SELECTION, TEMPLATE, TURNS
 from smoothgen.contracts import (
@@ -41,9 +44,22 @@ def looks(spec: JobSpec) -> tuple[int, ...]:
     return looks_at_runs(last) if units.altered is not None else (last,)
 
 
-def certified(spec: JobSpec, selection: Selection, runs: Runs) -> UnitsCertificate | Abstention | None:
+def without_runs(spec: JobSpec, selection: Selection, device_s: float) -> JobResult | None:
+    """Returns the result where the output that is served fails a claim on a score, None where runs decide."""
+    failed = failed_by_output(claims_of(selection), selection.scores or ())
+    if failed is None:
+        return None
+    unsafe = Abstention(Reason.RADIUS_OUT_OF_REACH, f"no run was made: {failed}", ())
+    return result(spec, selection, unsafe, np.zeros(0), device_s)
+
+
+def certified(
+    spec: JobSpec, selection: Selection, runs: Runs, scores: Runs | None = None
+) -> UnitsCertificate | Abstention | None:
     """Returns what the first runs prove; None where there are none, and where subsets are drawn and the first look is
     not complete.
+
+    runs: distances, shape (runs,). scores: of the runs, shape (runs, K) for K claims on scores.
 
     Where every subset is to be run, those that were not count as the worst distance, which is a claim that holds. Where
     they are drawn, the draws of the largest look that is complete count, and no others: how many more there are may
@@ -59,7 +75,8 @@ def certified(spec: JobSpec, selection: Selection, runs: Runs) -> UnitsCertifica
         whole = [draws for draws in plan.sizes if planned.needed(draws) <= len(runs)]
         if not whole or planned.of_draws is None:
             return None
-        distances = runs[planned.of_draws[: whole[-1]]]
+        draws = planned.of_draws[: whole[-1]]
+        distances, scores = runs[draws], None if scores is None else scores[draws]
     return certify_units(
         distances,
         choice=units.choice,
@@ -75,12 +92,21 @@ def certified(spec: JobSpec, selection: Selection, runs: Runs) -> UnitsCertifica
         missing="worst",
         threat=_threat(spec),
         provenance=Provenance.from_dict(selection.provenance),
+        score_claims=claims_of(selection),
+        scores=scores,
+        asks_shift=robustness.asks_shift,
     )
 
 
-def decided(spec: JobSpec, selection: Selection, runs: Runs, outcome: UnitsCertificate | Abstention | None) -> bool:
+def decided(
+    spec: JobSpec,
+    selection: Selection,
+    runs: Runs,
+    outcome: UnitsCertificate | Abstention | None,
+    scores: Runs | None = None,
+) -> bool:
     """Returns whether further runs can change nothing of what was asked: all are made, the asked claim is proven, or it
-    would not be if all others gave the centre's output."""
+    would not be if all others gave the centre's output and the best scores."""
     left = looks(spec)[-1] - len(runs)
     if left <= 0:
         return True
@@ -88,7 +114,9 @@ def decided(spec: JobSpec, selection: Selection, runs: Runs, outcome: UnitsCerti
         return False
     if isinstance(outcome, UnitsCertificate):
         return True
-    return isinstance(certified(spec, selection, np.concatenate([runs, np.zeros(left)])), Abstention)
+    best = None if scores is None else np.tile([claim.best for claim in claims_of(selection)], (left, 1))
+    hoped = None if scores is None or best is None else np.concatenate([scores, best])
+    return isinstance(certified(spec, selection, np.concatenate([runs, np.zeros(left)]), hoped), Abstention)
 
 
 def result(
@@ -127,17 +155,19 @@ def _note_on(outcome: UnitsCertificate | Abstention) -> list[Note]:
     return [Note(code="samples_added_nothing", detail=detail)]
 
 
-def result_at_deadline(spec: JobSpec, selection: Selection, runs: Runs, device_s: float) -> JobResult:
+def result_at_deadline(
+    spec: JobSpec, selection: Selection, runs: Runs, device_s: float, scores: Runs | None = None
+) -> JobResult:
     """Returns the result of a job out of time: of the subsets that were run, the others counted as lost; where they
     are drawn, of the last complete look."""
-    outcome = certified(spec, selection, runs)
+    outcome = certified(spec, selection, runs, scores)
     made = f"the deadline passed when {len(runs)} of {looks(spec)[-1]} runs were made"
     if outcome is None:
         outcome = Abstention(
             Reason.DEADLINE,
             f"{made}, and the first claim takes {1 if units_of(spec).enumerated else looks(spec)[0]}; give more time",
         )
-    elif isinstance(outcome, Abstention) and not decided(spec, selection, runs, outcome):
+    elif isinstance(outcome, Abstention) and not decided(spec, selection, runs, outcome, scores):
         outcome = Abstention(Reason.DEADLINE, f"{made}: {outcome.detail}", outcome.curve)
     return result(spec, selection, outcome, runs, device_s)
 
@@ -165,6 +195,11 @@ def reason_for(units: PlannedUnits) -> str:
         f"{kept}: the most for which {altered} altered could be proven if every run kept the answer. Fewer let more "
         "altered units be proven, and more tell the model more"
     )
+
+
+def claims_of(selection: Selection) -> tuple[AskedClaim, ...]:
+    """Returns the job's claims on scores."""
+    return tuple(map(asked_from_dict, selection.claims or ()))
 
 
 def units_of(spec: JobSpec) -> PlannedUnits:

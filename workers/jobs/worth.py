@@ -23,7 +23,7 @@ from smoothgen.certificates.meaning.quoting import quoted
 from smoothgen.certificates.meaning.sections import LEAST_MAJORITY, MAJORITY
 from smoothgen.certificates.score_claims import AskedClaim
 from smoothgen.contracts import Agreement, Decision, JobSpec, Scale, Selection, Worth
-from workers.jobs.decided_claims import decision_on
+from workers.jobs.decided_claims import Outcome, decision_on
 
 _DIGITS = 6
 
@@ -45,7 +45,7 @@ def worth_under_noise(
     """
     threat = about.threat
     return Worth(
-        decision=decision_on(_claim(spec, about), outcome, spec.request.robustness, claims),
+        decision=_decided(spec, _claim(spec, about), outcome, claims),
         agreement=_agreement(spec, about, drawn),
         gain_over_universal=_gain(spec, outcome, without),
         scale=None
@@ -64,10 +64,9 @@ def worth_of_runs(
         return _worth_of_units(spec, selection, outcome)
     if isinstance(outcome, EditsCertificate) or selection.edits is not None:
         return _worth_of_edits(spec, selection, outcome)
-    claims = tuple(map(asked_from_dict, selection.claims or ()))
     nearest = None if selection.neighbours is None else next(iter(selection.neighbours.cost_array.tolist()), None)
     return Worth(
-        decision=decision_on(_unmoved(spec, selection), outcome, spec.request.robustness, claims),
+        decision=_decided(spec, _unmoved(spec, selection), outcome, _claims(selection)),
         scale=None if nearest is None else Scale(nearest_cost=nearest, nearest_synonym=selection.nearest_synonym),
     )
 
@@ -76,15 +75,17 @@ def _worth_of_edits(
     spec: JobSpec, selection: Selection, outcome: ExhaustiveCertificate | EditsCertificate | Abstention
 ) -> Worth:
     """Returns the worth of an answer under edits. A sample of them proves nothing of the others, so nothing holds."""
-    edits, radius = spec.request.robustness.edits, outcome.radius
+    edits = spec.request.robustness.edits
     at_once = 1 if edits is None else edits.at_once
     few = "one edit" if at_once == 1 else f"{at_once} edits"
     return Worth(
-        decision=Decision(
-            claim=f"{_unmoved(spec, selection)} under {few} of the set",
-            holds=radius is not None and radius >= at_once,
-            radius=radius,
-            wanted=at_once,
+        decision=decision_on(
+            f"{_unmoved(spec, selection)} under {few} of the set",
+            outcome,
+            at_once,
+            _claims(selection),
+            asks_shift=spec.request.robustness.asks_shift,
+            counted=True,
         )
     )
 
@@ -95,20 +96,31 @@ def _worth_of_units(
     outcome: ExhaustiveCertificate | EditsCertificate | UnitsCertificate | Abstention,
 ) -> Worth:
     """Returns the worth of an answer of runs that read some of the units."""
-    wanted = None if spec.units is None else spec.units.altered
-    claim, radius, agreement = _claim(spec, Provenance.from_dict(selection.provenance)), outcome.radius, None
+    agreement = None
     if isinstance(outcome, UnitsCertificate) and outcome.claims.kept is not None:
         label = selection.centre.get("label")
         agreement = Agreement(answer=label, of=outcome.claims.kept, runs=outcome.evidence.samples)
     return Worth(
-        decision=Decision(
-            claim=claim,
-            holds=isinstance(outcome, UnitsCertificate) and outcome.radius >= (wanted or 1),
-            radius=radius,
-            wanted=wanted,
+        decision=decision_on(
+            _claim(spec, Provenance.from_dict(selection.provenance)),
+            outcome,
+            None if spec.units is None else spec.units.altered,
+            _claims(selection),
+            asks_shift=spec.request.robustness.asks_shift,
+            counted=True,
         ),
         agreement=agreement,
     )
+
+
+def _decided(spec: JobSpec, own: str, outcome: Outcome, claims: Sequence[AskedClaim]) -> Decision:
+    """Returns the decision on claims whose radii are norms."""
+    robustness = spec.request.robustness
+    return decision_on(own, outcome, robustness.epsilon, claims, asks_shift=robustness.asks_shift)
+
+
+def _claims(selection: Selection) -> tuple[AskedClaim, ...]:
+    return tuple(map(asked_from_dict, selection.claims or ()))
 
 
 def _claim(spec: JobSpec, about: Provenance) -> str:

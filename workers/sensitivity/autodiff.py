@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from smoothgen.contracts import JACOBIAN_ROUNDS, Parameters
-from smoothgen.errors import InvalidInput
+from smoothgen.contracts.adapting import not_differentiable
 from workers.generators import Condition, Differentiable, Generator
 from workers.sensitivity.finite_differences import PUBLIC_DRAW, public_directions
 from workers.sensitivity.power_iteration import largest_singular_values
@@ -24,11 +24,7 @@ def spectral_norms(
     that cannot be differentiated.
     """
     if not isinstance(generator, Differentiable):
-        raise InvalidInput(
-            f"model {generator.identity.name!r} cannot be differentiated; ask for lipschitz_estimate "
-            "'finite-differences'",
-            field="robustness.lipschitz_estimate",
-        )
+        raise not_differentiable(generator.identity.name)
     smooth = generator.smooth_map(conditions[0], PUBLIC_DRAW, parameters)
     x = torch.from_numpy(np.stack([condition.embedding for condition in conditions]))
     [start] = public_directions(1, conditions[0].embedding.shape)

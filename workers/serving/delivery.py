@@ -95,7 +95,13 @@ class Delivery:
         elif isinstance(outcome, Measured):
             return await self._redis.until_answered(
                 lambda: self._queue.store(
-                    claim, outcome.distances, outcome.device_s, outcome.failure, outcome.words, outcome.scores
+                    claim,
+                    outcome.distances,
+                    outcome.device_s,
+                    outcome.failure,
+                    outcome.words,
+                    outcome.scores,
+                    outcome.pictures,
                 ),
                 owed=True,
             )
@@ -105,10 +111,12 @@ class Delivery:
 
     async def _store_selection(self, claim: Claim, selected: Selected) -> None:
         stored = selected.stored
-        first = method_of(claim.spec).looks(claim.spec, stored)[0]
+        looks = method_of(claim.spec).looks(claim.spec, stored)
+        first, total = looks[0], stored.generations + looks[-1]
         pace = self._pace(claim, first, stored.device_s / stored.generations, stored.batch_size)
         await self._redis.until_answered(
-            lambda: self._queue.open(claim, stored, look_end=first, pace=pace, sheet=selected.sheet), owed=True
+            lambda: self._queue.open(claim, stored, look_end=first, pace=pace, sheet=selected.sheet, total=total),
+            owed=True,
         )
 
     async def _follow(self, claim: Claim, decision: Decision) -> None:

@@ -17,8 +17,9 @@ from workers.distances.chord import FEATURE_CHORD, SENTENCE_CHORD, VISION_CHORD
 from workers.distances.label import Verdict
 from workers.distances.registry import NUMBER_KINDS, PICTURE_KINDS, TEXT_KINDS, Kind
 from workers.features import Classifier, FeatureMap, PictureText
-from workers.generators import Generator, load_generator
+from workers.generators import Differentiable, Generator, load_generator
 from workers.generators.protocol import OutputKind, TokenSnap
+from workers.jobs.run_pictures import RunPictures
 from workers.loading.broken_files import told_in_one_line
 from workers.progress import without_limit
 from workers.scores import names_of_scores, output_score
@@ -89,6 +90,7 @@ class LoadedModel:
     def __init__(self, generator: Generator, encoders: Encoders, settings: Settings) -> None:
         self.generator, self._encoders = generator, encoders
         self._scores: dict[str, Score] = {}
+        self.run_pictures = RunPictures(settings.run_pictures, settings.run_picture_side)
         self._metrics: dict[str, OutputMetric] = {}
         self.precision: str | None = None if generator.precision == "float64" else generator.precision
         """What its network computes in, as certificates say it; None for what runs in double precision."""
@@ -115,6 +117,7 @@ class LoadedModel:
             default_snapped_sigma=snapped_sigma,
             snap_table=None if snapped_sigma is None else _table_digest(generator),
             default_betas=generator.default_betas,
+            differentiable=isinstance(generator, Differentiable),
             scores=names_of_scores(
                 generator.output_kind,
                 sentence=self._encoders.sentence_available,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 
-from smoothgen.contracts import JobSpec
+from smoothgen.contracts import TOKENS, JobSpec
 from smoothgen.errors import GenerationFailed
 from smoothgen.noise import Stream
 from smoothgen.queue import Claim
@@ -110,8 +110,10 @@ class WorkItems:
             if spec.noised:
                 return Measured(distances, item.seconds, failure, scores=scored)
             distances = with_equal_outputs_at_0(spec, distances, item.outputs, selection)
-            words = words_of(item.condition, item.samples[0].indices, item.outputs)
-            return Measured(distances, item.seconds, failure, words, scored)
+            indices = item.samples[0].indices
+            words = words_of(item.condition, indices, item.outputs)
+            pictures = self.model.run_pictures.of(indices, item.outputs) if spec.mechanism == TOKENS else None
+            return Measured(distances, item.seconds, failure, words, scored, pictures)
         job = JobOnModel(
             spec,
             self.model.generator,

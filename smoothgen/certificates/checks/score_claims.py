@@ -8,7 +8,7 @@ from typing import Any
 from smoothgen.certificates.certificate import Certificate
 from smoothgen.certificates.checks.numbers import MACHINE, one_unit_apart
 from smoothgen.certificates.evidence import Evidence
-from smoothgen.certificates.score_claims import ScoreClaim, ScoreCurve, claim_curve, score_radius
+from smoothgen.certificates.score_claims import AskedClaim, ScoreClaim, ScoreCurve, claim_curve, score_radius
 from smoothgen.certificates.score_claims.certified import claim_of_radius
 from smoothgen.certificates.verification import Check
 from smoothgen.errors import InvalidInput
@@ -46,7 +46,7 @@ def _verdict(claim: ScoreClaim, stated: Certificate, share: float) -> tuple[bool
     if [e for e, _ in claim.curve] != [e for e, _ in follows.curve]:
         return False, "its curve is not stated at the epsilons that follow from the radius"
     for (epsilon, said), (_, printed) in zip(claim.curve, follows.curve, strict=True):
-        if not _is_bound(claim, said, printed, curve.full(epsilon)):
+        if said != printed and not is_sound_score_bound(claim.asked, said, printed, curve.full(epsilon)):
             return False, f"states {said!r} at epsilon {epsilon!r}, the evidence gives {printed!r}"
     at = stated.epsilon if stated.epsilon is not None else claim.radius or 0.0
     if dict(claim.curve).get(at) != claim.bound:
@@ -71,11 +71,9 @@ def _is_met(claim: ScoreClaim, exact: float) -> bool:
     return exact - slack <= limit if claim.asked.is_upper else exact + slack >= limit
 
 
-def _is_bound(claim: ScoreClaim, said: float, printed: float, exact: float) -> bool:
-    """Returns whether a stated bound is the printed one, or one unit beside it and not on the wrong side of the
-    unrounded one."""
-    if said == printed:
-        return True
+def is_sound_score_bound(asked: AskedClaim, said: float, printed: float, exact: float) -> bool:
+    """Returns whether a stated bound is one unit beside the printed one and not on the wrong side of the unrounded
+    one, in the claim's own terms."""
     slack = MACHINE * abs(exact)
-    outside = said >= exact - slack if claim.asked.is_upper else said <= exact + slack
+    outside = said >= exact - slack if asked.is_upper else said <= exact + slack
     return one_unit_apart(said, printed) and outside

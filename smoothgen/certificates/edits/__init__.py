@@ -1,6 +1,7 @@
 """Certificates of a finite public set of edits (edits/v1): all of it run, exactly; or a uniform sample, as a share.
 
-identity, draws ← evidence ← claims ← certificate ← certify; meaning ← statement ← document (JSON) ← verify.
+identity, draws ← evidence ← claims ← score_claims ← certificate ← certify; meaning ← statement ← document (JSON)
+← verify.
 The sets themselves are listed in `smoothgen.edits`.
 """
 

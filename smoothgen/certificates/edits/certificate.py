@@ -9,7 +9,9 @@ from smoothgen.certificates.bounds.rounding import complement
 from smoothgen.certificates.edits.claims import EditsClaims
 from smoothgen.certificates.edits.evidence import EditsEvidence
 from smoothgen.certificates.edits.identity import EDITS_V1, EditSetIdentity
+from smoothgen.certificates.edits.score_claims import EditsScoreClaim
 from smoothgen.certificates.provenance import Provenance
+from smoothgen.certificates.score_claims import claim_share
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,9 @@ class EditsCertificate:
 
     alpha: 0 where every text was run. texts, outputs: of the edits in `claims.broken_by`, in that order, where the
     caller gave them (None for the output of a failed run); no number rests on them. edit_set: which set, None where the
-    caller did not say. provenance: its request, model, metric and output only.
+    caller did not say. provenance: its request, model, metric and output only. score_claims: what holds of scores of
+    the outputs. keep: the share that an answer was asked to keep, None where none was: each run keeps it whole or loses
+    it.
     """
 
     evidence: EditsEvidence
@@ -35,6 +39,8 @@ class EditsCertificate:
     provenance: Provenance = field(default_factory=Provenance)
     id: str | None = None
     requested_at: str | None = None
+    score_claims: tuple[EditsScoreClaim, ...] = ()
+    keep: float | None = None
 
     method: ClassVar[str] = EDITS_V1
 
@@ -47,6 +53,14 @@ class EditsCertificate:
     def confidence(self) -> float:
         """Returns 1 − alpha."""
         return complement(self.alpha)
+
+    @property
+    def each_alpha(self) -> float:
+        """Returns what the claim on the output, and each claim on a score, spends of alpha: equal shares.
+
+        Raises InvalidAlpha for shares that are too small.
+        """
+        return claim_share(self.alpha, len(self.score_claims)) if self.sampled else self.alpha
 
     @property
     def share(self) -> float:

@@ -12,8 +12,10 @@ from smoothgen.certificates.edits.certificate import EditsCertificate
 from smoothgen.certificates.edits.claims import EditsClaims, derive_claims
 from smoothgen.certificates.edits.evidence import EditsEvidence
 from smoothgen.certificates.edits.identity import EditSetIdentity, require_edit_set
-from smoothgen.certificates.exhaustive.certificate import require_tolerance
+from smoothgen.certificates.edits.score_claims import derive_edits_score, scored_edits
+from smoothgen.certificates.exhaustive.certificate import require_kept_whole, require_tolerance
 from smoothgen.certificates.provenance import Provenance
+from smoothgen.certificates.score_claims import AskedClaim, claim_share
 from smoothgen.errors import InvalidAlpha, InvalidCertificate, InvalidDistances, InvalidSeed
 from smoothgen.noise import Seed
 
@@ -32,6 +34,9 @@ def certify_edits(
     outputs: Sequence[str] | None = None,
     edit_set: EditSetIdentity | None = None,
     provenance: Provenance | None = None,
+    score_claims: Sequence[AskedClaim] = (),
+    scores: ArrayLike | None = None,
+    keep: float | None = None,
 ) -> EditsCertificate:
     """Certifies a generator on a finite public set of edits of a prompt (edits/v1).
 
@@ -58,10 +63,17 @@ def certify_edits(
         texts, outputs: of every run, in the same order; the certificate names those that break the claim.
         edit_set: which set (`smoothgen.edits.EditSet.identity`).
         provenance: request, model, metric and output; its sampling and threat sections are for certificates of noise.
+        score_claims: claims on scores of the outputs, fixed before any run. Sampled: they and the claim on the output
+            share alpha in equal parts.
+        scores: shape (1 + n, K), the scores of the prompt's own output, then of every run, a column for each claim; NaN
+            where a run has none, which counts as the worst.
+        keep: a share of the outputs that an answer was asked to keep, of distances that are 0 or the diameter. Each run
+            keeps it whole or loses it, so no number depends on the share.
 
     Raises:
         InvalidDistances, InvalidMetric, InvalidTolerance, InvalidAlpha, InvalidSeed; InvalidCertificate for a
-        provenance with sections of noise and for a set that cannot have so many texts.
+        provenance with sections of noise and for a set that cannot have so many texts; InvalidClaim for two equal
+        claims; InvalidKeep.
     """
     if sampled != (seed is not None):
         raise InvalidSeed(
@@ -74,6 +86,7 @@ def certify_edits(
     )
     tolerance, alpha = float(tolerance), float(alpha)
     require_sound_request(evidence, tolerance, alpha)
+    require_kept_whole(keep, evidence.distances, evidence.diameter)
     provenance = provenance or Provenance()
     for name in ("sampling", "threat"):
         if getattr(provenance, name) is not None:
@@ -88,7 +101,9 @@ def certify_edits(
             raise InvalidDistances(
                 f"{name} must have one for each of {evidence.runs} runs, got {len(words)}", field=name
             )
-    claims = derive_claims(evidence, tolerance, alpha)
+    share = claim_share(alpha, len(score_claims)) if sampled else alpha
+    claims = derive_claims(evidence, tolerance, share)
+    scored = tuple(derive_edits_score(each, share) for each in scored_edits(score_claims, scores, evidence))
     runs = _runs_of(evidence, claims)
     return EditsCertificate(
         evidence=evidence,
@@ -103,6 +118,8 @@ def certify_edits(
         ),
         edit_set=edit_set,
         provenance=provenance,
+        score_claims=scored,
+        keep=keep,
     )
 
 

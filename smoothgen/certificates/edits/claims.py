@@ -66,6 +66,14 @@ def least_share(broken: int, draws: int, alpha: float) -> float:
     return (1 - upper) * (1 - RELATIVE_SLACK)
 
 
+def share_of_texts(kept: int, size: int) -> float:
+    """Returns kept/size rounded down to nine decimals: from whole numbers, so that no division rounds up.
+
+    Proof: docs/theory/edits.md, "A set that was run whole".
+    """
+    return (kept * _NINE_DIGITS // size) / _NINE_DIGITS
+
+
 def derive_claims(evidence: EditsEvidence, tolerance: float, alpha: float) -> EditsClaims:
     """Returns all that follows from the evidence. tolerance: τ in (0, D). alpha: 0 where every text was run.
 
@@ -83,8 +91,7 @@ def derive_claims(evidence: EditsEvidence, tolerance: float, alpha: float) -> Ed
         curve = _curve(evidence)
         within = [edits for edits, bound in curve if bound <= tolerance]
         w1_bound, radius = curve[-1][1], max(within, default=0)
-        # Whole numbers, so that no division rounds up.
-        share = (kept * _NINE_DIGITS // evidence.size) / _NINE_DIGITS
+        share = share_of_texts(kept, evidence.size)
     else:
         curve, w1_bound, radius = (), None, None
         share = round_down(least_share(evidence.runs - kept, evidence.runs, alpha))

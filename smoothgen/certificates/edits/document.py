@@ -9,6 +9,7 @@ from smoothgen.certificates.edits.certificate import EditsCertificate
 from smoothgen.certificates.edits.claims import BreakingEdit, EditsClaims
 from smoothgen.certificates.edits.evidence import EditsEvidence
 from smoothgen.certificates.edits.identity import EDITS_V1, EditSetIdentity
+from smoothgen.certificates.edits.score_document import edits_scores_from_list, edits_scores_to_list
 from smoothgen.certificates.edits.statement import statement
 from smoothgen.certificates.format.json_data import (
     require_list,
@@ -35,7 +36,7 @@ _CLAIMS: Final = {
 _ASKED: Final = {"schema", "method", "tolerance", "confidence", "alpha"}
 _RESTS_ON: Final = {"diameter", "size", "singles", "runs", "failed", "evidence", "digest"}
 _REQUIRED: Final = _CLAIMS | _ASKED | _RESTS_ON
-_OPTIONAL: Final = {"id", "requested_at", "draws", "edit_set"} | SECTIONS
+_OPTIONAL: Final = {"id", "requested_at", "draws", "edit_set", "claims", "keep"} | SECTIONS
 _COUNTS: Final = ("runs", "failed")
 
 
@@ -61,6 +62,7 @@ def to_document(certificate: EditsCertificate) -> dict[str, Any]:
         "radius": claims.radius,
         "curve": [*map(list, claims.curve)],
         "tolerance": certificate.tolerance,
+        "keep": certificate.keep,
         "confidence": certificate.confidence,
         "alpha": certificate.alpha,
         "diameter": evidence.diameter,
@@ -75,6 +77,7 @@ def to_document(certificate: EditsCertificate) -> dict[str, Any]:
         **certificate.provenance.to_dict(),
         "edit_set": None if certificate.edit_set is None else certificate.edit_set.to_dict(),
         "draws": draws_document(evidence.seed),
+        "claims": edits_scores_to_list(certificate.score_claims) or None,
         "evidence": evidence.to_dict(),
     }
     return sealed(document, _OPTIONAL)
@@ -90,14 +93,15 @@ def from_document(document: Any) -> EditsCertificate:
     require_stated_twice(document, _COUNTS, ("confidence",))
     radius, bound = document["radius"], document["w1_bound"]
     broken = [_breaking(edit) for edit in require_list(document["broken_by"], "broken_by")]
+    evidence = EditsEvidence.from_dict(
+        document["evidence"],
+        size=require_whole_number(document["size"], "size"),
+        singles=require_whole_number(document["singles"], "singles"),
+        diameter=require_number(document["diameter"], "diameter"),
+        seed=seed_of(document["draws"]) if "draws" in document else None,
+    )
     return EditsCertificate(
-        evidence=EditsEvidence.from_dict(
-            document["evidence"],
-            size=require_whole_number(document["size"], "size"),
-            singles=require_whole_number(document["singles"], "singles"),
-            diameter=require_number(document["diameter"], "diameter"),
-            seed=seed_of(document["draws"]) if "draws" in document else None,
-        ),
+        evidence=evidence,
         tolerance=require_number(document["tolerance"], "tolerance"),
         alpha=require_number(document["alpha"], "alpha"),
         claims=EditsClaims(
@@ -116,6 +120,8 @@ def from_document(document: Any) -> EditsCertificate:
         provenance=Provenance.from_dict({name: document[name] for name in SECTIONS if name in document}),
         id=require_string(document["id"], "id") if "id" in document else None,
         requested_at=require_string(document["requested_at"], "requested_at") if "requested_at" in document else None,
+        score_claims=edits_scores_from_list(document["claims"], evidence) if "claims" in document else (),
+        keep=require_number(document["keep"], "keep") if "keep" in document else None,
     )
 
 

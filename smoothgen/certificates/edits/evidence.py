@@ -66,7 +66,7 @@ class EditsEvidence:
         measured = np.where(np.isinf(measured), math.inf, np.minimum(measured, diameter))
         measured.setflags(write=False)
         made = cls(distances=measured, size=size, singles=singles, diameter=float(diameter), seed=seed)
-        made._require_one_distance_a_text()
+        made.require_one_for_a_text(measured, "distance")
         return made
 
     def __eq__(self, other: object) -> bool:
@@ -131,18 +131,20 @@ class EditsEvidence:
             raise InvalidCertificate("evidence.distances must not exceed the diameter", field="evidence.distances")
         return read
 
-    def _require_one_distance_a_text(self) -> None:
+    def require_one_for_a_text(self, numbers: NDArray[np.float64], what: str) -> None:
+        """Raises InvalidDistances where runs of one text have different numbers. numbers: of the runs, shape (n,).
+        what: they are, in the singular."""
         if self.seed is None:
             return
         order = np.argsort(self.indices, kind="stable")
-        drawn, measured = self.indices[order], self.distances[order]
+        drawn, measured = self.indices[order], numbers[order]
         differing = np.flatnonzero((drawn[1:] == drawn[:-1]) & (measured[1:] != measured[:-1]))
         if differing.size:
             k = int(differing[0])
             raise InvalidDistances(
-                f"text {int(drawn[k])} was drawn more than once and has the distances {float(measured[k])!r} and "
+                f"text {int(drawn[k])} was drawn more than once and has the {what}s {float(measured[k])!r} and "
                 f"{float(measured[k + 1])!r}; run each text once, under one draw of the generator's randomness, and "
-                "give its distance for every draw of it",
+                f"give its {what} for every draw of it",
                 field="distances",
             )
 

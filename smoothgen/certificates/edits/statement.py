@@ -9,6 +9,7 @@ from smoothgen.certificates.edits.identity import EDITS_V1
 from smoothgen.certificates.edits.meaning import unknown_meaning
 from smoothgen.certificates.exhaustive.sentences import measured_by, own_answer
 from smoothgen.certificates.meaning.quoting import quoted
+from smoothgen.certificates.meaning.scores import bound_in_words, claim_in_words, unscored_runs
 
 _NO_ADVERSARY: Final = (
     "This is no claim against an adversary who chooses the edit: he may choose one of the others, and nothing is "
@@ -24,7 +25,7 @@ _MOST_SHOWN: Final = 3
 def statement(certificate: EditsCertificate) -> str:
     """Returns what is certified, in words, from the certificate's own numbers. Deterministic."""
     sentences = _sampled(certificate) if certificate.sampled else _exact(certificate)
-    sentences += own_answer(certificate.provenance.metric)
+    sentences += [*own_answer(certificate.provenance.metric), *_scores(certificate)]
     sentences += [*_broken(certificate), *_failed(certificate), _set(certificate)]
     unknown = unknown_meaning(certificate)
     if unknown is not None:
@@ -81,6 +82,29 @@ def _sampled(certificate: EditsCertificate) -> list[str]:
         sentences.append(
             "The client chose the seed: the confidence is that of a seed chosen without a look at any output."
         )
+    return sentences
+
+
+def _scores(certificate: EditsCertificate) -> list[str]:
+    """Returns a sentence for each claim on a score; of a sample, a share for each, and that it is no more."""
+    size, claims = certificate.evidence.size, certificate.score_claims
+    sentences = []
+    for claim in claims:
+        asked, lost = claim_in_words(claim.asked), unscored_runs(claim.scored.failed)
+        if claim.bound is None:
+            held = f"a share of at least {claim.share!r} of the {size} edits gives outputs such that"
+            sentences.append(f"With the same confidence, {held} {asked}.{lost}")
+            continue
+        bounded = bound_in_words(claim.asked, claim.bound)
+        if claim.kept == size:
+            sentences.append(f"Whoever chooses among the edits, or leaves the prompt as it is, {bounded}.{lost}")
+        else:
+            sentences.append(
+                f"With {claim.kept} of the {size} edits, a share of at least {claim.share!r}, {asked}; with "
+                f"{size - claim.kept} it is not. Whoever chooses among the edits, {bounded}.{lost}"
+            )
+    if claims and certificate.sampled:
+        sentences.append("These shares of scores, too, are no claims against an adversary who chooses the edit.")
     return sentences
 
 

@@ -7,13 +7,17 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import ClassVar, Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from smoothgen.certificates.certificate import PLAIN_V1
 from smoothgen.certificates.exhaustive.claims import ExhaustiveClaims, Keeps, Steps
 from smoothgen.certificates.exhaustive.evidence import ExhaustiveEvidence
 from smoothgen.certificates.exhaustive.threat import SnapThreat
 from smoothgen.certificates.provenance import Provenance
 from smoothgen.certificates.score_claims.exact import ExactClaim
-from smoothgen.errors import InvalidTolerance
+from smoothgen.errors import InvalidKeep, InvalidTolerance
+from smoothgen.noise import Seed
 
 EXHAUSTIVE_V1: Final = "exhaustive/v1"
 
@@ -28,9 +32,11 @@ class ExhaustiveCertificate:
 
     epsilon: the norm that was asked for, None for the radius. text, output: of the run that breaks the claim, where the
     caller gave them; no number rests on them. score_claims: what holds of scores of the outputs. asks_shift: whether
-    the asked epsilon asks for the claim at the tolerance too, and not for those on scores alone. provenance: its
-    request, model, metric and output only. wording: the name of the words of the statement; None in
-    documents older than that name.
+    the asked epsilon asks for the claim at the tolerance too, and not for those on scores alone. keep: the share that
+    an answer was asked to keep, None where none was: below the radius it is kept whole. provenance: its request, model,
+    metric and output only. wording: the name of the words of the statement; None in documents older than that name.
+    randomness: the seed of the generator's own randomness, of which all runs share one draw; None where it has none,
+    and where nobody named it. No number rests on it.
     """
 
     evidence: ExhaustiveEvidence
@@ -46,6 +52,8 @@ class ExhaustiveCertificate:
     score_claims: tuple[ExactClaim, ...] = ()
     wording: str | None = PLAIN_V1
     asks_shift: bool = True
+    keep: float | None = None
+    randomness: Seed | None = None
 
     method: ClassVar[str] = EXHAUSTIVE_V1
 
@@ -106,4 +114,20 @@ def require_tolerance(tolerance: float, diameter: float) -> None:
             f"tolerance must lie strictly between 0 and the metric's diameter {diameter!r}, got {tolerance!r}; "
             "at the diameter the claim is empty",
             field="tolerance",
+        )
+
+
+def require_kept_whole(keep: float | None, distances: NDArray[np.float64], diameter: float) -> None:
+    """Raises InvalidKeep for a share that is none, and where the runs compare no answers: distances of answers are 0 or
+    the diameter. keep: None where none is asked. distances: infinite for a failed run, shape (n,)."""
+    if keep is None:
+        return
+    if not 0 < keep < 1:  # refuses NaN too
+        raise InvalidKeep(f"keep must lie strictly between 0 and 1, got {keep!r}; leave it out", field="keep")
+    stray = distances[(distances > 0) & (distances < diameter)]
+    if stray.size:
+        raise InvalidKeep(
+            f"keep={keep!r} is about an answer, and distances of answers are 0 or {diameter!r}, got "
+            f"{float(stray[0])!r}; leave keep out, and give a tolerance",
+            field="keep",
         )

@@ -9,7 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from smoothgen.certificates.abstention import Abstention, Reason
-from smoothgen.certificates.exhaustive.certificate import ExhaustiveCertificate, require_tolerance
+from smoothgen.certificates.exhaustive.certificate import (
+    ExhaustiveCertificate,
+    require_kept_whole,
+    require_tolerance,
+)
 from smoothgen.certificates.exhaustive.claims import ExhaustiveClaims, derive_claims
 from smoothgen.certificates.exhaustive.evidence import ExhaustiveEvidence
 from smoothgen.certificates.exhaustive.threat import SnapThreat
@@ -35,6 +39,7 @@ def certify_exhaustive(
     score_claims: Sequence[AskedClaim] = (),
     scores: ArrayLike | None = None,
     asks_shift: bool = True,
+    keep: float | None = None,
 ) -> ExhaustiveCertificate | Abstention:
     """Certifies a generator behind a token snap from its outputs on the nearest token sequences (exhaustive/v1).
 
@@ -63,6 +68,8 @@ def certify_exhaustive(
         scores: shape (n, K), the scores of every run, the prompt's own first, a column for each claim; NaN where a run
             has none, which breaks the claim.
         asks_shift: whether an asked epsilon asks for the W₁ bound too. False asks for the claims on scores alone.
+        keep: a share of the outputs that an answer was asked to keep, of distances that are 0 or the diameter. Below
+            the radius it is kept whole, so no number depends on the share.
 
     Returns:
         An ExhaustiveCertificate, or an Abstention where the asked epsilon is out of reach or the prompt's own run
@@ -70,7 +77,7 @@ def certify_exhaustive(
 
     Raises:
         InvalidDistances, InvalidMetric, InvalidTolerance, InvalidEpsilon; InvalidClaim for two equal claims,
-        and for asks_shift=False without claims;
+        and for asks_shift=False without claims or with keep; InvalidKeep;
         InvalidCertificate for a provenance with sections of noise.
     """
     measured = numbers(distances, "distances")
@@ -86,7 +93,8 @@ def certify_exhaustive(
             raise InvalidDistances(
                 f"{name} must have one for each of {evidence.runs} runs, got {len(words)}", field=name
             )
-    require_asked(score_claims, asks_shift=asks_shift)
+    require_asked(score_claims, asks_shift=asks_shift, keep=keep)
+    require_kept_whole(keep, evidence.distances, evidence.diameter)
     claims = derive_claims(evidence, tolerance, epsilon)
     scored = _exact_claims(evidence, score_claims, scores, epsilon)
     if epsilon is not None:
@@ -106,6 +114,7 @@ def certify_exhaustive(
         provenance=provenance,
         score_claims=scored,
         asks_shift=asks_shift,
+        keep=keep,
     )
 
 

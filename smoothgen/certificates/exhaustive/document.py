@@ -20,7 +20,15 @@ from smoothgen.certificates.format.json_data import (
     require_string,
     require_whole_number,
 )
-from smoothgen.certificates.format.of_runs import SCHEMA, SECTIONS, require_fields, require_stated_twice, sealed
+from smoothgen.certificates.format.of_runs import (
+    SCHEMA,
+    SECTIONS,
+    draws_document,
+    require_fields,
+    require_stated_twice,
+    sealed,
+    seed_of,
+)
 from smoothgen.certificates.format.score_claims import read_asks_shift
 from smoothgen.certificates.provenance import Provenance
 from smoothgen.errors import InvalidCertificate
@@ -29,7 +37,7 @@ _CLAIMS: Final = {"statement", "radius", "w1_bound", "curve", "keeps", "broken_b
 _ASKED: Final = {"schema", "method", "tolerance", "epsilon", "confidence", "alpha"}
 _RESTS_ON: Final = {"diameter", "runs", "failed", "next_cost", "evidence", "digest"}
 _REQUIRED: Final = _CLAIMS | _ASKED | _RESTS_ON
-_OPTIONAL: Final = {"id", "requested_at", "threat", "claims", "wording", "asks_shift"} | SECTIONS
+_OPTIONAL: Final = {"id", "requested_at", "threat", "claims", "wording", "asks_shift", "keep", "randomness"} | SECTIONS
 _BREAKING: Final = {"index", "cost", "distance"}
 
 
@@ -55,6 +63,7 @@ def to_document(certificate: ExhaustiveCertificate) -> dict[str, Any]:
         "w1_bound": claims.w1_bound,
         "tolerance": certificate.tolerance,
         "epsilon": certificate.epsilon,
+        "keep": certificate.keep,
         "confidence": certificate.confidence,
         "alpha": certificate.alpha,
         "diameter": evidence.diameter,
@@ -68,6 +77,7 @@ def to_document(certificate: ExhaustiveCertificate) -> dict[str, Any]:
         "threat": None if certificate.threat is None else certificate.threat.to_dict(),
         "claims": exact_to_list(certificate.score_claims) or None,
         "asks_shift": None if certificate.asks_shift else False,
+        "randomness": draws_document(certificate.randomness),
         "evidence": evidence.to_dict(),
     }
     return sealed(document, _OPTIONAL)
@@ -109,6 +119,8 @@ def from_document(document: Any) -> ExhaustiveCertificate:
         else (),
         wording=read_wording(document["wording"]) if "wording" in document else None,
         asks_shift=read_asks_shift(document),
+        keep=require_number(document["keep"], "keep") if "keep" in document else None,
+        randomness=seed_of(document["randomness"], "randomness") if "randomness" in document else None,
     )
 
 

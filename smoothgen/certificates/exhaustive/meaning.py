@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 from smoothgen.certificates.bounds.bands import TWO_VALUED
 from smoothgen.certificates.exhaustive.certificate import ExhaustiveCertificate
 from smoothgen.certificates.exhaustive.threat import MODALITIES, require_snap_threat
-from smoothgen.certificates.meaning.common import judged_origin, left_open, meaning_check
+from smoothgen.certificates.meaning.common import judged_origin, left_open, meaning_check, require_seed_origin
 from smoothgen.certificates.meaning.metrics import METRICS, metric_named, require_as_named
 from smoothgen.certificates.meaning.sections import require_output
-from smoothgen.certificates.provenance import MetricIdentity
+from smoothgen.certificates.provenance import MetricIdentity, RequestIdentity
 from smoothgen.certificates.verification import Check, checked
 from smoothgen.errors import InvalidCertificate
+from smoothgen.noise import Seed
 
 
 def unknown_meaning(certificate: ExhaustiveCertificate) -> str | None:
@@ -53,7 +54,18 @@ def judged(stated: ExhaustiveCertificate) -> Iterable[Check]:
         yield checked("output", "of a kind the metric compares", lambda: require_output(output, metric, diameter))
     if threat is not None:
         yield checked("threat", f"the {threat.attack_on:.80}", lambda: require_snap_threat(threat, request, metric))
+    seed = stated.randomness
+    if seed is not None:
+        yield checked("randomness", f"the {seed.origin}'s seed", lambda: _require_randomness(seed, request))
     yield meaning_check(unknown_meaning(stated))
+
+
+def _require_randomness(seed: Seed, request: RequestIdentity | None) -> None:
+    """Raises InvalidCertificate for a seed that its origin does not draw, and for one of a greedy text, which is drawn
+    by none."""
+    if request is not None and request.parameters.get("temperature") == 0:
+        raise InvalidCertificate("randomness is stated of a greedy text, which draws nothing", field="randomness")
+    require_seed_origin(seed, "randomness")
 
 
 def require_metric_to_own_output(stated: MetricIdentity, diameter: float, distances: NDArray[np.float64]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from smoothgen.certificates.checks.of_runs import same, verdict_on_runs
-from smoothgen.certificates.exhaustive.certificate import ExhaustiveCertificate
+from smoothgen.certificates.exhaustive.certificate import ExhaustiveCertificate, require_kept_whole
 from smoothgen.certificates.exhaustive.certify import require_sound_request
 from smoothgen.certificates.exhaustive.claims import BreakingRun, Keeps, derive_claims
 from smoothgen.certificates.exhaustive.completeness import COMPLETENESS
@@ -51,7 +51,8 @@ def _derived(stated: ExhaustiveCertificate) -> Iterable[Check]:
     numbers must be equal."""
     try:
         require_sound_request(stated.evidence, stated.tolerance, stated.epsilon)
-        require_asked([claim.asked for claim in stated.score_claims], asks_shift=stated.asks_shift)
+        require_asked([claim.asked for claim in stated.score_claims], asks_shift=stated.asks_shift, keep=stated.keep)
+        require_kept_whole(stated.keep, stated.evidence.distances, stated.evidence.diameter)
     except InvalidInput as error:
         yield Check("inputs", False, str(error))
         return

@@ -63,25 +63,25 @@ def require_stated_twice(document: Mapping[str, Any], counts: Sequence[str], num
 
 
 def draws_document(seed: Seed | None) -> dict[str, Any] | None:
-    """Returns the JSON form of the seed that drew what was run, None where nothing was drawn."""
+    """Returns the JSON form of the seed of what was drawn, None where nothing was."""
     return None if seed is None else {"seed": str(seed), "seed_origin": seed.origin, "noise_scheme": SCHEME}
 
 
-def seed_of(value: Any) -> Seed:
-    """Reads what `draws_document` writes. Raises InvalidCertificate."""
-    fields = require_mapping(value, "draws")
+def seed_of(value: Any, where: str = "draws") -> Seed:
+    """Reads what `draws_document` writes. where: the name of the field. Raises InvalidCertificate."""
+    fields = require_mapping(value, where)
     if set(fields) != {"seed", "seed_origin", "noise_scheme"} or fields["noise_scheme"] != SCHEME:
         raise InvalidCertificate(
-            f"draws has exactly seed, seed_origin, and noise_scheme {SCHEME!r}, got {dict(fields)!r:.200}",
-            field="draws",
+            f"{where} has exactly seed, seed_origin, and noise_scheme {SCHEME!r}, got {dict(fields)!r:.200}",
+            field=where,
         )
-    seed, origin = require_string(fields["seed"], "draws.seed"), fields["seed_origin"]
+    seed, origin = require_string(fields["seed"], f"{where}.seed"), fields["seed_origin"]
     if not _SEED.fullmatch(seed):
         raise InvalidCertificate(
-            f"draws.seed must be 32 small hexadecimal digits, got {seed!r:.80}", field="draws.seed"
+            f"{where}.seed must be 32 small hexadecimal digits, got {seed!r:.80}", field=f"{where}.seed"
         )
     if origin != "server" and origin != "client":
         raise InvalidCertificate(
-            f"draws.seed_origin must be 'server' or 'client', got {origin!r:.80}", field="draws.seed_origin"
+            f"{where}.seed_origin must be 'server' or 'client', got {origin!r:.80}", field=f"{where}.seed_origin"
         )
     return Seed(int(seed, 16), origin)

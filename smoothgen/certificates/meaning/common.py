@@ -45,13 +45,13 @@ def judged_origin(
         yield checked("model", "named, with a digest", lambda: require_model(model))
 
 
-def require_seed_origin(seed: Seed) -> None:
+def require_seed_origin(seed: Seed, where: str = "draws") -> None:
     """Raises InvalidCertificate for a seed that its origin does not draw: a server's has 128 random bits, so it lies
-    below 2^63, where clients' seeds lie, with probability 2^-65."""
+    below 2^63, where clients' seeds lie, with probability 2^-65. where: the name of the field that states it."""
     clients = seed.value < CLIENT_SEED_LIMIT
     if clients != (seed.origin == "client"):
         raise InvalidCertificate(
-            f"draws.seed_origin is {seed.origin!r}, and the seed is {'below' if clients else 'not below'} 2^63: "
+            f"{where}.seed_origin is {seed.origin!r}, and the seed is {'below' if clients else 'not below'} 2^63: "
             "clients choose seeds below it, and of a server's one in 2^65 is",
-            field="draws.seed_origin",
+            field=f"{where}.seed_origin",
         )

@@ -33,6 +33,18 @@ def claim_in_words(claim: AskedClaim) -> str:
     return _asked(claim)
 
 
+def bound_in_words(claim: AskedClaim, bound: float) -> str:
+    """Returns the claim with the number that is proven, without the norm or the number of an attack."""
+    return _bounded(claim, bound)
+
+
+def unscored_runs(failed: int) -> str:
+    """Returns the sentence on runs without a score, after a space; nothing where there are none."""
+    if failed == 1:
+        return " One of its runs has no score and counts as the worst."
+    return f" {failed} of its runs have no score and count as the worst." if failed else ""
+
+
 def unknown_score(claims: Sequence[AskedClaim]) -> str | None:
     """Returns what of the claims' scores this library has no definition of, None where it knows all."""
     unknown = sorted({claim.score.name for claim in claims if _described(claim.score) is None})

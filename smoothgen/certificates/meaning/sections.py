@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from smoothgen.certificates.bounds.bands import TWO_VALUED
 from smoothgen.certificates.meaning.metrics import METRICS, Modality
+from smoothgen.certificates.meaning.parameters import require_parameters
 from smoothgen.certificates.meaning.threats import attack_named, is_one_pass
 from smoothgen.certificates.provenance import (
     MetricIdentity,
@@ -41,7 +42,6 @@ _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
 _SEED: Final = re.compile(r"[0-9a-f]{32}")
 _PLAIN_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._:/+-]{0,99}")
 _SIXTEEN_BITS: Final = ("bfloat16", "float16")
-_COUNTS: Final = ("num_inference_steps", "max_new_tokens")
 _MOST_SELECTED: Final = 1024
 _LARGEST_BATCH: Final = 1 << 20
 
@@ -68,16 +68,10 @@ def _require_name(where: str, name: str) -> None:
 
 
 def require_request(stated: RequestIdentity) -> None:
-    """Raises InvalidCertificate for digests of another form, counts below 1, a template without a chat, and a chat
-    without one."""
+    """Raises InvalidCertificate for digests of another form, parameters of another kind, a template without a chat,
+    and a chat without one."""
     require_digest("request.prompt_digest", stated.prompt_digest)
-    for name in _COUNTS:
-        count = stated.parameters.get(name)
-        if count is not None and (isinstance(count, bool) or not isinstance(count, int) or count < 1):
-            raise InvalidCertificate(
-                f"request.parameters.{name} must be a whole number of at least 1, got {count!r:.80}",
-                field=f"request.parameters.{name}",
-            )
+    require_parameters(stated.parameters)
     chat = stated.parameters.get("chat") is True
     if chat != (stated.template is not None):
         raise InvalidCertificate(

@@ -233,7 +233,7 @@ def _held_fixed(
             return [plain, chat, turns]
         if parameter_of(request, "chat") is not True:
             return [plain]
-        if parameter_of(request, "history") is not None:
+        if "history" in request.parameters:
             return [turns]
         return [plain] if request.template == EMPTY_TEMPLATE else [chat]
     negatives: tuple[bool, ...] = (True, False)

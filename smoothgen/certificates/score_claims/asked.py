@@ -136,6 +136,18 @@ class AskedClaim:
         return self.of == MEAN
 
     @property
+    def best(self) -> float:
+        """Returns a score that is as good as one can be for this claim: an end of the range."""
+        return self.score.least if self.at_least is None else self.score.most
+
+    @property
+    def room(self) -> float:
+        """Returns how large a share of all outputs may be the worst if all others are the best: in (0, 1]."""
+        if not self.of_mean:
+            return self.limit if self.is_upper else 1 - self.limit
+        return abs(self.asked - self.best) / (self.score.most - self.score.least)
+
+    @property
     def width(self) -> float:
         """Returns the largest value of the series: b − a, rounded up, for a mean, and 1 for an event."""
         return float(_difference(self.score.most, self.score.least)) if self.of_mean else 1.0
@@ -220,14 +232,17 @@ class AskedClaim:
 
     def asks_the_same_as(self, other: AskedClaim) -> bool:
         """Returns whether two claims ask the same of one score."""
-        return self._normal == other._normal
+        return self._normal == other._normal and _same_json(self.score.options, other.score.options)
 
     @property
     def _normal(self) -> AskedClaim:
-        """Returns the claim with the threshold of a two-valued share written out, and q as a number is written."""
+        """Returns the claim with the threshold of a two-valued share written out, and q as a number is written; without
+        the score's options, which are JSON data."""
+        score = replace(self.score, options={})
         if self.quantile is not None:
-            return replace(self, of=f"{QUANTILE}{self.quantile!r}")
-        return replace(self, above=self.score.least) if self.of == SHARE and self.above is None else self
+            return replace(self, score=score, of=f"{QUANTILE}{self.quantile!r}")
+        above = score.least if self.of == SHARE and self.above is None else self.above
+        return replace(self, score=score, above=above)
 
 
 def require_distinct(claims: Sequence[AskedClaim]) -> None:
@@ -260,6 +275,15 @@ def require_asked(claims: Sequence[AskedClaim], *, asks_shift: bool, keep: float
             "the two out",
             field="asks_shift",
         )
+
+
+def _same_json(one: Any, other: Any) -> bool:
+    """Returns whether two JSON values are one: to Python true equals 1, and to JSON it does not."""
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        return one.keys() == other.keys() and all(_same_json(value, other[name]) for name, value in one.items())
+    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
+        return len(one) == len(other) and all(map(_same_json, one, other))
+    return isinstance(one, bool) == isinstance(other, bool) and bool(one == other)
 
 
 def _difference(minuend: ArrayLike, subtrahend: ArrayLike) -> NDArray[np.float64]:

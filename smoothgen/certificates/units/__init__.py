@@ -1,13 +1,14 @@
 """Certificates of units kept or left out (units/v1): any m of the passages or words may be altered by anything.
 
-touched ← choice ← claims; threat; certificate ← certify, size; meaning ← statement ← document (JSON) ← verify.
+touched ← choice ← claims ← score_claims; threat; certificate ← certify, size; meaning ← statement ← document (JSON) ←
+verify.
 """
 
 from smoothgen.certificates.units.certificate import UNITS_V1, UnitsBound, UnitsCertificate
 from smoothgen.certificates.units.certify import certify_units
 from smoothgen.certificates.units.choice import UnitChoice
 from smoothgen.certificates.units.claims import UnitsClaims
-from smoothgen.certificates.units.size import largest_probability, largest_size, most_altered
+from smoothgen.certificates.units.size import UnitsGoal, largest_probability, largest_size, most_altered
 from smoothgen.certificates.units.threat import PASSAGES, WORDS, UnitsThreat
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "UnitsBound",
     "UnitsCertificate",
     "UnitsClaims",
+    "UnitsGoal",
     "UnitsThreat",
     "certify_units",
     "largest_probability",

@@ -10,8 +10,10 @@ from smoothgen.certificates.bounds.looks import LookPlan
 from smoothgen.certificates.bounds.rounding import complement
 from smoothgen.certificates.evidence import Evidence
 from smoothgen.certificates.provenance import Provenance
+from smoothgen.certificates.score_claims import claim_share
 from smoothgen.certificates.units.choice import UnitChoice, require_altered
 from smoothgen.certificates.units.claims import UnitBounds, UnitsClaims
+from smoothgen.certificates.units.score_claims import UnitScoreClaim
 from smoothgen.certificates.units.threat import UnitsThreat
 from smoothgen.noise import Seed
 
@@ -43,7 +45,8 @@ class UnitsCertificate:
     seed: of the draws of the units; None where every subset was run, so that alpha is 0. alpha: of all looks together.
     two_valued: whether distances are 0 or D, as those between answers are. altered: the number of units that was asked
     for. looks: where the job could stop early. threat: what the units are. provenance: its request, model, metric and
-    output only.
+    output only. score_claims: what holds of scores of the outputs. asks_shift: whether an asked number of altered units
+    asks for `keep` or `tolerance` too, and not for the claims on scores alone.
     """
 
     evidence: Evidence
@@ -60,6 +63,8 @@ class UnitsCertificate:
     provenance: Provenance = field(default_factory=Provenance)
     id: str | None = None
     requested_at: str | None = None
+    score_claims: tuple[UnitScoreClaim, ...] = ()
+    asks_shift: bool = True
 
     method: ClassVar[str] = UNITS_V1
 
@@ -85,11 +90,12 @@ class UnitsCertificate:
 
     @cached_property
     def bounds(self) -> UnitBounds:
-        """Returns the bounds that the claims are read from. Raises what `LookPlan.look_at` raises."""
+        """Returns the bounds that the claim on distances is read from. Raises what `LookPlan.look_at` raises."""
         alpha = None if self.seed is None else self.alpha
         if self.looks is not None:
             alpha = self.looks.alphas[self.looks.look_at(self.evidence.samples)]
-        return UnitBounds(self.evidence, self.choice, alpha, self.two_valued)
+        share = None if alpha is None else claim_share(alpha, len(self.score_claims))
+        return UnitBounds(self.evidence, self.choice, share, self.two_valued)
 
     def bound_for(self, altered: int) -> UnitsBound:
         """Returns what is proven for another list of units, which `altered` edits of single units make of these.

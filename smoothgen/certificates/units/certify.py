@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -13,9 +14,16 @@ from smoothgen.certificates.bounds.looks import LookPlan
 from smoothgen.certificates.evidence import Evidence
 from smoothgen.certificates.exhaustive.certificate import require_tolerance
 from smoothgen.certificates.provenance import Provenance
+from smoothgen.certificates.score_claims import AskedClaim, claim_share, require_asked
 from smoothgen.certificates.units.certificate import UNITS_V1, UnitsCertificate
 from smoothgen.certificates.units.choice import MOST_ENUMERATED, UnitChoice, require_altered
-from smoothgen.certificates.units.claims import UnitBounds, derive_claims
+from smoothgen.certificates.units.claims import UnitBounds, UnitsClaims, derive_claims
+from smoothgen.certificates.units.score_claims import (
+    UnitScoreClaim,
+    derive_unit_score,
+    evidence_of_runs,
+    unit_score_bounds,
+)
 from smoothgen.certificates.units.threat import UnitsThreat
 from smoothgen.errors import InvalidAlpha, InvalidCertificate, InvalidDistances, InvalidMetric, InvalidParameters
 from smoothgen.noise import Seed
@@ -37,6 +45,9 @@ def certify_units(
     missing: Literal["refuse", "worst"] = "refuse",
     threat: UnitsThreat | None = None,
     provenance: Provenance | None = None,
+    score_claims: Sequence[AskedClaim] = (),
+    scores: ArrayLike | None = None,
+    asks_shift: bool = True,
 ) -> UnitsCertificate | Abstention:
     """Certifies a generator that reads a fixed part and a random choice of its units (units/v1).
 
@@ -71,6 +82,12 @@ def certify_units(
             count as lost, whatever they would have given.
         threat: what the units are, and what is held fixed.
         provenance: request, model, metric and output; its sampling and threat sections are for certificates of noise.
+        score_claims: claims on scores of the outputs, fixed before any run. Where runs are drawn, they and the claim on
+            distances share alpha in equal parts. With `altered` every one of them is proven too, or the result is an
+            Abstention.
+        scores: shape (n, K), the scores of every run, a column for each claim; NaN where a run has none, which counts
+            as the worst.
+        asks_shift: whether `altered` asks for `keep` or `tolerance` too. False asks for the claims on scores alone.
 
     Returns:
         A UnitsCertificate; an Abstention where `altered` is out of reach or every run failed.
@@ -78,7 +95,8 @@ def certify_units(
     Raises:
         InvalidParameters (a choice of too many subsets to run, keep or altered out of range), InvalidDistances (also
         for a number of runs that is no look, or not one a subset), InvalidMetric, InvalidAlpha, InvalidTolerance;
-        InvalidCertificate for a provenance with sections of noise.
+        InvalidCertificate for a provenance with sections of noise; InvalidClaim for two equal claims, and for
+        asks_shift=False without claims or with keep.
     """
     evidence = Evidence.from_measurements(distances, bound=bound, diameter=diameter)
     tolerance = None if tolerance is None else float(tolerance)
@@ -103,21 +121,25 @@ def certify_units(
             )
     if evidence.failed == evidence.samples:
         return Abstention(Reason.TOO_FEW_SAMPLES, f"all {evidence.samples} runs failed")
-    bounds = UnitBounds(evidence, choice, look_alpha, two_valued)
-    claims = derive_claims(bounds, tolerance=tolerance, keep=keep, altered=altered)
-    if altered is not None and claims.radius < altered:
-        asked = (
-            f"the bound on W1 is {bounds.w1(altered)!r}, above the tolerance {tolerance!r}"
-            if keep is None
-            else f"the answer is proven to keep a share of {bounds.share(altered)!r}, less than {keep!r}"
-        )
-        return Abstention(
-            Reason.RADIUS_OUT_OF_REACH,
-            f"with {altered} of {choice.units} units altered {asked}; with {evidence.samples} runs it is proven for "
-            f"{claims.radius}",
-            tuple((float(m), w1) for m, w1 in claims.curve),
-            float(claims.radius),
-        )
+    require_asked(score_claims, asks_shift=asks_shift, keep=keep)
+    series = evidence_of_runs(score_claims, scores, evidence.samples)
+    share = None if look_alpha is None else claim_share(look_alpha, len(series))
+    bounds = UnitBounds(evidence, choice, share, two_valued)
+    claims = derive_claims(bounds, tolerance=tolerance, keep=keep, altered=altered, asks_shift=asks_shift)
+    scored = tuple(
+        derive_unit_score(each, altered) for each in unit_score_bounds(score_claims, series, choice, look_alpha)
+    )
+    if altered is not None:
+        own = _missed(bounds, claims, keep, tolerance, altered) if asks_shift else None
+        missed = [told for told in (own, _score_missed(scored, altered)) if told is not None]
+        if missed:
+            return Abstention(
+                Reason.RADIUS_OUT_OF_REACH,
+                f"with {altered} of {choice.units} units altered {'; '.join(missed)}",
+                tuple((float(m), w1) for m, w1 in claims.curve),
+                float(claims.radius),
+                scored,
+            )
     if plan is not None and plan == LookPlan.single(evidence.samples, alpha):
         plan = None  # one look that spends all of alpha is what a certificate without a plan has
     return UnitsCertificate(
@@ -133,6 +155,34 @@ def certify_units(
         looks=plan,
         threat=threat,
         provenance=provenance,
+        score_claims=scored,
+        asks_shift=asks_shift,
+    )
+
+
+def _missed(
+    bounds: UnitBounds, claims: UnitsClaims, keep: float | None, tolerance: float | None, altered: int
+) -> str | None:
+    """Returns how the claim on distances misses the asked number of altered units, None where it does not."""
+    if claims.radius >= altered:
+        return None
+    asked = (
+        f"the bound on W1 is {bounds.w1(altered)!r}, above the tolerance {tolerance!r}"
+        if keep is None
+        else f"the answer is proven to keep a share of {bounds.share(altered)!r}, less than {keep!r}"
+    )
+    return f"{asked}; with {bounds.evidence.samples} runs it is proven for {claims.radius}"
+
+
+def _score_missed(scored: Sequence[UnitScoreClaim], altered: int) -> str | None:
+    """Returns which claim on a score is not proven for the asked number of altered units, None where all are."""
+    told = next((claim for claim in scored if not claim.holds_at(altered)), None)
+    if told is None:
+        return None
+    proven = "not even unaltered" if told.radius is None else f"for {told.radius}"
+    return (
+        f"the claim on score {told.asked.score.name!r} ({told.asked.of}) is proven to {told.bound!r} and asked to "
+        f"{told.asked.limit!r}; with {told.evidence.samples} runs it is proven {proven}"
     )
 
 

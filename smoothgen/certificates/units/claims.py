@@ -20,7 +20,7 @@ from smoothgen.certificates.units.touched import TouchedRuns
 Rows = tuple[tuple[int, float], ...]
 """(units altered, number) for each number of units from 0 on."""
 MOST_ROWS: Final = 1000
-_NEARLY_ALL: Final = 0.99
+NEARLY_ALL: Final = 0.99
 _NINE_DIGITS: Final = 10**9
 
 
@@ -133,11 +133,11 @@ class UnitsClaims:
     """The numbers a certificate of units states. All follow from its evidence; `verify` derives every one again.
 
     radius: the most altered units for which the asked claim is proven, 0 if none. w1_bound, share: at the asked number
-    of units, at the radius where none was asked. curve: (units altered, bound on W₁, metric units, rounded up), from 0
-    on until nothing more is claimed. keeps: (units altered, least share of runs that give the centre's answer, rounded
-    down), in the same rows. majority: the most altered units for which that share is more than one half, 0 if none.
-    kept: how many runs gave that answer. share, keeps, majority and kept are None where distances may be other than 0
-    and D.
+    of units; at the radius where none was asked, or more than are proven. curve: (units altered, bound on W₁, metric
+    units, rounded up), from 0 on until nothing more is claimed. keeps: (units altered, least share of runs that give
+    the centre's answer, rounded down), in the same rows. majority: the most altered units for which that share is more
+    than one half, 0 if none. kept: how many runs gave that answer. share, keeps, majority and kept are None where
+    distances may be other than 0 and D.
 
     Proof: docs/theory/units.md, "All subsets run", and docs/theory/units.md, "Sampled runs".
     """
@@ -152,18 +152,28 @@ class UnitsClaims:
 
 
 def derive_claims(
-    bounds: UnitBounds, *, tolerance: float | None, keep: float | None, altered: int | None
+    bounds: UnitBounds, *, tolerance: float | None, keep: float | None, altered: int | None, asks_shift: bool = True
 ) -> UnitsClaims:
     """Returns all that follows from the evidence. Exactly one of tolerance τ in (0, D) and keep in (0, 1) is the claim.
 
+    asks_shift: whether `altered` asks for that claim; else it asks for claims on scores alone, and what is stated of
+    the law at so many altered units may be more than τ.
+
     Proof: docs/theory/units.md, "What is printed".
     """
-    curve, keeps = _rows(bounds, tolerance)
-    return claims_of(curve, keeps, bounds.kept, tolerance=tolerance, keep=keep, altered=altered)
+    curve, keeps = _rows(bounds, tolerance, 0 if asks_shift or altered is None else altered)
+    return claims_of(curve, keeps, bounds.kept, tolerance=tolerance, keep=keep, altered=altered, asks_shift=asks_shift)
 
 
 def claims_of(
-    curve: Rows, keeps: Rows | None, kept: int, *, tolerance: float | None, keep: float | None, altered: int | None
+    curve: Rows,
+    keeps: Rows | None,
+    kept: int,
+    *,
+    tolerance: float | None,
+    keep: float | None,
+    altered: int | None,
+    asks_shift: bool = True,
 ) -> UnitsClaims:
     """Returns the claims whose rows are these: what is stated beside the rows is read from them.
 
@@ -174,7 +184,7 @@ def claims_of(
     else:
         holds = [m for m, bound in curve if bound <= (tolerance or 0.0)]
     radius = max(holds, default=0)
-    at = radius if altered is None or altered > radius else altered
+    at = radius if altered is None or (altered > radius and asks_shift) else altered
     return UnitsClaims(
         radius=radius,
         w1_bound=dict(curve).get(at, math.inf),
@@ -186,9 +196,9 @@ def claims_of(
     )
 
 
-def _rows(bounds: UnitBounds, tolerance: float | None) -> tuple[Rows, Rows | None]:
-    """Returns the rows of the curve and of the shares: up to the first number of units that leaves nothing of what is
-    claimed or touches nearly every run, to K at most, and to MOST_ROWS."""
+def _rows(bounds: UnitBounds, tolerance: float | None, through: int) -> tuple[Rows, Rows | None]:
+    """Returns the rows of the curve and of the shares: up to the first number of units, no smaller than `through`, that
+    leaves nothing of what is claimed, or one that touches nearly every run; to K at most, and to MOST_ROWS."""
     curve: list[tuple[int, float]] = []
     keeps: list[tuple[int, float]] = []
     for altered in range(min(bounds.choice.units, MOST_ROWS) + 1):
@@ -197,6 +207,6 @@ def _rows(bounds: UnitBounds, tolerance: float | None) -> tuple[Rows, Rows | Non
             keeps.append((altered, bounds.share(altered)))
         beyond = tolerance is None or curve[-1][1] > tolerance
         nothing = beyond and bounds.two_valued and keeps[-1][1] == 0
-        if nothing or bounds.choice.touched(altered) >= _NEARLY_ALL:
+        if (nothing and altered >= through) or bounds.choice.touched(altered) >= NEARLY_ALL:
             break
     return tuple(curve), tuple(keeps) if bounds.two_valued else None

@@ -8,7 +8,6 @@ from typing import Any, Final
 from smoothgen.certificates.bounds.looks import LookPlan
 from smoothgen.certificates.evidence import Evidence
 from smoothgen.certificates.format.json_data import (
-    require_list,
     require_mapping,
     require_number,
     require_string,
@@ -23,10 +22,12 @@ from smoothgen.certificates.format.of_runs import (
     sealed,
     seed_of,
 )
+from smoothgen.certificates.format.score_claims import read_asks_shift
 from smoothgen.certificates.provenance import Provenance
 from smoothgen.certificates.units.certificate import UNITS_V1, UnitsCertificate
 from smoothgen.certificates.units.choice import UnitChoice
-from smoothgen.certificates.units.claims import Rows, UnitsClaims
+from smoothgen.certificates.units.claims import UnitsClaims
+from smoothgen.certificates.units.score_document import rows_of, unit_scores_from_list, unit_scores_to_list
 from smoothgen.certificates.units.statement import statement
 from smoothgen.certificates.units.threat import UnitsThreat
 from smoothgen.errors import InvalidCertificate, InvalidInput
@@ -35,7 +36,7 @@ _CLAIMS: Final = {"statement", "radius", "w1_bound", "share", "majority", "kept"
 _ASKED: Final = {"schema", "method", "tolerance", "keep", "altered", "confidence", "alpha"}
 _RESTS_ON: Final = {"choice", "two_valued", "bound", "diameter", "runs", "failed", "missing", "evidence", "digest"}
 _REQUIRED: Final = _CLAIMS | _ASKED | _RESTS_ON
-_OPTIONAL: Final = {"id", "requested_at", "looks", "draws", "threat"} | SECTIONS
+_OPTIONAL: Final = {"id", "requested_at", "looks", "draws", "threat", "claims", "asks_shift"} | SECTIONS
 _COUNTS: Final = ("runs", "failed", "missing")
 
 
@@ -79,6 +80,8 @@ def to_document(certificate: UnitsCertificate) -> dict[str, Any]:
         **certificate.provenance.to_dict(),
         "threat": None if certificate.threat is None else certificate.threat.to_dict(),
         "draws": draws_document(certificate.seed),
+        "claims": unit_scores_to_list(certificate.score_claims) or None,
+        "asks_shift": None if certificate.asks_shift else False,
         "evidence": evidence.to_dict(),
     }
     return sealed(document, _OPTIONAL)
@@ -113,9 +116,9 @@ def from_document(document: Any) -> UnitsCertificate:
         claims=UnitsClaims(
             radius=require_whole_number(document["radius"], "radius"),
             w1_bound=require_number(document["w1_bound"], "w1_bound"),
-            curve=_rows(document["curve"], "curve"),
+            curve=rows_of(document["curve"], "curve"),
             share=_number_or_none(document, "share"),
-            keeps=None if keeps is None else _rows(keeps, "keeps"),
+            keeps=None if keeps is None else rows_of(keeps, "keeps"),
             majority=_whole_or_none(document, "majority"),
             kept=_whole_or_none(document, "kept"),
         ),
@@ -124,6 +127,8 @@ def from_document(document: Any) -> UnitsCertificate:
         provenance=Provenance.from_dict({name: document[name] for name in SECTIONS if name in document}),
         id=require_string(document["id"], "id") if "id" in document else None,
         requested_at=require_string(document["requested_at"], "requested_at") if "requested_at" in document else None,
+        score_claims=unit_scores_from_list(document["claims"]) if "claims" in document else (),
+        asks_shift=read_asks_shift(document),
     )
 
 
@@ -133,13 +138,6 @@ def _number_or_none(document: Mapping[str, Any], name: str) -> float | None:
 
 def _whole_or_none(document: Mapping[str, Any], name: str) -> int | None:
     return None if document[name] is None else require_whole_number(document[name], name)
-
-
-def _rows(value: Any, where: str) -> Rows:
-    rows = require_list(value, where)
-    if not all(isinstance(row, list) and len(row) == 2 for row in rows):
-        raise InvalidCertificate(f"{where} must be a list of pairs of numbers", field=where)
-    return tuple((require_whole_number(m, where), require_number(number, where)) for m, number in rows)
 
 
 def _looks(value: Any) -> LookPlan:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -11,11 +14,100 @@ from scipy.special import gammaln
 from smoothgen.certificates.bounds.bands import require_alpha
 from smoothgen.certificates.bounds.rounding import round_down
 from smoothgen.certificates.evidence import Evidence
+from smoothgen.certificates.score_claims import AskedClaim, require_asked
 from smoothgen.certificates.units.choice import MOST_ENUMERATED, MOST_UNITS, UnitChoice, require_altered
 from smoothgen.certificates.units.claims import UnitBounds, share_of
+from smoothgen.certificates.units.score_claims import bound_of_best_runs
 from smoothgen.errors import InvalidParameters
 
 _LEAST_PROBABILITY: Final = 1e-9
+
+
+@dataclass(frozen=True)
+class UnitsGoal:
+    """What runs that read some of the units are to prove, and what they may spend on it.
+
+    tolerance: of the law's shift in W₁, metric units, for a metric of this diameter whose centre lies up to D from
+    outputs. keep: of the answer's share. Exactly one of the two. score_claims: beside it. asks_shift: whether that one
+    is asked too, and not the claims on scores alone. samples: the most runs; all subsets are run where there are no
+    more of them. alpha: that each claim may spend at the look which is to prove it.
+
+    Raises InvalidParameters for values out of range, InvalidAlpha, InvalidClaim.
+    """
+
+    samples: int
+    alpha: float
+    tolerance: float | None = None
+    keep: float | None = None
+    diameter: float = 1.0
+    score_claims: Sequence[AskedClaim] = ()
+    asks_shift: bool = True
+
+    def __post_init__(self) -> None:
+        if (self.tolerance is None) == (self.keep is None):
+            raise InvalidParameters(
+                f"give exactly one claim, got tolerance={self.tolerance!r} and keep={self.keep!r}",
+                field="robustness.keep",
+            )
+        require_alpha(self.alpha)
+        require_asked(self.score_claims, asks_shift=self.asks_shift, keep=self.keep)
+        if isinstance(self.samples, bool) or not isinstance(self.samples, int) or self.samples < 1:
+            raise InvalidParameters(
+                f"samples must be a whole number of at least 1, got {self.samples!r}", field="samples"
+            )
+
+    @property
+    def most_touched(self) -> float:
+        """Returns the largest share of the runs that may be touched, if no run is bad and nothing is left to chance."""
+        own = 1 - self.keep if self.keep is not None else (self.tolerance or 0.0) / self.diameter
+        return min([*([own] if self.asks_shift else []), *(claim.room for claim in self.score_claims)])
+
+    def is_possible(self, choice: UnitChoice, altered: int) -> bool:
+        """Returns whether all that is asked is proven for so many altered units if no run is bad."""
+        if self.asks_shift and not self._own_is_possible(choice, altered):
+            return False
+        alpha = None if self._enumerates(choice) else self.alpha
+        return all(
+            claim.met_by(bound_of_best_runs(claim, choice, altered, samples=self.samples, alpha=alpha))
+            for claim in self.score_claims
+        )
+
+    def out_of_reach(self, altered: str, least: str) -> InvalidParameters:
+        """Returns the error where not even the least choice of units could prove it."""
+        asked, remedies = [], []
+        if self.asks_shift:
+            kept = self.keep is not None
+            asked.append(
+                f"that the answer keeps {_in_words(self.keep or 0.0)}"
+                if kept
+                else f"a shift of at most {self.tolerance!r}"
+            )
+            remedies.append("a smaller share to keep" if kept else "a larger tolerance")
+        if self.score_claims:
+            asked.append("what is asked of scores")
+            remedies.append("wider limits of the scores")
+        return InvalidParameters(
+            f"with {altered} altered, {' and '.join(asked)} cannot be proven with {self.samples} runs, even at {least} "
+            f"and if no run is bad; ask for fewer altered units or {' and '.join(remedies)}, or allow more runs",
+            field="units.altered",
+        )
+
+    def _enumerates(self, choice: UnitChoice) -> bool:
+        most = min(self.samples, MOST_ENUMERATED)
+        return choice.size is not None and math.comb(choice.units, choice.size) <= most
+
+    def _own_is_possible(self, choice: UnitChoice, altered: int) -> bool:
+        if self.keep is not None and choice.size is not None and self._enumerates(choice):
+            untouched = math.comb(choice.units - altered, choice.size)
+            return share_of(untouched, math.comb(choice.units, choice.size)) >= self.keep
+        bounds = UnitBounds(self._good, choice, self.alpha, two_valued=True)
+        if self.keep is not None:
+            return bounds.share(altered) >= self.keep
+        return bounds.w1(altered) <= (self.tolerance or 0.0)
+
+    @cached_property
+    def _good(self) -> Evidence:
+        return Evidence.from_measurements(np.zeros(self.samples), bound=self.diameter, diameter=self.diameter)
 
 
 def largest_size(
@@ -27,24 +119,21 @@ def largest_size(
     tolerance: float | None = None,
     keep: float | None = None,
     diameter: float = 1.0,
+    score_claims: Sequence[AskedClaim] = (),
+    asks_shift: bool = True,
 ) -> int:
-    """Returns the largest s at which the claim for `altered` units could be proven if no run were bad.
+    """Returns the largest s at which what is asked of `altered` units could be proven if no run were bad.
 
-    units: K. samples: the most runs; all subsets are run where there are no more of them. alpha: that the look which is
-    to prove it may spend. tolerance: of the law's shift in W₁, metric units, for a metric of this diameter whose centre
-    lies up to D from outputs. keep: of the answer's share. Exactly one of the two.
+    units: K. The others as in `UnitsGoal`.
 
     Raises InvalidParameters, with the remedy, where even a run of one unit is too many, and for values out of range.
     """
     require_altered(altered)
-    _require_one_claim(tolerance, keep)
-    require_alpha(alpha)
-    good = _no_bad_run(samples, diameter)
-    most = 1 - keep if keep is not None else (tolerance or 0.0) / diameter
-    for size in _sizes(min(units, MOST_UNITS), altered, most):
-        if _possible(good, UnitChoice(units, size=size), alpha, altered, tolerance, keep):
+    goal = UnitsGoal(samples, alpha, tolerance, keep, diameter, score_claims, asks_shift)
+    for size in _sizes(min(units, MOST_UNITS), altered, goal.most_touched):
+        if goal.is_possible(UnitChoice(units, size=size), altered):
             return size
-    raise _out_of_reach(f"{altered} of {units} units", "size 1", samples, tolerance, keep)
+    raise goal.out_of_reach(f"{altered} of {units} units", "size 1")
 
 
 def largest_probability(
@@ -55,24 +144,23 @@ def largest_probability(
     tolerance: float | None = None,
     keep: float | None = None,
     diameter: float = 1.0,
+    score_claims: Sequence[AskedClaim] = (),
+    asks_shift: bool = True,
 ) -> float:
-    """Returns the largest κ, rounded down to three digits, at which the claim could be proven if no run were bad.
+    """Returns the largest κ, rounded down to three digits, at which what is asked could be proven if no run were bad.
 
     As `largest_size`, for units that are kept independently, however many there are. Raises InvalidParameters where
     there is none.
     """
     require_altered(altered)
-    _require_one_claim(tolerance, keep)
-    require_alpha(alpha)
-    good = _no_bad_run(samples, diameter)
+    goal = UnitsGoal(samples, alpha, tolerance, keep, diameter, score_claims, asks_shift)
 
     def possible(probability: float) -> bool:
-        choice = UnitChoice(MOST_UNITS, probability=probability)
-        return _possible(good, choice, alpha, altered, tolerance, keep)
+        return goal.is_possible(UnitChoice(MOST_UNITS, probability=probability), altered)
 
     low, high = _LEAST_PROBABILITY, 1 - 1e-9
     if not possible(low):
-        raise _out_of_reach(f"{altered} units", f"probability {low:g}", samples, tolerance, keep)
+        raise goal.out_of_reach(f"{altered} units", f"probability {low:g}")
     while high - low > 1e-4 * low:
         middle = (low + high) / 2
         low, high = (middle, high) if possible(middle) else (low, middle)
@@ -87,15 +175,16 @@ def most_altered(
     tolerance: float | None = None,
     keep: float | None = None,
     diameter: float = 1.0,
+    score_claims: Sequence[AskedClaim] = (),
+    asks_shift: bool = True,
 ) -> int:
-    """Returns the largest number of altered units for which the claim could be proven if no run were bad, 0 if none.
+    """Returns the largest number of altered units for which what is asked could be proven if no run were bad, 0 if
+    none.
 
     As `largest_size`, for a choice that is fixed.
     """
-    _require_one_claim(tolerance, keep)
-    require_alpha(alpha)
-    good, altered = _no_bad_run(samples, diameter), 0
-    while altered < choice.units and _possible(good, choice, alpha, altered + 1, tolerance, keep):
+    goal, altered = UnitsGoal(samples, alpha, tolerance, keep, diameter, score_claims, asks_shift), 0
+    while altered < choice.units and goal.is_possible(choice, altered + 1):
         altered += 1
     return altered
 
@@ -110,43 +199,6 @@ def _sizes(units: int, altered: int, most_touched: float) -> list[int]:
     return found
 
 
-def _no_bad_run(samples: int, diameter: float) -> Evidence:
-    if isinstance(samples, bool) or not isinstance(samples, int) or samples < 1:
-        raise InvalidParameters(f"samples must be a whole number of at least 1, got {samples!r}", field="samples")
-    return Evidence.from_measurements(np.zeros(samples), bound=diameter, diameter=diameter)
-
-
-def _possible(
-    good: Evidence, choice: UnitChoice, alpha: float, altered: int, tolerance: float | None, keep: float | None
-) -> bool:
-    units, size = choice.units, choice.size
-    if keep is not None and size is not None and math.comb(units, size) <= min(good.samples, MOST_ENUMERATED):
-        return share_of(math.comb(units - altered, size), math.comb(units, size)) >= keep
-    bounds = UnitBounds(good, choice, alpha, two_valued=True)
-    if keep is not None:
-        return bounds.share(altered) >= keep
-    return bounds.w1(altered) <= (tolerance or 0.0)
-
-
-def _require_one_claim(tolerance: float | None, keep: float | None) -> None:
-    if (tolerance is None) == (keep is None):
-        raise InvalidParameters(
-            f"give exactly one claim, got tolerance={tolerance!r} and keep={keep!r}", field="robustness.keep"
-        )
-
-
 def _in_words(keep: float) -> str:
     """Returns a share in words: a majority is asked for as the least number above one half."""
     return "more than one half" if keep == math.nextafter(0.5, 1.0) else repr(keep)
-
-
-def _out_of_reach(
-    altered: str, least: str, samples: int, tolerance: float | None, keep: float | None
-) -> InvalidParameters:
-    asked = f"that the answer keeps {_in_words(keep)}" if keep is not None else f"a shift of at most {tolerance!r}"
-    remedy = "a smaller share to keep" if keep is not None else "a larger tolerance"
-    return InvalidParameters(
-        f"with {altered} altered, {asked} cannot be proven with {samples} runs, even at {least} and if no run is bad; "
-        f"ask for fewer altered units or {remedy}, or allow more runs",
-        field="units.altered",
-    )

@@ -9,6 +9,7 @@ from smoothgen.certificates.exhaustive.sentences import measured_by
 from smoothgen.certificates.format.sentences import answer
 from smoothgen.certificates.format.statement_v1 import early_stop
 from smoothgen.certificates.meaning.quoting import quoted
+from smoothgen.certificates.meaning.scores import bound_in_words, claim_in_words, unscored_runs
 from smoothgen.certificates.units.certificate import UnitsCertificate
 from smoothgen.certificates.units.meaning import unknown_meaning
 from smoothgen.certificates.units.threat import HELD_FIXED, KINDS, WORDS
@@ -21,7 +22,7 @@ _UNCHECKED: Final = (
 
 def statement(certificate: UnitsCertificate) -> str:
     """Returns what is certified, in words, from the certificate's own numbers. Deterministic."""
-    sentences = [*_claim(certificate), _how(certificate), _confidence(certificate)]
+    sentences = [*_claim(certificate), *_scores(certificate), _how(certificate), _confidence(certificate)]
     if certificate.looks is not None:
         sentences.append(early_stop(certificate.looks, certificate.evidence.samples))
     if certificate.seed is not None and certificate.seed.origin == "client":
@@ -51,17 +52,49 @@ def _claim(certificate: UnitsCertificate) -> list[str]:
         sentences = [f"{who} moves the distribution of outputs by no more than {shift}."]
         if kept is not None:
             sentences.append(f"At least {kept} still give {given}.")
-    choice, (_, plural) = certificate.choice, _named(certificate)
-    still = f"{choice.size} of them" if choice.size else f"each with probability {choice.probability!r}"
+    _, plural = _named(certificate)
     sentences.append(
-        f"As long as a run still reads {still}, the same holds for whoever deletes or inserts {plural}: up to {at} "
-        "replaced, deleted or inserted in all, and one that moves counts twice."
+        f"As long as a run still reads {_still(certificate)}, the same holds for whoever deletes or inserts {plural}: "
+        f"up to {at} replaced, deleted or inserted in all, and one that moves counts twice."
     )
     if certificate.altered is not None and claims.radius > at:
         sentences.append(f"What was asked, {_asked(certificate)}, holds for up to {claims.radius}.")
     if claims.majority and claims.majority != at:
         sentences.append(f"The answer keeps its majority, more than half of the runs, for up to {claims.majority}.")
     return sentences
+
+
+def _scores(certificate: UnitsCertificate) -> list[str]:
+    """Returns a sentence for each claim on a score, and what else than replacing they hold for."""
+    claims, altered, (singular, plural) = certificate.score_claims, certificate.altered, _named(certificate)
+    sentences = []
+    if not certificate.asks_shift and altered is not None:
+        sentences.append(
+            f"Only the claims on scores were asked for {altered} altered; that the distribution of outputs moves by at "
+            f"most {certificate.tolerance!r} is proven for {certificate.claims.radius}."
+        )
+    for claim in claims:
+        at, bounded = claim.radius if altered is None else altered, bound_in_words(claim.asked, claim.bound)
+        if at is None:
+            first = (
+                f"Not proven, even of unaltered {plural}, is that {claim_in_words(claim.asked)}; of these {bounded}."
+            )
+        elif at == 0:
+            first = f"With unaltered {plural} {bounded}; with one {singular} altered what was asked is not proven."
+        else:
+            first = f"With {_any(certificate, at)} replaced by {_anything(certificate, at)}, {bounded}."
+        sentences.append(first + unscored_runs(claim.evidence.failed))
+    if any(claim.radius or altered for claim in claims):
+        sentences.append(
+            f"For scores too, {plural} that are deleted or inserted count as replaced ones, as long as a run still "
+            f"reads {_still(certificate)}."
+        )
+    return sentences
+
+
+def _still(certificate: UnitsCertificate) -> str:
+    choice = certificate.choice
+    return f"{choice.size} of them" if choice.size else f"each with probability {choice.probability!r}"
 
 
 def _nothing(certificate: UnitsCertificate) -> str:

@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final
+from typing import Any, Final, TypedDict
 
 from smoothgen.certificates.checks.numbers import MACHINE, one_unit_apart
 from smoothgen.certificates.checks.of_runs import same, verdict_on_runs
 from smoothgen.certificates.checks.recomputed import is_sound_bound
+from smoothgen.certificates.checks.score_claims import is_sound_score_bound
 from smoothgen.certificates.evidence import Evidence
+from smoothgen.certificates.meaning.scores import unknown_score
+from smoothgen.certificates.score_claims import require_asked, require_distinct
 from smoothgen.certificates.units.certificate import UnitsCertificate
 from smoothgen.certificates.units.certify import alpha_of_look, require_sound_request
 from smoothgen.certificates.units.claims import Rows, UnitBounds, claims_of, derive_claims
 from smoothgen.certificates.units.document import from_document, to_document
 from smoothgen.certificates.units.meaning import judged, unknown_meaning
+from smoothgen.certificates.units.score_claims import (
+    UnitScoreBounds,
+    UnitScoreClaim,
+    derive_unit_score,
+    score_claim_of,
+    unit_score_bounds,
+)
 from smoothgen.certificates.verification import Check, Verification
-from smoothgen.errors import InvalidAlpha, InvalidInput
+from smoothgen.errors import InvalidAlpha, InvalidDistances, InvalidInput
 
 COMPLETENESS: Final = "completeness"
 """Name of the check on what the document alone cannot show."""
@@ -23,7 +33,16 @@ _UNCHECKED: Final = (
     "completeness unchecked: that every run read the units that the choice says, in order, without their number or "
     "places, takes the units to see"
 )
-_TWICE: Final = ("runs", "failed", "missing", "confidence", "looks")
+_TWICE: Final = ("runs", "failed", "missing", "confidence", "looks", "claims")
+
+
+class _Asked(TypedDict):
+    """What is asked of the law of the outputs."""
+
+    tolerance: float | None
+    keep: float | None
+    altered: int | None
+    asks_shift: bool
 
 
 def verify_units(document: Mapping[str, Any]) -> Verification:
@@ -41,7 +60,7 @@ def verify_units(document: Mapping[str, Any]) -> Verification:
         twice=[name for name in _TWICE if name in rebuilt],
         unchecked=Check(COMPLETENESS, True, _UNCHECKED),
         judged=judged(stated),
-        known=unknown_meaning(stated) is None,
+        known=unknown_meaning(stated) is None and unknown_score([claim.asked for claim in stated.score_claims]) is None,
     )
 
 
@@ -55,7 +74,13 @@ def _derived(stated: UnitsCertificate) -> Iterable[Check]:
         return
     yield Check("inputs", True, "alpha, choice, claim and distances are in range")
     claims = stated.claims
-    derived = derive_claims(bounds, tolerance=stated.tolerance, keep=stated.keep, altered=stated.altered)
+    asked: _Asked = {
+        "tolerance": stated.tolerance,
+        "keep": stated.keep,
+        "altered": stated.altered,
+        "asks_shift": stated.asks_shift,
+    }
+    derived = derive_claims(bounds, **asked)
     rows = [_rows("curve", claims.curve, derived.curve, lambda m, s, d: is_sound_bound(s, d, bounds.exact_w1(m)))]
     if claims.keeps is None or derived.keeps is None:
         rows.append(same("keeps", claims.keeps, derived.keeps))
@@ -64,17 +89,11 @@ def _derived(stated: UnitsCertificate) -> Iterable[Check]:
     yield from rows
     if not all(check.passed for check in rows):
         return
-    read = claims_of(
-        claims.curve,
-        claims.keeps,
-        bounds.kept,
-        tolerance=stated.tolerance,
-        keep=stated.keep,
-        altered=stated.altered,
-    )
+    read = claims_of(claims.curve, claims.keeps, bounds.kept, **asked)
     for name in ("radius", "w1_bound", "share", "majority", "kept"):
         yield same(name, getattr(claims, name), getattr(read, name))
-    proven = stated.altered is None or read.radius >= stated.altered
+    yield from _scores(stated)
+    proven = stated.altered is None or not stated.asks_shift or read.radius >= stated.altered
     yield Check(
         "altered",
         proven,
@@ -82,6 +101,41 @@ def _derived(stated: UnitsCertificate) -> Iterable[Check]:
         if proven
         else f"was asked for {stated.altered} altered units, and the claim is proven for {read.radius}",
     )
+
+
+def _scores(stated: UnitsCertificate) -> Iterable[Check]:
+    """Yields a check for every claim on a score."""
+    evidence = [claim.evidence for claim in stated.score_claims]
+    bounds = unit_score_bounds([claim.asked for claim in stated.score_claims], evidence, stated.choice, _alpha(stated))
+    for place, (claim, bound) in enumerate(zip(stated.score_claims, bounds, strict=True)):
+        yield Check(f"claims.{place}", *_verdict(claim, bound, stated.altered))
+
+
+def _verdict(claim: UnitScoreClaim, bounds: UnitScoreBounds, altered: int | None) -> tuple[bool, str]:
+    """Returns whether a claim on a score follows from its evidence, and the finding in words."""
+    derived = derive_unit_score(bounds, altered)
+    rows = _rows(
+        "curve",
+        claim.curve,
+        derived.curve,
+        lambda m, said, printed: (
+            not bounds.is_counted and is_sound_score_bound(claim.asked, said, printed, bounds.full(m))
+        ),
+    )
+    if not rows.passed:
+        return False, f"its curve {rows.detail}"
+    read = score_claim_of(claim.asked, claim.evidence, claim.curve, altered)
+    for name in ("radius", "bound"):
+        said, follows = getattr(claim, name), getattr(read, name)
+        if said != follows:
+            return False, f"states {name} {said!r}, its curve gives {follows!r}"
+    if altered is not None and not read.holds_at(altered):
+        return False, f"was asked for {altered} altered units, and is proven to {read.bound!r}"
+    return True, f"follows from the evidence: radius {claim.radius!r}, bound {claim.bound!r}"
+
+
+def _alpha(stated: UnitsCertificate) -> float | None:
+    return alpha_of_look(stated.evidence.samples, stated.seed, stated.alpha, stated.looks)
 
 
 def _require_sound_inputs(stated: UnitsCertificate) -> UnitBounds:
@@ -104,8 +158,16 @@ def _require_sound_inputs(stated: UnitsCertificate) -> UnitBounds:
         and stated.looks.alphas == (stated.alpha,)
     ):
         raise InvalidAlpha("a single look that spends all of alpha is no plan; leave looks out", field="looks")
-    alpha = alpha_of_look(evidence.samples, stated.seed, stated.alpha, stated.looks)
-    return UnitBounds(evidence, stated.choice, alpha, stated.two_valued)
+    scored = [claim.asked for claim in stated.score_claims]
+    require_asked(scored, asks_shift=stated.asks_shift, keep=stated.keep)
+    require_distinct(scored)
+    for claim in stated.score_claims:
+        width, series = claim.asked.width, claim.evidence
+        Evidence.from_measurements(series.distances, bound=width, diameter=width)
+        if series.samples != evidence.samples:
+            raise InvalidDistances(f"a claim rests on {series.samples} runs, the certificate on {evidence.samples}")
+    _alpha(stated)  # refuses a number of runs that is no look, and looks that spend too much
+    return stated.bounds
 
 
 def _rows(name: str, stated: Rows, derived: Rows, is_sound: Callable[[int, float, float], bool]) -> Check:

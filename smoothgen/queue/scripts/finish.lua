@@ -3,7 +3,7 @@
 -- Answers {1 if this call did it, the gateways that wait for the job's end, seconds for which the outcome is kept}. The
 -- gateways are told afterwards, since in a cluster their streams lie elsewhere.
 -- USES: current, share, charge
--- KEYS: job, certificate, samples, distances, runs, asked, backlog, accounts, deadlines, stream?
+-- KEYS: job, certificate, samples, distances, runs, pictures, asked, backlog, accounts, deadlines, stream?
 -- ARGV: group, entry, job_id, certificate_ttl_s, status, view, document, sheet, fleet_bin, request, attempt
 local job = redis.call(
   'HMGET', key.job, 'watchers', 'fleet', 'spec', 'status', 'owed', 'attempt', 'tenant', 'bytes', 'retention_s')
@@ -26,6 +26,7 @@ if first then
   if arg.sheet ~= '' then redis.call('SET', key.samples, arg.sheet, 'EX', kept_s) end
   redis.call('EXPIRE', key.samples, kept_s)
   redis.call('EXPIRE', key.runs, kept_s)
+  redis.call('EXPIRE', key.pictures, kept_s)
   if arg.fleet_bin ~= '' then
     for bins, place in string.gmatch(job[2] or '', '(%S+) (%d+)') do
       if redis.call('EXISTS', bins) == 1 then redis.call('SETRANGE', bins, place, arg.fleet_bin) end

@@ -81,10 +81,10 @@ class Read(ScriptCall):
 class Finish(ScriptCall):
     """Stores an outcome once, and acknowledges the work item that led to it.
 
-    samples, sheet: the key of the contact sheet, and the sheet as base64. runs: the key of what its runs read and said.
-    stream, entry: the work item; None where none is held. view, document: the JSON of the job's view and of its
-    certificate, None if there is none. request: what is kept of the request for comparisons, None for all of it.
-    attempt: the one the outcome is of, None for whichever the job is on.
+    samples, sheet: the key of the contact sheet, and the sheet as base64. runs, pictures: the keys of what its runs
+    read and said, and of small pictures of them. stream, entry: the work item; None where none is held. view, document:
+    the JSON of the job's view and of its certificate, None if there is none. request: what is kept of the request for
+    comparisons, None for all of it. attempt: the one the outcome is of, None for whichever the job is on.
     """
 
     script: ClassVar = Script("finish")
@@ -93,6 +93,7 @@ class Finish(ScriptCall):
     samples: Key
     distances: Key
     runs: Key
+    pictures: Key
     asked: Key
     backlog: Key
     accounts: Key
@@ -124,14 +125,15 @@ class Tell(ScriptCall):
 
 @dataclass(frozen=True, kw_only=True)
 class Erase(ScriptCall):
-    """Deletes what an ended job keeps of its prompt and output. runs: the key of what its runs read and said. view: the
-    JSON of its view without the output."""
+    """Deletes what an ended job keeps of its prompt and output. runs, pictures: the keys of what its runs read and
+    said, and of small pictures of them. view: the JSON of its view without the output."""
 
     script: ClassVar = Script("erase")
     job: Key
     asked: Key
     samples: Key
     runs: Key
+    pictures: Key
     view: str
 
 

@@ -3,7 +3,7 @@
 -- nothing. Answers 'restarted', 'void' (another call was first, or the job has ended), 'spent' (it has started over too
 -- often) or 'bound' (it may run under one build only). The last two change nothing.
 -- USES: current, share, charge
--- KEYS: job, stream, openings, backlog, accounts, distances, runs, samples
+-- KEYS: job, stream, openings, backlog, accounts, distances, runs, pictures, samples
 -- ARGV: group, entry, job_id, attempt, samples_to_draw, most_restarts, batch_limit
 if not current(key.job, arg.attempt) then  -- ended, gone, or started over already
   acknowledge(key.stream, arg.group, arg.entry)
@@ -26,7 +26,7 @@ charge(key.accounts, job[5] .. ' samples', more)
 redis.call('HSET', key.job, 'owed', job[4], 'status', 'queued', 'done', 0)
 redis.call('HDEL', key.job, 'opening', 'build', 'batch_size', 'output', 'device_s', 'stored', 'posted', 'look_end',
   'chunk', 'radius', 'w1_bound', 'failure')
-redis.call('DEL', key.distances, key.runs, key.samples)
+redis.call('DEL', key.distances, key.runs, key.pictures, key.samples)
 put(key.openings, job[5], arg.job_id, -1, arg.samples_to_draw, attempt)
 acknowledge(key.stream, arg.group, arg.entry)
 return 'restarted'

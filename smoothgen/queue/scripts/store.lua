@@ -1,16 +1,18 @@
 #!lua flags=allow-oom
--- Stores a chunk's distances once, under its first index, and with them the words of its runs where it has any. Answers
+-- Stores a chunk's distances once, under its first index, and with them words and pictures of its runs where it has any.
+-- Answers
 -- {'ended'}, {'stored'}, or to whoever completes the look {'look', its samples, seconds of compute, last failure, all
 -- distances by first index, all words by first index}.
 -- USES: current, share, pay, post
--- KEYS: job, stream, backlog, accounts, distances, runs, chunks
--- ARGV: group, entry, job_id, first, count, packed, words, device_s, failure, attempt
+-- KEYS: job, stream, backlog, accounts, distances, runs, pictures, chunks
+-- ARGV: group, entry, job_id, first, count, packed, words, device_s, failure, attempt, kept**
 if not current(key.job, arg.attempt) then
   acknowledge(key.stream, arg.group, arg.entry)
   return {'ended'}
 end
 if redis.call('HSETNX', key.distances, arg.first, arg.packed) == 1 then
   if arg.words ~= '' then redis.call('HSET', key.runs, arg.first, arg.words) end
+  if arg.kept_at <= #ARGV then redis.call('HSET', key.pictures, unpack(ARGV, arg.kept_at)) end
   redis.call('HINCRBY', key.job, 'stored', arg.count)
   redis.call('HINCRBY', key.job, 'done', arg.count)
   redis.call('HINCRBYFLOAT', key.job, 'device_s', arg.device_s)

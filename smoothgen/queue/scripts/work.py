@@ -112,9 +112,10 @@ class Open(ScriptCall):
 class Store(ScriptCall):
     """Stores the distances of the samples first … first+count−1 once.
 
-    runs: the key of the words. packed: of each sample its distance and its scores, base64 of little-endian doubles.
-    words: the JSON of what the runs read and said, None where that is not kept. failure: why the last failed sample
-    did, '' if none failed.
+    runs, pictures: the keys of words and pictures. packed: of each sample its distance and its scores, base64 of
+    little-endian doubles. words: the JSON of what the runs read and said, None where that is not kept. kept: base64
+    of a small picture of each run that has one, by the index of the run. failure: why the last failed sample did, '' if
+    none failed.
     """
 
     script: ClassVar = Script("store")
@@ -124,6 +125,7 @@ class Store(ScriptCall):
     accounts: Key
     distances: Key
     runs: Key
+    pictures: Key
     chunks: Key
     group: str
     entry: str
@@ -135,6 +137,7 @@ class Store(ScriptCall):
     device_s: float
     failure: str
     attempt: int
+    kept: Mapping[int, str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,8 +175,8 @@ class Pulse(ScriptCall):
 class Restart(ScriptCall):
     """Starts a job over from its selection.
 
-    openings: the stream of the selections of its model and priority; runs, samples: the keys of its runs' words and of
-    its contact sheet.
+    openings: the stream of the selections of its model and priority; runs, pictures, samples: the keys of its runs'
+    words and pictures, and of its contact sheet.
     most_restarts: how often it may start over for want of a worker. batch_limit: what its fixed batches must not exceed
     from now on; None where it starts over for want of a worker.
     """
@@ -186,6 +189,7 @@ class Restart(ScriptCall):
     accounts: Key
     distances: Key
     runs: Key
+    pictures: Key
     samples: Key
     group: str
     entry: str

@@ -7,6 +7,7 @@ from smoothgen import ExhaustiveCertificate, SnapThreat, certify_exhaustive
 from smoothgen.certificates import MetricIdentity, ModelIdentity, OutputIdentity, Provenance, RequestIdentity
 from smoothgen.certificates.meaning.metrics import LABEL
 from smoothgen.certificates.meaning.threats import MASK
+from smoothgen.noise import Seed
 
 COSTS = [0.0, 0.5710678118654755, 0.71, 0.8784321098765432, 0.8784321098765432, 0.93]
 DISTANCES = [0.0, 0.0, 0.05, 0.30000000000000004, 0.02, math.nan]
@@ -20,6 +21,7 @@ THREAT = SnapThreat(
     squared_error=1e-5,
     held_fixed=("token count (3)", MASK),
 )
+SEED = Seed(0x123456789ABCDEF0123456789ABCDEF0, "server")
 PROVENANCE = Provenance(
     request=RequestIdentity("sha256:" + "3" * 64, {"max_new_tokens": 8, "temperature": 0.0, "chat": False}),
     model=ModelIdentity(name="toy", revision="r1", digest="sha256:" + "0" * 64),
@@ -80,9 +82,17 @@ def failing() -> ExhaustiveCertificate:
     return certified(COSTS[:3], [0.0, math.nan, 0.0], texts=TEXTS[:3], outputs=OUTPUTS[:3])
 
 
+def drawn() -> ExhaustiveCertificate:
+    """A text with a temperature, whose seed is named."""
+    request = replace(PROVENANCE.request, parameters={**PROVENANCE.request.parameters, "temperature": 0.7})
+    distances = [0.0, 0.0, 0.0, 1.0, 0.0, math.nan]
+    made = certified(distances=distances, threat=THREAT, provenance=replace(PROVENANCE, request=request))
+    return replace(made, randomness=SEED).identified("c-2", "2026-01-01T00:00:00Z")
+
+
 def nothing() -> ExhaustiveCertificate:
     """The snap cannot tell the prompt from a sequence whose output is another."""
     return certified([0.0, 0.0], [0.0, 0.5])
 
 
-EXAMPLES = {made.__name__: made for made in (plain, bare, full, answer, whole, unrun, failing, nothing)}
+EXAMPLES = {made.__name__: made for made in (plain, bare, full, answer, whole, unrun, failing, drawn, nothing)}

@@ -53,7 +53,7 @@ def test_the_round_trip_is_identical_and_verifies(name, tmp_path):
     for form in (made, document, json.dumps(document), tmp_path / "certificate.json"):
         verdict = verify(form)
         assert verdict, [check for check in verdict.checks if not check.passed]
-        assert verdict.meaning == ("checked" if name in ("full", "answer") else "not checked")
+        assert verdict.meaning == ("checked" if name in ("full", "answer", "drawn") else "not checked")
 
 
 def test_certificates_of_noise_are_read_as_before():
@@ -295,3 +295,31 @@ def test_the_method_is_of_the_second_schema_only(schema):
     with pytest.raises(InvalidInput, match="schema"):
         read_certificate({**BARE, "schema": schema})
     assert not verify({**BARE, "schema": schema})
+
+
+DRAWN = DOCUMENTS["drawn"]
+SEED = DRAWN["randomness"]
+
+
+def test_the_seed_of_the_models_own_randomness_is_named_where_there_is_any():
+    assert verify(DRAWN).meaning == "checked"
+    assert read_certificate(DRAWN) == EXAMPLES["drawn"]()
+    older = sealed({name: value for name, value in DRAWN.items() if name != "randomness"})
+    assert verify(older).meaning == "checked"
+    greedy = replace(EXAMPLES["drawn"](), provenance=PROVENANCE)
+    assert refused_by(to_document(greedy)) == {"randomness"}
+
+
+@pytest.mark.parametrize(
+    "change", [{"seed": "7"}, {"seed": 7}, {"seed_origin": "mine"}, {"noise_scheme": "rot13"}, {"stream": 3}]
+)
+def test_a_seed_that_no_server_writes_is_named(change):
+    with pytest.raises(InvalidCertificate, match="randomness"):
+        read_certificate({**DRAWN, "randomness": {**SEED, **change}})
+
+
+def test_a_clients_seed_is_not_a_servers():
+    assert refused_by(sealed({**DRAWN, "randomness": {**SEED, "seed_origin": "client"}})) == {"randomness"}
+    assert (
+        refused_by(sealed({**DRAWN, "randomness": {**SEED, "seed_origin": "client", "seed": 31 * "0" + "7"}})) == set()
+    )

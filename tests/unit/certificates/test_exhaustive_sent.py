@@ -13,7 +13,8 @@ from tests.support.certificates.exhaustive import PROVENANCE, THREAT, certified
 
 def test_embeddings_sent_in_place_of_the_prompt_are_called_so() -> None:
     assert PROVENANCE.request is not None
-    sent = RequestIdentity("sha256:" + "3" * 64, {**PROVENANCE.request.parameters, "prompt_embeds": {"shape": [3, 2]}})
+    embeds = {"shape": [3, 2], "data": "sha256:" + "4" * 64}
+    sent = RequestIdentity("sha256:" + "3" * 64, {**PROVENANCE.request.parameters, "prompt_embeds": embeds})
     given = replace(THREAT, attack_on=GIVEN_EMBEDDINGS)
     made = certified([0.0, 0.5, 0.7], [0.0, 0.0, 1.0], threat=given, provenance=replace(PROVENANCE, request=sent))
     assert verify(made).meaning == "checked"

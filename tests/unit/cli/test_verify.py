@@ -1,5 +1,6 @@
 """`smoothgen verify`: certificates, whole answers with a certificate inside, and answers without one."""
 
+import dataclasses
 import io
 import json
 import re
@@ -10,6 +11,7 @@ from rich.console import Console
 
 from smoothgen.certificates import to_document, verify
 from smoothgen.cli import main, show
+from tests.support.certificates import edits
 from tests.support.certificates.examples import full
 
 CERTIFICATE = to_document(full())
@@ -124,3 +126,59 @@ def test_on_a_narrow_terminal_a_check_is_wrapped_and_nothing_of_it_is_left_out(m
     assert "…" not in "".join(lines)
     printed = "".join("".join(lines).split())
     assert all("".join(check.detail.split()) in printed for check in verdict.checks)
+
+
+# With the prompt at hand
+
+
+EDITED = to_document(edits.full())
+TOLD = ["--prompt", edits.PROMPT, *(f"--variant={text}" for text in edits.VARIANTS)]
+
+
+def completeness(out, path="0.json"):
+    [said] = [verdict for name, verdict in json.loads(out).items() if name.endswith(path)]
+    [check] = [check for check in said["checks"] if check["name"] == "completeness"]
+    return said["meaning"], check["passed"], check["detail"]
+
+
+def test_a_set_of_edits_is_listed_again_from_the_prompt(command):
+    code, out, err = command(EDITED, options=["--json", *TOLD])
+    assert (code, err) == (0, "")
+    assert completeness(out) == (
+        "checked",
+        True,
+        f"the set is that of the prompt: {EDITED['size']} texts, listed again",
+    )
+    assert completeness(command(EDITED, options=["--json"])[1])[2].startswith("completeness unchecked")
+
+
+def test_the_prompt_of_edits_may_end_a_file_with_a_line_break(command, tmp_path):
+    prompt = tmp_path / "prompt.txt"
+    prompt.write_text(edits.PROMPT + "\n")
+    code, out, _ = command(EDITED, options=["--json", "--prompt-file", str(prompt), *TOLD[2:]])
+    assert (code, completeness(out)[1]) == (0, True)
+
+
+def test_a_set_of_edits_that_leaves_texts_out_is_rejected(command):
+    fewer = dataclasses.replace(edits.EDITS.identity, digest="sha256:" + "5" * 64)
+    made = to_document(edits.certified([0.0] * (edits.EDITS.size - 1), edit_set=fewer))
+    code, out, _ = command(made, EDITED, options=["--json", *TOLD])
+    assert (code, completeness(out)[1], completeness(out, "1.json")[1]) == (1, False, True)
+    assert "another is stated" in completeness(out)[2]
+
+
+@pytest.mark.parametrize(
+    ("document", "options", "message"),
+    [
+        (EDITED, TOLD[:2], f"has {len(edits.VARIANTS)} variants beside the edits of the prompt, and 0 are given"),
+        (EDITED, ["--prompt", "another", *TOLD[2:]], "give the very text that was sent"),
+        (EDITED, TOLD[2:], "give the prompt, by one of --prompt and --prompt-file"),
+        (EDITED, [*TOLD, "--model", "tiny"], "a set of edits is listed without a model"),
+        (CERTIFICATE, TOLD, "has no list that a prompt gives again; --prompt is for 'exhaustive/v1' and 'edits/v1'"),
+    ],
+)
+def test_what_cannot_be_listed_again_is_one_line_with_a_remedy(command, document, options, message):
+    code, out, err = command(document, options=options)
+    assert (code, out) == (2, "")
+    [line] = err.splitlines()
+    assert message in line

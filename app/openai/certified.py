@@ -1,34 +1,10 @@
-"""The object `smoothgen` of requests and answers under /v1: all that OpenAI's interface has no words for."""
+"""The object `smoothgen` of answers under /v1: what is certified."""
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import Field
-
-from smoothgen.contracts import GenerateRequest, JobView
-from smoothgen.contracts.base import Contract
-from smoothgen.contracts.request import Priority, Robustness
-from smoothgen.contracts.units import Context
-
-_OF_REQUESTS = GenerateRequest.model_fields
-
-
-class Extension(Contract):
-    """What a request asks of certification. Every field is one of POST /generate and means the same."""
-
-    robustness: Robustness | None = None
-    context: Context | None = Field(default=None, description=_OF_REQUESTS["context"].description)
-    output: Literal["representative", "sample", "majority"] | None = Field(
-        default=None, description=_OF_REQUESTS["output"].description
-    )
-    priority: Priority | None = Field(default=None, description=_OF_REQUESTS["priority"].description)
-    retention_s: int | None = Field(default=None, description=_OF_REQUESTS["retention_s"].description)
-
-    @property
-    def given(self) -> dict[str, Any]:
-        """Returns the fields that were given, as fields of a request to POST /generate."""
-        return {name: value for name in self.model_fields_set if (value := getattr(self, name)) is not None}
+from smoothgen.contracts import JobView
 
 
 def answered(job: JobView, ignored: tuple[str, ...] = ()) -> dict[str, Any]:
