@@ -46,6 +46,11 @@ class Ratio:
     prompts: int
     rows: Certificates
 
+    @property
+    def behind(self) -> bool:
+        """Returns whether the baseline's average is the larger one, in the three digits that are shown."""
+        return self.ratio is not None and round(self.ratio, 3) < 1
+
 
 def compared_of(rows: Certificates) -> list[Certificates]:
     """Returns groups in which the same prompts, metric, tolerance and unit were asked of ours and of a baseline."""
@@ -75,7 +80,7 @@ def section(model: str, rows: Certificates) -> Section | None:
         for group in compared
         for found in sorted(groups(group, setting_of).values(), key=lambda f: not f[0].row.ours)
     ]
-    behind = [f"{r.method} in {r.setting}" for r in ratios(rows) if r.ratio is not None and r.ratio < 1]
+    behind = [f"{r.method} in {r.setting}" for r in ratios(rows) if r.behind]
     words = (
         (f"Ours has the smaller average against {'; '.join(behind)}. What those methods claim instead stands beside.",)
         if behind

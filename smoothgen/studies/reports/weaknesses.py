@@ -48,7 +48,7 @@ def _failing(rows: Rows) -> Iterator[Line]:
 def _behind(rows: Rows) -> Iterator[Line]:
     for model, of_model in groups(rows.certificates, lambda row: row.model).items():
         for found in ratios(of_model):
-            if found.ratio is not None and found.ratio < 1:
+            if found.behind and found.ratio is not None:
                 what = f"{found.method} has the larger average radius (it claims: {headline(found.rows[0].row.claim)})"
                 figure = f"ours over its: {plain(found.ratio)}"
                 yield Line((model, found.setting, what, figure), sources(found.rows))
