@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from smoothgen.contracts import JobView
+
+OURS: Final = "smoothgen_"
+"""How the names in `metadata` begin that are the server's."""
 
 
 def answered(job: JobView, ignored: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -40,9 +43,10 @@ def note_codes(job: JobView) -> str:
 
 def metadata(job: JobView, given: dict[str, str] | None) -> dict[str, str]:
     """Returns what stands in OpenAI's `metadata`, which clients keep that drop unknown fields: the request's own, and
-    status, certificate and radius, and the codes of notes. OpenAI's limits: 16 entries, values of 512 characters."""
+    status, certificate and radius, and the codes of notes. Requests leave these four their names and their room among
+    OpenAI's 16 entries."""
     about = answered(job)
     ours = {name: str(about[name]) for name in ("status", "certificate", "radius") if about[name] is not None}
     if job.notes:
         ours["notes"] = note_codes(job)
-    return {**dict(list((given or {}).items())[: 16 - len(ours)]), **{f"smoothgen_{k}": v for k, v in ours.items()}}
+    return {**(given or {}), **{f"{OURS}{name}": value for name, value in ours.items()}}

@@ -11,8 +11,10 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
+from app.openai.certified import OURS
 from app.openai.messages import Message, Messages, prompt_of
 from smoothgen.contracts import Extension, GenerateRequest, ModelCard, Parameters, TextParameters
 from smoothgen.contracts.parameters import LONGEST_STOP, MOST_STOPS
@@ -21,7 +23,8 @@ from smoothgen.noise import CLIENT_SEED_LIMIT
 
 _SIZE: Final = re.compile("([0-9]{1,5})x([0-9]{1,5})")
 _LONGEST_METADATA: Final = 512
-_MOST_METADATA: Final = 16
+_MOST_METADATA: Final = 12
+"""Of OpenAI's 16 entries: the server adds up to four."""
 
 
 def _as_list(stop: object) -> object:
@@ -34,10 +37,24 @@ Stops = Annotated[
     Field(max_length=MOST_STOPS),
     BeforeValidator(_as_list, json_schema_input_type=str | list[str]),
 ]
+
+
+def _not_ours(name: str) -> str:
+    if name.startswith(OURS):
+        raise PydanticCustomError(
+            "reserved", "names that begin with {ours} are the server's; choose another", {"ours": OURS}
+        )
+    return name
+
+
 Metadata = Annotated[
-    dict[Annotated[str, Field(max_length=64)], Annotated[str, Field(max_length=_LONGEST_METADATA)]],
+    dict[
+        Annotated[str, Field(max_length=64), AfterValidator(_not_ours)],
+        Annotated[str, Field(max_length=_LONGEST_METADATA)],
+    ],
     Field(max_length=_MOST_METADATA),
 ]
+Count = Annotated[int, Field(strict=True)]
 
 
 class _Asked(BaseModel):
@@ -112,8 +129,8 @@ class ChatRequest(_Asked):
     unread = _UNREAD | {"stream_options"}
 
     messages: Messages
-    max_tokens: int | None = None
-    max_completion_tokens: int | None = Field(default=None, description="Default: 32.")
+    max_tokens: Count | None = None
+    max_completion_tokens: Count | None = Field(default=None, description="Default: 32.")
     temperature: float | None = Field(default=None, description="Default: 0, greedy decoding.")
     top_p: float | None = None
     stop: Stops | None = None
@@ -125,6 +142,12 @@ class ChatRequest(_Asked):
         """Returns the request to POST /generate. Raises InvalidParameters, pydantic.ValidationError."""
         prompt, around = prompt_of(self.messages, card, "messages")
         most = self.max_completion_tokens if self.max_tokens is None else self.max_tokens
+        if self.max_completion_tokens not in (None, most):
+            raise InvalidParameters(
+                f"max_tokens={self.max_tokens} and max_completion_tokens={self.max_completion_tokens} are two names of "
+                "one limit; send one of them",
+                field="max_completion_tokens",
+            )
         return self._generate(prompt, {**around, **_decoding(self, most, self.stop)}, self.seed, defaults)
 
 
@@ -145,7 +168,7 @@ class ResponsesRequest(_Asked):
     input: str | list[Message] = Field(min_length=1)
     instructions: str | None = None
     background: bool | None = None
-    max_output_tokens: int | None = Field(default=None, description="Default: 32.")
+    max_output_tokens: Count | None = Field(default=None, description="Default: 32.")
     temperature: float | None = Field(default=None, description="Default: 0, greedy decoding.")
     top_p: float | None = None
     metadata: Metadata | None = None

@@ -22,7 +22,7 @@ from app.openai.answers import (
     response_object,
 )
 from app.openai.requests import ChatRequest, ImagesRequest, ResponsesRequest, kept
-from app.openai.streaming import streamed
+from app.openai.streaming import erased, streamed
 from app.openai.submitting import job_of
 from smoothgen.contracts import JobView, ModelCard, Problem
 from smoothgen.errors import InvalidParameters, NotFound
@@ -161,7 +161,7 @@ def _ended(job: JobState) -> Response | None:
     """Returns the error of a job that has no output: it failed, was cancelled, or takes longer than this request."""
     view = job.view
     if view.status == "succeeded":
-        return None
+        return None if view.output is not None else problem_response(erased(view), path=OPENAI_PATHS)
     if view.error is not None:
         return problem_response(view.error, path=OPENAI_PATHS)
     if view.status == "cancelled":

@@ -93,7 +93,16 @@ class _Chunks:
         return _event(said if smoothgen is None else said | {"smoothgen": smoothgen})
 
 
+def erased(view: JobView) -> Problem:
+    """Returns the problem of a job whose output is no longer kept: the request was repeated after that."""
+    return Problem.of(
+        "erased", "No longer kept", 410, f"the output of job {view.id} was erased; send the request under another key"
+    )
+
+
 def _no_answer(view: JobView) -> Problem:
+    if view.status == "succeeded" and view.output is None:
+        return erased(view)
     if view.status == "cancelled":
         return Problem.of("cancelled", "Cancelled", 409, f"job {view.id} was cancelled")
     return Problem.of(

@@ -184,6 +184,8 @@ def test_a_background_response_can_be_cancelled(client: openai.OpenAI):
         ({"messages": [{"role": "system", "content": "Count."}, *ASKED]}, 422, "messages"),
         ({"messages": []}, 422, "messages"),
         ({"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}, 422, "messages.0.content"),
+        ({"metadata": {"smoothgen_certificate": "mine"}}, 422, "metadata.smoothgen_certificate"),
+        ({"max_tokens": 1, "max_completion_tokens": 2}, 422, "max_completion_tokens"),
         ({"model": "nobody"}, 404, None),
         ({"model": FASHION}, 422, "model"),
         ({"extra_body": {"smoothgen": {"robustness": {"samples": 0}}}}, 422, "smoothgen.robustness.samples"),
@@ -284,3 +286,15 @@ def test_langchain_keeps_the_certificates_id(served: Serve):
 def test_langchain_streams(served: Serve):
     chat = ChatOpenAI(base_url=f"{served.url}/v1", api_key="any", model=TANH, extra_body=FEW)  # type: ignore[arg-type]
     assert float("".join(str(chunk.content) for chunk in chat.stream("0.25"))) <= 1
+
+
+def test_an_erased_answer_is_gone_where_its_request_is_repeated(client: openai.OpenAI, served: Serve):
+    same: dict[str, Any] = {"model": TANH, "messages": ASKED, "extra_body": FEW}
+    key = {"Idempotency-Key": "to be erased"}
+    first = client.chat.completions.create(**same, extra_headers=key)
+    assert served.http.delete(f"/jobs/{about(first)['job']}/content").status_code == 204
+    with pytest.raises(openai.APIStatusError) as gone:
+        client.chat.completions.create(**same, extra_headers=key)
+    assert gone.value.status_code == 410
+    with pytest.raises(openai.APIError, match="was erased"):
+        list(client.chat.completions.create(**same, stream=True, extra_headers=key))
