@@ -59,7 +59,9 @@ def evaluate(
     if len(ours) < len(tasks):
         typer.echo(f"{len(tasks) - len(ours)} tasks need the model in the process: run them with --local", err=True)
     with Client(str(server), api_key=api_key) as client, Shown() as shown:
-        sitting = run_study(ours, Store(out), Served(client).measure, shown, at_once=at_once)
+        asked, store = Served(client), Store(out)
+        store.keep_plan(read.name, read.tasks(folder))
+        sitting = run_study(ours, store, asked.measure, shown, at_once=at_once, weights=asked.weights_of)
     typer.echo(in_words(sitting))
     if thresholds is None or not sitting.complete:
         raise typer.Exit(0 if sitting.complete else 1)

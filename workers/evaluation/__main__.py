@@ -39,7 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         room = Room(Settings(), plan)
         tasks = Chosen(given.only, given.study, given.model).of(plan, folder)
         with Shown() as shown:
-            sitting = run_study(tasks, Store(given.out), lambda task: _measured(room, task), shown)
+            store = Store(given.out)
+            store.keep_plan(plan.name, plan.tasks(folder))
+            sitting = run_study(tasks, store, lambda task: _measured(room, task), shown, weights=room.weights_of)
     except (SmoothGenError, OSError, ValidationError) as error:
         print(f"evaluate: {error}", file=sys.stderr)
         return 2
@@ -58,7 +60,8 @@ def _measured(room: Room, task: Task) -> Measured:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
         raise InvalidInput(f"{where}: {first['msg']} (got {first['input']!r:.80})", field=where) from error
-    return Measured(rows, room.weights, room.accelerator, room.certificates.pop(task.key, None))
+    weights = {task.model: room.weights_of(task)}
+    return Measured(rows, weights, room.accelerator, room.certificates.pop(task.key, None))
 
 
 if __name__ == "__main__":
