@@ -11,12 +11,13 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from smoothgen.errors import InvalidInput, SmoothGenError
+from smoothgen.studies.checked import check_tasks
 from smoothgen.studies.gate import read_thresholds
 from smoothgen.studies.plan import Chosen, builtin_plans, read_plan
 from smoothgen.studies.progress import Shown
 from smoothgen.studies.runner import Measured, in_words, run_study
 from smoothgen.studies.store import Store, Task
-from workers.evaluation.kinds import kind_of
+from workers.evaluation.kinds import CHECKS, kind_of
 from workers.evaluation.room import Room
 from workers.settings import Settings
 
@@ -36,6 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if given.thresholds is not None:
             read_thresholds(given.thresholds)  # a bad file is told now and not after the study
         plan, folder = read_plan(given.plan)
+        check_tasks(plan.tasks(folder), CHECKS)
         room = Room(Settings(), plan)
         tasks = Chosen(given.only, given.study, given.model).of(plan, folder)
         with Shown() as shown:
