@@ -44,10 +44,13 @@ def reported(folder: Path, output: Path, thresholds: Path | None = None) -> int:
     if not (folder / "tasks").is_dir():
         raise InvalidInput(f"{folder} holds no study (no folder {folder / 'tasks'}); run `smoothgen evaluate` first")
     asked = None if thresholds is None else read_thresholds(thresholds)  # before the minutes that drawing takes
-    judged = Store(folder).judged()
+    store = Store(folder)
+    judged, unfinished = store.judged(), store.unfinished()
     made, pages = write_report(judged, output)
     for page in [*pages, write_result(judged, output)]:
         typer.echo(f"wrote {page}")
+    if unfinished:
+        typer.echo(f"{unfinished} tasks of the plan are not finished: report and checks leave them out")
     weights = weights_of(judged)
     for model, digests in weights.items():
         typer.echo(f"model {model}: weights {', '.join(digests) or 'not stated'}")

@@ -108,6 +108,13 @@ class Store:
                 )
         return found
 
+    def unfinished(self) -> int:
+        """Returns how many tasks of the plan that the folder was last filled by are not finished, 0 without a plan.
+        Raises InvalidInput as `judged` does for a bad plan."""
+        if not self.plan.exists():
+            return 0
+        return sum(not (self.tasks / f"{key}.json").exists() for key in set(self._planned().tasks))
+
     def _planned(self) -> PlannedKeys:
         try:
             return PlannedKeys.model_validate_json(self.plan.read_bytes())

@@ -121,11 +121,14 @@ def test_only_the_tasks_of_the_last_plan_are_judged_and_never_two_weights_of_a_m
     store = Store(tmp_path)
     run_study(TASKS[:3], store, rows, Told())
     assert len(store.judged()) == 3
+    store.keep_plan("small", TASKS)
+    assert store.unfinished() == 1
     run_study(TASKS[3:], store, lambda of: Measured(rows(of).rows, {"m": "sha256:1"}), Told())
     with pytest.raises(InvalidInput, match="'m' on different weights: sha256:0, sha256:1"):
         store.judged()
 
     store.keep_plan("small", TASKS[1:3])
+    assert store.unfinished() == 0
     assert {one.task.prompt for one in store.judged()} == {"b", "c"}
     assert weights_of(store.judged()) == {"m": ["sha256:0"]}
     store.plan.write_text("{}")
