@@ -1,12 +1,14 @@
-"""Average radii of every method on the same samples: python -m benchmarks.baselines
+"""Average radii of every method on the same samples: python -m benchmarks.baselines [--folder FOLDER]
 
 Prints the table of docs/evaluation/baselines.md from the rows in docs/evaluation/baselines, which
-`python -m workers.evaluation baselines --out docs/evaluation/baselines` measures. It measures nothing itself.
+`python -m workers.evaluation baselines --out docs/evaluation/baselines` measures, or that of another study's folder. It
+measures nothing itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import argparse
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from smoothgen.evaluation.curves import Radii
@@ -22,20 +24,31 @@ COLUMNS = {
     "majority": "majority",
     "Lipschitz": "Lipschitz-enforced",
 }
-"""The columns, by how the methods' names begin."""
+NO_COLUMN = "no defence"
+"""How the name begins of the method whose radius is 0 everywhere."""
+
+
+def column_of(method: str) -> str | None:
+    """Returns the method's column: a short name where COLUMNS has the beginning of its own, else its own; None for the
+    method without a column."""
+    if method.lower().startswith(NO_COLUMN):
+        return None
+    return next((name for begins, name in COLUMNS.items() if method.startswith(begins)), method)
 
 
 def table(rows: Iterable[CertificateRow]) -> str:
     """Average radius, abstentions as 0, and the number of prompts with a radius above 0, by model, metric and sigma."""
     radii: dict[tuple[str, str, str], dict[str, list[float | None]]] = {}
     for row in rows:
-        column = next((name for begins, name in COLUMNS.items() if row.method.startswith(begins)), None)
+        column = column_of(row.method)
         if column is not None:
             cells = radii.setdefault((row.model, row.metric, row.setting.split(" (")[0]), {})
             cells.setdefault(column, []).append(row.radius)
-    lines = [f"| model | metric | noise | {' | '.join(COLUMNS.values())} |", f"|{'---|' * (len(COLUMNS) + 3)}"]
+    found = dict.fromkeys(column for cells in radii.values() for column in cells)
+    columns = [*(name for name in COLUMNS.values() if name in found), *sorted(found.keys() - set(COLUMNS.values()))]
+    lines = [f"| model | metric | noise | {' | '.join(columns)} |", f"|{'---|' * (len(columns) + 3)}"]
     for (model, metric, setting), cells in sorted(radii.items()):
-        shown = " | ".join(_cell(cells.get(column)) for column in COLUMNS.values())
+        shown = " | ".join(_cell(cells.get(column)) for column in columns)
         lines.append(f"| `{model}` | `{metric}` | {setting.replace('sigma', 'σ')} | {shown} |")
     return "\n".join(lines)
 
@@ -47,13 +60,18 @@ def _cell(values: list[float | None] | None) -> str:
     return f"{Radii(tuple(values)).average:.3f} ({certified} of {len(values)})"
 
 
-def stored() -> list[CertificateRow]:
-    """Every certificate row of the folder."""
-    return [row for finished in Store(FOLDER) for row in finished.rows if isinstance(row, CertificateRow)]
+def stored(folder: Path = FOLDER) -> list[CertificateRow]:
+    """Every certificate row of a study's folder."""
+    return [row for finished in Store(folder) for row in finished.rows if isinstance(row, CertificateRow)]
 
 
-def main() -> None:
-    print(table(stored()))
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description="Print average radii of every method.")
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="the study's folder")
+    folder = parser.parse_args(arguments).folder
+    if not (folder / "tasks").is_dir():
+        parser.error(f"{folder} holds no study: it has no folder 'tasks'; run `smoothgen evaluate` into it first")
+    print(table(stored(folder)))
 
 
 if __name__ == "__main__":

@@ -44,6 +44,7 @@ def evaluate(
         become("workers.evaluation", plan, "--out", str(out), *given, environment={_SHOWN_AS: _typed(), **os.environ})
     from smoothgen.cli.evaluate_report import reported
     from smoothgen.client import Client
+    from smoothgen.studies.checked import check_tasks
     from smoothgen.studies.gate import read_thresholds
     from smoothgen.studies.plan import Chosen, read_plan
     from smoothgen.studies.progress import Shown
@@ -54,12 +55,15 @@ def evaluate(
     if thresholds is not None:
         read_thresholds(thresholds)  # a bad file is told now and not after the study
     read, folder = read_plan(plan)
+    check_tasks(read.tasks(folder))
     tasks = Chosen(only, study, model).of(read, folder)
     ours = [task for task in tasks if task.kind in SERVED_KINDS]
     if len(ours) < len(tasks):
         typer.echo(f"{len(tasks) - len(ours)} tasks need the model in the process: run them with --local", err=True)
     with Client(str(server), api_key=api_key) as client, Shown() as shown:
-        sitting = run_study(ours, Store(out), Served(client).measure, shown, at_once=at_once)
+        asked, store = Served(client), Store(out)
+        store.keep_plan(read.name, read.tasks(folder))
+        sitting = run_study(ours, store, asked.measure, shown, at_once=at_once, weights=asked.weights_of)
     typer.echo(in_words(sitting))
     if thresholds is None or not sitting.complete:
         raise typer.Exit(0 if sitting.complete else 1)

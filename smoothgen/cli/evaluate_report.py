@@ -31,27 +31,35 @@ def report(
 def reported(folder: Path, output: Path, thresholds: Path | None = None) -> int:
     """Writes the report and result.json, with thresholds also gate.json and gate.xml, and returns the exit code.
 
-    Raises InvalidInput for a folder without finished tasks and for a bad file of thresholds.
+    Raises InvalidInput for a folder without finished tasks, for one model on different weights and for a bad file of
+    thresholds.
     """
     from smoothgen.studies import Store
     from smoothgen.studies.gate import check, read_thresholds, write_json, write_junit
     from smoothgen.studies.grouped import rows_of
     from smoothgen.studies.reports import write_report
     from smoothgen.studies.result import write_result
+    from smoothgen.studies.store import weights_of
 
     if not (folder / "tasks").is_dir():
         raise InvalidInput(f"{folder} holds no study (no folder {folder / 'tasks'}); run `smoothgen evaluate` first")
     asked = None if thresholds is None else read_thresholds(thresholds)  # before the minutes that drawing takes
     store = Store(folder)
-    made, pages = write_report(store, output)
-    for page in [*pages, write_result(store, output)]:
+    judged, unfinished = store.judged(), store.unfinished()
+    made, pages = write_report(judged, output)
+    for page in [*pages, write_result(judged, output)]:
         typer.echo(f"wrote {page}")
+    if unfinished:
+        typer.echo(f"{unfinished} tasks of the plan are not finished: report and checks leave them out")
+    weights = weights_of(judged)
+    for model, digests in weights.items():
+        typer.echo(f"model {model}: weights {', '.join(digests) or 'not stated'}")
     if made.falsified:
         typer.secho("FALSIFIED: attacks crossed more certificates than chance allows; see the report", fg="red")
     if asked is None:
         return int(made.falsified)
-    checks = check(rows_of(store), asked)
-    write_json(checks, output / "gate.json")
+    checks = check(rows_of(judged), asked)
+    write_json(checks, output / "gate.json", weights)
     write_junit(checks, output / "gate.xml")
     _show(checks)
     return int(made.falsified or not all(one.passed for one in checks))

@@ -66,6 +66,7 @@ def _main(common: dict[str, Any], asked: Asked, certificate: AnyCertificate) -> 
         radius=None if radius is None else min(float(radius), sys.float_info.max),
         abstained=reason,
         curve=curve,
+        steps=isinstance(certificate, ExhaustiveCertificate),
         slope=slope,
         offset=offset,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Final, Self
 
@@ -40,11 +41,14 @@ class Shown:
     ) -> None:
         self._bar.stop()
 
-    def begins(self, done: int, left: int) -> None:
-        """Shows how many tasks are left."""
+    def begins(self, done: int, left: int, changed: Mapping[str, int]) -> None:
+        """Shows how many tasks are left, and of which models the weights changed."""
         self._started, self._left = time.monotonic(), left
         self._bar.update(self._all, total=left, completed=0)
         self._say(f"{left} tasks to run, {done} finished before")
+        if changed:
+            counts = ", ".join(f"{count} of {model}" for model, count in changed.items())
+            self._say(f"run again, because their weights changed or cannot be told: {counts}")
 
     def finished(self, task: Task, seconds: float) -> None:
         """Shows a finished task and about how long the others will take."""

@@ -33,10 +33,11 @@ def write_result(finished: Iterable[Finished], folder: Path) -> Path:
     return path
 
 
-def read_result(path: Path) -> Result:
-    """Returns a published study. Raises InvalidInput for a file that is none, OSError for one that cannot be read."""
+def read_result(path: Path | str) -> Result:
+    """Returns a published study, by its file. Raises InvalidInput for a file that is none, OSError for one that cannot
+    be read."""
     try:
-        return Result.model_validate_json(path.read_bytes())
+        return Result.model_validate_json(Path(path).read_bytes())
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))

@@ -29,7 +29,9 @@ class CertificateRow(_Row):
     "words", "edits". metric: the output metric's name. tolerance, diameter: metric units. alpha: the failure
     probability that was spent, 0 where nothing is random. sigma: standard deviation of the noise, None without noise.
     samples: certification samples (or runs) that were drawn. radius: None where the method abstains, and then
-    `abstained` says why. curve: increasing (epsilon, certified bound) points. slope, offset: the least C and beta with
+    `abstained` says why. curve: increasing (epsilon, certified bound) points; `steps`: whether a
+    point's bound holds from its epsilon up to the next one's, and the last for all norms beyond, as where all that an
+    attack can reach was run. slope, offset: the least C and beta with
     bound(epsilon) ≤ C·epsilon + beta on the curve, None where the curve proves none. estimated: True for numbers that
     are no certificate, such as tolerance divided by an estimated Lipschitz constant.
     """
@@ -49,6 +51,7 @@ class CertificateRow(_Row):
     radius: float | None
     abstained: str | None = None
     curve: tuple[tuple[float, float], ...] = ()
+    steps: bool = False
     slope: float | None = None
     offset: float | None = None
     estimated: bool = False

@@ -6,6 +6,7 @@ A process that is killed loses the task it was at, and nothing else: the same co
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
@@ -34,12 +35,16 @@ class Measured:
 Measure = Callable[[Task], Measured]
 """Runs a task. Raises SmoothGenError for a task that cannot be run; others are run all the same."""
 
+Weights = Callable[[Task], str]
+"""Returns the digest of the weights that a task would run on now. Raises SmoothGenError where it cannot be told."""
+
 
 class Watch(Protocol):
     """Hears how a study goes on."""
 
-    def begins(self, done: int, left: int) -> None:
-        """Hears how many tasks were finished before, and how many are left."""
+    def begins(self, done: int, left: int, changed: Mapping[str, int]) -> None:
+        """Hears how many tasks were finished before, and how many are left. changed: how many of these were finished on
+        other weights than those of now, by model."""
         ...
 
     def finished(self, task: Task, seconds: float) -> None:
@@ -65,21 +70,35 @@ class Sitting:
         return not self.failed
 
 
-def run_study(tasks: Iterable[Task], store: Store, measure: Measure, watch: Watch, *, at_once: int = 1) -> Sitting:
+def run_study(
+    tasks: Iterable[Task],
+    store: Store,
+    measure: Measure,
+    watch: Watch,
+    *,
+    at_once: int = 1,
+    weights: Weights | None = None,
+) -> Sitting:
     """Runs what is not in the store, in order, `at_once` tasks at a time.
 
-    A task that fails with SmoothGenError is told and left for the next sitting. Any other error ends the sitting, after
-    the tasks that run beside it have been stored.
+    weights: a finished task that ran on others than these, or on weights that are not known, is run again and replaced;
+    None compares no weights. A task that fails with SmoothGenError is told and left for the next sitting. Any other
+    error ends the sitting, after the tasks that run beside it have been stored.
     """
     planned = list(dict.fromkeys(_keyed(tasks)))
-    left = [each.task for each in planned if not store.has(each.task)]
-    watch.begins(len(planned) - len(left), len(left))
+    found = [(each.task, store.get(each.task)) for each in planned]
+    changed = [task for task, before in found if before is not None and not _holds(before, weights)]
+    again = {task.key for task in changed}
+    left = [task for task, before in found if before is None or task.key in again]
+    watch.begins(len(planned) - len(left), len(left), Counter(task.model for task in changed))
     failed: list[tuple[Task, str]] = []
     for task, outcome, seconds in _outcomes(left, measure, at_once):
         if isinstance(outcome, Measured):
-            weights, accelerator = outcome.weights, outcome.accelerator
             from_here = provenance(
-                seed=int(task.settings.get("seed", 0)), seconds=seconds, weights=weights, accelerator=accelerator
+                seed=int(task.settings.get("seed", 0)),
+                seconds=seconds,
+                weights=outcome.weights,
+                accelerator=outcome.accelerator,
             )
             if outcome.certificate is not None:  # before the task counts as finished
                 store.keep_certificate(task, outcome.certificate)
@@ -89,6 +108,17 @@ def run_study(tasks: Iterable[Task], store: Store, measure: Measure, watch: Watc
             failed.append((task, str(outcome)))
             watch.failed(task, outcome)
     return Sitting(len(planned) - len(left), len(left) - len(failed), tuple(failed))
+
+
+def _holds(finished: Finished, weights: Weights | None) -> bool:
+    """Returns whether a finished task ran on the weights of now. Where these cannot be told it does not: running it
+    says why."""
+    if weights is None:
+        return True
+    try:
+        return finished.weights == weights(finished.task)
+    except SmoothGenError:
+        return False
 
 
 @dataclass(frozen=True)

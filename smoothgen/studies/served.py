@@ -31,15 +31,7 @@ class Served:
     def measure(self, task: Task) -> Measured:
         """Returns the rows of a task. Raises InvalidInput for a request that cannot be planned, UnknownName for a model
         that the server does not know, ServerProblem, ServerUnreachable, GenerationFailed."""
-        if "source" in task.settings:
-            raise InvalidInput(
-                f"model {task.model!r} of the plan has a source, {task.settings['source']!r}; a server loads its own "
-                "models: serve it under this name and take the source out, or run with --local",
-                field="source",
-            )
-        card = self._cards.get(task.model)
-        if card is None:
-            raise UnknownName("model of this server", task.model, sorted(self._cards), field="model")
+        card = self._card(task)
         request = request_of(task)
         asked = Asked.of(request, card)
         given: dict[str, Any] = {**task.settings["parameters"], **task.settings["robustness"]}
@@ -59,6 +51,23 @@ class Served:
             compared=self._compared(asked, generation) if wants_baselines(task) else None,
         )
         return Measured(job_rows(task, asked, answer), {card.id: card.digest}, certificate=generation.view.certificate)
+
+    def weights_of(self, task: Task) -> str:
+        """Returns the digest of the weights that the server's workers have. Raises InvalidInput and UnknownName as
+        `measure` does."""
+        return self._card(task).digest
+
+    def _card(self, task: Task) -> ModelCard:
+        if "source" in task.settings:
+            raise InvalidInput(
+                f"model {task.model!r} of the plan has a source, {task.settings['source']!r}; a server loads its own "
+                "models: serve it under this name and take the source out, or run with --local",
+                field="source",
+            )
+        card = self._cards.get(task.model)
+        if card is None:
+            raise UnknownName("model of this server", task.model, sorted(self._cards), field="model")
+        return card
 
     @staticmethod
     def _compared(asked: Asked, generation: Generation) -> Samples:

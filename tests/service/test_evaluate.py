@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from typer.testing import CliRunner
 
 from smoothgen.cli.main import app
@@ -38,7 +39,9 @@ def rows(folder: Path) -> dict[tuple[str, ...], CertificateRow]:
     }
 
 
-def test_a_server_and_one_process_certify_alike(served: Serve, tmp_path: Path) -> None:
+def test_a_server_and_one_process_certify_alike(
+    served: Serve, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     plan = tmp_path / "plan.toml"
     plan.write_text(PLAN, "utf-8")
     there, here = tmp_path / "there", tmp_path / "here"
@@ -56,6 +59,9 @@ def test_a_server_and_one_process_certify_alike(served: Serve, tmp_path: Path) -
         assert row == local[key]
     [finished] = [f for f in Store(there) if f.task.prompt == "0.1"]
     assert finished.provenance.weights.keys() == {"closed-form-tanh"}
+    capsys.readouterr()
+    assert main([str(plan), "--out", str(there), "--only", "certificates"]) == 0
+    assert "0 tasks finished, 2 were before" in capsys.readouterr().out  # a server states the same digests
 
 
 def test_one_of_server_and_local_is_asked_for(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from smoothgen.studies import CertificateRow, CostRow, Store
 from workers.evaluation.__main__ import main
+from workers.serving.loaded_model import LoadedModel
 
 PLAN = """
 name = "small"
@@ -101,11 +102,51 @@ def test_only_what_is_chosen_is_run_and_a_plan_without_it_is_refused(
     assert "quick" in capsys.readouterr().err
 
 
-def test_a_request_out_of_range_fails_its_tasks_with_the_field(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+ATTACKS = """[[studies]]
+name = "attacks"
+kind = "attacks"
+options = { fresh = 1 }
+settings = [{ name = "all" }]
+"""
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (("samples = SAMPLES", "samples = 0"), "samples: Input should be greater than or equal to 1 (got 0)"),
+        (("SAMPLES }", "20 }\n" + ATTACKS.replace("fresh", "frehs")), "frehs: Extra inputs"),
+        (("SAMPLES }", "20 }\n" + ATTACKS), "fresh: Input should be greater than or equal to 4 (got 1)"),
+    ],
+)
+def test_a_task_that_cannot_be_asked_is_told_before_anything_runs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], change: tuple[str, str], said: str
 ) -> None:
     bad = tmp_path / "bad.toml"
-    bad.write_text(PLAN.replace("SAMPLES", "0"), "utf-8")
-    assert main([str(bad), "--out", str(tmp_path / "study")]) == 1
+    bad.write_text(PLAN.replace(*change).replace("SAMPLES", "20"), "utf-8")
+    assert main([str(bad), "--out", str(tmp_path / "study")]) == 2
+    told = capsys.readouterr().err
+    assert said in told
+    assert "model 'closed-form-tanh'" in told
+    assert not (tmp_path / "study").exists()
+
+
+def test_a_changed_checkpoint_is_run_again_and_never_passes_unseen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = tmp_path / "study"
+    command = [plan(tmp_path), "--out", str(study), "--study", "protocol"]
+    assert main(command) == 0
+    before = {file: file.stat().st_mtime_ns for file in study.glob("tasks/*.json")}
+    of = LoadedModel.__init__
+
+    def changed(self: LoadedModel, *given: object) -> None:
+        of(self, *given)  # type: ignore[arg-type]
+        self.card = self.card.model_copy(update={"digest": "sha256:other"})
+
+    monkeypatch.setattr(LoadedModel, "__init__", changed)
+    assert main(command) == 0
     said = capsys.readouterr()
-    assert "robustness.samples: Input should be greater than or equal to 1" in said.out
+    assert "8 tasks finished, 0 were before" in said.out
+    assert "8 of closed-form-tanh" in said.err
+    assert all(file.stat().st_mtime_ns > then for file, then in before.items())
+    assert {one.weights for one in Store(study).judged()} == {"sha256:other"}

@@ -45,7 +45,7 @@ def test_every_certificate_is_published_verifies_and_belongs_to_its_row(
         row = next(row for row in finished[key].rows if isinstance(row, CertificateRow))
         assert verify(document)
         assert row.radius == document["radius"]
-    assert {each.task.key for each in read_result(study / "result.json").tasks} == finished.keys()
+    assert {each.task.key for each in read_result(str(study / "result.json")).tasks} == finished.keys()
 
 
 def test_a_study_is_held_to_thresholds_as_soon_as_it_is_finished(

@@ -11,12 +11,13 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from smoothgen.errors import InvalidInput, SmoothGenError
+from smoothgen.studies.checked import check_tasks
 from smoothgen.studies.gate import read_thresholds
 from smoothgen.studies.plan import Chosen, builtin_plans, read_plan
 from smoothgen.studies.progress import Shown
 from smoothgen.studies.runner import Measured, in_words, run_study
 from smoothgen.studies.store import Store, Task
-from workers.evaluation.kinds import kind_of
+from workers.evaluation.kinds import CHECKS, kind_of
 from workers.evaluation.room import Room
 from workers.settings import Settings
 
@@ -36,10 +37,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if given.thresholds is not None:
             read_thresholds(given.thresholds)  # a bad file is told now and not after the study
         plan, folder = read_plan(given.plan)
+        check_tasks(plan.tasks(folder), CHECKS)
         room = Room(Settings(), plan)
         tasks = Chosen(given.only, given.study, given.model).of(plan, folder)
         with Shown() as shown:
-            sitting = run_study(tasks, Store(given.out), lambda task: _measured(room, task), shown)
+            store = Store(given.out)
+            store.keep_plan(plan.name, plan.tasks(folder))
+            sitting = run_study(tasks, store, lambda task: _measured(room, task), shown, weights=room.weights_of)
     except (SmoothGenError, OSError, ValidationError) as error:
         print(f"evaluate: {error}", file=sys.stderr)
         return 2
@@ -58,7 +62,8 @@ def _measured(room: Room, task: Task) -> Measured:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
         raise InvalidInput(f"{where}: {first['msg']} (got {first['input']!r:.80})", field=where) from error
-    return Measured(rows, room.weights, room.accelerator, room.certificates.pop(task.key, None))
+    weights = {task.model: room.weights_of(task)}
+    return Measured(rows, weights, room.accelerator, room.certificates.pop(task.key, None))
 
 
 if __name__ == "__main__":

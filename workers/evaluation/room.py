@@ -41,10 +41,9 @@ class Room:
         """Returns the model of a task."""
         return self.model(task.model, task.settings.get("source"))
 
-    @property
-    def weights(self) -> dict[str, str]:
-        """Returns the digests of the models loaded so far, by name."""
-        return {model.card.id: model.card.digest for model in self._loaded.values()}
+    def weights_of(self, task: Task) -> str:
+        """Returns the digest of a task's model, as it is loaded. Raises InvalidInput as `model` does."""
+        return self.model_of(task).card.digest
 
     @cached_property
     def accelerator(self) -> str | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from pydantic import BaseModel, ConfigDict
 
@@ -12,6 +14,9 @@ from smoothgen.studies.grouped import Measured, Rows, groups
 from smoothgen.studies.reports.attacked import verdict_of
 from smoothgen.studies.reports.certified import setting_of
 from smoothgen.studies.rows import CertificateRow, FidelityRow
+
+NORM: Final = "embedding norm"
+"""The unit of rows whose attacks may have any norm; all other units are counted whole."""
 
 
 class Fallen(BaseModel):
@@ -101,11 +106,23 @@ def _short_of(row: CertificateRow, asked: CertifiedShare) -> str | None:
 
 
 def _above(row: CertificateRow, asked: BoundedShare) -> str | None:
-    bound = next((bound for epsilon, bound in row.curve if epsilon >= asked.epsilon), None)
+    bound = _bound_at(row, asked.epsilon)
     if bound is None:
         end = row.curve[-1][0] if row.curve else 0
         return f"no bound at epsilon {asked.epsilon:g} (its curve ends at {end:g})"
     return None if bound <= asked.at_most else f"bound {bound:g}"
+
+
+def _bound_at(row: CertificateRow, epsilon: float) -> float | None:
+    """Returns the certified bound for attacks of norm `epsilon`, that norm included; None where the row claims none.
+
+    Of steps it is the last one at or below epsilon, as `ExhaustiveCertificate.w1_bound` has it. Of other curves it is
+    the next point's, since the bound increases; where attacks alter whole units, no fraction of one counts.
+    """
+    if row.steps:
+        return next((bound for start, bound in reversed(row.curve) if start <= epsilon), None)
+    norm = epsilon if row.unit == NORM else math.floor(epsilon)
+    return next((bound for point, bound in row.curve if point >= norm), None)
 
 
 def _fidelity(rows: Rows, asked: FidelityLimit) -> list[Check]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -16,13 +16,14 @@ SCHEMA = "smoothgen-gate/v1"
 
 class _Result(BaseModel):
     schema_version: str = SCHEMA
+    weights: Mapping[str, Sequence[str]]
     passed: bool
     checks: tuple[Check, ...]
 
 
-def write_json(checks: Sequence[Check], path: Path) -> None:
-    """Writes every check, and whether all passed."""
-    result = _Result(passed=all(one.passed for one in checks), checks=tuple(checks))
+def write_json(checks: Sequence[Check], path: Path, weights: Mapping[str, Sequence[str]] | None = None) -> None:
+    """Writes every check, and whether all passed. weights: digests of what ran, by model."""
+    result = _Result(weights=weights or {}, passed=all(one.passed for one in checks), checks=tuple(checks))
     path.write_text(result.model_dump_json(indent=1) + "\n", encoding="utf-8")
 
 

@@ -36,8 +36,8 @@ class CertifiedShare(_OfCertificates):
 class BoundedShare(_OfCertificates):
     """For at least `least_share` of the prompts the certified bound at `epsilon` is `at_most`, in the metric's units.
 
-    The bound is read from the certificate's curve, at the first point at or beyond `epsilon`; a certificate whose curve
-    ends before it fails."""
+    The bound is read from the certificate's curve: of an exact certificate under mechanism tokens the last step at or
+    below `epsilon`, else the first point at or beyond it; a certificate whose curve ends before it fails."""
 
     epsilon: float = Field(gt=0)
     at_most: float = Field(gt=0)

@@ -109,10 +109,11 @@ def multiples(points: Sequence[Point]) -> Callable[[Any], None]:
         axes.axvline(1, color=_OURS[2], lw=1, label="the certified radius")
         axes.set(xlabel="norm of the attack, in certified radii", ylabel="shift, in tolerances", ylim=(0, None))
         furthest = max((point.multiple for point in points), default=1.0)
-        axes.set_xlim(0, 1.05 * max(furthest, 1.0))
         if furthest > 8:
             axes.set_xscale("log")
             axes.set_xlim(None, 1.2 * furthest)
+        else:
+            axes.set_xlim(0, 1.05 * max(furthest, 1.0))
         axes.spines[["top", "right"]].set_visible(False)
         figure.legend(loc="outside lower center", frameon=False, fontsize="small")
 

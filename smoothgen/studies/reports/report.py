@@ -12,7 +12,7 @@ from smoothgen.studies.reports.blocks import Picture, Report, Section
 from smoothgen.studies.reports.html import write_html
 from smoothgen.studies.reports.markdown import write_markdown
 from smoothgen.studies.reports.pictures import save
-from smoothgen.studies.store import Finished, Store
+from smoothgen.studies.store import Finished, weights_of
 
 PICTURES = "pictures"
 TITLE = "Evaluation of certified generation"
@@ -23,18 +23,18 @@ def made_report(finished: Iterable[Finished], title: str = TITLE) -> Report:
     tasks = list(finished)
     if not tasks:
         raise InvalidInput("the folder holds no finished task; run the study first", field="folder")
-    rows = rows_of(tasks)
+    rows, weights = rows_of(tasks), weights_of(tasks)
     verdicts = {model: attacked.verdict_of([a for a in rows.attacks if a.row.model == model]) for model in rows.models}
     broken = [model for model, verdict in verdicts.items() if verdict is not None and not verdict.sound]
     sections = [outcomes.section(rows), weaknesses.section(rows)]
     for model in rows.models:
-        sections += [Section(model), *_of_model(model, rows)]
+        sections += [Section(model, _weights(weights.get(model, []))), *_of_model(model, rows)]
     return Report(title, (*_falsified(broken), _of_what(tasks, rows)), tuple(sections), falsified=bool(broken))
 
 
-def write_report(store: Store, output: Path, title: str = TITLE) -> tuple[Report, list[Path]]:
+def write_report(finished: Iterable[Finished], output: Path, title: str = TITLE) -> tuple[Report, list[Path]]:
     """Writes report.md, report.html and their pictures into `output`. Returns the report and the two pages."""
-    report = made_report(store, title)
+    report = made_report(finished, title)
     output.mkdir(parents=True, exist_ok=True)
     pictures = [block for section in report.sections for block in section.blocks if isinstance(block, Picture)]
     files = {picture.name: save(picture, output / PICTURES) for picture in pictures}
@@ -52,6 +52,10 @@ def _of_model(model: str, rows: Rows) -> list[Section]:
         costs.section([one for one in rows.costs if one.row.model == model]),
     ]
     return [section for section in found if section is not None]
+
+
+def _weights(digests: list[str]) -> tuple[str, ...]:
+    return (f"Weights that ran: {', '.join(digests)}.",) if digests else ()
 
 
 def _falsified(models: list[str]) -> list[str]:

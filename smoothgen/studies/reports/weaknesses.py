@@ -28,7 +28,7 @@ def section(rows: Rows) -> Section:
         f"whose strongest attack needs more than {GIVEN_AWAY:g} certified radii, or never reached the tolerance; and "
         f"perplexity that rises by {MOST_PERPLEXITY:g} % or more."
     )
-    table = Table("Weaknesses", says, ("model", "where", "what", "figure"), lines)
+    table = Table("Weaknesses", says, ("model", "where", "metric or claim", "what", "figure"), lines)
     return Section("Where the certificates are weak", words, (table,) if lines else ())
 
 
@@ -38,11 +38,12 @@ def _failing(rows: Rows) -> Iterator[Line]:
     for found in groups(ours, lambda row: (row.model, row.study, setting_of(row))).values():
         row, of_all = found[0].row, radii(found)
         without = sum(not radius for radius in of_all.values)
-        where = f"{row.study}: {row.setting}, {row.method}, {row.metric} within {plain(row.tolerance)}"
+        where = f"{row.study}: {row.setting}, {row.method}"
+        metric = f"{row.metric} within {plain(row.tolerance)}"
         if 10 * without > len(found):
             what = "most prompts have no radius" if 2 * without > len(found) else "some prompts have no radius"
             figure = f"{share(without, len(found))}; radius of half {at_least(at_share(of_all, 0.5))}"
-            yield Line((row.model, where, what, figure), sources(found))
+            yield Line((row.model, where, metric, what, figure), sources(found))
 
 
 def _behind(rows: Rows) -> Iterator[Line]:
@@ -51,7 +52,9 @@ def _behind(rows: Rows) -> Iterator[Line]:
             if found.behind and found.ratio is not None:
                 what = f"{found.method} has the larger average radius (it claims: {headline(found.rows[0].row.claim)})"
                 figure = f"ours over its: {plain(found.ratio)}"
-                yield Line((model, found.setting, what, figure), sources(found.rows))
+                asked = found.rows[0].row
+                metric = f"{asked.metric} within {plain(asked.tolerance)}"
+                yield Line((model, found.setting, metric, what, figure), sources(found.rows))
 
 
 def _cautious(rows: Rows) -> Iterator[Line]:
@@ -64,12 +67,13 @@ def _cautious(rows: Rows) -> Iterator[Line]:
         furthest = max(one.tried for one in of_all)
         if least is None or least > GIVEN_AWAY:
             figure = f"least multiple {plain(least)}" if least else f"none up to {plain(furthest)} radii"
-            what = f"the attacks reach τ ({row.claim}) only far beyond the radius"
-            yield Line((row.model, f"{row.setting}, {row.method}", what, figure), sources(found))
+            what = "the attacks reach τ only far beyond the radius"
+            yield Line((row.model, f"{row.setting}, {row.method}", row.claim, what, figure), sources(found))
 
 
 def _worse(rows: Rows) -> Iterator[Line]:
     for one in rows.fidelity:
         row = one.row
         if row.measure == PERPLEXITY_INCREASE and row.prompt is None and row.value >= MOST_PERPLEXITY:
-            yield Line((row.model, row.setting, "the noise costs perplexity", f"{plain(row.value)} %"), sources([one]))
+            figure = f"{plain(row.value)} %"
+            yield Line((row.model, row.setting, row.measure, "the noise costs perplexity", figure), sources([one]))

@@ -6,9 +6,12 @@ import json
 from pathlib import Path
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from smoothgen.certificates.exhaustive.claims import Steps
+from smoothgen.certificates.exhaustive.evidence import ExhaustiveEvidence
 from smoothgen.cli.main import app
 from smoothgen.errors import InvalidInput
 from smoothgen.studies.gate import Check, Thresholds, check, read_thresholds, write_json, write_junit
@@ -65,6 +68,30 @@ def test_a_bound_is_read_at_the_next_point_of_the_curve(rows):
     assert {fell.why for fell in one.fell} == {"bound 0.05"}
     [one] = checked(rows, bounded=[{**asked, "epsilon": 0.5, "at_most": 0.9}])
     assert {fell.why for fell in one.fell} == {"no bound at epsilon 0.5 (its curve ends at 0.4)"}
+
+
+@pytest.mark.parametrize(("epsilon", "bound"), [(0.5, 0.0), (0.876, 0.0), (0.877, 1.0), (3.0, 1.0)])
+def test_a_bound_of_an_exact_certificate_is_that_of_the_last_step(tmp_path, epsilon, bound):
+    costs, distances = (0.0, 0.5, 0.877), (0.0, 0.0, 1.0)
+    evidence = ExhaustiveEvidence(np.array(costs), np.array(distances), diameter=1.0, next_cost=1.2)
+    steps = Steps(evidence)
+    exact = {"metric": "label", "sigma": None, "alpha": 0.0, "curve": steps.curve(), "steps": True}
+    rows = rows_of(study.store(tmp_path, [study.certificate("a", 0.877, **exact)]))
+    asked = {"model": "fashion-32", "least_share": 1.0, "epsilon": epsilon, "at_most": 0.01}
+
+    [one] = checked(rows, bounded=[asked])
+
+    assert steps.at(epsilon) == bound
+    assert one.passed == (bound == 0)
+    assert [fell.why for fell in one.fell] == ([] if bound == 0 else [f"bound {bound:g}"])
+
+
+@pytest.mark.parametrize(("epsilon", "told"), [(1.5, "bound 0.02"), (2.0, "bound 0.05"), (3.0, "ends at 2")])
+def test_of_units_whole_ones_are_counted(tmp_path, epsilon, told):
+    made = study.certificate("a", 1.0, unit="words", curve=((0.0, 0.01), (1.0, 0.02), (2.0, 0.05)))
+    rows = rows_of(study.store(tmp_path, [made]))
+    [one] = checked(rows, bounded=[{"model": "fashion-32", "least_share": 1, "epsilon": epsilon, "at_most": 0.001}])
+    assert told in one.fell[0].why
 
 
 def test_fidelity_has_limits_on_both_sides(rows):

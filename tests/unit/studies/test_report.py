@@ -79,7 +79,7 @@ def test_a_baseline_that_is_ahead_is_said_to_be(tmp_path):
     report = report_of(rows, tmp_path)
     words = " ".join(word for section in report.sections for word in section.words)
     assert "smaller average against Center Smoothing in sigma 0.5" in words
-    assert any("larger average radius" in one.cells[2] for one in table(report, "Weaknesses").lines)
+    assert any("larger average radius" in one.cells[3] for one in table(report, "Weaknesses").lines)
 
 
 def test_a_baseline_that_certifies_nothing_is_infinitely_behind(tmp_path):
@@ -142,6 +142,19 @@ def test_every_line_names_the_command_revision_and_seed_it_comes_from(tmp_path):
     assert "[1] `smoothgen evaluate quick --local`, revision 0123456789ab, seeds " in text
     for picture in re.findall(r"\]\((pictures/[^)]+)\)", text):
         assert (tmp_path / "out" / picture).stat().st_size > 5_000
+
+
+@pytest.mark.filterwarnings("error::UserWarning")
+def test_attacks_far_beyond_the_radius_are_drawn_without_a_warning(tmp_path):
+    made = [study.attack("a", multiple, 0.2) for multiple in (1.0, 40.0)]
+    write_report(study.store(tmp_path / "study", made), tmp_path / "out")
+
+
+def test_the_weights_that_ran_are_stated(tmp_path):
+    [one] = study.store(tmp_path, [study.certificate("a", 0.3)])
+    ran = one.provenance.model_copy(update={"weights": {"fashion-32": "sha256:12"}})
+    made = made_report([one.model_copy(update={"provenance": ran})])
+    assert any("Weights that ran: sha256:12." in section.words for section in made.sections)
 
 
 def test_prompts_stay_text_on_both_pages(tmp_path):

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-from smoothgen.errors import GenerationFailed
+from smoothgen.errors import GenerationFailed, InvalidInput
 from smoothgen.studies import CostRow, Store, Task
 from smoothgen.studies.runner import Measured, in_words, run_study
+from smoothgen.studies.store import weights_of
 
 
 def task(prompt: str) -> Task:
@@ -26,8 +28,10 @@ class Told:
         self.begun: list[tuple[int, int]] = []
         self.done: list[str | None] = []
         self.lost: list[str | None] = []
+        self.changed: dict[str, int] = {}
 
-    def begins(self, done: int, left: int) -> None:
+    def begins(self, done: int, left: int, changed: Mapping[str, int]) -> None:
+        self.changed = dict(changed)
         self.begun.append((done, left))
 
     def finished(self, task: Task, seconds: float) -> None:
@@ -89,6 +93,47 @@ def test_rows_say_where_they_come_from(tmp_path: Path) -> None:
     assert "pytest" in made.command
     assert made.revision
     assert made.finished_at.endswith("+00:00")
+
+
+@pytest.mark.parametrize("now", ["sha256:1", None])
+def test_a_task_of_other_weights_is_run_again_and_replaced(tmp_path: Path, now: str | None) -> None:
+    store, told = Store(tmp_path), Told()
+    run_study(TASKS, store, rows, told)
+    run_study(TASKS, store, rows, told, weights=lambda _: "sha256:0")
+    assert (told.begun[-1], told.changed) == ((4, 0), {})
+
+    def weights(of: Task) -> str:
+        if now is None:
+            raise GenerationFailed("the folder is gone")
+        return now
+
+    def on_new(of: Task) -> Measured:
+        return Measured(rows(of).rows, {"m": weights(of)})
+
+    sitting = run_study(TASKS, store, on_new, told, weights=weights)
+
+    assert (told.begun[-1], told.changed, sitting.before) == ((0, 4), {"m": 4}, 0)
+    assert sitting.complete == (now is not None)
+    assert {one.weights for one in store} == {now or "sha256:0"}
+
+
+def test_only_the_tasks_of_the_last_plan_are_judged_and_never_two_weights_of_a_model(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    run_study(TASKS[:3], store, rows, Told())
+    assert len(store.judged()) == 3
+    store.keep_plan("small", TASKS)
+    assert store.unfinished() == 1
+    run_study(TASKS[3:], store, lambda of: Measured(rows(of).rows, {"m": "sha256:1"}), Told())
+    with pytest.raises(InvalidInput, match="'m' on different weights: sha256:0, sha256:1"):
+        store.judged()
+
+    store.keep_plan("small", TASKS[1:3])
+    assert store.unfinished() == 0
+    assert {one.task.prompt for one in store.judged()} == {"b", "c"}
+    assert weights_of(store.judged()) == {"m": ["sha256:0"]}
+    store.plan.write_text("{}")
+    with pytest.raises(InvalidInput, match=r"plan\.json does not list the tasks"):
+        store.judged()
 
 
 def test_tasks_run_side_by_side_where_that_is_asked(tmp_path: Path) -> None:

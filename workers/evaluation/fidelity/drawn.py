@@ -42,6 +42,12 @@ class Options(BaseModel):
     inception: str | None = None
     clip: str | None = None
 
+    @classmethod
+    def of(cls, task: Task) -> Options:
+        """Returns the options of a task; `baselines`, which a model may state for all its studies, is no matter here.
+        Raises pydantic.ValidationError."""
+        return cls.model_validate({k: v for k, v in task.settings["options"].items() if k != "baselines"})
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -81,8 +87,7 @@ class Setting:
         common = Draw(seed_of(spec), Stream.GENERATOR_COMMON, 0)
         snapped = spec.request.robustness.snap is True
         smoothing = None if plain else Smoothing(spec.mechanism, spec.sigma, common, snapped=snapped)
-        options = Options.model_validate({k: v for k, v in settings["options"].items() if k != "baselines"})
-        return cls(loaded, spec, smoothing, options, batch_size)
+        return cls(loaded, spec, smoothing, Options.of(task), batch_size)
 
     @property
     def parameters(self) -> Parameters:
