@@ -93,7 +93,7 @@ def neighbours(
         drawn = None if plot is None else client.neighbours(certificate, limit=1000)
         if sheet is not None and changed and not view.changed:
             raise typer.BadParameter(
-                f"--sheet --changed shows neighbours that change the answer, and none of the {view.runs} does; leave "
+                "--sheet --changed shows neighbours that change the answer, and no run of this certificate does; leave "
                 "--changed out"
             )
         if sheet is not None and not view.pictures:
