@@ -14,6 +14,7 @@ from smoothgen.certificates.exhaustive import document as exhaustive_document
 from smoothgen.certificates.exhaustive.certificate import ExhaustiveCertificate
 from smoothgen.certificates.format import document as noise_document
 from smoothgen.certificates.format.document import parse_json
+from smoothgen.certificates.format.json_data import require_plain
 from smoothgen.certificates.units import document as units_document
 from smoothgen.certificates.units.certificate import UnitsCertificate
 
@@ -22,7 +23,13 @@ AnyCertificate = Certificate | ExhaustiveCertificate | EditsCertificate | UnitsC
 
 def to_document(certificate: AnyCertificate) -> dict[str, Any]:
     """Returns the certificate as JSON-ready data, `digest` included. Raises InvalidCertificate for what JSON cannot
-    hold."""
+    hold, and for what no reader of documents takes."""
+    document = _written(certificate)
+    require_plain(document)
+    return document
+
+
+def _written(certificate: AnyCertificate) -> dict[str, Any]:
     if isinstance(certificate, ExhaustiveCertificate):
         return exhaustive_document.to_document(certificate)
     if isinstance(certificate, EditsCertificate):

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from smoothgen.cli.options import LOCAL, ApiKey, Url
+from smoothgen.cli.options import LOCAL, ApiKey, Url, picture_file
 
 
 def models(url: Url = LOCAL, api_key: ApiKey = None) -> None:
@@ -64,10 +64,16 @@ def neighbours(
     api_key: ApiKey = None,
     changed: Annotated[bool, typer.Option("--changed", help="Only those that change the answer.")] = False,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="How many at most, the nearest first.")] = 100,
-    plot: Annotated[Path | None, typer.Option(help="A picture (PNG): distance against cost, of at most 1000.")] = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option(callback=picture_file, help="A picture (.png, .pdf, .svg): distance against cost, of 1000 runs."),
+    ] = None,
     sheet: Annotated[
         Path | None,
-        typer.Option(help="A picture (PNG) of what a picture model drew for the prompt and each neighbour."),
+        typer.Option(
+            callback=picture_file,
+            help="A picture (.png, .pdf, .svg) of what a picture model drew for the prompt and each neighbour.",
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the server's answer as JSON.")] = False,
 ) -> None:
@@ -85,6 +91,11 @@ def neighbours(
         if plot is not None and view.mechanism in OF_UNITS:
             raise typer.BadParameter("--plot draws distance against cost, and runs that keep some units have no cost")
         drawn = None if plot is None else client.neighbours(certificate, limit=1000)
+        if sheet is not None and changed and not view.changed:
+            raise typer.BadParameter(
+                "--sheet --changed shows neighbours that change the answer, and no run of this certificate does; leave "
+                "--changed out"
+            )
         if sheet is not None and not view.pictures:
             raise typer.BadParameter(
                 "--sheet shows pictures, and the server keeps none of these runs: it keeps those of picture models "
@@ -131,7 +142,12 @@ def fleet(
         str | None,
         typer.Option(help="One window (UTC), such as hour:2026-11-23T22. Default: this hour and day, and the last."),
     ] = None,
-    save: Annotated[Path | None, typer.Option(help="A picture: the bound against the attack norm, by pool.")] = None,
+    save: Annotated[
+        Path | None,
+        typer.Option(
+            callback=picture_file, help="A picture (.png, .pdf, .svg): the bound against the attack norm, by pool."
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the certificates as JSON.")] = False,
 ) -> None:
     """Shows how far attacks can move the average request of the traffic (tier fleet), by pool and window."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BeforeValidator, Field, JsonValue, TypeAdapter
+from pydantic import BeforeValidator, Field, TypeAdapter
 
 from smoothgen.contracts.base import Contract
+from smoothgen.contracts.recorded import Recorded
 
 _PLUGIN: Final = "plugin:"
 """What the name of a plug-in's metric begins with on a model's card, and as a bare name."""
@@ -106,7 +107,7 @@ class PluginMetric(Contract):
 
     name: Literal["plugin"]
     plugin: str = Field(min_length=1, max_length=100)
-    options: dict[str, JsonValue] = Field(default={}, description="What the plug-in takes.")
+    options: Recorded = Field(default={}, description="What the plug-in takes.")
     cap: Cap = None
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final, Literal, Self, get_args
 
-from pydantic import Field, JsonValue, model_validator
+from pydantic import Field, model_validator
 
 from smoothgen.certificates.score_claims import AskedClaim, ScoreIdentity
 from smoothgen.contracts.base import Contract
+from smoothgen.contracts.recorded import Recorded
 
 MOST_CLAIMS: Final = 8
 LONGEST_COUNT: Final = 1_000_000
@@ -24,7 +25,7 @@ class JsonSchemaScore(Contract):
     """1 where the whole text is one JSON value that meets a JSON Schema (draft 2020-12), else 0."""
 
     name: Literal["json_schema"]
-    must_meet: dict[str, JsonValue] = Field(
+    must_meet: Recorded = Field(
         description="The schema. Its patterns are RE2's; a $ref is a plain pointer into the schema, without "
         "percent signs, and does not recur."
     )
@@ -69,7 +70,7 @@ class PluginScore(Contract):
 
     name: Literal["plugin"]
     plugin: str = Field(min_length=1, max_length=100)
-    options: dict[str, JsonValue] = Field(default={}, description="What the plug-in takes.")
+    options: Recorded = Field(default={}, description="What the plug-in takes.")
 
 
 Score = Annotated[

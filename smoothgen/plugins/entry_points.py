@@ -21,6 +21,8 @@ METRICS: Final = "smoothgen.metrics"
 """The group of entry points that name output metrics."""
 GENERATORS: Final = "smoothgen.generators"
 """The group of entry points that name generators."""
+FAULTS: Final = (Exception, SystemExit)
+"""What a plug-in's code may raise that is its own fault: `sys.exit` there ends a call, not the worker."""
 _IN_THE_BOX: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
     {
         SCORES: frozenset(
@@ -75,7 +77,7 @@ def load(name: str, group: str = SCORES, field: str | None = None) -> Loaded:
     [point] = found.values()
     try:
         factory = point.load()
-    except Exception as error:
+    except FAULTS as error:
         raise InvalidPlugin(
             f"plug-in {name!r} ({point.value}) cannot be loaded: {type(error).__name__}: {error}; the server's "
             "operator can mend or uninstall it",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, cast
 
+from smoothgen.certificates.evidence import LARGEST_BOUND, LEAST_BOUND
 from smoothgen.errors import InvalidPlugin
+from smoothgen.plugins.entry_points import FAULTS
 
 _OUTPUTS: Final = ("text", "picture")
 _KINDS: Final = ("text", "number", "picture")
@@ -16,6 +17,8 @@ _PRECISIONS: Final = ("float32", "float64")
 _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
 _LONGEST: Final = 200
 _LARGEST: Final = 10_000_000
+_LEAST_SIGMA, _MOST_SIGMA = 1e-9, 1e6
+"""The noise levels that requests may ask for."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,7 @@ class StatedGenerator:
 def stated_by_metric(name: str, factory: Any) -> StatedMetric:
     """Returns what a metric's class states. Raises InvalidPlugin, which names the attribute and what it must be."""
     stated = _Attributes(f"metric plug-in {name!r}", factory)
-    diameter = stated.number("diameter", "D, a finite number above 0 that no distance exceeds")
+    diameter = stated.number("diameter", "D, which no distance exceeds", LEAST_BOUND, LARGEST_BOUND)
     outputs = stated.get("outputs", "a sequence of 'text' and 'picture', what it compares")
     if not _is_sequence(outputs) or not outputs or not set(outputs) <= set(_OUTPUTS):
         raise stated.refused("outputs", "a sequence of 'text' and 'picture', what it compares")
@@ -74,7 +77,7 @@ def stated_by_generator(name: str, plugin: Any) -> StatedGenerator:
         output_kind=kind,
         attack_on=stated.words("attack_on", "what its x is: what is noised and attacked"),
         dimension=dimension,
-        default_sigma=stated.number("default_sigma", "a noise level, a finite number above 0"),
+        default_sigma=stated.number("default_sigma", "a noise level", _LEAST_SIGMA, _MOST_SIGMA),
         random=random,
         precision=stated.one_of("precision", _PRECISIONS),
         weights=weights,
@@ -108,7 +111,7 @@ class _Attributes:
     def get(self, name: str, meant: str) -> Any:
         try:
             return getattr(self._plugin, name)
-        except Exception as error:
+        except FAULTS as error:
             raise InvalidPlugin(
                 f"{self._who} does not state {name} ({type(error).__name__}: {error}); it must be {meant}"
             ) from error
@@ -116,9 +119,10 @@ class _Attributes:
     def refused(self, name: str, meant: str) -> InvalidPlugin:
         return InvalidPlugin(f"{self._who} states {name}={getattr(self._plugin, name)!r:.80}; it must be {meant}")
 
-    def number(self, name: str, meant: str) -> float:
+    def number(self, name: str, meant: str, least: float, most: float) -> float:
+        meant = f"{meant}, a number in {least:g} to {most:g}"
         value = self.get(name, meant)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:  # NaN too
             raise self.refused(name, meant)
         return float(value)
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from smoothgen.certificates.score_claims import ScoreIdentity
 from smoothgen.errors import InvalidClaim
-from smoothgen.plugins import SCORES, ScorePlugin, load
+from smoothgen.plugins import FAULTS, SCORES, ScorePlugin, load
 
 _LOG = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ class PluggedIn:
             self._plugin: ScorePlugin = plugin
             least, most = (float(end) for end in plugin.range)
             two_valued = bool(plugin.two_valued)
-        except Exception as error:
+        except FAULTS as error:
             raise InvalidClaim(
                 f"plug-in {name!r} does not take the options {dict(options)!r:.200}: {type(error).__name__}: {error}",
                 field="robustness.claims",
@@ -57,7 +57,7 @@ class PluggedIn:
         score = self.identity
         try:
             value = float(self._plugin.score(content))
-        except Exception as error:
+        except FAULTS as error:
             return self._failed(f"raised {type(error).__name__}: {error}")
         ends = (score.least, score.most)
         if not (score.least <= value <= score.most) or (score.two_valued and value not in ends):  # refuses NaN too

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import Any
 
+import numpy as np
 import pytest
 from pydantic import ValidationError
 
 from app.planned import _takes_a_while
+from smoothgen import Gaussian, certify, certify_units, verify
+from smoothgen.certificates.score_claims import AskedClaim
+from smoothgen.certificates.stored import to_document
+from smoothgen.certificates.units.choice import UnitChoice
 from smoothgen.contracts import GenerateRequest, JobSpec
-from smoothgen.errors import InvalidAlpha, InvalidClaim, InvalidInput, UnknownName
+from smoothgen.errors import InvalidAlpha, InvalidCertificate, InvalidClaim, InvalidInput, UnknownName
 from smoothgen.planning.plan import plan
+from smoothgen.scores.json_schema import JsonSchema
 from tests.app.conftest import model_card
 
 CARD = model_card("numbers").model_copy(
@@ -28,6 +35,71 @@ LENGTH: dict[str, Any] = {"score": {"name": "length", "unit": "words", "cap": 50
 def planned(*claims: dict[str, Any], **robustness: Any) -> JobSpec:
     body = {"model": CARD.id, "prompt": "0.5", "robustness": {"claims": list(claims), **robustness}}
     return plan(GenerateRequest.model_validate(body), CARD, max_samples=5000)
+
+
+def deep(levels: int) -> dict[str, Any]:
+    inside: dict[str, Any] = {}
+    for _ in range(levels):
+        inside = {"not": inside}
+    return inside
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"minimum": 10**20}, "minimum must be a finite number that fits in 64 bits"),
+        ({"enum": [[-(2**63)]]}, "enum must be a finite number that fits in 64 bits"),
+        ({"minimum": math.inf}, "finite"),
+        (deep(65), "is nested deeper than 64 levels"),
+    ],
+)
+def test_what_no_document_can_hold_is_refused_at_the_door(options: dict[str, Any], words: str) -> None:
+    schema = {"score": {"name": "json_schema", "must_meet": options}, "at_most": 0.5}
+    score = {"score": {"name": "plugin", "plugin": "polite", "options": options}, "at_most": 0.5}
+    metric = {"name": "plugin", "plugin": "gap", "options": options}
+    for robustness, place in (
+        ({"claims": [schema]}, ("claims", 0, "score", "json_schema", "must_meet")),
+        ({"claims": [score]}, ("claims", 0, "score", "plugin", "options")),
+        ({"metric": metric}, ("metric", "plugin", "options")),
+    ):
+        with pytest.raises(ValidationError, match=words) as raised:
+            GenerateRequest.model_validate({"model": CARD.id, "prompt": "0.5", "robustness": robustness})
+        assert raised.value.errors()[0]["loc"][1 : 1 + len(place)] == place
+
+
+def test_a_certificate_holds_the_deepest_schema_and_number_that_the_door_takes() -> None:
+    claim = planned({"score": {"name": "json_schema", "must_meet": deep(60)}, "at_most": 0.5})
+    assert claim.scored == 1
+    identity = JsonSchema({**deep(59), "minimum": 2**63 - 1}).identity
+    asked = AskedClaim(identity, of="mean", at_most=0.5)
+    certificate = certify(
+        np.zeros(50),
+        bound=1.0,
+        diameter=1.0,
+        mechanism=Gaussian(1.0),
+        alpha=0.01,
+        tolerance=0.1,
+        score_claims=[asked],
+        scores=np.zeros((50, 1)),
+    )
+    assert verify(to_document(certificate)).valid
+
+
+def test_the_library_writes_no_document_that_its_readers_refuse() -> None:
+    asked = AskedClaim(JsonSchema({"minimum": 10**20}).identity, of="mean", at_most=0.5)
+    certificate = certify_units(
+        np.zeros(10),
+        choice=UnitChoice(10, size=1),
+        seed=None,
+        bound=1.0,
+        diameter=1.0,
+        keep=0.5,
+        two_valued=True,
+        score_claims=[asked],
+        scores=np.zeros((10, 1)),
+    )
+    with pytest.raises(InvalidCertificate, match="64 bits"):
+        to_document(certificate)
 
 
 def test_claims_travel_with_the_job() -> None:

@@ -325,6 +325,20 @@ def test_the_command_lists_marks_and_draws(gateway: Gateway, job: str, tmp_path:
     assert [each["rank"] for each in json.loads(changed)["neighbours"]] == [3, 4]
 
 
+def test_the_command_says_why_a_picture_cannot_be_drawn(gateway: Gateway, redis: Redis, tmp_path: Path) -> None:
+    kept = stored(redis, to_document(exhaustive([0.0, 1.0], [0.0, 0.0])))
+    for asked, words in (
+        (["--sheet", str(tmp_path / "a.png"), "--changed"], "no run of this certificate does; leave --changed out"),
+        (["--sheet", str(tmp_path / "a.png")], "the server keeps none of these runs"),
+        (["--sheet", str(tmp_path / "sheet")], "must end in .png, .pdf or .svg"),
+        (["--plot", str(tmp_path)], "is a folder"),
+    ):
+        code, said = command(gateway, tmp_path / "log", "neighbours", kept, *asked)
+        assert code == 2
+        assert words in " ".join(said.replace("│", " ").split())
+    assert [path.name for path in tmp_path.iterdir()] == ["log"]
+
+
 def test_pictures_are_drawn_of_whatever_there_is(tmp_path: Path) -> None:
     for number, made in enumerate(
         [

@@ -10,6 +10,7 @@ from smoothgen.contracts import TextParameters
 from tests.support.workers.jobs import ON_EMBEDDING, run, spec
 from workers.generators import Text
 from workers.generators.closed_form import SPECS, ClosedForm, true_w1
+from workers.generators.stops import cut
 
 KNOWN = ["closed-form-tanh", "closed-form-step", "closed-form-three-valued"]
 N = 200_000
@@ -66,3 +67,24 @@ def test_every_closed_form_says_what_it_is(name: str):
     generator = ClosedForm(name)
     assert generator.identity.name == name
     assert generator.description
+
+
+def test_texts_end_before_a_stop_that_the_certificate_records():
+    parameters = TextParameters(stop=("75", ".", "never"))
+    generator = ClosedForm("closed-form-three-valued")
+    condition = generator.condition("0", parameters, ON_EMBEDDING)
+    made = generator.generate(condition, np.array([[0.0], [3.0], [-3.0]], np.float32), [], parameters)
+    assert [one.text for one in made if isinstance(one, Text)] == ["0", "1", "0"]
+
+
+@pytest.mark.parametrize(
+    ("stops", "left"),
+    [
+        (None, ("one, two.", False)),
+        ((".", ", "), ("one", True)),
+        (("one",), ("", True)),
+        (("3",), ("one, two.", False)),
+    ],
+)
+def test_a_cut_is_before_the_first_stop_of_any(stops: tuple[str, ...] | None, left: tuple[str, bool]):
+    assert cut("one, two.", stops) == left

@@ -213,6 +213,16 @@ BROKEN_RULES = {
     "holds fixed one text": (changed(embed='return np.array([float(prompt)]), "all of it"'), "a list of words"),
     "raises": (changed(generate="raise OSError('no weights')"), "OSError: no weights"),
     "gives numbers": (changed(generate="return [0.5 for row in noisy]"), "gave float 0.5, not a text"),
+    "gives half a character": (
+        changed(generate="return [chr(0xD800) for row in noisy]"),
+        "gave str '\\ud800', not a text",
+    ),
+    "holds fixed half a character": (
+        changed(embed="return np.array([float(prompt)] * 2), [chr(0xD800)]"),
+        "a list of words",
+    ),
+    "ends the process": (changed(generate="import sys; sys.exit(3)"), "called sys.exit(3)"),
+    "ends the process as it embeds": (changed(embed="raise SystemExit"), "cannot embed: SystemExit"),
     "gives too few": (changed(generate="return []"), "gave 0 outputs for 4 rows"),
     "refuses its examples": (GOOD.replace('("0.5", "0.75")', '("warm", "cold")'), "does not take this prompt"),
 }
@@ -226,6 +236,17 @@ def test_one_that_breaks_a_rule_is_not_served(site: Path, rule: str) -> None:
         loaded("plugin:dial")
     assert words in str(error.value)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("failure", ["raise SystemExit(3)", "return chr(0xD800)"])
+def test_a_row_that_ends_the_process_or_gives_half_a_character_counts_as_the_worst(site: Path, failure: str) -> None:
+    code = changed(generate="return [self.one(row) for row in noisy]")
+    answer = "return repr(float(1 / (1 + np.exp(-row.sum()))))"
+    install(site, f"{code}    def one(self, row):\n        if row[0] > 1.75: {failure}\n        {answer}\n")
+    result = run(loaded("plugin:dial"), "0.5")
+    assert result.certificate is not None
+    assert 0 < result.certificate["failed"] < 50
+    assert verify(result.certificate).valid
 
 
 @pytest.mark.parametrize(
@@ -243,6 +264,12 @@ def test_one_that_breaks_a_rule_is_not_served(site: Path, rule: str) -> None:
         ('"number"', '"sound"', "states output_kind='sound'"),
         ('"number"', '"picture"', "does not state side"),
         ('("0.5", "0.75")', '("0.5", "0.5")', "states examples="),
+        (
+            "= 1.0, True",
+            "= 1e-310, True",
+            "states default_sigma=1e-310; it must be a noise level, a number in 1e-09 to",
+        ),
+        ("argument): ...", "argument): raise SystemExit(3)", "SystemExit: 3"),
         ("default_sigma, determ", "sigma, determ", "does not state default_sigma"),
         ("class Dial", "class Dual", "cannot be loaded"),
         ("argument): ...", "argument): raise ValueError('no folder')", "does not take the argument ''"),

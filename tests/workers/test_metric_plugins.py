@@ -24,7 +24,7 @@ from tests.support.workers.jobs import Measures
 from tests.workers.test_executor import chunk_of, run_state_of, selection_of, without_times
 from tests.workers.test_score_jobs import LENGTH, TANH, by_executors, model_of, number_job, plain
 from workers.distances import output_metric
-from workers.distances.plugin import PluggedMetric
+from workers.distances.plugin import PluggedMetric, plugged_kinds
 from workers.jobs.outcomes import Measured, Refused
 from workers.jobs.selection import Selected
 from workers.serving.executor import Executor
@@ -100,7 +100,7 @@ def test_another_version_has_another_digest_and_a_worker_with_it_refuses_the_chu
     assert "metric 'plugin:gap' is another one on this worker" in refused.problem.detail
 
 
-@pytest.mark.parametrize("failure", ["1 / 0", "float('nan')", "None", "'far'"])
+@pytest.mark.parametrize("failure", ["1 / 0", "float('nan')", "None", "'far'", "exit(3)"])
 def test_a_sample_it_cannot_measure_counts_as_the_worst(site: Path, failure: str) -> None:
     fails = f"{failure} if max(float(a), float(b)) > 0.995 and a != b else {GAP}"
     install(site, metric_code(fails))
@@ -108,6 +108,13 @@ def test_a_sample_it_cannot_measure_counts_as_the_worst(site: Path, failure: str
     assert result.certificate is not None
     assert 0 < result.certificate["failed"] < 100
     assert verify(result.certificate).valid
+
+
+@pytest.mark.parametrize("diameter", ["1e-310", "1.7e308", "float('nan')", "-1.0"])
+def test_a_diameter_that_no_certificate_takes_is_refused_at_the_start(site: Path, diameter: str) -> None:
+    install(site, metric_code(GAP, diameter=diameter))
+    with pytest.raises(InvalidPlugin, match=r"states diameter=.*a number in 1e-30 to 1e[+]30"):
+        plugged_kinds("text")
 
 
 def test_one_that_measures_nothing_fails_the_job_and_says_why(site: Path) -> None:

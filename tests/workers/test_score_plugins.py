@@ -89,7 +89,7 @@ def test_the_digest_of_what_was_loaded_is_in_the_certificate(site: Path) -> None
 FAILS_OFTEN = "{} if float(output) > 0.8 else 1.0"
 
 
-@pytest.mark.parametrize("failure", ["1 / 0", "float('nan')", "7.0", "-0.1", "None", "'polite'"])
+@pytest.mark.parametrize("failure", ["1 / 0", "float('nan')", "7.0", "-0.1", "None", "'polite'", "exit(3)"])
 def test_a_sample_that_it_fails_on_counts_as_the_worst_and_a_note_says_so(site: Path, failure: str) -> None:
     install(site, scoring(FAILS_OFTEN.format(failure)))
     result = by_executors(number_job(plugged()))

@@ -18,7 +18,7 @@ from smoothgen.certificates.bounds.bands import ORDER_STATISTICS
 from smoothgen.certificates.meaning.quoting import PLUGIN
 from smoothgen.errors import GenerationFailed, InvalidMetric
 from smoothgen.images import encode_png
-from smoothgen.plugins import METRICS, load, names, stated_by_metric
+from smoothgen.plugins import FAULTS, METRICS, load, names, stated_by_metric
 from workers.distances.protocol import Centre, OutputMetric
 
 _FIELD: Final = "robustness.metric"
@@ -45,7 +45,7 @@ class PluggedMetric:
         self.name, self.diameter, self.description = f"{PLUGIN}{name}", stated.diameter, stated.description
         try:
             self._distance = loaded.factory(dict(options)).distance
-        except Exception as error:
+        except FAULTS as error:
             raise InvalidMetric(
                 f"metric plug-in {name!r} does not take the options {dict(options)!r:.200}: {type(error).__name__}: "
                 f"{error}",
@@ -94,7 +94,7 @@ class PluggedMetric:
     def _between(self, a: Any, b: Any) -> float:
         try:
             distance = float(self._distance(a, b))
-        except Exception as error:
+        except FAULTS as error:
             return self._failed(f"raised {type(error).__name__}: {error}")
         if math.isnan(distance):
             return self._failed("gave NaN")

@@ -8,21 +8,24 @@ from typing import Any, Final
 
 from smoothgen.errors import InvalidCertificate
 
-_DEEPEST: Final = 32
+DEEPEST: Final = 100
+"""Levels of nesting of a document: the 60 of a JSON schema, and where it stands."""
+DEEPEST_OPTIONS: Final = 64
+"""Levels of nesting of what a request gives that documents record as it is."""
 _LARGEST_INTEGER: Final = 2**63
 
 
-def require_plain(document: Mapping[str, Any]) -> None:
+def require_plain(document: Mapping[str, Any], deepest: int = DEEPEST) -> None:
     """Holds a document to JSON data of bounded depth, with numbers a double can hold: nothing later can overflow or
-    recurse on.
+    recurse on. deepest: levels of nesting.
 
     Raises InvalidCertificate.
     """
     pending: list[tuple[Any, str, int]] = [(document, "", 0)]
     while pending:
         value, where, depth = pending.pop()
-        if depth > _DEEPEST:
-            raise InvalidCertificate(f"{where} is nested deeper than {_DEEPEST} levels", field=where)
+        if depth > deepest:
+            raise InvalidCertificate(f"{where} is nested deeper than {deepest} levels", field=where)
         if isinstance(value, Mapping):
             for key, inner in value.items():
                 if not isinstance(key, str):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import ROUND_FLOOR, Decimal
+from decimal import ROUND_FLOOR, Context, Decimal
 from typing import Final
 
 from smoothgen.certificates.exhaustive.sentences import measured_by
@@ -14,6 +14,8 @@ from smoothgen.certificates.units.certificate import UnitsCertificate
 from smoothgen.certificates.units.meaning import unknown_meaning
 from smoothgen.certificates.units.threat import HELD_FIXED, KINDS, WORDS
 
+_EVERY_DIGIT: Final = Context(prec=400)
+"""Decimals with room for the digits of any double, down to the third place."""
 _UNCHECKED: Final = (
     "That the runs read the units so chosen, in order, without their number or places, and that the model gave these "
     "outputs, is not checked here: it takes the units and the model."
@@ -133,8 +135,9 @@ def _named(certificate: UnitsCertificate) -> tuple[str, str]:
 
 
 def _percent(share: float) -> str:
-    """Returns a share in percent with one decimal, rounded down."""
-    return f"{Decimal(repr(share)).quantize(Decimal('0.001'), ROUND_FLOOR).scaleb(2):f} %"
+    """Returns a share in percent with one decimal, rounded down. Takes any finite number: a stranger's document may
+    state one that is no share, and the verdict on it quotes these words."""
+    return f"{Decimal(repr(share)).quantize(Decimal('0.001'), ROUND_FLOOR, _EVERY_DIGIT).scaleb(2, _EVERY_DIGIT):f} %"
 
 
 def _how(certificate: UnitsCertificate) -> str:

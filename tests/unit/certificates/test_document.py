@@ -174,7 +174,7 @@ def nested(depth: int) -> dict:
     return inner
 
 
-@pytest.mark.parametrize("depth", [40, 900, 50_000])
+@pytest.mark.parametrize("depth", [100, 900, 50_000])
 def test_deep_nesting_is_refused(depth):
     document = copy.deepcopy(DOCUMENTS["full"])
     document["metric"]["options"] = nested(depth)

@@ -126,6 +126,11 @@ def test_every_number_nudged_is_refused(base, check, changes):
     assert check in refused_by(nudged(base, **changes))
 
 
+@pytest.mark.parametrize("share", [1e308, -1e308, 1e27, 5e-324, -0.0, 2**63 - 1])
+def test_a_share_that_is_none_fails_a_check_and_raises_nothing(share: float):
+    assert "share" in refused_by(nudged(FULL, share=share))
+
+
 def test_a_drawn_share_one_unit_lower_is_sound_and_accepted():
     """As another machine's special functions can print it. One unit higher is above the bound and is refused."""
     lower = round(DRAWN["share"] - 1e-9, 9)

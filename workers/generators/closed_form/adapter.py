@@ -13,13 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smoothgen.certificates import ModelIdentity
-from smoothgen.contracts import Parameters
+from smoothgen.contracts import Parameters, TextParameters
 from smoothgen.errors import InvalidPrompt
 from smoothgen.mechanisms import Gaussian
 from workers.generators.closed_form.laws import SPECS
 from workers.generators.conditions import Condition, Draw, Smoothing
 from workers.generators.outputs import Failure, Made, Text
 from workers.generators.protocol import OutputKind
+from workers.generators.stops import cut
 
 
 class ClosedForm:
@@ -79,9 +80,11 @@ class ClosedForm:
         draws: Sequence[Draw],
         parameters: Parameters,
     ) -> list[Made | Failure]:
-        """Returns g at every noisy x, as text. The model draws no randomness ω of its own."""
-        del draws, parameters
+        """Returns g at every noisy x, as text up to the first of the request's stops. The model draws no randomness ω
+        of its own."""
+        del draws
+        stops = parameters.stop if isinstance(parameters, TextParameters) else None
         if self._spec.batch_s:
             time.sleep(self._spec.batch_s)
         outputs = self._spec.law(condition.noisy(noise)[:, 0])
-        return [Text(repr(float(y))) for y in outputs]
+        return [Text(cut(repr(float(y)), stops)[0]) for y in outputs]

@@ -11,6 +11,7 @@ from transformers import GenerationConfig, LogitsProcessor, PreTrainedTokenizerB
 
 from smoothgen.contracts import TextParameters
 from workers.generators.outputs import Failure, Made, Text
+from workers.generators.stops import cut
 
 
 def end_tokens(*given: Any) -> tuple[int, ...]:
@@ -69,9 +70,8 @@ class Decoder:
         # nothing but the row.
         if not all(finite[:used]):
             return Failure("the model's logits were not finite")
-        text = self._text(row[:end])
-        stopped = min((text.find(stop) for stop in stops if stop in text), default=None)
-        return Text(text[:stopped], ended=end is not None or stopped is not None, tokens=used)
+        text, stopped = cut(self._text(row[:end]), stops)
+        return Text(text, ended=end is not None or stopped, tokens=used)
 
     def _text(self, tokens: Sequence[int]) -> str:
         """Returns the tokenizer's text of these tokens. A network can have more outputs than its tokenizer has tokens:

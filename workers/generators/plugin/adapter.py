@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from smoothgen.contracts import EMBEDDING, ImageCard, ImageParameters, Parameter
 from smoothgen.errors import GenerationFailed, InvalidParameters, InvalidPrompt, UnknownName
 from smoothgen.mechanisms import Gaussian
 from smoothgen.noise import generator
-from smoothgen.plugins import GeneratorPlugin, StatedGenerator
+from smoothgen.plugins import FAULTS, GeneratorPlugin, StatedGenerator
 from workers.generators.conditions import Condition, Draw, Smoothing
 from workers.generators.outputs import Failure, Made, Picture, Text
 from workers.generators.protocol import OutputKind
@@ -65,9 +65,16 @@ class PluggedModel:
     def generate(
         self, condition: Condition, noise: NDArray[np.float64], draws: Sequence[Draw], parameters: Parameters
     ) -> list[Made | Failure]:
-        """Returns what the plug-in makes of every noisy x. What is no output of the stated kind is a failure."""
+        """Returns what the plug-in makes of every noisy x. What is no output of the stated kind is a failure.
+
+        Raises GenerationFailed where the plug-in asks the process to end, or gives another number of outputs; what else
+        it raises is passed on.
+        """
         randomness = [generator(draw.seed, draw.stream, draw.index) for draw in draws]
-        made = list(self._plugin.generate(condition.noisy(noise), randomness, given(parameters)))
+        try:
+            made = list(self._plugin.generate(condition.noisy(noise), randomness, given(parameters)))
+        except SystemExit as error:
+            raise GenerationFailed(f"{self._who} called sys.exit({error.code!r:.80})") from error
         if len(made) != len(noise):
             raise GenerationFailed(f"{self._who} gave {len(made)} outputs for {len(noise)} rows")
         return [self._output(one) for one in made]
@@ -84,7 +91,7 @@ class PluggedModel:
             raise InvalidPrompt(
                 f"model {self.identity.name!r} does not take this prompt with these parameters: {error}", field="prompt"
             ) from error
-        except Exception as error:
+        except FAULTS as error:
             raise GenerationFailed(f"{self._who} cannot embed: {type(error).__name__}: {error}") from error
         if not 0 < values.size <= self._stated.dimension:
             raise GenerationFailed(
@@ -92,7 +99,7 @@ class PluggedModel:
             )
         if not (np.abs(values) <= _LARGEST_FLOAT32).all():  # refuses NaN too
             raise GenerationFailed(f"{self._who} gave an x with numbers that are not finite in float32")
-        if isinstance(held_fixed, str) or not all(isinstance(words, str) and words for words in held):
+        if isinstance(held_fixed, str) or not all(_is_text(words) and words for words in held):
             raise GenerationFailed(
                 f"{self._who} must give what is held fixed as a list of words, got {held_fixed!r:.120}"
             )
@@ -106,7 +113,7 @@ class PluggedModel:
             if isinstance(made, np.ndarray) and made.dtype == np.uint8 and made.shape == shape:
                 return Picture(made)
             return Failure(f"the plug-in gave {_described(made)} where pictures are uint8 of shape {shape}")
-        return Text(made) if isinstance(made, str) else Failure(f"the plug-in gave {_described(made)}, not a text")
+        return Text(made) if _is_text(made) else Failure(f"the plug-in gave {_described(made)}, not a text")
 
 
 def given(parameters: Parameters) -> dict[str, Any]:
@@ -121,6 +128,17 @@ def given(parameters: Parameters) -> dict[str, Any]:
                 f"{name} has no meaning for a model that a plug-in brings; leave it out", field=f"parameters.{name}"
             )
     return parameters.model_dump(include=set(_PICTURE if picture else _TEXT))
+
+
+def _is_text(made: Any) -> TypeGuard[str]:
+    """Returns whether this is a string of whole characters: half of a surrogate pair can be neither sent nor kept."""
+    if not isinstance(made, str):
+        return False
+    try:
+        made.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _described(made: Any) -> str:

@@ -9,7 +9,7 @@ from smoothgen.certificates import ModelIdentity
 from smoothgen.certificates.format.canonical import canonical
 from smoothgen.certificates.meaning.quoting import PLUGIN
 from smoothgen.errors import InvalidPlugin
-from smoothgen.plugins import GENERATORS, load, stated_by_generator
+from smoothgen.plugins import FAULTS, GENERATORS, load, stated_by_generator
 from workers.generators.plugin.adapter import PluggedModel
 from workers.generators.plugin.probe import require_kept
 
@@ -34,7 +34,7 @@ def load_plugged_model(alias: str, source: str, known: Collection[str]) -> Plugg
     loaded = load(name, GENERATORS)
     try:
         plugin = loaded.factory(argument)
-    except Exception as error:
+    except FAULTS as error:
         raise InvalidPlugin(
             f"generator plug-in {name!r} does not take the argument {argument!r:.200}: {type(error).__name__}: {error}"
         ) from error
