@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
+from smoothgen.certificates import UnitsCertificate
 from smoothgen.certificates.score_claims import AskedClaim, ScoreIdentity
+from smoothgen.certificates.units import certify_units
 from smoothgen.cli.show_scores import score_rows
 from smoothgen.cli.show_worth import worth_lines
 from smoothgen.contracts import Decision, JobView
 from smoothgen.contracts.job import ModelRef, Progress
+from tests.unit.certificates.test_exact_score_claims import exhausted
 from tests.unit.certificates.test_score_claims import LENGTH, SCORES, certified
+from tests.unit.certificates.test_scores_of_runs import CLAIMS, TEN, edits
 
 
 def rows(*claims: AskedClaim) -> list[str]:
@@ -49,3 +54,26 @@ def test_a_decision_never_says_proven_up_to_nothing(radius: float | None, wanted
         decision=decision,
     )
     assert worth_lines(view) == [words]
+
+
+def test_a_row_without_noise_says_that_the_prompts_own_output_breaks_it() -> None:
+    [(_, said)] = score_rows(exhausted([31, 6, 9, 7, 8]).score_claims)
+    assert said.endswith(": not so, even without an attack")
+
+
+def test_a_row_of_units_says_whether_unaltered_ones_break_it() -> None:
+    hopeless, narrow = AskedClaim(LENGTH, at_most=5.0), AskedClaim(LENGTH, at_most=6.5)
+    told = certify_units(
+        np.zeros(45), score_claims=[hopeless, narrow], scores=np.full((45, 2), 6.0),
+        choice=TEN, seed=None, bound=1.0, diameter=1.0, keep=0.5, two_valued=True,
+    )  # fmt: skip
+    assert isinstance(told, UnitsCertificate)
+    first, second = (said for _, said in score_rows(told.score_claims))
+    assert first.endswith(": not proven even unaltered; unaltered, at most 6.0 is proven")
+    assert second.endswith(": not proven with one altered; unaltered, at most 6.0 is proven")
+
+
+def test_a_row_of_edits_says_what_holds_whatever_the_edit() -> None:
+    claims = [CLAIMS[0], AskedClaim(LENGTH, at_most=1.0), CLAIMS[2]]
+    _, (_, said), _ = score_rows(edits(claims).score_claims)
+    assert ": not so for every edit; whatever the edit, at most " in said
