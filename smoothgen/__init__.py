@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         load_certificate,
         save_certificate,
         select_sigma,
+        statement_of,
         universal_w1_bound,
         verify,
     )
@@ -94,6 +95,7 @@ __all__ = [
     "load_certificate",
     "save_certificate",
     "select_sigma",
+    "statement_of",
     "universal_w1_bound",
     "verify",
 ]

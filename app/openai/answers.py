@@ -13,7 +13,7 @@ from openai.types.responses import Response, ResponseError, ResponseOutputMessag
 from openai.types.responses.response import IncompleteDetails
 from openai.types.responses.response_usage import InputTokensDetails, OutputTokensDetails
 
-from app.openai.certified import answered, metadata
+from app.openai.certified import answered, metadata, note_codes
 from smoothgen.contracts import ImageOutput, JobView, ModelCard, Status, TextOutput
 
 CHAT_ID: Final = "chatcmpl-"
@@ -37,9 +37,12 @@ def model_object(card: ModelCard) -> dict[str, Any]:
 def headers_of(job: JobView) -> dict[str, str]:
     """Returns the headers of an answer: what clients keep that drop unknown fields."""
     about = answered(job)
-    return {"X-SmoothGen-Job": job.id, "X-SmoothGen-Status": about["status"]} | (
-        {"X-SmoothGen-Certificate": job.id} if about["certificate"] is not None else {}
-    )
+    told = {"X-SmoothGen-Job": job.id, "X-SmoothGen-Status": about["status"]}
+    if about["certificate"] is not None:
+        told["X-SmoothGen-Certificate"] = job.id
+    if job.notes:
+        told["X-SmoothGen-Notes"] = note_codes(job)
+    return told
 
 
 def chat_completion(job: JobView, given: dict[str, str] | None, ignored: tuple[str, ...]) -> dict[str, Any]:
@@ -83,8 +86,14 @@ def images_response(job: JobView, ignored: tuple[str, ...]) -> dict[str, Any]:
     return response.model_dump(mode="json", exclude_none=True) | {"smoothgen": answered(job, ignored)}
 
 
-def response_object(job: JobView, given: dict[str, str] | None = None, ignored: tuple[str, ...] = ()) -> dict[str, Any]:
-    """Returns a job, ended or not, as an object of POST /v1/responses."""
+def response_object(
+    job: JobView, asked: Mapping[str, Any], given: dict[str, str] | None = None, ignored: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    """Returns a job, ended or not, as an object of POST /v1/responses.
+
+    asked: what is known of the request, by OpenAI's names (`ResponsesRequest.echo`, `kept`). given: its
+    metadata. ignored: its fields that were not read.
+    """
     status = _STATUSES[job.status]
     cut = status == "completed" and finish_reason(job) == "length"
     output = []
@@ -104,11 +113,11 @@ def response_object(job: JobView, given: dict[str, str] | None = None, ignored: 
         incomplete_details=IncompleteDetails(reason="max_output_tokens") if cut else None,
         error=None if job.error is None else ResponseError(code="server_error", message=job.error.detail),
         output=list(output),
-        background=True,
         parallel_tool_calls=False,
         tool_choice="none",
         tools=[],
         metadata=metadata(job, given),
+        **asked,
         usage=ResponseUsage(
             input_tokens=read,
             input_tokens_details=InputTokensDetails(cached_tokens=0, cache_write_tokens=0),

@@ -33,9 +33,16 @@ def answered(job: JobView, ignored: tuple[str, ...] = ()) -> dict[str, Any]:
     return about
 
 
+def note_codes(job: JobView) -> str:
+    """Returns the codes of the job's notes with commas between them: "no_answer" where samples gave no answer."""
+    return ",".join(dict.fromkeys(note.code for note in job.notes or ()))
+
+
 def metadata(job: JobView, given: dict[str, str] | None) -> dict[str, str]:
     """Returns what stands in OpenAI's `metadata`, which clients keep that drop unknown fields: the request's own, and
-    the names of status, certificate and radius. OpenAI's limits: 16 entries, values of 512 characters."""
+    status, certificate and radius, and the codes of notes. OpenAI's limits: 16 entries, values of 512 characters."""
     about = answered(job)
     ours = {name: str(about[name]) for name in ("status", "certificate", "radius") if about[name] is not None}
+    if job.notes:
+        ours["notes"] = note_codes(job)
     return {**dict(list((given or {}).items())[: 16 - len(ours)]), **{f"smoothgen_{k}": v for k, v in ours.items()}}

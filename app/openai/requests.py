@@ -14,7 +14,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from app.openai.messages import Message, Messages, prompt_of
-from smoothgen.contracts import Extension, GenerateRequest, ModelCard
+from smoothgen.contracts import Extension, GenerateRequest, ModelCard, Parameters, TextParameters
 from smoothgen.contracts.parameters import LONGEST_STOP, MOST_STOPS
 from smoothgen.errors import InvalidParameters
 from smoothgen.noise import CLIENT_SEED_LIMIT
@@ -150,6 +150,13 @@ class ResponsesRequest(_Asked):
     top_p: float | None = None
     metadata: Metadata | None = None
 
+    @property
+    def echo(self) -> dict[str, Any]:
+        """Returns the fields that the answer repeats, with the defaults that were used where none was given."""
+        decoding = {name: value for name, value in _decoding(self, self.max_output_tokens).items() if value is not None}
+        said = {"background": bool(self.background), "instructions": self.instructions}
+        return {**said, **kept(TextParameters.model_validate(decoding))}
+
     def generate(self, card: ModelCard, defaults: Extension) -> GenerateRequest:
         """Returns the request to POST /generate. Raises InvalidParameters, pydantic.ValidationError."""
         said = [Message(role="user", content=self.input)] if isinstance(self.input, str) else self.input
@@ -190,6 +197,14 @@ class ImagesRequest(_Asked):
                 f"size {self.size!r:.40} is no size; send 'auto' or WIDTHxHEIGHT, such as '32x32'", field="size"
             )
         return {"width": int(found[1]), "height": int(found[2])}
+
+
+def kept(parameters: Parameters) -> dict[str, Any]:
+    """Returns what a job keeps of a request to POST /v1/responses, by OpenAI's names: how its text is generated."""
+    if not isinstance(parameters, TextParameters):
+        return {}
+    most = parameters.max_new_tokens
+    return {"max_output_tokens": most, "temperature": parameters.temperature, "top_p": parameters.top_p}
 
 
 def _decoding(asked: ChatRequest | ResponsesRequest, most: int | None, stop: list[str] | None = None) -> dict[str, Any]:

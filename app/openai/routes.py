@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Depends, Request, Response
 from fastapi.responses import JSONResponse
 from fastapi.sse import EventSourceResponse
+from pydantic import ValidationError
 
 from app.http.dependencies import Gateway, GatewayDep, IdempotencyKey, TenantDep
 from app.http.openai_errors import OPENAI_PATHS
@@ -20,7 +21,7 @@ from app.openai.answers import (
     model_object,
     response_object,
 )
-from app.openai.requests import ChatRequest, ImagesRequest, ResponsesRequest
+from app.openai.requests import ChatRequest, ImagesRequest, ResponsesRequest, kept
 from app.openai.streaming import streamed
 from app.openai.submitting import job_of
 from smoothgen.contracts import JobView, ModelCard, Problem
@@ -99,7 +100,7 @@ async def respond(
     job = await job_of(gateway, context, tenant, asked, idempotency_key, wait_s)
     if not asked.background and (problem := _ended(job)) is not None:
         return problem
-    return _answer(job, response_object(job.view, asked.metadata, asked.ignored))
+    return _answer(job, response_object(job.view, asked.echo, asked.metadata, asked.ignored))
 
 
 async def _own_response(response_id: str, tenant: TenantDep) -> str:
@@ -116,25 +117,36 @@ _OwnResponse = Annotated[str, Depends(_own_response)]
 async def read_response(job_id: _OwnResponse, gateway: GatewayDep) -> Response:
     """A response as it stands."""
     job = await gateway.store.read(job_id)
-    return _answer(job, response_object(job.view))
+    return _answer(job, response_object(job.view, await _kept(gateway, job_id)))
 
 
 @router.post("/responses/{response_id}/cancel", operation_id="openai_cancel_response", responses=_ERRORS)
 async def cancel_response(job_id: _OwnResponse, gateway: GatewayDep) -> Response:
     """Cancel a response that has not ended."""
+    asked = await _kept(gateway, job_id)
     job, cancelled = await gateway.store.cancel(job_id)
     if cancelled:
         gateway.metrics.cancelled.labels(job.view.model.name).inc()
-    return _answer(job, response_object(job.view))
+    return _answer(job, response_object(job.view, asked))
 
 
 @router.delete("/responses/{response_id}", operation_id="openai_delete_response", responses=_ERRORS)
 async def delete_response(job_id: _OwnResponse, gateway: GatewayDep) -> dict[str, Any]:
-    """Erase a response's prompt and output. Its certificate stays."""
+    """Erase a response's prompt and output: it is no longer known. Its certificate stays."""
+    await _kept(gateway, job_id)
     job, cancelled = await gateway.store.erase(job_id)
     if cancelled:
         gateway.metrics.cancelled.labels(job.view.model.name).inc()
     return {"id": RESPONSE_ID + job_id, "object": "response", "deleted": True}
+
+
+async def _kept(gateway: Gateway, job_id: str) -> dict[str, Any]:
+    """Returns what the job keeps of its request, by OpenAI's names. Raises NotFound for a response that was deleted."""
+    try:
+        spec = await gateway.store.request_of(job_id)
+    except ValidationError:  # written by another version
+        return {}
+    return {} if spec is None else kept(spec.parameters)
 
 
 async def _require(gateway: Gateway, model: str, modality: str) -> None:

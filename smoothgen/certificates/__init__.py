@@ -53,6 +53,7 @@ from smoothgen.certificates.stored import (
     load_certificate,
     read_certificate,
     save_certificate,
+    statement_of,
     to_document,
 )
 from smoothgen.certificates.terms import Terms
@@ -121,6 +122,7 @@ __all__ = [
     "save_certificate",
     "select_sigma",
     "selection_alpha",
+    "statement_of",
     "take_look",
     "to_document",
     "total_variation",

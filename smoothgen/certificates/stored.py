@@ -46,6 +46,12 @@ def read_certificate(document: Any) -> AnyCertificate:
     return noise_document.from_document(document)
 
 
+def statement_of(certificate: AnyCertificate) -> str:
+    """Returns what the certificate says in words: the `statement` of its document. Raises InvalidCertificate for what
+    JSON cannot hold."""
+    return str(to_document(certificate)["statement"])
+
+
 def without_words(certificate: AnyCertificate) -> AnyCertificate:
     """Returns the certificate without texts and outputs of its runs, which are nearly the prompt and its output. No
     number rests on them."""

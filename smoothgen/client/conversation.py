@@ -18,23 +18,18 @@ from urllib.parse import quote, urlencode
 from pydantic import ValidationError
 
 from smoothgen.certificates import AnyCertificate, read_certificate
+from smoothgen.client.asking import covers_request, request_of
 from smoothgen.client.exchange import Answer, Call, Conversation, Pause, content_of, json_of, problem_of
 from smoothgen.client.results import FleetReading, Generation
 from smoothgen.contracts import (
     FINISHED,
-    MODALITIES,
     SAMPLES,
     Covers,
-    CoversRequest,
-    GenerateRequest,
     JobView,
     NeighboursView,
     NoisyOutput,
     NoisyOutputs,
     PlanView,
-    Robustness,
-    parameter_names,
-    read_parameters,
 )
 from smoothgen.errors import GenerationFailed, ServerProblem, ServerUnreachable, SmoothGenError
 
@@ -48,31 +43,6 @@ _TOO_MANY = 429
 _BUSY_S = 5.0
 """How long to wait where a 429 does not say."""
 _NOT_FOUND = 404
-_TOP_LEVEL = ("context", "output", "priority", "retention_s", "seed")
-
-
-def request_of(prompt: str, model: str, given: Mapping[str, Any]) -> GenerateRequest:
-    """Returns a request made of keyword arguments: robustness fields, generation parameters, `output`, `priority`,
-    `retention_s` and `seed`.
-
-    Raises TypeError for a keyword that is neither, pydantic.ValidationError (a ValueError) for a value out of range.
-    """
-    sections: dict[str, dict[str, Any]] = {"robustness": {}, "parameters": {}}
-    body: dict[str, Any] = {"model": model, "prompt": prompt, **sections}
-    homes = dict.fromkeys(Robustness.model_fields, "robustness")
-    for modality in MODALITIES:
-        homes |= dict.fromkeys(parameter_names(modality), "parameters")
-    for name, value in given.items():
-        if name in _TOP_LEVEL:
-            body[name] = value
-        elif name in homes:
-            sections[homes[name]][name] = value
-        else:
-            raise TypeError(f"generate() takes no {name!r}; it takes {', '.join(sorted({*homes, *_TOP_LEVEL}))}")
-    for modality in MODALITIES:  # the server knows which it is; a value out of range is noticed here in either
-        if sections["parameters"].keys() <= parameter_names(modality):
-            read_parameters(modality, sections["parameters"])
-    return GenerateRequest.model_validate(body)
 
 
 def generate(
@@ -275,8 +245,7 @@ def covers(
     certificate_id: str, prompts: Sequence[str], confidence: float | None, context: Sequence[str] | None
 ) -> Conversation[Covers]:
     """Returns the answer of POST /certificates/{id}/covers."""
-    given = {"prompts": [*prompts], "confidence": confidence, "context": None if context is None else [*context]}
-    asked = CoversRequest.model_validate(given).model_dump(exclude_none=True)
+    asked = covers_request(prompts, confidence, context).model_dump(exclude_none=True)
     return Covers.model_validate(
         json_of((yield Call("POST", f"/certificates/{quote(certificate_id, safe='')}/covers", asked)))
     )

@@ -72,6 +72,12 @@ class Generation:
         return None if self.view.certificate is None else read_certificate(self.view.certificate)
 
     @property
+    def statement(self) -> str | None:
+        """Returns what the certificate says, in the words it was issued with, of whichever method; None where the
+        server abstained. `verify` checks that they say what the numbers say."""
+        return None if self.view.certificate is None else str(self.view.certificate["statement"])
+
+    @property
     def broken_by(self) -> Neighbour | None:
         """Returns, with mechanism tokens, the nearest prompt that an attack can reach and that changes the answer; None
         where there is none among those that were run, and for every other mechanism."""

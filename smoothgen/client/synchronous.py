@@ -50,15 +50,16 @@ class Client:
         told of the job about once a second. Ctrl-C cancels the job on the server.
 
         Raises ServerProblem (of status 429 where the server stays full), GenerationFailed for a job that somebody
-        cancelled, ServerUnreachable, TimeoutError (the job goes on), and ValueError for a value out of range.
+        cancelled, ServerUnreachable, TimeoutError (the job goes on), and InvalidInput for a value out of range,
+        naming its keyword.
         """
         return self._run(conversation.generate(prompt, model, given, timeout_s, on_progress, on_busy))
 
     def plan(self, prompt: str, *, model: str | None = None, **given: Any) -> PlanView:
         """Returns what `generate` with the same arguments would take and could prove; nothing is generated.
 
-        Raises ServerProblem for what `generate` would be refused for, ServerUnreachable, and ValueError for a value out
-        of range.
+        Raises ServerProblem for what `generate` would be refused for, ServerUnreachable, and InvalidInput for a
+        value out of range.
         """
         return self._run(conversation.plan(prompt, model, given))
 
@@ -135,7 +136,7 @@ class Client:
         samples: at their noise, their distances, or what is computed from them. Default: the certificate's. context: in
         place of prompts, other passages for a certificate whose request had a context.
         Raises ServerProblem (503 where no worker serves the model, 504 where none answers in time), ServerUnreachable,
-        ValueError for a value out of range.
+        InvalidInput for a value out of range.
         """
         return self._run(conversation.covers(certificate_id, prompts, confidence, context))
 

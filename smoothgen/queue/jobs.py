@@ -158,6 +158,16 @@ class JobStore:
             await self._scripts.call(ForgetNews(replies=keys.replies(gateway), job_id=job_id))
         return state, cancelled
 
+    async def request_of(self, job_id: str) -> JobSpec | None:
+        """Returns what is kept of a job's request: all of it until the job ends, then what lies beside a certificate.
+        None where nothing is. Raises NotFound for a job that was erased, pydantic.ValidationError."""
+        with redis_errors():
+            spec, erased = await self._redis.hmget(keys.job(job_id), ["spec", "erased"])
+            text = spec or await self._redis.get(keys.asked(job_id))
+        if erased:
+            raise NotFound(f"the content of job {job_id!r} was erased; where it has a certificate, that is kept")
+        return None if text is None else JobSpec.model_validate_json(text)
+
     async def _forget_words(self, job_id: str) -> None:
         """Leaves the texts of a job's runs out of its certificate, which is kept as long as before."""
         key = keys.certificate(job_id)

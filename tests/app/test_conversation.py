@@ -14,9 +14,10 @@ from app.main import create_app
 from app.settings import Settings
 from smoothgen.certificates.fleet.certify import FleetCertificate, verify_fleet
 from smoothgen.client import conversation
+from smoothgen.client.asking import request_of
 from smoothgen.client.exchange import NOTHING, Answer, Call, Conversation, Pause
 from smoothgen.client.results import FleetReading
-from smoothgen.errors import GenerationFailed, InvalidCertificate, ServerProblem, ServerUnreachable
+from smoothgen.errors import GenerationFailed, InvalidCertificate, InvalidInput, ServerProblem, ServerUnreachable
 from smoothgen.queue import keys
 from tests.app.conftest import NUMBERS, model_card, problem_of, register, request_body
 from tests.support.processes import Redis
@@ -300,9 +301,9 @@ def full(tmp_path: Path) -> Iterator[TestClient]:
 def test_a_client_sends_every_field_where_it_belongs() -> None:
     given = {"tier": "fleet", "priority": "low", "output": "sample", "sigma": 0.5, "max_new_tokens": 3, "cap": None}
     with pytest.raises(TypeError, match=r"takes no 'cap'; it takes .*priority.*radius_tolerance.*tier"):
-        conversation.request_of("x", "m", given)
+        request_of("x", "m", given)
     del given["cap"]
-    request = conversation.request_of("x", "m", {**given, "seed": None})
+    request = request_of("x", "m", {**given, "seed": None})
     assert request.model_dump(exclude_unset=True, exclude_none=True) == {
         "model": "m",
         "prompt": "x",
@@ -311,10 +312,10 @@ def test_a_client_sends_every_field_where_it_belongs() -> None:
         "robustness": {"tier": "fleet", "sigma": 0.5},
         "parameters": {"max_new_tokens": 3},
     }
-    stopping = conversation.request_of("x", "m", {"radius_tolerance": 0.1, "deadline_s": 5.0}).robustness
+    stopping = request_of("x", "m", {"radius_tolerance": 0.1, "deadline_s": 5.0}).robustness
     assert (stopping.radius_tolerance, stopping.deadline_s) == (0.1, 5.0)
-    with pytest.raises(ValueError, match="both say when to stop"):
-        conversation.request_of("x", "m", {"radius_tolerance": 0.1, "epsilon": 5.0})
+    with pytest.raises(InvalidInput, match="both say when to stop"):
+        request_of("x", "m", {"radius_tolerance": 0.1, "epsilon": 5.0})
 
 
 def test_a_full_server_is_asked_again_when_it_says_and_not_before(full: TestClient) -> None:

@@ -53,6 +53,7 @@ def test_an_answer_comes_with_a_certificate_that_verifies(client: openai.OpenAI,
     assert certificate.radius == said["radius"]
     assert same.text == answer.choices[0].message.content
     assert same.certificate.radius == said["radius"]
+    assert same.statement == smoothgen.statement_of(same.certificate) == said["statement"]
 
 
 def test_the_certificate_is_named_in_headers_too(client: openai.OpenAI):
@@ -81,6 +82,34 @@ def test_a_stream_tells_the_text_uncertified_and_then_the_certificate(client: op
     assert chunks[-1].usage is not None
 
 
+def test_a_streams_last_chunk_says_what_the_whole_answer_says(client: openai.OpenAI):
+    robustness = {**FEW["smoothgen"]["robustness"], "epsilon": 0.01}
+    asked = {"model": TANH, "messages": ASKED, "seed": 7, "extra_body": {"smoothgen": {"robustness": robustness}}}
+    [*_, last] = client.chat.completions.create(stream=True, **asked)
+    of_stream, whole = about(last), about(client.chat.completions.create(**asked))
+    own = {"job", "certificate"}
+    assert whole["decision"]["holds"]
+    assert {k: v for k, v in of_stream.items() if k not in own} == {k: v for k, v in whole.items() if k not in own}
+
+
+def test_notes_are_told_where_clients_drop_unknown_fields(client: openai.OpenAI):
+    """No output has the answer that the pattern asks for: what is certified is that there is none."""
+    label = {"name": "label", "extract": {"kind": "regex", "pattern": "nowhere"}}
+    asked = {"smoothgen": {"robustness": {"sigma": 1.0, "samples": 200, "metric": label}}}
+    raw = client.chat.completions.with_raw_response.create(model=TANH, messages=ASKED, extra_body=asked)
+    answer = raw.parse()
+    said = about(answer)
+    assert said["status"] == "certified"
+    assert answer.metadata is not None
+    assert "no_answer" in answer.metadata["smoothgen_notes"].split(",")
+    assert answer.metadata["smoothgen_notes"] == raw.headers["x-smoothgen-notes"]
+    assert set(answer.metadata["smoothgen_notes"].split(",")) == {note["code"] for note in said["notes"]}
+    response = client.responses.create(model=TANH, input="0.25", extra_body=asked)
+    assert response.metadata is not None
+    assert "no_answer" in response.metadata["smoothgen_notes"]
+    assert "smoothgen_notes" not in (client.chat.completions.create(model=TANH, messages=ASKED).metadata or {})
+
+
 def test_a_picture_is_base64(client: openai.OpenAI):
     few = {"smoothgen": {"robustness": {"samples": 20, "deadline_s": 600}}}
     answer = client.images.generate(model=FASHION, prompt="a red dress", size="32x32", extra_body=few)
@@ -92,7 +121,7 @@ def test_a_picture_is_base64(client: openai.OpenAI):
     assert about(answer)["status"] == "certified"
 
 
-def test_a_background_response_is_read_later_and_deleted(client: openai.OpenAI):
+def test_a_background_response_is_read_later_and_deleted(client: openai.OpenAI, served: Serve):
     response = client.responses.create(model=TANH, input="0.25", background=True, extra_body=FEW)
     deadline = time.monotonic() + 300
     while response.status in ("queued", "in_progress") and time.monotonic() < deadline:
@@ -102,7 +131,40 @@ def test_a_background_response_is_read_later_and_deleted(client: openai.OpenAI):
     assert float(response.output_text) <= 1
     assert about(response)["status"] == "certified"
     client.responses.delete(response.id)
-    assert client.responses.retrieve(response.id).output_text == ""
+    for ask in (client.responses.retrieve, client.responses.cancel, client.responses.delete):
+        with pytest.raises(openai.NotFoundError) as gone:
+            ask(response.id)
+        error: Any = gone.value.body
+        assert (error["type"], error["code"]) == ("not_found_error", "not-found")
+        assert "erased" in error["message"]
+    with smoothgen.Client(served.url) as ours:
+        assert smoothgen.verify(ours.certificate(about(response)["certificate"]))
+
+
+def test_a_response_that_was_deleted_before_its_end_is_gone(client: openai.OpenAI):
+    slow = {"smoothgen": {"robustness": {"sigma": 1.0, "samples": 4000, "deadline_s": 3600}}}
+    response = client.responses.create(model=SLOW, input="0.75", background=True, extra_body=slow)
+    client.responses.delete(response.id)
+    with pytest.raises(openai.NotFoundError):
+        client.responses.retrieve(response.id)
+
+
+@pytest.mark.parametrize("background", [False, True])
+def test_a_response_repeats_what_was_asked(client: openai.OpenAI, background: bool):
+    asked: dict[str, Any] = {"max_output_tokens": 7, "temperature": 0.5, "top_p": 0.75}
+    made = client.responses.create(
+        model=TANH, input="0.25", background=background, metadata={"of": "me"}, extra_body=FEW, **asked
+    )
+    assert {name: getattr(made, name) for name in asked} == asked
+    assert made.background is background
+    assert made.instructions is None
+    assert made.metadata is not None
+    assert made.metadata["of"] == "me"
+    read = client.responses.retrieve(made.id)
+    assert {name: getattr(read, name) for name in asked} == asked
+    assert (read.background, read.instructions) == (None, None)  # not kept
+    plain = client.responses.create(model=TANH, input="0.25", extra_body=FEW)
+    assert (plain.max_output_tokens, plain.temperature, plain.top_p, plain.background) == (32, 0.0, None, False)
 
 
 def test_a_background_response_can_be_cancelled(client: openai.OpenAI):

@@ -143,7 +143,9 @@ def test_its_chance_is_given_to_it(thermostat: LoadedModel) -> None:
         ("warm", {}, "does not take this prompt"),
         ("17", {"temperature": 0.5}, "a thermostat draws no tokens"),
         ("17", {"chat": True}, "chat"),
-        ("inf", {}, "not finite"),
+        ("inf", {}, "'inf' is no temperature here; send degrees"),
+        ("nan", {}, "'nan' is no temperature here; send degrees"),
+        ("1e39", {}, "'1e39' is no temperature here; send degrees"),
     ],
 )
 def test_what_it_does_not_take_is_a_problem(
@@ -156,7 +158,17 @@ def test_what_it_does_not_take_is_a_problem(
     [refused] = Executor(thermostat, 64).run(run_state_of([selection_of(job)]))
     assert isinstance(refused, Refused)
     assert words in refused.problem.detail
-    assert refused.problem.status == (500 if "finite" in words else 422)
+    assert refused.problem.status == 422
+
+
+def test_an_x_that_is_not_finite_is_the_plugins_own_failure(site: Path) -> None:
+    install(site, GOOD)
+    model = loaded("plugin:dial")
+    job = plan(GenerateRequest.model_validate({"model": "plugin:dial", "prompt": "nan"}), model.card, max_samples=1000)
+    [refused] = Executor(model, 64).run(run_state_of([selection_of(job)]))
+    assert isinstance(refused, Refused)
+    assert refused.problem.status == 500
+    assert "not finite in float32" in refused.problem.detail
 
 
 def test_a_good_one_is_served(site: Path) -> None:

@@ -27,7 +27,10 @@ class Thermostat:
         """Returns the temperature, and that nothing else of the prompt is kept."""
         if parameters["temperature"]:
             raise ValueError("a thermostat draws no tokens; leave temperature out")
-        return np.array([float(prompt)]), []
+        temperature = float(prompt)
+        if not abs(temperature) <= 1000:  # refuses NaN too
+            raise ValueError(f"{prompt!r:.40} is no temperature here; send degrees between -1000 and 1000")
+        return np.array([temperature]), []
 
     def generate(self, noisy, randomness, parameters):
         """Returns what it says at each noisy temperature."""

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from smoothgen import verify
-from smoothgen.certificates import read_certificate, to_document
+from smoothgen.certificates import read_certificate, statement_of, to_document
 
 STORED = {
     path.stem: json.loads(path.read_text("utf-8")) for path in (Path(__file__).parents[2] / "data/v2").glob("*.json")
@@ -26,3 +26,4 @@ def test_a_stored_document_verifies_and_is_written_again_as_it_stands(name):
 
     assert verdict, [check for check in verdict.checks if not check.passed]
     assert to_document(read_certificate(document)) == document
+    assert statement_of(read_certificate(document)) == document["statement"]
