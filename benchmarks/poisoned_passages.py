@@ -162,16 +162,16 @@ def _left(question: Question, certificate: UnitsCertificate, answer: str | None)
     subsets = certificate.choice.enumerated()
     kept_before = certificate.evidence.distances == 0
     attacks = [(m, passages) for m in ALTERED for passages in question.attacked(m)]
-    touched = [touched(question.passages, passages, subsets) for _, passages in attacks]
+    altered_runs = [touched(question.passages, passages, subsets) for _, passages in attacks]
     # An attack leaves what the runs that it does not touch read, so only the others are made again.
     texts = [
         UnitTexts.of_passages(question.prompt, passages).text(subset)
-        for (_, passages), runs in zip(attacks, touched, strict=True)
+        for (_, passages), runs in zip(attacks, altered_runs, strict=True)
         for subset in subsets[runs].tolist()
     ]
     said = np.array([label == answer for label in answers(texts)])
     least = dict.fromkeys(ALTERED, 1.0)
-    for (m, _), runs in zip(attacks, touched, strict=True):
+    for (m, _), runs in zip(attacks, altered_runs, strict=True):
         now, said = said[: runs.sum()], said[runs.sum() :]
         least[m] = min(least[m], float((kept_before[~runs].sum() + now.sum()) / len(subsets)))
     return least

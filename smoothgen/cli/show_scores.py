@@ -12,7 +12,8 @@ from smoothgen.certificates.bounds.rounding import round_down
 from smoothgen.certificates.edits.score_claims import EditsScoreClaim
 from smoothgen.certificates.format.canonical import canonical
 from smoothgen.certificates.format.document import parse_json
-from smoothgen.certificates.score_claims import AskedClaim, ScoreClaim
+from smoothgen.certificates.meaning.scores import code_in_words, options_as_json
+from smoothgen.certificates.score_claims import AskedClaim, ScoreClaim, ScoreIdentity
 from smoothgen.certificates.score_claims.exact import ExactClaim
 from smoothgen.certificates.units.score_claims import UnitScoreClaim
 from smoothgen.errors import InvalidCertificate
@@ -41,25 +42,49 @@ def claims_of_options(texts: Sequence[str]) -> list[Any]:
 
 
 def _asked(claim: AskedClaim) -> str:
-    options = canonical(dict(claim.score.options))
     side, limit = ("at most", claim.at_most) if claim.at_least is None else ("at least", claim.at_least)
     above = "" if claim.above is None else f" above {claim.above!r}"
-    shown = options if len(options) <= _LONGEST else f"{options[:_LONGEST]}…"
-    return f"{claim.of}{above} of {claim.score.name} {shown} {side} {limit!r}"
+    return f"{claim.of}{above} of {_named(claim.score)} {side} {limit!r}"
+
+
+def _named(score: ScoreIdentity) -> str:
+    """Returns the score's name and options, with the digest of the code for one that a plug-in brings."""
+    if score.digest is None:
+        return f"{score.name} {_cut(canonical(dict(score.options)))}"
+    options = options_as_json(score)
+    with_options = score.name if options is None else f"{score.name} {_cut(options)}"
+    return f"{with_options} (code {code_in_words(score.digest)})"
+
+
+def _cut(options: str) -> str:
+    return options if len(options) <= _LONGEST else f"{options[:_LONGEST]}…"
 
 
 def _proven(claim: ScoreClaim | ExactClaim | EditsScoreClaim | UnitScoreClaim) -> str:
     if isinstance(claim, EditsScoreClaim):
         share = f"a share of at least {round_down(claim.share, _DIGITS)!r} of the edits is as asked"
-        return share if claim.bound is None else f"{_counted(claim.radius, 'edit')}, proven {claim.bound!r}; {share}"
+        if claim.bound is None:
+            return share
+        if not claim.radius:
+            return f"not so for every edit; whatever the edit, {_side(claim.asked)} {claim.bound!r}; {share}"
+        return f"{_counted(claim.radius, 'edit')}, proven {claim.bound!r}; {share}"
     if isinstance(claim, UnitScoreClaim):
+        if not claim.radius:
+            failing = "even unaltered" if claim.radius is None else "with one altered"
+            return f"not proven {failing}; unaltered, {_side(claim.asked)} {claim.bound!r} is proven"
         return f"{_counted(claim.radius, 'altered')}, proven {claim.bound!r}"
+    if isinstance(claim, ExactClaim) and claim.radius == 0:
+        return "not so, even without an attack"
+    if claim.radius is None:
+        return f"not proven; without an attack, {_side(claim.asked)} {claim.bound!r} is proven"
     return f"{_radius(claim)}, proven {claim.bound!r}"
 
 
+def _side(asked: AskedClaim) -> str:
+    return "at most" if asked.is_upper else "at least"
+
+
 def _counted(radius: int | None, what: str) -> str:
-    if radius is None:
-        return "not proven"
     said = f"{what}s" if what == "edit" and radius != 1 else what
     return f"up to {radius} {said}"
 

@@ -27,6 +27,9 @@ def _verdict(decided: Decision | ClaimDecision, wanted: float | None, counted: s
     asked = "" if wanted is None else f", asked for {wanted:g}"
     if decided.radius is None:
         return verdict
+    if decided.radius == 0:
+        limits = f"for any number of {counted}" if counted else "at any radius"
+        return f"{verdict} {limits}{'' if wanted is None else f' (asked for {wanted:g})'}"
     reached = f"{decided.radius:g} {counted}" if counted else down(decided.radius)
     return f"{verdict} (proven up to {reached}{asked})"
 

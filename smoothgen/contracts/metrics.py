@@ -17,6 +17,15 @@ Cap = Annotated[
 ]
 
 
+_NOT_CALIBRATED: Final = ("label", "verdict", "vision-chord")
+"""Metrics whose displacements are not worth measuring, or whose options a request must give."""
+
+
+def can_be_calibrated(name: str) -> bool:
+    """Returns whether `smoothgen calibrate` measures displacements in the metric. name: as on a model's card."""
+    return name not in _NOT_CALIBRATED and not name.startswith(_PLUGIN)
+
+
 class SentenceChord(Contract):
     """Euclidean distance between unit-norm sentence embeddings, in [0, 2]."""
 

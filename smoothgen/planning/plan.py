@@ -35,6 +35,7 @@ from smoothgen.contracts import (
     read_parameters,
 )
 from smoothgen.contracts.adapting import not_differentiable
+from smoothgen.contracts.metrics import can_be_calibrated
 from smoothgen.errors import InvalidAlpha, InvalidBudget, InvalidInput, InvalidTolerance, UnknownName
 from smoothgen.labels import extractor
 from smoothgen.noise import Seed
@@ -224,11 +225,17 @@ def _sigma(request: GenerateRequest, card: ModelCard, metric: MetricCard) -> flo
             field="robustness.budget",
         )
     if metric.calibration is None:
+        remedy = "give robustness.sigma"
+        if can_be_calibrated(metric.name):
+            remedy += (
+                f", or calibrate it: `smoothgen calibrate --model ENTRY --metric {metric.name} --prompts FILE`, ENTRY "
+                f"as SMOOTHGEN_MODELS of its worker has it ({card.id}=SOURCE under a name of its own), and start the "
+                "worker with the folder in SMOOTHGEN_CALIBRATIONS"
+            )
         calibrated = [m.name for m in card.metrics if m.calibration is not None]
         raise InvalidBudget(
             f"budget={robustness.budget!r} cannot be served: model {card.id!r} has no calibration for metric "
-            f"{metric.name!r} (calibrated: {', '.join(calibrated) or 'none'}); give robustness.sigma, or calibrate it "
-            "with `smoothgen calibrate`",
+            f"{metric.name!r} (calibrated: {', '.join(calibrated) or 'none'}); {remedy}",
             field="robustness.budget",
         )
     sigma = metric.calibration.sigma_for(robustness.budget)

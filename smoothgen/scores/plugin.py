@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smoothgen.certificates.score_claims import ScoreIdentity
+from smoothgen.certificates.score_claims.asked import PLUGIN_V1
 from smoothgen.errors import InvalidClaim
 from smoothgen.plugins import FAULTS, SCORES, ScorePlugin, load
 
@@ -46,6 +47,7 @@ class PluggedIn:
             two_valued=two_valued,
             options={"distribution": loaded.distribution, **({"options": dict(options)} if options else {})},
             digest=loaded.digest,
+            wording=PLUGIN_V1,
         )
         self.last_failure = ""
 

@@ -134,7 +134,11 @@ def test_without_a_calibration_there_is_no_level_to_adapt(
 ) -> None:
     problem = refused(api, redis, asked(metric=metric) | {"model": model})
     assert words in problem["detail"]
-    assert "give robustness.sigma, or calibrate it" in problem["detail"]
+    assert (
+        f"give robustness.sigma, or calibrate it: `smoothgen calibrate --model ENTRY --metric {metric} "
+        in (problem["detail"])
+    )
+    assert f"({model}=SOURCE under a name of its own)" in problem["detail"]
 
 
 @pytest.mark.parametrize(

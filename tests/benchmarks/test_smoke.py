@@ -15,6 +15,7 @@ IS_RUN = 'if __name__ == "__main__"'
 SMALL = {
     "certify": "--smoke",
     "failover": "--smoke",
+    "poisoned_passages": "--smoke",
     "scaling": "--smoke",
     "soak": "--smoke",
     "token_neighbours": "--smoke",
@@ -37,7 +38,6 @@ TOO_LARGE = {
     "lipschitz": _MODEL,
     "load": "compares with LitServe and BentoML, which have an environment of their own; --quick is its short form",
     "negations": "needs Debian's wordnet-base, and loads a model of torch",
-    "poisoned_passages": _MODEL,
     "prefix_cache": _MODEL,
     "savings": _MODEL,
     "score_claims": _MODEL,

@@ -167,6 +167,8 @@ def test_calibrating_a_closed_form_needs_no_torch(tmp_path: Path):
     ("arguments", "message"),
     [
         (["--model", "closed-form-tanh"], "takes a number"),  # the default prompts are sentences
+        (["--model", "closed-form-tanh"], "give prompts that it takes with --prompts FILE, one a line"),
+        (["--model", "closed-form-warm"], "--model closed-form-warm=SOURCE"),
         (["--model", "closed-form-tanh", "--metric", "unheard-of"], "unheard-of"),
         (["--model", "closed-form-tanh", "--prompts", "/no/such/file"], "/no/such/file"),
         (["--model", "closed-form-tanh", "--prompts", "/dev/null"], "holds no prompts"),

@@ -15,7 +15,7 @@ from smoothgen.certificates import (
 )
 from smoothgen.certificates.abstention import ProvenOfScore
 from smoothgen.certificates.edits.score_claims import EditsScoreClaim
-from smoothgen.certificates.meaning.scores import claim_in_words
+from smoothgen.certificates.meaning.scores import decision_in_words
 from smoothgen.certificates.score_claims import AskedClaim, ScoreClaim
 from smoothgen.certificates.score_claims.exact import ExactClaim
 from smoothgen.certificates.units.score_claims import UnitScoreClaim
@@ -77,7 +77,7 @@ def decision_on(
 def _on_scores(outcome: Outcome, claims: Sequence[AskedClaim], wanted: float | None) -> list[_Decided]:
     """Returns what is proven of each claim on a score; nothing where the job ended before any was computed."""
     if not outcome.score_claims:
-        return [_Decided(claim_in_words(claim), holds=False, radius=None) for claim in claims]
+        return [_Decided(decision_in_words(claim), holds=False, radius=None) for claim in claims]
     return [_of_score(claim, wanted) for claim in outcome.score_claims]
 
 
@@ -87,7 +87,7 @@ def _of_score(claim: ProvenOfScore, wanted: float | None) -> _Decided:
     elif isinstance(claim, ExactClaim | EditsScoreClaim | UnitScoreClaim):
         holds = claim.holds_at(wanted)
     sampled = isinstance(claim, EditsScoreClaim) and claim.radius is None  # a share of a sample has no radius
-    return _Decided(claim_in_words(claim.asked), holds, None if sampled else claim.radius or 0.0)
+    return _Decided(decision_in_words(claim.asked), holds, None if sampled else claim.radius or 0.0)
 
 
 def _reaches(outcome: Outcome, wanted: float | None) -> bool:

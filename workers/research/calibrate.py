@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
 from smoothgen.certificates.bounds.rounding import round_up
-from smoothgen.certificates.meaning.quoting import PLUGIN
 from smoothgen.contracts import Calibration, Parameters, TextParameters, metric_with_defaults
-from smoothgen.errors import SmoothGenError, UnknownName
+from smoothgen.contracts.metrics import can_be_calibrated
+from smoothgen.errors import InvalidInput, SmoothGenError, UnknownName
 from smoothgen.mechanisms import Gaussian
 from smoothgen.noise import Seed, Stream
 from workers.distances import OutputMetric
@@ -109,7 +110,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     try:
         settings = Settings()
-        generator = load_generator(given.model, settings)
+        generator = _load(given.model, settings)
         model = LoadedModel(generator, Encoders(settings), settings)
         source: Path = given.prompts or PROMPTS[model.card.modality]
         prompts = [line.strip() for line in source.read_text(encoding="utf-8").splitlines() if line.strip()]
@@ -118,16 +119,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         metrics = [_metric(name, model) for name in given.metric or _calibratable(model)]
         if given.shape:
             return _shape(given, model, metrics[0], prompts, settings)
-        calibrations = calibrate(
-            generator,
-            metrics,
-            prompts,
-            sigmas=sorted(given.sigma or [generator.default_sigma * level for level in LEVELS]),
-            probes=given.probes,
-            parameters=default_parameters(model, max_new_tokens=given.max_new_tokens),
-            seed=Seed.from_client(given.seed),
-            batch_size=settings.batch_size,
-        )
+        with _naming_the_prompts(given.prompts):
+            calibrations = calibrate(
+                generator,
+                metrics,
+                prompts,
+                sigmas=sorted(given.sigma or [generator.default_sigma * level for level in LEVELS]),
+                probes=given.probes,
+                parameters=default_parameters(model, max_new_tokens=given.max_new_tokens),
+                seed=Seed.from_client(given.seed),
+                batch_size=settings.batch_size,
+            )
     except (SmoothGenError, OSError, ValueError) as error:
         print(f"calibrate: {error}", file=sys.stderr)
         return 1
@@ -138,6 +140,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"  sigma {sigma:<9g} displacement {displacement:<8.4f} sensitivity {displacement / sigma:.4g}")
     print(f"\nwritten to {path}")
     return 0
+
+
+def _load(name: str, settings: Settings) -> Generator:
+    try:
+        return load_generator(name, settings)
+    except UnknownName as error:
+        if "=" in name:
+            raise
+        raise ValueError(
+            f"{error}; a model that a worker serves under a name of its own is given with its source, as in "
+            f"SMOOTHGEN_MODELS: --model {name}=SOURCE"
+        ) from error
+
+
+@contextmanager
+def _naming_the_prompts(given: Path | None) -> Iterator[None]:
+    """Adds to an input that the model does not take that the shipped prompts can be replaced, where they were used."""
+    try:
+        yield
+    except InvalidInput as error:
+        if given is not None:
+            raise
+        raise InvalidInput(
+            f"{error}; the shipped prompts may not suit this model: give prompts that it takes with --prompts FILE, "
+            "one a line",
+            field=error.field,
+        ) from error
 
 
 def _shape(
@@ -170,10 +199,7 @@ def _shape(
 
 
 def _calibratable(model: LoadedModel) -> list[str]:
-    """Returns the metrics with displacements worth measuring, and without options that a request must give."""
-    with_options = ("label", "verdict", "vision-chord")
-    names = [metric.name for metric in model.card.metrics]
-    return [name for name in names if name not in with_options and not name.startswith(PLUGIN)]
+    return [metric.name for metric in model.card.metrics if can_be_calibrated(metric.name)]
 
 
 def _metric(name: str, model: LoadedModel) -> OutputMetric:

@@ -12,7 +12,7 @@ from smoothgen.certificates.format.json_data import (
     require_number,
     require_string,
 )
-from smoothgen.certificates.score_claims.asked import AskedClaim, ScoreIdentity
+from smoothgen.certificates.score_claims.asked import PLUGIN_V1, AskedClaim, ScoreIdentity
 from smoothgen.certificates.score_claims.certified import ScoreClaim
 from smoothgen.errors import InvalidCertificate, InvalidClaim
 
@@ -40,8 +40,9 @@ def asked_to_dict(claim: AskedClaim) -> dict[str, Any]:
         "two_valued": score.two_valued,
         "options": dict(score.options),
     }
-    if score.digest is not None:
-        identity["digest"] = score.digest
+    for name in ("digest", "wording"):
+        if getattr(score, name) is not None:
+            identity[name] = getattr(score, name)
     said = {name: getattr(claim, name) for name in sorted(_ASKED)}
     return {"score": identity, "of": claim.of, **{name: value for name, value in said.items() if value is not None}}
 
@@ -50,11 +51,11 @@ def asked_from_dict(document: Any, where: str = "claims") -> AskedClaim:
     """Reads what `asked_to_dict` writes. Raises InvalidCertificate, also for a claim that is none."""
     fields = require_mapping(document, where)
     score = require_mapping(fields.get("score"), f"{where}.score")
-    missing, foreign = _SCORE - set(score), set(score) - _SCORE - {"digest"}
+    missing, foreign = _SCORE - set(score), set(score) - _SCORE - {"digest", "wording"}
     if missing or foreign or not {"of"} <= set(fields) <= {"score", "of"} | _ASKED:
         raise InvalidCertificate(
-            f"{where} has score (name, range, two_valued, options and perhaps digest), of and what is asked of it, got "
-            f"{sorted(fields)!r:.200} and in score {sorted(score)!r:.200}",
+            f"{where} has score (name, range, two_valued, options, perhaps digest and wording), of and what is "
+            f"asked of it, got {sorted(fields)!r:.200} and in score {sorted(score)!r:.200}",
             field=where,
         )
     ends = require_list(score["range"], f"{where}.score.range")
@@ -71,12 +72,19 @@ def asked_from_dict(document: Any, where: str = "claims") -> AskedClaim:
                 two_valued=score["two_valued"],
                 options=require_mapping(score["options"], f"{where}.score.options"),
                 digest=require_string(score["digest"], f"{where}.score.digest") if "digest" in score else None,
+                wording=_wording(score["wording"], f"{where}.score.wording") if "wording" in score else None,
             ),
             of=require_string(fields["of"], f"{where}.of"),
             **{name: require_number(fields[name], f"{where}.{name}") for name in _ASKED & set(fields)},
         )
     except InvalidClaim as error:
         raise InvalidCertificate(f"{where}: {error}", field=where) from error
+
+
+def _wording(value: Any, where: str) -> str:
+    if value != PLUGIN_V1:
+        raise InvalidCertificate(f"{where} must be {PLUGIN_V1!r}, got {value!r:.80}", field=where)
+    return PLUGIN_V1
 
 
 def claims_to_list(claims: Sequence[ScoreClaim]) -> list[dict[str, Any]]:

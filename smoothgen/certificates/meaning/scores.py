@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Sequence
+from typing import Final
 
 from smoothgen.certificates.meaning.quoting import quoted
-from smoothgen.certificates.score_claims.asked import MEAN, AskedClaim, ScoreIdentity
+from smoothgen.certificates.score_claims.asked import MEAN, PLUGIN_V1, AskedClaim, ScoreIdentity
 from smoothgen.certificates.score_claims.certified import ScoreClaim
 from smoothgen.certificates.score_claims.exact import ExactClaim
+
+_SHA256: Final = re.compile("sha256:[0-9a-f]{64}")
+_SHOWN_OF_DIGEST: Final = len("sha256:") + 12
 
 
 def sentences_on_scores(claims: Sequence[ScoreClaim], epsilon: float | None) -> list[str]:
@@ -31,6 +36,28 @@ def pattern_sought(score: ScoreIdentity) -> str | None:
 def claim_in_words(claim: AskedClaim) -> str:
     """Returns what is asked of a score, without the norm of the attack."""
     return _asked(claim)
+
+
+def decision_in_words(claim: AskedClaim) -> str:
+    """Returns what is asked of a score, in the plain words of answers, which no certificate repeats. Of a score that is
+    1 or 0 by a property of the output it is the share of outputs with the property."""
+    counted = _with_property(claim.score) if claim.quantile is None else None
+    if counted is None:
+        return _asked(claim)
+    return f"the share of outputs {counted} is {'at most' if claim.is_upper else 'at least'} {claim.limit!r}"
+
+
+def options_as_json(score: ScoreIdentity) -> str | None:
+    """Returns the options of a plug-in's score as JSON, None where it has none."""
+    if set(score.options) == {"distribution"}:
+        return None
+    is_ours = set(score.options) <= {"distribution", "options"}  # as smoothgen/scores/plugin.py writes them
+    return json.dumps(score.options["options"] if is_ours and score.options else dict(score.options), sort_keys=True)
+
+
+def code_in_words(digest: str) -> str:
+    """Returns the first twelve digits of a sha256; what is none in quotation marks."""
+    return f"{digest[:_SHOWN_OF_DIGEST]}…" if _SHA256.fullmatch(digest) else quoted(digest)
 
 
 def bound_in_words(claim: AskedClaim, bound: float) -> str:
@@ -88,14 +115,39 @@ def _asked(claim: AskedClaim) -> str:
 def _of_what(claim: AskedClaim) -> str:
     score = _described(claim.score)
     if score is None:
-        digest = "" if claim.score.digest is None else f" of {quoted(claim.score.digest)}"
-        score = f"what this document calls score {quoted(claim.score.name)}{digest}"
+        score = f"what this document calls score {_as_called(claim.score)}"
     if claim.of == MEAN:
         return f"the mean of {score}"
     if claim.quantile is not None:
         return f"the share of outputs with {score} {'above' if claim.at_least is None else 'below'} {claim.asked!r}"
     threshold = claim.score.least if claim.above is None else claim.above
     return f"the share of outputs with {score} above {threshold!r}"
+
+
+def _as_called(score: ScoreIdentity) -> str:
+    """Returns the name, options and digest of a score that this library has no definition of."""
+    name = quoted(score.name)
+    if score.wording != PLUGIN_V1:  # as all certificates said it before scores had a wording
+        return name if score.digest is None else f"{name} of {quoted(score.digest)}"
+    options = options_as_json(score)
+    with_options = [] if options is None else [f"options {quoted(options)}"]
+    with_code = [] if score.digest is None else [f"code {code_in_words(score.digest)}"]
+    known = " and ".join([*with_options, *with_code])
+    return f"{name} with {known}" if known else name
+
+
+def _with_property(score: ScoreIdentity) -> str | None:
+    """Returns which outputs have the score 1, where all others have 0 and this library knows the score."""
+    if _described(score) is None:
+        return None
+    if score.name == "pattern":
+        return f"in which the RE2 pattern {quoted(score.options['pattern'])} is found"
+    if score.name == "json_schema":
+        schema = json.dumps(score.options["must_meet"], sort_keys=True)
+        return f"that are JSON and meet the schema {quoted(schema)}"
+    if score.name == "verdict":
+        return f"that the model's picture classifier calls {quoted(score.options['verdict'])}"
+    return None
 
 
 def _failed(failed: int) -> str:

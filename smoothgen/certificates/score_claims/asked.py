@@ -19,6 +19,8 @@ MEAN: Final = "mean"
 SHARE: Final = "share"
 QUANTILE: Final = "quantile:"
 LEAST_RANGE: Final = 1e-9
+PLUGIN_V1: Final = "plugin/v1"
+"""The wording of a plug-in's scores. It never changes: other words get another name."""
 _WHOLE_SHARE: Final = 1.0
 
 
@@ -28,7 +30,8 @@ class ScoreIdentity:
 
     name: in requests. options: everything else that fixes the function, as JSON data. least, most: the range [a, b],
     which every value lies in. two_valued: whether only a and b occur. digest: of the code and weights that computed it,
-    None for scores whose name says which function they are.
+    None for scores whose name says which function they are. wording: the name of the words that statements have for a
+    score of a plug-in; None for other scores, and in documents older than that name. No number rests on it.
 
     Proof: docs/theory/scores.md, "What is claimed".
 
@@ -41,6 +44,7 @@ class ScoreIdentity:
     two_valued: bool = False
     options: Mapping[str, Any] = field(default_factory=dict)
     digest: str | None = None
+    wording: str | None = None
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.least) and math.isfinite(self.most) and self.most - self.least >= LEAST_RANGE):
@@ -238,7 +242,7 @@ class AskedClaim:
     def _normal(self) -> AskedClaim:
         """Returns the claim with the threshold of a two-valued share written out, and q as a number is written; without
         the score's options, which are JSON data."""
-        score = replace(self.score, options={})
+        score = replace(self.score, options={}, wording=None)
         if self.quantile is not None:
             return replace(self, score=score, of=f"{QUANTILE}{self.quantile!r}")
         above = score.least if self.of == SHARE and self.above is None else self.above
