@@ -102,7 +102,7 @@ def test_tokens_keep_an_answer_whole(llama: LanguageModel) -> None:
     assert result.decision.claim.endswith(" stays")
     assert result.decision.radius == result.certificate["radius"]
     assert result.scale.nearest_cost > 0
-    assert "keep" not in result.certificate
+    assert result.certificate["keep"] == 0.9
     asked = run(tokens_job("A triangle has", metric=rule, samples=30, epsilon=50.0, keep=0.9), llama)
     assert (asked.decision.holds, asked.decision.wanted) == (False, 50.0)
 

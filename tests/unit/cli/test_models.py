@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from smoothgen.cli import show
 from smoothgen.cli.show import show_models
 
 CARD: dict[str, Any] = {
@@ -39,7 +40,7 @@ def test_a_card_tells_what_a_request_takes_that_names_nothing(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("COLUMNS", "200")  # rows that are not wrapped
+    monkeypatch.setattr(show._out, "width", 200)  # rows that are not wrapped
     show_models([CARD | changes])
     printed = capsys.readouterr().out
     assert mechanisms in printed
