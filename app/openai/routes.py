@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse
 from fastapi.sse import EventSourceResponse
 from pydantic import ValidationError
 
+from app import ending
 from app.http.dependencies import Gateway, GatewayDep, IdempotencyKey, TenantDep
 from app.http.openai_errors import OPENAI_PATHS
 from app.http.problems import problem_response
@@ -124,9 +125,7 @@ async def read_response(job_id: _OwnResponse, gateway: GatewayDep) -> Response:
 async def cancel_response(job_id: _OwnResponse, gateway: GatewayDep) -> Response:
     """Cancel a response that has not ended."""
     asked = await _kept(gateway, job_id)
-    job, cancelled = await gateway.store.cancel(job_id)
-    if cancelled:
-        gateway.metrics.cancelled.labels(job.view.model.name).inc()
+    job = await ending.cancel(gateway, job_id)
     return _answer(job, response_object(job.view, asked))
 
 
@@ -134,9 +133,7 @@ async def cancel_response(job_id: _OwnResponse, gateway: GatewayDep) -> Response
 async def delete_response(job_id: _OwnResponse, gateway: GatewayDep) -> dict[str, Any]:
     """Erase a response's prompt and output: it is no longer known. Its certificate stays."""
     await _kept(gateway, job_id)
-    job, cancelled = await gateway.store.erase(job_id)
-    if cancelled:
-        gateway.metrics.cancelled.labels(job.view.model.name).inc()
+    await ending.erase(gateway, job_id)
     return {"id": RESPONSE_ID + job_id, "object": "response", "deleted": True}
 
 

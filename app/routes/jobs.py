@@ -6,6 +6,7 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
+from app import ending
 from app.http.dependencies import GatewayDep, OwnJobId, PreferHeader, wait_seconds
 from app.http.problems import PROBLEM_JSON, problem_response
 from smoothgen.contracts import FINISHED, JobView, NoisyOutputs
@@ -44,10 +45,7 @@ async def read_job(job_id: OwnJobId, gateway: GatewayDep, prefer: PreferHeader =
 @router.delete("/{job_id}", response_model=JobView, responses=PROBLEMS)
 async def cancel_job(job_id: OwnJobId, gateway: GatewayDep) -> Response:
     """Cancel a job: no further batch of it is begun. One that has ended stays as it is, and is the answer."""
-    job, cancelled = await gateway.store.cancel(job_id)
-    if cancelled:
-        gateway.metrics.cancelled.labels(job.view.model.name).inc()
-    return job_response(job, unfinished=200)
+    return job_response(await ending.cancel(gateway, job_id), unfinished=200)
 
 
 @router.delete("/{job_id}/content", status_code=204, responses=PROBLEMS)
@@ -57,9 +55,7 @@ async def erase_job(job_id: OwnJobId, gateway: GatewayDep) -> None:
     Its certificate stays: it holds the digests of prompt and output, and of the output what the certificate rests on
     (the centre, which its statement may quote). Prompts can no longer be compared with it.
     """
-    job, cancelled = await gateway.store.erase(job_id)
-    if cancelled:
-        gateway.metrics.cancelled.labels(job.view.model.name).inc()
+    await ending.erase(gateway, job_id)
 
 
 @router.get(

@@ -1,0 +1,22 @@
+"""Jobs that end because their client says so, and the count of those that did."""
+
+from __future__ import annotations
+
+from app.http.dependencies import Gateway
+from smoothgen.queue import JobState
+
+
+async def cancel(gateway: Gateway, job_id: str) -> JobState:
+    """Cancels a job that has not ended, and returns it. Raises NotFound, QueueUnavailable."""
+    return _counted(gateway, *await gateway.store.cancel(job_id))
+
+
+async def erase(gateway: Gateway, job_id: str) -> None:
+    """Erases a job's content, and cancels one that has not ended. Raises NotFound, QueueUnavailable."""
+    _counted(gateway, *await gateway.store.erase(job_id))
+
+
+def _counted(gateway: Gateway, job: JobState, cancelled: bool) -> JobState:
+    if cancelled:
+        gateway.metrics.cancelled.labels(job.view.model.name).inc()
+    return job
