@@ -2,5 +2,6 @@
 
 certified: what of ours goes out beside OpenAI's fields. messages, requests: from OpenAI's requests to ours.
 submitting: one job for the repeats that OpenAI's clients send. answers: from jobs to OpenAI's objects, whose types are
-those of the package `openai`. streaming: a chat completion as it goes. routes: the paths.
+those of the package `openai`. unanswered: why a job has no answer. streaming: a chat completion as it goes. routes: the
+paths.
 """

@@ -17,7 +17,7 @@ from pydantic_core import PydanticCustomError
 from app.openai.certified import OURS
 from app.openai.messages import Message, Messages, prompt_of
 from smoothgen.contracts import Extension, GenerateRequest, ModelCard, Parameters, TextParameters
-from smoothgen.contracts.parameters import LONGEST_STOP, MOST_STOPS
+from smoothgen.contracts.parameters import LONGEST_STOP, MOST_STOPS, Modality
 from smoothgen.errors import InvalidParameters
 from smoothgen.noise import CLIENT_SEED_LIMIT
 
@@ -58,11 +58,13 @@ Count = Annotated[int, Field(strict=True)]
 
 
 class _Asked(BaseModel):
-    """What all of OpenAI's requests have. refused: the fields that are not offered, each with the values that ask for
-    nothing, in which they are taken. unread: the fields that change neither what is served nor what is claimed."""
+    """What all of OpenAI's requests have. modality: what is asked for. refused: the fields that are not offered, each
+    with the values that ask for nothing, in which they are taken. unread: the fields that change neither what is served
+    nor what is claimed."""
 
     model_config = ConfigDict(extra="allow", hide_input_in_errors=True)
 
+    modality: ClassVar[Modality] = "text"
     refused: ClassVar[Mapping[str, tuple[Any, ...]]] = {}
     unread: ClassVar[frozenset[str]] = frozenset()
 
@@ -191,6 +193,7 @@ class ResponsesRequest(_Asked):
 class ImagesRequest(_Asked):
     """A request to POST /v1/images/generations."""
 
+    modality = "image"
     refused = {
         "background": ("auto", "opaque"),
         "n": (1,),

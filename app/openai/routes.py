@@ -23,10 +23,11 @@ from app.openai.answers import (
     response_object,
 )
 from app.openai.requests import ChatRequest, ImagesRequest, ResponsesRequest, kept
-from app.openai.streaming import erased, streamed
+from app.openai.streaming import streamed
 from app.openai.submitting import job_of
-from smoothgen.contracts import JobView, ModelCard, Problem
-from smoothgen.errors import InvalidParameters, NotFound
+from app.openai.unanswered import unanswered
+from smoothgen.contracts import JobView, Problem
+from smoothgen.errors import NotFound
 from smoothgen.queue import JobState, belongs_to
 
 _ERROR: dict[str, Any] = {
@@ -63,7 +64,6 @@ async def chat(
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """One certified answer to the last message."""
-    await _require(gateway, asked.model, "text")
     wait_s = 0.0 if asked.stream else gateway.settings.openai_wait_s
     job = await job_of(gateway, context, tenant, asked, idempotency_key, wait_s)
     if asked.stream:
@@ -82,7 +82,6 @@ async def images(
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """One certified picture."""
-    await _require(gateway, asked.model, "image")
     job = await job_of(gateway, context, tenant, asked, idempotency_key, gateway.settings.openai_wait_s)
     return _ended(job) or _answer(job, images_response(job.view, asked.ignored))
 
@@ -96,7 +95,6 @@ async def respond(
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """One certified answer; with `background`, at once, to be read later."""
-    await _require(gateway, asked.model, "text")
     wait_s = 0.0 if asked.background else gateway.settings.openai_wait_s
     job = await job_of(gateway, context, tenant, asked, idempotency_key, wait_s)
     if not asked.background and (problem := _ended(job)) is not None:
@@ -146,26 +144,10 @@ async def _kept(gateway: Gateway, job_id: str) -> dict[str, Any]:
     return {} if spec is None else kept(spec.parameters)
 
 
-async def _require(gateway: Gateway, model: str, modality: str) -> None:
-    """Raises InvalidParameters for a model that makes something else. One that is not known is refused later."""
-    card: ModelCard | None = await gateway.cards.card(model)
-    if card is not None and card.modality != modality:
-        made, path = ("pictures", "images/generations") if card.modality == "image" else ("texts", "chat/completions")
-        raise InvalidParameters(f"model {model!r} makes {made}; ask it at {OPENAI_PATHS}{path}", field="model")
-
-
 def _ended(job: JobState) -> Response | None:
     """Returns the error of a job that has no output: it failed, was cancelled, or takes longer than this request."""
-    view = job.view
-    if view.status == "succeeded":
-        return None if view.output is not None else problem_response(erased(view), path=OPENAI_PATHS)
-    if view.error is not None:
-        return problem_response(view.error, path=OPENAI_PATHS)
-    if view.status == "cancelled":
-        return problem_response(
-            Problem.of("cancelled", "Cancelled", 409, f"job {job.id} was cancelled"), path=OPENAI_PATHS
-        )
-    return problem_response(_slow(view), path=OPENAI_PATHS)
+    problem = unanswered(job.view) or (None if job.view.status == "succeeded" else _slow(job.view))
+    return None if problem is None else problem_response(problem, path=OPENAI_PATHS)
 
 
 def _slow(view: JobView) -> Problem:

@@ -17,6 +17,7 @@ from app.http.dependencies import Gateway
 from app.http.openai_errors import error_of
 from app.openai.answers import CHAT_ID, finish_reason, usage_of
 from app.openai.certified import answered
+from app.openai.unanswered import unanswered
 from smoothgen.contracts import JobView, Problem, TextOutput
 from smoothgen.queue import JobState
 
@@ -67,7 +68,7 @@ class _Chunks:
             return
         self.ended = True
         if view.status != "succeeded" or view.output is None or view.output.digest != self._told:
-            yield _event(error_of(view.error or _no_answer(view)))
+            yield _event(error_of(unanswered(view) or _restarted(view)))
             return
         yield self._chunk(ChoiceDelta(), finish=finish_reason(view))
         yield self._chunk(None, usage=usage_of(view), smoothgen=answered(view, self._ignored))
@@ -93,18 +94,7 @@ class _Chunks:
         return _event(said if smoothgen is None else said | {"smoothgen": smoothgen})
 
 
-def erased(view: JobView) -> Problem:
-    """Returns the problem of a job whose output is no longer kept: the request was repeated after that."""
-    return Problem.of(
-        "erased", "No longer kept", 410, f"the output of job {view.id} was erased; send the request under another key"
-    )
-
-
-def _no_answer(view: JobView) -> Problem:
-    if view.status == "succeeded" and view.output is None:
-        return erased(view)
-    if view.status == "cancelled":
-        return Problem.of("cancelled", "Cancelled", 409, f"job {view.id} was cancelled")
+def _restarted(view: JobView) -> Problem:
     return Problem.of(
         "changed",
         "The job started over",

@@ -9,11 +9,12 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
 from app.http.dependencies import Gateway
+from app.http.openai_errors import OPENAI_PATHS
 from app.openai.requests import ChatRequest, ImagesRequest, ResponsesRequest
 from app.planned import served
 from app.submitting import submitted
-from smoothgen.contracts import Extension, GenerateRequest
-from smoothgen.errors import NotFound, UnknownName
+from smoothgen.contracts import Extension, GenerateRequest, ModelCard
+from smoothgen.errors import InvalidParameters, NotFound, UnknownName
 from smoothgen.queue import Idempotency, JobState
 
 _RETRY_HEADER = "x-stainless-retry-count"
@@ -33,12 +34,14 @@ async def job_of(
     seconds at the most. key: the Idempotency-Key.
 
     Without a key, the same request of one tenant is the same job until that ends; one that its client marks as a retry
-    is the same job after that too. Raises what `submitted` raises, RequestValidationError.
+    is the same job after that too. Raises what `submitted` raises, NotFound for an unknown model, InvalidParameters for
+    one that makes something else, RequestValidationError.
     """
     try:
         card = await served(gateway, asked.model)
     except UnknownName as error:
         raise NotFound(str(error)) from error  # OpenAI's clients know an unknown model by 404
+    _require_modality(card, asked)
     if asked.ignored:
         _log.info("fields_ignored", fields=list(asked.ignored), tenant=tenant)
     try:
@@ -46,6 +49,13 @@ async def job_of(
     except ValidationError as error:
         raise _invalid(error) from error
     return await submitted(gateway, context, tenant, request, _idempotency(context, request, key), wait_s)
+
+
+def _require_modality(card: ModelCard, asked: ChatRequest | ImagesRequest | ResponsesRequest) -> None:
+    """Raises InvalidParameters for a model that makes something else than is asked for."""
+    if card.modality != asked.modality:
+        made, path = ("pictures", "images/generations") if card.modality == "image" else ("texts", "chat/completions")
+        raise InvalidParameters(f"model {asked.model!r} makes {made}; ask it at {OPENAI_PATHS}{path}", field="model")
 
 
 def _defaults(gateway: Gateway, tenant: str, model: str) -> Extension:
