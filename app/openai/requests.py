@@ -78,14 +78,13 @@ class _Asked(BaseModel):
         return tuple(sorted(name[:80] for name in self.model_extra or {} if name not in known))
 
     def _generate(
-        self, prompt: str, parameters: Mapping[str, Any], seed: int | None, defaults: Extension
+        self, prompt: str, parameters: dict[str, Any], seed: int | None, defaults: Extension
     ) -> GenerateRequest:
         self._require_offered()
         given: dict[str, Any] = {**defaults.given, **self.smoothgen.given}
         if seed is not None:
             given["seed"] = seed
-        asked = {name: value for name, value in parameters.items() if value is not None}
-        return GenerateRequest(model=self.model, prompt=prompt, parameters=asked, **given)
+        return GenerateRequest(model=self.model, prompt=prompt, parameters=parameters, **given)
 
     def _require_offered(self) -> None:
         """Raises InvalidParameters for a field that is not offered and asks for something."""
@@ -178,9 +177,8 @@ class ResponsesRequest(_Asked):
     @property
     def echo(self) -> dict[str, Any]:
         """Returns the fields that the answer repeats, with the defaults that were used where none was given."""
-        decoding = {name: value for name, value in _decoding(self, self.max_output_tokens).items() if value is not None}
         said = {"background": bool(self.background), "instructions": self.instructions}
-        return {**said, **kept(TextParameters.model_validate(decoding))}
+        return {**said, **kept(TextParameters.model_validate(_decoding(self, self.max_output_tokens)))}
 
     def generate(self, card: ModelCard, defaults: Extension) -> GenerateRequest:
         """Returns the request to POST /generate. Raises InvalidParameters, pydantic.ValidationError."""
@@ -234,4 +232,6 @@ def kept(parameters: Parameters) -> dict[str, Any]:
 
 
 def _decoding(asked: ChatRequest | ResponsesRequest, most: int | None, stop: list[str] | None = None) -> dict[str, Any]:
-    return {"max_new_tokens": most, "temperature": asked.temperature, "top_p": asked.top_p, "stop": stop or None}
+    """Returns the text parameters that were given. An empty list of stops asks for nothing."""
+    said = {"max_new_tokens": most, "temperature": asked.temperature, "top_p": asked.top_p, "stop": stop or None}
+    return {name: value for name, value in said.items() if value is not None}
