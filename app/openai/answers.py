@@ -9,7 +9,14 @@ from typing import Any, Final, Literal
 from openai.types import CompletionUsage, Image, ImagesResponse, Model
 from openai.types.chat import ChatCompletion, ChatCompletionMessage
 from openai.types.chat.chat_completion import Choice
-from openai.types.responses import Response, ResponseError, ResponseOutputMessage, ResponseOutputText, ResponseUsage
+from openai.types.responses import (
+    Response,
+    ResponseError,
+    ResponseOutputItem,
+    ResponseOutputMessage,
+    ResponseOutputText,
+    ResponseUsage,
+)
 from openai.types.responses.response import IncompleteDetails
 from openai.types.responses.response_usage import InputTokensDetails, OutputTokensDetails
 
@@ -96,7 +103,7 @@ def response_object(
     """
     status = _STATUSES[job.status]
     cut = status == "completed" and finish_reason(job) == "length"
-    output = []
+    output: list[ResponseOutputItem] = []
     if status == "completed":
         text = ResponseOutputText(type="output_text", text=text_of(job), annotations=[])
         ended: Literal["completed", "incomplete"] = "incomplete" if cut else "completed"
@@ -112,7 +119,7 @@ def response_object(
         status="incomplete" if cut else status,
         incomplete_details=IncompleteDetails(reason="max_output_tokens") if cut else None,
         error=None if job.error is None else ResponseError(code="server_error", message=job.error.detail),
-        output=list(output),
+        output=output,
         parallel_tool_calls=False,
         tool_choice="none",
         tools=[],

@@ -13,7 +13,7 @@ OURS: Final = "smoothgen_"
 def answered(job: JobView, ignored: tuple[str, ...] = ()) -> dict[str, Any]:
     """Returns the object `smoothgen` of an answer.
 
-    status: "certified", "abstained", or the job's own status before its end and where it has none of both. statement:
+    status: "certified", "abstained", or the job's own status before its end and where it has neither. statement:
     what holds, in a sentence; of an abstention, why nothing does. ignored: fields of the request that were not read.
     """
     certificate, abstention = job.certificate, job.abstention

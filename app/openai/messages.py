@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from smoothgen.contracts import ModelCard, Turn
 from smoothgen.contracts.turns import MOST_TURNS
 from smoothgen.errors import InvalidParameters
-
-_ROLES: Final[dict[str, Literal["system", "user", "assistant"]]] = {
-    "system": "system",
-    "developer": "system",
-    "user": "user",
-    "assistant": "assistant",
-}
 
 
 def _text(content: object) -> object:
@@ -43,7 +36,7 @@ class Message(BaseModel):
     @property
     def turn(self) -> Turn:
         """Returns the message as a turn of a conversation."""
-        return Turn(role=_ROLES[self.role], content=self.content)
+        return Turn(role="system" if self.role == "developer" else self.role, content=self.content)
 
 
 Messages = Annotated[list[Message], Field(min_length=1, max_length=MOST_TURNS + 1)]
