@@ -67,29 +67,21 @@ def _proven(claim: ScoreClaim | ExactClaim | EditsScoreClaim | UnitScoreClaim) -
             return share
         if not claim.radius:
             return f"not so for every edit; whatever the edit, {_side(claim.asked)} {claim.bound!r}; {share}"
-        return f"{_counted(claim.radius, 'edit')}, proven {claim.bound!r}; {share}"
+        return f"up to {claim.radius} edit{'' if claim.radius == 1 else 's'}, proven {claim.bound!r}; {share}"
     if isinstance(claim, UnitScoreClaim):
         if not claim.radius:
             failing = "even unaltered" if claim.radius is None else "with one altered"
             return f"not proven {failing}; unaltered, {_side(claim.asked)} {claim.bound!r} is proven"
-        return f"{_counted(claim.radius, 'altered')}, proven {claim.bound!r}"
-    if isinstance(claim, ExactClaim) and claim.radius == 0:
-        return "not so, even without an attack"
+        return f"up to {claim.radius} altered, proven {claim.bound!r}"
+    if isinstance(claim, ExactClaim):
+        if claim.radius == 0:
+            return "not so, even without an attack"
+        below = "at every norm" if math.isinf(claim.radius) else f"below {round_down(claim.radius, _DIGITS)!r}"
+        return f"{below}, proven {claim.bound!r}"
     if claim.radius is None:
         return f"not proven; without an attack, {_side(claim.asked)} {claim.bound!r} is proven"
-    return f"{_radius(claim)}, proven {claim.bound!r}"
+    return f"up to {round_down(claim.radius, _DIGITS)!r}, proven {claim.bound!r}"
 
 
 def _side(asked: AskedClaim) -> str:
     return "at most" if asked.is_upper else "at least"
-
-
-def _counted(radius: int | None, what: str) -> str:
-    said = f"{what}s" if what == "edit" and radius != 1 else what
-    return f"up to {radius} {said}"
-
-
-def _radius(claim: ScoreClaim | ExactClaim) -> str:
-    if isinstance(claim, ExactClaim):
-        return "at every norm" if math.isinf(claim.radius) else f"below {round_down(claim.radius, _DIGITS)!r}"
-    return "not proven" if claim.radius is None else f"up to {round_down(claim.radius, _DIGITS)!r}"
