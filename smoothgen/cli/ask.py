@@ -5,11 +5,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from smoothgen.cli.options import LOCAL, ApiKey, Url, picture_file
+
+if TYPE_CHECKING:
+    from smoothgen.client import Client
+    from smoothgen.contracts import NeighboursView
 
 
 def models(url: Url = LOCAL, api_key: ApiKey = None) -> None:
@@ -91,18 +95,7 @@ def neighbours(
         if plot is not None and view.mechanism in OF_UNITS:
             raise typer.BadParameter("--plot draws distance against cost, and runs that keep some units have no cost")
         drawn = None if plot is None else client.neighbours(certificate, limit=1000)
-        if sheet is not None and changed and not view.changed:
-            raise typer.BadParameter(
-                "--sheet --changed shows neighbours that change the answer, and no run of this certificate does; leave "
-                "--changed out"
-            )
-        if sheet is not None and not view.pictures:
-            raise typer.BadParameter(
-                "--sheet shows pictures, and the server keeps none of these runs: it keeps those of picture models "
-                "under mechanism tokens, for as long as the job's output"
-            )
-        own = None if sheet is None else client.output(certificate)
-        pictures = {} if sheet is None else {k: client.neighbour_picture(certificate, k) for k in view.pictures or ()}
+        pictures = None if sheet is None else _pictures(client, view, changed)
     if as_json:
         typer.echo(view.model_dump_json(indent=2))
     elif view.mechanism in OF_UNITS:
@@ -114,11 +107,28 @@ def neighbours(
 
         plot_neighbours(drawn, plot)
         typer.echo(f"written: {plot}", err=True)
-    if sheet is not None and own is not None:
+    if sheet is not None and pictures is not None:
         from smoothgen.cli.sheet import draw_sheet
 
-        draw_sheet(view, own, pictures, sheet)
+        draw_sheet(view, *pictures, sheet)
         typer.echo(f"written: {sheet}", err=True)
+
+
+def _pictures(client: Client, view: NeighboursView, changed: bool) -> tuple[bytes, dict[int, bytes]]:
+    """Returns the PNG of the prompt's own picture, and that of each neighbour listed that has one, by its rank. Raises
+    BadParameter where there is none to show."""
+    if changed and not view.changed:
+        raise typer.BadParameter(
+            "--sheet --changed shows neighbours that change the answer, and no run of this certificate does; leave "
+            "--changed out"
+        )
+    if not view.pictures:
+        raise typer.BadParameter(
+            "--sheet shows pictures, and the server keeps none of these runs: it keeps those of picture models "
+            "under mechanism tokens, for as long as the job's output"
+        )
+    certificate = view.certificate
+    return client.output(certificate), {k: client.neighbour_picture(certificate, k) for k in view.pictures}
 
 
 def erase(

@@ -60,14 +60,14 @@ def _draw(axes: Any, png: bytes, caption: str, colour: str, width: float) -> Non
 
 
 def _caption(neighbour: Neighbour) -> str:
-    """Returns what stands under a picture. Costs are rounded down and distances up, as everywhere."""
+    """Returns what stands under a picture, costs rounded down and distances up."""
     far = "failed" if neighbour.distance is None else f"distance {round_up(neighbour.distance, 3)!r}"
     return "\n".join([f"{neighbour.rank}: cost {round_down(neighbour.cost, 3)!r}", far, *_lines(neighbour.text)])
 
 
 def _lines(text: str | None) -> list[str]:
-    """Returns a text as Python writes it, in lines of a caption's width. Texts come from a model's vocabulary, and may
-    hold what no line can and signs that the font does not have: these are written by their numbers."""
+    """Returns a text as Python writes it, in lines of a caption's width. Texts come from a model's vocabulary: line
+    breaks are escaped, and so are the characters that the font does not have."""
     if text is None:
         return []
     from matplotlib import font_manager
