@@ -80,9 +80,9 @@ def generate(
                 on_progress(view)
             if view.status in FINISHED:
                 ended = _ended(view, answer.request_id)
-                return (
-                    ended if request.output != SAMPLES else replace(ended, noisy_outputs=(yield from outputs(view.id)))
-                )
+                if request.output == SAMPLES:
+                    ended = replace(ended, noisy_outputs=(yield from outputs(view.id)))
+                return ended
             if time.monotonic() > deadline:
                 raise TimeoutError(
                     f"job {view.id} has not ended after {timeout_s} s; it goes on, read it at /jobs/{view.id}"
