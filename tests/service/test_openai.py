@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import base64
-import time
 from collections.abc import Iterator
 from typing import Any
 
 import openai
 import pytest
 from langchain_openai import ChatOpenAI
+from openai.types.responses import Response
 
 import smoothgen
 from smoothgen.images import decode_image
-from tests.support.processes import FASHION, SLOW, TANH, Lab, Serve
+from tests.support.processes import FASHION, SLOW, TANH, Lab, Serve, eventually
 
 FEW: dict[str, Any] = {"smoothgen": {"robustness": {"sigma": 1.0, "tolerance": 0.3, "samples": 200}}}
 ASKED: list[Any] = [{"role": "user", "content": "0.25"}]
@@ -28,6 +28,19 @@ def client(served: Serve) -> Iterator[openai.OpenAI]:
 def about(answer: Any) -> dict[str, Any]:
     """The object `smoothgen` of an answer, which the client keeps though it does not know it."""
     return dict(answer.model_extra["smoothgen"])
+
+
+def completed(client: openai.OpenAI, response_id: str) -> Response:
+    """The response once it has ended, which must be well."""
+
+    def ended() -> Response | None:
+        response = client.responses.retrieve(response_id)
+        return None if response.status in ("queued", "in_progress") else response
+
+    response = eventually(ended, 300)
+    assert response is not None
+    assert response.status == "completed"
+    return response
 
 
 def test_models_are_listed_and_read(client: openai.OpenAI):
@@ -123,11 +136,7 @@ def test_a_picture_is_base64(client: openai.OpenAI):
 
 def test_a_background_response_is_read_later_and_deleted(client: openai.OpenAI, served: Serve):
     response = client.responses.create(model=TANH, input="0.25", background=True, extra_body=FEW)
-    deadline = time.monotonic() + 300
-    while response.status in ("queued", "in_progress") and time.monotonic() < deadline:
-        response = client.responses.retrieve(response.id)
-        time.sleep(0.05)
-    assert response.status == "completed"
+    response = completed(client, response.id)
     assert float(response.output_text) <= 1
     assert about(response)["status"] == "certified"
     client.responses.delete(response.id)
@@ -236,9 +245,7 @@ def test_a_repeat_without_a_key_is_the_same_job_until_it_ends_and_after_where_it
 
     first = sent(0)
     assert sent(0) == first
-    deadline = time.monotonic() + 300
-    while client.responses.retrieve(first).status != "completed" and time.monotonic() < deadline:
-        time.sleep(0.05)
+    completed(client, first)
     assert sent(1) == first
     assert sent(0) != first
 

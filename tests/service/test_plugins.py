@@ -13,8 +13,9 @@ import pytest
 
 from smoothgen import Client
 from tests.service.conftest import finished, submit
+from tests.service.test_stack import smoothgen
 from tests.support import plugins
-from tests.support.processes import TANH, Gateway, Lab, Process, Worker
+from tests.support.processes import TANH, Gateway, Lab, Worker
 
 WORDS = {"name": "plugin", "plugin": "words-apart"}
 
@@ -117,15 +118,14 @@ def test_what_they_do_not_take_is_a_clear_problem(
     assert (problem["status"], words in problem["detail"]) == (status, True), problem
 
 
-def test_the_command_line_asks_for_them(gateway: Gateway, tmp_path: Path) -> None:
-    command = ("-c", "from smoothgen.cli import main; main()")
-    with Process(*command, "models", log=tmp_path / "models", url=gateway.url) as models:
-        assert models.wait(60) == 0, models.log
-    assert "plugin:thermostat" in models.log
-    arguments = ("generate", "16", "--model", "plugin:thermostat", "--metric", "plugin:words-apart", "--samples", "200")
-    with Process(*command, *arguments, "--tolerance", "0.6", log=tmp_path / "asked", url=gateway.url) as asked:
-        assert asked.wait(60) == 0, asked.log
-    assert "certified radius" in asked.log
+def test_the_command_line_asks_for_them(gateway: Gateway) -> None:
+    models = smoothgen("models", SMOOTHGEN_URL=gateway.url)
+    assert models.returncode == 0, models.stderr
+    assert "plugin:thermostat" in models.stdout
+    options = ("--metric", "plugin:words-apart", "--samples", "200", "--tolerance", "0.6")
+    asked = smoothgen("generate", "16", "--model", "plugin:thermostat", *options, SMOOTHGEN_URL=gateway.url)
+    assert asked.returncode == 0, asked.stderr
+    assert "certified radius" in asked.stdout
 
 
 @pytest.mark.parametrize(
