@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from smoothgen.cli.options import ApiKey
 
 _SHOWN_AS = "SMOOTHGEN_COMMAND"
 
@@ -21,7 +24,7 @@ def evaluate(
     local: Annotated[
         bool, typer.Option("--local", help="Run in one process here. Attacks and fidelity need that.")
     ] = False,
-    api_key: Annotated[str | None, typer.Option(envvar="SMOOTHGEN_API_KEY", help="Key for the server.")] = None,
+    api_key: ApiKey = None,
     only: Annotated[list[str] | None, typer.Option(help="A kind of task; repeat for more.")] = None,
     study: Annotated[list[str] | None, typer.Option(help="A study of the plan; repeat for more.")] = None,
     model: Annotated[list[str] | None, typer.Option(help="A model of the plan; repeat for more.")] = None,
@@ -71,6 +74,5 @@ def evaluate(
 
 
 def _typed() -> str:
-    import shlex
-
+    """Returns the command as it was typed."""
     return shlex.join(["smoothgen", *sys.argv[1:]])

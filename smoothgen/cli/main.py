@@ -155,15 +155,16 @@ def verify(
     """Recomputes certificates from the evidence they carry. Exit code 1 if any is rejected."""
     from smoothgen.certificates import verify as check
     from smoothgen.cli.answers import read_given
+    from smoothgen.cli.completeness import Against, with_completeness
     from smoothgen.cli.show import show_verification
 
     given = {str(path): read_given(path) for path in files}
-    verdicts = {path: check(each.document) for path, each in given.items()}
-    if any((model is not None, prompt is not None, prompt_file is not None, variant)):
-        from smoothgen.cli.completeness import Against, with_completeness
-
-        documents = {path: each.document for path, each in given.items()}
-        verdicts = with_completeness(verdicts, documents, Against(model, prompt, prompt_file, variant or ()))
+    documents = {path: each.document for path, each in given.items()}
+    verdicts = with_completeness(
+        {path: check(document) for path, document in documents.items()},
+        documents,
+        Against(model, prompt, prompt_file, variant or ()),
+    )
     for path, each in given.items():
         if each.job is not None:
             inside = f"verifying the certificate inside the answer of job {each.job!r:.80}, and nothing else of it"
