@@ -11,6 +11,7 @@ from pydantic import AfterValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from app.access.caller import Caller
+from app.access.keyring import Keyring
 from app.fleet import Fleet
 from app.http.offloading import BoundedThreads
 from app.metrics import Metrics
@@ -18,6 +19,7 @@ from app.model_cards import ModelCards
 from app.replies import Replies
 from app.settings import Settings
 from app.shown_fleet import ShownFleet
+from smoothgen.access.usage import Usage
 from smoothgen.queue import JobStore, belongs_to, unknown_certificate, unknown_job
 
 
@@ -33,6 +35,8 @@ class Gateway:
     threads: BoundedThreads
     fleet: Fleet
     shown_fleet: ShownFleet
+    keyring: Keyring
+    usage: Usage
 
 
 # Dependencies are coroutines though they await nothing: FastAPI runs plain functions in threads, 0.1 ms each.
