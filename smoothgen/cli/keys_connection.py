@@ -24,7 +24,8 @@ def managed(
     """Returns what `ask` answers of the keys in this Redis.
 
     redis: its address; None: that of the gateway's default. state: the folder of `smoothgen serve`, whose server is
-    started for the moment where it does not run. making: whether the folder may be new. Raises InvalidInput for both, QueueUnavailable, what `ask` raises.
+    started for the moment where it does not run. making: whether the folder may be new. Raises InvalidInput for both,
+    or for a folder of no server, QueueUnavailable, and what `ask` raises.
     """
 
     async def asked(url: str) -> Answer:
