@@ -101,6 +101,15 @@ def coverage(context: typer.Context) -> None:
     become("workers.research.coverage", *context.args, environment=os.environ)
 
 
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
+def audit(context: typer.Context) -> None:
+    """Runs samples of a certificate again on its weights (options: smoothgen audit --help)."""
+    from smoothgen.cli.servers import require_servers
+
+    require_servers("audit", "workers")
+    become("workers.audit", *context.args, environment=os.environ)
+
+
 app.command()(evaluate)
 app.command()(models)
 app.command()(generate)
