@@ -21,6 +21,7 @@ SmoothGenError
 │   ├── UnusableTable         an embedding table that tokens cannot be told apart by
 │   ├── InvalidPartition      synonym classes that are no partition of words, or not the published one
 │   ├── UnknownName           no such model, mechanism, metric …; the message lists the known ones
+│   ├── InvalidKeys           signing keys, or a set of public ones, that cannot be used
 │   └── InvalidCertificate    a document that is not a certificate of a version we read
 ├── NotFound                  no such job or certificate here (or no longer)
 ├── Conflict                  the request contradicts an earlier one
@@ -126,6 +127,10 @@ class UnusableTable(InvalidInput):
 
 class InvalidPartition(InvalidInput):
     """Synonym classes that are no partition of words, or not the published one."""
+
+
+class InvalidKeys(InvalidInput):
+    """Signing keys, or a set of public ones, that cannot be read or may not be used."""
 
 
 class InvalidCertificate(InvalidInput):

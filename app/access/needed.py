@@ -22,6 +22,7 @@ NEEDED: Final[dict[tuple[str, str], Scope]] = {
     ("GET", "/jobs/{job_id}/samples"): "read",
     ("POST", "/certificates/verify"): "read",
     ("GET", "/certificates/{certificate_id}"): "read",
+    ("GET", "/certificates/{certificate_id}/signature"): "read",
     ("POST", "/certificates/{certificate_id}/covers"): "read",
     ("GET", "/certificates/{certificate_id}/neighbours"): "read",
     ("GET", "/certificates/{certificate_id}/neighbours/{rank}/picture"): "read",

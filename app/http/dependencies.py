@@ -19,6 +19,7 @@ from app.model_cards import ModelCards
 from app.replies import Replies
 from app.settings import Settings
 from app.shown_fleet import ShownFleet
+from app.signing import Signer
 from smoothgen.access.usage import Usage
 from smoothgen.queue import JobStore, belongs_to, unknown_certificate, unknown_job
 
@@ -37,6 +38,7 @@ class Gateway:
     shown_fleet: ShownFleet
     keyring: Keyring
     usage: Usage
+    signer: Signer
 
 
 # Dependencies are coroutines though they await nothing: FastAPI runs plain functions in threads, 0.1 ms each.

@@ -4,6 +4,8 @@ smoothgen:models                 hash    model id → ModelCard JSON; kept for e
 smoothgen:replies:{gateway}      stream  ended jobs a gateway waits for, short outcomes with them; capped at
                                          REPLIES_KEPT, expires with WATCH_TTL_S
 smoothgen:covers-reply:{call}    string  what a worker answered; expires after COVERS_TTL_S, deleted when read
+smoothgen:signing-keys           hash    key id → public signing key of a gateway, vouched for or not, and until when it
+                                         is listed; a field goes then
 smoothgen:probe                  string  written to see whether Redis takes writes; expires after a minute
 smoothgen:api-keys                hash    id of an API key → its record, JSON; kept for ever, revoked ones too
 smoothgen:api-key:{ID}:rate       hash    requests left to a key, and when that was; expires when all of them are
@@ -39,6 +41,7 @@ one script, lie on one node.
 …:pictures:{job}                 hash    index of a run → small picture of it, base64 PNG (pictures under tokens); lives
                                          as long as the job
 …:certificate:{job}              string  certificate JSON; expires CERTIFICATE_TTL_S after issue
+…:signature:{job}                string  the certificate's signature, a JWS; lives as long as the certificate
 …:asked:{job}                    string  the request behind a certificate, seed image left out; lives as long as the job
 …:samples:{job}                  string  contact sheet of an image job, base64 PNG; lives as long as the job
 …:covers                         list    calls that wait for a comparison; COVERS_WAITING at most, COVERS_TTL_S long
@@ -70,6 +73,7 @@ GROUP: Final = "workers"
 MODELS: Final = Key("smoothgen:models")
 PROBE: Final = Key("smoothgen:probe")
 API_KEYS: Final = Key("smoothgen:api-keys")
+SIGNING_KEYS: Final = Key("smoothgen:signing-keys")
 
 CERTIFICATE_TTL_S: Final = 30 * 24 * 3600
 IDEMPOTENCY_TTL_S: Final = 24 * 3600
@@ -210,6 +214,11 @@ def pictures(job_id: str) -> Key:
 def certificate(certificate_id: str) -> Key:
     """Returns the key of an issued certificate, whose id is its job's."""
     return _of_job(certificate_id, "certificate")
+
+
+def signature(certificate_id: str) -> Key:
+    """Returns the key of an issued certificate's signature."""
+    return _of_job(certificate_id, "signature")
 
 
 def asked(certificate_id: str) -> Key:

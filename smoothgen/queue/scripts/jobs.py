@@ -75,6 +75,7 @@ class Read(ScriptCall):
     script: ClassVar = Script("read")
     job: Key
     certificate: Key
+    signature: Key
     workers: Key
     gateway: str
 
