@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -75,8 +76,8 @@ class _Full:
 class Submissions:
     """Queues jobs. Every method raises QueueUnavailable when Redis cannot be reached."""
 
-    def __init__(self, scripts: Pipeline, presence: Presence) -> None:
-        self._scripts, self._presence = scripts, presence
+    def __init__(self, scripts: Pipeline, presence: Presence, outboxes: Sequence[str]) -> None:
+        self._scripts, self._presence, self._outboxes = scripts, presence, " ".join(outboxes)
 
     async def submit(
         self, spec: JobSpec, model: ModelRef, idempotency: Idempotency | None, gateway_id: str, limits: Limits
@@ -99,6 +100,8 @@ class Submissions:
             "retention_s": spec.retention_s,
             "watchers": f"{gateway_id} " if gateway_id else "",
         }
+        if self._outboxes:
+            record["outboxes"] = self._outboxes
         if spec.pool is not None:
             record["build"] = spec.pool.digest  # its distance is counted among that model's, so no other may draw it
         outcome, answered, detail = await self._scripts.call(

@@ -2,11 +2,14 @@
 -- Stores an outcome once, forgets what led to it, and acknowledges the work item that led to it, where one is held.
 -- Answers {1 if this call did it, the gateways that wait for the job's end, seconds for which the outcome is kept}. The
 -- gateways are told afterwards, since in a cluster their streams lie elsewhere.
--- USES: current, share, charge
--- KEYS: job, certificate, samples, distances, runs, outputs, pictures, asked, backlog, accounts, deadlines, stream?
--- ARGV: group, entry, job_id, certificate_ttl_s, status, view, document, sheet, fleet_bin, request, attempt
+-- USES: current, share, charge, outbox
+-- KEYS: job, certificate, samples, distances, runs, outputs, pictures, asked, backlog, accounts, deadlines,
+--   ledger_outbox, webhooks_outbox, stream?
+-- ARGV: group, entry, job_id, certificate_ttl_s, status, view, document, sheet, fleet_bin, request, attempt,
+--   facts**
 local job = redis.call(
-  'HMGET', key.job, 'watchers', 'fleet', 'spec', 'status', 'owed', 'attempt', 'tenant', 'bytes', 'retention_s')
+  'HMGET', key.job, 'watchers', 'fleet', 'spec', 'status', 'owed', 'attempt', 'tenant', 'bytes', 'retention_s',
+  'outboxes')
 local first = lives(job[4]) and (arg.attempt == '' or arg.attempt == (job[6] or '0'))
 if first then
   local tenant, kept_s = job[7], job[9]
@@ -17,7 +20,10 @@ if first then
   charge(key.accounts, '* bytes', -tonumber(job[8] or 0))
   redis.call('DEL', key.job, key.distances)
   redis.call('ZREM', key.deadlines, arg.job_id)
-  redis.call('HSET', key.job, 'status', arg.status, 'view', arg.view, 'watchers', job[1] or '')
+  redis.call('HSET', key.job, 'status', arg.status, 'view', arg.view, 'watchers', job[1] or '', 'tenant', tenant,
+    'outboxes', job[10] or '')
+  append({ledger = key.ledger_outbox, webhooks = key.webhooks_outbox}, job[10], arg.certificate_ttl_s,
+    'event', 'ended', 'job', arg.job_id, 'tenant', tenant, 'status', arg.status, unpack(ARGV, arg.facts_at))
   redis.call('EXPIRE', key.job, kept_s)
   if arg.document ~= '' then
     redis.call('SET', key.certificate, arg.document, 'EX', arg.certificate_ttl_s)

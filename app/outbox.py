@@ -1,0 +1,74 @@
+"""Reading an outbox: one task a reader, which hands entries on and does not give up."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
+
+import structlog
+from redis.exceptions import RedisError
+
+from smoothgen.errors import QueueUnavailable
+from smoothgen.queue.outbox import Outbox, OutboxEntry
+
+_MOST_AT_ONCE: Final = 100
+_BLOCK_MS: Final = 2000
+_RETRY_S: Final = 1.0
+
+Handle = Callable[[Sequence[OutboxEntry]], Awaitable[None]]
+"""Deals with entries. It may be given one twice, and also one that another gateway is dealing with. What it raises
+means that they are to be given again: an entry that it can never deal with, it has to log and pass over."""
+
+
+class OutboxReader:
+    """Hands the entries of an outbox to a handler, and acknowledges them when it has dealt with them."""
+
+    def __init__(self, outbox: Outbox, handle: Handle) -> None:
+        self._outbox, self._handle = outbox, handle
+        self._stopping = False
+        self._task: asyncio.Task[None] | None = None
+        self.trouble: str | None = None
+        """Why entries are not dealt with now, None where they are."""
+
+    def start(self) -> None:
+        """Begins to read the outbox."""
+        self._task = asyncio.create_task(self._read_forever(), name=f"outbox {self._outbox.reader}")
+
+    async def stop(self) -> None:
+        """Stops reading. What was not acknowledged is read again, by another gateway or a later one."""
+        self._stopping = True
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _read_forever(self) -> None:
+        while not self._stopping:  # a Redis client may swallow the cancellation that ends this task
+            try:
+                entries = await self._outbox.take(_MOST_AT_ONCE, _BLOCK_MS)
+                if entries and await self._handled(entries):
+                    await self._outbox.acknowledge(entries)
+                self.trouble = None
+            except (QueueUnavailable, RedisError) as error:
+                self._say_once(str(error))
+                await asyncio.sleep(_RETRY_S)
+            except Exception:  # a dead reader would let the outbox grow
+                structlog.get_logger().exception("outbox_failed", reader=self._outbox.reader)
+                await asyncio.sleep(_RETRY_S)
+
+    async def _handled(self, entries: Sequence[OutboxEntry]) -> bool:
+        """Gives the entries to the handler until it has dealt with them: to take further ones would help nobody.
+        Returns False where the gateway stops before."""
+        while not self._stopping:
+            try:
+                await self._handle(entries)
+                return True
+            except Exception as error:
+                self._say_once(f"{type(error).__name__}: {error}")
+                await asyncio.sleep(_RETRY_S)
+        return False
+
+    def _say_once(self, detail: str) -> None:
+        if detail != self.trouble:  # it is tried every second
+            self.trouble = detail
+            structlog.get_logger().warning("outbox_waits", reader=self._outbox.reader, detail=detail)
