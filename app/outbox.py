@@ -16,9 +16,12 @@ _MOST_AT_ONCE: Final = 100
 _BLOCK_MS: Final = 2000
 _RETRY_S: Final = 1.0
 
-Handle = Callable[[Sequence[OutboxEntry]], Awaitable[None]]
-"""Deals with entries. It may be given one twice, and also one that another gateway is dealing with. What it raises
-means that they are to be given again: an entry that it can never deal with, it has to log and pass over."""
+Handle = Callable[[Sequence[OutboxEntry]], Awaitable[Sequence[OutboxEntry]]]
+"""Deals with entries, and returns those that need not be given again. The others are, after the outbox's lease. Where it
+raises, nothing can be dealt with now: all are given again a second later, and no others before.
+
+It may be given an entry twice, and one that another gateway is dealing with. Entries that it can never deal with, it
+logs and returns."""
 
 
 class OutboxReader:
@@ -46,8 +49,8 @@ class OutboxReader:
         while not self._stopping:  # a Redis client may swallow the cancellation that ends this task
             try:
                 entries = await self._outbox.take(_MOST_AT_ONCE, _BLOCK_MS)
-                if entries and await self._handled(entries):
-                    await self._outbox.acknowledge(entries)
+                if entries:
+                    await self._outbox.acknowledge(await self._handled(entries))
                 self.trouble = None
             except (QueueUnavailable, RedisError) as error:
                 self._say_once(str(error))
@@ -56,17 +59,16 @@ class OutboxReader:
                 structlog.get_logger().exception("outbox_failed", reader=self._outbox.reader)
                 await asyncio.sleep(_RETRY_S)
 
-    async def _handled(self, entries: Sequence[OutboxEntry]) -> bool:
-        """Gives the entries to the handler until it has dealt with them: to take further ones would help nobody.
-        Returns False where the gateway stops before."""
+    async def _handled(self, entries: Sequence[OutboxEntry]) -> Sequence[OutboxEntry]:
+        """Gives entries to the handler until it does not raise: to take further ones meanwhile would help nobody. Returns
+        what it has dealt with, nothing where the gateway stops before."""
         while not self._stopping:
             try:
-                await self._handle(entries)
-                return True
+                return await self._handle(entries)
             except Exception as error:
                 self._say_once(f"{type(error).__name__}: {error}")
                 await asyncio.sleep(_RETRY_S)
-        return False
+        return ()
 
     def _say_once(self, detail: str) -> None:
         if detail != self.trouble:  # it is tried every second
