@@ -13,6 +13,7 @@ from app.http.connections import ConnectionLimits, limited_protocol
 from app.http.dependencies import Gateway
 from app.main import create_app
 from app.settings import Settings
+from smoothgen.ledger.database import Database
 from smoothgen.process.heap import settle_heap
 from smoothgen.process.logs import asked_format, configure_logs
 from smoothgen.process.settings_errors import settings_detail
@@ -41,6 +42,8 @@ def main() -> int:
     try:
         settings = Settings()
         connect(settings.redis_url)  # sends nothing: says what is wrong with the address
+        if settings.ledger_url is not None:
+            Database(settings.ledger_url)  # likewise
     except ValueError as error:
         remedy = 'settings are read from variables such as SMOOTHGEN_API_KEYS, lists as JSON such as ["…"]'
         structlog.get_logger().error("gateway_cannot_start", detail=f"{settings_detail(error)}; {remedy}")

@@ -14,15 +14,16 @@ from app.http.admission import OPEN_PATHS, Admission
 from app.http.dependencies import Gateway
 from app.http.offloading import BoundedThreads
 from app.http.request_metrics import RequestMetrics
+from app.ledger import LedgerKeeper
 from app.metrics import Metrics
 from app.model_cards import ModelCards
 from app.openai import routes as openai
 from app.replies import Replies
-from app.routes import certificates, events, fleet, generate, health, jobs, models, plans
+from app.routes import certificates, events, fleet, generate, health, jobs, ledger, models, plans
 from app.settings import Settings
 from app.shown_fleet import ShownFleet
 from smoothgen import __version__
-from smoothgen.queue import JobStore, Replication, connect
+from smoothgen.queue import JobStore, Replication, connect, keys
 
 _DESCRIPTION = """\
 Certified generation: every output comes with a proof of how far an attack on the prompt's embedding can move it.
@@ -46,22 +47,29 @@ def create_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         redis = connect(settings.redis_url)
-        store = JobStore(redis, Replication(settings.wait_replicas, settings.wait_timeout_ms))
+        store = JobStore(
+            redis,
+            Replication(settings.wait_replicas, settings.wait_timeout_ms),
+            outboxes=() if settings.ledger_url is None else (keys.LEDGER,),
+        )
         replies = Replies(store)
         replies.start()
         certified = Fleet(store, settings.fleet_confidence)
         shown_fleet = ShownFleet(certified, store, metrics, settings.shown_tenants)
+        keeper = LedgerKeeper(settings.ledger_url, store, metrics)
+        keeper.start()
         app.state.gateway = Gateway(
-            settings, store, ModelCards(store), replies, metrics, BoundedThreads(), certified, shown_fleet
+            settings, store, ModelCards(store), replies, metrics, BoundedThreads(), certified, shown_fleet, keeper
         )
         yield
+        await keeper.stop()
         await shown_fleet.stop()
         await replies.stop()
         await redis.aclose()
 
     app = _Gateway(title="SmoothGen", version=__version__, description=_DESCRIPTION, lifespan=lifespan)
     problems.install(app)
-    for room in (generate, plans, jobs, events, certificates, fleet, models, health, openai):
+    for room in (generate, plans, jobs, events, certificates, fleet, ledger, models, health, openai):
         app.include_router(room.router)
 
     # The last one added is the first that sees a request.

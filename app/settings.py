@@ -67,6 +67,8 @@ class Settings(BaseSettings):
     """What requests under /v1 are certified by where they say nothing, by "tenant:NAME", by model, or by "*"."""
     covers_wait_s: float = Field(default=30.0, gt=0, le=LONGEST_S)
     """How long a comparison of prompts waits for a worker."""
+    ledger_url: str | None = None
+    """Database of the ledger of certificates, sqlite:///FILE or postgresql://…; None: none is kept."""
     log_format: LogFormat = "json"
     log_level: LogLevel = "info"
 

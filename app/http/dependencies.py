@@ -12,6 +12,7 @@ from pydantic_core import PydanticCustomError
 
 from app.fleet import Fleet
 from app.http.offloading import BoundedThreads
+from app.ledger import LedgerKeeper
 from app.metrics import Metrics
 from app.model_cards import ModelCards
 from app.replies import Replies
@@ -32,6 +33,7 @@ class Gateway:
     threads: BoundedThreads
     fleet: Fleet
     shown_fleet: ShownFleet
+    ledger: LedgerKeeper
 
 
 # Dependencies are coroutines though they await nothing: FastAPI runs plain functions in threads, 0.1 ms each.
