@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 
 from app import ending
+from app.attending import Attendant
 from app.http.dependencies import GatewayDep, OwnJobId, PreferHeader, wait_seconds
 from app.http.problems import PROBLEM_JSON, problem_response
 from smoothgen.contracts import FINISHED, JobView, NoisyOutputs
@@ -34,11 +35,13 @@ def job_response(job: JobState, *, unfinished: int) -> Response:
 
 
 @router.get("/{job_id}", response_model=JobView, responses=PROBLEMS)
-async def read_job(job_id: OwnJobId, gateway: GatewayDep, prefer: PreferHeader = None) -> Response:
+async def read_job(context: Request, job_id: OwnJobId, gateway: GatewayDep, prefer: PreferHeader = None) -> Response:
     """The job's state, output and certificate. `Prefer: wait=N` answers when it ends, N seconds at the most."""
     wait_s = wait_seconds(prefer, 0.0, gateway.settings.max_wait_s)
     if wait_s > 0:
-        return job_response(await gateway.replies.until_finished(job_id, wait_s), unfinished=200)
+        attendant = Attendant(gateway, job_id)
+        waiting = gateway.replies.until_finished(job_id, wait_s, attendant.id)
+        return job_response(await attendant.while_connected(context, waiting), unfinished=200)
     return job_response(await gateway.store.read(job_id), unfinished=200)
 
 

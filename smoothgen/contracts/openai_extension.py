@@ -22,6 +22,9 @@ class Extension(Contract):
         default=None, description=_OF_REQUESTS["output"].description
     )
     priority: Priority | None = Field(default=None, description=_OF_REQUESTS["priority"].description)
+    cancel_on_disconnect: bool | None = Field(
+        default=None, description=_OF_REQUESTS["cancel_on_disconnect"].description
+    )
     retention_s: int | None = Field(default=None, description=_OF_REQUESTS["retention_s"].description)
 
     @property

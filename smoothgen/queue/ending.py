@@ -24,12 +24,15 @@ async def end(
     place: Place | None = None,
     asked: str | None = None,
     attempt: int | None = None,
+    leaving: str = "",
 ) -> bool:
     """Stores a job's outcome once. Returns False where the job had ended before.
 
     view, certificate: JSON. sheet: the contact sheet, base64. place: of the work item to acknowledge, None where none
     is held. asked: what to keep of the request for as long as the certificate, where that is not all of it. attempt:
     the one the outcome is of, which is dropped where the job has started over since; None for whichever the job is on.
+    leaving: the id of a request whose client went away, which ends the job only where it was asked to and no other
+    request attends it.
     Raises QueueUnavailable.
     """
     first, watchers, kept_s = await scripts.call(
@@ -45,6 +48,7 @@ async def end(
             backlog=keys.backlog(model),
             accounts=keys.accounts(model),
             deadlines=keys.deadlines(model),
+            attended=keys.attended(job_id),
             stream=None if place is None else place.stream,
             group=keys.GROUP,
             entry=None if place is None else place.entry,
@@ -57,6 +61,7 @@ async def end(
             fleet_bin=fleet_bin,
             request=asked,
             attempt=attempt,
+            leaving=leaving,
         )
     )
     news = {"job": job_id}

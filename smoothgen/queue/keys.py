@@ -36,6 +36,8 @@ one script, lie on one node.
                                          as long as the job
 …:certificate:{job}              string  certificate JSON; expires CERTIFICATE_TTL_S after issue
 …:asked:{job}                    string  the request behind a certificate, seed image left out; lives as long as the job
+…:attended:{job}                 zset    requests that wait for a job that is to end when they go away, by the time
+                                         (Unix seconds) they count as gone; expires with the last, goes with the job
 …:samples:{job}                  string  contact sheet of an image job, base64 PNG; lives as long as the job
 …:covers                         list    calls that wait for a comparison; COVERS_WAITING at most, COVERS_TTL_S long
 …:idempotency:{digest}           hash    job id and body digest; expires IDEMPOTENCY_TTL_S after submission
@@ -70,6 +72,8 @@ CERTIFICATE_TTL_S: Final = 30 * 24 * 3600
 IDEMPOTENCY_TTL_S: Final = 24 * 3600
 WATCH_TTL_S: Final = 3600
 WORKER_TTL_S: Final = 30
+ATTENDED_S: Final = 30
+"""Seconds for which a request attends a job after it last read it: its gateway may have died with it."""
 REPLIES_KEPT: Final = 1_000
 LONGEST_REPLY: Final = 16_384
 """Characters of view and certificate that go with the news of a job's end, and need not be read again."""
@@ -210,6 +214,11 @@ def certificate(certificate_id: str) -> Key:
 def asked(certificate_id: str) -> Key:
     """Returns the key of the request that a certificate answers."""
     return _of_job(certificate_id, "asked")
+
+
+def attended(job_id: str) -> Key:
+    """Returns the key of the requests that wait for a job which ends when all of them go away."""
+    return _of_job(job_id, "attended")
 
 
 def samples(job_id: str) -> Key:

@@ -79,7 +79,13 @@ class Submissions:
         self._scripts, self._presence = scripts, presence
 
     async def submit(
-        self, spec: JobSpec, model: ModelRef, idempotency: Idempotency | None, gateway_id: str, limits: Limits
+        self,
+        spec: JobSpec,
+        model: ModelRef,
+        idempotency: Idempotency | None,
+        gateway_id: str,
+        limits: Limits,
+        attendant: str,
     ) -> str:
         """Queues a job in one atomic step. Returns its id, or the id that the same key and body were given before.
 
@@ -99,6 +105,8 @@ class Submissions:
             "retention_s": spec.retention_s,
             "watchers": f"{gateway_id} " if gateway_id else "",
         }
+        if request.cancel_on_disconnect:
+            record["cancel_on_disconnect"] = 1
         if spec.pool is not None:
             record["build"] = spec.pool.digest  # its distance is counted among that model's, so no other may draw it
         outcome, answered, detail = await self._scripts.call(
@@ -108,6 +116,7 @@ class Submissions:
                 backlog=keys.backlog(name),
                 accounts=keys.accounts(name),
                 deadlines=keys.deadlines(name),
+                attended=keys.attended(spec.id),
                 windows=_fleet_windows(spec),
                 idempotency=keys.idempotency(name, tenant, idempotency.key) if idempotency else None,
                 job_id=spec.id,
@@ -124,6 +133,8 @@ class Submissions:
                 deadline_ms=spec.deadline_ms,
                 samples_to_draw=spec.samples_to_draw,
                 most_pools=keys.POOLS_A_WINDOW if _is_made_up(spec) else _ANY_NUMBER,
+                attendant=attendant,
+                attended_s=keys.ATTENDED_S,
                 fields=record,
             )
         )

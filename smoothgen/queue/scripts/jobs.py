@@ -33,7 +33,9 @@ class Submit(ScriptCall):
     idempotency: the key of the client's idempotency key, None where it has none; body: the digest of its request.
     outlasts: 1 where the key still stands for a job that has ended, else 0.
     samples, bytes: what the job owes and holds; most_…: what the model and the tenant may at most. samples_to_draw:
-    those of the selection. most_pools: how many pools a window may have. fields: of the job's record.
+    those of the selection. most_pools: how many pools a window may have. fields: of the job's record. attendant: the id
+    of the request, '' where the job does not end when its client goes away; attended_s: how long it attends unless it
+    says so again.
     """
 
     script: ClassVar = Script("submit", replicated=True)
@@ -42,6 +44,7 @@ class Submit(ScriptCall):
     backlog: Key
     accounts: Key
     deadlines: Key
+    attended: Key
     windows: Sequence[FleetWindow]
     idempotency: Key | None
     job_id: str
@@ -58,6 +61,8 @@ class Submit(ScriptCall):
     deadline_ms: int | None
     samples_to_draw: int
     most_pools: int
+    attendant: str
+    attended_s: int
     fields: Mapping[str, str | int]
 
     @property
@@ -68,13 +73,17 @@ class Submit(ScriptCall):
 
 @dataclass(frozen=True, kw_only=True)
 class Read(ScriptCall):
-    """Reads a job. gateway: who is to be told of the job's end, '' if nobody."""
+    """Reads a job. gateway: who is to be told of the job's end, '' if nobody. attendant: the id of the request that
+    waits for it, '' where its going away means nothing; attended_s: how long it attends unless it reads again."""
 
     script: ClassVar = Script("read")
     job: Key
     certificate: Key
     workers: Key
+    attended: Key
     gateway: str
+    attendant: str
+    attended_s: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +94,8 @@ class Finish(ScriptCall):
     read and said, and of small pictures of them. outputs: the key of its noisy samples. stream, entry: the work item;
     None where none is held. view, document: the JSON of the job's view and of its certificate, None if there is none.
     request: what is kept of the request for comparisons, None for all of it. attempt: the one the outcome is of, None
-    for whichever the job is on.
+    for whichever the job is on. leaving: the id of the request whose client went away: the job then ends only where it
+    was asked to, and no other request attends it; '' where it ends in any case.
     """
 
     script: ClassVar = Script("finish")
@@ -100,6 +110,7 @@ class Finish(ScriptCall):
     backlog: Key
     accounts: Key
     deadlines: Key
+    attended: Key
     stream: Key | None
     group: str
     entry: str | None
@@ -112,6 +123,16 @@ class Finish(ScriptCall):
     fleet_bin: str | None
     request: str | None
     attempt: int | None
+    leaving: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Leave(ScriptCall):
+    """Says that a request attends a job no longer."""
+
+    script: ClassVar = Script("leave")
+    attended: Key
+    attendant: str
 
 
 @dataclass(frozen=True, kw_only=True)
