@@ -5,6 +5,8 @@ A gateway that is not told, because the process that ended the job died in betwe
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from smoothgen.queue import keys
 from smoothgen.queue.pipeline import Pipeline
 from smoothgen.queue.scripts.jobs import Bury, Finish, Tell
@@ -24,6 +26,7 @@ async def end(
     place: Place | None = None,
     asked: str | None = None,
     attempt: int | None = None,
+    facts: Mapping[str, str],
     leaving: str = "",
 ) -> bool:
     """Stores a job's outcome once. Returns False where the job had ended before.
@@ -31,9 +34,9 @@ async def end(
     view, certificate: JSON. sheet: the contact sheet, base64. place: of the work item to acknowledge, None where none
     is held. asked: what to keep of the request for as long as the certificate, where that is not all of it. attempt:
     the one the outcome is of, which is dropped where the job has started over since; None for whichever the job is on.
-    leaving: the id of a request whose client went away, which ends the job only where it was asked to and no other
-    request attends it.
-    Raises QueueUnavailable.
+    facts: what the outboxes are told beside the job and its status, by `facts_of`. leaving: the id of a request whose
+    client went away, which ends the job only where it was asked to and no other request attends it. Raises
+    QueueUnavailable.
     """
     first, watchers, kept_s = await scripts.call(
         Finish(
@@ -49,6 +52,8 @@ async def end(
             accounts=keys.accounts(model),
             deadlines=keys.deadlines(model),
             attended=keys.attended(job_id),
+            ledger_outbox=keys.outbox(model, keys.LEDGER),
+            webhooks_outbox=keys.outbox(model, keys.WEBHOOKS),
             stream=None if place is None else place.stream,
             group=keys.GROUP,
             entry=None if place is None else place.entry,
@@ -62,6 +67,7 @@ async def end(
             request=asked,
             attempt=attempt,
             leaving=leaving,
+            facts=facts,
         )
     )
     news = {"job": job_id}

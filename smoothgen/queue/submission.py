@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -75,8 +76,8 @@ class _Full:
 class Submissions:
     """Queues jobs. Every method raises QueueUnavailable when Redis cannot be reached."""
 
-    def __init__(self, scripts: Pipeline, presence: Presence) -> None:
-        self._scripts, self._presence = scripts, presence
+    def __init__(self, scripts: Pipeline, presence: Presence, outboxes: Sequence[str]) -> None:
+        self._scripts, self._presence, self._outboxes = scripts, presence, " ".join(outboxes)
 
     async def submit(
         self,
@@ -107,6 +108,8 @@ class Submissions:
         }
         if request.cancel_on_disconnect:
             record["cancel_on_disconnect"] = 1
+        if self._outboxes:
+            record["outboxes"] = self._outboxes
         if spec.pool is not None:
             record["build"] = spec.pool.digest  # its distance is counted among that model's, so no other may draw it
         outcome, answered, detail = await self._scripts.call(

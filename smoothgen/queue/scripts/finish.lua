@@ -2,17 +2,18 @@
 -- Stores an outcome once, forgets what led to it, and acknowledges the work item that led to it, where one is held.
 -- Answers {1 if this call did it, the gateways that wait for the job's end, seconds for which the outcome is kept}. The
 -- gateways are told afterwards, since in a cluster their streams lie elsewhere.
--- USES: current, share, charge, attend
+-- USES: current, share, charge, attend, outbox
 -- KEYS: job, certificate, samples, distances, runs, outputs, pictures, asked, backlog, accounts, deadlines, attended,
---   stream?
--- ARGV: group, entry, job_id, certificate_ttl_s, status, view, document, sheet, fleet_bin, request, attempt, leaving
+--   ledger_outbox, webhooks_outbox, stream?
+-- ARGV: group, entry, job_id, certificate_ttl_s, status, view, document, sheet, fleet_bin, request, attempt, leaving,
+--   facts**
 local job = redis.call(
   'HMGET', key.job, 'watchers', 'fleet', 'spec', 'status', 'owed', 'attempt', 'tenant', 'bytes', 'retention_s',
-  'cancel_on_disconnect')
+  'outboxes', 'cancel_on_disconnect')
 local first = lives(job[4]) and (arg.attempt == '' or arg.attempt == (job[6] or '0'))
 if first and arg.leaving ~= '' then
   redis.call('ZREM', key.attended, arg.leaving)
-  first = job[10] == '1' and not is_attended(key.attended)
+  first = job[11] == '1' and not is_attended(key.attended)
 end
 if first then
   local tenant, kept_s = job[7], job[9]
@@ -23,8 +24,11 @@ if first then
   charge(key.accounts, '* bytes', -tonumber(job[8] or 0))
   redis.call('DEL', key.job, key.distances, key.attended)
   redis.call('ZREM', key.deadlines, arg.job_id)
-  redis.call('HSET', key.job, 'status', arg.status, 'view', arg.view, 'watchers', job[1] or '')
+  redis.call('HSET', key.job, 'status', arg.status, 'view', arg.view, 'watchers', job[1] or '', 'tenant', tenant,
+    'outboxes', job[10] or '')
   if arg.leaving ~= '' then redis.call('HSET', key.job, 'abandoned', '1') end
+  append({ledger = key.ledger_outbox, webhooks = key.webhooks_outbox}, job[10], arg.certificate_ttl_s,
+    'event', 'ended', 'job', arg.job_id, 'tenant', tenant, 'status', arg.status, unpack(ARGV, arg.facts_at))
   redis.call('EXPIRE', key.job, kept_s)
   if arg.document ~= '' then
     redis.call('SET', key.certificate, arg.document, 'EX', arg.certificate_ttl_s)

@@ -95,7 +95,8 @@ class Finish(ScriptCall):
     None where none is held. view, document: the JSON of the job's view and of its certificate, None if there is none.
     request: what is kept of the request for comparisons, None for all of it. attempt: the one the outcome is of, None
     for whichever the job is on. leaving: the id of the request whose client went away: the job then ends only where it
-    was asked to, and no other request attends it; '' where it ends in any case.
+    was asked to, and no other request attends it; '' where it ends in any case. ledger_outbox, webhooks_outbox: of the
+    job's model, which are written where the job names their readers. facts: further fields of what is written there.
     """
 
     script: ClassVar = Script("finish")
@@ -111,6 +112,8 @@ class Finish(ScriptCall):
     accounts: Key
     deadlines: Key
     attended: Key
+    ledger_outbox: Key
+    webhooks_outbox: Key
     stream: Key | None
     group: str
     entry: str | None
@@ -124,6 +127,7 @@ class Finish(ScriptCall):
     request: str | None
     attempt: int | None
     leaving: str
+    facts: Mapping[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,7 +154,7 @@ class Tell(ScriptCall):
 class Erase(ScriptCall):
     """Deletes what an ended job keeps of its prompt and output. runs, pictures: the keys of what its runs read and
     said, and of small pictures of them. outputs: the key of its noisy samples. view: the JSON of its view without the
-    output."""
+    output. kept_s: for how long the outboxes are told at most."""
 
     script: ClassVar = Script("erase")
     job: Key
@@ -159,7 +163,11 @@ class Erase(ScriptCall):
     runs: Key
     outputs: Key
     pictures: Key
+    ledger_outbox: Key
+    webhooks_outbox: Key
     view: str
+    job_id: str
+    kept_s: int
 
 
 @dataclass(frozen=True, kw_only=True)
