@@ -19,10 +19,12 @@ from app.model_cards import ModelCards
 from app.openai import routes as openai
 from app.replies import Replies
 from app.routes import certificates, events, fleet, generate, health, jobs, models, plans
+from app.routes import webhooks as webhook_routes
 from app.settings import Settings
 from app.shown_fleet import ShownFleet
+from app.webhooks.service import Webhooks
 from smoothgen import __version__
-from smoothgen.queue import JobStore, Replication, connect
+from smoothgen.queue import JobStore, Replication, connect, keys
 
 _DESCRIPTION = """\
 Certified generation: every output comes with a proof of how far an attack on the prompt's embedding can move it.
@@ -46,22 +48,26 @@ def create_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         redis = connect(settings.redis_url)
-        store = JobStore(redis, Replication(settings.wait_replicas, settings.wait_timeout_ms))
+        replication = Replication(settings.wait_replicas, settings.wait_timeout_ms)
+        store = JobStore(redis, replication, [keys.WEBHOOKS] if settings.webhooks else [])
         replies = Replies(store)
         replies.start()
         certified = Fleet(store, settings.fleet_confidence)
         shown_fleet = ShownFleet(certified, store, metrics, settings.shown_tenants)
+        webhooks = Webhooks(store, settings, metrics)
+        webhooks.start()
         app.state.gateway = Gateway(
-            settings, store, ModelCards(store), replies, metrics, BoundedThreads(), certified, shown_fleet
+            settings, store, ModelCards(store), replies, metrics, BoundedThreads(), certified, shown_fleet, webhooks
         )
         yield
+        await webhooks.stop()
         await shown_fleet.stop()
         await replies.stop()
         await redis.aclose()
 
     app = _Gateway(title="SmoothGen", version=__version__, description=_DESCRIPTION, lifespan=lifespan)
     problems.install(app)
-    for room in (generate, plans, jobs, events, certificates, fleet, models, health, openai):
+    for room in (generate, plans, jobs, events, certificates, fleet, models, webhook_routes, health, openai):
         app.include_router(room.router)
 
     # The last one added is the first that sees a request.

@@ -6,7 +6,7 @@ import hashlib
 import re
 from typing import Annotated, Final, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, IPvAnyNetwork, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from smoothgen.contracts import DEFAULT_RETENTION_S, LEAST_RETENTION_S, LONGEST_RETENTION_S, Extension
@@ -67,6 +67,17 @@ class Settings(BaseSettings):
     """What requests under /v1 are certified by where they say nothing, by "tenant:NAME", by model, or by "*"."""
     covers_wait_s: float = Field(default=30.0, gt=0, le=LONGEST_S)
     """How long a comparison of prompts waits for a worker."""
+    webhooks: bool = False
+    """Whether tenants may register receivers that this server sends to. The same at every gateway."""
+    webhooks_allow: list[IPvAnyNetwork] = []
+    """Networks beside the public ones that webhooks may be sent to."""
+    webhooks_allow_http: bool = False
+    webhooks_timeout_s: float = Field(default=15.0, gt=0, le=120)
+    """How long one delivery may take."""
+    webhooks_first_retry_s: float = Field(default=5.0, gt=0, le=LONGEST_S)
+    """About how long after a failed delivery it is tried again; each later pause is four times as long, 4 h at most."""
+    webhooks_give_up_s: float = Field(default=24 * 3600.0, gt=0, le=LONGEST_S)
+    """How long after its first try a message is given up, and a receiver that took none meanwhile disabled."""
     log_format: LogFormat = "json"
     log_level: LogLevel = "info"
 

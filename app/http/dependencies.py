@@ -17,6 +17,7 @@ from app.model_cards import ModelCards
 from app.replies import Replies
 from app.settings import Settings
 from app.shown_fleet import ShownFleet
+from app.webhooks.service import Webhooks
 from smoothgen.queue import JobStore, belongs_to, unknown_certificate, unknown_job
 
 
@@ -32,6 +33,7 @@ class Gateway:
     threads: BoundedThreads
     fleet: Fleet
     shown_fleet: ShownFleet
+    webhooks: Webhooks
 
 
 # Dependencies are coroutines though they await nothing: FastAPI runs plain functions in threads, 0.1 ms each.

@@ -17,7 +17,16 @@ from smoothgen.client.exchange import NOTHING, Answer, Call, Conversation, Resul
 from smoothgen.client.following import MOST_BYTES, Following, JobEvent
 from smoothgen.client.results import FleetReading, Generation
 from smoothgen.client.transport import Retries, arguments, options
-from smoothgen.contracts import Covers, NeighboursView, NoisyOutput, PlanView
+from smoothgen.contracts import (
+    DEFAULT_OVERLAP_S,
+    Covers,
+    NeighboursView,
+    NewWebhook,
+    NoisyOutput,
+    PlanView,
+    WebhookTrial,
+    WebhookView,
+)
 
 
 class AsyncClient:
@@ -113,6 +122,26 @@ class AsyncClient:
     ) -> Covers:
         """Returns what a certificate says of other prompts: see `Client.covers`."""
         return await self._run(conversation.covers(certificate_id, prompts, confidence, context))
+
+    async def add_webhook(self, url: str, events: Sequence[str] | None = None) -> NewWebhook:
+        """See `Client.add_webhook`."""
+        return await self._run(conversation.add_webhook(url, events))
+
+    async def webhooks(self) -> list[WebhookView]:
+        """See `Client.webhooks`."""
+        return await self._run(conversation.webhooks())
+
+    async def remove_webhook(self, webhook_id: str) -> None:
+        """See `Client.remove_webhook`."""
+        await self._run(conversation.remove_webhook(webhook_id))
+
+    async def rotate_webhook(self, webhook_id: str, overlap_s: int = DEFAULT_OVERLAP_S) -> NewWebhook:
+        """See `Client.rotate_webhook`."""
+        return await self._run(conversation.rotate_webhook(webhook_id, overlap_s))
+
+    async def test_webhook(self, webhook_id: str) -> WebhookTrial:
+        """See `Client.test_webhook`."""
+        return await self._run(conversation.test_webhook(webhook_id))
 
     async def aclose(self) -> None:
         """Closes the connections."""

@@ -17,7 +17,16 @@ from smoothgen.client.exchange import NOTHING, Answer, Call, Conversation, Resul
 from smoothgen.client.following import MOST_BYTES, Following, JobEvent
 from smoothgen.client.results import FleetReading, Generation
 from smoothgen.client.transport import Retries, arguments, options
-from smoothgen.contracts import Covers, NeighboursView, NoisyOutput, PlanView
+from smoothgen.contracts import (
+    DEFAULT_OVERLAP_S,
+    Covers,
+    NeighboursView,
+    NewWebhook,
+    NoisyOutput,
+    PlanView,
+    WebhookTrial,
+    WebhookView,
+)
 
 
 class Client:
@@ -162,6 +171,31 @@ class Client:
         InvalidInput for a value out of range.
         """
         return self._run(conversation.covers(certificate_id, prompts, confidence, context))
+
+    def add_webhook(self, url: str, events: Sequence[str] | None = None) -> NewWebhook:
+        """Registers a receiver that is told when jobs end, and returns it with its secret, which is shown this once.
+
+        events: such as "job.succeeded"; all of them where none are given. Raises ServerProblem for a URL that the
+        server does not send to.
+        """
+        return self._run(conversation.add_webhook(url, events))
+
+    def webhooks(self) -> list[WebhookView]:
+        """Returns your receivers of webhooks, the oldest first."""
+        return self._run(conversation.webhooks())
+
+    def remove_webhook(self, webhook_id: str) -> None:
+        """Forgets a receiver of webhooks and what is due to it."""
+        self._run(conversation.remove_webhook(webhook_id))
+
+    def rotate_webhook(self, webhook_id: str, overlap_s: int = DEFAULT_OVERLAP_S) -> NewWebhook:
+        """Gives a receiver a new secret and returns it with that, shown this once. The old one signs beside it for
+        `overlap_s` seconds."""
+        return self._run(conversation.rotate_webhook(webhook_id, overlap_s))
+
+    def test_webhook(self, webhook_id: str) -> WebhookTrial:
+        """Sends a receiver a message of type webhook.test now, once, and returns what became of it."""
+        return self._run(conversation.test_webhook(webhook_id))
 
     def close(self) -> None:
         """Closes the connections."""

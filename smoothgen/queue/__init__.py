@@ -15,6 +15,7 @@ from smoothgen.queue.registered import RegisteredModel
 from smoothgen.queue.replication import Replication
 from smoothgen.queue.submission import Idempotency, Limits
 from smoothgen.queue.unknown import unknown_certificate, unknown_job
+from smoothgen.queue.webhooks import DueMessage, DueMessages, Receiver, WebhookQueue
 from smoothgen.queue.work_items import Claim, CompleteLook, Overdue, Pace
 
 __all__ = [
@@ -22,14 +23,18 @@ __all__ = [
     "MOST_RESTARTS",
     "Claim",
     "CompleteLook",
+    "DueMessage",
+    "DueMessages",
     "Idempotency",
     "JobState",
     "JobStore",
     "Limits",
     "Overdue",
     "Pace",
+    "Receiver",
     "Replication",
     "RegisteredModel",
+    "WebhookQueue",
     "WorkQueue",
     "belongs_to",
     "build_of",

@@ -41,6 +41,7 @@ from smoothgen.queue.scripts.jobs import Erase, ForgetNews, Leave, Read
 from smoothgen.queue.scripts.probes import Probe
 from smoothgen.queue.submission import UNLIMITED, Idempotency, Limits, Submissions
 from smoothgen.queue.unknown import unknown_certificate, unknown_job
+from smoothgen.queue.webhooks import WebhookQueue
 from smoothgen.queue.work_items import in_turn, joined_words
 
 _OUTPUT: TypeAdapter[Output] = TypeAdapter(Output)
@@ -67,6 +68,7 @@ class JobStore:
         self._submissions = Submissions(self._scripts, self.presence, outboxes)
         self._models = RegisteredModels(redis, self.presence)
         self._fleet = FleetRecords(redis)
+        self.webhooks = WebhookQueue(redis, self._scripts)
 
     async def submit(
         self,

@@ -4,6 +4,18 @@ smoothgen:models                 hash    model id → ModelCard JSON; kept for e
 smoothgen:replies:{gateway}      stream  ended jobs a gateway waits for, short outcomes with them; capped at
                                          REPLIES_KEPT, expires with WATCH_TTL_S
 smoothgen:covers-reply:{call}    string  what a worker answered; expires after COVERS_TTL_S, deleted when read
+smoothgen:{webhooks}:receivers:{tenant}
+                                 set     a tenant's receivers of webhooks; kept until they are removed
+smoothgen:{webhooks}:all         set     the receivers of all tenants
+smoothgen:{webhooks}:receiver:{receiver}
+                                 hash    where and what it is sent, its secrets, why it is disabled; likewise
+smoothgen:{webhooks}:messages:{receiver}
+                                 zset    messages it has not taken, by when each is sent next (Unix seconds);
+                                         `smoothgen.queue.webhooks.MOST_MESSAGES` at most
+smoothgen:{webhooks}:tries:{receiver}
+                                 hash    message → how often it was sent in vain, and since when
+smoothgen:{webhooks}:due         zset    receivers by when something is to be sent to them
+smoothgen:{webhooks}:leases      hash    receiver → until when one gateway alone sends to it
 smoothgen:probe                  string  written to see whether Redis takes writes; expires after a minute
 
 All other keys are of one model and begin with `smoothgen:{TAG}:`, where TAG is twelve digits of the SHA-256 of the
@@ -69,6 +81,9 @@ Key = NewType("Key", str)
 
 GROUP: Final = "workers"
 MODELS: Final = Key("smoothgen:models")
+WEBHOOK_ALL: Final = Key("smoothgen:{webhooks}:all")
+WEBHOOK_DUE: Final = Key("smoothgen:{webhooks}:due")
+WEBHOOK_LEASES: Final = Key("smoothgen:{webhooks}:leases")
 PROBE: Final = Key("smoothgen:probe")
 
 CERTIFICATE_TTL_S: Final = 30 * 24 * 3600
@@ -249,6 +264,26 @@ def outbox(model: str, reader: str) -> Key:
 def outbox_of(job_id: str, reader: str) -> Key:
     """Returns the key of what a reader is to be told of the jobs of a job's model."""
     return _of_tag(model_tag(job_id), f"outbox:{reader}")
+
+
+def webhook_receivers(tenant: str) -> Key:
+    """Returns the key of a tenant's receivers of webhooks."""
+    return Key(f"smoothgen:{{webhooks}}:receivers:{tag(tenant)}")
+
+
+def webhook_receiver(receiver_id: str) -> Key:
+    """Returns the key of a receiver's record."""
+    return Key(f"smoothgen:{{webhooks}}:receiver:{receiver_id}")
+
+
+def webhook_messages(receiver_id: str) -> Key:
+    """Returns the key of the messages that a receiver has not taken."""
+    return Key(f"smoothgen:{{webhooks}}:messages:{receiver_id}")
+
+
+def webhook_tries(receiver_id: str) -> Key:
+    """Returns the key of how often each message was sent to a receiver in vain."""
+    return Key(f"smoothgen:{{webhooks}}:tries:{receiver_id}")
 
 
 def covers_calls(model: str) -> Key:
