@@ -26,9 +26,12 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _IPV6_PUBLIC: Final = ipaddress.IPv6Network("2000::/3")
-_IPV6_6TO4: Final = ipaddress.IPv6Network("2002::/16")
-_AZURE_METADATA: Final = ipaddress.IPv4Address("168.63.129.16")
-"""A public address by which machines of that cloud reach their host; other clouds' are link-local or private."""
+_NOT_OF_MACHINES: Final = tuple(
+    ipaddress.ip_network(each)
+    for each in ("168.63.129.16/32", "192.0.0.0/24", "192.88.99.0/24", "2001::/23", "2002::/16")
+)
+"""Outside the private ranges, and no receivers: by the first a cloud's machines reach their host (other clouds' are
+link-local or private), the others are set aside for protocols such as 6to4 and Teredo."""
 _RESOLVE_S: Final = 5.0
 
 
@@ -95,6 +98,6 @@ class CheckedBackend(AsyncNetworkBackend):
 def _is_public(address: Address) -> bool:
     """Returns whether an address is a public one of a single machine. IPv6 addresses that carry an IPv4 address inside
     (mapped, compatible, 6to4, Teredo, NAT64) are not."""
-    if isinstance(address, ipaddress.IPv4Address):
-        return address.is_global and not address.is_multicast and address != _AZURE_METADATA
-    return address.is_global and address in _IPV6_PUBLIC and address not in _IPV6_6TO4 and address.teredo is None
+    set_aside = any(address.version == each.version and address in each for each in _NOT_OF_MACHINES)
+    unicast = isinstance(address, ipaddress.IPv4Address) or address in _IPV6_PUBLIC
+    return address.is_global and not address.is_multicast and unicast and not set_aside
