@@ -7,6 +7,7 @@ import json
 import signal
 import socket
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -109,12 +110,15 @@ def test_a_stopping_gateway_lets_its_followers_go(lab: Lab) -> None:
     gateway.wait(10)
 
 
-def in_order_and_once(names: list[str], done: list[int]) -> None:
+def in_order_and_once(told: list[tuple[str, dict[str, Any]]]) -> None:
     """Fails unless a follower was told each thing once."""
+    names, progress = [name for name, _ in told], [data for name, data in told if name == "progress"]
+    done = [each["done"] for each in progress]
     assert names[0] == "queued"
     assert names[-1] == "certificate"
     assert [names.count(each) for each in ("queued", "output", "certificate")] == [1, 1, 1]
-    assert done == sorted(set(done))
+    assert done == sorted(done)
+    assert not any(one == other for one, other in pairwise(progress))
 
 
 def test_whoever_connects_again_is_told_what_is_new_by_any_gateway(lab: Lab) -> None:
@@ -127,7 +131,7 @@ def test_whoever_connects_again_is_told_what_is_new_by_any_gateway(lab: Lab) -> 
         last = told[-1][2]
         following.close()
     assert len(told) > 5
-    in_order_and_once([name for name, _, _ in told], [data["done"] for name, data, _ in told if name == "progress"])
+    in_order_and_once([(name, data) for name, data, _ in told])
 
 
 def test_the_events_of_an_ended_job_go_on_after_each_of_them(lab: Lab) -> None:
@@ -159,7 +163,7 @@ def test_the_client_follows_over_connections_that_break(lab: Lab) -> None:
         for event in client.follow(submit(gateway.http, LONG)):
             told.append(event)
             proxy.cut()
-    in_order_and_once([each.name for each in told], [each.data["done"] for each in told if each.name == "progress"])
+    in_order_and_once([(each.name, each.data) for each in told])
     assert verify(told[-1].data["certificate"])
 
 
@@ -180,7 +184,7 @@ def test_the_client_goes_on_where_it_was_when_a_killed_gateway_is_back(lab: Lab)
         return told
 
     told = asyncio.run(follow())
-    in_order_and_once([each.name for each in told], [each.data["done"] for each in told if each.name == "progress"])
+    in_order_and_once([(each.name, each.data) for each in told])
 
 
 def test_the_client_says_what_it_cannot_follow(lab: Lab) -> None:
