@@ -6,6 +6,7 @@ import json
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from tests.service.conftest import ask, finished, submit
@@ -136,3 +137,17 @@ def test_a_stopping_gateway_cancels_nothing(lab: Lab) -> None:
         assert connection.recv(12).endswith(b"202")
         gateway.wait(30)
     assert finished(other.http, job)["status"] == "succeeded"
+
+
+def test_a_silent_connection_is_probed(lab: Lab) -> None:
+    """Linux lists the timer of each connection (proc(5)): 2 is the one of keepalive probes."""
+    gateway = lab.gateway()
+    gateway.http.close()
+    with socket.create_connection(("127.0.0.1", gateway.port)) as connection:
+        here, there = (f":{port:04X}" for port in (gateway.port, connection.getsockname()[1]))
+
+        def timers() -> list[str]:
+            rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+            return [row[5][:2] for row in rows if row[1].endswith(here) and row[2].endswith(there)]
+
+        assert eventually(timers) == ["02"]
