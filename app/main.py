@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
@@ -24,10 +24,12 @@ from app.model_cards import ModelCards
 from app.openai import routes as openai
 from app.replies import Replies
 from app.routes import certificates, events, fleet, generate, health, jobs, ledger, models, plans, well_known
+from app.routes import webhooks as webhook_routes
 from app.settings import Settings
 from app.shown_fleet import ShownFleet
 from app.signing import Signer
 from app.signing_keys import SigningKeys
+from app.webhooks.service import Webhooks
 from smoothgen import __version__
 from smoothgen.access.store import KeyStore
 from smoothgen.access.usage import Usage
@@ -63,9 +65,7 @@ def create_app(settings: Settings) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         redis = connect(settings.redis_url)
         store = JobStore(
-            redis,
-            Replication(settings.wait_replicas, settings.wait_timeout_ms),
-            outboxes=() if settings.ledger_url is None else (keys.LEDGER,),
+            redis, Replication(settings.wait_replicas, settings.wait_timeout_ms), outboxes=list(_outboxes(settings))
         )
         replies = Replies(store)
         replies.start()
@@ -76,6 +76,8 @@ def create_app(settings: Settings) -> FastAPI:
         signer = _signer(settings, store, threads)
         keeper = LedgerKeeper(settings.ledger_url, store, metrics, signer.signature_of)
         keeper.start()
+        webhooks = Webhooks(store, settings, metrics)
+        webhooks.start()
         app.state.gateway = Gateway(
             settings=settings,
             store=store,
@@ -89,8 +91,10 @@ def create_app(settings: Settings) -> FastAPI:
             usage=Usage(redis),
             signer=signer,
             ledger=keeper,
+            webhooks=webhooks,
         )
         yield
+        await webhooks.stop()
         await keeper.stop()
         if signer.keys is not None:
             await signer.keys.stop()
@@ -100,7 +104,8 @@ def create_app(settings: Settings) -> FastAPI:
 
     app = _Gateway(title="SmoothGen", version=__version__, description=_DESCRIPTION, lifespan=lifespan)
     problems.install(app)
-    for room in (generate, plans, jobs, events, certificates, fleet, ledger, models, health, well_known, openai):
+    rooms = (generate, plans, jobs, events, certificates, fleet, ledger, webhook_routes, models, health, well_known)
+    for room in (*rooms, openai):
         app.include_router(room.router)
     require_declared(app.routes, is_open)
 
@@ -117,6 +122,14 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(SecurityHeaders)
     app.add_middleware(RequestMetrics, metrics=metrics)
     return app
+
+
+def _outboxes(settings: Settings) -> Iterator[str]:
+    """Yields who is told of ended jobs beside the requests that wait for them."""
+    if settings.ledger_url is not None:
+        yield keys.LEDGER
+    if settings.webhooks:
+        yield keys.WEBHOOKS
 
 
 def _signer(settings: Settings, store: JobStore, threads: BoundedThreads) -> Signer:

@@ -44,6 +44,11 @@ OF_NO_JOB = {
     ("post", "/certificates/verify"): 200,
     ("get", "/fleet"): 200,
     ("get", "/models"): 200,
+    ("post", "/webhooks"): 201,
+    ("get", "/webhooks"): 200,
+    ("delete", "/webhooks/{webhook_id}"): 404,  # none of this id; test_webhooks.py has another tenant's
+    ("post", "/webhooks/{webhook_id}/rotate"): 404,
+    ("post", "/webhooks/{webhook_id}/test"): 404,
     ("get", "/v1/models"): 200,
     ("get", "/v1/models/{model}"): 200,
     ("post", "/v1/chat/completions"): 200,
@@ -56,6 +61,9 @@ BODIES: dict[str, Any] = {
     "/plans": ask(samples=40),
     "/certificates/verify": {},
     "/certificates/{certificate_id}/covers": {"prompts": ["0.5"]},
+    "/webhooks": {"url": "https://8.8.8.8/"},
+    "/webhooks/{webhook_id}/rotate": {},
+    "/webhooks/{webhook_id}/test": {},
     "/v1/chat/completions": {"model": TANH, "messages": [{"role": "user", "content": "0.5"}]},
     "/v1/images/generations": {"model": TANH, "prompt": "0.5"},
     "/v1/responses": {"model": TANH, "input": "0.5", "background": True},
@@ -72,7 +80,7 @@ class Service:
 
     def __init__(self, lab: Lab) -> None:
         named = [f"{name}:{key}" for name, key in KEYS.items()]
-        self.lab, self.gateway = lab, lab.gateway(api_keys=named)
+        self.lab, self.gateway = lab, lab.gateway(api_keys=named, webhooks=True)
         self.without_alice = lab.gateway(api_keys=named[1:])
         lab.worker(TANH, SLOW)
 
@@ -90,7 +98,7 @@ class Service:
         key = {OWN: KEYS["alice"], OTHERS: KEYS["bob"], REVOKED: KEYS["alice"], NONE: None}[whose]
         url = path.replace("{job_id}", job).replace("{certificate_id}", job).replace("{model}", TANH)
         url = url.replace("{response_id}", f"resp_{job}")
-        body = {"json": BODIES[path]} if path in BODIES else {}
+        body = {"json": BODIES[path]} if method != "get" and path in BODIES else {}
         return gateway.http.request(method.upper(), url, headers=headers(key), **body)
 
 
