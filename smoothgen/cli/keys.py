@@ -41,10 +41,10 @@ def create(
     if if_none and os.environ.get("SMOOTHGEN_API_KEYS", "[]").strip() not in ("", "[]"):
         return _tell_none(as_json, "SMOOTHGEN_API_KEYS has keys; none is made")
     wanted = Wanted.read(name, tenant, scope or ["generate", "read"], expires, rate, quota)
-    _require_new(output)
-    made = managed(lambda keys: keys.create(wanted, if_none=if_none), redis, state, making=True)
-    if made is None:
+    if if_none and managed(lambda keys: keys.all(), redis, state, making=True):
         return _tell_none(as_json, "there are keys already; none is made")
+    _require_new(output)
+    made = managed(lambda keys: keys.create(wanted), redis, state, making=True)
     return _tell_key(made, output, as_json)
 
 
