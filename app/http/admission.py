@@ -22,7 +22,16 @@ from app.settings import Settings
 from smoothgen.contracts import Problem
 
 OPEN_PATHS: Final = frozenset(
-    {"/livez", "/readyz", "/metrics", "/docs", "/docs/oauth2-redirect", "/redoc", "/openapi.json"}
+    {
+        "/livez",
+        "/readyz",
+        "/metrics",
+        "/docs",
+        "/docs/oauth2-redirect",
+        "/redoc",
+        "/openapi.json",
+        "/.well-known/jwks.json",
+    }
 )
 """Paths that are answered without a key."""
 _UNREAD: Final = frozenset({"GET", "HEAD", "OPTIONS", "DELETE"})

@@ -109,6 +109,9 @@ def test_every_answer_has_the_fields_that_keep_browsers_from_misusing_it(api: Te
         assert response.headers["referrer-policy"] == "no-referrer"
         assert response.headers["content-security-policy"] == "default-src 'none'; frame-ancestors 'none'"
     assert api.get("/models", headers={"host": "evil.example"}).headers["x-content-type-options"] == "nosniff"
+    page = api.get("/docs")
+    assert page.headers["content-type"].startswith("text/html")
+    assert "frame-ancestors 'none'" in page.headers["content-security-policy"]
 
 
 def test_pages_of_other_origins_are_let_in_only_where_they_are_named(redis: Redis, api: TestClient) -> None:
