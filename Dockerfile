@@ -39,6 +39,8 @@ RUN --mount=type=cache,target=/root/.cache/pip \
 RUN --mount=type=bind,from=wheel,source=/dist,target=/dist \
     pip install --no-cache-dir --no-deps --no-index /dist/*.whl
 COPY app /opt/smoothgen/app
+# Where compose keeps the first API key: a named volume mounted over it takes owner and mode over.
+RUN install --directory --owner=smoothgen --group=smoothgen --mode=0700 /var/lib/smoothgen
 WORKDIR /
 USER 10001:10001
 ENV SMOOTHGEN_HOST=0.0.0.0 \
