@@ -48,7 +48,8 @@ export function requireSteps(noise: Noise, parameters: JsonObject): void {
 export function requireForwardNoise(noise: Noise, parameters: JsonObject): void {
   if (noise.name !== "forward-diffusion") return;
   const [signal, added] = [noise.parameters["signal"] as number, noise.parameters["noise"] as number];
-  const scheduler = String(field(parameters, "scheduler"));
+  const asked = field(parameters, "scheduler");
+  const scheduler = typeof asked === "string" ? asked : "";
   const preserving = Math.abs(signal ** 2 + added ** 2 - 1) <= SQUARES;
   const inSigmas = signal === 1;
   const mayBeInSigmas = !VARIANCE_PRESERVING.has(scheduler) && inSigmas;

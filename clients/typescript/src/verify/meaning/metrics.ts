@@ -204,7 +204,8 @@ function requireAsNamed(stated: MetricIdentity, properties: readonly (readonly [
 }
 
 function requireRule(rule: Json): void {
-  const needs = isObject(rule) ? RULES.get(String(field(rule, "kind"))) : undefined;
+  const kind = isObject(rule) ? field(rule, "kind") : undefined;
+  const needs = typeof kind === "string" ? RULES.get(kind) : undefined;
   const fits =
     isObject(rule) &&
     needs !== undefined &&
