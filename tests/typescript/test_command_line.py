@@ -19,7 +19,7 @@ VALID = DATA / "v2/exhaustive-full.json"
 DOCUMENT = json.loads(VALID.read_text("utf-8"))
 KEY = SigningKey.make()
 FACTS = SignedFacts.of(DOCUMENT, issuer="https://smoothgen.example", tenant="acme", issued_at=1_764_000_000)
-COMMAND = "build/src/cli/main.js"
+COMMAND = "src/cli/main.js"
 
 
 def test_a_valid_certificate_ends_with_0(node: Node):

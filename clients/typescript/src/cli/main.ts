@@ -67,7 +67,8 @@ function argumentsGiven() {
 }
 
 async function signatureOf(file: string, content: Uint8Array<ArrayBuffer>, given: Options): Promise<Verification> {
-  const signature = given.signature === undefined ? await signatureBeside(file, content) : await readText(given.signature);
+  const signature =
+    given.signature === undefined ? await signatureBeside(file, content) : await readText(given.signature);
   const output = given.output === undefined ? undefined : await read(given.output);
   const keys = await read(given.jwks as string);
   return verifySignature(signature, content, keys, { issuer: given.issuer, tenant: given.tenant, output });
@@ -87,10 +88,19 @@ async function signatureBeside(file: string, content: Uint8Array<ArrayBuffer>): 
 
 /** Returns the verdict on a certificate with that on its signature: the worse of the two, and the checks of both. */
 function together(certificate: Verification, signature: Verification): Verification {
-  const checks = [...certificate.checks, ...signature.checks.map((check) => ({ ...check, name: `signed ${check.name}` }))];
+  const checks = [
+    ...certificate.checks,
+    ...signature.checks.map((check) => ({ ...check, name: `signed ${check.name}` })),
+  ];
   const worse = certificate.valid ? signature : certificate;
   const { status, valid, reason } = worse;
-  return { ...certificate, status, valid, reason: reason === null || worse === certificate ? reason : `signed ${reason}`, checks };
+  return {
+    ...certificate,
+    status,
+    valid,
+    reason: reason === null || worse === certificate ? reason : `signed ${reason}`,
+    checks,
+  };
 }
 
 function inWords(file: string, { status, reason, checks, meaning, unchecked }: Verification): string {

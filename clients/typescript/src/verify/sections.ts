@@ -71,7 +71,11 @@ export const SECTIONS = ["request", "model", "metric", "sampling", "output", "th
 
 /** Reads the sections of a document of noise. Throws Invalid naming the field that does not fit. */
 export function readProvenance(document: JsonObject): Provenance {
-  return { ...readSectionsOfRuns(document), sampling: read(document, "sampling", sampling), threat: read(document, "threat", threat) };
+  return {
+    ...readSectionsOfRuns(document),
+    sampling: read(document, "sampling", sampling),
+    threat: read(document, "threat", threat),
+  };
 }
 
 /** Reads the sections that documents without noise have too. */

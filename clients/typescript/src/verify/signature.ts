@@ -3,7 +3,18 @@
 import { compactVerify, decodeProtectedHeader, errors, importJWK } from "jose";
 
 import { canonical, sha256 } from "./json/canonical.js";
-import { asList, asObject, asString, field, has, isObject, requireFields, wholeNumber, type Json, type JsonObject } from "./json/data.js";
+import {
+  asList,
+  asObject,
+  asString,
+  field,
+  has,
+  isObject,
+  requireFields,
+  wholeNumber,
+  type Json,
+  type JsonObject,
+} from "./json/data.js";
 import { parseJson } from "./json/parse.js";
 import { Invalid, Unsupported, unsupported, verdictOf, type Check, type Verification } from "./verdict.js";
 import { certificateIn, dataOf } from "./verify.js";
@@ -54,7 +65,8 @@ async function authentic(signature: string, keys: JsonObject): Promise<JsonObjec
   }
   const header = headerOf(signature);
   const { alg, kid, typ, ...others } = header;
-  if (alg !== ALGORITHM) throw new Invalid(`the signature is by algorithm ${String(alg)}; only ${ALGORITHM} is accepted`);
+  if (alg !== ALGORITHM)
+    throw new Invalid(`the signature is by algorithm ${String(alg)}; only ${ALGORITHM} is accepted`);
   if (typ !== TYPE) throw new Invalid(`the JWS is of type ${String(typ)}, and a certificate's signature of ${TYPE}`);
   const unknown = Object.keys(others);
   if (unknown.length > 0) throw new Invalid(`the signature's header has [${unknown}], which is refused`);

@@ -26,7 +26,8 @@ export async function verify(document: unknown): Promise<Verification> {
   try {
     return await judged(certificateIn(dataOf(document)));
   } catch (error) {
-    if (error instanceof Invalid) return verdictOf([{ name: "document", passed: false, detail: error.message }], "not checked", []);
+    if (error instanceof Invalid)
+      return verdictOf([{ name: "document", passed: false, detail: error.message }], "not checked", []);
     if (error instanceof Unsupported) return unsupported(error.message);
     throw error;
   }
@@ -63,4 +64,3 @@ export function certificateIn(data: Json): JsonObject {
   const inside = field(document, "certificate");
   return field(document, "schema") === undefined && isObject(inside) ? inside : document;
 }
-

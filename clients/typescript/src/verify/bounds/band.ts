@@ -52,7 +52,12 @@ export class SurvivalBand {
 
   /** Returns this band with `slack` added to every level, at most 1. */
   raised(slack: number): SurvivalBand {
-    return slack ? new SurvivalBand(this.edges, this.levels.map((p) => Math.min(1, p + slack))) : this;
+    return slack
+      ? new SurvivalBand(
+          this.edges,
+          this.levels.map((p) => Math.min(1, p + slack)),
+        )
+      : this;
   }
 
   /** Returns T3's t for gamma: the first edge behind which an attacked level is small enough, rounded up. */

@@ -55,7 +55,9 @@ function requireCosts(costs: readonly number[], distances: readonly number[], ne
   if (costs.length === 0 || costs.length !== distances.length) {
     throw new Invalid("evidence.costs and distances must be two lists of one length, not empty");
   }
-  const rise = costs.every((cost, k) => isWithin(cost, Number.MAX_VALUE) && (k === 0 || cost >= (costs[k - 1] as number)));
+  const rise = costs.every(
+    (cost, k) => isWithin(cost, Number.MAX_VALUE) && (k === 0 || cost >= (costs[k - 1] as number)),
+  );
   if (costs[0] !== 0 || !rise) throw new Invalid("evidence.costs must begin with 0, be finite, and never fall");
   if (nextCost !== null && !(nextCost >= (costs[costs.length - 1] as number))) {
     throw new Invalid("next_cost must be at least the last cost");

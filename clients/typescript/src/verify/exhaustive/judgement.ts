@@ -90,8 +90,7 @@ function requireHeldByTexts(stated: SnapThreat, request: RequestIdentity | null)
   }
   const [count, mask, ...around] = stated.heldFixed;
   const rendered = [TEMPLATE, EARLIER_TURNS];
-  const possible =
-    around.length <= rendered.length && around.every((held, k) => (rendered[k] as RegExp).test(held));
+  const possible = around.length <= rendered.length && around.every((held, k) => (rendered[k] as RegExp).test(held));
   const plain = count === `token count (${stated.tokens})` && mask === MASK;
   if (!plain || !possible || !isRendered(around.length, request)) {
     throw new Invalid("threat.held_fixed does not fit the tokens and the request");

@@ -161,7 +161,8 @@ class Words {
     }
     const output = this.quotedOutput();
     const distance = `gives an output at distance ${repr(broken.distance ?? 0)}${output}`;
-    const gives = broken.distance === null ? "failed" : this.comparesAnswers ? `gives another answer${output}` : distance;
+    const gives =
+      broken.distance === null ? "failed" : this.comparesAnswers ? `gives another answer${output}` : distance;
     return [`What ends the claim is run ${broken.index}: it ${this.reads()}costs ${repr(broken.cost)} and ${gives}.`];
   }
 

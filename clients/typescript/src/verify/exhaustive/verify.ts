@@ -26,8 +26,7 @@ export async function verifyExhaustive(document: JsonObject, long: LongTexts): P
     same("statement", document["statement"], words),
     ...judged(stated),
   ];
-  const known =
-    unknownMeaning(stated) === null && stated.scoreClaims.every((claim) => isKnownScore(claim.asked.score));
+  const known = unknownMeaning(stated) === null && stated.scoreClaims.every((claim) => isKnownScore(claim.asked.score));
   return verdictOf(checks, known ? "checked" : "not checked", [
     "measurement",
     "completeness",
@@ -51,8 +50,14 @@ async function derivedAgain(stated: ExhaustiveCertificate): Promise<Check[]> {
     same("curve", claims.curve, derived.curve),
     same("keeps", claims.keeps, derived.keeps),
     same("broken_by", claims.brokenBy, derived.brokenBy),
-    ...(await Promise.all(stated.scoreClaims.map((claim, place) => scoreChecks(`claims.${place}`, claim, stated)))).flat(),
-    { name: "epsilon", passed: reached, detail: reached ? "what was asked is proven" : "the bound is above the tolerance" },
+    ...(
+      await Promise.all(stated.scoreClaims.map((claim, place) => scoreChecks(`claims.${place}`, claim, stated)))
+    ).flat(),
+    {
+      name: "epsilon",
+      passed: reached,
+      detail: reached ? "what was asked is proven" : "the bound is above the tolerance",
+    },
   ];
 }
 
@@ -61,17 +66,30 @@ async function scoreChecks(name: string, claim: ExactClaim, stated: ExhaustiveCe
   const failed = claim.series.values.filter((bad) => bad === Infinity).length;
   const holds = stated.epsilon === null || claim.asked.metBy(derived.bound);
   return [
-    ...(["radius", "bound", "curve", "brokenBy"] as const).map((part) => same(`${name}.${part}`, claim[part], derived[part])),
+    ...(["radius", "bound", "curve", "brokenBy"] as const).map((part) =>
+      same(`${name}.${part}`, claim[part], derived[part]),
+    ),
     same(`${name}.failed`, claim.statedFailed, failed),
     digestCheck(`${name}.evidence`, claim.series.statedDigest, await sha256(claim.series.bytes)),
     { name: `${name}.epsilon`, passed: holds, detail: `is proven to ${derived.bound}, asked ${claim.asked.limit}` },
   ];
 }
 
-function requireSoundRequest({ evidence, tolerance, epsilon, keep, scoreClaims, asksShift }: ExhaustiveCertificate): void {
+function requireSoundRequest({
+  evidence,
+  tolerance,
+  epsilon,
+  keep,
+  scoreClaims,
+  asksShift,
+}: ExhaustiveCertificate): void {
   if (!(tolerance > 0 && tolerance < evidence.diameter)) throw new Invalid("tolerance must lie in (0, diameter)");
   if (epsilon !== null && !(epsilon > 0)) throw new Invalid("epsilon must be positive");
-  requireAsked(scoreClaims.map((claim) => claim.asked), asksShift, keep);
+  requireAsked(
+    scoreClaims.map((claim) => claim.asked),
+    asksShift,
+    keep,
+  );
   if (keep === null) return;
   if (!(keep > 0 && keep < 1)) throw new Invalid("keep must lie strictly between 0 and 1");
   const stray = evidence.distances.find((distance) => distance > 0 && distance < evidence.diameter);

@@ -11,8 +11,13 @@ export function canonical(value: Json): string {
 /** Returns the text of Python's `json.dumps(value, sort_keys=True)`, in which 1.0 stays 1.0. */
 export function dumped(value: Json, parent?: JsonObject, place?: string): string {
   const isDecimal = parent !== undefined && place !== undefined && isFloat(parent, place);
-  return written(value, ", ", ": ", (number, asFloat) =>
-    asFloat || !Number.isInteger(number) ? repr(number) : wholeDigits(number), isDecimal);
+  return written(
+    value,
+    ", ",
+    ": ",
+    (number, asFloat) => (asFloat || !Number.isInteger(number) ? repr(number) : wholeDigits(number)),
+    isDecimal,
+  );
 }
 
 function wholeDigits(number: number): string {

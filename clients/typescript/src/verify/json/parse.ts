@@ -98,11 +98,7 @@ class Reader {
     return key;
   }
 
-  private member<Place extends string | number>(
-    parent: JsonObject | Json[],
-    place: Place,
-    depth: number,
-  ): void {
+  private member<Place extends string | number>(parent: JsonObject | Json[], place: Place, depth: number): void {
     this.match(SPACE);
     const first = this.text[this.at] ?? "";
     if (first === "-" || (first >= "0" && first <= "9")) {
@@ -118,7 +114,8 @@ class Reader {
     const written = this.match(NUMBER);
     if (written === "") this.fail();
     const value = Number(written);
-    if (!Number.isFinite(value)) throw new Invalid(`a certificate holds finite numbers only, got ${written.slice(0, 40)}`);
+    if (!Number.isFinite(value))
+      throw new Invalid(`a certificate holds finite numbers only, got ${written.slice(0, 40)}`);
     if (Number.isInteger(value) && Math.abs(value) >= LARGEST_WHOLE) {
       throw new Unsupported(`a whole number of 2^53 or more, ${written.slice(0, 40)}, which this verifier cannot hold`);
     }

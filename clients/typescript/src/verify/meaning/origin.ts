@@ -3,7 +3,14 @@
 import { TWO_VALUED } from "../bounds/band.js";
 import { field } from "../json/data.js";
 import type { Mechanism } from "../mechanisms/mechanism.js";
-import type { MetricIdentity, ModelIdentity, OutputIdentity, Provenance, RequestIdentity, Sampling } from "../sections.js";
+import type {
+  MetricIdentity,
+  ModelIdentity,
+  OutputIdentity,
+  Provenance,
+  RequestIdentity,
+  Sampling,
+} from "../sections.js";
 import { checked, Invalid, Unsupported, type Check } from "../verdict.js";
 import { METRICS } from "./metrics.js";
 import { DIGEST, requireParameters } from "./parameters.js";
@@ -15,7 +22,8 @@ const SEED = /^[0-9a-f]{32}$/;
 const CLIENT_SEED_LIMIT = 2n ** 63n;
 const PLAIN_NAME = /^[A-Za-z0-9][A-Za-z0-9 ._:/+-]{0,99}$/;
 /** A subset of ISO 8601 that every reader takes alike, and that servers write. */
-const TIME = /^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{3}(?:[0-9]{3})?)?(?:Z|[+-][0-9]{2}:[0-9]{2})$/;
+const TIME =
+  /^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{3}(?:[0-9]{3})?)?(?:Z|[+-][0-9]{2}:[0-9]{2})$/;
 const MEDIA_TYPES = { text: ["text/plain", "text/plain; charset=utf-8"], image: ["image/png"] } as const;
 const MOST_SELECTED = 1024;
 const LARGEST_BATCH = 1 << 20;
@@ -62,7 +70,8 @@ function requireIssue(id: string | null, requestedAt: string | null): void {
 }
 
 function requireName(where: string, name: string): void {
-  if (/[^\u0000-\u007f]/.test(name)) throw new Unsupported(`${where} has signs beyond ASCII, which are not judged here`);
+  if (/[^\u0000-\u007f]/.test(name))
+    throw new Unsupported(`${where} has signs beyond ASCII, which are not judged here`);
   if (name.trim() === "" || /[^ -~]/.test(name)) throw new Invalid(`${where} must be a printable text on one line`);
 }
 

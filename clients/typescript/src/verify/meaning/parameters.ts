@@ -20,7 +20,8 @@ const isStops: Fits = (value) =>
 const isNamedEmbeddings: Fits = (value) => {
   if (!isObject(value) || !sameNames(value, ["shape", "data"])) return false;
   const shape = value["shape"] as Json;
-  const sides = Array.isArray(shape) && shape.length === 2 && shape.every((side, k) => isWhole(shape, k) && (side as number) >= 1);
+  const sides =
+    Array.isArray(shape) && shape.length === 2 && shape.every((side, k) => isWhole(shape, k) && (side as number) >= 1);
   return sides && isDigest(value["data"] as Json, value, "data");
 };
 

@@ -110,7 +110,10 @@ function gaussianPerStep(document: JsonObject): Noise {
   const remark =
     `The network sees ${steps} independently noised copies of the embedding; together they protect like ` +
     `one draw of sigma ${sixDigits(sigma, false)}.`;
-  return { ...noise("gaussian-per-step", sigma, remark, { beta, steps }, 0), roundingSlack: (dimension) => dimension * slack * (1 + SCHEDULE_SLACK) };
+  return {
+    ...noise("gaussian-per-step", sigma, remark, { beta, steps }, 0),
+    roundingSlack: (dimension) => dimension * slack * (1 + SCHEDULE_SLACK),
+  };
 }
 
 function latentSchedule(document: JsonObject): Noise {

@@ -92,7 +92,7 @@ function quantileBelowHalf(p: number): number {
   for (let step = 0; step < 50; step++) {
     const value = ndtr(z);
     // Far down the logarithms are compared, and near the middle the values, where ln p is a small difference.
-    const move = p < 0.2 ? ((Math.log(value / p) * value) / density(z)) : (value - p) / density(z);
+    const move = p < 0.2 ? (Math.log(value / p) * value) / density(z) : (value - p) / density(z);
     const next = Math.min(z - move, 0);
     if (Math.abs(next - z) <= 1e-16 * Math.abs(z)) return next;
     if (step > 8 && Math.abs(next - z) <= 4e-16 * Math.abs(z)) return next;

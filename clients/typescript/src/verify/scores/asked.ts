@@ -91,13 +91,7 @@ export class AskedClaim {
 
   /** Returns the claim in the score's own terms from a bound on the mean of the series, in full digits. */
   full(bound: number): number {
-    const start = this.ofMean
-      ? this.atLeast === null
-        ? this.score.least
-        : -this.score.most
-      : this.isUpper
-        ? 0
-        : -1;
+    const start = this.ofMean ? (this.atLeast === null ? this.score.least : -this.score.most) : this.isUpper ? 0 : -1;
     const value = differenceUp(bound, -start);
     return this.isUpper ? value : -value;
   }
@@ -158,7 +152,8 @@ export function readAsked(fields: JsonObject, stated: readonly string[], where: 
   if (!(most - least >= LEAST_RANGE) || Math.max(Math.abs(least), Math.abs(most)) > LARGEST) {
     throw claimError("has a range that is none");
   }
-  if (has(score, "wording") && score["wording"] !== PLUGIN_V1) throw claimError(`has a wording other than ${PLUGIN_V1}`);
+  if (has(score, "wording") && score["wording"] !== PLUGIN_V1)
+    throw claimError(`has a wording other than ${PLUGIN_V1}`);
   const identity: ScoreIdentity = {
     name: asString(score["name"], `${where}.score.name`),
     least,
@@ -170,7 +165,13 @@ export function readAsked(fields: JsonObject, stated: readonly string[], where: 
   };
   const number = (name: string): number | null =>
     has(fields, name) ? asNumber(field(fields, name), `${where}.${name}`) : null;
-  return new AskedClaim(identity, asString(fields["of"], `${where}.of`), number("at_most"), number("at_least"), number("above"));
+  return new AskedClaim(
+    identity,
+    asString(fields["of"], `${where}.of`),
+    number("at_most"),
+    number("at_least"),
+    number("above"),
+  );
 }
 
 function claimError(message: string): Invalid {

@@ -12,7 +12,12 @@ const SHOWN_OF_DIGEST = "sha256:".length + 12;
 
 /** Returns the sentence on a claim under noise. radius: null where not even the noise alone lets it be proven. */
 export function sentenceUnderNoise(
-  claim: { readonly asked: AskedClaim; readonly radius: number | null; readonly bound: number; readonly failed: number },
+  claim: {
+    readonly asked: AskedClaim;
+    readonly radius: number | null;
+    readonly bound: number;
+    readonly failed: number;
+  },
   epsilon: number | null,
   long: LongTexts,
 ): string {
@@ -75,7 +80,12 @@ function asCalled(score: ScoreIdentity, long: LongTexts): string {
   const name = quoted(score.name, long);
   if (score.wording !== PLUGIN_V1) return score.digest === null ? name : `${name} of ${quoted(score.digest, long)}`;
   const options = optionsAsJson(score);
-  const code = score.digest === null ? null : SHA256.test(score.digest) ? `${score.digest.slice(0, SHOWN_OF_DIGEST)}…` : quoted(score.digest, long);
+  const code =
+    score.digest === null
+      ? null
+      : SHA256.test(score.digest)
+        ? `${score.digest.slice(0, SHOWN_OF_DIGEST)}…`
+        : quoted(score.digest, long);
   const known = [
     ...(options === null ? [] : [`options ${quoted(options, long)}`]),
     ...(code === null ? [] : [`code ${code}`]),

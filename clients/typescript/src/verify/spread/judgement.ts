@@ -28,7 +28,9 @@ export function judged(stated: Certificate): Check[] {
   const checks = judgedOrigin(stated.id, stated.requestedAt, request, model);
   const add = (name: string, detail: string, look: () => void): void => void checks.push(checked(name, detail, look));
   if (metric !== null) {
-    const detail = METRICS.has(metric.name) ? "the name fixes D, D_c, band" : "is a plug-in's, whose name fixes nothing";
+    const detail = METRICS.has(metric.name)
+      ? "the name fixes D, D_c, band"
+      : "is a plug-in's, whose name fixes nothing";
     add("metric", detail, () => requireMetric(metric, evidence.diameter, evidence.bound, band));
   }
   if (sampling !== null) {

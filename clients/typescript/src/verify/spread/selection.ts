@@ -3,15 +3,7 @@
 import { requireAlpha } from "../bounds/band.js";
 import { EVENTS, medianCellRadius } from "../bounds/median.js";
 import { requireSlack } from "../bounds/shiftBounds.js";
-import {
-  asList,
-  asNumber,
-  asObject,
-  has,
-  requireFields,
-  wholeNumber,
-  type Json,
-} from "../json/data.js";
+import { asList, asNumber, asObject, has, requireFields, wholeNumber, type Json } from "../json/data.js";
 import type { Mechanism } from "../mechanisms/mechanism.js";
 import { nextAfter, timesPowerOfTwo } from "../numbers/doubles.js";
 import { Invalid } from "../verdict.js";

@@ -62,8 +62,7 @@ function whatHolds(certificate: Certificate, long: LongTexts): string[] {
   const { claims, keep, epsilon } = certificate;
   const { metric } = certificate.provenance;
   const measured = metric === null ? "" : `, measured by ${measuredBy(metric, long)}`;
-  const distribution =
-    `the distribution of outputs moves by no more than ${repr(claims.w1Bound)} in Wasserstein-1${measured}.`;
+  const distribution = `the distribution of outputs moves by no more than ${repr(claims.w1Bound)} in Wasserstein-1${measured}.`;
   if (claims.stays === null) return [`If someone tampers, by at most ${attack(certificate)}, ${distribution}`];
   const norm = epsilon ?? claims.radius;
   if (keep !== null && !norm) {
