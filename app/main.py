@@ -53,10 +53,9 @@ def create_app(settings: Settings) -> FastAPI:
         replies.start()
         certified = Fleet(store, settings.fleet_confidence)
         shown_fleet = ShownFleet(certified, store, metrics, settings.shown_tenants)
-        threads = BoundedThreads()
-        signer = _signer(settings, store, threads)
+        signer = _signer(settings, store)
         app.state.gateway = Gateway(
-            settings, store, ModelCards(store), replies, metrics, threads, certified, shown_fleet, signer
+            settings, store, ModelCards(store), replies, metrics, BoundedThreads(), certified, shown_fleet, signer
         )
         yield
         if signer.keys is not None:
@@ -76,14 +75,14 @@ def create_app(settings: Settings) -> FastAPI:
     return app
 
 
-def _signer(settings: Settings, store: JobStore, threads: BoundedThreads) -> Signer:
+def _signer(settings: Settings, store: JobStore) -> Signer:
     """Returns what signs certificates. Raises InvalidKeys, OSError for an unusable folder of keys."""
     keys = None
     if settings.signing_keys is not None:
         secret = None if settings.signing_secret is None else settings.signing_secret.get_secret_value()
         keys = SigningKeys(store, settings.signing_keys, secret)
         keys.start()
-    return Signer(store, keys, settings.signing_issuer, threads)
+    return Signer(store, keys, settings.signing_issuer)
 
 
 class _Gateway(FastAPI):

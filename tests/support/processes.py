@@ -23,6 +23,8 @@ from smoothgen.queue import keys
 ROOT = Path(__file__).parents[2]
 BARE = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/")}
 TANH, SLOW, FASHION = "closed-form-tanh", "closed-form-slow", "fashion-32"
+STARTING_S = 60.0
+"""A gateway imports its packages in a second, and in half a minute on a machine where many tests run."""
 LOADING_S = 180.0
 """A worker of a real model reads torch and weights first, on a busy machine beside others that do."""
 
@@ -172,7 +174,7 @@ class Gateway(Process):
         return self
 
     def until_ready(self) -> Self:
-        eventually(lambda: self.http.get("/readyz").status_code == 200)
+        eventually(lambda: self.http.get("/readyz").status_code == 200, STARTING_S)
         return self
 
     def __exit__(self, *_: object) -> None:
