@@ -19,6 +19,7 @@ from smoothgen.cli.becoming import become
 from smoothgen.cli.evaluate import evaluate
 from smoothgen.cli.evaluate_report import report
 from smoothgen.cli.generate import generate, plan
+from smoothgen.cli.keys import app as keys
 from smoothgen.cli.signing_keys import signing_keys
 
 app = typer.Typer(
@@ -119,6 +120,7 @@ app.command()(neighbours)
 app.command()(erase)
 app.command()(fleet)
 app.command()(report)
+app.add_typer(keys)
 app.command("signing-keys")(signing_keys)
 
 

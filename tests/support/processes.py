@@ -23,8 +23,6 @@ from smoothgen.queue import keys
 ROOT = Path(__file__).parents[2]
 BARE = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/")}
 TANH, SLOW, FASHION = "closed-form-tanh", "closed-form-slow", "fashion-32"
-STARTING_S = 60.0
-"""A gateway imports its packages in a second, and in half a minute on a machine where many tests run."""
 LOADING_S = 180.0
 """A worker of a real model reads torch and weights first, on a busy machine beside others that do."""
 
@@ -170,11 +168,11 @@ class Gateway(Process):
         return f"http://127.0.0.1:{self.port}"
 
     def until_alive(self) -> Self:
-        eventually(lambda: self.popen.poll() is None and self.http.get("/livez").status_code == 200)
+        eventually(lambda: self.popen.poll() is None and self.http.get("/livez").status_code == 200, LOADING_S)
         return self
 
     def until_ready(self) -> Self:
-        eventually(lambda: self.http.get("/readyz").status_code == 200, STARTING_S)
+        eventually(lambda: self.http.get("/readyz").status_code == 200, LOADING_S)
         return self
 
     def __exit__(self, *_: object) -> None:
