@@ -72,8 +72,7 @@ def create_app(settings: Settings) -> FastAPI:
         certified = Fleet(store, settings.fleet_confidence)
         keyring = Keyring(settings, KeyStore(redis))
         shown_fleet = ShownFleet(certified, store, metrics, keyring)
-        threads = BoundedThreads()
-        signer = _signer(settings, store, threads)
+        signer = _signer(settings, store)
         keeper = LedgerKeeper(settings.ledger_url, store, metrics, signer.signature_of)
         keeper.start()
         webhooks = Webhooks(store, settings, metrics)
@@ -84,7 +83,7 @@ def create_app(settings: Settings) -> FastAPI:
             cards=ModelCards(store),
             replies=replies,
             metrics=metrics,
-            threads=threads,
+            threads=BoundedThreads(),
             fleet=certified,
             shown_fleet=shown_fleet,
             keyring=keyring,
@@ -132,14 +131,14 @@ def _outboxes(settings: Settings) -> Iterator[str]:
         yield keys.WEBHOOKS
 
 
-def _signer(settings: Settings, store: JobStore, threads: BoundedThreads) -> Signer:
+def _signer(settings: Settings, store: JobStore) -> Signer:
     """Returns what signs certificates. Raises InvalidKeys, OSError for an unusable folder of keys."""
     keys = None
     if settings.signing_keys is not None:
         secret = None if settings.signing_secret is None else settings.signing_secret.get_secret_value()
         keys = SigningKeys(store, settings.signing_keys, secret)
         keys.start()
-    return Signer(store, keys, settings.signing_issuer, threads)
+    return Signer(store, keys, settings.signing_issuer)
 
 
 class _Gateway(FastAPI):

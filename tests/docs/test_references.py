@@ -81,7 +81,7 @@ def test_modules_that_a_page_runs_exist(page):
 def test_commands_of_the_command_line_that_a_page_shows_exist(page):
     known = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
     known |= {group.name for group in app.registered_groups}
-    for command in re.findall(r"(?:^\$ |^ *|`)smoothgen ([a-z]+)", read(page), re.MULTILINE):
+    for command in re.findall(r"(?:^\$ |^ *|`)smoothgen ([a-z][a-z-]*)", read(page), re.MULTILINE):
         assert command in known, command
 
 

@@ -28,6 +28,7 @@ OF_A_JOB = {
     ("get", "/jobs/{job_id}/outputs"): 404,  # nobody asked for all samples
     ("get", "/jobs/{job_id}/samples"): 404,  # a text has no sheet of samples
     ("get", "/certificates/{certificate_id}"): 200,
+    ("get", "/certificates/{certificate_id}/signature"): 200,
     ("post", "/certificates/{certificate_id}/covers"): 200,
     ("get", "/certificates/{certificate_id}/neighbours"): 409,  # its certificate is of noise
     ("get", "/certificates/{certificate_id}/neighbours/1/picture"): 404,  # a text has no pictures
@@ -55,7 +56,12 @@ OF_NO_JOB = {
     ("post", "/v1/images/generations"): 422,  # the model makes texts
     ("post", "/v1/responses"): 200,
 }
-OPEN = {("get", "/livez"): 200, ("get", "/readyz"): 200, ("get", "/metrics"): 200}
+OPEN = {
+    ("get", "/livez"): 200,
+    ("get", "/readyz"): 200,
+    ("get", "/metrics"): 200,
+    ("get", "/.well-known/jwks.json"): 200,
+}
 BODIES: dict[str, Any] = {
     "/generate": ask(samples=40),
     "/plans": ask(samples=40),
@@ -80,8 +86,9 @@ class Service:
 
     def __init__(self, lab: Lab) -> None:
         named = [f"{name}:{key}" for name, key in KEYS.items()]
-        self.lab, self.gateway = lab, lab.gateway(api_keys=named, webhooks=True)
-        self.without_alice = lab.gateway(api_keys=named[1:])
+        folder = str(lab.folder / "signing-keys")
+        self.lab, self.gateway = lab, lab.gateway(api_keys=named, webhooks=True, signing_keys=folder)
+        self.without_alice = lab.gateway(api_keys=named[1:], signing_keys=folder)
         lab.worker(TANH, SLOW)
 
     def job(self, tenant: str = "alice", **changes: Any) -> str:

@@ -91,7 +91,5 @@ def _written(value: mp.mpf) -> str:
 
 
 if __name__ == "__main__":
-    lists = ",\n".join(
-        f'"{name}": [\n' + ",\n".join(map(json.dumps, rows)) + "\n]" for name, rows in numbers().items()
-    )
+    lists = ",\n".join(f'"{name}": [\n' + ",\n".join(map(json.dumps, rows)) + "\n]" for name, rows in numbers().items())
     NUMBERS.write_text(f"{{\n{lists}\n}}\n", encoding="utf-8")
