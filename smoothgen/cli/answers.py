@@ -18,10 +18,11 @@ _OF_EVERY_JOB: Final = frozenset({"id", "status", "model", "progress"})
 @dataclass(frozen=True)
 class Given:
     """A file's certificate. document: parsed, or the file's bytes where they are no JSON object. job: the id of the job
-    whose answer it was in, None for a certificate on its own."""
+    whose answer it was in, None for a certificate on its own. signature: the one beside it in that answer."""
 
     document: Mapping[str, Any] | bytes
     job: str | None = None
+    signature: str | None = None
 
 
 def read_given(path: Path) -> Given:
@@ -41,12 +42,14 @@ def read_given(path: Path) -> Given:
         if record.certificate is None:
             job = record.entry.job
             raise InvalidInput(f"{path}: nothing to verify: the record of job {job!r:.80} holds no certificate")
-        return Given(record.certificate, record.entry.job)
+        signature = None if record.erased else record.entry.signature  # it is of the form that was issued
+        return Given(record.certificate, record.entry.job, signature)
     if not _is_answer(document):
         return Given(document)
     job, inside, abstention = document["id"], document.get("certificate"), document.get("abstention")
     if isinstance(inside, Mapping):
-        return Given(inside, job)
+        signature = document.get("signature")
+        return Given(inside, job, signature if isinstance(signature, str) else None)
     if isinstance(abstention, Mapping):
         why = f"it is an abstention ({abstention.get('reason')!r:.80})"
     else:
