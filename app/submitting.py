@@ -14,6 +14,7 @@ from smoothgen.contracts import GenerateRequest, JobSpec, JobView, ModelRef, Pro
 from smoothgen.errors import NotReplicated, Overloaded, QueueUnavailable
 from smoothgen.planning.plan import Submission
 from smoothgen.queue import Idempotency, JobState
+from smoothgen.tracing import named, span, traceparent_now
 
 
 async def submitted(
@@ -34,8 +35,11 @@ async def submitted(
         retention_s=gateway.settings.retention_s,
         submitted_ms=await gateway.store.clock.now_ms(),
         request_id=request_id_of(context.scope),
+        traceparent=traceparent_now(),
     )
-    card, spec = await planned(gateway, request, submission)
+    with span("plan") as planning:
+        card, spec = await planned(gateway, request, submission)
+        planning.set_attributes(named(job=spec.id, model=card.id, mechanism=spec.mechanism, samples=spec.total_samples))
     job = await _queued(gateway, spec, ModelRef.of(card), idempotency, wait_s)
     context.state.job = job.id  # for the line in the log
     return job
@@ -48,13 +52,14 @@ async def _queued(
     replies, submitted = gateway.replies, time.monotonic()
     with replies.expecting(spec.id) as expected:  # before it is queued: it may end at once
         try:
-            job_id = await gateway.store.submit(
-                spec,
-                model,
-                idempotency=idempotency,
-                gateway_id=replies.gateway_id if wait_s > 0 else "",
-                limits=gateway.settings.limits,
-            )
+            with span("submit", job=spec.id):
+                job_id = await gateway.store.submit(
+                    spec,
+                    model,
+                    idempotency=idempotency,
+                    gateway_id=replies.gateway_id if wait_s > 0 else "",
+                    limits=gateway.settings.limits,
+                )
         except Overloaded:
             gateway.metrics.refused.labels(model.name).inc()
             raise
@@ -66,11 +71,12 @@ async def _queued(
         if job_id == spec.id:  # not an idempotency key seen before
             gateway.metrics.submitted.labels(model.name).inc()
         try:
-            if wait_s > 0 and job_id == spec.id:
-                await replies.heard(expected, min(wait_s, LOOK_AGAIN_S))
-                if expected.state is not None:
-                    return expected.state
-            return await replies.until_finished(job_id, wait_s - (time.monotonic() - submitted))
+            with span("wait", job=job_id):
+                if wait_s > 0 and job_id == spec.id:
+                    await replies.heard(expected, min(wait_s, LOOK_AGAIN_S))
+                    if expected.state is not None:
+                        return expected.state
+                return await replies.until_finished(job_id, wait_s - (time.monotonic() - submitted))
         except QueueUnavailable:  # say that it is accepted, and where to find it when Redis is back
             view = JobView(id=job_id, status="queued", model=model, progress=Progress(done=0, total=spec.total_samples))
             return JobState.of(view)

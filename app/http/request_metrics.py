@@ -60,7 +60,7 @@ class RequestMetrics:
         try:
             await self._app(scope, receive, noting)
         except Exception as error:
-            self._log.error("request_failed", route=_route(scope), exc_info=error)
+            self._log.error("request_failed", route=route_of(scope), exc_info=error)
             if status != 499:
                 raise  # half an answer is out: the server ends the connection
             await internal_error(scope["path"])(scope, receive, noting)
@@ -68,10 +68,8 @@ class RequestMetrics:
             self._note(scope, status, time.perf_counter() - started, fault)
 
     def _note(self, scope: Scope, status: int, seconds: float, fault: str) -> None:
-        route, state = _route(scope), scope["state"]
+        route, method, state = route_of(scope), known_method(scope), scope["state"]
         status = state.get("answered", status)  # by the server in the application's place
-        # A stranger may make up methods as well as paths: each would be a new series.
-        method = scope["method"] if route != "unmatched" and scope["method"] in _METHODS else "any"
         self._metrics.answered(method, route, str(status), seconds, fault)
         say = self._log.debug if route in PROBES else self._log.info
         about = {"job": state["job"]} if "job" in state else {}
@@ -79,8 +77,14 @@ class RequestMetrics:
         say("request", method=method, route=route, status=status, duration_ms=round(1000 * seconds, 1), **about)
 
 
-def _route(scope: Scope) -> str:
+def route_of(scope: Scope) -> str:
+    """Returns the route that was taken, with names in the place of what the client wrote; "unmatched" for none."""
     return getattr(scope.get("route"), "path", "unmatched")
+
+
+def known_method(scope: Scope) -> str:
+    """Returns the request's method, "any" for one that may be made up: a stranger could make as many labels of it."""
+    return scope["method"] if route_of(scope) != "unmatched" and scope["method"] in _METHODS else "any"
 
 
 def _fault(body: bytes) -> str:

@@ -61,13 +61,14 @@ class Submission:
 
     tenant: whose key it carried. retention_s: how long content is kept where the request does not say. submitted_ms:
     now, by the clock that deadlines are compared by, in Unix milliseconds (None: this machine's). request_id: goes with
-    the job to its worker's log.
+    the job to its worker's log. traceparent: the span under which those of the job's workers hang, None: not traced.
     """
 
     tenant: str = ANYONE
     retention_s: int = DEFAULT_RETENTION_S
     submitted_ms: int | None = None
     request_id: str | None = None
+    traceparent: str | None = None
 
 
 HERE_AND_NOW: Final = Submission()
@@ -132,6 +133,7 @@ def plan(
         pool=_pool(request, card, metric, metric_card, sigma, partition) if robustness.tier == "fleet" else None,
         partition=None if partition is None else partition.digest,
         request_id=submission.request_id,
+        traceparent=submission.traceparent,
         units=units,
         peek=peek_of(robustness, metric, all_samples=request.output == SAMPLES),
     )
