@@ -12,11 +12,11 @@ from typing import Final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from app.access.caller import ANYONE_CALLS, Caller
 from app.http.body import FREE_BYTES, Body, Held, replayed, too_large
 from app.http.problems import problem_response
 from app.settings import Settings
 from smoothgen.contracts import Problem
-from smoothgen.queue import ANYONE
 
 OPEN_PATHS: Final = frozenset(
     {"/livez", "/readyz", "/metrics", "/docs", "/docs/oauth2-redirect", "/redoc", "/openapi.json"}
@@ -38,7 +38,7 @@ class Admission:
 
     def __init__(self, app: ASGIApp, *, settings: Settings) -> None:
         self._app, self._settings = app, settings
-        self._tenants = [(key.encode(), tenant) for key, tenant in settings.tenants]
+        self._callers = [(key.encode(), Caller(tenant)) for key, tenant in settings.tenants]
         self._hosts = known_hosts(settings)
         self._held = Held(settings.max_held_bytes)
 
@@ -48,10 +48,10 @@ class Admission:
             await self._app(scope, receive, send)
             return
         headers = _first_values(scope)
-        tenant = self._tenant(headers.get(b"authorization", b"")) if self._tenants else ANYONE
-        scope.setdefault("state", {})["tenant"] = tenant
+        caller = self._caller(headers.get(b"authorization", b"")) if self._callers else ANYONE_CALLS
+        scope.setdefault("state", {})["caller"] = caller
         body_follows = b"transfer-encoding" in headers or headers.get(b"content-length", b"0") != b"0"
-        problem = self._refusal(scope, headers, body_follows, known=tenant is not None)
+        problem = self._refusal(scope, headers, body_follows, known=caller is not None)
         if problem is None and body_follows:
             await self._with_body(scope, receive, send)
         elif problem is None:
@@ -101,13 +101,13 @@ class Admission:
         certificates = scope["path"].startswith("/certificates")
         return self._settings.max_certificate_bytes if certificates else self._settings.max_request_bytes
 
-    def _tenant(self, authorization: bytes) -> str | None:
-        """Returns the name of the tenant whose key the header carries, None where it carries no known key."""
+    def _caller(self, authorization: bytes) -> Caller | None:
+        """Returns the caller whose key the header carries, None where it carries no known key."""
         scheme, _, given = authorization.partition(b" ")
         if scheme.lower() != b"bearer":
             return None
         # Every key is compared, each in constant time, so that the time does not tell how close a guess was.
-        found = [tenant for key, tenant in self._tenants if hmac.compare_digest(given.strip(), key)]
+        found = [caller for key, caller in self._callers if hmac.compare_digest(given.strip(), key)]
         return found[0] if found else None
 
 
