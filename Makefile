@@ -75,7 +75,9 @@ rules: ## check alerts and dashboard queries with promtool (apt-get install prom
 	promtool test rules docker/prometheus/rules_test.yml
 	folder=$$(mktemp -d) && cp docker/grafana/stats_test.yml $$folder \
 	  && $(PYTHON) docker/grafana/dashboard.py --rules > $$folder/dashboard.json \
-	  && promtool check rules $$folder/dashboard.json && promtool test rules $$folder/stats_test.yml \
+	  && $(PYTHON) docker/grafana/tenants.py --rules > $$folder/tenants.json \
+	  && promtool check rules $$folder/dashboard.json $$folder/tenants.json \
+	  && promtool test rules $$folder/stats_test.yml \
 	  && rm -r $$folder
 
 chaos: install ## kills, hangs, stops, full Redis and failovers at random, under thousands of jobs

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from fastapi import FastAPI
+from fastapi.telemetry import TelemetryConfig
 
 from app.fleet import Fleet
 from app.http import problems
@@ -45,7 +46,7 @@ def create_app(settings: Settings, *, traced: bool = False) -> FastAPI:
 
     traced: whether requests open spans, which `smoothgen.tracing.start_traces` must have begun to export.
     """
-    metrics = Metrics()
+    metrics = Metrics(settings.shown_tenants)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -63,7 +64,14 @@ def create_app(settings: Settings, *, traced: bool = False) -> FastAPI:
         await replies.stop()
         await redis.aclose()
 
-    app = _Gateway(title="SmoothGen", version=__version__, description=_DESCRIPTION, lifespan=lifespan)
+    app = _Gateway(
+        title="SmoothGen",
+        version=__version__,
+        description=_DESCRIPTION,
+        lifespan=lifespan,
+        # FastAPI's own spans have the path and the query, which hold what strangers write (decision 0025).
+        telemetry=TelemetryConfig(tracing=False, metrics=False, logs=False, auto_configure=False),
+    )
     problems.install(app)
     for room in (generate, plans, jobs, events, certificates, fleet, models, health, openai):
         app.include_router(room.router)

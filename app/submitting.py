@@ -36,6 +36,7 @@ async def submitted(
         submitted_ms=await gateway.store.clock.now_ms(),
         request_id=request_id_of(context.scope),
         traceparent=traceparent_now(),
+        counted_as=gateway.metrics.tenants.counted_as(context.state.caller),
     )
     with span("plan") as planning:
         card, spec = await planned(gateway, request, submission)

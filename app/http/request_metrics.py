@@ -9,6 +9,7 @@ from typing import Final
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.access.caller import Caller
 from app.http.problems import internal_error
 from app.http.request_ids import HEADER, take_request_id
 from app.metrics import Metrics
@@ -46,15 +47,15 @@ class RequestMetrics:
         request_id = take_request_id(scope)
         header = (HEADER, request_id.encode())
         structlog.contextvars.bind_contextvars(request_id=request_id)
-        status, fault, started = 499, "", time.perf_counter()  # 499: the client went away unanswered
+        status, kind, started = 499, "", time.perf_counter()  # 499: the client went away unanswered
 
         async def noting(message: Message) -> None:
-            nonlocal status, fault
+            nonlocal status, kind
             if message["type"] == "http.response.start":
                 status = message["status"]
                 message = {**message, "headers": [*message.get("headers", ()), header]}
-            elif status >= 500 and not fault:
-                fault = _fault(message.get("body", b""))
+            elif (status >= 500 or status == 429) and not kind:
+                kind = _kind(message.get("body", b""))
             await send(message)
 
         try:
@@ -65,12 +66,16 @@ class RequestMetrics:
                 raise  # half an answer is out: the server ends the connection
             await internal_error(scope["path"])(scope, receive, noting)
         finally:
-            self._note(scope, status, time.perf_counter() - started, fault)
+            self._note(scope, status, time.perf_counter() - started, kind)
 
-    def _note(self, scope: Scope, status: int, seconds: float, fault: str) -> None:
+    def _note(self, scope: Scope, status: int, seconds: float, kind: str) -> None:
         route, method, state = route_of(scope), known_method(scope), scope["state"]
         status = state.get("answered", status)  # by the server in the application's place
+        fault = _FAULTS.get(kind, "gateway") if status >= 500 else "none"
         self._metrics.answered(method, route, str(status), seconds, fault)
+        caller: Caller | None = state.get("caller")
+        if caller is not None and route not in PROBES:
+            self._metrics.tenants.answered(caller, status, kind)
         say = self._log.debug if route in PROBES else self._log.info
         about = {"job": state["job"]} if "job" in state else {}
         # Neither path nor query: both hold what strangers and clients write.
@@ -87,12 +92,12 @@ def known_method(scope: Scope) -> str:
     return scope["method"] if route_of(scope) != "unmatched" and scope["method"] in _METHODS else "any"
 
 
-def _fault(body: bytes) -> str:
-    """Returns whose fault the 5xx with this body is: the gateway's where the body is neither a problem document nor an
-    OpenAI error."""
+def _kind(body: bytes) -> str:
+    """Returns the kind of problem that an answer's body tells of, "unknown" where it is neither a problem document nor
+    an OpenAI error."""
     try:
         told = json.loads(body)
-        kind = told["error"]["code"] if "error" in told else told["type"]
-        return _FAULTS.get(kind.removeprefix("urn:smoothgen:problem:"), "gateway")
+        kind: str = told["error"]["code"] if "error" in told else told["type"]
+        return kind.removeprefix("urn:smoothgen:problem:")
     except (ValueError, LookupError, TypeError, AttributeError):
-        return "gateway"
+        return "unknown"

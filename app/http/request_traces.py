@@ -21,8 +21,8 @@ _W3C: Final = TraceContextTextMapPropagator()
 class RequestTraces:
     """ASGI middleware around everything else. Opens no span for what machines ask every few seconds.
 
-    OpenTelemetry's own instrumentation is not used: its spans carry path and query, which hold what strangers write
-    (decision 0025).
+    FastAPI's own spans are not used, nor those of OpenTelemetry's instrumentation: they carry path and query, which
+    hold what strangers write (decision 0025).
     """
 
     def __init__(self, app: ASGIApp) -> None:

@@ -41,6 +41,13 @@ proof, one about samples without a score, and the last about a job that waits.""
 FINISHED: frozenset[str] = frozenset({"succeeded", "failed", "cancelled"})
 
 
+class CountedAs(Contract):
+    """By which names the figures of a tenant's jobs stand in metrics. key: None for one without a name of its own."""
+
+    tenant: str
+    key: str | None = None
+
+
 class JobSpec(Contract):
     """A validated request with everything the server decided: σ, metric, tolerance, seed. All a worker needs.
 
@@ -74,6 +81,8 @@ class JobSpec(Contract):
         exclude_if=lambda traceparent: traceparent is None,  # a worker of an earlier release reads what is not traced
     )
     """W3C traceparent of that request's span, for the spans and the logs of its workers. None: not traced."""
+    counted_as: CountedAs | None = Field(default=None, exclude_if=lambda names: names is None)
+    """The names of the tenant and of the key in metrics. None: the tenant is named by a digest, and is not shown."""
     units: PlannedUnits | None = None
     """For mechanisms passages and words: how runs choose among the units."""
     peek: int | None = None

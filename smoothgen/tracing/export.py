@@ -34,8 +34,7 @@ def start_traces(service: Literal["gateway", "worker"]) -> Callable[[], None] | 
     if asked is None:
         return None
     variable, endpoint = asked
-    parts = urlsplit(endpoint)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    if not _is_address(endpoint):
         raise ValueError(f"{variable}={endpoint!r:.200} is no address; write one such as http://127.0.0.1:4318")
     for name in _PROTOCOLS:
         if _value(name) not in ("", "http/protobuf"):
@@ -77,6 +76,14 @@ def _asked_endpoint() -> tuple[str, str] | None:
     if exporter not in ("", "otlp"):
         raise ValueError(f"{_EXPORTER}={exporter!r:.80} is not offered; write otlp or none, or leave it out")
     return found
+
+
+def _is_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # an unclosed bracket, a port that is no number
+        return False
 
 
 def _value(name: str) -> str:

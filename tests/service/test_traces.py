@@ -6,21 +6,42 @@ import json
 import signal
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
+from smoothgen.queue import keys
 from tests.service.conftest import ask, finished, submit
 from tests.support.collector import Collector, Told
-from tests.support.processes import SLOW, TANH, Gateway, Lab, Worker, eventually, free_port
+from tests.support.processes import LOADING_S, SLOW, TANH, Gateway, Lab, Worker, eventually, free_port
 
+BROKEN = "closed-form-broken"
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 SENTINEL = "sentinel-prompt-2f8a"
 
 
-@pytest.fixture
-def collector() -> Iterator[Collector]:
+@dataclass(frozen=True)
+class Traced:
+    """A gateway and a worker that export to a collector."""
+
+    gateway: Gateway
+    worker: Worker
+    collector: Collector
+
+
+@pytest.fixture(scope="module")
+def traced(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Traced]:
+    lab = Lab(tmp_path_factory.mktemp("traced"))
     with Collector() as collector:
-        yield collector
+        gateway = lab.gateway(environment=collector.environment)
+        yield Traced(gateway, lab.worker(TANH, BROKEN, environment=collector.environment), collector)
+        lab.close()
+
+
+def sent_by_client(trace: str, flags: str = "01") -> dict[str, str]:
+    """Headers of a request that is part of the client's trace, and waits for its job."""
+    return {"traceparent": f"00-{trace}-{PARENT}-{flags}", "prefer": "wait=60"}
 
 
 def whole(collector: Collector, trace: str) -> list[Told]:
@@ -39,20 +60,19 @@ def below(spans: list[Told], parent: Told) -> Counter[str]:
     return Counter(span.name for span in spans if span.parent == parent.id)
 
 
-def test_the_spans_of_two_workers_hang_under_the_clients_request(lab: Lab, collector: Collector) -> None:
-    gateway = lab.gateway(environment=collector.environment)
-    workers = [lab.worker(SLOW, batch_size=20, environment=collector.environment) for _ in range(2)]
-    headers = {"traceparent": f"00-{TRACE}-{PARENT}-01", "prefer": "wait=60"}
-    answer = gateway.http.post("/generate", json=ask(SLOW, samples=400), headers=headers).json()
-    assert answer["status"] == "succeeded"
-    for process in (*workers, gateway):
-        process.signal(signal.SIGTERM)
-        assert process.wait() in (0, -signal.SIGTERM)
-
-    spans = whole(collector, TRACE)
+def test_the_spans_of_two_workers_hang_under_the_clients_request(lab: Lab) -> None:
+    with Collector() as collector:
+        gateway = lab.gateway(environment=collector.environment)
+        workers = [lab.worker(SLOW, batch_size=20, environment=collector.environment) for _ in range(2)]
+        sent = gateway.http.post("/generate", json=ask(SLOW, samples=400), headers=sent_by_client(TRACE))
+        answer = finished(gateway.http, sent.json()["id"])
+        for process in (*workers, gateway):  # what has not been sent is sent then
+            process.signal(signal.SIGTERM)
+            assert process.wait(60) in (0, -signal.SIGTERM)
+        spans = whole(collector, TRACE)
     request = next(span for span in spans if span.name == "POST /generate")
     assert request.parent == PARENT
-    assert request.attributes["http.response.status_code"] == 200
+    assert request.attributes["http.response.status_code"] == sent.status_code
     assert {span.attributes["smoothgen.job"] for span in spans} == {answer["id"]}
     assert {span.resource["service.name"] for span in spans} == {"smoothgen-gateway", "smoothgen-worker"}
     assert not any(span.failed for span in spans)
@@ -80,109 +100,89 @@ def test_the_spans_of_two_workers_hang_under_the_clients_request(lab: Lab, colle
     assert set(outcomes[:-1]) <= {"draw_on"}
 
 
-def test_lines_of_the_log_name_the_trace(lab: Lab, collector: Collector) -> None:
-    gateway = lab.gateway(environment=collector.environment)
-    worker = lab.worker(TANH, "closed-form-broken", environment=collector.environment)
-    headers = {"traceparent": f"00-{TRACE}-{PARENT}-01", "prefer": "wait=60"}
-    job = gateway.http.post("/generate", json=ask(), headers=headers).json()["id"]
-    assert gateway.http.post("/generate", json=ask("closed-form-broken"), headers=headers).status_code == 500
+def test_lines_of_the_log_name_the_trace(traced: Traced) -> None:
+    gateway, worker, trace = traced.gateway, traced.worker, "1" * 32
+    job = gateway.http.post("/generate", json=ask(), headers=sent_by_client(trace)).json()["id"]
+    assert gateway.http.post("/generate", json=ask(BROKEN), headers=sent_by_client(trace)).status_code == 500
 
-    def lines(process: Gateway | Worker, event: str) -> list[dict[str, object]]:
-        found = (json.loads(line) for line in process.log.splitlines())
+    def lines(process: Gateway | Worker, event: str) -> list[dict[str, Any]]:
+        found = [json.loads(line) for line in process.log.splitlines()]
         return [line for line in found if line["event"] == event]
 
-    requests = [line for line in lines(gateway, "request") if line["route"] == "/generate"]
-    assert [line["trace_id"] for line in requests] == [TRACE, TRACE]
-    assert eventually(lambda: lines(worker, "job_failed"))[0]["trace_id"] == TRACE
-    assert eventually(lambda: lines(worker, "jobs_ended"))[0]["trace_ids"] == {job: TRACE}
+    requests = eventually(lambda: [line for line in lines(gateway, "request") if line.get("trace_id") == trace])
+    assert {line["route"] for line in requests} == {"/generate"}
+    assert eventually(lambda: [line for line in lines(worker, "job_failed") if line["trace_id"] == trace])
+    assert eventually(lambda: [line for line in lines(worker, "jobs_ended") if line["trace_ids"] == {job: trace}])
 
 
-def test_no_span_has_a_prompt_an_output_a_path_or_a_query(lab: Lab, collector: Collector) -> None:
-    gateway = lab.gateway(environment=collector.environment)
-    lab.worker(TANH, "closed-form-broken", environment=collector.environment)
-    http = gateway.http
+def test_no_span_has_a_prompt_an_output_a_path_or_a_query(traced: Traced) -> None:
+    http, collector = traced.gateway.http, traced.collector
     assert http.post("/generate", json=ask(prompt=SENTINEL)).status_code == 422
     assert http.post("/generate", json=ask(SENTINEL)).status_code == 422
-    assert http.post("/generate", json=ask("closed-form-broken"), headers={"prefer": "wait=60"}).status_code == 500
+    assert http.post("/generate", json=ask(BROKEN), headers={"prefer": "wait=60"}).status_code == 500
     output = finished(http, submit(http, ask()))["output"]["text"]
     assert http.get(f"/{SENTINEL}", params={"q": SENTINEL}).status_code == 404
-    assert http.request(f"X{SENTINEL.upper()}", "/generate").status_code == 405
-    eventually(lambda: {"any unmatched", "GET /jobs/{job_id}"} <= {span.name for span in collector.spans})
+    eventually(lambda: {"any unmatched", "GET /jobs/{job_id}", "delivery"} <= {s.name for s in collector.spans})
     assert SENTINEL.encode() not in b"".join(collector.bodies).lower()
     assert output not in {value for span in collector.spans for value in span.attributes.values()}
     assert not {"GET /livez", "GET /readyz", "GET /metrics"} & {span.name for span in collector.spans}
-    failed = {span.name for span in collector.spans if span.failed}
-    assert failed >= {"POST /generate", "plan"}
+    assert {span.name for span in collector.spans if span.failed} >= {"POST /generate", "plan"}
 
 
-def test_a_client_that_samples_nothing_is_not_recorded(lab: Lab, collector: Collector) -> None:
-    gateway = lab.gateway(environment=collector.environment)
-    lab.worker(TANH, environment=collector.environment)
-    for flags, trace in (("00", "a" * 32), ("01", "b" * 32)):
-        headers = {"traceparent": f"00-{trace}-{PARENT}-{flags}", "prefer": "wait=60"}
-        assert gateway.http.post("/generate", json=ask(), headers=headers).status_code == 200
-    whole(collector, "b" * 32)
-    assert collector.of("a" * 32) == []
+def test_a_trace_that_its_client_does_not_sample_is_not_recorded(traced: Traced) -> None:
+    for flags, trace in (("00", "2" * 32), ("01", "3" * 32)):
+        headers = sent_by_client(trace, flags)
+        assert traced.gateway.http.post("/generate", json=ask(), headers=headers).status_code == 200
+    whole(traced.collector, "3" * 32)
+    assert traced.collector.of("2" * 32) == []
 
 
-def test_what_is_no_traceparent_begins_a_trace_of_its_own(lab: Lab, collector: Collector) -> None:
-    gateway = lab.gateway(environment=collector.environment)
-    wrong = ["", "nonsense", f"00-{'0' * 32}-{PARENT}-01", f"00-{TRACE.upper()}-{PARENT}-01", f"ff-{TRACE}-{PARENT}-01"]
-    for traceparent in wrong:
-        assert gateway.http.get("/models", headers={"traceparent": traceparent}).status_code == 200
-    twice = [("traceparent", f"00-{TRACE}-{PARENT}-01"), ("traceparent", f"00-{'b' * 32}-{PARENT}-01")]
-    assert gateway.http.get("/models", headers=twice).status_code == 200
-    eventually(lambda: len(collector.spans) > len(wrong))
-    assert len({span.trace for span in collector.spans} - {TRACE, "b" * 32}) == len(wrong) + 1
-    assert {span.parent for span in collector.spans} == {""}
+def test_what_is_no_traceparent_begins_a_trace_of_its_own(traced: Traced) -> None:
+    http, trace = traced.gateway.http, "4" * 32
+    one, other = f"00-{trace}-{PARENT}-01", f"00-{'5' * 32}-{PARENT}-01"
+    sent: list[list[tuple[str, str]]] = [
+        [("traceparent", each)] for each in ("", "nonsense", f"00-{'0' * 32}-{PARENT}-01", one.replace("00-", "ff-"))
+    ]
+    sent.append([("traceparent", one), ("traceparent", other)])
+    for headers in sent:
+        assert http.get("/fleet", headers=headers).status_code == 200
+    spans = eventually(lambda: (s := [s for s in traced.collector.spans if s.name == "GET /fleet"])[4:] and s)
+    assert len({span.trace for span in spans} - {trace, "5" * 32}) == len(sent) == len(spans)
+    assert {span.parent for span in spans} == {""}
 
 
 def test_a_collector_that_is_away_holds_nothing_up(lab: Lab) -> None:
     nowhere = {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{free_port()}", "OTEL_BSP_SCHEDULE_DELAY": "100"}
     gateway, worker = lab.gateway(environment=nowhere), lab.worker(TANH, environment=nowhere)
     for _ in range(3):
-        answer = gateway.http.post("/generate", json=ask(), headers={"prefer": "wait=60"})
-        assert answer.json()["status"] == "succeeded"
+        finished(gateway.http, submit(gateway.http, ask()))
     for process in (worker, gateway):
         process.signal(signal.SIGTERM)
-        assert process.wait(30) in (0, -signal.SIGTERM)
+        assert process.wait(60) in (0, -signal.SIGTERM)
     for line in (worker.log + gateway.log).splitlines():
         assert json.loads(line)["level"] != "critical"
 
 
-@pytest.mark.parametrize(
-    ("variables", "named"),
-    [
-        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "collector:4318"}, "OTEL_EXPORTER_OTLP_ENDPOINT='collector:4318'"),
-        (
-            {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4317", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"},
-            "OTEL_EXPORTER_OTLP_PROTOCOL='grpc'",
-        ),
-        (
-            {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4318", "OTEL_TRACES_EXPORTER": "zipkin"},
-            "OTEL_TRACES_EXPORTER='zipkin'",
-        ),
-    ],
-)
-def test_what_cannot_be_is_refused_at_the_start(lab: Lab, variables: dict[str, str], named: str) -> None:
+def test_off_the_job_and_the_log_carry_nothing_of_a_trace(lab: Lab) -> None:
+    with Collector() as collector:
+        off = collector.environment | {"OTEL_SDK_DISABLED": "true"}
+        gateway = lab.gateway(environment=off)
+        lab.worker(SLOW, environment=off)
+        headers = sent_by_client(TRACE) | {"prefer": "respond-async"}
+        job = gateway.http.post("/generate", json=ask(SLOW, samples=10_000), headers=headers).json()["id"]
+        assert "traceparent" not in json.loads(lab.redis.client.hget(keys.job(job), "spec"))
+        assert gateway.http.delete(f"/jobs/{job}").status_code == 200
+        assert collector.bodies == []
+        assert TRACE not in gateway.log
+
+
+def test_what_cannot_be_is_refused_at_the_start(lab: Lab) -> None:
+    wrong = {"OTEL_EXPORTER_OTLP_ENDPOINT": "collector:4318"}
     for process in (
-        Gateway(lab.redis.url, lab.folder / "gateway.log", environment=variables),
-        Worker(lab.redis.url, lab.folder / "worker.log", TANH, environment=variables),
+        Gateway(lab.redis.url, lab.folder / "gateway.log", environment=wrong),
+        Worker(lab.redis.url, lab.folder / "worker.log", TANH, environment=wrong),
     ):
         with process:
-            assert process.wait(60) == 1
+            assert process.wait(LOADING_S) == 1
             (line,) = (json.loads(line) for line in process.log.splitlines())
-            assert named in line["detail"]
-
-
-@pytest.mark.parametrize("off", [{}, {"OTEL_SDK_DISABLED": "true"}, {"OTEL_TRACES_EXPORTER": "none"}])
-def test_off_nothing_is_sent_and_the_job_carries_nothing(lab: Lab, collector: Collector, off: dict[str, str]) -> None:
-    environment = collector.environment | off if off else {}
-    gateway = lab.gateway(environment=environment)
-    lab.worker(TANH, environment=environment)
-    headers = {"traceparent": f"00-{TRACE}-{PARENT}-01", "prefer": "wait=60"}
-    job = gateway.http.post("/generate", json=ask(), headers=headers).json()["id"]
-    (record,) = lab.redis.client.scan_iter(f"smoothgen:*:job:{job}")
-    assert "traceparent" not in json.loads(lab.redis.client.hget(record, "spec"))
-    assert collector.bodies == []
-    assert TRACE not in gateway.log
+            assert "OTEL_EXPORTER_OTLP_ENDPOINT='collector:4318'" in line["detail"]

@@ -34,6 +34,7 @@ class EndedJobs:
         series.job_seconds.observe(max(0.0, self._now_s() - spec.submitted_ms / 1000))
         series.job_samples.observe(result.usage.overhead)
         series.ended[ending].inc()
+        self._metrics.tenants.succeeded(spec, result)
         if result.certificate is not None and "mechanism" in result.certificate:  # one of noise
             mechanism = mechanism or mechanism_from_dict(result.certificate["mechanism"])
             radius_in_sigmas = result.certificate["radius"] / mechanism.effective_sigma
@@ -45,6 +46,7 @@ class EndedJobs:
         """Counts and logs a failed job."""
         self._log.warning("job_failed", **failure_fields(spec, problem))
         self._metrics.models[spec.request.model].ended["failed"].inc()
+        self._metrics.tenants.failed(spec)
 
     def log_succeeded(self) -> None:
         """Writes one line for all jobs that succeeded since the last call."""
