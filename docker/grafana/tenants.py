@@ -45,7 +45,7 @@ NOW = [
         (0, BLUE),
     ),
     stat(
-        "Refused in an hour",
+        "Refusals in an hour",
         "none",
         known(counted("smoothgen_tenant_refused_total", TENANT, "1h"), READY),
         "Of these, those answered 429: the backlog is full, or the key is at a limit of its own.",

@@ -25,13 +25,16 @@ def monitored(folder: Path, *, every: str = "1s") -> Iterator[Monitored]:
     """Starts it all, and ends it with the block. every: how often Prometheus scrapes."""
     lab = Lab(folder)
     try:
+        lab.redis.client.config_set("maxmemory", "512mb")  # for the curve of the limit
         gateways = [lab.gateway(**GATEWAY) for _ in range(2)]
         ports = [free_port() for _ in range(2)]
         for port in ports:
             lab.worker(*MODELS, metrics_port=port)
         targets = {"gateway": [gateway.port for gateway in gateways], "worker": ports}
-        with Prometheus(folder / "prometheus", targets, every=every) as prometheus:
-            with Traffic([gateway.url for gateway in gateways]) as traffic:
-                yield Monitored(prometheus, traffic)
+        with (
+            Prometheus(folder / "prometheus", targets, every=every) as prometheus,
+            Traffic([gateway.url for gateway in gateways]) as traffic,
+        ):
+            yield Monitored(prometheus, traffic)
     finally:
         lab.close()

@@ -58,7 +58,12 @@ class Prometheus:
                 stderr=subprocess.STDOUT,
             )
         expected = sum(map(len, self._targets.values()))
-        eventually(lambda: self.up() == expected, 60)
+        try:
+            eventually(lambda: self.http.get("/-/ready").status_code == 200, 120)
+            eventually(lambda: self.up() == expected, 120)
+        except AssertionError:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:

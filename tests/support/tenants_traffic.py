@@ -51,7 +51,7 @@ def _of_bob() -> Iterator[dict[str, Any]]:
 
 
 class Traffic:
-    """Sends requests to gateways in turn for as long as the block runs, and waits for none."""
+    """Sends requests to gateways in turn for as long as the block runs, and waits for those that fail."""
 
     def __init__(self, urls: Sequence[str]) -> None:
         self._urls, self._stop, self._long = urls, threading.Event(), 0
@@ -65,10 +65,10 @@ class Traffic:
         self._threads = [threading.Thread(target=self._send, args=each) for each in senders]
 
     def _send(self, tenant: str, key: str, bodies: Sequence[dict[str, Any]]) -> None:
-        headers = {"authorization": f"Bearer {key}", "prefer": "respond-async"}
-        with httpx2.Client(timeout=60, headers=headers) as http:
+        with httpx2.Client(timeout=60, headers={"authorization": f"Bearer {key}"}) as http:
             for url, body in zip(cycle(self._urls), cycle(bodies), strict=False):
-                answer = http.post(f"{url}/generate", json=body)
+                prefer = "wait=30" if body["model"] == BROKEN else "respond-async"
+                answer = http.post(f"{url}/generate", json=body, headers={"prefer": prefer})
                 self.sent[tenant, answer.status_code] += 1
                 if answer.status_code == 202 and body["model"] == SLOW and self._cancels():
                     cancelled = http.delete(f"{url}/jobs/{answer.json()['id']}")

@@ -1,8 +1,8 @@
 """Draws the shipped dashboards with Grafana's own components: python tools/dashboards/draw.py --minutes 10 FOLDER
 
-Starts two gateways, two workers, Prometheus and traffic of two tenants, waits, and draws every row of every dashboard as
-a picture. Needs Debian's prometheus and chromium, Node 20, and `npm ci` in this folder. Not Grafana's server: template
-variables are at "all", and only time series and stats are drawn, which is all that the dashboards have.
+Starts two gateways, two workers, Prometheus and traffic of two tenants, waits, and draws every row of every dashboard
+as a picture. Needs Debian's prometheus and chromium, Node 20, and `npm ci` in this folder. Not Grafana's server:
+template variables are at "all", and only time series and stats are drawn, which is all that the dashboards have.
 """
 
 from __future__ import annotations
