@@ -10,6 +10,7 @@ import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.access.caller import Caller
+from app.http.admission import is_open
 from app.http.problems import internal_error
 from app.http.request_ids import HEADER, take_request_id
 from app.metrics import Metrics
@@ -74,7 +75,7 @@ class RequestMetrics:
         fault = _FAULTS.get(kind, "gateway") if status >= 500 else "none"
         self._metrics.answered(method, route, str(status), seconds, fault)
         caller: Caller | None = state.get("caller")
-        if caller is not None and route not in PROBES:
+        if caller is not None and not is_open(scope["path"]):
             self._metrics.tenants.answered(caller, status, kind)
         say = self._log.debug if route in PROBES else self._log.info
         about = {"job": state["job"]} if "job" in state else {}

@@ -33,7 +33,8 @@ class Submit(ScriptCall):
     idempotency: the key of the client's idempotency key, None where it has none; body: the digest of its request.
     outlasts: 1 where the key still stands for a job that has ended, else 0.
     samples, bytes: what the job owes and holds; most_…: what the model and the tenant may at most. samples_to_draw:
-    those of the selection. most_pools: how many pools a window may have. fields: of the job's record.
+    those of the selection. only_seen: 1 where only a job that was submitted before is accepted, else 0. most_pools:
+    how many pools a window may have. fields: of the job's record.
     """
 
     script: ClassVar = Script("submit", replicated=True)
@@ -57,6 +58,7 @@ class Submit(ScriptCall):
     most_bytes_of_tenant: int
     deadline_ms: int | None
     samples_to_draw: int
+    only_seen: int
     most_pools: int
     fields: Mapping[str, str | int]
 
@@ -73,6 +75,7 @@ class Read(ScriptCall):
     script: ClassVar = Script("read")
     job: Key
     certificate: Key
+    signature: Key
     workers: Key
     gateway: str
 
@@ -85,7 +88,8 @@ class Finish(ScriptCall):
     read and said, and of small pictures of them. outputs: the key of its noisy samples. stream, entry: the work item;
     None where none is held. view, document: the JSON of the job's view and of its certificate, None if there is none.
     request: what is kept of the request for comparisons, None for all of it. attempt: the one the outcome is of, None
-    for whichever the job is on.
+    for whichever the job is on. ledger_outbox, webhooks_outbox: of the job's model, which are written where the job
+    names their readers. facts: further fields of what is written there.
     """
 
     script: ClassVar = Script("finish")
@@ -100,6 +104,8 @@ class Finish(ScriptCall):
     backlog: Key
     accounts: Key
     deadlines: Key
+    ledger_outbox: Key
+    webhooks_outbox: Key
     stream: Key | None
     group: str
     entry: str | None
@@ -112,6 +118,7 @@ class Finish(ScriptCall):
     fleet_bin: str | None
     request: str | None
     attempt: int | None
+    facts: Mapping[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,7 +136,7 @@ class Tell(ScriptCall):
 class Erase(ScriptCall):
     """Deletes what an ended job keeps of its prompt and output. runs, pictures: the keys of what its runs read and
     said, and of small pictures of them. outputs: the key of its noisy samples. view: the JSON of its view without the
-    output."""
+    output. kept_s: for how long the outboxes are told at most."""
 
     script: ClassVar = Script("erase")
     job: Key
@@ -138,7 +145,11 @@ class Erase(ScriptCall):
     runs: Key
     outputs: Key
     pictures: Key
+    ledger_outbox: Key
+    webhooks_outbox: Key
     view: str
+    job_id: str
+    kept_s: int
 
 
 @dataclass(frozen=True, kw_only=True)
