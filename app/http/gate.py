@@ -45,9 +45,9 @@ class Gate:
         try:
             accepted = await gateway.keyring.find(authorization)
             scope["state"]["caller"] = accepted.caller  # known now, though it may be refused: for its figures
-            if (refusal := self._refusal(accepted, scope)) is not None:
+            if (refusal := _scope_refusal(accepted, scope)) is not None:
                 return refusal
-            return await self._taken(gateway, scope, accepted)
+            return await self._rate_refusal(gateway, scope, accepted) or self._crowd_refusal(accepted) or accepted
         except KeyRefused as error:
             challenge = 'Bearer error="invalid_token"' if error.given else "Bearer"
             problem = Problem.of("unauthorized", "Unauthorized", 401, str(error))
@@ -73,33 +73,37 @@ class Gate:
             if not self._in_hand[name]:
                 del self._in_hand[name], self._held[name]
 
-    def _refusal(self, accepted: Accepted, scope: Scope) -> Refusal | None:
-        lacking = sorted(scopes_needed(scope["method"], scope["path"]) - accepted.caller.scopes)
-        if lacking:
-            has = ", ".join(sorted(accepted.caller.scopes))
-            detail = f"this needs a key of scope {', '.join(lacking)}; this key has {has}. Ask for another key"
-            challenge = f'Bearer error="insufficient_scope", scope="{" ".join(lacking)}"'
-            problem = Problem.of("insufficient-scope", "Forbidden", 403, detail)
-            return Refusal(problem, {"WWW-Authenticate": challenge})
-        if accepted.caller is not ANYONE_CALLS and self._in_hand[_name(accepted)] >= self._most:
-            detail = (
-                f"{self._most} requests of this key are in hand here, as many as may be; send it again when one ends"
-            )
-            problem = Problem.of("too-many-requests", "Too Many Requests", 429, detail)
-            return Refusal(problem, {"Retry-After": str(_RETRY_S)})
-        return None
-
-    async def _taken(self, gateway: Gateway, scope: Scope, accepted: Accepted) -> Accepted | Refusal:
+    async def _rate_refusal(self, gateway: Gateway, scope: Scope, accepted: Accepted) -> Refusal | None:
         record = accepted.record
         if record is None or record.rate is None:
-            return accepted
+            return None
         standing = await gateway.usage.take_request(record.id, record.rate)
         scope["state"]["limits"] = [Limit("requests", record.rate, standing)]
         if standing.granted:
-            return accepted
+            return None
         detail = f"this key may send {record.rate} requests; send it again in {standing.more_in_s} s"
         problem = Problem.of("rate-exceeded", "Too Many Requests", 429, detail)
         return Refusal(problem, {"Retry-After": str(standing.more_in_s)})
+
+    def _crowd_refusal(self, accepted: Accepted) -> Refusal | None:
+        """Returns why one more request of a key in hand is too many. The last look before it is counted, with no other
+        request in between."""
+        if accepted.caller is ANYONE_CALLS or self._in_hand[_name(accepted)] < self._most:
+            return None
+        detail = f"{self._most} requests of this key are in hand here, as many as may be; send it again when one ends"
+        problem = Problem.of("too-many-requests", "Too Many Requests", 429, detail)
+        return Refusal(problem, {"Retry-After": str(_RETRY_S)})
+
+
+def _scope_refusal(accepted: Accepted, scope: Scope) -> Refusal | None:
+    lacking = sorted(scopes_needed(scope["method"], scope["path"]) - accepted.caller.scopes)
+    if lacking:
+        has = ", ".join(sorted(accepted.caller.scopes))
+        detail = f"this needs a key of scope {', '.join(lacking)}; this key has {has}. Ask for another key"
+        challenge = f'Bearer error="insufficient_scope", scope="{" ".join(lacking)}"'
+        problem = Problem.of("insufficient-scope", "Forbidden", 403, detail)
+        return Refusal(problem, {"WWW-Authenticate": challenge})
+    return None
 
 
 def _name(accepted: Accepted) -> str:
