@@ -12,7 +12,7 @@ import pytest
 
 from smoothgen.access.secrets import split_key
 from smoothgen.queue import keys
-from tests.support.processes import BARE, LOADING_S, ROOT, Lab, Process, Serve, eventually
+from tests.support.processes import BARE, LOADING_S, ROOT, Lab, Process, Serve, eventually, free_port
 
 COMMAND = (sys.executable, "-c", "from smoothgen.cli import main; main()", "keys")
 
@@ -103,7 +103,7 @@ def test_without_redis_it_says_so(tmp_path: Path) -> None:
 def test_serve_on_every_address_starts_with_a_key_that_was_made_for_its_folder(tmp_path: Path) -> None:
     state, log = str(tmp_path / "state"), tmp_path / "log"
     serve = ("-c", "from smoothgen.cli import main; main()", "serve", "--host", "0.0.0.0", "--workers", "0")
-    with Process(*serve, "--state", state, log=log) as refused:
+    with Process(*serve, "--port", str(free_port()), "--state", state, log=log) as refused:
         assert refused.wait(LOADING_S) == 1
         assert "smoothgen keys create" in refused.log
     made = typed("create", "first", "--tenant", "t", "--state", state)
