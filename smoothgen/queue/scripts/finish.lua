@@ -10,7 +10,7 @@
 --   facts**
 local job = redis.call(
   'HMGET', key.job, 'watchers', 'fleet', 'spec', 'status', 'owed', 'attempt', 'tenant', 'bytes', 'retention_s', 'total',
-  'quota_of', 'unused_quota_of', 'outboxes', 'cancel_on_disconnect')
+  'quota_of', 'unused_quota_of', 'outboxes', 'cancel_on_disconnect', 'done')
 local unused_quota_of, outboxes, cancel_on_disconnect = job[12], job[13], job[14]
 local first = lives(job[4]) and (arg.attempt == '' or arg.attempt == (job[6] or '0'))
 if first and arg.leaving ~= '' then
@@ -25,7 +25,9 @@ if first then
   charge(key.accounts, tenant .. ' bytes', -tonumber(job[8] or 0))
   charge(key.accounts, '* bytes', -tonumber(job[8] or 0))
   -- A job that ends without a result before it has drawn anything, on any attempt, costs its key nothing.
-  local drew_nothing = arg.status ~= 'succeeded' and job[5] == job[10] and (job[6] or '0') == '0'
+  -- (`done` counts what the selection has drawn so far, which is owed until the selection is stored.)
+  local drew_nothing = arg.status ~= 'succeeded' and job[5] == job[10] and tonumber(job[15] or 0) == 0
+    and (job[6] or '0') == '0'
   unused_quota_of = drew_nothing and job[11]
   redis.call('DEL', key.job, key.distances, key.attended)
   redis.call('ZREM', key.deadlines, arg.job_id)
