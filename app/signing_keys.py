@@ -30,6 +30,7 @@ class SigningKeys:
         only the folder's keys are listed. Raises InvalidKeys, OSError."""
         self._store, self._folder, self._secret = store, KeyFolder(folder), secret
         self._peers: dict[str, VouchedKey] = {}
+        self._told: list[str] = []
         self._seen = 0
         self._task: asyncio.Task[None] | None = None
         self._read()
@@ -94,10 +95,11 @@ class SigningKeys:
         await records.publish({str(each.public["kid"]): each.vouch(secret) for each in own if each.until > now})
         found = {kid: VouchedKey.read(text, secret) for kid, text in (await records.all()).items()}
         unknown = sorted(kid for kid, key in found.items() if key is None or key.public["kid"] != kid)
-        if unknown:
+        if unknown and unknown != self._told:  # they are read three times a minute
             structlog.get_logger().warning(
                 "signing_keys_not_vouched_for", detail="in Redis, and not by SMOOTHGEN_SIGNING_SECRET", keys=unknown[:5]
             )
+        self._told = unknown
         self._peers = {kid: key for kid, key in found.items() if key is not None and kid not in unknown}
         await records.forget(kid for kid, key in self._peers.items() if key.until <= now)
         await records.forget(key.kid for key in self._own if key.withdrawn)
