@@ -46,10 +46,10 @@ def main() -> int:
     try:
         settings = Settings()
         connect(settings.redis_url)  # sends nothing: says what is wrong with the address
-        if settings.ledger_url is not None:
-            Database(settings.ledger_url)  # likewise
         if settings.signing_keys is not None:
             KeyFolder(settings.signing_keys).signing_key(int(time.time()))  # says what is wrong with the folder
+        if settings.ledger_url is not None:
+            Database(settings.ledger_url)  # likewise
     except (ValueError, OSError) as error:
         detail = settings_detail(error) if isinstance(error, ValueError) else str(error)
         remedy = 'settings are read from variables such as SMOOTHGEN_API_KEYS, lists as JSON such as ["…"]'

@@ -22,6 +22,7 @@ from smoothgen.cli.generate import generate, plan
 from smoothgen.cli.keys import app as keys
 from smoothgen.cli.ledger import ledger
 from smoothgen.cli.signing_keys import signing_keys
+from smoothgen.cli.webhooks import webhooks
 
 app = typer.Typer(
     name="smoothgen", help="Certified generation: serve, generate, verify.", no_args_is_help=True, add_completion=False
@@ -123,6 +124,7 @@ app.command()(fleet)
 app.command()(report)
 app.add_typer(keys)
 app.command("signing-keys")(signing_keys)
+app.add_typer(webhooks)
 app.add_typer(ledger, name="ledger")
 
 
