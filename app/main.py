@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from fastapi import FastAPI
+from fastapi.telemetry import TelemetryConfig
 from starlette.middleware.cors import CORSMiddleware
 
 from app.access.keyring import Keyring
@@ -17,6 +18,7 @@ from app.http.admission import OPEN_PATHS, Admission, is_open
 from app.http.dependencies import Gateway
 from app.http.offloading import BoundedThreads
 from app.http.request_metrics import RequestMetrics
+from app.http.request_traces import RequestTraces
 from app.http.security_headers import SecurityHeaders
 from app.ledger import LedgerKeeper
 from app.metrics import Metrics
@@ -35,7 +37,15 @@ from smoothgen.access.store import KeyStore
 from smoothgen.access.usage import Usage
 from smoothgen.queue import JobStore, Replication, connect, keys
 
-_CORS_ASKED: Final = ["Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID", "Prefer", "X-Request-ID"]
+_CORS_ASKED: Final = [
+    "Authorization",
+    "Content-Type",
+    "Idempotency-Key",
+    "Last-Event-ID",
+    "Prefer",
+    "X-Request-ID",
+    "traceparent",
+]
 _CORS_TOLD: Final = [
     *("Location", "RateLimit", "RateLimit-Policy", "Retry-After", "WWW-Authenticate", "X-Request-ID"),
     *("X-SmoothGen-Job", "X-SmoothGen-Notes"),
@@ -57,9 +67,12 @@ _AUTHORIZATION: Final[dict[str, Any]] = {
 }
 
 
-def create_app(settings: Settings) -> FastAPI:
-    """Returns a gateway for these settings. Connects to Redis when it starts, and starts without it."""
-    metrics = Metrics()
+def create_app(settings: Settings, *, traced: bool = False) -> FastAPI:
+    """Returns a gateway for these settings. Connects to Redis when it starts, and starts without it.
+
+    traced: whether requests open spans, which `smoothgen.tracing.start_traces` must have begun to export.
+    """
+    metrics = Metrics(settings.shown_tenants)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -101,7 +114,14 @@ def create_app(settings: Settings) -> FastAPI:
         await replies.stop()
         await redis.aclose()
 
-    app = _Gateway(title="SmoothGen", version=__version__, description=_DESCRIPTION, lifespan=lifespan)
+    app = _Gateway(
+        title="SmoothGen",
+        version=__version__,
+        description=_DESCRIPTION,
+        lifespan=lifespan,
+        # FastAPI's own spans have the path and the query, which hold what strangers write (decision 0025).
+        telemetry=TelemetryConfig(tracing=False, metrics=False, logs=False, auto_configure=False),
+    )
     problems.install(app)
     rooms = (generate, plans, jobs, events, certificates, fleet, ledger, webhook_routes, models, health, well_known)
     for room in (*rooms, openai):
@@ -120,6 +140,8 @@ def create_app(settings: Settings) -> FastAPI:
         )
     app.add_middleware(SecurityHeaders)
     app.add_middleware(RequestMetrics, metrics=metrics)
+    if traced:
+        app.add_middleware(RequestTraces)
     return app
 
 

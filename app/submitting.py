@@ -16,6 +16,7 @@ from smoothgen.contracts import GenerateRequest, JobSpec, JobView, ModelRef, Pro
 from smoothgen.errors import Conflict, NotReplicated, Overloaded, QueueUnavailable, QuotaExceeded
 from smoothgen.planning.plan import Submission
 from smoothgen.queue import Idempotency, JobState
+from smoothgen.tracing import named, span, traceparent_now
 
 
 async def submitted(
@@ -36,8 +37,12 @@ async def submitted(
         retention_s=gateway.settings.retention_s,
         submitted_ms=await gateway.store.clock.now_ms(),
         request_id=request_id_of(context.scope),
+        traceparent=traceparent_now(),
+        counted_as=gateway.metrics.tenants.counted_as(context.state.caller),
     )
-    card, spec = await planned(gateway, request, submission)
+    with span("plan") as planning:
+        card, spec = await planned(gateway, request, submission)
+        planning.set_attributes(named(job=spec.id, model=card.id, mechanism=spec.mechanism, samples=spec.total_samples))
     job = await _queued(gateway, context, spec, ModelRef.of(card), idempotency, wait_s)
     context.state.job = job.id  # for the line in the log
     return await gateway.signer.signed(tenant, job)
@@ -55,7 +60,8 @@ async def _queued(
     replies, submitted = gateway.replies, time.monotonic()
     attendant_id = new_attendant_id() if spec.request.cancel_on_disconnect and wait_s > 0 else ""
     with replies.expecting(spec.id) as expected:  # before it is queued: it may end at once
-        job_id = await _accepted(gateway, context, spec, model, idempotency, attendant_id, waits=wait_s > 0)
+        with span("submit", job=spec.id):
+            job_id = await _accepted(gateway, context, spec, model, idempotency, attendant_id, waits=wait_s > 0)
 
         async def until_ended() -> JobState:
             if wait_s > 0 and job_id == spec.id:
@@ -65,9 +71,10 @@ async def _queued(
             return await replies.until_finished(job_id, wait_s - (time.monotonic() - submitted), attendant_id)
 
         try:
-            if attendant_id:
-                return await Attendant(gateway, job_id, attendant_id).while_connected(context, until_ended())
-            return await until_ended()
+            with span("wait", job=job_id):
+                if attendant_id:
+                    return await Attendant(gateway, job_id, attendant_id).while_connected(context, until_ended())
+                return await until_ended()
         except QueueUnavailable:  # say that it is accepted, and where to find it when Redis is back
             view = JobView(id=job_id, status="queued", model=model, progress=Progress(done=0, total=spec.total_samples))
             return JobState.of(view)
