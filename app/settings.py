@@ -106,7 +106,7 @@ class Settings(BaseSettings):
     log_format: LogFormat = "json"
     log_level: LogLevel = "info"
 
-    @field_validator("signing_keys", "signing_secret", mode="before")
+    @field_validator("signing_keys", "signing_secret", "ledger_url", mode="before")
     @classmethod
     def _none_where_empty(cls, given: object) -> object:
         return None if given == "" else given

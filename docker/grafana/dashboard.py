@@ -372,6 +372,24 @@ JOBS = [
         "Jobs given up because no worker survived or could read them, as many as are kept: the last 10,000 or so.",
     ),
     curves(
+        "Outbox",
+        "none",
+        [("waiting for the {{reader}}", f"max by (reader) (smoothgen_outbox_entries{{{JOB}}})")],
+        "Ended jobs that a reader, such as the ledger, has not dealt with yet.",
+    ),
+    curves(
+        "Outbox: oldest entry",
+        "s",
+        [("{{reader}}", f"max by (reader) (smoothgen_outbox_oldest_seconds{{{JOB}}})")],
+        "How long the oldest entry has waited. 0: none waits.",
+    ),
+    curves(
+        "Ledger entries",
+        "none",
+        [("{{event}}", counted("smoothgen_ledger_entries_total", JOB, "1h", "event"))],
+        "Entries added to the ledger in the last hour, by what they record.",
+    ),
+    curves(
         "Claims on scores",
         "none",
         [

@@ -122,9 +122,9 @@ app.command()(neighbours)
 app.command()(erase)
 app.command()(fleet)
 app.command()(report)
-app.add_typer(keys)
+app.add_typer(keys, name="keys")
 app.command("signing-keys")(signing_keys)
-app.add_typer(webhooks)
+app.add_typer(webhooks, name="webhooks")
 app.add_typer(ledger, name="ledger")
 
 

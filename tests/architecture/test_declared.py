@@ -43,6 +43,7 @@ EXTRAS_OF = {
     "smoothgen/images.py": ("queue",),
     "smoothgen/labels.py": ("queue",),
     "smoothgen/scores": ("queue",),
+    "smoothgen/ledger": ("ledger",),
     "smoothgen/local": ("embedded", "queue"),
     "smoothgen/cli/plot.py": ("plot",),
     "smoothgen/studies": ("evaluate",),

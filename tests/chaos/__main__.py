@@ -2,10 +2,11 @@
 
     python -m tests.chaos [--failover] [--jobs 2000] [--every 1.0] [--seed 0]
 
-kill -9 of workers, gateways and Redis; the same stopped for seconds (SIGSTOP) and continued; workers whose device
-hangs, which then goes on or is told to stop; Redis whose memory or disk is full for seconds; and every worker's clock
-is off by up to a minute. Real processes: an append-only Redis, two gateways, four workers of a closed-form model that
-sleeps 10 ms a batch. The same requests, with the same seeds, first run undisturbed through a stack of their own.
+kill -9 of workers, gateways, Redis and the ledger's database; the first three stopped for seconds (SIGSTOP) and
+continued; workers whose device hangs, which then goes on or is told to stop; Redis whose memory or disk is full for
+seconds; and every worker's clock is off by up to a minute. Real processes: an append-only Redis, a PostgreSQL, two
+gateways, four workers of a closed-form model that sleeps 10 ms a batch. The same requests, with the same seeds, first
+run undisturbed through a stack of their own.
 
 --failover: Redis is a master with a replica, gateways wait for the replica before they accept a job, and now and then
 the master is killed for good, the replica takes its place, and a new replica is started.

@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,10 @@ from tqdm import tqdm
 
 from smoothgen.queue import keys
 from tests.chaos.clients import Clients
+from tests.chaos.recorded import not_recorded_once
 from tests.chaos.servers import One, Pair
 from tests.chaos.stack import DRAIN_TIMEOUT_S, MODEL, Stack
+from tests.support.postgres import Postgres
 
 CLIENTS = 16
 SETTINGS: dict[str, Any] = {
@@ -31,12 +33,14 @@ SETTINGS: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Figures:
-    """What came of it. All of lost, doubled, differing, surplus, misanswered and staying must be 0 or empty.
+    """What came of it. All of lost, doubled, differing, surplus, misanswered, staying and unrecorded must be 0
+    or empty.
 
     doubled: jobs that ended more often than they may. Once, and once more for each failover to a server that did not
     have their outcome yet: the outcome may have died with the old master, and is then made again. repeated: how often
     jobs ended so again. misanswered: answers to clients that were neither what they asked for nor 503, the commonest
-    five and how often. staying: workers that did not end when they were told to.
+    five and how often. staying: workers that did not end when they were told to. unrecorded: jobs that the ledger does
+    not have exactly once; all of them where its chain is broken.
     """
 
     jobs: int
@@ -48,13 +52,15 @@ class Figures:
     surplus: int
     misanswered: dict[str, int]
     staying: int
+    unrecorded: int
     seconds: float
 
     @property
     def sound(self) -> bool:
         """Nothing was lost, doubled, altered, made up or answered otherwise than 503, and every worker ended that was
         told to."""
-        return not (self.lost or self.doubled or self.differing or self.surplus or self.misanswered or self.staying)
+        wrong = (self.lost, self.doubled, self.differing, self.surplus, self.misanswered, self.staying, self.unrecorded)
+        return not any(wrong)
 
 
 def requests(count: int, rng: random.Random) -> list[dict[str, Any]]:
@@ -101,6 +107,7 @@ class _Run:
     misanswered: Counter[str]
     kept: int
     staying: int
+    unrecorded: int = 0
 
 
 def run(jobs: int, *, every_s: float, seed: int, folder: Path, failover: bool = False, quiet: bool = True) -> Figures:
@@ -131,6 +138,7 @@ def run(jobs: int, *, every_s: float, seed: int, folder: Path, failover: bool = 
         surplus=disturbed.kept - jobs,
         misanswered=dict(disturbed.misanswered.most_common(5)),
         staying=disturbed.staying,
+        unrecorded=disturbed.unrecorded,
         seconds=round(seconds, 1),
     )
 
@@ -138,7 +146,7 @@ def run(jobs: int, *, every_s: float, seed: int, folder: Path, failover: bool = 
 def _undisturbed(folder: Path, bodies: list[dict[str, Any]], quiet: bool) -> _Run:
     with ExitStack() as exits:
         servers = One(folder, exits)
-        stack = Stack(folder, exits, servers, 1, 1, None, batch_size=4096)
+        stack = Stack(folder, exits, servers, 1, 1, None, None, batch_size=4096)
         clients = Clients(stack)
         outcomes = _outcomes(clients, bodies, "undisturbed", quiet)
         return _seen(servers, stack, clients, outcomes, Counter(), staying=0)
@@ -151,7 +159,8 @@ def _disturbed(
     troubles: Counter[str] = Counter()
     with ExitStack() as exits:
         servers = kind(folder, exits)
-        stack = Stack(folder, exits, servers, 2, 4, rng, **SETTINGS)
+        database = exits.enter_context(Postgres())
+        stack = Stack(folder, exits, servers, 2, 4, rng, database, **SETTINGS)
         clients = Clients(stack)
 
         def disturb() -> None:
@@ -167,7 +176,9 @@ def _disturbed(
                 disturber.exception()  # waits until the last trouble is over
                 staying = stack.until_calm()
             disturber.result()
-        return _seen(servers, stack, clients, outcomes, troubles, staying=staying)
+        unrecorded = not_recorded_once(database.url, [job for job, _ in outcomes])
+        seen = _seen(servers, stack, clients, outcomes, troubles, staying=staying)
+        return replace(seen, unrecorded=unrecorded)
 
 
 def _outcomes(

@@ -7,6 +7,7 @@ import random
 import signal
 import subprocess
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -15,6 +16,7 @@ from typing import Any
 
 from smoothgen.process.draining import GOODBYE_S, GRACE_S
 from tests.chaos.servers import LONGEST_STOP_S, One
+from tests.support.postgres import Postgres
 from tests.support.processes import Gateway, HangingWorker, Process, Worker
 
 MODEL = "closed-form-device"
@@ -35,11 +37,13 @@ class Stack:
         gateways: int,
         workers: int,
         rng: random.Random | None,
+        database: Postgres | None,
         **settings: Any,
     ) -> None:
-        """folder: for logs. exits: ends what is started here. rng: of the clocks of workers; None where all agree."""
+        """folder: for logs. exits: ends what is started here. rng: of the clocks of workers; None where all agree.
+        database: of the ledger, None where none is kept."""
         self._folder, self._exits, self._servers = folder, exits, servers
-        self._settings, self._rng, self._count = settings, rng, 0
+        self._settings, self._rng, self._database, self._count = settings, rng, database, 0
         self._lock = threading.Lock()
         self._later: list[threading.Timer] = []
         self._leaving: list[Worker] = []
@@ -57,12 +61,15 @@ class Stack:
         )
 
     def _gateway(self, port: int | None) -> Gateway:
-        return Gateway(self._servers.url, self._log(), port=port, default_wait_s=0, **self._servers.gateway_settings)
+        ledger = {} if self._database is None else {"ledger_url": self._database.url}
+        settings = {**self._servers.gateway_settings, **ledger}
+        return Gateway(self._servers.url, self._log(), port=port, default_wait_s=0, **settings)
 
     def trouble(self, rng: random.Random) -> str:
         """One trouble of a random process, which is over by itself."""
         servers = self._servers
         kills, stops, fills = (*_KILLS, *servers.kills), (*_STOPS, *servers.stops), tuple(servers.fills)
+        kills = kills if self._database is None else (*kills, "kill database")
         failovers = [tuple(servers.failovers)] if servers.failovers else []
         kind = rng.choice(rng.choice([kills, kills, stops, stops, fills, *failovers]))
         of_servers = servers.kills | servers.stops | servers.fills | servers.failovers
@@ -71,11 +78,19 @@ class Stack:
                 of_servers[kind](rng)
                 return kind
             what, whom = kind.split()
-            if whom == "gateway":
+            if whom == "database":
+                self._kill_database(rng)
+            elif whom == "gateway":
                 self._gateway_in_trouble(what, rng)
             else:
                 self._worker_in_trouble(what, rng)
         return kind
+
+    def _kill_database(self, rng: random.Random) -> None:
+        assert self._database is not None
+        self._database.kill()
+        time.sleep(rng.uniform(0.0, LONGEST_STOP_S))
+        self._database.start()
 
     def _gateway_in_trouble(self, what: str, rng: random.Random) -> None:
         place = rng.randrange(len(self.gateways))

@@ -40,6 +40,14 @@ def postgres() -> Iterator[Postgres]:
         yield server
 
 
+OUT_OF_REACH: dict[str, Any] = {
+    "score": {"name": "pattern", "pattern": r"^0\.[0-9]"},
+    "of": "share",
+    "at_least": 0.999,
+}
+"""A claim that no number of samples proves."""
+
+
 def url_in(lab: Lab) -> str:
     return sqlite_url(lab.folder / "ledger.sqlite3")
 
@@ -86,7 +94,7 @@ def test_every_kind_of_end_is_recorded_as_what_it_was(bench: Lab) -> None:
     bench.worker(TANH, SLOW, "closed-form-broken")
     http = gateway.http
     certified = submit(http, ask(samples=40))
-    abstained = submit(http, ask(samples=40, tolerance=1e-6))
+    abstained = submit(http, ask(prompt="0.25", claims=[OUT_OF_REACH]))
     failed = submit(http, ask("closed-form-broken", samples=40))
     cancelled = submit(http, ask(SLOW, samples=5_000))
     http.delete(f"/jobs/{cancelled}")

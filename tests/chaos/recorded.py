@@ -1,0 +1,27 @@
+"""What the ledger of a chaos run says of its jobs."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from typing import Final
+
+from smoothgen.ledger.database import Database
+from smoothgen.ledger.ledger import Ledger
+from smoothgen.ledger.reading import checked
+
+_PATIENCE_S: Final = 120.0
+"""Longer than the lease of what a gateway held that was killed last."""
+
+
+def not_recorded_once(url: str, jobs: Sequence[str]) -> int:
+    """How many jobs the ledger does not have exactly once when all of them should be there, and of how many it has that
+    are none of these; the number of jobs where its chain is broken or a certificate is missing."""
+    ledger, deadline = Ledger(Database(url)), time.monotonic() + _PATIENCE_S
+    while ledger.head().sequence < len(jobs) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    sound = checked(ledger, full=False).sound
+    found = Counter(entry.job for entry in ledger.entries())
+    ledger.close()
+    return sum(found[job] != 1 for job in {*jobs, *found}) if sound else len(jobs)
