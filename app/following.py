@@ -33,7 +33,7 @@ class FollowedResponse(EventSourceResponse):
 
 
 async def followed(
-    gateway: Gateway, attendant: Attendant, news: Callable[[JobState], Iterable[bytes]]
+    gateway: Gateway, tenant: str, attendant: Attendant, news: Callable[[JobState], Iterable[bytes]]
 ) -> AsyncIterator[bytes]:
     """Yields the events that `news` makes of how the job stands, which is looked at twice a second and at its end, and
     a comment where there was none for 15 seconds. Ends with the job, with its retention, and when the gateway stops."""
@@ -43,6 +43,7 @@ async def followed(
             expected.news.clear()
             try:
                 state = await gateway.store.read(attendant.job_id, gateway.replies.gateway_id, attendant.id)
+                state = await gateway.signer.signed(tenant, state)
             except QueueUnavailable:  # accepted jobs outlive it, and so does whoever follows them
                 state = None
             except NotFound:

@@ -17,8 +17,8 @@ _BLOCK_MS: Final = 2000
 _RETRY_S: Final = 1.0
 
 Handle = Callable[[Sequence[OutboxEntry]], Awaitable[Sequence[OutboxEntry]]]
-"""Deals with entries, and returns those that need not be given again. The others are, after the outbox's lease. Where it
-raises, nothing can be dealt with now: all are given again a second later, and no others before.
+"""Deals with entries, and returns those that need not be given again. The others are, after the outbox's lease. Where
+it raises, nothing can be dealt with now: all are given again a second later, and no others before.
 
 It may be given an entry twice, and one that another gateway is dealing with. Entries that it can never deal with, it
 logs and returns."""
@@ -60,8 +60,8 @@ class OutboxReader:
                 await asyncio.sleep(_RETRY_S)
 
     async def _handled(self, entries: Sequence[OutboxEntry]) -> Sequence[OutboxEntry]:
-        """Gives entries to the handler until it does not raise: to take further ones meanwhile would help nobody. Returns
-        what it has dealt with, nothing where the gateway stops before."""
+        """Gives entries to the handler until it does not raise: to take further ones meanwhile would help nobody.
+        Returns what it has dealt with, nothing where the gateway stops before."""
         while not self._stopping:
             try:
                 return await self._handle(entries)

@@ -6,13 +6,14 @@ import time
 
 from fastapi import Request
 
+from app.access.quota import promised
 from app.attending import Attendant, new_attendant_id
 from app.http.dependencies import Gateway
 from app.http.request_ids import request_id_of
 from app.planned import planned
 from app.replies import LOOK_AGAIN_S
 from smoothgen.contracts import GenerateRequest, JobSpec, JobView, ModelRef, Progress
-from smoothgen.errors import NotReplicated, Overloaded, QueueUnavailable
+from smoothgen.errors import Conflict, NotReplicated, Overloaded, QueueUnavailable, QuotaExceeded
 from smoothgen.planning.plan import Submission
 from smoothgen.queue import Idempotency, JobState
 
@@ -27,8 +28,8 @@ async def submitted(
 ) -> JobState:
     """Plans and queues a job, and returns it when it ends, or as it stands after `wait_s` seconds.
 
-    Raises what `planned` raises, Conflict for an idempotency key of another request, Overloaded, NotReplicated,
-    QueueUnavailable where it is not known to be accepted.
+    Raises what `planned` raises, Conflict for an idempotency key of another request, Overloaded, QuotaExceeded,
+    NotReplicated, QueueUnavailable where it is not known to be accepted.
     """
     submission = Submission(
         tenant=tenant,
@@ -39,7 +40,7 @@ async def submitted(
     card, spec = await planned(gateway, request, submission)
     job = await _queued(gateway, context, spec, ModelRef.of(card), idempotency, wait_s)
     context.state.job = job.id  # for the line in the log
-    return job
+    return await gateway.signer.signed(tenant, job)
 
 
 async def _queued(
@@ -54,7 +55,21 @@ async def _queued(
     replies, submitted = gateway.replies, time.monotonic()
     attendant_id = new_attendant_id() if spec.request.cancel_on_disconnect and wait_s > 0 else ""
     with replies.expecting(spec.id) as expected:  # before it is queued: it may end at once
-        job_id = await _accepted(gateway, spec, model, idempotency, attendant_id, waits=wait_s > 0)
+        try:
+            gateway_id = replies.gateway_id if wait_s > 0 else ""
+            job_id = await _accepted(gateway, context, spec, model, idempotency, gateway_id, attendant_id)
+        except QuotaExceeded:
+            raise
+        except Overloaded:
+            gateway.metrics.refused.labels(model.name).inc()
+            raise
+        except NotReplicated as error:
+            raise NotReplicated(
+                f"the job may have been accepted, and may be lost should Redis fail over: {error}; send it again under "
+                f"the same Idempotency-Key, which gives the job it made{'' if idempotency else ' (this had none)'}"
+            ) from error
+        if job_id == spec.id:  # not an idempotency key seen before
+            gateway.metrics.submitted.labels(model.name).inc()
 
         async def until_ended() -> JobState:
             if wait_s > 0 and job_id == spec.id:
@@ -74,32 +89,30 @@ async def _queued(
 
 async def _accepted(
     gateway: Gateway,
+    context: Request,
     spec: JobSpec,
     model: ModelRef,
     idempotency: Idempotency | None,
+    gateway_id: str,
     attendant_id: str,
-    *,
-    waits: bool,
 ) -> str:
-    """Submits the job, or finds the one that the idempotency key stands for, and returns its id. waits: whether the
-    request waits for its end."""
+    """Submits the job and returns its id, or that of the job which the same idempotency key made before. Its samples
+    count against the quota of its key, unless it is certain that it did not come into the queue."""
+    promise = await promised(gateway.usage, context.state.key, context.state.limits, spec.id, spec.total_samples)
     try:
         job_id = await gateway.store.submit(
             spec,
             model,
             idempotency=idempotency,
-            gateway_id=gateway.replies.gateway_id if waits else "",
+            gateway_id=gateway_id,
             limits=gateway.settings.limits,
             attendant=attendant_id,
+            quota_of=promise.quota_of,
+            refusal=promise.refusal,
         )
-    except Overloaded:
-        gateway.metrics.refused.labels(model.name).inc()
+    except (Conflict, Overloaded):
+        await promise.give_back()
         raise
-    except NotReplicated as error:
-        raise NotReplicated(
-            f"the job may have been accepted, and may be lost should Redis fail over: {error}; send it again under "
-            f"the same Idempotency-Key, which gives the job it made{'' if idempotency else ' (this had none)'}"
-        ) from error
-    if job_id == spec.id:  # not an idempotency key seen before
-        gateway.metrics.submitted.labels(model.name).inc()
+    if job_id != spec.id:
+        await promise.give_back()
     return job_id

@@ -21,16 +21,19 @@ SmoothGenError
 │   ├── UnusableTable         an embedding table that tokens cannot be told apart by
 │   ├── InvalidPartition      synonym classes that are no partition of words, or not the published one
 │   ├── UnknownName           no such model, mechanism, metric …; the message lists the known ones
+│   ├── InvalidKeys           signing keys, or a set of public ones, that cannot be used
 │   └── InvalidCertificate    a document that is not a certificate of a version we read
 ├── NotFound                  no such job or certificate here (or no longer)
 ├── Conflict                  the request contradicts an earlier one
 ├── Overloaded                more work waits than the server takes; the message and `retry_after_s` say when to return
+│   └── QuotaExceeded         more samples than an API key may be promised in this window of time
 ├── NoWorker                  no worker serves the model a question is about
 ├── NoAnswer                  a worker was asked and did not answer in time
 ├── GenerationFailed          the model gave nothing a certificate could be made from
 ├── CertificatesFalsified     attacks broke more certificates than their alpha allows
 ├── QueueUnavailable          Redis cannot be reached
 │   └── NotReplicated         Redis did it, and too few of its replicas confirmed in time that they have it
+├── LedgerUnavailable         the ledger's database cannot be reached, or takes no entries
 ├── ServerUnreachable         no SmoothGen server answers at this address (raised by the client)
 └── ServerProblem             a SmoothGen server answered with a problem document (raised by the client)
 
@@ -127,6 +130,10 @@ class InvalidPartition(InvalidInput):
     """Synonym classes that are no partition of words, or not the published one."""
 
 
+class InvalidKeys(InvalidInput):
+    """Signing keys, or a set of public ones, that cannot be read or may not be used."""
+
+
 class InvalidCertificate(InvalidInput):
     """A document that is not a certificate of a version this library reads."""
 
@@ -156,6 +163,10 @@ class Overloaded(SmoothGenError):
         self.retry_after_s = retry_after_s
 
 
+class QuotaExceeded(Overloaded):
+    """More samples than an API key may be promised in this window of time. `retry_after_s`: when the next begins."""
+
+
 class NoWorker(SmoothGenError):
     """No worker serves the model a question is about."""
 
@@ -178,6 +189,10 @@ class QueueUnavailable(SmoothGenError):
 
 class NotReplicated(QueueUnavailable):
     """Redis did what was asked, and too few of its replicas confirmed in time: a failover may undo it."""
+
+
+class LedgerUnavailable(SmoothGenError):
+    """The ledger's database cannot be reached, or takes no entries."""
 
 
 class ServerUnreachable(SmoothGenError):

@@ -17,12 +17,14 @@ from smoothgen.contracts import FieldError, Problem
 from smoothgen.errors import (
     Conflict,
     InvalidInput,
+    LedgerUnavailable,
     NoAnswer,
     NotFound,
     NotReplicated,
     NoWorker,
     Overloaded,
     QueueUnavailable,
+    QuotaExceeded,
     SmoothGenError,
 )
 
@@ -44,8 +46,10 @@ _TABLE: tuple[tuple[type[SmoothGenError], int, str, str, Mapping[str, str]], ...
         "The queue cannot be reached",
         {"Retry-After": "2"},
     ),
+    (LedgerUnavailable, 503, "ledger-unavailable", "The ledger cannot be read", {"Retry-After": "5"}),
     (NoWorker, 503, "no-worker", "No worker serves this model now", {"Retry-After": "30"}),
     (NoAnswer, 504, "no-answer", "No worker answered in time", {"Retry-After": "10"}),
+    (QuotaExceeded, 429, "quota-exceeded", "The key's quota does not have room for this job", {}),
     (Overloaded, 429, "overloaded", "More work waits than the server takes", {}),
     (InvalidInput, 422, "invalid-request", "The request cannot be served as written", {}),
 )

@@ -69,7 +69,7 @@ async def chat(
     job = await job_of(gateway, context, tenant, asked, idempotency_key, wait_s)
     if asked.stream:
         attendant = Attendant(gateway, job.id)
-        events = streamed(gateway, job, attendant, asked.ignored)
+        events = streamed(gateway, tenant, job, attendant, asked.ignored)
         return FollowedResponse(events, attendant, {"X-SmoothGen-Job": job.id})
     return _ended(job) or _answer(job, chat_completion(job.view, asked.metadata, asked.ignored))
 
@@ -114,25 +114,25 @@ _OwnResponse = Annotated[str, Depends(_own_response)]
 
 
 @router.get("/responses/{response_id}", operation_id="openai_response", responses=_ERRORS)
-async def read_response(job_id: _OwnResponse, gateway: GatewayDep) -> Response:
+async def read_response(job_id: _OwnResponse, gateway: GatewayDep, tenant: TenantDep) -> Response:
     """A response as it stands."""
-    job = await gateway.store.read(job_id)
+    job = await gateway.signer.signed(tenant, await gateway.store.read(job_id))
     return _answer(job, response_object(job.view, await _kept(gateway, job_id)))
 
 
 @router.post("/responses/{response_id}/cancel", operation_id="openai_cancel_response", responses=_ERRORS)
-async def cancel_response(job_id: _OwnResponse, gateway: GatewayDep) -> Response:
+async def cancel_response(job_id: _OwnResponse, gateway: GatewayDep, tenant: TenantDep) -> Response:
     """Cancel a response that has not ended."""
     asked = await _kept(gateway, job_id)
-    job = await ending.cancel(gateway, job_id)
+    job = await gateway.signer.signed(tenant, await ending.cancel(gateway, job_id))
     return _answer(job, response_object(job.view, asked))
 
 
 @router.delete("/responses/{response_id}", operation_id="openai_delete_response", responses=_ERRORS)
-async def delete_response(job_id: _OwnResponse, gateway: GatewayDep) -> dict[str, Any]:
+async def delete_response(job_id: _OwnResponse, gateway: GatewayDep, tenant: TenantDep) -> dict[str, Any]:
     """Erase a response's prompt and output: it is no longer known. Its certificate stays."""
     await _kept(gateway, job_id)
-    await ending.erase(gateway, job_id)
+    await ending.erase(gateway, tenant, job_id)
     return {"id": RESPONSE_ID + job_id, "object": "response", "deleted": True}
 
 

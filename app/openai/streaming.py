@@ -26,7 +26,7 @@ _DONE: Final = format_sse_event(data_str="[DONE]")
 
 
 async def streamed(
-    gateway: Gateway, job: JobState, attendant: Attendant, ignored: tuple[str, ...]
+    gateway: Gateway, tenant: str, job: JobState, attendant: Attendant, ignored: tuple[str, ...]
 ) -> AsyncIterator[bytes]:
     """Yields the chunks of a chat completion, then "[DONE]".
 
@@ -35,7 +35,7 @@ async def streamed(
     """
     chunks = _Chunks(job.view, ignored)
     yield chunks.opening()
-    async for event in followed(gateway, attendant, chunks.news):
+    async for event in followed(gateway, tenant, attendant, chunks.news):
         yield event
     if not chunks.ended:
         unfinished = Problem.of(

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Body, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
 
 from app.covers import compare
-from app.http.dependencies import GatewayDep, OwnCertificateId
+from app.http.dependencies import GatewayDep, OwnCertificateId, TenantDep
 from app.http.documents import verdict
 from app.http.problems import problem_response
 from app.http.strict_json import LARGE_BYTES, StrictRoute
 from app.neighbours import neighbours_of
 from app.routes.jobs import PROBLEMS
 from smoothgen.contracts import Covers, CoversRequest, NeighboursView, Problem
+from smoothgen.errors import NotFound
 
 router = APIRouter(prefix="/certificates", tags=["certificates"], route_class=StrictRoute)
 
+_JOSE: Final = "application/jose"
 _VERDICT: dict[str, Any] = {
     "application/json": {
         "example": {
@@ -55,6 +57,22 @@ async def verify_certificate(request: Request, gateway: GatewayDep) -> Response:
 async def read_certificate(certificate_id: OwnCertificateId, gateway: GatewayDep) -> Response:
     """A stored certificate. Its id is its job's."""
     return JSONResponse(await gateway.store.certificate(certificate_id))
+
+
+@router.get(
+    "/{certificate_id}/signature",
+    responses={200: {"content": {_JOSE: {"schema": {"type": "string"}}}}, **PROBLEMS},
+    response_class=Response,
+)
+async def read_signature(certificate_id: OwnCertificateId, gateway: GatewayDep, tenant: TenantDep) -> Response:
+    """The signature of a stored certificate: a JWS in compact form, by a key of GET /.well-known/jwks.json.
+
+    `smoothgen verify --jwks` checks it. 404 where this server does not sign.
+    """
+    signature = await gateway.signer.signature_of(tenant, certificate_id)
+    if signature is None:
+        raise NotFound(f"certificate {certificate_id!r} is not signed: this server's SMOOTHGEN_SIGNING_KEYS is not set")
+    return Response(signature, media_type=_JOSE)
 
 
 @router.get("/{certificate_id}/neighbours", response_model=NeighboursView, responses=PROBLEMS)

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Header, Response
 
 from app.attending import Attendant
 from app.following import FollowedResponse, followed
-from app.http.dependencies import GatewayDep, OwnJobId
+from app.http.dependencies import GatewayDep, OwnJobId, TenantDep
 from app.job_events import Told
 from app.routes.jobs import PROBLEMS
 
@@ -33,7 +33,9 @@ _LastEventId = Annotated[
 
 # Not response_class=EventSourceResponse: FastAPI would stream the function itself, and then an unknown job is no 404.
 @router.get("/{job_id}/events", response_class=Response, responses=_RESPONSES)
-async def follow_job(job_id: OwnJobId, gateway: GatewayDep, last_event_id: _LastEventId = None) -> Response:
+async def follow_job(
+    job_id: OwnJobId, gateway: GatewayDep, tenant: TenantDep, last_event_id: _LastEventId = None
+) -> Response:
     """Follow a job. Whoever connects later is told how it stands and goes on from there; whoever connects again with
     the id of the last event is told what is new since, by whichever gateway."""
     await gateway.store.read(job_id)  # an unknown job is a problem document, not an empty stream
@@ -41,4 +43,4 @@ async def follow_job(job_id: OwnJobId, gateway: GatewayDep, last_event_id: _Last
     if told.ended:
         return Response(status_code=204)
     attendant = Attendant(gateway, job_id)
-    return FollowedResponse(followed(gateway, attendant, told.news), attendant)
+    return FollowedResponse(followed(gateway, tenant, attendant, told.news), attendant)

@@ -13,6 +13,7 @@ from smoothgen.queue.leases import WorkQueue
 from smoothgen.queue.outcomes import MOST_RESTARTS
 from smoothgen.queue.registered import RegisteredModel
 from smoothgen.queue.replication import Replication
+from smoothgen.queue.signatures import SignForm
 from smoothgen.queue.submission import Idempotency, Limits
 from smoothgen.queue.unknown import unknown_certificate, unknown_job
 from smoothgen.queue.webhooks import DueMessage, DueMessages, Receiver, WebhookQueue
@@ -34,6 +35,7 @@ __all__ = [
     "Receiver",
     "Replication",
     "RegisteredModel",
+    "SignForm",
     "WebhookQueue",
     "WorkQueue",
     "belongs_to",

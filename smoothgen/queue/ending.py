@@ -1,6 +1,7 @@
 """How a job ends: the one call that stores an outcome, whoever makes it, and tells the gateways that wait for it.
 
 A gateway that is not told, because the process that ended the job died in between, looks for itself every few seconds.
+The quota of an API key that is not given back for that reason is whole again in its next window.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from collections.abc import Mapping
 
 from smoothgen.queue import keys
 from smoothgen.queue.pipeline import Pipeline
+from smoothgen.queue.scripts.access import GiveBack
 from smoothgen.queue.scripts.jobs import Bury, Finish, Tell
 from smoothgen.queue.work_items import Place
 
@@ -38,7 +40,7 @@ async def end(
     client went away, which ends the job only where it was asked to and no other request attends it. Raises
     QueueUnavailable.
     """
-    first, watchers, kept_s = await scripts.call(
+    first, watchers, kept_s, unused_quota_of = await scripts.call(
         Finish(
             job=keys.job(job_id),
             certificate=keys.certificate(job_id),
@@ -78,6 +80,8 @@ async def end(
     for gateway in str(watchers).split():
         replies = keys.replies(gateway)
         await scripts.call(Tell(replies=replies, replies_kept=keys.REPLIES_KEPT, ttl_s=keys.WATCH_TTL_S, news=news))
+    if unused_quota_of:
+        await scripts.call(GiveBack(quota=keys.quota_of_key(unused_quota_of), job_id=job_id))
     return bool(first)
 
 

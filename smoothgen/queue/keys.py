@@ -16,7 +16,13 @@ smoothgen:{webhooks}:tries:{receiver}
                                  hash    message → how often it was sent in vain, and since when
 smoothgen:{webhooks}:due         zset    receivers by when something is to be sent to them
 smoothgen:{webhooks}:leases      hash    receiver → until when one gateway alone sends to it
+smoothgen:signing-keys           hash    key id → public signing key of a gateway, vouched for or not, and until when it
+                                         is listed; a field goes then
 smoothgen:probe                  string  written to see whether Redis takes writes; expires after a minute
+smoothgen:api-keys                hash    id of an API key → its record, JSON; kept for ever, revoked ones too
+smoothgen:api-key:{ID}:rate       hash    requests left to a key, and when that was; expires when all of them are
+smoothgen:api-key:{ID}:quota      hash    samples promised to a key's jobs in this window of time, in all and to each;
+                                         expires with the window. The braces are a hash tag here too
 
 All other keys are of one model and begin with `smoothgen:{TAG}:`, where TAG is twelve digits of the SHA-256 of the
 model's id (`smoothgen.queue.ids`). The braces make it a hash tag: in a cluster all keys of a model, and so all keys of
@@ -47,6 +53,7 @@ one script, lie on one node.
 …:pictures:{job}                 hash    index of a run → small picture of it, base64 PNG (pictures under tokens); lives
                                          as long as the job
 …:certificate:{job}              string  certificate JSON; expires CERTIFICATE_TTL_S after issue
+…:signature:{job}                string  the certificate's signature, a JWS; lives as long as the certificate
 …:asked:{job}                    string  the request behind a certificate, seed image left out; lives as long as the job
 …:attended:{job}                 zset    requests that wait for a job that is to end when they go away, by the time
                                          (Unix seconds) they count as gone; expires with the last, goes with the job
@@ -85,6 +92,8 @@ WEBHOOK_ALL: Final = Key("smoothgen:{webhooks}:all")
 WEBHOOK_DUE: Final = Key("smoothgen:{webhooks}:due")
 WEBHOOK_LEASES: Final = Key("smoothgen:{webhooks}:leases")
 PROBE: Final = Key("smoothgen:probe")
+API_KEYS: Final = Key("smoothgen:api-keys")
+SIGNING_KEYS: Final = Key("smoothgen:signing-keys")
 
 CERTIFICATE_TTL_S: Final = 30 * 24 * 3600
 IDEMPOTENCY_TTL_S: Final = 24 * 3600
@@ -236,6 +245,11 @@ def certificate(certificate_id: str) -> Key:
     return _of_job(certificate_id, "certificate")
 
 
+def signature(certificate_id: str) -> Key:
+    """Returns the key of an issued certificate's signature."""
+    return _of_job(certificate_id, "signature")
+
+
 def asked(certificate_id: str) -> Key:
     """Returns the key of the request that a certificate answers."""
     return _of_job(certificate_id, "asked")
@@ -249,6 +263,16 @@ def attended(job_id: str) -> Key:
 def samples(job_id: str) -> Key:
     """Returns the key of the contact sheet of an image job's noisy samples."""
     return _of_job(job_id, "samples")
+
+
+def rate_of_key(key_id: str) -> Key:
+    """Returns the key of how many requests are left to an API key."""
+    return Key(f"smoothgen:api-key:{{{key_id}}}:rate")
+
+
+def quota_of_key(key_id: str) -> Key:
+    """Returns the key of the samples promised to an API key's jobs."""
+    return Key(f"smoothgen:api-key:{{{key_id}}}:quota")
 
 
 def replies(gateway_id: str) -> Key:

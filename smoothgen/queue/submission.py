@@ -87,6 +87,8 @@ class Submissions:
         gateway_id: str,
         limits: Limits,
         attendant: str,
+        quota_of: str | None = None,
+        refusal: Overloaded | None = None,
     ) -> str:
         """Queues a job in one atomic step. Returns its id, or the id that the same key and body were given before.
 
@@ -108,6 +110,8 @@ class Submissions:
         }
         if request.cancel_on_disconnect:
             record["cancel_on_disconnect"] = 1
+        if quota_of is not None:
+            record["quota_of"] = quota_of
         if self._outboxes:
             record["outboxes"] = self._outboxes
         if spec.pool is not None:
@@ -135,12 +139,15 @@ class Submissions:
                 most_bytes_of_tenant=limits.tenant_bytes,
                 deadline_ms=spec.deadline_ms,
                 samples_to_draw=spec.samples_to_draw,
+                only_seen=int(refusal is not None),
                 most_pools=keys.POOLS_A_WINDOW if _is_made_up(spec) else _ANY_NUMBER,
                 attendant=attendant,
                 attended_s=keys.ATTENDED_S,
                 fields=record,
             )
         )
+        if outcome == "unseen" and refusal is not None:
+            raise refusal
         if outcome == "full":
             what, _, whose = str(answered).partition(" of the ")
             full = _Full(what, whose, int(detail))
