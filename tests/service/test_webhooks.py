@@ -123,7 +123,7 @@ def test_a_receiver_that_was_away_is_told_when_it_is_back(lab: Lab) -> None:
     registered(gateway, receiver)
     receiver.close()
     finished(gateway.http, submit(gateway.http, ask()))
-    eventually(lambda: "last_failure" in listed(gateway)[0])
+    eventually(lambda: "last_failure" in listed(gateway)[0], 60)
     with Receiver(port=receiver.port) as again:
         again.until(1)
         eventually(lambda: listed(gateway)[0]["due"] == 0)
