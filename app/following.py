@@ -42,8 +42,8 @@ async def followed(
         while not gateway.replies.released:
             expected.news.clear()
             try:
-                state = await gateway.store.read(attendant.job_id, gateway.replies.gateway_id, attendant.id)
-                state = await gateway.signer.signed(tenant, state)
+                read = await gateway.store.read(attendant.job_id, gateway.replies.gateway_id, attendant.id)
+                state = await gateway.signer.signed(tenant, read)
             except QueueUnavailable:  # accepted jobs outlive it, and so does whoever follows them
                 state = None
             except NotFound:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from app.tenant_metrics import TenantMetrics
 from smoothgen.process.metrics import process_registry
 
 
 class Metrics:
     """The series of one gateway."""
 
-    def __init__(self) -> None:
+    def __init__(self, shown_tenants: Collection[str] = ()) -> None:
+        """shown_tenants: those whose names are no digests of keys."""
         self.registry = process_registry("gateway")
+        self.tenants = TenantMetrics(self.registry, shown_tenants)
         self.requests = Counter(
             "smoothgen_http_requests_total",
             "HTTP requests answered, and where the fault of a server error lies: gateway, worker, job, or none",

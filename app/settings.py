@@ -84,6 +84,14 @@ class Settings(BaseSettings):
     """What requests under /v1 are certified by where they say nothing, by "tenant:NAME", by model, or by "*"."""
     covers_wait_s: float = Field(default=30.0, gt=0, le=LONGEST_S)
     """How long a comparison of prompts waits for a worker."""
+    signing_keys: Path | None = None
+    """Folder of the private keys that certificates are signed with; one is made where it has none. Empty: unsigned."""
+    signing_issuer: str = Field(default="smoothgen", min_length=1, max_length=256)
+    """Who signs, as signatures name it: this service's public address, say."""
+    signing_secret: Annotated[SecretStr, Field(min_length=32)] | None = None
+    """What gateways with folders of their own vouch for one another's public keys by."""
+    ledger_url: str | None = None
+    """Database of the ledger of certificates, sqlite:///FILE or postgresql://…; None: none is kept."""
     webhooks: bool = False
     """Whether tenants may register receivers that this server sends to. The same at every gateway."""
     webhooks_allow: list[IPvAnyNetwork] = []
@@ -95,14 +103,6 @@ class Settings(BaseSettings):
     """About how long after a failed delivery it is tried again; each later pause is four times as long, 4 h at most."""
     webhooks_give_up_s: float = Field(default=24 * 3600.0, gt=0, le=LONGEST_S)
     """How long after its first try a message is given up, and a receiver that took none meanwhile disabled."""
-    signing_keys: Path | None = None
-    """Folder of the private keys that certificates are signed with; one is made where it has none. Empty: unsigned."""
-    signing_issuer: str = Field(default="smoothgen", min_length=1, max_length=256)
-    """Who signs, as signatures name it: this service's public address, say."""
-    signing_secret: Annotated[SecretStr, Field(min_length=32)] | None = None
-    """What gateways with folders of their own vouch for one another's public keys by."""
-    ledger_url: str | None = None
-    """Database of the ledger of certificates, sqlite:///FILE or postgresql://…; None: none is kept."""
     log_format: LogFormat = "json"
     log_level: LogLevel = "info"
 

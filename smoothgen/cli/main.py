@@ -20,6 +20,7 @@ from smoothgen.cli.evaluate import evaluate
 from smoothgen.cli.evaluate_report import report
 from smoothgen.cli.generate import generate, plan
 from smoothgen.cli.keys import app as keys
+from smoothgen.cli.ledger import ledger
 from smoothgen.cli.signing_keys import signing_keys
 from smoothgen.cli.webhooks import webhooks
 
@@ -121,9 +122,10 @@ app.command()(neighbours)
 app.command()(erase)
 app.command()(fleet)
 app.command()(report)
-app.add_typer(webhooks)
 app.add_typer(keys)
 app.command("signing-keys")(signing_keys)
+app.add_typer(webhooks)
+app.add_typer(ledger, name="ledger")
 
 
 @app.command("synonyms")

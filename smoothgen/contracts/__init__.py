@@ -14,6 +14,7 @@ from smoothgen.contracts.fleet import WINDOWS, FleetPool, read_bins, window_span
 from smoothgen.contracts.job import (
     FINISHED,
     AbstentionView,
+    CountedAs,
     FleetView,
     ImageOutput,
     JobResult,
@@ -226,6 +227,7 @@ __all__ = [
     "ImageOutput",
     "ImageParameters",
     "JobResult",
+    "CountedAs",
     "JobSpec",
     "JobView",
     "Label",

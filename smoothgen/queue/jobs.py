@@ -81,20 +81,20 @@ class JobStore:
         idempotency: Idempotency | None = None,
         gateway_id: str = "",
         limits: Limits = UNLIMITED,
-        attendant: str = "",
         quota_of: str | None = None,
         refusal: Overloaded | None = None,
+        attendant: str = "",
     ) -> str:
         """Queues a job in one atomic step. Returns its id, or the id that the same key and body were given before.
 
         gateway_id: who is told of a new job's end, as with `read`. limits: what the model and the tenant may owe, this
-        job included; a tenant that owes nothing may have any job. attendant: the id of the request, where the job is to
-        end when its client goes away. quota_of: the API key whose quota gets the job's samples back, should the job
-        fail or be cancelled before it draws any. refusal: raised for a job that was not submitted before.
+        job included; a tenant that owes nothing may have any job. quota_of: the API key whose quota gets the job's
+        samples back, should the job fail or be cancelled before it draws any. refusal: raised for a job that was not
+        submitted before. attendant: the id of the request, where the job is to end when its client goes away.
         Raises Conflict when the key was used for another body, Overloaded when the backlog is full.
         """
         return await self._submissions.submit(
-            spec, model, idempotency, gateway_id, limits, attendant, quota_of, refusal
+            spec, model, idempotency, gateway_id, limits, quota_of, refusal, attendant
         )
 
     async def read(self, job_id: str, gateway_id: str = "", attendant: str = "") -> JobState:

@@ -4,6 +4,8 @@ smoothgen:models                 hash    model id → ModelCard JSON; kept for e
 smoothgen:replies:{gateway}      stream  ended jobs a gateway waits for, short outcomes with them; capped at
                                          REPLIES_KEPT, expires with WATCH_TTL_S
 smoothgen:covers-reply:{call}    string  what a worker answered; expires after COVERS_TTL_S, deleted when read
+smoothgen:signing-keys           hash    key id → public signing key of a gateway, vouched for or not, and until when it
+                                         is listed; a field goes then
 smoothgen:{webhooks}:receivers:{tenant}
                                  set     a tenant's receivers of webhooks; kept until they are removed
 smoothgen:{webhooks}:all         set     the receivers of all tenants
@@ -16,8 +18,6 @@ smoothgen:{webhooks}:tries:{receiver}
                                  hash    message → how often it was sent in vain, and since when
 smoothgen:{webhooks}:due         zset    receivers by when something is to be sent to them
 smoothgen:{webhooks}:leases      hash    receiver → until when one gateway alone sends to it
-smoothgen:signing-keys           hash    key id → public signing key of a gateway, vouched for or not, and until when it
-                                         is listed; a field goes then
 smoothgen:probe                  string  written to see whether Redis takes writes; expires after a minute
 smoothgen:api-keys                hash    id of an API key → its record, JSON; kept for ever, revoked ones too
 smoothgen:api-key:{ID}:rate       hash    requests left to a key, and when that was; expires when all of them are

@@ -86,9 +86,9 @@ class Submissions:
         idempotency: Idempotency | None,
         gateway_id: str,
         limits: Limits,
-        attendant: str,
         quota_of: str | None = None,
         refusal: Overloaded | None = None,
+        attendant: str = "",
     ) -> str:
         """Queues a job in one atomic step. Returns its id, or the id that the same key and body were given before.
 
@@ -108,10 +108,10 @@ class Submissions:
             "retention_s": spec.retention_s,
             "watchers": f"{gateway_id} " if gateway_id else "",
         }
-        if request.cancel_on_disconnect:
-            record["cancel_on_disconnect"] = 1
         if quota_of is not None:
             record["quota_of"] = quota_of
+        if request.cancel_on_disconnect:
+            record["cancel_on_disconnect"] = 1
         if self._outboxes:
             record["outboxes"] = self._outboxes
         if spec.pool is not None:

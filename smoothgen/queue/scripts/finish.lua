@@ -11,11 +11,11 @@
 local job = redis.call(
   'HMGET', key.job, 'watchers', 'fleet', 'spec', 'status', 'owed', 'attempt', 'tenant', 'bytes', 'retention_s', 'total',
   'quota_of', 'unused_quota_of', 'outboxes', 'cancel_on_disconnect')
-local unused_quota_of, outboxes = job[12], job[13]
+local unused_quota_of, outboxes, cancel_on_disconnect = job[12], job[13], job[14]
 local first = lives(job[4]) and (arg.attempt == '' or arg.attempt == (job[6] or '0'))
 if first and arg.leaving ~= '' then
   redis.call('ZREM', key.attended, arg.leaving)
-  first = job[14] == '1' and not is_attended(key.attended)
+  first = cancel_on_disconnect == '1' and not is_attended(key.attended)
 end
 if first then
   local tenant, kept_s = job[7], job[9]
