@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final, Self
 
 from fastapi.sse import format_sse_event
+from pydantic_core import to_json
 
 from smoothgen.errors import InvalidInput
 from smoothgen.queue import JobState
@@ -51,7 +52,7 @@ class Told:
         view = state.view
         if not self.queued:
             self.queued = True
-            yield self._event("queued", f'{{"id":"{state.id}","status":"{state.status}"}}')
+            yield self._event("queued", to_json({"id": state.id, "status": state.status}).decode())
         # A job that started over has another output.
         if view.output is not None and (output := _short(view.output.digest)) != self.output:
             self.output = output

@@ -24,14 +24,14 @@ from smoothgen.queue import Receiver
 router = APIRouter(prefix="/webhooks", tags=["webhooks"], route_class=StrictRoute)
 
 
-@router.post("", status_code=201, response_model=NewWebhook, responses=PROBLEMS)
+@router.post("", status_code=201, response_model=NewWebhook, response_model_exclude_none=True, responses=PROBLEMS)
 async def add_webhook(gateway: GatewayDep, tenant: TenantDep, asked: Annotated[WebhookRequest, Body()]) -> NewWebhook:
     """Register a receiver. The answer has its secret, which is shown this once."""
     receiver, secret = await gateway.webhooks.register(tenant, asked)
     return NewWebhook(**_fields(receiver), secret=secret)
 
 
-@router.get("", response_model=WebhookList, responses=PROBLEMS)
+@router.get("", response_model=WebhookList, response_model_exclude_none=True, responses=PROBLEMS)
 async def list_webhooks(gateway: GatewayDep, tenant: TenantDep) -> WebhookList:
     """Your receivers, the oldest first, with what is due to each and why one was disabled."""
     gateway.webhooks.require_on()
@@ -45,7 +45,7 @@ async def remove_webhook(webhook_id: str, gateway: GatewayDep, tenant: TenantDep
     await gateway.store.webhooks.remove(tenant, webhook_id)
 
 
-@router.post("/{webhook_id}/rotate", response_model=NewWebhook, responses=PROBLEMS)
+@router.post("/{webhook_id}/rotate", response_model=NewWebhook, response_model_exclude_none=True, responses=PROBLEMS)
 async def rotate_webhook(
     webhook_id: str,
     gateway: GatewayDep,

@@ -63,9 +63,9 @@ class Allowed:
         addresses = list(dict.fromkeys(str(each[4][0]) for each in found))
         for each in addresses:
             if not self.permits(ipaddress.ip_address(each.partition("%")[0])):
-                raise AddressRefused(
-                    f"{host!r:.200} leads to {each}, which is not a public address; the operator may allow its network "
-                    "in SMOOTHGEN_WEBHOOKS_ALLOW"
+                raise AddressRefused(  # without the address, which would tell a tenant of names inside
+                    f"{host!r:.200} leads to an address that is not public; the operator may allow its network in "
+                    "SMOOTHGEN_WEBHOOKS_ALLOW"
                 )
         return addresses
 

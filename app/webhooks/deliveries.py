@@ -44,7 +44,8 @@ class Deliveries:
         """Sends no further messages, and waits for those that are on their way."""
         self._stopping.set()
         if self._task is not None:
-            await asyncio.gather(self._task, *self._sending, return_exceptions=True)
+            await asyncio.gather(self._task, return_exceptions=True)
+            await asyncio.gather(*self._sending, return_exceptions=True)
 
     async def _send_forever(self) -> None:
         while not self._stopping.is_set():

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Literal, Self, cast
 
+from pydantic_core import to_json
+
 from smoothgen.contracts import WEBHOOK_TEST, WebhookEvent, WebhookJob, WebhookMessage
 from smoothgen.errors import NotFound
 from smoothgen.queue import JobStore
@@ -83,4 +85,4 @@ def message_id(receiver_id: str, name: str) -> str:
 
 def trial(now: datetime) -> bytes:
     """Returns the body of a message that only tries whether a receiver takes messages."""
-    return f'{{"type":"{WEBHOOK_TEST}","timestamp":"{now.isoformat()}","data":{{}}}}'.encode()
+    return to_json({"type": WEBHOOK_TEST, "timestamp": now, "data": {}})

@@ -74,7 +74,7 @@ def checked(url: str, *networks: str) -> str:
 
 @pytest.mark.parametrize("host", REFUSED)
 def test_an_address_inside_is_refused_however_it_is_written(host: str) -> None:
-    with pytest.raises(InvalidInput, match="not a public address"):
+    with pytest.raises(InvalidInput, match="not public"):
         checked(f"https://{host}/hook")
 
 
@@ -117,7 +117,7 @@ def test_a_name_is_resolved_once_and_the_connection_goes_to_what_was_checked(mon
         assert len(asked) == 1
         assert outside.received[0].headers["host"] == f"rebinding.test:{outside.port}"
         again = sent(url, "127.0.0.2/32")
-        assert "127.0.0.1, which is not a public address" in again.detail
+        assert "not public" in again.detail
         assert not inside.received
 
 
@@ -125,7 +125,7 @@ def test_a_name_with_one_address_inside_is_refused(monkeypatch: pytest.MonkeyPat
     public = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("8.8.8.8", 443))
     inside = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("10.0.0.1", 443))
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [public, inside])
-    with pytest.raises(InvalidInput, match=r"leads to 10\.0\.0\.1"):
+    with pytest.raises(InvalidInput, match="not public"):
         checked("https://both.test/")
 
 

@@ -123,7 +123,7 @@ def test_a_receiver_that_was_away_is_told_when_it_is_back(lab: Lab) -> None:
     registered(gateway, receiver)
     receiver.close()
     finished(gateway.http, submit(gateway.http, ask()))
-    eventually(lambda: "last_failure" in listed(gateway)[0])
+    eventually(lambda: "last_failure" in listed(gateway)[0], 60)
     with Receiver(port=receiver.port) as again:
         again.until(1)
         eventually(lambda: listed(gateway)[0]["due"] == 0)
@@ -316,7 +316,7 @@ def test_a_receiver_whose_network_is_no_longer_allowed_is_not_sent_to(lab: Lab) 
         gateway.kill()
         stricter = lab.gateway(**ON | {"webhooks_allow": []})
         finished(stricter.http, submit(stricter.http, ask()))
-        eventually(lambda: "not a public address" in listed(stricter)[0].get("last_failure", ""))
+        eventually(lambda: "not public" in listed(stricter)[0].get("last_failure", ""))
         assert not receiver.received
 
 
@@ -341,4 +341,4 @@ def test_the_command_line_adds_lists_tries_rotates_and_removes(on: Gateway, tmp_
         assert command("test", webhook, code=1) == "not delivered: answered 500\n"
         assert command("remove", webhook) == f"removed {webhook}\n"
         assert "no webhook" in command("remove", webhook, code=2)
-        assert "not a public address" in command("add", "http://10.1.2.3/", code=2)
+        assert "not public" in command("add", "http://10.1.2.3/", code=2)
