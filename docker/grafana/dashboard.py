@@ -417,6 +417,33 @@ FLEETS = [
         "Requests of the last closed hour behind each fleet bound. Few requests prove little.",
     ),
 ]
+WEBHOOKS = [
+    curves(
+        "Webhooks sent",
+        "none",
+        [
+            ("delivered", f"sum(increase(smoothgen_webhooks_delivered_total{{{JOB}}}[5m]))"),
+            ("failed tries", f"sum(increase(smoothgen_webhooks_failed_total{{{JOB}}}[5m]))"),
+            ("dropped", f"sum(increase(smoothgen_webhooks_dropped_total{{{JOB}}}[5m]))"),
+        ],
+        "Messages to receivers of webhooks in the last 5 minutes: taken, not taken at a try, and given up.",
+    ),
+    curves(
+        "Webhooks due",
+        "none",
+        [
+            ("due", f"max(smoothgen_webhooks_due{{{JOB}}})"),
+            ("receivers {{state}}", f"max by (state) (smoothgen_webhook_receivers{{{JOB}}})"),
+        ],
+        "Messages that no receiver has taken yet, those between two tries among them, and the registered receivers.",
+    ),
+    curves(
+        "Webhooks late",
+        "s",
+        [("late", f"max(smoothgen_webhooks_late_seconds{{{JOB}}})")],
+        "How long the first message has been due that no gateway has sent. Above a few seconds, no gateway sends.",
+    ),
+]
 MACHINES = [
     curves(
         "Workers by model",
@@ -539,6 +566,7 @@ ROWS = {
     "Waiting and running work": WORK,
     "Jobs and certificates": JOBS,
     "Fleets": FLEETS,
+    "Webhooks": WEBHOOKS,
     "Workers and processes": MACHINES,
 }
 

