@@ -395,10 +395,11 @@ JOBS = [
         [
             (
                 "{{score}}: {{outcome}}",
-                counted("smoothgen_score_claims_total", MODEL, "1h", "score, outcome"),
+                counted("smoothgen_score_claims_total", MODEL, "1h", "score, outcome") + " > 0",
             )
         ],
-        "Claims of the jobs that ended in the last hour, by the score they are on: proven as they were asked, or not.",
+        "Claims of the jobs that ended in the last hour, by the score they are on: proven as they were asked, or not. "
+        "No curve where there was none.",
     ),
     curves(
         "Certified radius in sigmas",

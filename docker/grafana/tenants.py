@@ -94,7 +94,7 @@ REQUESTS = [
     curves(
         "Refusals",
         "none",
-        [(f"{NAMED}: {{{{kind}}}}", counted("smoothgen_tenant_refused_total", TENANT, "5m", f"{NAMES}, kind"))],
+        [(f"{{{{kind}}}} {NAMED}", counted("smoothgen_tenant_refused_total", TENANT, "5m", f"{NAMES}, kind"))],
         "Requests answered 429 in the last 5 minutes. Overloaded: the backlog of the model, or this tenant's share of "
         "it, is full. The other kinds are limits of the key.",
     ),

@@ -28,6 +28,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=10, help="of traffic before the pictures (default: 10)")
     asked = parser.parse_args()
     asked.folder.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["npm", "run", "--silent", "build"], cwd=HERE, check=True)
     with tempfile.TemporaryDirectory() as scratch, monitored(Path(scratch), every="5s") as running:
         time.sleep(60 * asked.minutes)
         command = ["node", str(HERE / "draw.mjs"), str(asked.folder.resolve()), str(round(60 * asked.minutes))]

@@ -2,7 +2,7 @@
 import { defineConfig } from 'vite';
 
 export default defineConfig({
-  logLevel: 'warn',
+  logLevel: 'error',
   define: { 'process.env': {} },
   esbuild: { jsx: 'automatic' },
   build: { chunkSizeWarningLimit: 20_000, minify: false },

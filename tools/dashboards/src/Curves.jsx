@@ -2,9 +2,9 @@
 import { dateTime, FieldType, getDisplayProcessor, toDataFrame } from '@grafana/data';
 import { TimeSeries } from '@grafana/ui';
 
-/** The colour that the panel's overrides give a curve of this name, else one of the palette. */
+/** The colour that the overrides give a curve of this name, the last that fits, else one of the palette. */
 function colourOf(name, overrides) {
-  const found = overrides.find(({ matcher }) => new RegExp(matcher.options.slice(1, -1)).test(name));
+  const found = overrides.findLast(({ matcher }) => new RegExp(matcher.options.slice(1, -1)).test(name));
   return found ? found.properties[0].value : { mode: 'palette-classic' };
 }
 
