@@ -24,7 +24,11 @@ from workers.generators.batching import Batcher
 from workers.jobs.in_process import run_job
 from workers.serving.loaded_model import Encoders, LoadedModel
 
-REAL_CASES = [name for name in CASES if name.startswith(("number-", "proven-", "picture-verdict", "picture-per-step", "picture-img2img"))]
+REAL_CASES = [
+    name
+    for name in CASES
+    if name.startswith(("number-", "proven-", "picture-verdict", "picture-per-step", "picture-img2img"))
+]
 CLOSED_FORM = ("closed-form-tanh", "closed-form-step", "closed-form-three-valued")
 ROBUSTNESS: tuple[dict[str, Any], ...] = (
     {"samples": 80, "confidence": 0.9},

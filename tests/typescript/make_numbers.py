@@ -1,4 +1,4 @@
-"""Writes clients/typescript/test/verify/numbers.json, what the special functions there are tested against, to 30 digits:
+"""Writes numbers.json of the tests in clients/typescript, what special functions are tested against, to 30 digits:
 
 .venv/bin/python -m tests.typescript.make_numbers
 """
@@ -91,7 +91,5 @@ def _written(value: mp.mpf) -> str:
 
 
 if __name__ == "__main__":
-    lists = ",\n".join(
-        f'"{name}": [\n' + ",\n".join(map(json.dumps, rows)) + "\n]" for name, rows in numbers().items()
-    )
+    lists = ",\n".join(f'"{name}": [\n' + ",\n".join(map(json.dumps, rows)) + "\n]" for name, rows in numbers().items())
     NUMBERS.write_text(f"{{\n{lists}\n}}\n", encoding="utf-8")

@@ -111,7 +111,9 @@ FORGED = {
     "another output": KEY.sign(replace(FACTS, output_digest="sha256:" + "0" * 64)),
     "another model": KEY.sign(replace(FACTS, model_digest="sha256:" + "f" * 64)),
     "another job": KEY.sign(replace(FACTS, job="c-2")),
-    "another certificate": KEY.sign(replace(FACTS, certificate=replace(FACTS.certificate, sha256="sha256:" + "0" * 64))),
+    "another certificate": KEY.sign(
+        replace(FACTS, certificate=replace(FACTS.certificate, sha256="sha256:" + "0" * 64))
+    ),
     "another tenant": KEY.sign(replace(FACTS, tenant="other")),
     "no tenant": by(without("tenant")),
     "unknown field": by(json.dumps({**json.loads(FACTS.payload()), "added": 1}).encode()),

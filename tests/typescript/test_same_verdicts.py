@@ -65,7 +65,9 @@ def test_hundreds_of_fresh_certificates_get_pythons_verdict(node: Node, tmp_path
 @pytest.mark.slow
 @pytest.mark.parametrize("name", CHANGED)
 def test_no_changed_certificate_is_valid_that_python_rejects(node: Node, name: str):
-    changed = [(what, json.dumps(document)) for what, document in mutations(json.loads(STORED[name].read_text("utf-8")))]
+    changed = [
+        (what, json.dumps(document)) for what, document in mutations(json.loads(STORED[name].read_text("utf-8")))
+    ]
     tried = random.Random(27).sample(changed, min(MOST_CHANGES, len(changed)))
 
     verdicts = node.verdicts([text for _, text in tried])
