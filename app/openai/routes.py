@@ -6,10 +6,11 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Depends, Request, Response
 from fastapi.responses import JSONResponse
-from fastapi.sse import EventSourceResponse
 from pydantic import ValidationError
 
 from app import ending
+from app.attending import Attendant
+from app.following import FollowedResponse
 from app.http.dependencies import Gateway, GatewayDep, IdempotencyKey, TenantDep
 from app.http.openai_errors import OPENAI_PATHS
 from app.http.problems import problem_response
@@ -67,10 +68,9 @@ async def chat(
     wait_s = 0.0 if asked.stream else gateway.settings.openai_wait_s
     job = await job_of(gateway, context, tenant, asked, idempotency_key, wait_s)
     if asked.stream:
-        return EventSourceResponse(
-            streamed(gateway, tenant, job, asked.ignored),
-            headers={"Cache-Control": "no-store", "X-SmoothGen-Job": job.id},
-        )
+        attendant = Attendant(gateway, job.id)
+        events = streamed(gateway, tenant, job, attendant, asked.ignored)
+        return FollowedResponse(events, attendant, {"X-SmoothGen-Job": job.id})
     return _ended(job) or _answer(job, chat_completion(job.view, asked.metadata, asked.ignored))
 
 

@@ -14,6 +14,7 @@ from app.http.problems import problem_response
 from app.routes.jobs import PROBLEMS
 from smoothgen.contracts import Problem
 from smoothgen.errors import QueueUnavailable
+from smoothgen.queue import keys
 
 router = APIRouter(tags=["operations"])
 
@@ -43,10 +44,14 @@ async def livez() -> dict[str, str]:
     response_class=Response,
 )
 async def readyz(gateway: GatewayDep) -> Response:
-    """The gateway can accept and answer jobs."""
+    """The gateway can accept and answer jobs.
+
+    `ledger` is there where certificates cannot be recorded now. They wait, and jobs go on.
+    """
     why_not = await _why_not_ready(gateway)
     if why_not is None:
-        return JSONResponse({"status": "ready"})
+        waits = gateway.ledger.trouble
+        return JSONResponse({"status": "ready"} | ({} if waits is None else {"ledger": f"entries wait: {waits}"}))
     return problem_response(Problem.of("not-ready", "Not ready", 503, why_not))
 
 
@@ -64,9 +69,20 @@ async def metrics(gateway: GatewayDep) -> Response:
             instruments.workers.labels(model).set(measured.workers)
             instruments.oldest.labels(model).set(measured.oldest_waiting_s)
             instruments.dead_letters.labels(model).set(measured.dead_letters)
+        if gateway.ledger.kept:
+            waiting = await gateway.store.outbox(keys.LEDGER).measures()
+            now_ms = await gateway.store.clock.now_ms()
+            instruments.outbox.labels(keys.LEDGER).set(waiting.entries)
+            since_ms = now_ms if waiting.oldest_ms is None else waiting.oldest_ms
+            instruments.outbox_oldest.labels(keys.LEDGER).set(max(0, now_ms - since_ms) / 1000)
         memory = await gateway.store.measures.memory()
         instruments.redis_used.set(math.nan if memory is None else memory.used)
         instruments.redis_limit.set(math.nan if memory is None else memory.limit)
+        webhooks = await gateway.store.webhooks.measures()
+        instruments.webhooks_due.set(webhooks.due)
+        instruments.webhooks_late.set(webhooks.late_s)
+        instruments.webhook_receivers.labels("enabled").set(webhooks.enabled)
+        instruments.webhook_receivers.labels("disabled").set(webhooks.disabled)
         await gateway.shown_fleet.refresh()
     except (QueueUnavailable, RedisError):
         instruments.forget_queue()

@@ -14,6 +14,7 @@ from smoothgen.contracts.fleet import WINDOWS, FleetPool, read_bins, window_span
 from smoothgen.contracts.job import (
     FINISHED,
     AbstentionView,
+    CountedAs,
     FleetView,
     ImageOutput,
     JobResult,
@@ -29,6 +30,7 @@ from smoothgen.contracts.job import (
     TokenCounts,
     Usage,
 )
+from smoothgen.contracts.ledger import LedgerEntry, LedgerHead, LedgerPage, LedgerRecord
 from smoothgen.contracts.look_plans import FIRST_LOOK_AT_RUNS, look_plan, looks_at_runs
 from smoothgen.contracts.mechanism_names import (
     EDITS,
@@ -113,9 +115,37 @@ from smoothgen.contracts.selection import Selection, Template
 from smoothgen.contracts.turns import History, Turn, history_digest
 from smoothgen.contracts.unit_requests import unit_texts, units_look_plan
 from smoothgen.contracts.units import MOST_PASSAGES, Context, Passage, PlannedUnits, Units, UnitsView
+from smoothgen.contracts.webhooks import (
+    DEFAULT_OVERLAP_S,
+    LONGEST_OVERLAP_S,
+    WEBHOOK_EVENTS,
+    WEBHOOK_TEST,
+    NewWebhook,
+    RotateRequest,
+    WebhookEvent,
+    WebhookJob,
+    WebhookList,
+    WebhookMessage,
+    WebhookRequest,
+    WebhookTrial,
+    WebhookView,
+)
 from smoothgen.contracts.worth import Agreement, ClaimDecision, Decision, Scale, Worth
 
 __all__ = [
+    "DEFAULT_OVERLAP_S",
+    "LONGEST_OVERLAP_S",
+    "WEBHOOK_EVENTS",
+    "WEBHOOK_TEST",
+    "NewWebhook",
+    "RotateRequest",
+    "WebhookEvent",
+    "WebhookJob",
+    "WebhookList",
+    "WebhookMessage",
+    "WebhookRequest",
+    "WebhookTrial",
+    "WebhookView",
     "LONGEST_WORDS",
     "EDITS",
     "EditKind",
@@ -197,9 +227,14 @@ __all__ = [
     "ImageOutput",
     "ImageParameters",
     "JobResult",
+    "CountedAs",
     "JobSpec",
     "JobView",
     "Label",
+    "LedgerEntry",
+    "LedgerHead",
+    "LedgerPage",
+    "LedgerRecord",
     "LipschitzEstimate",
     "LipschitzMethod",
     "Metric",

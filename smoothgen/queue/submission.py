@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -75,8 +76,8 @@ class _Full:
 class Submissions:
     """Queues jobs. Every method raises QueueUnavailable when Redis cannot be reached."""
 
-    def __init__(self, scripts: Pipeline, presence: Presence) -> None:
-        self._scripts, self._presence = scripts, presence
+    def __init__(self, scripts: Pipeline, presence: Presence, outboxes: Sequence[str]) -> None:
+        self._scripts, self._presence, self._outboxes = scripts, presence, " ".join(outboxes)
 
     async def submit(
         self,
@@ -87,6 +88,7 @@ class Submissions:
         limits: Limits,
         quota_of: str | None = None,
         refusal: Overloaded | None = None,
+        attendant: str = "",
     ) -> str:
         """Queues a job in one atomic step. Returns its id, or the id that the same key and body were given before.
 
@@ -108,6 +110,10 @@ class Submissions:
         }
         if quota_of is not None:
             record["quota_of"] = quota_of
+        if request.cancel_on_disconnect:
+            record["cancel_on_disconnect"] = 1
+        if self._outboxes:
+            record["outboxes"] = self._outboxes
         if spec.pool is not None:
             record["build"] = spec.pool.digest  # its distance is counted among that model's, so no other may draw it
         outcome, answered, detail = await self._scripts.call(
@@ -117,6 +123,7 @@ class Submissions:
                 backlog=keys.backlog(name),
                 accounts=keys.accounts(name),
                 deadlines=keys.deadlines(name),
+                attended=keys.attended(spec.id),
                 windows=_fleet_windows(spec),
                 idempotency=keys.idempotency(name, tenant, idempotency.key) if idempotency else None,
                 job_id=spec.id,
@@ -134,6 +141,8 @@ class Submissions:
                 samples_to_draw=spec.samples_to_draw,
                 only_seen=int(refusal is not None),
                 most_pools=keys.POOLS_A_WINDOW if _is_made_up(spec) else _ANY_NUMBER,
+                attendant=attendant,
+                attended_s=keys.ATTENDED_S,
                 fields=record,
             )
         )
