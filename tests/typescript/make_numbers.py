@@ -1,4 +1,4 @@
-"""Writes clients/typescript/test/verify/numbers.json, what the special functions there are tested against, to 30 digits:
+"""Writes numbers.json of the tests in clients/typescript, what special functions are tested against, to 30 digits:
 
 .venv/bin/python -m tests.typescript.make_numbers
 """
