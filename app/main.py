@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import Any
 
 from fastapi import FastAPI
 
+from app.description.document import completed, operation_id
 from app.fleet import Fleet
 from app.http import problems
-from app.http.admission import OPEN_PATHS, Admission
+from app.http.admission import Admission
 from app.http.dependencies import Gateway
 from app.http.offloading import BoundedThreads
 from app.http.request_metrics import RequestMetrics
@@ -23,20 +24,6 @@ from app.settings import Settings
 from app.shown_fleet import ShownFleet
 from smoothgen import __version__
 from smoothgen.queue import JobStore, Replication, connect
-
-_DESCRIPTION = """\
-Certified generation: every output comes with a proof of how far an attack on the prompt's embedding can move it.
-
-A **certificate** states: no attack on the embedding of l2 norm at most ε moves the distribution of outputs by more than
-w in Wasserstein-1, with confidence 1 − α. Anyone can check one with `smoothgen verify` or POST /certificates/verify.
-"""
-
-_AUTHORIZATION: Final[dict[str, Any]] = {
-    "name": "authorization",
-    "in": "header",
-    "required": False,
-    "schema": {"anyOf": [{"type": "string"}, {"type": "null"}], "title": "Authorization"},
-}
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -59,7 +46,7 @@ def create_app(settings: Settings) -> FastAPI:
         await replies.stop()
         await redis.aclose()
 
-    app = _Gateway(title="SmoothGen", version=__version__, description=_DESCRIPTION, lifespan=lifespan)
+    app = _Gateway(title="SmoothGen", version=__version__, lifespan=lifespan, generate_unique_id_function=operation_id)
     problems.install(app)
     for room in (generate, plans, jobs, events, certificates, fleet, models, health, openai):
         app.include_router(room.router)
@@ -71,12 +58,10 @@ def create_app(settings: Settings) -> FastAPI:
 
 
 class _Gateway(FastAPI):
-    """FastAPI whose description says where a key is asked for: `Admission` asks for it, no route does."""
+    """FastAPI whose OpenAPI document says more than its routes' code does."""
 
     def openapi(self) -> dict[str, Any]:
         """Returns the OpenAPI document."""
         if self.openapi_schema is None:
-            for path, operations in super().openapi()["paths"].items():
-                for operation in operations.values() if path not in OPEN_PATHS else ():
-                    operation.setdefault("parameters", []).append(_AUTHORIZATION)
-        return super().openapi()
+            self.openapi_schema = completed(super().openapi())
+        return self.openapi_schema
