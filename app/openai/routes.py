@@ -10,6 +10,7 @@ from fastapi.sse import EventSourceResponse
 from pydantic import ValidationError
 
 from app import ending
+from app.description.events import STREAMED_CHUNK
 from app.description.problem_kinds import OF_A_NEW_JOB
 from app.description.responses import openai_errors
 from app.examples import CHAT, IMAGES, RESPONSES
@@ -43,7 +44,7 @@ from smoothgen.queue import JobState, belongs_to
 
 _ERRORS: Final = openai_errors("not-found")
 _OF_JOBS: Final = openai_errors("not-found", *OF_A_NEW_JOB, "cancelled", "erased", "unfinished")
-_STREAM: Final = {"text/event-stream": {"schema": {"type": "string", "description": "With `stream`: chunks."}}}
+_STREAM: Final = {"text/event-stream": {"schema": STREAMED_CHUNK}}
 
 router = APIRouter(prefix="/v1", tags=["OpenAI"], route_class=StrictRoute)
 

@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import APIRouter, Response
 from fastapi.sse import EventSourceResponse, format_sse_event
 
+from app.description.events import JOB_EVENT
 from app.following import followed
 from app.http.dependencies import GatewayDep, OwnJobId
 from app.routes.jobs import PROBLEMS
@@ -25,11 +26,7 @@ _DESCRIPTION = (
 _RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {
         "description": _DESCRIPTION,
-        "content": {
-            "text/event-stream": {
-                "schema": {"type": "string", "description": "`JobEvents` has the data of each event."}
-            }
-        },
+        "content": {"text/event-stream": {"schema": JOB_EVENT}},
     },
     **PROBLEMS,
 }
