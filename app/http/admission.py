@@ -82,7 +82,7 @@ class Admission:
             return Problem.of(
                 "unauthorized", "Unauthorized", 401, "send a known API key as 'Authorization: Bearer <key>'"
             )
-        sends_json = scope["method"] == "POST" or (body_follows and scope["method"] not in _UNREAD)
+        sends_json = body_follows and scope["method"] not in _UNREAD
         if sends_json and not is_json(content_type := headers.get(b"content-type", b"")):
             shown = content_type.decode("latin-1")[:_LONGEST_SHOWN]
             return Problem.of(

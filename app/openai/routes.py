@@ -132,7 +132,7 @@ async def get_response(job_id: _OwnResponse, gateway: GatewayDep) -> Response:
 @router.post(
     "/responses/{response_id}/cancel",
     response_model=ResponseAnswer,
-    responses=openai_errors("not-found", "unsupported-media-type", "bodies-held"),
+    responses=openai_errors("not-found", "unsupported-media-type"),
 )
 async def cancel_response(job_id: _OwnResponse, gateway: GatewayDep) -> Response:
     """Cancel a response that has not ended."""

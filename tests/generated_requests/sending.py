@@ -16,8 +16,9 @@ from schemathesis.specs.openapi.checks import (
     response_schema_conformance,
     status_code_conformance,
 )
+from schemathesis.specs.openapi.schemas import OpenApiSchema
 
-from tests.support.processes import TANH
+from tests.support.processes import FASHION, TANH
 
 _OF_JOBS: Final = ("job_id", "certificate_id")
 _STREAMED: Final = "/jobs/{job_id}/events"
@@ -36,19 +37,18 @@ class Sent:
         return sum(sum(counted.values()) for counted in self.operations.values())
 
 
-def conforming(url: str, method: str, path: str, *, jobs: list[str], cases: int, seed: int, sent: Sent) -> None:
+def conforming(
+    schema: OpenApiSchema, method: str, path: str, *, jobs: list[str], cases: int, seed: int, sent: Sent
+) -> None:
     """Sends requests to an operation and raises where an answer is not as the document says.
 
-    url: of the service. jobs: ids of jobs that ended, which half of the requests about a job are about. cases: how many
-    requests at most; half of them break the document on purpose.
+    schema: of a running service. jobs: ids of jobs that ended, which half of the requests about a job are about. cases:
+    how many requests at most; half of them break the document on purpose, where anything in it can be broken.
     """
-    operation = schemathesis.openapi.from_url(f"{url}/openapi.json")[path][method]
+    operation = schema[path][method]
     valid = operation.as_strategy(GenerationMode.POSITIVE)
-    try:
-        invalid = operation.as_strategy(GenerationMode.NEGATIVE)
-        invalid.validate()
-    except Exception:  # nothing in this operation can be broken
-        invalid = valid
+    can_be_broken = bool(operation.definition.raw.get("parameters") or "requestBody" in operation.definition.raw)
+    invalid = operation.as_strategy(GenerationMode.NEGATIVE) if can_be_broken else valid
     counted = sent.operations.setdefault(f"{method} {path}", Counter())
 
     @hypothesis.seed(seed)
@@ -79,6 +79,10 @@ def _make_it_reach(case: schemathesis.Case, path: str, job: str | None) -> None:
         case.body["model"] = TANH
         if isinstance(case.body.get("prompt"), str):
             case.body["prompt"] = "0.5"
+    if path == "/v1/images/generations" and isinstance(case.body, dict):
+        case.body |= {"model": FASHION, "smoothgen": {"robustness": {"tier": "universal"}}}  # one draw, no samples
+    if path == "/v1/models/{model}" and job is not None:
+        case.path_parameters["model"] = TANH
     if job is not None:
         for name in _OF_JOBS:
             if name in (case.path_parameters or {}):
