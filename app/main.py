@@ -4,26 +4,41 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Final
 
 from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
 
+from app.access.keyring import Keyring
+from app.access.needed import require_declared
 from app.description.document import completed, operation_id
 from app.fleet import Fleet
 from app.http import problems
-from app.http.admission import Admission
+from app.http.admission import Admission, is_open
 from app.http.dependencies import Gateway
 from app.http.offloading import BoundedThreads
 from app.http.request_metrics import RequestMetrics
+from app.http.security_headers import SecurityHeaders
 from app.metrics import Metrics
 from app.model_cards import ModelCards
 from app.openai import routes as openai
 from app.replies import Replies
-from app.routes import certificates, events, fleet, generate, health, jobs, models, plans
+from app.routes import certificates, events, fleet, generate, health, jobs, models, plans, well_known
 from app.settings import Settings
 from app.shown_fleet import ShownFleet
+from app.signing import Signer
+from app.signing_keys import SigningKeys
 from smoothgen import __version__
+from smoothgen.access.store import KeyStore
+from smoothgen.access.usage import Usage
 from smoothgen.queue import JobStore, Replication, connect
+
+_CORS_ASKED: Final = ["Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID", "Prefer", "X-Request-ID"]
+_CORS_TOLD: Final = [
+    *("Location", "RateLimit", "RateLimit-Policy", "Retry-After", "WWW-Authenticate", "X-Request-ID"),
+    *("X-SmoothGen-Job", "X-SmoothGen-Notes"),
+]
+"""What pages of other origins may send and read, beside what every page may."""
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -37,24 +52,59 @@ def create_app(settings: Settings) -> FastAPI:
         replies = Replies(store)
         replies.start()
         certified = Fleet(store, settings.fleet_confidence)
-        shown_fleet = ShownFleet(certified, store, metrics, settings.shown_tenants)
+        keyring = Keyring(settings, KeyStore(redis))
+        shown_fleet = ShownFleet(certified, store, metrics, keyring)
+        threads = BoundedThreads()
+        signer = _signer(settings, store, threads)
         app.state.gateway = Gateway(
-            settings, store, ModelCards(store), replies, metrics, BoundedThreads(), certified, shown_fleet
+            settings=settings,
+            store=store,
+            cards=ModelCards(store),
+            replies=replies,
+            metrics=metrics,
+            threads=threads,
+            fleet=certified,
+            shown_fleet=shown_fleet,
+            keyring=keyring,
+            usage=Usage(redis),
+            signer=signer,
         )
         yield
+        if signer.keys is not None:
+            await signer.keys.stop()
         await shown_fleet.stop()
         await replies.stop()
         await redis.aclose()
 
     app = _Gateway(title="SmoothGen", version=__version__, lifespan=lifespan, generate_unique_id_function=operation_id)
     problems.install(app)
-    for room in (generate, plans, jobs, events, certificates, fleet, models, health, openai):
+    for room in (generate, plans, jobs, events, certificates, fleet, models, health, well_known, openai):
         app.include_router(room.router)
+    require_declared(app.routes, is_open)
 
     # The last one added is the first that sees a request.
     app.add_middleware(Admission, settings=settings)
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=["GET", "POST", "DELETE"],
+            allow_headers=_CORS_ASKED,
+            expose_headers=_CORS_TOLD,
+        )
+    app.add_middleware(SecurityHeaders)
     app.add_middleware(RequestMetrics, metrics=metrics)
     return app
+
+
+def _signer(settings: Settings, store: JobStore, threads: BoundedThreads) -> Signer:
+    """Returns what signs certificates. Raises InvalidKeys, OSError for an unusable folder of keys."""
+    keys = None
+    if settings.signing_keys is not None:
+        secret = None if settings.signing_secret is None else settings.signing_secret.get_secret_value()
+        keys = SigningKeys(store, settings.signing_keys, secret)
+        keys.start()
+    return Signer(store, keys, settings.signing_issuer, threads)
 
 
 class _Gateway(FastAPI):

@@ -21,10 +21,12 @@ SmoothGenError
 │   ├── UnusableTable         an embedding table that tokens cannot be told apart by
 │   ├── InvalidPartition      synonym classes that are no partition of words, or not the published one
 │   ├── UnknownName           no such model, mechanism, metric …; the message lists the known ones
+│   ├── InvalidKeys           signing keys, or a set of public ones, that cannot be used
 │   └── InvalidCertificate    a document that is not a certificate of a version we read
 ├── NotFound                  no such job or certificate here (or no longer)
 ├── Conflict                  the request contradicts an earlier one
 ├── Overloaded                more work waits than the server takes; the message and `retry_after_s` say when to return
+│   └── QuotaExceeded         more samples than an API key may be promised in this window of time
 ├── NoWorker                  no worker serves the model a question is about
 ├── NoAnswer                  a worker was asked and did not answer in time
 ├── GenerationFailed          the model gave nothing a certificate could be made from
@@ -127,6 +129,10 @@ class InvalidPartition(InvalidInput):
     """Synonym classes that are no partition of words, or not the published one."""
 
 
+class InvalidKeys(InvalidInput):
+    """Signing keys, or a set of public ones, that cannot be read or may not be used."""
+
+
 class InvalidCertificate(InvalidInput):
     """A document that is not a certificate of a version this library reads."""
 
@@ -154,6 +160,10 @@ class Overloaded(SmoothGenError):
     def __init__(self, message: str, *, retry_after_s: int) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+
+
+class QuotaExceeded(Overloaded):
+    """More samples than an API key may be promised in this window of time. `retry_after_s`: when the next begins."""
 
 
 class NoWorker(SmoothGenError):

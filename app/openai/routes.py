@@ -78,7 +78,8 @@ async def create_chat_completion(
     job = await job_of(gateway, context, tenant, asked, idempotency_key, wait_s)
     if asked.stream:
         return EventSourceResponse(
-            streamed(gateway, job, asked.ignored), headers={"Cache-Control": "no-store", "X-SmoothGen-Job": job.id}
+            streamed(gateway, tenant, job, asked.ignored),
+            headers={"Cache-Control": "no-store", "X-SmoothGen-Job": job.id},
         )
     return _ended(job) or _answer(job, chat_completion(job.view, asked.metadata, asked.ignored))
 
@@ -123,9 +124,9 @@ _OwnResponse = Annotated[str, Depends(_own_response)]
 
 
 @router.get("/responses/{response_id}", response_model=ResponseAnswer, responses=_ERRORS)
-async def get_response(job_id: _OwnResponse, gateway: GatewayDep) -> Response:
+async def get_response(job_id: _OwnResponse, gateway: GatewayDep, tenant: TenantDep) -> Response:
     """A response as it stands."""
-    job = await gateway.store.read(job_id)
+    job = await gateway.signer.signed(tenant, await gateway.store.read(job_id))
     return _answer(job, response_object(job.view, await _kept(gateway, job_id)))
 
 
@@ -134,18 +135,18 @@ async def get_response(job_id: _OwnResponse, gateway: GatewayDep) -> Response:
     response_model=ResponseAnswer,
     responses=openai_errors("not-found", "unsupported-media-type"),
 )
-async def cancel_response(job_id: _OwnResponse, gateway: GatewayDep) -> Response:
+async def cancel_response(job_id: _OwnResponse, gateway: GatewayDep, tenant: TenantDep) -> Response:
     """Cancel a response that has not ended."""
     asked = await _kept(gateway, job_id)
-    job = await ending.cancel(gateway, job_id)
+    job = await gateway.signer.signed(tenant, await ending.cancel(gateway, job_id))
     return _answer(job, response_object(job.view, asked))
 
 
 @router.delete("/responses/{response_id}", response_model=ResponseDeleted, responses=_ERRORS)
-async def delete_response(job_id: _OwnResponse, gateway: GatewayDep) -> dict[str, Any]:
+async def delete_response(job_id: _OwnResponse, gateway: GatewayDep, tenant: TenantDep) -> dict[str, Any]:
     """Erase a response's prompt and output: it is no longer known. Its certificate stays."""
     await _kept(gateway, job_id)
-    await ending.erase(gateway, job_id)
+    await ending.erase(gateway, tenant, job_id)
     return {"id": RESPONSE_ID + job_id, "object": "response", "deleted": True}
 
 

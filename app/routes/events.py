@@ -10,7 +10,7 @@ from fastapi.sse import EventSourceResponse, format_sse_event
 
 from app.description.events import JOB_EVENT
 from app.following import followed
-from app.http.dependencies import GatewayDep, OwnJobId
+from app.http.dependencies import GatewayDep, OwnJobId, TenantDep
 from app.routes.jobs import PROBLEMS
 from smoothgen.queue import JobState
 
@@ -34,10 +34,10 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
 
 # Not response_class=EventSourceResponse: FastAPI would stream the function itself, and then an unknown job is no 404.
 @router.get("/{job_id}/events", response_class=Response, responses=_RESPONSES)
-async def follow_job(job_id: OwnJobId, gateway: GatewayDep) -> Response:
+async def follow_job(job_id: OwnJobId, gateway: GatewayDep, tenant: TenantDep) -> Response:
     """Follow a job. Whoever connects later, or again, is told how it stands and goes on from there."""
     await gateway.store.read(job_id)  # an unknown job is a problem document, not an empty stream
-    return EventSourceResponse(followed(gateway, job_id, _Told().news), headers={"Cache-Control": "no-store"})
+    return EventSourceResponse(followed(gateway, tenant, job_id, _Told().news), headers={"Cache-Control": "no-store"})
 
 
 class _Told:

@@ -78,6 +78,12 @@ class Generation:
         return None if self.view.certificate is None else str(self.view.certificate["statement"])
 
     @property
+    def signature(self) -> str | None:
+        """Returns the certificate's signature, a JWS that `smoothgen.verify_signature` checks against the server's
+        public keys; None without a certificate, and from servers that do not sign."""
+        return self.view.signature
+
+    @property
     def broken_by(self) -> Neighbour | None:
         """Returns, with mechanism tokens, the nearest prompt that an attack can reach and that changes the answer; None
         where there is none among those that were run, and for every other mechanism."""

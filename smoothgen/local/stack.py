@@ -105,7 +105,7 @@ class Stack:
     ) -> None:
         self._host, self._port, self._redis_url = host, port, redis
         self._embedded = None if redis else EmbeddedRedis(state / "redis")
-        self._worker_count, self._models = workers, models
+        self._worker_count, self._models, self._state = workers, models, state
         self._children: list[_Child] = []
         self._stopping = False
         self._hopeless = False
@@ -143,6 +143,7 @@ class Stack:
             port=str(self._port),
             models=self._models,
             log_format=log_format,
+            signing_keys=None if "SMOOTHGEN_SIGNING_KEYS" in os.environ else str(self._state / "signing-keys"),
         )
         self._children = [_Child("gateway", "app", gateway, self._say)]
         for n in range(self._worker_count):
@@ -195,13 +196,16 @@ class Stack:
         try:
             if self._worker_count and httpx2.get(f"{url}/readyz", timeout=1.0).status_code != httpx2.codes.OK:
                 return False
-            served = httpx2.get(f"{url}/models", timeout=1.0, headers=_first_key()).json().get("data", [])
+            answer = httpx2.get(f"{url}/models", timeout=1.0, headers=_first_key())
+            served = answer.json().get("data", [])
         except (httpx2.HTTPError, ValueError):
             return False
         ready = [model["id"] for model in served if model["workers"] > 0]
-        if not ready and self._worker_count:
+        asks_for_key = answer.status_code == httpx2.codes.UNAUTHORIZED  # one that `smoothgen keys` made
+        if not ready and self._worker_count and not asks_for_key:
             return False
-        self._say(f"serving {', '.join(ready) or 'no model'} at {url} (API at {url}/docs)", "info")
+        what = ", ".join(ready) or ("whoever has a key" if asks_for_key else "no model")
+        self._say(f"serving {what} at {url} (API at {url}/docs)", "info")
         return True
 
     def _stop_soon(self, signum: int, frame: FrameType | None) -> None:

@@ -7,10 +7,9 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any, Final
 
 from pydantic import TypeAdapter
-from pydantic_core import from_json, to_json
+from pydantic_core import from_json
 from redis.asyncio import Redis
 
-from smoothgen.certificates.stored import read_certificate, to_document, without_words
 from smoothgen.contracts import (
     FINISHED,
     NOISY_OUTPUTS,
@@ -25,7 +24,7 @@ from smoothgen.contracts import (
     Progress,
     RunWords,
 )
-from smoothgen.errors import NotFound
+from smoothgen.errors import NotFound, Overloaded
 from smoothgen.queue import keys
 from smoothgen.queue.comparisons import ComparisonQueue
 from smoothgen.queue.connection import redis_errors
@@ -38,6 +37,8 @@ from smoothgen.queue.registered import FleetRecords, RegisteredModel, Registered
 from smoothgen.queue.replication import UNREPLICATED, Replication
 from smoothgen.queue.scripts.jobs import Erase, ForgetNews, Read
 from smoothgen.queue.scripts.probes import Probe
+from smoothgen.queue.signatures import Signatures, SignForm
+from smoothgen.queue.signing_keys import SigningKeyRecords
 from smoothgen.queue.submission import UNLIMITED, Idempotency, Limits, Submissions
 from smoothgen.queue.unknown import unknown_certificate, unknown_job
 from smoothgen.queue.work_items import in_turn, joined_words
@@ -62,6 +63,8 @@ class JobStore:
         self.clock = self.presence.clock
         self.covers = ComparisonQueue(redis, self.presence)
         self.measures = Measures(redis, self.presence)
+        self.signatures = Signatures(redis, self._scripts)
+        self.signing_keys = SigningKeyRecords(redis)
         self._submissions = Submissions(self._scripts, self.presence)
         self._models = RegisteredModels(redis, self.presence)
         self._fleet = FleetRecords(redis)
@@ -74,14 +77,18 @@ class JobStore:
         idempotency: Idempotency | None = None,
         gateway_id: str = "",
         limits: Limits = UNLIMITED,
+        quota_of: str | None = None,
+        refusal: Overloaded | None = None,
     ) -> str:
         """Queues a job in one atomic step. Returns its id, or the id that the same key and body were given before.
 
         gateway_id: who is told of a new job's end, as with `read`. limits: what the model and the tenant may owe, this
-        job included; a tenant that owes nothing may have any job.
+        job included; a tenant that owes nothing may have any job. quota_of: the API key whose quota gets the job's
+        samples back, should the job fail or be cancelled before it draws any. refusal: raised for a job that was not
+        submitted before.
         Raises Conflict when the key was used for another body, Overloaded when the backlog is full.
         """
-        return await self._submissions.submit(spec, model, idempotency, gateway_id, limits)
+        return await self._submissions.submit(spec, model, idempotency, gateway_id, limits, quota_of, refusal)
 
     async def read(self, job_id: str, gateway_id: str = "") -> JobState:
         """Returns the job as it stands. gateway_id: who is told on its reply stream when the job ends. Raises NotFound.
@@ -93,6 +100,7 @@ class JobStore:
             Read(
                 job=keys.job(job_id),
                 certificate=keys.certificate(job_id),
+                signature=keys.signature(job_id),
                 workers=keys.workers_of(job_id),
                 gateway=gateway_id,
             )
@@ -102,8 +110,8 @@ class JobStore:
         status, text, *rest = answer
         if status in FINISHED:
             await self._scripts.settle()
-            [certificate] = rest
-            return JobState.stored(job_id, status, text, certificate)
+            certificate, signature = rest
+            return JobState.stored(job_id, status, text, certificate, signature)
         done, total, output, radius, w1_bound, served = rest
         view = JobView(
             id=job_id,
@@ -133,15 +141,16 @@ class JobStore:
             state = await self.read(job_id)
         return state, ended
 
-    async def erase(self, job_id: str) -> tuple[JobState, bool]:
+    async def erase(self, job_id: str, sign: SignForm | None = None) -> tuple[JobState, bool]:
         """Deletes a job's prompt, seed image, outputs, sheet of samples and what is kept of its runs; cancels one that
         has not ended.
 
-        The certificate stays. Returns the job as it was before, and whether this call cancelled it. Raises NotFound.
+        The certificate stays, without the texts of its runs. sign: signs that form of it, None: it has no signature
+        then. Returns the job as it was before, and whether this call cancelled it. Raises NotFound.
         """
         state, cancelled = await self.cancel(job_id)
         said = ("output", "broken_by", "decision", "agreement")  # the answer stands in all of them
-        view = state.view.model_copy(update=dict.fromkeys((*said, "certificate")))
+        view = state.view.model_copy(update=dict.fromkeys((*said, "certificate", "signature")))
         told = await self._scripts.call(
             Erase(
                 job=keys.job(job_id),
@@ -153,7 +162,7 @@ class JobStore:
                 view=view.model_dump_json(exclude_none=True),
             )
         )
-        await self._forget_words(job_id)
+        await self.signatures.forget_words(job_id, sign)
         for gateway in str(told).split():
             await self._scripts.call(ForgetNews(replies=keys.replies(gateway), job_id=job_id))
         return state, cancelled
@@ -167,17 +176,6 @@ class JobStore:
         if erased:
             raise NotFound(f"the content of job {job_id!r} was erased; where it has a certificate, that is kept")
         return None if text is None else JobSpec.model_validate_json(text)
-
-    async def _forget_words(self, job_id: str) -> None:
-        """Leaves the texts of a job's runs out of its certificate, which is kept as long as before."""
-        key = keys.certificate(job_id)
-        with redis_errors():
-            stored = await self._redis.get(key)
-            if stored is None:
-                return
-            certificate = read_certificate(from_json(stored))
-            if (without := without_words(certificate)) != certificate:
-                await self._redis.set(key, to_json(to_document(without)), xx=True, keepttl=True)
 
     async def samples(self, job_id: str) -> bytes:
         """Returns the contact sheet of a job's noisy samples, a PNG. Raises NotFound."""

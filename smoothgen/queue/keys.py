@@ -4,7 +4,13 @@ smoothgen:models                 hash    model id → ModelCard JSON; kept for e
 smoothgen:replies:{gateway}      stream  ended jobs a gateway waits for, short outcomes with them; capped at
                                          REPLIES_KEPT, expires with WATCH_TTL_S
 smoothgen:covers-reply:{call}    string  what a worker answered; expires after COVERS_TTL_S, deleted when read
+smoothgen:signing-keys           hash    key id → public signing key of a gateway, vouched for or not, and until when it
+                                         is listed; a field goes then
 smoothgen:probe                  string  written to see whether Redis takes writes; expires after a minute
+smoothgen:api-keys                hash    id of an API key → its record, JSON; kept for ever, revoked ones too
+smoothgen:api-key:{ID}:rate       hash    requests left to a key, and when that was; expires when all of them are
+smoothgen:api-key:{ID}:quota      hash    samples promised to a key's jobs in this window of time, in all and to each;
+                                         expires with the window. The braces are a hash tag here too
 
 All other keys are of one model and begin with `smoothgen:{TAG}:`, where TAG is twelve digits of the SHA-256 of the
 model's id (`smoothgen.queue.ids`). The braces make it a hash tag: in a cluster all keys of a model, and so all keys of
@@ -35,6 +41,7 @@ one script, lie on one node.
 …:pictures:{job}                 hash    index of a run → small picture of it, base64 PNG (pictures under tokens); lives
                                          as long as the job
 …:certificate:{job}              string  certificate JSON; expires CERTIFICATE_TTL_S after issue
+…:signature:{job}                string  the certificate's signature, a JWS; lives as long as the certificate
 …:asked:{job}                    string  the request behind a certificate, seed image left out; lives as long as the job
 …:samples:{job}                  string  contact sheet of an image job, base64 PNG; lives as long as the job
 …:covers                         list    calls that wait for a comparison; COVERS_WAITING at most, COVERS_TTL_S long
@@ -65,6 +72,8 @@ Key = NewType("Key", str)
 GROUP: Final = "workers"
 MODELS: Final = Key("smoothgen:models")
 PROBE: Final = Key("smoothgen:probe")
+API_KEYS: Final = Key("smoothgen:api-keys")
+SIGNING_KEYS: Final = Key("smoothgen:signing-keys")
 
 CERTIFICATE_TTL_S: Final = 30 * 24 * 3600
 IDEMPOTENCY_TTL_S: Final = 24 * 3600
@@ -207,6 +216,11 @@ def certificate(certificate_id: str) -> Key:
     return _of_job(certificate_id, "certificate")
 
 
+def signature(certificate_id: str) -> Key:
+    """Returns the key of an issued certificate's signature."""
+    return _of_job(certificate_id, "signature")
+
+
 def asked(certificate_id: str) -> Key:
     """Returns the key of the request that a certificate answers."""
     return _of_job(certificate_id, "asked")
@@ -215,6 +229,16 @@ def asked(certificate_id: str) -> Key:
 def samples(job_id: str) -> Key:
     """Returns the key of the contact sheet of an image job's noisy samples."""
     return _of_job(job_id, "samples")
+
+
+def rate_of_key(key_id: str) -> Key:
+    """Returns the key of how many requests are left to an API key."""
+    return Key(f"smoothgen:api-key:{{{key_id}}}:rate")
+
+
+def quota_of_key(key_id: str) -> Key:
+    """Returns the key of the samples promised to an API key's jobs."""
+    return Key(f"smoothgen:api-key:{{{key_id}}}:quota")
 
 
 def replies(gateway_id: str) -> Key:

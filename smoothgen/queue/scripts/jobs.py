@@ -33,7 +33,8 @@ class Submit(ScriptCall):
     idempotency: the key of the client's idempotency key, None where it has none; body: the digest of its request.
     outlasts: 1 where the key still stands for a job that has ended, else 0.
     samples, bytes: what the job owes and holds; most_…: what the model and the tenant may at most. samples_to_draw:
-    those of the selection. most_pools: how many pools a window may have. fields: of the job's record.
+    those of the selection. only_seen: 1 where only a job that was submitted before is accepted, else 0. most_pools:
+    how many pools a window may have. fields: of the job's record.
     """
 
     script: ClassVar = Script("submit", replicated=True)
@@ -57,6 +58,7 @@ class Submit(ScriptCall):
     most_bytes_of_tenant: int
     deadline_ms: int | None
     samples_to_draw: int
+    only_seen: int
     most_pools: int
     fields: Mapping[str, str | int]
 
@@ -73,6 +75,7 @@ class Read(ScriptCall):
     script: ClassVar = Script("read")
     job: Key
     certificate: Key
+    signature: Key
     workers: Key
     gateway: str
 

@@ -85,7 +85,8 @@ export interface paths {
          * @description Erase a job's prompt, seed image, outputs and sheet of samples now. A job that has not ended is cancelled first.
          *
          *     Its certificate stays: it holds the digests of prompt and output, and of the output what the certificate rests on
-         *     (the centre, which its statement may quote). Prompts can no longer be compared with it.
+         *     (the centre, which its statement may quote). Prompts can no longer be compared with it. Where it held texts of runs
+         *     it loses them, and is signed again as it is without them.
          */
         delete: operations["eraseJobContent"];
         options?: never;
@@ -207,6 +208,28 @@ export interface paths {
          * @description A stored certificate. Its id is its job's.
          */
         get: operations["getCertificate"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/certificates/{certificate_id}/signature": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Signature
+         * @description The signature of a stored certificate: a JWS in compact form, by a key of GET /.well-known/jwks.json.
+         *
+         *     `smoothgen verify --jwks` checks it. 404 where this server does not sign.
+         */
+        get: operations["getSignature"];
         put?: never;
         post?: never;
         delete?: never;
@@ -379,6 +402,28 @@ export interface paths {
          * @description Prometheus metrics; the queue is measured when asked, and fleet certificates are computed beside it.
          */
         get: operations["metrics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/.well-known/jwks.json": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Signing Keys
+         * @description The public keys that signatures of certificates are checked with, as a JWK Set (RFC 7517).
+         *
+         *     A key is listed for as long as a certificate that it signed is kept. 404 where this server does not sign.
+         */
+        get: operations["getSigningKeys"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1335,6 +1380,11 @@ export interface components {
              */
             notes?: components["schemas"]["Note"][] | null;
             certificate?: components["schemas"]["Certificate"] | null;
+            /**
+             * Signature
+             * @description The certificate's signature, a JWS in compact form by a key of GET /.well-known/jwks.json; absent where this server does not sign, and where Redis could not be reached to keep it: GET /certificates/{certificate_id}/signature has it then.
+             */
+            signature?: string | null;
             abstention?: components["schemas"]["AbstentionView"] | null;
             /** @description For tier fleet: the pool that certifies the traffic. */
             fleet?: components["schemas"]["FleetView"] | null;
@@ -3518,6 +3568,20 @@ export interface operations {
                     };
                 };
             };
+            /** @description - `insufficient-scope`: the key does not have the scope that this needs. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:insufficient-scope";
+                        /** @constant */
+                        status: 403;
+                    };
+                };
+            };
             /** @description - `request-timeout`: the request did not come whole in time. */
             408: {
                 headers: {
@@ -3602,7 +3666,13 @@ export interface operations {
                     };
                 };
             };
-            /** @description - `overloaded`: more work waits than the server takes; `Retry-After` says when there is room. */
+            /**
+             * @description - `overloaded`: more work waits than the server takes; `Retry-After` says when there is room.
+             *     - `rate-exceeded`: the key's rate is used up; `Retry-After` says until when.
+             *     - `too-many-requests`: as many requests of the key are in hand as may be.
+             *     - `bodies-of-key-held`: the gateway holds as many large bodies of the key's requests as it may.
+             *     - `quota-exceeded`: the key's quota does not have room for the job.
+             */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -3610,7 +3680,7 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {string} */
-                        type: "urn:smoothgen:problem:overloaded";
+                        type: "urn:smoothgen:problem:overloaded" | "urn:smoothgen:problem:rate-exceeded" | "urn:smoothgen:problem:too-many-requests" | "urn:smoothgen:problem:bodies-of-key-held" | "urn:smoothgen:problem:quota-exceeded";
                         /** @constant */
                         status: 429;
                     };
@@ -3738,6 +3808,20 @@ export interface operations {
                     };
                 };
             };
+            /** @description - `insufficient-scope`: the key does not have the scope that this needs. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:insufficient-scope";
+                        /** @constant */
+                        status: 403;
+                    };
+                };
+            };
             /** @description - `request-timeout`: the request did not come whole in time. */
             408: {
                 headers: {
@@ -3808,7 +3892,12 @@ export interface operations {
                     };
                 };
             };
-            /** @description - `overloaded`: more work waits than the server takes; `Retry-After` says when there is room. */
+            /**
+             * @description - `overloaded`: more work waits than the server takes; `Retry-After` says when there is room.
+             *     - `rate-exceeded`: the key's rate is used up; `Retry-After` says until when.
+             *     - `too-many-requests`: as many requests of the key are in hand as may be.
+             *     - `bodies-of-key-held`: the gateway holds as many large bodies of the key's requests as it may.
+             */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -3816,7 +3905,7 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {string} */
-                        type: "urn:smoothgen:problem:overloaded";
+                        type: "urn:smoothgen:problem:overloaded" | "urn:smoothgen:problem:rate-exceeded" | "urn:smoothgen:problem:too-many-requests" | "urn:smoothgen:problem:bodies-of-key-held";
                         /** @constant */
                         status: 429;
                     };
@@ -3922,6 +4011,20 @@ export interface operations {
                     };
                 };
             };
+            /** @description - `insufficient-scope`: the key does not have the scope that this needs. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:insufficient-scope";
+                        /** @constant */
+                        status: 403;
+                    };
+                };
+            };
             /** @description - `not-found`: nothing of this name is known to the key's owner, or it is no longer kept. */
             404: {
                 headers: {
@@ -3975,6 +4078,23 @@ export interface operations {
                         type: "urn:smoothgen:problem:misdirected-request";
                         /** @constant */
                         status: 421;
+                    };
+                };
+            };
+            /**
+             * @description - `rate-exceeded`: the key's rate is used up; `Retry-After` says until when.
+             *     - `too-many-requests`: as many requests of the key are in hand as may be.
+             */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:rate-exceeded" | "urn:smoothgen:problem:too-many-requests";
+                        /** @constant */
+                        status: 429;
                     };
                 };
             };
@@ -4073,6 +4193,20 @@ export interface operations {
                     };
                 };
             };
+            /** @description - `insufficient-scope`: the key does not have the scope that this needs. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:insufficient-scope";
+                        /** @constant */
+                        status: 403;
+                    };
+                };
+            };
             /** @description - `not-found`: nothing of this name is known to the key's owner, or it is no longer kept. */
             404: {
                 headers: {
@@ -4126,6 +4260,23 @@ export interface operations {
                         type: "urn:smoothgen:problem:misdirected-request";
                         /** @constant */
                         status: 421;
+                    };
+                };
+            };
+            /**
+             * @description - `rate-exceeded`: the key's rate is used up; `Retry-After` says until when.
+             *     - `too-many-requests`: as many requests of the key are in hand as may be.
+             */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:rate-exceeded" | "urn:smoothgen:problem:too-many-requests";
+                        /** @constant */
+                        status: 429;
                     };
                 };
             };
@@ -4222,6 +4373,20 @@ export interface operations {
                     };
                 };
             };
+            /** @description - `insufficient-scope`: the key does not have the scope that this needs. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:insufficient-scope";
+                        /** @constant */
+                        status: 403;
+                    };
+                };
+            };
             /** @description - `not-found`: nothing of this name is known to the key's owner, or it is no longer kept. */
             404: {
                 headers: {
@@ -4275,6 +4440,23 @@ export interface operations {
                         type: "urn:smoothgen:problem:misdirected-request";
                         /** @constant */
                         status: 421;
+                    };
+                };
+            };
+            /**
+             * @description - `rate-exceeded`: the key's rate is used up; `Retry-After` says until when.
+             *     - `too-many-requests`: as many requests of the key are in hand as may be.
+             */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:rate-exceeded" | "urn:smoothgen:problem:too-many-requests";
+                        /** @constant */
+                        status: 429;
                     };
                 };
             };
@@ -4374,6 +4556,20 @@ export interface operations {
                     };
                 };
             };
+            /** @description - `insufficient-scope`: the key does not have the scope that this needs. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:insufficient-scope";
+                        /** @constant */
+                        status: 403;
+                    };
+                };
+            };
             /** @description - `not-found`: nothing of this name is known to the key's owner, or it is no longer kept. */
             404: {
                 headers: {
@@ -4427,6 +4623,23 @@ export interface operations {
                         type: "urn:smoothgen:problem:misdirected-request";
                         /** @constant */
                         status: 421;
+                    };
+                };
+            };
+            /**
+             * @description - `rate-exceeded`: the key's rate is used up; `Retry-After` says until when.
+             *     - `too-many-requests`: as many requests of the key are in hand as may be.
+             */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:rate-exceeded" | "urn:smoothgen:problem:too-many-requests";
+                        /** @constant */
+                        status: 429;
                     };
                 };
             };
@@ -4525,6 +4738,20 @@ export interface operations {
                     };
                 };
             };
+            /** @description - `insufficient-scope`: the key does not have the scope that this needs. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:insufficient-scope";
+                        /** @constant */
+                        status: 403;
+                    };
+                };
+            };
             /** @description - `not-found`: nothing of this name is known to the key's owner, or it is no longer kept. */
             404: {
                 headers: {
@@ -4578,6 +4805,23 @@ export interface operations {
                         type: "urn:smoothgen:problem:misdirected-request";
                         /** @constant */
                         status: 421;
+                    };
+                };
+            };
+            /**
+             * @description - `rate-exceeded`: the key's rate is used up; `Retry-After` says until when.
+             *     - `too-many-requests`: as many requests of the key are in hand as may be.
+             */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:rate-exceeded" | "urn:smoothgen:problem:too-many-requests";
+                        /** @constant */
+                        status: 429;
                     };
                 };
             };
@@ -4676,6 +4920,20 @@ export interface operations {
                     };
                 };
             };
+            /** @description - `insufficient-scope`: the key does not have the scope that this needs. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:insufficient-scope";
+                        /** @constant */
+                        status: 403;
+                    };
+                };
+            };
             /** @description - `not-found`: nothing of this name is known to the key's owner, or it is no longer kept. */
             404: {
                 headers: {
@@ -4729,6 +4987,23 @@ export interface operations {
                         type: "urn:smoothgen:problem:misdirected-request";
                         /** @constant */
                         status: 421;
+                    };
+                };
+            };
+            /**
+             * @description - `rate-exceeded`: the key's rate is used up; `Retry-After` says until when.
+             *     - `too-many-requests`: as many requests of the key are in hand as may be.
+             */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:rate-exceeded" | "urn:smoothgen:problem:too-many-requests";
+                        /** @constant */
+                        status: 429;
                     };
                 };
             };
@@ -4827,6 +5102,20 @@ export interface operations {
                     };
                 };
             };
+            /** @description - `insufficient-scope`: the key does not have the scope that this needs. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:insufficient-scope";
+                        /** @constant */
+                        status: 403;
+                    };
+                };
+            };
             /** @description - `not-found`: nothing of this name is known to the key's owner, or it is no longer kept. */
             404: {
                 headers: {
@@ -4880,6 +5169,23 @@ export interface operations {
                         type: "urn:smoothgen:problem:misdirected-request";
                         /** @constant */
                         status: 421;
+                    };
+                };
+            };
+            /**
+             * @description - `rate-exceeded`: the key's rate is used up; `Retry-After` says until when.
+             *     - `too-many-requests`: as many requests of the key are in hand as may be.
+             */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:rate-exceeded" | "urn:smoothgen:problem:too-many-requests";
+                        /** @constant */
+                        status: 429;
                     };
                 };
             };
@@ -4981,6 +5287,20 @@ export interface operations {
                     };
                 };
             };
+            /** @description - `insufficient-scope`: the key does not have the scope that this needs. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:insufficient-scope";
+                        /** @constant */
+                        status: 403;
+                    };
+                };
+            };
             /** @description - `request-timeout`: the request did not come whole in time. */
             408: {
                 headers: {
@@ -5051,7 +5371,12 @@ export interface operations {
                     };
                 };
             };
-            /** @description - `overloaded`: more work waits than the server takes; `Retry-After` says when there is room. */
+            /**
+             * @description - `overloaded`: more work waits than the server takes; `Retry-After` says when there is room.
+             *     - `rate-exceeded`: the key's rate is used up; `Retry-After` says until when.
+             *     - `too-many-requests`: as many requests of the key are in hand as may be.
+             *     - `bodies-of-key-held`: the gateway holds as many large bodies of the key's requests as it may.
+             */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -5059,7 +5384,7 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {string} */
-                        type: "urn:smoothgen:problem:overloaded";
+                        type: "urn:smoothgen:problem:overloaded" | "urn:smoothgen:problem:rate-exceeded" | "urn:smoothgen:problem:too-many-requests" | "urn:smoothgen:problem:bodies-of-key-held";
                         /** @constant */
                         status: 429;
                     };
@@ -5161,6 +5486,20 @@ export interface operations {
                     };
                 };
             };
+            /** @description - `insufficient-scope`: the key does not have the scope that this needs. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:insufficient-scope";
+                        /** @constant */
+                        status: 403;
+                    };
+                };
+            };
             /** @description - `not-found`: nothing of this name is known to the key's owner, or it is no longer kept. */
             404: {
                 headers: {
@@ -5214,6 +5553,205 @@ export interface operations {
                         type: "urn:smoothgen:problem:misdirected-request";
                         /** @constant */
                         status: 421;
+                    };
+                };
+            };
+            /**
+             * @description - `rate-exceeded`: the key's rate is used up; `Retry-After` says until when.
+             *     - `too-many-requests`: as many requests of the key are in hand as may be.
+             */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:rate-exceeded" | "urn:smoothgen:problem:too-many-requests";
+                        /** @constant */
+                        status: 429;
+                    };
+                };
+            };
+            /** @description - `headers-too-large`: the request line and headers are too long. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:headers-too-large";
+                        /** @constant */
+                        status: 431;
+                    };
+                };
+            };
+            /** @description - `internal-error`: the gateway failed; the cause is in its log. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:internal-error";
+                        /** @constant */
+                        status: 500;
+                    };
+                };
+            };
+            /**
+             * @description - `queue-unavailable`: Redis cannot be reached.
+             *     - `too-many-connections`: as many connections are open as there may be.
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:queue-unavailable" | "urn:smoothgen:problem:too-many-connections";
+                        /** @constant */
+                        status: 503;
+                    };
+                };
+            };
+        };
+    };
+    getSignature: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                certificate_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/jose": string;
+                };
+            };
+            /** @description - `malformed-request`: the body is not JSON in UTF-8, or the request names no host. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:malformed-request";
+                        /** @constant */
+                        status: 400;
+                    };
+                };
+            };
+            /** @description - `unauthorized`: the gateway has keys, and the request carries none of them. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:unauthorized";
+                        /** @constant */
+                        status: 401;
+                    };
+                };
+            };
+            /** @description - `insufficient-scope`: the key does not have the scope that this needs. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:insufficient-scope";
+                        /** @constant */
+                        status: 403;
+                    };
+                };
+            };
+            /** @description - `not-found`: nothing of this name is known to the key's owner, or it is no longer kept. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:not-found";
+                        /** @constant */
+                        status: 404;
+                    };
+                };
+            };
+            /** @description - `request-timeout`: the request did not come whole in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:request-timeout";
+                        /** @constant */
+                        status: 408;
+                    };
+                };
+            };
+            /** @description - `body-too-large`: the body is larger than this path takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:body-too-large";
+                        /** @constant */
+                        status: 413;
+                    };
+                };
+            };
+            /** @description - `misdirected-request`: the gateway is asked by a host name that is not its own. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:misdirected-request";
+                        /** @constant */
+                        status: 421;
+                    };
+                };
+            };
+            /**
+             * @description - `rate-exceeded`: the key's rate is used up; `Retry-After` says until when.
+             *     - `too-many-requests`: as many requests of the key are in hand as may be.
+             */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:rate-exceeded" | "urn:smoothgen:problem:too-many-requests";
+                        /** @constant */
+                        status: 429;
                     };
                 };
             };
@@ -5317,6 +5855,20 @@ export interface operations {
                     };
                 };
             };
+            /** @description - `insufficient-scope`: the key does not have the scope that this needs. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:insufficient-scope";
+                        /** @constant */
+                        status: 403;
+                    };
+                };
+            };
             /** @description - `not-found`: nothing of this name is known to the key's owner, or it is no longer kept. */
             404: {
                 headers: {
@@ -5398,6 +5950,23 @@ export interface operations {
                         type: "urn:smoothgen:problem:invalid-request";
                         /** @constant */
                         status: 422;
+                    };
+                };
+            };
+            /**
+             * @description - `rate-exceeded`: the key's rate is used up; `Retry-After` says until when.
+             *     - `too-many-requests`: as many requests of the key are in hand as may be.
+             */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:rate-exceeded" | "urn:smoothgen:problem:too-many-requests";
+                        /** @constant */
+                        status: 429;
                     };
                 };
             };
@@ -5498,6 +6067,20 @@ export interface operations {
                     };
                 };
             };
+            /** @description - `insufficient-scope`: the key does not have the scope that this needs. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:insufficient-scope";
+                        /** @constant */
+                        status: 403;
+                    };
+                };
+            };
             /** @description - `not-found`: nothing of this name is known to the key's owner, or it is no longer kept. */
             404: {
                 headers: {
@@ -5565,6 +6148,23 @@ export interface operations {
                         type: "urn:smoothgen:problem:invalid-request";
                         /** @constant */
                         status: 422;
+                    };
+                };
+            };
+            /**
+             * @description - `rate-exceeded`: the key's rate is used up; `Retry-After` says until when.
+             *     - `too-many-requests`: as many requests of the key are in hand as may be.
+             */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:rate-exceeded" | "urn:smoothgen:problem:too-many-requests";
+                        /** @constant */
+                        status: 429;
                     };
                 };
             };
@@ -5664,6 +6264,20 @@ export interface operations {
                         type: "urn:smoothgen:problem:unauthorized";
                         /** @constant */
                         status: 401;
+                    };
+                };
+            };
+            /** @description - `insufficient-scope`: the key does not have the scope that this needs. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:insufficient-scope";
+                        /** @constant */
+                        status: 403;
                     };
                 };
             };
@@ -5768,7 +6382,12 @@ export interface operations {
                     };
                 };
             };
-            /** @description - `overloaded`: more work waits than the server takes; `Retry-After` says when there is room. */
+            /**
+             * @description - `overloaded`: more work waits than the server takes; `Retry-After` says when there is room.
+             *     - `rate-exceeded`: the key's rate is used up; `Retry-After` says until when.
+             *     - `too-many-requests`: as many requests of the key are in hand as may be.
+             *     - `bodies-of-key-held`: the gateway holds as many large bodies of the key's requests as it may.
+             */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -5776,7 +6395,7 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {string} */
-                        type: "urn:smoothgen:problem:overloaded";
+                        type: "urn:smoothgen:problem:overloaded" | "urn:smoothgen:problem:rate-exceeded" | "urn:smoothgen:problem:too-many-requests" | "urn:smoothgen:problem:bodies-of-key-held";
                         /** @constant */
                         status: 429;
                     };
@@ -5901,6 +6520,20 @@ export interface operations {
                     };
                 };
             };
+            /** @description - `insufficient-scope`: the key does not have the scope that this needs. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:insufficient-scope";
+                        /** @constant */
+                        status: 403;
+                    };
+                };
+            };
             /** @description - `request-timeout`: the request did not come whole in time. */
             408: {
                 headers: {
@@ -5957,7 +6590,11 @@ export interface operations {
                     };
                 };
             };
-            /** @description - `overloaded`: more work waits than the server takes; `Retry-After` says when there is room. */
+            /**
+             * @description - `overloaded`: more work waits than the server takes; `Retry-After` says when there is room.
+             *     - `rate-exceeded`: the key's rate is used up; `Retry-After` says until when.
+             *     - `too-many-requests`: as many requests of the key are in hand as may be.
+             */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -5965,7 +6602,7 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {string} */
-                        type: "urn:smoothgen:problem:overloaded";
+                        type: "urn:smoothgen:problem:overloaded" | "urn:smoothgen:problem:rate-exceeded" | "urn:smoothgen:problem:too-many-requests";
                         /** @constant */
                         status: 429;
                     };
@@ -6064,6 +6701,20 @@ export interface operations {
                     };
                 };
             };
+            /** @description - `insufficient-scope`: the key does not have the scope that this needs. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:insufficient-scope";
+                        /** @constant */
+                        status: 403;
+                    };
+                };
+            };
             /** @description - `request-timeout`: the request did not come whole in time. */
             408: {
                 headers: {
@@ -6103,6 +6754,23 @@ export interface operations {
                         type: "urn:smoothgen:problem:misdirected-request";
                         /** @constant */
                         status: 421;
+                    };
+                };
+            };
+            /**
+             * @description - `rate-exceeded`: the key's rate is used up; `Retry-After` says until when.
+             *     - `too-many-requests`: as many requests of the key are in hand as may be.
+             */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:rate-exceeded" | "urn:smoothgen:problem:too-many-requests";
+                        /** @constant */
+                        status: 429;
                     };
                 };
             };
@@ -6510,6 +7178,154 @@ export interface operations {
             };
         };
     };
+    getSigningKeys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "keys": [
+                     *         {
+                     *           "kty": "OKP",
+                     *           "crv": "Ed25519",
+                     *           "x": "…",
+                     *           "use": "sig",
+                     *           "alg": "Ed25519",
+                     *           "kid": "…"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": {
+                        keys: Record<string, never>[];
+                    };
+                };
+            };
+            /** @description - `malformed-request`: the body is not JSON in UTF-8, or the request names no host. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:malformed-request";
+                        /** @constant */
+                        status: 400;
+                    };
+                };
+            };
+            /** @description - `not-found`: nothing of this name is known to the key's owner, or it is no longer kept. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:not-found";
+                        /** @constant */
+                        status: 404;
+                    };
+                };
+            };
+            /** @description - `request-timeout`: the request did not come whole in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:request-timeout";
+                        /** @constant */
+                        status: 408;
+                    };
+                };
+            };
+            /** @description - `body-too-large`: the body is larger than this path takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:body-too-large";
+                        /** @constant */
+                        status: 413;
+                    };
+                };
+            };
+            /** @description - `misdirected-request`: the gateway is asked by a host name that is not its own. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:misdirected-request";
+                        /** @constant */
+                        status: 421;
+                    };
+                };
+            };
+            /** @description - `headers-too-large`: the request line and headers are too long. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:headers-too-large";
+                        /** @constant */
+                        status: 431;
+                    };
+                };
+            };
+            /** @description - `internal-error`: the gateway failed; the cause is in its log. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:internal-error";
+                        /** @constant */
+                        status: 500;
+                    };
+                };
+            };
+            /** @description - `too-many-connections`: as many connections are open as there may be. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:too-many-connections";
+                        /** @constant */
+                        status: 503;
+                    };
+                };
+            };
+        };
+    };
     listOpenaiModels: {
         parameters: {
             query?: never;
@@ -6556,6 +7372,20 @@ export interface operations {
                     };
                 };
             };
+            /** @description - `insufficient-scope`: the key does not have the scope that this needs. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        error: components["schemas"]["OpenAIError"] & {
+                            /** @enum {string} */
+                            code: "insufficient-scope";
+                        };
+                    };
+                };
+            };
             /** @description - `request-timeout`: the request did not come whole in time. */
             408: {
                 headers: {
@@ -6594,6 +7424,23 @@ export interface operations {
                         error: components["schemas"]["OpenAIError"] & {
                             /** @enum {string} */
                             code: "misdirected-request";
+                        };
+                    };
+                };
+            };
+            /**
+             * @description - `rate-exceeded`: the key's rate is used up; `Retry-After` says until when.
+             *     - `too-many-requests`: as many requests of the key are in hand as may be.
+             */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        error: components["schemas"]["OpenAIError"] & {
+                            /** @enum {string} */
+                            code: "rate-exceeded" | "too-many-requests";
                         };
                     };
                 };
@@ -6693,6 +7540,20 @@ export interface operations {
                     };
                 };
             };
+            /** @description - `insufficient-scope`: the key does not have the scope that this needs. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        error: components["schemas"]["OpenAIError"] & {
+                            /** @enum {string} */
+                            code: "insufficient-scope";
+                        };
+                    };
+                };
+            };
             /** @description - `not-found`: nothing of this name is known to the key's owner, or it is no longer kept. */
             404: {
                 headers: {
@@ -6745,6 +7606,23 @@ export interface operations {
                         error: components["schemas"]["OpenAIError"] & {
                             /** @enum {string} */
                             code: "misdirected-request";
+                        };
+                    };
+                };
+            };
+            /**
+             * @description - `rate-exceeded`: the key's rate is used up; `Retry-After` says until when.
+             *     - `too-many-requests`: as many requests of the key are in hand as may be.
+             */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        error: components["schemas"]["OpenAIError"] & {
+                            /** @enum {string} */
+                            code: "rate-exceeded" | "too-many-requests";
                         };
                     };
                 };
@@ -6848,6 +7726,20 @@ export interface operations {
                         error: components["schemas"]["OpenAIError"] & {
                             /** @enum {string} */
                             code: "unauthorized";
+                        };
+                    };
+                };
+            };
+            /** @description - `insufficient-scope`: the key does not have the scope that this needs. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        error: components["schemas"]["OpenAIError"] & {
+                            /** @enum {string} */
+                            code: "insufficient-scope";
                         };
                     };
                 };
@@ -6967,7 +7859,13 @@ export interface operations {
                     };
                 };
             };
-            /** @description - `overloaded`: more work waits than the server takes; `Retry-After` says when there is room. */
+            /**
+             * @description - `overloaded`: more work waits than the server takes; `Retry-After` says when there is room.
+             *     - `rate-exceeded`: the key's rate is used up; `Retry-After` says until when.
+             *     - `too-many-requests`: as many requests of the key are in hand as may be.
+             *     - `bodies-of-key-held`: the gateway holds as many large bodies of the key's requests as it may.
+             *     - `quota-exceeded`: the key's quota does not have room for the job.
+             */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -6976,7 +7874,7 @@ export interface operations {
                     "application/json": {
                         error: components["schemas"]["OpenAIError"] & {
                             /** @enum {string} */
-                            code: "overloaded";
+                            code: "overloaded" | "rate-exceeded" | "too-many-requests" | "bodies-of-key-held" | "quota-exceeded";
                         };
                     };
                 };
@@ -7109,6 +8007,20 @@ export interface operations {
                     };
                 };
             };
+            /** @description - `insufficient-scope`: the key does not have the scope that this needs. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        error: components["schemas"]["OpenAIError"] & {
+                            /** @enum {string} */
+                            code: "insufficient-scope";
+                        };
+                    };
+                };
+            };
             /** @description - `not-found`: nothing of this name is known to the key's owner, or it is no longer kept. */
             404: {
                 headers: {
@@ -7224,7 +8136,13 @@ export interface operations {
                     };
                 };
             };
-            /** @description - `overloaded`: more work waits than the server takes; `Retry-After` says when there is room. */
+            /**
+             * @description - `overloaded`: more work waits than the server takes; `Retry-After` says when there is room.
+             *     - `rate-exceeded`: the key's rate is used up; `Retry-After` says until when.
+             *     - `too-many-requests`: as many requests of the key are in hand as may be.
+             *     - `bodies-of-key-held`: the gateway holds as many large bodies of the key's requests as it may.
+             *     - `quota-exceeded`: the key's quota does not have room for the job.
+             */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -7233,7 +8151,7 @@ export interface operations {
                     "application/json": {
                         error: components["schemas"]["OpenAIError"] & {
                             /** @enum {string} */
-                            code: "overloaded";
+                            code: "overloaded" | "rate-exceeded" | "too-many-requests" | "bodies-of-key-held" | "quota-exceeded";
                         };
                     };
                 };
@@ -7366,6 +8284,20 @@ export interface operations {
                     };
                 };
             };
+            /** @description - `insufficient-scope`: the key does not have the scope that this needs. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        error: components["schemas"]["OpenAIError"] & {
+                            /** @enum {string} */
+                            code: "insufficient-scope";
+                        };
+                    };
+                };
+            };
             /** @description - `not-found`: nothing of this name is known to the key's owner, or it is no longer kept. */
             404: {
                 headers: {
@@ -7481,7 +8413,13 @@ export interface operations {
                     };
                 };
             };
-            /** @description - `overloaded`: more work waits than the server takes; `Retry-After` says when there is room. */
+            /**
+             * @description - `overloaded`: more work waits than the server takes; `Retry-After` says when there is room.
+             *     - `rate-exceeded`: the key's rate is used up; `Retry-After` says until when.
+             *     - `too-many-requests`: as many requests of the key are in hand as may be.
+             *     - `bodies-of-key-held`: the gateway holds as many large bodies of the key's requests as it may.
+             *     - `quota-exceeded`: the key's quota does not have room for the job.
+             */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -7490,7 +8428,7 @@ export interface operations {
                     "application/json": {
                         error: components["schemas"]["OpenAIError"] & {
                             /** @enum {string} */
-                            code: "overloaded";
+                            code: "overloaded" | "rate-exceeded" | "too-many-requests" | "bodies-of-key-held" | "quota-exceeded";
                         };
                     };
                 };
@@ -7618,6 +8556,20 @@ export interface operations {
                     };
                 };
             };
+            /** @description - `insufficient-scope`: the key does not have the scope that this needs. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        error: components["schemas"]["OpenAIError"] & {
+                            /** @enum {string} */
+                            code: "insufficient-scope";
+                        };
+                    };
+                };
+            };
             /** @description - `not-found`: nothing of this name is known to the key's owner, or it is no longer kept. */
             404: {
                 headers: {
@@ -7670,6 +8622,23 @@ export interface operations {
                         error: components["schemas"]["OpenAIError"] & {
                             /** @enum {string} */
                             code: "misdirected-request";
+                        };
+                    };
+                };
+            };
+            /**
+             * @description - `rate-exceeded`: the key's rate is used up; `Retry-After` says until when.
+             *     - `too-many-requests`: as many requests of the key are in hand as may be.
+             */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        error: components["schemas"]["OpenAIError"] & {
+                            /** @enum {string} */
+                            code: "rate-exceeded" | "too-many-requests";
                         };
                     };
                 };
@@ -7769,6 +8738,20 @@ export interface operations {
                     };
                 };
             };
+            /** @description - `insufficient-scope`: the key does not have the scope that this needs. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        error: components["schemas"]["OpenAIError"] & {
+                            /** @enum {string} */
+                            code: "insufficient-scope";
+                        };
+                    };
+                };
+            };
             /** @description - `not-found`: nothing of this name is known to the key's owner, or it is no longer kept. */
             404: {
                 headers: {
@@ -7821,6 +8804,23 @@ export interface operations {
                         error: components["schemas"]["OpenAIError"] & {
                             /** @enum {string} */
                             code: "misdirected-request";
+                        };
+                    };
+                };
+            };
+            /**
+             * @description - `rate-exceeded`: the key's rate is used up; `Retry-After` says until when.
+             *     - `too-many-requests`: as many requests of the key are in hand as may be.
+             */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        error: components["schemas"]["OpenAIError"] & {
+                            /** @enum {string} */
+                            code: "rate-exceeded" | "too-many-requests";
                         };
                     };
                 };
@@ -7920,6 +8920,20 @@ export interface operations {
                     };
                 };
             };
+            /** @description - `insufficient-scope`: the key does not have the scope that this needs. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        error: components["schemas"]["OpenAIError"] & {
+                            /** @enum {string} */
+                            code: "insufficient-scope";
+                        };
+                    };
+                };
+            };
             /** @description - `not-found`: nothing of this name is known to the key's owner, or it is no longer kept. */
             404: {
                 headers: {
@@ -7990,6 +9004,23 @@ export interface operations {
                     };
                 };
             };
+            /**
+             * @description - `rate-exceeded`: the key's rate is used up; `Retry-After` says until when.
+             *     - `too-many-requests`: as many requests of the key are in hand as may be.
+             */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        error: components["schemas"]["OpenAIError"] & {
+                            /** @enum {string} */
+                            code: "rate-exceeded" | "too-many-requests";
+                        };
+                    };
+                };
+            };
             /** @description - `headers-too-large`: the request line and headers are too long. */
             431: {
                 headers: {
@@ -8021,7 +9052,6 @@ export interface operations {
             /**
              * @description - `queue-unavailable`: Redis cannot be reached.
              *     - `too-many-connections`: as many connections are open as there may be.
-             *     - `bodies-held`: the gateway holds as many large bodies as it may.
              */
             503: {
                 headers: {
@@ -8031,7 +9061,7 @@ export interface operations {
                     "application/json": {
                         error: components["schemas"]["OpenAIError"] & {
                             /** @enum {string} */
-                            code: "queue-unavailable" | "too-many-connections" | "bodies-held";
+                            code: "queue-unavailable" | "too-many-connections";
                         };
                     };
                 };
