@@ -16,6 +16,7 @@ from app.http.dependencies import Gateway
 from app.main import create_app
 from app.settings import Settings
 from smoothgen.errors import InvalidInput
+from smoothgen.ledger.database import Database
 from smoothgen.process.heap import settle_heap
 from smoothgen.process.logs import asked_format, configure_logs
 from smoothgen.process.settings_errors import settings_detail
@@ -47,6 +48,8 @@ def main() -> int:
         connect(settings.redis_url)  # sends nothing: says what is wrong with the address
         if settings.signing_keys is not None:
             KeyFolder(settings.signing_keys).signing_key(int(time.time()))  # says what is wrong with the folder
+        if settings.ledger_url is not None:
+            Database(settings.ledger_url)  # likewise
     except (ValueError, OSError) as error:
         detail = settings_detail(error) if isinstance(error, ValueError) else str(error)
         remedy = 'settings are read from variables such as SMOOTHGEN_API_KEYS, lists as JSON such as ["…"]'

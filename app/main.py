@@ -19,11 +19,12 @@ from app.http.dependencies import Gateway
 from app.http.offloading import BoundedThreads
 from app.http.request_metrics import RequestMetrics
 from app.http.security_headers import SecurityHeaders
+from app.ledger import LedgerKeeper
 from app.metrics import Metrics
 from app.model_cards import ModelCards
 from app.openai import routes as openai
 from app.replies import Replies
-from app.routes import certificates, events, fleet, generate, health, jobs, models, plans, well_known
+from app.routes import certificates, events, fleet, generate, health, jobs, ledger, models, plans, well_known
 from app.settings import Settings
 from app.shown_fleet import ShownFleet
 from app.signing import Signer
@@ -31,7 +32,7 @@ from app.signing_keys import SigningKeys
 from smoothgen import __version__
 from smoothgen.access.store import KeyStore
 from smoothgen.access.usage import Usage
-from smoothgen.queue import JobStore, Replication, connect
+from smoothgen.queue import JobStore, Replication, connect, keys
 
 _CORS_ASKED: Final = ["Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID", "Prefer", "X-Request-ID"]
 _CORS_TOLD: Final = [
@@ -48,7 +49,11 @@ def create_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         redis = connect(settings.redis_url)
-        store = JobStore(redis, Replication(settings.wait_replicas, settings.wait_timeout_ms))
+        store = JobStore(
+            redis,
+            Replication(settings.wait_replicas, settings.wait_timeout_ms),
+            outboxes=() if settings.ledger_url is None else (keys.LEDGER,),
+        )
         replies = Replies(store)
         replies.start()
         certified = Fleet(store, settings.fleet_confidence)
@@ -56,6 +61,8 @@ def create_app(settings: Settings) -> FastAPI:
         shown_fleet = ShownFleet(certified, store, metrics, keyring)
         threads = BoundedThreads()
         signer = _signer(settings, store, threads)
+        keeper = LedgerKeeper(settings.ledger_url, store, metrics, signer.signature_of)
+        keeper.start()
         app.state.gateway = Gateway(
             settings=settings,
             store=store,
@@ -68,8 +75,10 @@ def create_app(settings: Settings) -> FastAPI:
             keyring=keyring,
             usage=Usage(redis),
             signer=signer,
+            ledger=keeper,
         )
         yield
+        await keeper.stop()
         if signer.keys is not None:
             await signer.keys.stop()
         await shown_fleet.stop()
@@ -78,7 +87,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     app = _Gateway(title="SmoothGen", version=__version__, lifespan=lifespan, generate_unique_id_function=operation_id)
     problems.install(app)
-    for room in (generate, plans, jobs, events, certificates, fleet, models, health, well_known, openai):
+    for room in (generate, plans, jobs, events, certificates, fleet, ledger, models, health, well_known, openai):
         app.include_router(room.router)
     require_declared(app.routes, is_open)
 

@@ -90,6 +90,8 @@ class Settings(BaseSettings):
     """Who signs, as signatures name it: this service's public address, say."""
     signing_secret: Annotated[SecretStr, Field(min_length=32)] | None = None
     """What gateways with folders of their own vouch for one another's public keys by."""
+    ledger_url: str | None = None
+    """Database of the ledger of certificates, sqlite:///FILE or postgresql://…; None: none is kept."""
     log_format: LogFormat = "json"
     log_level: LogLevel = "info"
 

@@ -33,6 +33,7 @@ SmoothGenError
 ├── CertificatesFalsified     attacks broke more certificates than their alpha allows
 ├── QueueUnavailable          Redis cannot be reached
 │   └── NotReplicated         Redis did it, and too few of its replicas confirmed in time that they have it
+├── LedgerUnavailable         the ledger's database cannot be reached, or takes no entries
 ├── ServerUnreachable         no SmoothGen server answers at this address (raised by the client)
 └── ServerProblem             a SmoothGen server answered with a problem document (raised by the client)
 
@@ -188,6 +189,10 @@ class QueueUnavailable(SmoothGenError):
 
 class NotReplicated(QueueUnavailable):
     """Redis did what was asked, and too few of its replicas confirmed in time: a failover may undo it."""
+
+
+class LedgerUnavailable(SmoothGenError):
+    """The ledger's database cannot be reached, or takes no entries."""
 
 
 class ServerUnreachable(SmoothGenError):

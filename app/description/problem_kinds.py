@@ -48,6 +48,7 @@ KINDS: Final[Mapping[str, ProblemKind]] = {
     "not-replicated": ProblemKind(503, "the replicas of Redis did not confirm the job in time"),
     "too-many-connections": ProblemKind(503, "as many connections are open as there may be"),
     "bodies-held": ProblemKind(503, "the gateway holds as many large bodies as it may"),
+    "ledger-unavailable": ProblemKind(503, "the ledger cannot be read"),
     "no-worker": ProblemKind(503, "no worker serves the model now"),
     "worker-hung": ProblemKind(503, "the worker that had the job hangs"),
     "model-changed": ProblemKind(503, "the model was replaced while the job ran"),

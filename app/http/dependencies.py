@@ -14,6 +14,7 @@ from app.access.caller import Caller
 from app.access.keyring import Keyring
 from app.fleet import Fleet
 from app.http.offloading import BoundedThreads
+from app.ledger import LedgerKeeper
 from app.metrics import Metrics
 from app.model_cards import ModelCards
 from app.replies import Replies
@@ -39,6 +40,7 @@ class Gateway:
     keyring: Keyring
     usage: Usage
     signer: Signer
+    ledger: LedgerKeeper
 
 
 # Dependencies are coroutines though they await nothing: FastAPI runs plain functions in threads, 0.1 ms each.

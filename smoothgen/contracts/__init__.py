@@ -38,6 +38,7 @@ from smoothgen.contracts.job import (
     TokenCounts,
     Usage,
 )
+from smoothgen.contracts.ledger import LedgerEntry, LedgerHead, LedgerPage, LedgerRecord
 from smoothgen.contracts.look_plans import FIRST_LOOK_AT_RUNS, look_plan, looks_at_runs
 from smoothgen.contracts.mechanism_names import (
     EDITS,
@@ -216,6 +217,10 @@ __all__ = [
     "JobSpec",
     "JobView",
     "Label",
+    "LedgerEntry",
+    "LedgerHead",
+    "LedgerPage",
+    "LedgerRecord",
     "LipschitzEstimate",
     "LipschitzMethod",
     "Metric",

@@ -31,6 +31,7 @@ from smoothgen.queue.connection import redis_errors
 from smoothgen.queue.ending import end
 from smoothgen.queue.job_state import JobState, Reply
 from smoothgen.queue.measures import Measures
+from smoothgen.queue.outbox import Outbox, facts_of
 from smoothgen.queue.pipeline import Pipeline
 from smoothgen.queue.presence import Presence
 from smoothgen.queue.registered import FleetRecords, RegisteredModel, RegisteredModels
@@ -55,8 +56,9 @@ _NOBODY: Final = Note(
 class JobStore:
     """Jobs and certificates in Redis. Every method raises QueueUnavailable when Redis cannot be reached."""
 
-    def __init__(self, redis: Redis, replication: Replication = UNREPLICATED) -> None:
-        """Keeps the connection. replication: what a job needs of replicas before its submission counts."""
+    def __init__(self, redis: Redis, replication: Replication = UNREPLICATED, outboxes: Sequence[str] = ()) -> None:
+        """Keeps the connection. replication: what a job needs of replicas before its submission counts. outboxes: which
+        of `keys.OUTBOX_READERS` are told of the end of the jobs that are submitted here."""
         self._redis = redis
         self._scripts = Pipeline(redis, replication)
         self.presence = Presence(redis, self._scripts)
@@ -65,7 +67,7 @@ class JobStore:
         self.measures = Measures(redis, self.presence)
         self.signatures = Signatures(redis, self._scripts)
         self.signing_keys = SigningKeyRecords(redis)
-        self._submissions = Submissions(self._scripts, self.presence)
+        self._submissions = Submissions(self._scripts, self.presence, outboxes)
         self._models = RegisteredModels(redis, self.presence)
         self._fleet = FleetRecords(redis)
 
@@ -137,7 +139,7 @@ class JobStore:
         if not state.ended:
             view = state.view.model_copy(update={"status": "cancelled"})
             text = view.model_dump_json(exclude_none=True)
-            ended = await end(self._scripts, job_id, view.model.name, "cancelled", text)
+            ended = await end(self._scripts, job_id, view.model.name, "cancelled", text, facts=facts_of(view.model))
             state = await self.read(job_id)
         return state, ended
 
@@ -159,7 +161,11 @@ class JobStore:
                 runs=keys.runs(job_id),
                 outputs=keys.outputs(job_id),
                 pictures=keys.pictures(job_id),
+                ledger_outbox=keys.outbox_of(job_id, keys.LEDGER),
+                webhooks_outbox=keys.outbox_of(job_id, keys.WEBHOOKS),
                 view=view.model_dump_json(exclude_none=True),
+                job_id=job_id,
+                kept_s=keys.CERTIFICATE_TTL_S,
             )
         )
         await self.signatures.forget_words(job_id, sign)
@@ -259,6 +265,10 @@ class JobStore:
     async def fleet_bins(self, tenant: str, model: str, window: str, pool: str) -> bytes:
         """Returns the bins of a pool's requests in a window, one byte a request, in order of submission."""
         return await self._fleet.bins(tenant, model, window, pool)
+
+    def outbox(self, reader: str, *, lease_s: float = keys.OUTBOX_LEASE_S) -> Outbox:
+        """Returns what one of `keys.OUTBOX_READERS` is to be told of jobs. lease_s: as `Outbox` takes it."""
+        return Outbox(self._redis, self._scripts, reader, lease_s=lease_s)
 
     async def require_writable(self) -> None:
         """Raises QueueUnavailable where a job could not be submitted now: Redis is away, full, or only a replica, or

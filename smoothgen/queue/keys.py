@@ -44,6 +44,9 @@ one script, lie on one node.
 …:signature:{job}                string  the certificate's signature, a JWS; lives as long as the certificate
 …:asked:{job}                    string  the request behind a certificate, seed image left out; lives as long as the job
 …:samples:{job}                  string  contact sheet of an image job, base64 PNG; lives as long as the job
+…:outbox:{reader}                stream  ended jobs and erased ones that a reader of OUTBOX_READERS has not dealt with;
+                                         consumer group OUTBOX_GROUP; entries go when acknowledged, and after
+                                         CERTIFICATE_TTL_S
 …:covers                         list    calls that wait for a comparison; COVERS_WAITING at most, COVERS_TTL_S long
 …:idempotency:{digest}           hash    job id and body digest; expires IDEMPOTENCY_TTL_S after submission
 …:fleet:{tenant}:{window}        hash    pool → its description, at most POOLS_A_WINDOW of noise or metrics that clients
@@ -80,6 +83,13 @@ IDEMPOTENCY_TTL_S: Final = 24 * 3600
 WATCH_TTL_S: Final = 3600
 WORKER_TTL_S: Final = 30
 REPLIES_KEPT: Final = 1_000
+LEDGER: Final = "ledger"
+WEBHOOKS: Final = "webhooks"
+OUTBOX_READERS: Final = (LEDGER, WEBHOOKS)
+"""Who may be told that a job ended, each by an outbox of its own."""
+OUTBOX_GROUP: Final = "readers"
+OUTBOX_LEASE_S: Final = 30.0
+"""Seconds after which a reader's entries, not acknowledged, are given to another gateway."""
 LONGEST_REPLY: Final = 16_384
 """Characters of view and certificate that go with the news of a job's end, and need not be read again."""
 COVERS_WAITING: Final = 64
@@ -244,6 +254,16 @@ def quota_of_key(key_id: str) -> Key:
 def replies(gateway_id: str) -> Key:
     """Returns the key of a gateway's stream of ended jobs."""
     return Key(f"smoothgen:replies:{gateway_id}")
+
+
+def outbox(model: str, reader: str) -> Key:
+    """Returns the key of what a reader is to be told of a model's jobs."""
+    return _of_model(model, f"outbox:{reader}")
+
+
+def outbox_of(job_id: str, reader: str) -> Key:
+    """Returns the key of what a reader is to be told of the jobs of a job's model."""
+    return _of_tag(model_tag(job_id), f"outbox:{reader}")
 
 
 def covers_calls(model: str) -> Key:
