@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from dataclasses import dataclass
@@ -51,8 +52,9 @@ def some_jobs(http: httpx2.Client) -> list[str]:
 _CLAIMS = [{"score": {"name": "length", "cap": 20}, "at_most": 10}]
 
 
-def run(cases: int, *, seed: int, folder: Path, at_a_time: int = 40) -> Figures:
-    """Sends at least this many generated requests, `at_a_time` to each operation in turn. Raises for the first answer
+def run(cases: int, *, seed: int, folder: Path, at_a_time: int = 20, most_s: float = math.inf) -> Figures:
+    """Sends at least this many generated requests, `at_a_time` to each operation in turn, and begins no further turn
+    after `most_s` seconds. Raises for the first answer
     that is not as the document says, and for a traceback in the service's log."""
     started, sent = time.monotonic(), Sent()
     with Serve(folder / "state", folder / "log", TANH, FASHION) as serve:
@@ -62,7 +64,7 @@ def run(cases: int, *, seed: int, folder: Path, at_a_time: int = 40) -> Figures:
         operations = [(m.upper(), path) for path, methods in schema.raw_schema["paths"].items() for m in methods]
         # Those that change jobs come last, so that the others find them as they were.
         operations.sort(key=lambda each: each[0] == "DELETE")
-        while sent.cases < cases:
+        while sent.cases < cases and time.monotonic() - started < most_s:
             for method, path in operations:
                 conforming(schema, method, path, jobs=jobs, cases=at_a_time, seed=seed, sent=sent)
             seed += 1

@@ -330,6 +330,72 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/ledger": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Ledger Entries
+         * @description What was recorded of this key's jobs, in order: certificates, abstentions, failures, cancellations, erasures.
+         *
+         *     404 where the gateway keeps no ledger.
+         */
+        get: operations["listLedgerEntries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/ledger/head": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Ledger Head
+         * @description The last entry's number and hash, over all keys. Note it: `smoothgen ledger verify --head` compares.
+         *
+         *     The number tells how many entries there are of all keys together.
+         */
+        get: operations["getLedgerHead"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/ledger/{certificate_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Ledger Record
+         * @description How a job ended, with its certificate, and the hashes from its entry to the head. Its id is its job's.
+         *
+         *     404 for a job that is not recorded (yet), and where the gateway keeps no ledger.
+         */
+        get: operations["getLedgerRecord"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/models": {
         parameters: {
             query?: never;
@@ -380,6 +446,8 @@ export interface paths {
         /**
          * Readyz
          * @description The gateway can accept and answer jobs.
+         *
+         *     `ledger` is there where certificates cannot be recorded now. They wait, and jobs go on.
          */
         get: operations["readyz"];
         put?: never;
@@ -1444,6 +1512,139 @@ export interface components {
             extract: components["schemas"]["RegexRule"] | components["schemas"]["NumberRule"] | components["schemas"]["FirstLineRule"] | components["schemas"]["JsonFieldRule"];
         };
         /**
+         * LedgerEntry
+         * @description An entry of the ledger. The page docs/ledger.md says which bytes of it are hashed.
+         */
+        LedgerEntry: {
+            /**
+             * Sequence
+             * @description Counted from 1 without gaps, over all keys.
+             */
+            sequence: number;
+            /**
+             * Recorded At
+             * @description When the gateway wrote it, UTC.
+             */
+            recorded_at: string;
+            /**
+             * Happened At
+             * @description When the job ended or was erased, UTC on the queue's clock.
+             */
+            happened_at: string;
+            /**
+             * Event
+             * @enum {string}
+             */
+            event: "certificate" | "abstention" | "uncertified" | "failure" | "cancellation" | "erasure";
+            /** Tenant */
+            tenant: string;
+            /**
+             * Job
+             * @description The job's id, which is its certificate's.
+             */
+            job: string;
+            /** Model */
+            model: string;
+            /** Model Revision */
+            model_revision: string;
+            /** Model Digest */
+            model_digest: string;
+            /**
+             * Certificate
+             * @description The certificate's digest as issued; of an erasure, of what is left.
+             */
+            certificate: string | null;
+            /**
+             * Reason
+             * @description Of an abstention.
+             */
+            reason: string | null;
+            /**
+             * Signature
+             * @description A JWS of the certificate, where it was signed.
+             */
+            signature: string | null;
+            /**
+             * Previous
+             * @description The hash of the entry before, sixty-four zeros for the first.
+             */
+            previous: string;
+            /** Hash */
+            hash: string;
+        };
+        /**
+         * LedgerHead
+         * @description The last entry's number and hash, over all keys: whoever notes it can tell later whether anything was changed.
+         */
+        LedgerHead: {
+            /** Sequence */
+            sequence: number;
+            /** Hash */
+            hash: string;
+        };
+        /**
+         * LedgerPage
+         * @description Entries in the order in which they were recorded.
+         */
+        LedgerPage: {
+            /** Data */
+            data: components["schemas"]["LedgerEntry"][];
+            /**
+             * Next
+             * @description The cursor of the next page, null where there is none yet.
+             */
+            next: string | null;
+        };
+        /**
+         * LedgerRecord
+         * @description A job's record: how it ended, its certificate, and the hashes that lead from it to the head.
+         *
+         *     `smoothgen verify` checks the certificate in it, and `smoothgen ledger verify` the hashes.
+         */
+        LedgerRecord: {
+            /**
+             * Schema
+             * @description smoothgen/ledger-record/v1
+             */
+            schema: string;
+            /** Skipped */
+            skipped: string[];
+            /**
+             * Entry
+             * @description What its content hash is computed over.
+             */
+            entry: {
+                [key: string]: unknown;
+            };
+            /** Previous */
+            previous: string;
+            /** Hash */
+            hash: string;
+            /**
+             * Erased
+             * @description Whether the content of its job was erased.
+             */
+            erased: boolean;
+            /**
+             * Left
+             * @description The digest of what was left of the certificate then.
+             */
+            left: string | null;
+            /** Certificate */
+            certificate: {
+                [key: string]: unknown;
+            } | null;
+            /** @description The entry that says that its content was erased. */
+            erasure: components["schemas"]["LedgerEntry"] | null;
+            /**
+             * Proof
+             * @description Content hashes of the entries after it, and the head that they lead to; at most 10,000 of them.
+             */
+            proof: {
+                [key: string]: unknown;
+            };
+        };
+        /**
          * LengthScore
          * @description How long the text is, `cap` at most.
          */
@@ -2142,6 +2343,11 @@ export interface components {
              * @constant
              */
             status?: "ready";
+            /**
+             * Ledger
+             * @description Why certificates cannot be recorded now.
+             */
+            ledger?: string | null;
         };
         /**
          * RegexRule
@@ -6648,6 +6854,575 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {string} */
                         type: "urn:smoothgen:problem:queue-unavailable" | "urn:smoothgen:problem:too-many-connections";
+                        /** @constant */
+                        status: 503;
+                    };
+                };
+            };
+        };
+    };
+    listLedgerEntries: {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before; 0 for the first. */
+                cursor?: number;
+                limit?: number;
+                model?: string | null;
+                event?: ("certificate" | "abstention" | "uncertified" | "failure" | "cancellation" | "erasure") | null;
+                /** @description The first time of interest, RFC 3339. */
+                since?: string | null;
+                /** @description The time after the last of interest. */
+                until?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LedgerPage"];
+                };
+            };
+            /** @description - `malformed-request`: the body is not JSON in UTF-8, or the request names no host. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:malformed-request";
+                        /** @constant */
+                        status: 400;
+                    };
+                };
+            };
+            /** @description - `unauthorized`: the gateway has keys, and the request carries none of them. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:unauthorized";
+                        /** @constant */
+                        status: 401;
+                    };
+                };
+            };
+            /** @description - `insufficient-scope`: the key does not have the scope that this needs. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:insufficient-scope";
+                        /** @constant */
+                        status: 403;
+                    };
+                };
+            };
+            /** @description - `not-found`: nothing of this name is known to the key's owner, or it is no longer kept. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:not-found";
+                        /** @constant */
+                        status: 404;
+                    };
+                };
+            };
+            /** @description - `request-timeout`: the request did not come whole in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:request-timeout";
+                        /** @constant */
+                        status: 408;
+                    };
+                };
+            };
+            /** @description - `body-too-large`: the body is larger than this path takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:body-too-large";
+                        /** @constant */
+                        status: 413;
+                    };
+                };
+            };
+            /** @description - `misdirected-request`: the gateway is asked by a host name that is not its own. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:misdirected-request";
+                        /** @constant */
+                        status: 421;
+                    };
+                };
+            };
+            /** @description - `invalid-request`: the request cannot be served as written; `errors` points at the fields. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:invalid-request";
+                        /** @constant */
+                        status: 422;
+                    };
+                };
+            };
+            /**
+             * @description - `rate-exceeded`: the key's rate is used up; `Retry-After` says until when.
+             *     - `too-many-requests`: as many requests of the key are in hand as may be.
+             */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:rate-exceeded" | "urn:smoothgen:problem:too-many-requests";
+                        /** @constant */
+                        status: 429;
+                    };
+                };
+            };
+            /** @description - `headers-too-large`: the request line and headers are too long. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:headers-too-large";
+                        /** @constant */
+                        status: 431;
+                    };
+                };
+            };
+            /** @description - `internal-error`: the gateway failed; the cause is in its log. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:internal-error";
+                        /** @constant */
+                        status: 500;
+                    };
+                };
+            };
+            /**
+             * @description - `queue-unavailable`: Redis cannot be reached.
+             *     - `too-many-connections`: as many connections are open as there may be.
+             *     - `ledger-unavailable`: the ledger cannot be read.
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:queue-unavailable" | "urn:smoothgen:problem:too-many-connections" | "urn:smoothgen:problem:ledger-unavailable";
+                        /** @constant */
+                        status: 503;
+                    };
+                };
+            };
+        };
+    };
+    getLedgerHead: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LedgerHead"];
+                };
+            };
+            /** @description - `malformed-request`: the body is not JSON in UTF-8, or the request names no host. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:malformed-request";
+                        /** @constant */
+                        status: 400;
+                    };
+                };
+            };
+            /** @description - `unauthorized`: the gateway has keys, and the request carries none of them. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:unauthorized";
+                        /** @constant */
+                        status: 401;
+                    };
+                };
+            };
+            /** @description - `insufficient-scope`: the key does not have the scope that this needs. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:insufficient-scope";
+                        /** @constant */
+                        status: 403;
+                    };
+                };
+            };
+            /** @description - `not-found`: nothing of this name is known to the key's owner, or it is no longer kept. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:not-found";
+                        /** @constant */
+                        status: 404;
+                    };
+                };
+            };
+            /** @description - `request-timeout`: the request did not come whole in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:request-timeout";
+                        /** @constant */
+                        status: 408;
+                    };
+                };
+            };
+            /** @description - `body-too-large`: the body is larger than this path takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:body-too-large";
+                        /** @constant */
+                        status: 413;
+                    };
+                };
+            };
+            /** @description - `misdirected-request`: the gateway is asked by a host name that is not its own. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:misdirected-request";
+                        /** @constant */
+                        status: 421;
+                    };
+                };
+            };
+            /**
+             * @description - `rate-exceeded`: the key's rate is used up; `Retry-After` says until when.
+             *     - `too-many-requests`: as many requests of the key are in hand as may be.
+             */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:rate-exceeded" | "urn:smoothgen:problem:too-many-requests";
+                        /** @constant */
+                        status: 429;
+                    };
+                };
+            };
+            /** @description - `headers-too-large`: the request line and headers are too long. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:headers-too-large";
+                        /** @constant */
+                        status: 431;
+                    };
+                };
+            };
+            /** @description - `internal-error`: the gateway failed; the cause is in its log. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:internal-error";
+                        /** @constant */
+                        status: 500;
+                    };
+                };
+            };
+            /**
+             * @description - `queue-unavailable`: Redis cannot be reached.
+             *     - `too-many-connections`: as many connections are open as there may be.
+             *     - `ledger-unavailable`: the ledger cannot be read.
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:queue-unavailable" | "urn:smoothgen:problem:too-many-connections" | "urn:smoothgen:problem:ledger-unavailable";
+                        /** @constant */
+                        status: 503;
+                    };
+                };
+            };
+        };
+    };
+    getLedgerRecord: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                certificate_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LedgerRecord"];
+                };
+            };
+            /** @description - `malformed-request`: the body is not JSON in UTF-8, or the request names no host. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:malformed-request";
+                        /** @constant */
+                        status: 400;
+                    };
+                };
+            };
+            /** @description - `unauthorized`: the gateway has keys, and the request carries none of them. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:unauthorized";
+                        /** @constant */
+                        status: 401;
+                    };
+                };
+            };
+            /** @description - `insufficient-scope`: the key does not have the scope that this needs. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:insufficient-scope";
+                        /** @constant */
+                        status: 403;
+                    };
+                };
+            };
+            /** @description - `not-found`: nothing of this name is known to the key's owner, or it is no longer kept. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:not-found";
+                        /** @constant */
+                        status: 404;
+                    };
+                };
+            };
+            /** @description - `request-timeout`: the request did not come whole in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:request-timeout";
+                        /** @constant */
+                        status: 408;
+                    };
+                };
+            };
+            /** @description - `body-too-large`: the body is larger than this path takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:body-too-large";
+                        /** @constant */
+                        status: 413;
+                    };
+                };
+            };
+            /** @description - `misdirected-request`: the gateway is asked by a host name that is not its own. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:misdirected-request";
+                        /** @constant */
+                        status: 421;
+                    };
+                };
+            };
+            /**
+             * @description - `rate-exceeded`: the key's rate is used up; `Retry-After` says until when.
+             *     - `too-many-requests`: as many requests of the key are in hand as may be.
+             */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:rate-exceeded" | "urn:smoothgen:problem:too-many-requests";
+                        /** @constant */
+                        status: 429;
+                    };
+                };
+            };
+            /** @description - `headers-too-large`: the request line and headers are too long. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:headers-too-large";
+                        /** @constant */
+                        status: 431;
+                    };
+                };
+            };
+            /** @description - `internal-error`: the gateway failed; the cause is in its log. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:internal-error";
+                        /** @constant */
+                        status: 500;
+                    };
+                };
+            };
+            /**
+             * @description - `queue-unavailable`: Redis cannot be reached.
+             *     - `too-many-connections`: as many connections are open as there may be.
+             *     - `ledger-unavailable`: the ledger cannot be read.
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:queue-unavailable" | "urn:smoothgen:problem:too-many-connections" | "urn:smoothgen:problem:ledger-unavailable";
                         /** @constant */
                         status: 503;
                     };
