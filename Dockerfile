@@ -39,6 +39,8 @@ RUN --mount=type=cache,target=/root/.cache/pip \
 RUN --mount=type=bind,from=wheel,source=/dist,target=/dist \
     pip install --no-cache-dir --no-deps --no-index /dist/*.whl
 COPY app /opt/smoothgen/app
+# The OpenAPI document has its shape of certificates.
+COPY docs/certificate-v2.schema.json /opt/smoothgen/docs/certificate-v2.schema.json
 WORKDIR /
 USER 10001:10001
 ENV SMOOTHGEN_HOST=0.0.0.0 \
