@@ -35,7 +35,7 @@ def read(generation: Generation) -> None:
     assert_type(generation.notes, list[Note])
     assert_type(generation.usage, Usage | None)
     if (certificate := generation.certificate) is not None:
-        assert_type(certificate.radius, float)
+        assert_type(certificate.radius, float | int | None)
         assert_type(smoothgen.verify(certificate).valid, bool)
     if generation.decision is not None:
         assert_type(generation.decision.holds, bool)
