@@ -41,6 +41,8 @@ RUN --mount=type=cache,target=/root/.cache/pip \
 RUN --mount=type=bind,from=wheel,source=/dist,target=/dist \
     pip install --no-cache-dir --no-deps --no-index /dist/*.whl
 COPY app /opt/smoothgen/app
+# The OpenAPI document has its shape of certificates.
+COPY docs/certificate-v2.schema.json /opt/smoothgen/docs/certificate-v2.schema.json
 # Where compose keeps the first API key: a named volume mounted over it takes owner and mode over.
 RUN install --directory --owner=smoothgen --group=smoothgen --mode=0700 /var/lib/smoothgen
 WORKDIR /

@@ -12,9 +12,10 @@ from starlette.middleware.cors import CORSMiddleware
 
 from app.access.keyring import Keyring
 from app.access.needed import require_declared
+from app.description.document import completed, operation_id
 from app.fleet import Fleet
 from app.http import problems
-from app.http.admission import OPEN_PATHS, Admission, is_open
+from app.http.admission import Admission, is_open
 from app.http.dependencies import Gateway
 from app.http.offloading import BoundedThreads
 from app.http.request_metrics import RequestMetrics
@@ -51,20 +52,6 @@ _CORS_TOLD: Final = [
     *("X-SmoothGen-Job", "X-SmoothGen-Notes"),
 ]
 """What pages of other origins may send and read, beside what every page may."""
-
-_DESCRIPTION = """\
-Certified generation: every output comes with a proof of how far an attack on the prompt's embedding can move it.
-
-A **certificate** states: no attack on the embedding of l2 norm at most ε moves the distribution of outputs by more than
-w in Wasserstein-1, with confidence 1 − α. Anyone can check one with `smoothgen verify` or POST /certificates/verify.
-"""
-
-_AUTHORIZATION: Final[dict[str, Any]] = {
-    "name": "authorization",
-    "in": "header",
-    "required": False,
-    "schema": {"anyOf": [{"type": "string"}, {"type": "null"}], "title": "Authorization"},
-}
 
 
 def create_app(settings: Settings, *, traced: bool = False) -> FastAPI:
@@ -117,8 +104,8 @@ def create_app(settings: Settings, *, traced: bool = False) -> FastAPI:
     app = _Gateway(
         title="SmoothGen",
         version=__version__,
-        description=_DESCRIPTION,
         lifespan=lifespan,
+        generate_unique_id_function=operation_id,
         # FastAPI's own spans have the path and the query, which hold what strangers write (decision 0025).
         telemetry=TelemetryConfig(tracing=False, metrics=False, logs=False, auto_configure=False),
     )
@@ -164,12 +151,10 @@ def _signer(settings: Settings, store: JobStore) -> Signer:
 
 
 class _Gateway(FastAPI):
-    """FastAPI whose description says where a key is asked for: `Admission` asks for it, no route does."""
+    """FastAPI whose OpenAPI document says more than its routes' code does."""
 
     def openapi(self) -> dict[str, Any]:
         """Returns the OpenAPI document."""
         if self.openapi_schema is None:
-            for path, operations in super().openapi()["paths"].items():
-                for operation in operations.values() if path not in OPEN_PATHS else ():
-                    operation.setdefault("parameters", []).append(_AUTHORIZATION)
-        return super().openapi()
+            self.openapi_schema = completed(super().openapi())
+        return self.openapi_schema

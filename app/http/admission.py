@@ -106,7 +106,7 @@ class Admission:
 
     def _unfit(self, scope: Scope, headers: Mapping[bytes, bytes], body_follows: bool) -> Problem | None:
         """Returns the problem of a request whose body is not to be read, None for any other."""
-        sends_json = scope["method"] == "POST" or (body_follows and scope["method"] not in _UNREAD)
+        sends_json = body_follows and scope["method"] not in _UNREAD
         if sends_json and not is_json(content_type := headers.get(b"content-type", b"")):
             shown = content_type.decode("latin-1")[:_LONGEST_SHOWN]
             return Problem.of(

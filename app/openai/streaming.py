@@ -39,7 +39,7 @@ async def streamed(
         yield event
     if not chunks.ended:
         unfinished = Problem.of(
-            "unfinished", "The stream ends before the job", 503, f"the gateway stops; GET /jobs/{job.id} has the job"
+            "unfinished", "The stream ends before the job", 504, f"the gateway stops; GET /jobs/{job.id} has the job"
         )
         yield _event(error_of(unfinished))
     yield _DONE

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Response
 
 from app.attending import Attendant
+from app.description.events import JOB_EVENT
 from app.following import FollowedResponse, followed
 from app.http.dependencies import GatewayDep, OwnJobId, TenantDep
 from app.job_events import Told
@@ -22,7 +23,7 @@ _DESCRIPTION = (
 
 
 _RESPONSES: dict[int | str, dict[str, Any]] = {
-    200: {"description": _DESCRIPTION, "content": {"text/event-stream": {"schema": {"type": "string"}}}},
+    200: {"description": _DESCRIPTION, "content": {"text/event-stream": {"schema": JOB_EVENT}}},
     204: {"description": "The event of Last-Event-ID was the last one: nothing follows, and no client need ask again."},
     **PROBLEMS,
 }

@@ -8,8 +8,8 @@ from fastapi import APIRouter, Query, Response
 from fastapi.responses import JSONResponse
 from pydantic import AwareDatetime
 
+from app.description.responses import problems
 from app.http.dependencies import GatewayDep, OwnCertificateId, TenantDep
-from app.routes.jobs import PROBLEMS
 from smoothgen.contracts import LedgerEntry, LedgerHead, LedgerPage, LedgerRecord
 from smoothgen.errors import NotFound
 from smoothgen.ledger.chain import Event, written_time
@@ -18,13 +18,14 @@ from smoothgen.ledger.reading import record_of
 
 router = APIRouter(prefix="/ledger", tags=["ledger"])
 
+_OF_LEDGERS: Final = ("not-found", "ledger-unavailable")
 _LARGEST: Final = 2**63 - 1
 
 Cursor = Annotated[int, Query(ge=0, le=_LARGEST, description="`next` of the page before; 0 for the first.")]
 
 
-@router.get("", response_model=LedgerPage, responses=PROBLEMS)
-async def list_entries(
+@router.get("", response_model=LedgerPage, responses=problems(*_OF_LEDGERS, "invalid-request"))
+async def list_ledger_entries(
     gateway: GatewayDep,
     tenant: TenantDep,
     cursor: Cursor = 0,
@@ -50,8 +51,8 @@ async def list_entries(
     return LedgerPage(data=[LedgerEntry.of(entry) for entry in found], next=following)
 
 
-@router.get("/head", response_model=LedgerHead, responses=PROBLEMS)
-async def read_head(gateway: GatewayDep) -> LedgerHead:
+@router.get("/head", response_model=LedgerHead, responses=problems(*_OF_LEDGERS))
+async def get_ledger_head(gateway: GatewayDep) -> LedgerHead:
     """The last entry's number and hash, over all keys. Note it: `smoothgen ledger verify --head` compares.
 
     The number tells how many entries there are of all keys together.
@@ -60,8 +61,8 @@ async def read_head(gateway: GatewayDep) -> LedgerHead:
     return LedgerHead(sequence=head.sequence, hash=head.hash)
 
 
-@router.get("/{certificate_id}", response_model=LedgerRecord, responses=PROBLEMS)
-async def read_record(certificate_id: OwnCertificateId, tenant: TenantDep, gateway: GatewayDep) -> Response:
+@router.get("/{certificate_id}", response_model=LedgerRecord, responses=problems(*_OF_LEDGERS))
+async def get_ledger_record(certificate_id: OwnCertificateId, tenant: TenantDep, gateway: GatewayDep) -> Response:
     """How a job ended, with its certificate, and the hashes from its entry to the head. Its id is its job's.
 
     404 for a job that is not recorded (yet), and where the gateway keeps no ledger.

@@ -21,6 +21,7 @@ from smoothgen.cli.evaluate_report import report
 from smoothgen.cli.generate import generate, plan
 from smoothgen.cli.keys import app as keys
 from smoothgen.cli.ledger import ledger
+from smoothgen.cli.options import AsJson
 from smoothgen.cli.signing_keys import signing_keys
 from smoothgen.cli.webhooks import webhooks
 
@@ -30,7 +31,8 @@ app = typer.Typer(
 
 
 def main() -> None:
-    """Runs the command line. An error that the user can mend is one line and exit code 2, not a stack trace."""
+    """Runs the command line, whose exit codes docs/clients.md lists. An error that the user can mend is one line and
+    exit code 2, not a stack trace."""
     from pydantic import ValidationError
 
     from smoothgen.errors import SmoothGenError
@@ -129,12 +131,18 @@ app.add_typer(ledger, name="ledger")
 
 
 @app.command("synonyms")
-def synonym_classes(words: Annotated[list[str], typer.Argument(help="Words, or whole prompts.")]) -> None:
+def synonym_classes(
+    words: Annotated[list[str], typer.Argument(help="Words, or whole prompts.")], as_json: AsJson = False
+) -> None:
     """Shows the synonym classes of words: swaps inside them change nothing where a prompt asks for synonyms."""
-    from smoothgen.cli.show_synonyms import show_synonyms
+    from smoothgen.cli.show_synonyms import show_synonyms, synonyms_document
     from smoothgen.synonyms import Partition
 
-    show_synonyms(words, Partition.load())
+    partition = Partition.load()
+    if as_json:
+        typer.echo(json.dumps(synonyms_document(words, partition), indent=2))
+    else:
+        show_synonyms(words, partition)
 
 
 @app.command()
@@ -153,7 +161,7 @@ def demo(
 @app.command()
 def verify(
     files: Annotated[list[Path], typer.Argument(help="Certificates, or answers with one inside, as JSON files.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print the verdicts as JSON.")] = False,
+    as_json: AsJson = False,
     model: Annotated[
         str | None,
         typer.Option(
