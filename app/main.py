@@ -18,7 +18,7 @@ from app.metrics import Metrics
 from app.model_cards import ModelCards
 from app.openai import routes as openai
 from app.replies import Replies
-from app.routes import certificates, events, fleet, generate, health, jobs, models, plans
+from app.routes import certificates, events, fleet, generate, health, jobs, models, pages, plans
 from app.settings import Settings
 from app.shown_fleet import ShownFleet
 from smoothgen import __version__
@@ -59,9 +59,16 @@ def create_app(settings: Settings) -> FastAPI:
         await replies.stop()
         await redis.aclose()
 
-    app = _Gateway(title="SmoothGen", version=__version__, description=_DESCRIPTION, lifespan=lifespan)
+    app = _Gateway(
+        title="SmoothGen",
+        version=__version__,
+        description=_DESCRIPTION,
+        lifespan=lifespan,
+        docs_url=None,  # app.routes.pages has these pages, whose files come from here
+        redoc_url=None,
+    )
     problems.install(app)
-    for room in (generate, plans, jobs, events, certificates, fleet, models, health, openai):
+    for room in (generate, plans, jobs, events, certificates, fleet, models, health, pages, openai):
         app.include_router(room.router)
 
     # The last one added is the first that sees a request.

@@ -18,10 +18,10 @@ from app.settings import Settings
 from smoothgen.contracts import Problem
 from smoothgen.queue import ANYONE
 
-OPEN_PATHS: Final = frozenset(
-    {"/livez", "/readyz", "/metrics", "/docs", "/docs/oauth2-redirect", "/redoc", "/openapi.json"}
-)
+OPEN_PATHS: Final = frozenset({"/livez", "/readyz", "/metrics", "/console", "/docs", "/redoc", "/openapi.json"})
 """Paths that are answered without a key."""
+_OPEN_FOLDERS: Final = ("/console/", "/docs/", "/redoc/")
+"""What the paths of pages for browsers begin with, which are answered without a key too: the same files for all."""
 _UNREAD: Final = frozenset({"GET", "HEAD", "OPTIONS", "DELETE"})
 """Methods for which no route reads a body."""
 _HEADERS: Final = frozenset({b"host", b"authorization", b"content-type", b"content-length", b"transfer-encoding"})
@@ -78,7 +78,7 @@ class Admission:
     ) -> Problem | None:
         if self._hosts is not None and (problem := _wrong_host(headers.get(b"host"), self._hosts)) is not None:
             return problem
-        if not known and scope["path"] not in OPEN_PATHS:
+        if not known and scope["path"] not in OPEN_PATHS and not scope["path"].startswith(_OPEN_FOLDERS):
             return Problem.of(
                 "unauthorized", "Unauthorized", 401, "send a known API key as 'Authorization: Bearer <key>'"
             )
@@ -132,6 +132,11 @@ def known_hosts(settings: Settings) -> frozenset[str] | None:
     return frozenset(
         {bound, "localhost", "127.0.0.1", "::1", *(name.strip("[]").lower() for name in settings.allowed_hosts)}
     )
+
+
+def open_to_strangers(settings: Settings) -> bool:
+    """Returns whether the gateway asks for no key and may be reached from other machines."""
+    return not settings.tenants and not _is_loopback(settings.host.strip("[]").lower())
 
 
 def _is_loopback(host: str) -> bool:

@@ -166,6 +166,7 @@ def _shown(value: Any, most: int = _LONGEST_VALUE) -> str:
 
 _HTTP_KINDS = {
     400: "malformed-request",
+    403: "forbidden",
     404: "not-found",
     405: "method-not-allowed",
     422: "invalid-request",

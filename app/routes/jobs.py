@@ -1,17 +1,18 @@
-"""GET /jobs/{id} and its output."""
+"""GET /jobs, GET /jobs/{id} and its output."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, HTTPException, Query, Response
 
 from app import ending
-from app.http.dependencies import GatewayDep, OwnJobId, PreferHeader, wait_seconds
+from app.http.admission import open_to_strangers
+from app.http.dependencies import GatewayDep, OwnJobId, PreferHeader, TenantDep, wait_seconds
 from app.http.problems import PROBLEM_JSON, problem_response
-from smoothgen.contracts import FINISHED, JobView, NoisyOutputs
+from smoothgen.contracts import FINISHED, JobList, JobView, NoisyOutputs
 from smoothgen.errors import NotFound
-from smoothgen.queue import JobState
+from smoothgen.queue import RECENT_JOBS, JobState
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
 
@@ -31,6 +32,25 @@ def job_response(job: JobState, *, unfinished: int) -> Response:
     return Response(
         job.text, status_code=200 if job.ended else unfinished, media_type="application/json", headers=headers
     )
+
+
+@router.get("", response_model=JobList, responses=PROBLEMS)
+async def list_jobs(
+    gateway: GatewayDep,
+    tenant: TenantDep,
+    limit: Annotated[int, Query(ge=1, le=RECENT_JOBS, description="How many of them at most.")] = 20,
+) -> JobList:
+    """Your latest jobs, the latest submitted first, while they are kept; 100 of each model at most.
+
+    403 on a gateway that asks for no key and is reached from other machines: all callers are one tenant there, and
+    whoever knows a job's id reads its output.
+    """
+    if open_to_strangers(gateway.settings):
+        raise HTTPException(
+            403, "jobs are listed to the owner of a key, and this gateway asks for none; set SMOOTHGEN_API_KEYS"
+        )
+    models = [each.card.id for each in await gateway.store.models()]
+    return JobList(data=await gateway.store.recent.latest(tenant, models, limit))
 
 
 @router.get("/{job_id}", response_model=JobView, responses=PROBLEMS)

@@ -29,6 +29,7 @@ from smoothgen.contracts.job import (
     TokenCounts,
     Usage,
 )
+from smoothgen.contracts.job_list import JobList, JobSummary
 from smoothgen.contracts.look_plans import FIRST_LOOK_AT_RUNS, look_plan, looks_at_runs
 from smoothgen.contracts.mechanism_names import (
     EDITS,
@@ -198,6 +199,8 @@ __all__ = [
     "ImageParameters",
     "JobResult",
     "JobSpec",
+    "JobList",
+    "JobSummary",
     "JobView",
     "Label",
     "LipschitzEstimate",

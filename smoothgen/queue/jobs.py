@@ -34,6 +34,7 @@ from smoothgen.queue.job_state import JobState, Reply
 from smoothgen.queue.measures import Measures
 from smoothgen.queue.pipeline import Pipeline
 from smoothgen.queue.presence import Presence
+from smoothgen.queue.recent import RecentJobs
 from smoothgen.queue.registered import FleetRecords, RegisteredModel, RegisteredModels
 from smoothgen.queue.replication import UNREPLICATED, Replication
 from smoothgen.queue.scripts.jobs import Erase, ForgetNews, Read
@@ -62,6 +63,7 @@ class JobStore:
         self.clock = self.presence.clock
         self.covers = ComparisonQueue(redis, self.presence)
         self.measures = Measures(redis, self.presence)
+        self.recent = RecentJobs(redis)
         self._submissions = Submissions(self._scripts, self.presence)
         self._models = RegisteredModels(redis, self.presence)
         self._fleet = FleetRecords(redis)

@@ -108,6 +108,7 @@ class Submissions:
                 backlog=keys.backlog(name),
                 accounts=keys.accounts(name),
                 deadlines=keys.deadlines(name),
+                recent=keys.recent(name, tenant),
                 windows=_fleet_windows(spec),
                 idempotency=keys.idempotency(name, tenant, idempotency.key) if idempotency else None,
                 job_id=spec.id,
@@ -123,6 +124,9 @@ class Submissions:
                 most_bytes_of_tenant=limits.tenant_bytes,
                 deadline_ms=spec.deadline_ms,
                 samples_to_draw=spec.samples_to_draw,
+                submitted_ms=spec.submitted_ms,
+                recent_kept=keys.RECENT_JOBS,
+                recent_ttl_s=keys.RECENT_TTL_S,
                 most_pools=keys.POOLS_A_WINDOW if _is_made_up(spec) else _ANY_NUMBER,
                 fields=record,
             )

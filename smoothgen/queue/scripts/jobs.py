@@ -33,7 +33,8 @@ class Submit(ScriptCall):
     idempotency: the key of the client's idempotency key, None where it has none; body: the digest of its request.
     outlasts: 1 where the key still stands for a job that has ended, else 0.
     samples, bytes: what the job owes and holds; most_…: what the model and the tenant may at most. samples_to_draw:
-    those of the selection. most_pools: how many pools a window may have. fields: of the job's record.
+    those of the selection. recent: the key of the tenant's latest jobs, recent_kept how many of them it holds.
+    most_pools: how many pools a window may have. fields: of the job's record.
     """
 
     script: ClassVar = Script("submit", replicated=True)
@@ -42,6 +43,7 @@ class Submit(ScriptCall):
     backlog: Key
     accounts: Key
     deadlines: Key
+    recent: Key
     windows: Sequence[FleetWindow]
     idempotency: Key | None
     job_id: str
@@ -57,6 +59,9 @@ class Submit(ScriptCall):
     most_bytes_of_tenant: int
     deadline_ms: int | None
     samples_to_draw: int
+    submitted_ms: int
+    recent_kept: int
+    recent_ttl_s: int
     most_pools: int
     fields: Mapping[str, str | int]
 
