@@ -92,3 +92,44 @@ GENERATE: dict[str, Example] = {
         },
     },
 }
+
+COVERS: dict[str, Example] = {
+    "prompts": {
+        "summary": "Other prompts",
+        "description": "How far they are from the certificate's, and how far their outputs can differ.",
+        "value": {"prompts": ["a crimson sneaker", "a blue sneaker"]},
+    },
+    "context": {
+        "summary": "Other passages",
+        "description": "For a certificate of mechanism passages: how many of its units these alter.",
+        "value": {"context": ["The office of Dr Lind is room 12.", "Dr Lind moved to room 77 in May."]},
+    },
+}
+CHAT: dict[str, Example] = {
+    "chat": {
+        "summary": "A certified answer",
+        "value": {
+            "model": "smollm2-135m",
+            "messages": [{"role": "user", "content": "What is the capital of France?"}],
+            "max_tokens": 8,
+            "smoothgen": {"robustness": {"samples": 32}},
+        },
+    }
+}
+IMAGES: dict[str, Example] = {
+    "picture": {
+        "summary": "A certified picture",
+        "value": {
+            "model": "fashion-32",
+            "prompt": "a red sneaker",
+            "size": "32x32",
+            "smoothgen": {"robustness": {"samples": 40, "tolerance": 0.3}},
+        },
+    }
+}
+RESPONSES: dict[str, Example] = {
+    "background": {
+        "summary": "Answered later",
+        "value": {"model": "smollm2-135m", "input": "What is the capital of France?", "background": True},
+    }
+}

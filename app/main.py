@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import Any
 
 from fastapi import FastAPI
 
+from app.description.document import completed, operation_id
 from app.fleet import Fleet
 from app.http import problems
-from app.http.admission import OPEN_PATHS, Admission
+from app.http.admission import Admission
 from app.http.dependencies import Gateway
 from app.http.offloading import BoundedThreads
 from app.http.request_metrics import RequestMetrics
@@ -23,20 +24,6 @@ from app.settings import Settings
 from app.shown_fleet import ShownFleet
 from smoothgen import __version__
 from smoothgen.queue import JobStore, Replication, connect
-
-_DESCRIPTION = """\
-Certified generation: every output comes with a proof of how far an attack on the prompt's embedding can move it.
-
-A **certificate** states: no attack on the embedding of l2 norm at most ε moves the distribution of outputs by more than
-w in Wasserstein-1, with confidence 1 − α. Anyone can check one with `smoothgen verify` or POST /certificates/verify.
-"""
-
-_AUTHORIZATION: Final[dict[str, Any]] = {
-    "name": "authorization",
-    "in": "header",
-    "required": False,
-    "schema": {"anyOf": [{"type": "string"}, {"type": "null"}], "title": "Authorization"},
-}
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -62,8 +49,8 @@ def create_app(settings: Settings) -> FastAPI:
     app = _Gateway(
         title="SmoothGen",
         version=__version__,
-        description=_DESCRIPTION,
         lifespan=lifespan,
+        generate_unique_id_function=operation_id,
         docs_url=None,  # app.routes.pages has these pages, whose files come from here
         redoc_url=None,
     )
@@ -78,12 +65,10 @@ def create_app(settings: Settings) -> FastAPI:
 
 
 class _Gateway(FastAPI):
-    """FastAPI whose description says where a key is asked for: `Admission` asks for it, no route does."""
+    """FastAPI whose OpenAPI document says more than its routes' code does."""
 
     def openapi(self) -> dict[str, Any]:
         """Returns the OpenAPI document."""
         if self.openapi_schema is None:
-            for path, operations in super().openapi()["paths"].items():
-                for operation in operations.values() if path not in OPEN_PATHS else ():
-                    operation.setdefault("parameters", []).append(_AUTHORIZATION)
-        return super().openapi()
+            self.openapi_schema = completed(super().openapi())
+        return self.openapi_schema

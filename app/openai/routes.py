@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Body, Depends, Request, Response
 from fastapi.responses import JSONResponse
@@ -10,6 +10,9 @@ from fastapi.sse import EventSourceResponse
 from pydantic import ValidationError
 
 from app import ending
+from app.description.problem_kinds import OF_A_NEW_JOB
+from app.description.responses import openai_errors
+from app.examples import CHAT, IMAGES, RESPONSES
 from app.http.dependencies import Gateway, GatewayDep, IdempotencyKey, TenantDep
 from app.http.openai_errors import OPENAI_PATHS
 from app.http.problems import problem_response
@@ -22,6 +25,14 @@ from app.openai.answers import (
     model_object,
     response_object,
 )
+from app.openai.described import (
+    ChatAnswer,
+    ImagesAnswer,
+    OpenAIModel,
+    OpenAIModels,
+    ResponseAnswer,
+    ResponseDeleted,
+)
 from app.openai.requests import ChatRequest, ImagesRequest, ResponsesRequest, kept
 from app.openai.streaming import streamed
 from app.openai.submitting import job_of
@@ -30,24 +41,22 @@ from smoothgen.contracts import JobView, Problem
 from smoothgen.errors import NotFound
 from smoothgen.queue import JobState, belongs_to
 
-_ERROR: dict[str, Any] = {
-    "description": "An error in OpenAI's form.",
-    "content": {"application/json": {"schema": {"type": "object"}}},
-}
-_ERRORS: dict[int | str, dict[str, Any]] = {"4XX": _ERROR, "5XX": _ERROR}
+_ERRORS: Final = openai_errors("not-found")
+_OF_JOBS: Final = openai_errors("not-found", *OF_A_NEW_JOB, "cancelled", "erased", "unfinished")
+_STREAM: Final = {"text/event-stream": {"schema": {"type": "string", "description": "With `stream`: chunks."}}}
 
 router = APIRouter(prefix="/v1", tags=["OpenAI"], route_class=StrictRoute)
 
 
-@router.get("/models", operation_id="openai_models", responses=_ERRORS)
-async def list_models(gateway: GatewayDep) -> dict[str, Any]:
+@router.get("/models", response_model=OpenAIModels, responses=openai_errors())
+async def list_openai_models(gateway: GatewayDep) -> dict[str, Any]:
     """Every model known here."""
     served = await gateway.store.models()
     return {"object": "list", "data": [model_object(each.card) for each in served]}
 
 
-@router.get("/models/{model:path}", operation_id="openai_model", responses=_ERRORS)
-async def read_model(model: str, gateway: GatewayDep) -> dict[str, Any]:
+@router.get("/models/{model:path}", response_model=OpenAIModel, responses=_ERRORS)
+async def get_openai_model(model: str, gateway: GatewayDep) -> dict[str, Any]:
     """One model."""
     card = await gateway.cards.card(model)
     if card is None:
@@ -55,12 +64,12 @@ async def read_model(model: str, gateway: GatewayDep) -> dict[str, Any]:
     return model_object(card)
 
 
-@router.post("/chat/completions", operation_id="openai_chat", responses=_ERRORS)
-async def chat(
+@router.post("/chat/completions", response_model=ChatAnswer, responses={200: {"content": _STREAM}, **_OF_JOBS})
+async def create_chat_completion(
     context: Request,
     gateway: GatewayDep,
     tenant: TenantDep,
-    asked: Annotated[ChatRequest, Body()],
+    asked: Annotated[ChatRequest, Body(openapi_examples=CHAT)],
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """One certified answer to the last message."""
@@ -73,12 +82,12 @@ async def chat(
     return _ended(job) or _answer(job, chat_completion(job.view, asked.metadata, asked.ignored))
 
 
-@router.post("/images/generations", operation_id="openai_images", responses=_ERRORS)
-async def images(
+@router.post("/images/generations", response_model=ImagesAnswer, responses=_OF_JOBS)
+async def create_image(
     context: Request,
     gateway: GatewayDep,
     tenant: TenantDep,
-    asked: Annotated[ImagesRequest, Body()],
+    asked: Annotated[ImagesRequest, Body(openapi_examples=IMAGES)],
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """One certified picture."""
@@ -86,12 +95,12 @@ async def images(
     return _ended(job) or _answer(job, images_response(job.view, asked.ignored))
 
 
-@router.post("/responses", operation_id="openai_create_response", responses=_ERRORS)
-async def respond(
+@router.post("/responses", response_model=ResponseAnswer, responses=_OF_JOBS)
+async def create_response(
     context: Request,
     gateway: GatewayDep,
     tenant: TenantDep,
-    asked: Annotated[ResponsesRequest, Body()],
+    asked: Annotated[ResponsesRequest, Body(openapi_examples=RESPONSES)],
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """One certified answer; with `background`, at once, to be read later."""
@@ -112,14 +121,18 @@ async def _own_response(response_id: str, tenant: TenantDep) -> str:
 _OwnResponse = Annotated[str, Depends(_own_response)]
 
 
-@router.get("/responses/{response_id}", operation_id="openai_response", responses=_ERRORS)
-async def read_response(job_id: _OwnResponse, gateway: GatewayDep) -> Response:
+@router.get("/responses/{response_id}", response_model=ResponseAnswer, responses=_ERRORS)
+async def get_response(job_id: _OwnResponse, gateway: GatewayDep) -> Response:
     """A response as it stands."""
     job = await gateway.store.read(job_id)
     return _answer(job, response_object(job.view, await _kept(gateway, job_id)))
 
 
-@router.post("/responses/{response_id}/cancel", operation_id="openai_cancel_response", responses=_ERRORS)
+@router.post(
+    "/responses/{response_id}/cancel",
+    response_model=ResponseAnswer,
+    responses=openai_errors("not-found", "unsupported-media-type", "bodies-held"),
+)
 async def cancel_response(job_id: _OwnResponse, gateway: GatewayDep) -> Response:
     """Cancel a response that has not ended."""
     asked = await _kept(gateway, job_id)
@@ -127,7 +140,7 @@ async def cancel_response(job_id: _OwnResponse, gateway: GatewayDep) -> Response
     return _answer(job, response_object(job.view, asked))
 
 
-@router.delete("/responses/{response_id}", operation_id="openai_delete_response", responses=_ERRORS)
+@router.delete("/responses/{response_id}", response_model=ResponseDeleted, responses=_ERRORS)
 async def delete_response(job_id: _OwnResponse, gateway: GatewayDep) -> dict[str, Any]:
     """Erase a response's prompt and output: it is no longer known. Its certificate stays."""
     await _kept(gateway, job_id)

@@ -3,43 +3,41 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Body, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
 
 from app.covers import compare
+from app.description.certificates import CERTIFICATE
+from app.description.problem_kinds import OF_EVERY_BODY
+from app.description.responses import problems
+from app.examples import COVERS
 from app.http.dependencies import GatewayDep, OwnCertificateId
 from app.http.documents import verdict
 from app.http.problems import problem_response
 from app.http.strict_json import LARGE_BYTES, StrictRoute
 from app.neighbours import neighbours_of
-from app.routes.jobs import PROBLEMS
-from smoothgen.contracts import Covers, CoversRequest, NeighboursView, Problem
+from smoothgen.contracts import Covers, CoversRequest, NeighboursView, Problem, VerdictView
 
 router = APIRouter(prefix="/certificates", tags=["certificates"], route_class=StrictRoute)
 
-_VERDICT: dict[str, Any] = {
-    "application/json": {
-        "example": {
-            "valid": False,
-            "meaning": "not checked",
-            "checks": [{"name": "radius", "passed": False, "detail": "states 0.5, the evidence gives 0.214"}],
-        }
-    }
-}
+_PROBLEMS: Final = problems("not-found")
+_CONFLICTING: Final = problems("not-found", "conflict", "invalid-request")
+_OF_COMPARISONS: Final = (
+    *("not-found", "conflict", "model-replaced", "no-worker", "no-answer"),
+    *("worker-error", "worker-hung", "job-unreadable"),
+)
 _BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "description": "A certificate document, as GET /certificates/{id} gives it.",
-        "content": {"application/json": {"schema": {"type": "object"}}},
+        "content": {"application/json": {"schema": {"anyOf": [CERTIFICATE, {"type": "object", "title": "Other"}]}}},
     }
 }
 
 
-@router.post(
-    "/verify", responses={200: {"content": _VERDICT}, **PROBLEMS}, openapi_extra=_BODY, response_class=Response
-)
+@router.post("/verify", response_model=VerdictView, responses=problems(*OF_EVERY_BODY), openapi_extra=_BODY)
 async def verify_certificate(request: Request, gateway: GatewayDep) -> Response:
     """Recompute every number a certificate states from the evidence it carries, and hold its words to what they mean.
 
@@ -51,14 +49,18 @@ async def verify_certificate(request: Request, gateway: GatewayDep) -> Response:
     return Response(json.dumps(answer), media_type="application/json")
 
 
-@router.get("/{certificate_id}", responses=PROBLEMS, response_class=Response)
-async def read_certificate(certificate_id: OwnCertificateId, gateway: GatewayDep) -> Response:
+@router.get(
+    "/{certificate_id}",
+    responses={200: {"content": {"application/json": {"schema": CERTIFICATE}}}, **_PROBLEMS},
+    response_class=Response,
+)
+async def get_certificate(certificate_id: OwnCertificateId, gateway: GatewayDep) -> Response:
     """A stored certificate. Its id is its job's."""
     return JSONResponse(await gateway.store.certificate(certificate_id))
 
 
-@router.get("/{certificate_id}/neighbours", response_model=NeighboursView, responses=PROBLEMS)
-async def neighbours(
+@router.get("/{certificate_id}/neighbours", response_model=NeighboursView, responses=_CONFLICTING)
+async def get_neighbours(
     certificate_id: OwnCertificateId,
     gateway: GatewayDep,
     changed: Annotated[bool, Query(description="Only those that changed the answer, or failed.")] = False,
@@ -75,10 +77,13 @@ async def neighbours(
 
 @router.get(
     "/{certificate_id}/neighbours/{rank}/picture",
-    responses={200: {"content": {"image/png": {}}}, **PROBLEMS},
+    responses={
+        200: {"content": {"image/png": {"schema": {"type": "string", "contentMediaType": "image/png"}}}},
+        **problems("not-found", "invalid-request"),
+    },
     response_class=Response,
 )
-async def neighbour_picture(
+async def get_neighbour_picture(
     certificate_id: OwnCertificateId,
     rank: Annotated[int, Path(ge=1, le=1_000_000, description="The neighbour's place by cost, from 1 on.")],
     gateway: GatewayDep,
@@ -90,10 +95,14 @@ async def neighbour_picture(
     return Response(await gateway.store.run_picture(certificate_id, rank - 1), media_type="image/png")
 
 
-@router.post("/{certificate_id}/covers", response_model=Covers, responses=PROBLEMS)
-async def covers(
+@router.post(
+    "/{certificate_id}/covers",
+    response_model=Covers,
+    responses=problems(*OF_EVERY_BODY, *_OF_COMPARISONS),
+)
+async def compare_prompts(
     certificate_id: OwnCertificateId,
-    asked: Annotated[CoversRequest, Body(description="The prompts, and the confidence of the answer.")],
+    asked: Annotated[CoversRequest, Body(description="The prompts, or a context.", openapi_examples=COVERS)],
     gateway: GatewayDep,
 ) -> Response:
     """What a certificate says of other prompts: how far they are, and how far their outputs can differ from its own.

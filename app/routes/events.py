@@ -23,7 +23,14 @@ _DESCRIPTION = (
 
 
 _RESPONSES: dict[int | str, dict[str, Any]] = {
-    200: {"description": _DESCRIPTION, "content": {"text/event-stream": {"schema": {"type": "string"}}}},
+    200: {
+        "description": _DESCRIPTION,
+        "content": {
+            "text/event-stream": {
+                "schema": {"type": "string", "description": "`JobEvents` has the data of each event."}
+            }
+        },
+    },
     **PROBLEMS,
 }
 

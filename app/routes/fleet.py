@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query
 
+from app.description.responses import problems
 from app.http.dependencies import GatewayDep, TenantDep
-from app.routes.jobs import PROBLEMS
-from smoothgen.contracts import window_span
+from smoothgen.contracts import FleetReadings, FleetReadingView, PoolView, window_span
 from smoothgen.errors import InvalidInput
 
 router = APIRouter(tags=["fleet"])
 
 
-@router.get("/fleet", responses=PROBLEMS)
-async def fleet(
+@router.get("/fleet", responses=problems("invalid-request", "overloaded"))
+async def get_fleet(
     gateway: GatewayDep,
     tenant: TenantDep,
     model: Annotated[str | None, Query(description="Only pools of this model.")] = None,
@@ -23,7 +23,7 @@ async def fleet(
         str | None,
         Query(description='One window, such as "hour:2026-11-23T22" (UTC). Default: this hour and day, and the last.'),
     ] = None,
-) -> dict[str, Any]:
+) -> FleetReadings:
     """The certified average shift of your fleet traffic, per pool (model, noise, metric) and window of time.
 
     An average over the requests of the window, not a promise to each of them (theorem T5, docs/theory/fleet.md).
@@ -37,15 +37,15 @@ async def fleet(
     for reading in await gateway.fleet.read(tenant, windows, models):
         start, end = window_span(reading.window)
         data.append(
-            {
-                "window": reading.window,
-                "start": start.isoformat(),
-                "end": end.isoformat(),
-                "pool": {"id": reading.pool_id, **reading.pool.model_dump(mode="json")},
-                "certificate": reading.certificate.to_dict(),
-            }
+            FleetReadingView(
+                window=reading.window,
+                start=start,
+                end=end,
+                pool=PoolView(id=reading.pool_id, **reading.pool.model_dump()),
+                certificate=reading.certificate.to_dict(),
+            )
         )
-    return {"data": data, "uncounted": await gateway.fleet.uncounted(tenant, windows, models)}
+    return FleetReadings(data=data, uncounted=await gateway.fleet.uncounted(tenant, windows, models))
 
 
 def _known(window: str) -> str:

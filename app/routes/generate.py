@@ -6,10 +6,12 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Request, Response
 
+from app.description.problem_kinds import OF_A_NEW_JOB
+from app.description.responses import problems
 from app.examples import GENERATE
 from app.http.dependencies import GatewayDep, IdempotencyKey, PreferHeader, TenantDep, wait_seconds
 from app.http.strict_json import StrictRoute
-from app.routes.jobs import PROBLEMS, job_response
+from app.routes.jobs import FOLLOW, job_response
 from app.submitting import submitted
 from smoothgen.contracts import GenerateRequest, JobView
 from smoothgen.queue import Idempotency
@@ -18,8 +20,8 @@ router = APIRouter(tags=["generate"], route_class=StrictRoute)
 
 _RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {"description": "The output with its certificate or abstention."},
-    202: {"model": JobView, "description": "Accepted and not finished: follow Location."},
-    **PROBLEMS,
+    202: {"model": JobView, "description": "Accepted and not finished: follow Location.", "headers": FOLLOW},
+    **problems(*OF_A_NEW_JOB),
 }
 
 

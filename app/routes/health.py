@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from pydantic import BaseModel
 from redis.exceptions import RedisError
 
+from app.description.responses import problems
 from app.http.dependencies import Gateway, GatewayDep
 from app.http.problems import problem_response
-from app.routes.jobs import PROBLEMS
 from smoothgen.contracts import Problem
 from smoothgen.errors import QueueUnavailable
 
 router = APIRouter(tags=["operations"])
+
+
+class Alive(BaseModel):
+    """The answer of GET /livez."""
+
+    status: Literal["alive"] = "alive"
+
+
+class Ready(BaseModel):
+    """The answer of GET /readyz."""
+
+    status: Literal["ready"] = "ready"
 
 
 async def _why_not_ready(gateway: Gateway) -> str | None:
@@ -31,26 +45,33 @@ async def _why_not_ready(gateway: Gateway) -> str | None:
     return f"no worker has loaded {', '.join(missing)} yet" if missing else None
 
 
-@router.get("/livez")
-async def livez() -> dict[str, str]:
+@router.get("/livez", responses=problems(key=False))
+async def livez() -> Alive:
     """The process runs."""
-    return {"status": "alive"}
+    return Alive()
 
 
 @router.get(
     "/readyz",
-    responses={200: {"content": {"application/json": {"example": {"status": "ready"}}}}, 503: PROBLEMS[503]},
-    response_class=Response,
+    response_model=Ready,
+    responses=problems("not-ready", key=False),
 )
 async def readyz(gateway: GatewayDep) -> Response:
     """The gateway can accept and answer jobs."""
     why_not = await _why_not_ready(gateway)
     if why_not is None:
-        return JSONResponse({"status": "ready"})
+        return JSONResponse(Ready().model_dump())
     return problem_response(Problem.of("not-ready", "Not ready", 503, why_not))
 
 
-@router.get("/metrics", response_class=Response)
+@router.get(
+    "/metrics",
+    response_class=Response,
+    responses={
+        200: {"content": {"text/plain": {"schema": {"type": "string"}}}},
+        **problems(key=False),
+    },
+)
 async def metrics(gateway: GatewayDep) -> Response:
     """Prometheus metrics; the queue is measured when asked, and fleet certificates are computed beside it."""
     instruments = gateway.metrics

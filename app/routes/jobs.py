@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, HTTPException, Query, Response
 
 from app import ending
+from app.description.responses import problems
 from app.http.admission import open_to_strangers
 from app.http.dependencies import GatewayDep, OwnJobId, PreferHeader, TenantDep, wait_seconds
-from app.http.problems import PROBLEM_JSON, problem_response
+from app.http.problems import problem_response
 from smoothgen.contracts import FINISHED, JobList, JobView, NoisyOutputs
 from smoothgen.errors import NotFound
 from smoothgen.queue import RECENT_JOBS, JobState
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
 
-_PROBLEM: dict[str, Any] = {"content": {PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/Problem"}}}}
-PROBLEMS: dict[int | str, dict[str, Any]] = {
-    "4XX": {"description": "A problem document naming the value and the remedy.", **_PROBLEM},
-    503: {"description": "Redis cannot be reached. Repeat a submission under its Idempotency-Key.", **_PROBLEM},
-    "5XX": {"description": "The job, or the gateway, failed.", **_PROBLEM},
+PROBLEMS: Final = problems("not-found")
+"""What every route that names a job may answer beside it."""
+FOLLOW: Final[dict[str, Any]] = {
+    "Location": {"description": "The job's path.", "schema": {"type": "string"}},
+    "Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}},
 }
+"""The headers of an answer about a job that has not ended."""
+_BYTES: Final = {"schema": {"type": "string", "contentMediaType": "image/png"}}
 
 
 def job_response(job: JobState, *, unfinished: int) -> Response:
@@ -34,7 +37,7 @@ def job_response(job: JobState, *, unfinished: int) -> Response:
     )
 
 
-@router.get("", response_model=JobList, responses=PROBLEMS)
+@router.get("", response_model=JobList, responses=problems("forbidden", "invalid-request"))
 async def list_jobs(
     gateway: GatewayDep,
     tenant: TenantDep,
@@ -54,7 +57,7 @@ async def list_jobs(
 
 
 @router.get("/{job_id}", response_model=JobView, responses=PROBLEMS)
-async def read_job(job_id: OwnJobId, gateway: GatewayDep, prefer: PreferHeader = None) -> Response:
+async def get_job(job_id: OwnJobId, gateway: GatewayDep, prefer: PreferHeader = None) -> Response:
     """The job's state, output and certificate. `Prefer: wait=N` answers when it ends, N seconds at the most."""
     wait_s = wait_seconds(prefer, 0.0, gateway.settings.max_wait_s)
     if wait_s > 0:
@@ -69,7 +72,7 @@ async def cancel_job(job_id: OwnJobId, gateway: GatewayDep) -> Response:
 
 
 @router.delete("/{job_id}/content", status_code=204, responses=PROBLEMS)
-async def erase_job(job_id: OwnJobId, gateway: GatewayDep) -> None:
+async def erase_job_content(job_id: OwnJobId, gateway: GatewayDep) -> None:
     """Erase a job's prompt, seed image, outputs and sheet of samples now. A job that has not ended is cancelled first.
 
     Its certificate stays: it holds the digests of prompt and output, and of the output what the certificate rests on
@@ -80,10 +83,10 @@ async def erase_job(job_id: OwnJobId, gateway: GatewayDep) -> None:
 
 @router.get(
     "/{job_id}/output",
-    responses={200: {"content": {"text/plain": {}, "image/png": {}}}, **PROBLEMS},
+    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}, "image/png": _BYTES}}, **PROBLEMS},
     response_class=Response,
 )
-async def read_output(job_id: OwnJobId, gateway: GatewayDep) -> Response:
+async def get_job_output(job_id: OwnJobId, gateway: GatewayDep) -> Response:
     """The output's exact bytes, as its digest in the certificate covers them."""
     view = (await gateway.store.read(job_id)).view
     if view.output is None:
@@ -97,14 +100,16 @@ async def read_output(job_id: OwnJobId, gateway: GatewayDep) -> Response:
 
 
 @router.get("/{job_id}/outputs", response_model=NoisyOutputs, response_model_exclude_none=True, responses=PROBLEMS)
-async def read_outputs(job_id: OwnJobId, gateway: GatewayDep) -> NoisyOutputs:
+async def get_noisy_outputs(job_id: OwnJobId, gateway: GatewayDep) -> NoisyOutputs:
     """All noisy samples of a job with output "samples": those of the selection, then those that certify."""
     await gateway.store.read(job_id)  # an unknown job is the clearer answer
     return NoisyOutputs(job=job_id, outputs=await gateway.store.noisy_outputs(job_id))
 
 
-@router.get("/{job_id}/samples", responses={200: {"content": {"image/png": {}}}, **PROBLEMS}, response_class=Response)
-async def read_samples(job_id: OwnJobId, gateway: GatewayDep) -> Response:
+@router.get(
+    "/{job_id}/samples", responses={200: {"content": {"image/png": _BYTES}}, **PROBLEMS}, response_class=Response
+)
+async def get_samples_sheet(job_id: OwnJobId, gateway: GatewayDep) -> Response:
     """A contact sheet of an image job's noisy selection samples. An illustration, no part of the certificate."""
     await gateway.store.read(job_id)  # an unknown job is the clearer answer
     return Response(await gateway.store.samples(job_id), media_type="image/png")

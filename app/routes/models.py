@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from fastapi import APIRouter
 
+from app.description.responses import problems
 from app.http.dependencies import GatewayDep
+from smoothgen.contracts import ModelsView, ServedModel
 
 router = APIRouter(tags=["models"])
 
 
-@router.get("/models")
-async def list_models(gateway: GatewayDep) -> dict[str, list[dict[str, Any]]]:
+@router.get("/models", responses=problems())
+async def list_models(gateway: GatewayDep) -> ModelsView:
     """Every model known here: metrics, mechanisms, calibration, and how many workers serve it now."""
     served = await gateway.store.models()
-    return {"data": [{**s.card.model_dump(mode="json"), "workers": s.workers} for s in served]}
+    return ModelsView(data=[ServedModel(**each.card.model_dump(), workers=each.workers) for each in served])

@@ -8,6 +8,15 @@ from smoothgen.contracts.adapting import (
     LipschitzEstimate,
     LipschitzMethod,
 )
+from smoothgen.contracts.answers import (
+    CheckView,
+    FleetReadings,
+    FleetReadingView,
+    ModelsView,
+    PoolView,
+    ServedModel,
+    VerdictView,
+)
 from smoothgen.contracts.covers import MOST_PROMPTS, Covers, CoversCall, CoversReply, CoversRequest, PromptCover
 from smoothgen.contracts.edits import MOST_VARIANTS, EditKind, Edits, ListedEdits
 from smoothgen.contracts.fleet import WINDOWS, FleetPool, read_bins, window_span, windows_of, written_bin
@@ -117,6 +126,13 @@ from smoothgen.contracts.units import MOST_PASSAGES, Context, Passage, PlannedUn
 from smoothgen.contracts.worth import Agreement, ClaimDecision, Decision, Scale, Worth
 
 __all__ = [
+    "VerdictView",
+    "ServedModel",
+    "PoolView",
+    "ModelsView",
+    "FleetReadingView",
+    "FleetReadings",
+    "CheckView",
     "LONGEST_WORDS",
     "EDITS",
     "EditKind",

@@ -6,7 +6,9 @@ import hashlib
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal, Self, get_args
 
-from pydantic import Field, ValidationInfo, WithJsonSchema, field_validator, model_validator
+from pydantic import Field, GetJsonSchemaHandler, TypeAdapter, ValidationInfo, field_validator, model_validator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from smoothgen.contracts.base import Contract
 from smoothgen.contracts.prompt_embeds import PromptEmbeds
@@ -51,8 +53,7 @@ class TextParameters(Contract):
         description="Texts before the first of which every output ends. A function of the output, so that certificates "
         "hold for what is left of it; the model still generates up to max_new_tokens.",
     )
-    # The schema stands here whole: parameters are read late, so that documents of the API have no place to refer to.
-    prompt_embeds: Annotated[PromptEmbeds, WithJsonSchema(PromptEmbeds.model_json_schema())] | None = Field(
+    prompt_embeds: PromptEmbeds | None = Field(
         default=None,
         description="Token embeddings in place of the prompt, for mechanism tokens: each is read as the token nearest "
         "to it. The prompt is then a label that the model never reads.",
@@ -138,10 +139,14 @@ _OF_MODALITY: Final[dict[Modality, type[TextParameters] | type[ImageParameters]]
     "text": TextParameters,
     "image": ImageParameters,
 }
-PARAMETERS_SCHEMA: Final[dict[str, Any]] = {
-    "anyOf": [kind.model_json_schema() for kind in _OF_MODALITY.values()],
-    "default": {},
-}
+
+
+class DescribedAsParameters:
+    """An annotation of an object that is read late, as the model's kind of parameters: it has their JSON schema."""
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, _: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return handler(TypeAdapter(Parameters).core_schema)
 
 
 def read_parameters(modality: Modality, given: Mapping[str, Any]) -> Parameters:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 from typing import Annotated, Any, Final, Literal, Self, get_args
 
-from pydantic import Field, WithJsonSchema, model_validator
+from pydantic import Field, model_validator
 
 from smoothgen.certificates.format.canonical import canonical
 from smoothgen.contracts.adapting import LipschitzMethod
 from smoothgen.contracts.base import Contract, require_not_both
 from smoothgen.contracts.edits import Edits
 from smoothgen.contracts.metrics import Metric
-from smoothgen.contracts.parameters import PARAMETERS_SCHEMA
+from smoothgen.contracts.parameters import DescribedAsParameters
 from smoothgen.contracts.prompt import Prompt
 from smoothgen.contracts.scores import Claims
 from smoothgen.contracts.units import Context, Units
@@ -205,7 +205,7 @@ class GenerateRequest(Contract):
         "them may be an attacker's: mechanism passages, which they select, certifies how many of them cannot change "
         "the answer.",
     )
-    parameters: Annotated[dict[str, Any], WithJsonSchema(PARAMETERS_SCHEMA)] = Field(
+    parameters: Annotated[dict[str, Any], DescribedAsParameters] = Field(
         default={}, description="What the model's pipeline takes: text parameters or image parameters."
     )
     robustness: Robustness = Robustness()
