@@ -1,4 +1,4 @@
-"""`python -m app.openapi_document` prints the gateway's OpenAPI document, from which other languages' types are made."""
+"""`python -m app.openapi_document` prints the OpenAPI document, from which types of other languages are made."""
 
 from __future__ import annotations
 

@@ -25,8 +25,8 @@ one script, lie on one node.
 …:accounts                       hash    "{tenant} samples": of the backlog, each tenant's; "{tenant} bytes": of the
                                          records of jobs that have not ended, "* bytes" all of them; a field goes at 0
 …:deadlines                      zset    jobs with a deadline by it (Unix ms); a job leaves it when it ends
-…:recent:{tenant}                zset    a tenant's latest jobs by submission (Unix ms), RECENT_JOBS at most; goes RECENT_TTL_S
-                                         after the last one
+…:recent:{tenant}                zset    a tenant's latest jobs by submission (Unix ms), RECENT_JOBS at most; goes
+                                         RECENT_TTL_S after the last one
 …:dead                           stream  ids of jobs given up: after MAX_DELIVERIES, or unreadable; DEAD_LETTERS at most
 …:job:{job}                      hash    the job; expires as long after its end as it is to be retained, never before
 …:distances:{job}                hash    first index → distances of a finished chunk; goes when the job ends

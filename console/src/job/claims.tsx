@@ -1,0 +1,67 @@
+import type { Certificate, Job } from "../api/types";
+import { count, down } from "../digits";
+
+/** What is proven, in one sentence a claim, and the certificate's own statement. */
+export function Claims({ job }: { job: Job }) {
+  const { decision, certificate, abstention } = job;
+  const claims = decision ? (decision.claims ?? [decision]) : [];
+  if (job.status !== "succeeded") return null;
+  return (
+    <section class="claims" aria-labelledby="claims-title">
+      <h3 id="claims-title">What is proven</h3>
+      <ul>
+        {claims.map((claim) => (
+          <li class={claim.holds ? "holds" : "broken"}>
+            <span class="verdict">{claim.holds ? "Holds" : "Not proven"}</span> {sentence(claim, job)}
+          </li>
+        ))}
+        {claims.length === 0 && !certificate && (
+          <li class="broken">
+            <span class="verdict">Not proven</span> The server abstains.
+          </li>
+        )}
+      </ul>
+      {abstention && (
+        <p class="statement">
+          <strong>The server abstains</strong>: it proves less than was asked. {capital(abstention.detail)}.
+        </p>
+      )}
+      {certificate && (
+        <blockquote class="statement" cite={certificate.digest}>
+          {certificate.statement}
+        </blockquote>
+      )}
+    </section>
+  );
+}
+
+interface Claim {
+  claim: string;
+  holds: boolean;
+  radius?: number | null;
+  wanted?: number | null;
+}
+
+function sentence(claim: Claim, job: Job): string {
+  const said = capital(claim.claim);
+  if (claim.holds) return `${said}${reach(claim.radius, job.certificate)}.`;
+  const wanted = claim.wanted == null ? "" : ` at the wanted ${claim.wanted}`;
+  const proven = claim.radius ? `; it is proven up to ${down(claim.radius)}` : "";
+  return `${said}: not proven${wanted}${proven}.`;
+}
+
+/** Returns against what a claim holds. An infinite radius is null in a document. */
+function reach(radius: number | null | undefined, certificate: Certificate | null | undefined): string {
+  switch (certificate?.method) {
+    case "exhaustive/v1":
+      return radius == null ? ", under every attack" : `, under every attack of a norm below ${down(radius)}`;
+    case "units/v1":
+      return `, with up to ${count(radius ?? 0, "altered passage or word", "altered passages or words")}`;
+    case "edits/v1":
+      return radius == null ? "" : `, with up to ${count(radius, "edit")}`;
+    default:
+      return radius == null ? "" : `, under every attack of a norm up to ${down(radius)}`;
+  }
+}
+
+const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
