@@ -15,7 +15,7 @@ function rounded(x: number, step: 0 | 1): string {
   return (Math.sign(x) * value).toString();
 }
 
-export const percent = (share: number): string => `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`;
+export const percent = (share: number): string => `${Number((100 * share).toPrecision(2))} %`;
 
 export const count = (n: number, one: string, many = `${one}s`): string =>
   `${n.toLocaleString("en")} ${n === 1 ? one : many}`;

@@ -55,7 +55,7 @@ export function AskForm({ models, sent }: { models: Model[]; sent: (id: string) 
       />
       <PromptFields draft={draft} model={model} change={change} />
       <AnswerFields draft={draft} model={model} change={change} />
-      <h3>Budget</h3>
+      <h2 class="small">Budget</h2>
       <BudgetFields draft={draft} model={model} change={change} />
       <PlanNote draft={draft} model={model} />
       <div class="send">

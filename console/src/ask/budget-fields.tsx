@@ -1,5 +1,5 @@
 import type { Model } from "../api/types";
-import { type Answer, COUNTED, type Draft, mechanismOf, UNNOISED } from "./draft";
+import { type Answer, type Draft, mechanismOf, UNNOISED } from "./draft";
 import { Choice, Field, NumberField } from "./field";
 import { compares, NOT_OFFERED, said } from "./words";
 
@@ -111,11 +111,21 @@ export function BudgetFields({ draft, model, change }: Props) {
             change={(epsilon) => change({ epsilon })}
           />
         )}
+        {draft.fromPassages && (
+          <NumberField
+            id="size"
+            label="Passages a run reads"
+            hint="Fewer withstand more; more tell the model more."
+            placeholder="the server's"
+            value={draft.size}
+            change={(size) => change({ size })}
+          />
+        )}
         {noised && (
           <NumberField
             id="sigma"
             label="Noise level"
-            placeholder={COUNTED.has(mechanism) ? "" : "the model's"}
+            placeholder="the model's"
             value={draft.sigma}
             change={(sigma) => change({ sigma })}
           />

@@ -9,6 +9,8 @@ export interface Draft {
   fromPassages: boolean;
   prompt: string;
   passages: string;
+  /** How many passages a run reads. */
+  size: string;
   maxNewTokens: string;
   answer: Answer;
   pattern: string;
@@ -26,6 +28,7 @@ export const EMPTY: Draft = {
   fromPassages: false,
   prompt: "",
   passages: "",
+  size: "",
   maxNewTokens: "",
   answer: "whole",
   pattern: "",
@@ -38,7 +41,7 @@ export const EMPTY: Draft = {
   keepSamples: false,
 };
 
-const NUMBERS = ["maxNewTokens", "tolerance", "epsilon", "samples", "sigma"] as const;
+const NUMBERS = ["maxNewTokens", "size", "tolerance", "epsilon", "samples", "sigma"] as const;
 export const CAPITALISED = "[A-Z][a-z]+";
 
 /** Mechanisms that draw no noise; all others do. */
@@ -74,7 +77,7 @@ export function requestOf(draft: Draft, model: Model): GenerateRequest {
   const robustness = {
     ...number("tolerance", draft.tolerance),
     ...(COUNTED.has(mechanism) ? {} : number("epsilon", draft.epsilon)),
-    ...(mechanism === "passages" && draft.epsilon.trim() ? { units: { altered: Number(draft.epsilon) } } : {}),
+    ...(mechanism === "passages" ? units(draft) : {}),
     ...number("samples", draft.samples),
     ...(noised ? number("sigma", draft.sigma) : {}),
     ...(draft.mechanism && !draft.fromPassages ? { mechanism: draft.mechanism } : {}),
@@ -92,6 +95,11 @@ export function requestOf(draft: Draft, model: Model): GenerateRequest {
 
 function number(name: string, typed: string) {
   return typed.trim() ? { [name]: Number(typed) } : {};
+}
+
+function units(draft: Draft) {
+  const asked = { ...number("size", draft.size), ...number("altered", draft.epsilon) };
+  return Object.keys(asked).length > 0 ? { units: asked } : {};
 }
 
 function metric(draft: Draft, text: boolean) {

@@ -19,9 +19,19 @@ export function PlanNote({ draft, model }: { draft: Draft; model: Model }) {
   );
   return (
     <section class="plan" aria-labelledby="plan-title">
-      <h3 id="plan-title">What it would cost</h3>
+      <h2 class="small" id="plan-title">
+        What it would cost
+      </h2>
       <div role="status">
-        {refusal ? <p class="refusal">{refusal}</p> : ready && answer ? <Told plan={answer} /> : <p>Write a prompt to see.</p>}
+        {!ready ? (
+          <p class="hint">Write a prompt to see.</p>
+        ) : refusal ? (
+          <p class="refusal">{refusal}</p>
+        ) : answer ? (
+          <Told plan={answer} />
+        ) : (
+          <p class="hint">Asking the server…</p>
+        )}
       </div>
     </section>
   );

@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useId, useRef, useState } from "preact/hooks";
 
 import { down, up } from "../digits";
 import { ticks } from "./scale";
@@ -13,14 +13,17 @@ interface Props {
   /** line: bounds between two points lie below the later one. steps: a bound holds up to the next. counts: whole numbers. */
   kind: "line" | "steps" | "counts";
   across: string;
+  /** The size of attack that was asked for and is not proven. */
+  wanted?: number;
 }
 
 const HEIGHT = 260;
-const MARGIN = { left: 46, right: 14, top: 18, bottom: 44 };
+const MARGIN = { left: 46, right: 14, top: 30, bottom: 44 };
 
 /** The bound against the size of the attack, with the radius and the tolerance, and its numbers as a table. */
-export function Curve({ points, radius, tolerance, kind, across }: Props) {
+export function Curve({ points, radius, tolerance, kind, across, wanted }: Props) {
   const [frame, width] = useWidth();
+  const title = useId();
   const last = points.at(-1)?.[0] ?? 0;
   // Steps end where the last bound begins: room is left to see it.
   const right = kind === "steps" ? Math.max(last, radius ?? 0) * 1.25 || 1 : last || 1;
@@ -31,8 +34,8 @@ export function Curve({ points, radius, tolerance, kind, across }: Props) {
   const floor = HEIGHT - MARGIN.bottom;
   const end = x(xs.at(-1) ?? 1);
   return (
-    <section class="curve" aria-labelledby="curve-title">
-      <h3 id="curve-title">How far an attack can move the outputs</h3>
+    <section class="curve" aria-labelledby={title}>
+      <h3 id={title}>How far an attack can move the outputs</h3>
       <figure ref={frame}>
         <svg width={width} height={HEIGHT} role="img" aria-label={described(points, radius, tolerance)}>
           {radius !== null && radius > 0 && (
@@ -62,15 +65,23 @@ export function Curve({ points, radius, tolerance, kind, across }: Props) {
               </text>
             </g>
           )}
+          {wanted !== undefined && (
+            <g class="tolerance">
+              <line x1={x(wanted)} x2={x(wanted)} y1={MARGIN.top} y2={floor} />
+              <text x={Math.min(x(wanted), width - 50)} y={MARGIN.top - 10} text-anchor="middle">
+                wanted {wanted}
+              </text>
+            </g>
+          )}
           <path class="bound" d={path(points, kind, x, y, end)} />
           {kind === "counts" && points.map((point) => <circle class="bound" r="4" cx={x(point[0] ?? 0)} cy={y(point[1] ?? 0)} />)}
           {radius !== null && radius > 0 && (
             <g class="radius">
               <line x1={x(radius)} x2={x(radius)} y1={MARGIN.top} y2={floor} />
               <text
-                x={x(radius) + (x(radius) > width / 2 ? -6 : 6)}
-                y={MARGIN.top + 10}
-                text-anchor={x(radius) > width / 2 ? "end" : "start"}
+                x={Math.min(Math.max(x(radius), 60), width - 50)}
+                y={MARGIN.top - 10}
+                text-anchor="middle"
               >
                 radius {down(radius)}
               </text>

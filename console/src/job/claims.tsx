@@ -1,4 +1,5 @@
 import type { Certificate, Job } from "../api/types";
+import { Statement } from "../certificate/statement";
 import { count, down } from "../digits";
 
 /** What is proven, in one sentence a claim, and the certificate's own statement. */
@@ -27,12 +28,23 @@ export function Claims({ job }: { job: Job }) {
         </p>
       )}
       {certificate && (
-        <blockquote class="statement" cite={certificate.digest}>
-          {certificate.statement}
-        </blockquote>
+        <>
+          <Statement text={certificate.statement} />
+          <Scale job={job} />
+        </>
       )}
     </section>
   );
+}
+
+/** Lengths that say how large the radius is. */
+function Scale({ job: { scale } }: { job: Job }) {
+  const lengths = [
+    scale?.nearest_cost != null && `the nearest other prompt takes ${down(scale.nearest_cost)}`,
+    scale?.nearest_synonym != null && `the nearest synonym takes ${down(scale.nearest_synonym)}`,
+    scale?.noise_norm != null && `the noise itself has a norm of about ${down(scale.noise_norm)}`,
+  ].filter(Boolean);
+  return lengths.length > 0 ? <p class="hint">For scale: {lengths.join(", ")}.</p> : null;
 }
 
 interface Claim {
@@ -45,9 +57,9 @@ interface Claim {
 function sentence(claim: Claim, job: Job): string {
   const said = capital(claim.claim);
   if (claim.holds) return `${said}${reach(claim.radius, job.certificate)}.`;
-  const wanted = claim.wanted == null ? "" : ` at the wanted ${claim.wanted}`;
-  const proven = claim.radius ? `; it is proven up to ${down(claim.radius)}` : "";
-  return `${said}: not proven${wanted}${proven}.`;
+  const wanted = claim.wanted == null ? "" : `, under attacks of the wanted size ${claim.wanted}`;
+  const proven = claim.radius ? ` It is proven up to ${down(claim.radius)}.` : "";
+  return `${said}${wanted}.${proven}`;
 }
 
 /** Returns against what a claim holds. An infinite radius is null in a document. */

@@ -26,7 +26,7 @@ export function Covers({ id, certificate }: { id: string; certificate: Certifica
     <section class="covers" aria-labelledby="covers-title">
       <h3 id="covers-title">Does it cover a paraphrase?</h3>
       <form onSubmit={ask}>
-        <label for="paraphrase">Another prompt</label>
+        <label for="paraphrase">Another prompt, in other words</label>
         <div class="row">
           <input id="paraphrase" type="text" value={prompt} onInput={(event) => setPrompt(event.currentTarget.value)} />
           <button type="submit">Check</button>

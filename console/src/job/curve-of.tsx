@@ -24,6 +24,7 @@ export function CurveOf({ job }: { job: Job }) {
       tolerance={null}
       kind="line"
       across="norm of the attack"
+      wanted={job.decision?.wanted ?? undefined}
     />
   );
 }

@@ -8,9 +8,9 @@ export function OutputCard({ output, job }: { output: Output; job?: Job }) {
       {output.type === "image" ? (
         <img src={`data:${output.media_type};base64,${output.data}`} alt="What the model drew for your prompt" />
       ) : (
-        <blockquote>{output.text.trim() === "" ? <em>an empty text</em> : output.text}</blockquote>
+        <blockquote>{output.text.trim() === "" ? <em>an empty text</em> : output.text.trim()}</blockquote>
       )}
-      {job?.notes?.map((note) => <p class="note">{note.detail}</p>)}
+      {job?.notes?.map((note) => <p class="note">{note.detail.charAt(0).toUpperCase() + note.detail.slice(1)}</p>)}
     </section>
   );
 }

@@ -15,7 +15,7 @@ export function Runs({ job, certificate }: { job: Job; certificate: Certificate 
   return (
     <section class="runs" aria-labelledby="runs-title">
       <h3 id="runs-title">What would break it</h3>
-      {job.broken_by ? <Breaking run={job.broken_by} /> : <p>{unbroken(certificate, answer)}</p>}
+      {job.broken_by ? <Breaking run={job.broken_by} counted={certificate.method === "edits/v1"} /> : <p>{unbroken(certificate, answer)}</p>}
       {refusal && <p class="refusal">{refusal}</p>}
       {answer && (
         <details open={answer.neighbours.length <= 12}>
@@ -46,7 +46,7 @@ export function Runs({ job, certificate }: { job: Job; certificate: Certificate 
                       {pictured.has(run.rank) ? (
                         <Picture path={`/certificates/${id}/neighbours/${run.rank}/picture`} words={`Run ${run.rank}`} />
                       ) : (
-                        run.output
+                        run.output?.trim()
                       )}
                     </td>
                     {!ofUnits && <td class="number">{down(run.cost)}</td>}
@@ -62,13 +62,13 @@ export function Runs({ job, certificate }: { job: Job; certificate: Certificate 
   );
 }
 
-function Breaking({ run }: { run: Run }) {
+function Breaking({ run, counted }: { run: Run; counted: boolean }) {
   const typed = run.writable === false ? " Nobody can type it: only an attack on the numbers reaches it." : "";
   return (
     <p>
       The nearest one that breaks it{run.text ? <> is <q>{run.text}</q></> : " is no longer kept"}
       {run.output?.trim() ? <>, which gives <q>{run.output.trim()}</q></> : ""}.{" "}
-      {run.distance != null && `It takes ${down(run.cost)}.`}
+      {counted ? `It takes ${count(run.cost, "edit")}.` : `An attack must have a norm of ${down(run.cost)} to reach it.`}
       {typed}
     </p>
   );

@@ -2,6 +2,7 @@ import { fleet } from "../api/client";
 import type { FleetReadings } from "../api/types";
 import { useAsked } from "../asked";
 import { Curve } from "../certificate/curve";
+import { Statement } from "../certificate/statement";
 
 type Reading = FleetReadings["data"][number];
 
@@ -33,7 +34,7 @@ function Pool({ reading }: { reading: Reading }) {
       <h2>
         {reading.pool.model}, {reading.window.replace(":", " ")} (UTC)
       </h2>
-      <blockquote class="statement">{statement}</blockquote>
+      <Statement text={statement} />
       <Curve points={curve} radius={null} tolerance={null} kind="line" across="norm of the attack" />
     </article>
   );

@@ -2,6 +2,7 @@ import { useState } from "preact/hooks";
 
 import type { Certificate } from "../api/types";
 import { CertificateActions } from "../certificate/actions";
+import { Statement } from "../certificate/statement";
 
 /** Verifies a certificate that somebody brings, whoever issued it. */
 export function VerifyPage() {
@@ -39,7 +40,8 @@ export function VerifyPage() {
       </form>
       {certificate && (
         <>
-          <blockquote class="statement">{String(certificate.statement)}</blockquote>
+          <h2>What it says</h2>
+          <Statement text={String(certificate.statement)} />
           <CertificateActions certificate={certificate} key={text} />
         </>
       )}
