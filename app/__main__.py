@@ -9,10 +9,12 @@ from types import FrameType
 import structlog
 import uvicorn
 
+from app.access.starting import require_key
 from app.http.connections import ConnectionLimits, limited_protocol
 from app.http.dependencies import Gateway
 from app.main import create_app
 from app.settings import Settings
+from smoothgen.errors import InvalidInput
 from smoothgen.process.heap import settle_heap
 from smoothgen.process.logs import asked_format, configure_logs
 from smoothgen.process.settings_errors import settings_detail
@@ -46,6 +48,11 @@ def main() -> int:
         structlog.get_logger().error("gateway_cannot_start", detail=f"{settings_detail(error)}; {remedy}")
         return 1
     configure_logs(settings.log_format, service="gateway", level=settings.log_level)
+    try:
+        asyncio.run(require_key(settings))
+    except InvalidInput as error:
+        structlog.get_logger().error("gateway_cannot_start", detail=str(error))
+        return 1
     app = create_app(settings)
     settle_heap()
     config = uvicorn.Config(

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Final
 
 from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
 
+from app.access.keyring import Keyring
+from app.access.needed import require_declared
 from app.description.document import completed, operation_id
 from app.fleet import Fleet
 from app.http import problems
-from app.http.admission import Admission
+from app.http.admission import Admission, is_open
 from app.http.dependencies import Gateway
 from app.http.offloading import BoundedThreads
 from app.http.request_metrics import RequestMetrics
+from app.http.security_headers import SecurityHeaders
 from app.metrics import Metrics
 from app.model_cards import ModelCards
 from app.openai import routes as openai
@@ -23,7 +27,16 @@ from app.routes import certificates, events, fleet, generate, health, jobs, mode
 from app.settings import Settings
 from app.shown_fleet import ShownFleet
 from smoothgen import __version__
+from smoothgen.access.store import KeyStore
+from smoothgen.access.usage import Usage
 from smoothgen.queue import JobStore, Replication, connect
+
+_CORS_ASKED: Final = ["Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID", "Prefer", "X-Request-ID"]
+_CORS_TOLD: Final = [
+    *("Location", "RateLimit", "RateLimit-Policy", "Retry-After", "WWW-Authenticate", "X-Request-ID"),
+    *("X-SmoothGen-Job", "X-SmoothGen-Notes"),
+]
+"""What pages of other origins may send and read, beside what every page may."""
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -37,9 +50,19 @@ def create_app(settings: Settings) -> FastAPI:
         replies = Replies(store)
         replies.start()
         certified = Fleet(store, settings.fleet_confidence)
-        shown_fleet = ShownFleet(certified, store, metrics, settings.shown_tenants)
+        keyring = Keyring(settings, KeyStore(redis))
+        shown_fleet = ShownFleet(certified, store, metrics, keyring)
         app.state.gateway = Gateway(
-            settings, store, ModelCards(store), replies, metrics, BoundedThreads(), certified, shown_fleet
+            settings=settings,
+            store=store,
+            cards=ModelCards(store),
+            replies=replies,
+            metrics=metrics,
+            threads=BoundedThreads(),
+            fleet=certified,
+            shown_fleet=shown_fleet,
+            keyring=keyring,
+            usage=Usage(redis),
         )
         yield
         await shown_fleet.stop()
@@ -57,9 +80,19 @@ def create_app(settings: Settings) -> FastAPI:
     problems.install(app)
     for room in (generate, plans, jobs, events, certificates, fleet, models, health, pages, openai):
         app.include_router(room.router)
+    require_declared(app.routes, is_open)
 
     # The last one added is the first that sees a request.
     app.add_middleware(Admission, settings=settings)
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=["GET", "POST", "DELETE"],
+            allow_headers=_CORS_ASKED,
+            expose_headers=_CORS_TOLD,
+        )
+    app.add_middleware(SecurityHeaders)
     app.add_middleware(RequestMetrics, metrics=metrics)
     return app
 

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import re
 from typing import Annotated, Final, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from smoothgen.access.records import NAME
 from smoothgen.contracts import DEFAULT_RETENTION_S, LEAST_RETENTION_S, LONGEST_RETENTION_S, Extension
 from smoothgen.process.draining import LONGEST_S
 from smoothgen.process.logs import LogFormat, LogLevel
 from smoothgen.queue import ANYONE, Limits
 
-_TENANT: Final = re.compile("[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_ORIGIN: Final = re.compile("https?://[a-z0-9.-]+(:[0-9]{1,5})?|https?://\\[[0-9a-f:]+\\](:[0-9]{1,5})?")
+
+
+def _origin(text: str) -> str:
+    if not _ORIGIN.fullmatch(text):
+        raise ValueError("an origin is written scheme://host or scheme://host:port, such as https://app.example")
+    return text
 
 
 class Settings(BaseSettings):
@@ -32,7 +40,13 @@ class Settings(BaseSettings):
     allowed_hosts: list[Annotated[str, Field(min_length=1)]] = []
     """Names this gateway is asked by, apart from its loopback names. Empty: checked only when bound to loopback."""
     api_keys: list[Annotated[str, Field(min_length=1)]] = []
-    """Accepted bearer keys, each as `name:key` or as a key alone. Empty: anyone who can reach the port may use it."""
+    """Accepted bearer keys, each as `name:key` or as a key alone, beside those that `smoothgen keys` makes."""
+    key_grace_s: float = Field(default=300.0, ge=0, le=LONGEST_S)
+    """How long a key that was read from Redis goes on while Redis is away."""
+    max_requests_per_key: int = Field(default=500, ge=1)
+    """Requests of one key that may be in hand at once; more are answered 429."""
+    cors_origins: list[Annotated[str, AfterValidator(_origin)]] = []
+    """Origins whose pages may use the interface from a browser. Empty: none but the gateway's own."""
     models: list[Annotated[str, Field(min_length=1)]] = []
     """What the workers are configured with: a request for one of these that has not registered yet is answered 503."""
     max_samples: int = Field(default=20_000, ge=1)
@@ -55,6 +69,8 @@ class Settings(BaseSettings):
     max_certificate_bytes: int = Field(default=8 * 1024 * 1024, ge=1)
     max_held_bytes: int = Field(default=32 * 1024 * 1024, ge=1)
     """Of all bodies that are being read or worked on at once; beyond it requests are answered 503."""
+    max_held_bytes_per_key: int = Field(default=16 * 1024 * 1024, ge=1)
+    """Of the bodies of one key."""
     max_header_bytes: int = Field(default=32 * 1024, ge=1024)
     max_connections: int = Field(default=1000, ge=1)
     header_timeout_s: float = Field(default=10.0, gt=0, le=LONGEST_S)
@@ -73,7 +89,7 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _one_tenant_a_key(self) -> Self:
         for place, (key, name) in enumerate(self.tenants, start=1):
-            if not key or key != key.strip() or not _TENANT.fullmatch(name):
+            if not key or key != key.strip() or not NAME.fullmatch(name):
                 raise ValueError(
                     f"entry {place} of SMOOTHGEN_API_KEYS is no name:key; a name has 1 to 64 letters, digits, dots, "
                     "dashes and underscores and begins with a letter or digit, a key has a character or more and no "
@@ -84,12 +100,36 @@ class Settings(BaseSettings):
             raise ValueError("SMOOTHGEN_API_KEYS has one key twice; a key is one tenant's")
         return self
 
+    @model_validator(mode="after")
+    def _defaults_of_known_names(self) -> Self:
+        for name in self.openai_defaults:
+            prefix, colon, tenant = name.partition(":")
+            if prefix == "tenant" and colon and not NAME.fullmatch(tenant):
+                raise ValueError(f"SMOOTHGEN_OPENAI_DEFAULTS: {name!r:.80} names no tenant; write tenant:NAME")
+            is_model = name != "*" and not (prefix == "tenant" and colon)
+            if is_model and self.models and name not in self.model_names:
+                known = ", ".join(sorted(self.model_names))
+                raise ValueError(
+                    f"SMOOTHGEN_OPENAI_DEFAULTS: {name!r:.80} is no model of SMOOTHGEN_MODELS ({known}); name one of "
+                    "these, tenant:NAME or *"
+                )
+        return self
+
     @property
     def tenants(self) -> list[tuple[str, str]]:
         """Returns each key with its tenant's name: what stands before the first colon, which bearer tokens do not
         contain (RFC 6750). A key alone is its own tenant, named by its digest. Several keys of one name are one
         tenant's, so that a key can be replaced without losing what it made."""
         return [(key, _named_by_digest(key) if name is None else name) for key, name in self._written()]
+
+    @property
+    def on_loopback(self) -> bool:
+        """Returns whether only this machine can reach the gateway."""
+        host = self.host.strip("[]").lower()
+        try:
+            return ipaddress.ip_address(host).is_loopback
+        except ValueError:
+            return host == "localhost"
 
     @property
     def shown_tenants(self) -> list[str]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
 from typing import Final
 
 import structlog
 from redis.exceptions import RedisError
 
+from app.access.keyring import Keyring
 from app.fleet import Fleet
 from app.metrics import Metrics
 from smoothgen.errors import QueueUnavailable
@@ -25,8 +25,8 @@ _RADII: Final = (0.125, 0.25, 0.5, 1.0)
 class ShownFleet:
     """Keeps the fleet gauges: a scrape shows what was last computed, and begins the next round where that is old."""
 
-    def __init__(self, fleet: Fleet, store: JobStore, metrics: Metrics, tenants: Sequence[str]) -> None:
-        self._fleet, self._store, self._metrics, self._tenants = fleet, store, metrics, tenants
+    def __init__(self, fleet: Fleet, store: JobStore, metrics: Metrics, keyring: Keyring) -> None:
+        self._fleet, self._store, self._metrics, self._keyring = fleet, store, metrics, keyring
         self._begun = -_EVERY_S
         self._window = ""
         self._round: asyncio.Task[None] | None = None
@@ -53,7 +53,7 @@ class ShownFleet:
             models = [served.card.id for served in await self._store.models()]
             readings = [
                 (tenant, reading)
-                for tenant in self._tenants
+                for tenant in await self._keyring.shown_tenants()
                 for reading in await self._fleet.read_largest(tenant, window, models, _MOST_POOLS)
             ]
         except (QueueUnavailable, RedisError):

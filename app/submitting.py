@@ -6,12 +6,13 @@ import time
 
 from fastapi import Request
 
+from app.access.quota import promised
 from app.http.dependencies import Gateway
 from app.http.request_ids import request_id_of
 from app.planned import planned
 from app.replies import LOOK_AGAIN_S
 from smoothgen.contracts import GenerateRequest, JobSpec, JobView, ModelRef, Progress
-from smoothgen.errors import NotReplicated, Overloaded, QueueUnavailable
+from smoothgen.errors import Conflict, NotReplicated, Overloaded, QueueUnavailable, QuotaExceeded
 from smoothgen.planning.plan import Submission
 from smoothgen.queue import Idempotency, JobState
 
@@ -26,8 +27,8 @@ async def submitted(
 ) -> JobState:
     """Plans and queues a job, and returns it when it ends, or as it stands after `wait_s` seconds.
 
-    Raises what `planned` raises, Conflict for an idempotency key of another request, Overloaded, NotReplicated,
-    QueueUnavailable where it is not known to be accepted.
+    Raises what `planned` raises, Conflict for an idempotency key of another request, Overloaded, QuotaExceeded,
+    NotReplicated, QueueUnavailable where it is not known to be accepted.
     """
     submission = Submission(
         tenant=tenant,
@@ -36,25 +37,27 @@ async def submitted(
         request_id=request_id_of(context.scope),
     )
     card, spec = await planned(gateway, request, submission)
-    job = await _queued(gateway, spec, ModelRef.of(card), idempotency, wait_s)
+    job = await _queued(gateway, context, spec, ModelRef.of(card), idempotency, wait_s)
     context.state.job = job.id  # for the line in the log
     return job
 
 
 async def _queued(
-    gateway: Gateway, spec: JobSpec, model: ModelRef, idempotency: Idempotency | None, wait_s: float
+    gateway: Gateway,
+    context: Request,
+    spec: JobSpec,
+    model: ModelRef,
+    idempotency: Idempotency | None,
+    wait_s: float,
 ) -> JobState:
     """Queues the job and waits for it. Once it is accepted, a Redis that is away gives a queued job and no error."""
     replies, submitted = gateway.replies, time.monotonic()
     with replies.expecting(spec.id) as expected:  # before it is queued: it may end at once
         try:
-            job_id = await gateway.store.submit(
-                spec,
-                model,
-                idempotency=idempotency,
-                gateway_id=replies.gateway_id if wait_s > 0 else "",
-                limits=gateway.settings.limits,
-            )
+            gateway_id = replies.gateway_id if wait_s > 0 else ""
+            job_id = await _accepted(gateway, context, spec, model, idempotency, gateway_id)
+        except QuotaExceeded:
+            raise
         except Overloaded:
             gateway.metrics.refused.labels(model.name).inc()
             raise
@@ -74,3 +77,32 @@ async def _queued(
         except QueueUnavailable:  # say that it is accepted, and where to find it when Redis is back
             view = JobView(id=job_id, status="queued", model=model, progress=Progress(done=0, total=spec.total_samples))
             return JobState.of(view)
+
+
+async def _accepted(
+    gateway: Gateway,
+    context: Request,
+    spec: JobSpec,
+    model: ModelRef,
+    idempotency: Idempotency | None,
+    gateway_id: str,
+) -> str:
+    """Submits the job and returns its id, or that of the job which the same idempotency key made before. Its samples
+    count against the quota of its key, unless it is certain that it did not come into the queue."""
+    promise = await promised(gateway.usage, context.state.key, context.state.limits, spec.id, spec.total_samples)
+    try:
+        job_id = await gateway.store.submit(
+            spec,
+            model,
+            idempotency=idempotency,
+            gateway_id=gateway_id,
+            limits=gateway.settings.limits,
+            quota_of=promise.quota_of,
+            refusal=promise.refusal,
+        )
+    except (Conflict, Overloaded):
+        await promise.give_back()
+        raise
+    if job_id != spec.id:
+        await promise.give_back()
+    return job_id

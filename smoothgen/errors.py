@@ -25,6 +25,7 @@ SmoothGenError
 ├── NotFound                  no such job or certificate here (or no longer)
 ├── Conflict                  the request contradicts an earlier one
 ├── Overloaded                more work waits than the server takes; the message and `retry_after_s` say when to return
+│   └── QuotaExceeded         more samples than an API key may be promised in this window of time
 ├── NoWorker                  no worker serves the model a question is about
 ├── NoAnswer                  a worker was asked and did not answer in time
 ├── GenerationFailed          the model gave nothing a certificate could be made from
@@ -154,6 +155,10 @@ class Overloaded(SmoothGenError):
     def __init__(self, message: str, *, retry_after_s: int) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+
+
+class QuotaExceeded(Overloaded):
+    """More samples than an API key may be promised in this window of time. `retry_after_s`: when the next begins."""
 
 
 class NoWorker(SmoothGenError):

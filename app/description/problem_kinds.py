@@ -21,7 +21,6 @@ class ProblemKind:
 KINDS: Final[Mapping[str, ProblemKind]] = {
     "malformed-request": ProblemKind(400, "the body is not JSON in UTF-8, or the request names no host"),
     "unauthorized": ProblemKind(401, "the gateway has keys, and the request carries none of them"),
-    "forbidden": ProblemKind(403, "the gateway asks for no key, so that nobody is known to own what is asked for"),
     "not-found": ProblemKind(404, "nothing of this name is known to the key's owner, or it is no longer kept"),
     "request-timeout": ProblemKind(408, "the request did not come whole in time"),
     "conflict": ProblemKind(409, "the request contradicts an earlier one, or what the certificate is about"),

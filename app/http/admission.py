@@ -5,18 +5,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hmac
-import ipaddress
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Final
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.access.caller import ANYONE_CALLS
+from app.access.keyring import Accepted
+from app.access.limit_fields import limit_fields
 from app.http.body import FREE_BYTES, Body, Held, replayed, too_large
+from app.http.gate import Gate, Refusal
+from app.http.hosts import known_hosts, wrong_host
 from app.http.problems import problem_response
 from app.settings import Settings
 from smoothgen.contracts import Problem
-from smoothgen.queue import ANYONE
 
 OPEN_PATHS: Final = frozenset({"/livez", "/readyz", "/metrics", "/console", "/docs", "/redoc", "/openapi.json"})
 """Paths that are answered without a key."""
@@ -25,21 +28,28 @@ _OPEN_FOLDERS: Final = ("/console/", "/docs/", "/redoc/")
 _UNREAD: Final = frozenset({"GET", "HEAD", "OPTIONS", "DELETE"})
 """Methods for which no route reads a body."""
 _HEADERS: Final = frozenset({b"host", b"authorization", b"content-type", b"content-length", b"transfer-encoding"})
-_MORE_HEADERS: Final = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "2"}}
+_AGAIN: Final = frozenset({429, 503})
+_BODIES_RETRY_S: Final = "2"
 _LINGER_S: Final = 5.0
 _LINGER_BYTES: Final = 64 * 1024 * 1024
 """The most bytes of a refused body that are read and dropped, so that the client sees the answer."""
 _LONGEST_SHOWN: Final = 100
 
 
+def is_open(path: str) -> bool:
+    """Returns whether a path is answered without a key."""
+    return path in OPEN_PATHS or path.startswith(_OPEN_FOLDERS)
+
+
 class Admission:
-    """ASGI middleware around every route, in this order: 400 or 421 for another host, 401 without a key, 415 for what
-    is not JSON, 413 for a body too large; only then is the body read, and handed on as one message."""
+    """ASGI middleware around every route, in this order: 400 or 421 for another host; 401, 403, 429 or 503 by the key
+    (`app.http.gate`); 415 for what is not JSON; 413 for a body too large. Only then is the body read, and handed on as
+    one message."""
 
     def __init__(self, app: ASGIApp, *, settings: Settings) -> None:
         self._app, self._settings = app, settings
-        self._tenants = [(key.encode(), tenant) for key, tenant in settings.tenants]
         self._hosts = known_hosts(settings)
+        self._gate = Gate(settings)
         self._held = Held(settings.max_held_bytes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -48,24 +58,36 @@ class Admission:
             await self._app(scope, receive, send)
             return
         headers = _first_values(scope)
-        tenant = self._tenant(headers.get(b"authorization", b"")) if self._tenants else ANYONE
-        scope.setdefault("state", {})["tenant"] = tenant
         body_follows = b"transfer-encoding" in headers or headers.get(b"content-length", b"0") != b"0"
-        problem = self._refusal(scope, headers, body_follows, known=tenant is not None)
-        if problem is None and body_follows:
-            await self._with_body(scope, receive, send)
-        elif problem is None:
-            await self._app(scope, receive, send)
-        else:
-            await _refuse(problem, body_follows, scope, receive, send)
+        accepted = await self._accepted(scope, headers)
+        if isinstance(accepted, Refusal):
+            await _refuse(accepted, body_follows, scope, receive, _telling_limits(scope, send))
+            return
+        scope["state"]["caller"], scope["state"]["key"] = accepted.caller, accepted.record
+        with self._gate.counting(accepted) as held_by_key:
+            if (problem := self._unfit(scope, headers, body_follows)) is not None:
+                await _refuse(Refusal(problem), body_follows, scope, receive, _telling_limits(scope, send))
+            elif body_follows:
+                await self._with_body(held_by_key, scope, receive, _telling_limits(scope, send))
+            else:
+                await self._app(scope, receive, _telling_limits(scope, send))
 
-    async def _with_body(self, scope: Scope, receive: Receive, send: Send) -> None:
-        body = Body(self._held)
+    async def _accepted(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Accepted | Refusal:
+        scope.setdefault("state", {})["limits"] = []
+        if self._hosts is not None and (problem := wrong_host(headers.get(b"host"), self._hosts)) is not None:
+            return Refusal(problem)
+        if is_open(scope["path"]):
+            return Accepted(ANYONE_CALLS)
+        return await self._gate.admit(scope["app"].state.gateway, scope, headers.get(b"authorization", b""))
+
+    async def _with_body(self, held_by_key: Held | None, scope: Scope, receive: Receive, send: Send) -> None:
+        body = Body(self._held, held_by_key)
         try:
             read = await body.read(receive, self._limit(scope))
             if isinstance(read, Problem):
                 body.release()  # before the rest is dropped, which takes seconds: others could be read meanwhile
-                await _refuse(read, True, scope, receive, send)
+                headers = {"Retry-After": _BODIES_RETRY_S} if read.status in _AGAIN else {}
+                await _refuse(Refusal(read, headers), True, scope, receive, send)
             elif read is not None:
                 handed = replayed(read, receive)
                 del read
@@ -73,15 +95,8 @@ class Admission:
         finally:
             body.release()
 
-    def _refusal(
-        self, scope: Scope, headers: Mapping[bytes, bytes], body_follows: bool, *, known: bool
-    ) -> Problem | None:
-        if self._hosts is not None and (problem := _wrong_host(headers.get(b"host"), self._hosts)) is not None:
-            return problem
-        if not known and scope["path"] not in OPEN_PATHS and not scope["path"].startswith(_OPEN_FOLDERS):
-            return Problem.of(
-                "unauthorized", "Unauthorized", 401, "send a known API key as 'Authorization: Bearer <key>'"
-            )
+    def _unfit(self, scope: Scope, headers: Mapping[bytes, bytes], body_follows: bool) -> Problem | None:
+        """Returns the problem of a request whose body is not to be read, None for any other."""
         sends_json = scope["method"] == "POST" or (body_follows and scope["method"] not in _UNREAD)
         if sends_json and not is_json(content_type := headers.get(b"content-type", b"")):
             shown = content_type.decode("latin-1")[:_LONGEST_SHOWN]
@@ -101,14 +116,16 @@ class Admission:
         certificates = scope["path"].startswith("/certificates")
         return self._settings.max_certificate_bytes if certificates else self._settings.max_request_bytes
 
-    def _tenant(self, authorization: bytes) -> str | None:
-        """Returns the name of the tenant whose key the header carries, None where it carries no known key."""
-        scheme, _, given = authorization.partition(b" ")
-        if scheme.lower() != b"bearer":
-            return None
-        # Every key is compared, each in constant time, so that the time does not tell how close a guess was.
-        found = [tenant for key, tenant in self._tenants if hmac.compare_digest(given.strip(), key)]
-        return found[0] if found else None
+
+def _telling_limits(scope: Scope, send: Send) -> Send:
+    """Returns a `send` that tells, with the head of the answer, what the key may still use."""
+
+    async def telling(message: Message) -> None:
+        if message["type"] == "http.response.start" and scope["state"]["limits"]:
+            MutableHeaders(scope=message).update(limit_fields(scope["state"]["limits"]))
+        await send(message)
+
+    return telling
 
 
 def is_json(content_type: bytes) -> bool:
@@ -120,48 +137,6 @@ def is_json(content_type: bytes) -> bool:
     return kind == b"application" and b"/" not in subtype and (subtype == b"json" or subtype.endswith(b"+json"))
 
 
-def known_hosts(settings: Settings) -> frozenset[str] | None:
-    """Returns the names in `Host` that are answered; None: any.
-
-    A gateway on loopback is reached by every page in the machine's browsers, and a page whose name its owner points at
-    127.0.0.1 may even read the answers; but the browser still sends that page's name.
-    """
-    bound = settings.host.strip("[]").lower()
-    if not settings.allowed_hosts and not _is_loopback(bound):
-        return None
-    return frozenset(
-        {bound, "localhost", "127.0.0.1", "::1", *(name.strip("[]").lower() for name in settings.allowed_hosts)}
-    )
-
-
-def open_to_strangers(settings: Settings) -> bool:
-    """Returns whether the gateway asks for no key and may be reached from other machines."""
-    return not settings.tenants and not _is_loopback(settings.host.strip("[]").lower())
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _wrong_host(header: bytes | None, known: Collection[str]) -> Problem | None:
-    if not header:
-        return Problem.of("malformed-request", "Bad Request", 400, "the request names no host; send a Host header")
-    text = header.decode("latin-1").strip().lower()
-    name = text[1:].partition("]")[0] if text.startswith("[") else text.partition(":")[0]
-    if name in known:
-        return None
-    return Problem.of(
-        "misdirected-request",
-        "Misdirected Request",
-        421,
-        f"this gateway is not asked by the host name {name[:_LONGEST_SHOWN]!r}; use 127.0.0.1, or add the name to "
-        "SMOOTHGEN_ALLOWED_HOSTS",
-    )
-
-
 def _first_values(scope: Scope) -> dict[bytes, bytes]:
     """Returns the first value of each header that is looked at here; ASGI has names in small letters."""
     found: dict[bytes, bytes] = {}
@@ -171,10 +146,10 @@ def _first_values(scope: Scope) -> dict[bytes, bytes]:
     return found
 
 
-async def _refuse(problem: Problem, body_follows: bool, scope: Scope, receive: Receive, send: Send) -> None:
+async def _refuse(refusal: Refusal, body_follows: bool, scope: Scope, receive: Receive, send: Send) -> None:
     """Answers before the body was read. What is still being sent is dropped for a moment, and the connection closed: a
     client that hears of a broken connection before it has sent everything does not look for an answer."""
-    response = problem_response(problem, _MORE_HEADERS.get(problem.status), path=scope["path"])
+    response = problem_response(refusal.problem, refusal.headers, path=scope["path"])
     if not body_follows:
         await response(scope, receive, send)
         return

@@ -23,8 +23,9 @@ class Held:
 class Body:
     """One request's body, counted from its first byte until `release`."""
 
-    def __init__(self, held: Held) -> None:
-        self._held, self._counted = held, 0
+    def __init__(self, held: Held, of_key: Held | None = None) -> None:
+        """held: of all bodies. of_key: of those of the request's key, None where no key is asked for."""
+        self._held, self._of_key, self._counted = held, of_key, 0
 
     async def read(self, receive: Receive, limit: int) -> bytes | Problem | None:
         """Returns the whole body, or the problem that it is not taken for; None where the client went away.
@@ -47,25 +48,34 @@ class Body:
 
     def release(self) -> None:
         """Stops counting this body among those held."""
-        self._held.now -= self._counted
-        self._counted = 0
+        self._count(-self._counted)
 
     def _problem(self, size: int, limit: int) -> Problem | None:
         """Counts `size` bytes of this body, unless they are too many."""
         if size > limit:
             return too_large(limit, f"more than {limit} bytes")
         more = max(0, size - FREE_BYTES) - self._counted
+        if more > 0 and self._of_key is not None and self._of_key.now + more > self._of_key.most:
+            return _held("your key's other requests", self._of_key.most, 429)
         if more > 0 and self._held.now + more > self._held.most:
-            return Problem.of(
-                "bodies-held",
-                "Too many large bodies at once",
-                503,
-                f"the gateway holds large bodies of other requests, and takes {self._held.most} bytes of them at once; "
-                "send it again soon",
-            )
-        self._held.now += more
-        self._counted += more
+            return _held("other requests", self._held.most, 503)
+        self._count(more)
         return None
+
+    def _count(self, more: int) -> None:
+        self._counted += more
+        self._held.now += more
+        if self._of_key is not None:
+            self._of_key.now += more
+
+
+def _held(whose: str, most: int, status: int) -> Problem:
+    return Problem.of(
+        "bodies-held",
+        "Too many large bodies at once",
+        status,
+        f"the gateway holds large bodies of {whose}, and takes {most} bytes of them at once; send it again soon",
+    )
 
 
 def too_large(limit: int, size: str) -> Problem:

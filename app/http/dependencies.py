@@ -10,6 +10,8 @@ from fastapi import Depends, Header, Request
 from pydantic import AfterValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from app.access.caller import Caller
+from app.access.keyring import Keyring
 from app.fleet import Fleet
 from app.http.offloading import BoundedThreads
 from app.metrics import Metrics
@@ -17,6 +19,7 @@ from app.model_cards import ModelCards
 from app.replies import Replies
 from app.settings import Settings
 from app.shown_fleet import ShownFleet
+from smoothgen.access.usage import Usage
 from smoothgen.queue import JobStore, belongs_to, unknown_certificate, unknown_job
 
 
@@ -32,6 +35,8 @@ class Gateway:
     threads: BoundedThreads
     fleet: Fleet
     shown_fleet: ShownFleet
+    keyring: Keyring
+    usage: Usage
 
 
 # Dependencies are coroutines though they await nothing: FastAPI runs plain functions in threads, 0.1 ms each.
@@ -42,9 +47,13 @@ async def _gateway(request: Request) -> Gateway:
     return gateway
 
 
-async def _tenant(request: Request) -> str:
-    tenant: str = request.state.tenant
-    return tenant
+async def _caller(request: Request) -> Caller:
+    caller: Caller = request.state.caller
+    return caller
+
+
+async def _tenant(caller: CallerDep) -> str:
+    return caller.tenant
 
 
 async def _own_job(job_id: str, tenant: TenantDep) -> str:
@@ -60,6 +69,8 @@ async def _own_certificate(certificate_id: str, tenant: TenantDep) -> str:
 
 
 GatewayDep = Annotated[Gateway, Depends(_gateway)]
+CallerDep = Annotated[Caller, Depends(_caller)]
+"""Who sent the request: tenant, id and name of the key, scopes. Not for paths that are answered without a key."""
 TenantDep = Annotated[str, Depends(_tenant)]
 """The name of the tenant whose key the request carries."""
 OwnJobId = Annotated[str, Depends(_own_job)]

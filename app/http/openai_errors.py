@@ -11,7 +11,12 @@ from smoothgen.contracts import Problem
 
 OPENAI_PATHS: Final = "/v1/"
 """How the paths of OpenAI's interface begin."""
-_TYPES: Final[Mapping[int, str]] = {401: "authentication_error", 404: "not_found_error", 429: "rate_limit_error"}
+_TYPES: Final[Mapping[int, str]] = {
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found_error",
+    429: "rate_limit_error",
+}
 _AGAIN: Final = frozenset({429, 503, 504})
 """Statuses after which the same request may do better. OpenAI's clients repeat any 5xx where nothing is said."""
 

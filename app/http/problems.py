@@ -23,6 +23,7 @@ from smoothgen.errors import (
     NoWorker,
     Overloaded,
     QueueUnavailable,
+    QuotaExceeded,
     SmoothGenError,
 )
 
@@ -46,6 +47,7 @@ _TABLE: tuple[tuple[type[SmoothGenError], int, str, str, Mapping[str, str]], ...
     ),
     (NoWorker, 503, "no-worker", "No worker serves this model now", {"Retry-After": "30"}),
     (NoAnswer, 504, "no-answer", "No worker answered in time", {"Retry-After": "10"}),
+    (QuotaExceeded, 429, "quota-exceeded", "The key's quota does not have room for this job", {}),
     (Overloaded, 429, "overloaded", "More work waits than the server takes", {}),
     (InvalidInput, 422, "invalid-request", "The request cannot be served as written", {}),
 )
@@ -166,7 +168,6 @@ def _shown(value: Any, most: int = _LONGEST_VALUE) -> str:
 
 _HTTP_KINDS = {
     400: "malformed-request",
-    403: "forbidden",
     404: "not-found",
     405: "method-not-allowed",
     422: "invalid-request",

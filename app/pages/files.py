@@ -44,8 +44,6 @@ class PageFiles(StaticFiles):
         kept = _NAMED_BY_CONTENT in _folders(full_path)
         response.headers["Cache-Control"] = "public, max-age=31536000, immutable" if kept else "no-cache"
         response.headers["Content-Security-Policy"] = self._policy
-        response.headers["X-Content-Type-Options"] = "nosniff"
-        response.headers["Referrer-Policy"] = "no-referrer"
         return response
 
 

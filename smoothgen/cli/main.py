@@ -19,6 +19,7 @@ from smoothgen.cli.becoming import become
 from smoothgen.cli.evaluate import evaluate
 from smoothgen.cli.evaluate_report import report
 from smoothgen.cli.generate import generate, plan
+from smoothgen.cli.keys import app as keys
 
 app = typer.Typer(
     name="smoothgen", help="Certified generation: serve, generate, verify.", no_args_is_help=True, add_completion=False
@@ -109,6 +110,7 @@ app.command()(neighbours)
 app.command()(erase)
 app.command()(fleet)
 app.command()(report)
+app.add_typer(keys)
 
 
 @app.command("synonyms")

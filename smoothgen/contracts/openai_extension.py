@@ -7,7 +7,13 @@ from typing import Any, Literal
 from pydantic import Field
 
 from smoothgen.contracts.base import Contract
-from smoothgen.contracts.request import GenerateRequest, Priority, Robustness
+from smoothgen.contracts.request import (
+    LEAST_RETENTION_S,
+    LONGEST_RETENTION_S,
+    GenerateRequest,
+    Priority,
+    Robustness,
+)
 from smoothgen.contracts.units import Context
 
 _OF_REQUESTS = GenerateRequest.model_fields
@@ -22,7 +28,12 @@ class Extension(Contract):
         default=None, description=_OF_REQUESTS["output"].description
     )
     priority: Priority | None = Field(default=None, description=_OF_REQUESTS["priority"].description)
-    retention_s: int | None = Field(default=None, description=_OF_REQUESTS["retention_s"].description)
+    retention_s: int | None = Field(
+        default=None,
+        ge=LEAST_RETENTION_S,
+        le=LONGEST_RETENTION_S,
+        description=_OF_REQUESTS["retention_s"].description,
+    )
 
     @property
     def given(self) -> dict[str, Any]:

@@ -65,6 +65,15 @@ class EmbeddedRedis:
         """Returns the server's address, which stays the same when it is started again."""
         return f"unix://{quote(str(self._socket))}?db=0"
 
+    def in_use(self) -> bool:
+        """Returns whether a `smoothgen serve` runs it."""
+        try:
+            with (self._folder / "lock").open("a") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        return False
+
     def start(self) -> None:
         """Starts it, first stopping one that hangs, or that a killed `smoothgen serve` left behind on the same data.
 

@@ -195,13 +195,16 @@ class Stack:
         try:
             if self._worker_count and httpx2.get(f"{url}/readyz", timeout=1.0).status_code != httpx2.codes.OK:
                 return False
-            served = httpx2.get(f"{url}/models", timeout=1.0, headers=_first_key()).json().get("data", [])
+            answer = httpx2.get(f"{url}/models", timeout=1.0, headers=_first_key())
+            served = answer.json().get("data", [])
         except (httpx2.HTTPError, ValueError):
             return False
         ready = [model["id"] for model in served if model["workers"] > 0]
-        if not ready and self._worker_count:
+        asks_for_key = answer.status_code == httpx2.codes.UNAUTHORIZED  # one that `smoothgen keys` made
+        if not ready and self._worker_count and not asks_for_key:
             return False
-        self._say(f"serving {', '.join(ready) or 'no model'} at {url} (API at {url}/docs)", "info")
+        what = ", ".join(ready) or ("whoever has a key" if asks_for_key else "no model")
+        self._say(f"serving {what} at {url} (API at {url}/docs)", "info")
         return True
 
     def _stop_soon(self, signum: int, frame: FrameType | None) -> None:

@@ -1,12 +1,14 @@
 """How a job ends: the one call that stores an outcome, whoever makes it, and tells the gateways that wait for it.
 
 A gateway that is not told, because the process that ended the job died in between, looks for itself every few seconds.
+The quota of an API key that is not given back for that reason is whole again in its next window.
 """
 
 from __future__ import annotations
 
 from smoothgen.queue import keys
 from smoothgen.queue.pipeline import Pipeline
+from smoothgen.queue.scripts.access import GiveBack
 from smoothgen.queue.scripts.jobs import Bury, Finish, Tell
 from smoothgen.queue.work_items import Place
 
@@ -32,7 +34,7 @@ async def end(
     the one the outcome is of, which is dropped where the job has started over since; None for whichever the job is on.
     Raises QueueUnavailable.
     """
-    first, watchers, kept_s = await scripts.call(
+    first, watchers, kept_s, unused_quota_of = await scripts.call(
         Finish(
             job=keys.job(job_id),
             certificate=keys.certificate(job_id),
@@ -67,6 +69,8 @@ async def end(
     for gateway in str(watchers).split():
         replies = keys.replies(gateway)
         await scripts.call(Tell(replies=replies, replies_kept=keys.REPLIES_KEPT, ttl_s=keys.WATCH_TTL_S, news=news))
+    if unused_quota_of:
+        await scripts.call(GiveBack(quota=keys.quota_of_key(unused_quota_of), job_id=job_id))
     return bool(first)
 
 

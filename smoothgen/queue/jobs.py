@@ -25,7 +25,7 @@ from smoothgen.contracts import (
     Progress,
     RunWords,
 )
-from smoothgen.errors import NotFound
+from smoothgen.errors import NotFound, Overloaded
 from smoothgen.queue import keys
 from smoothgen.queue.comparisons import ComparisonQueue
 from smoothgen.queue.connection import redis_errors
@@ -76,14 +76,18 @@ class JobStore:
         idempotency: Idempotency | None = None,
         gateway_id: str = "",
         limits: Limits = UNLIMITED,
+        quota_of: str | None = None,
+        refusal: Overloaded | None = None,
     ) -> str:
         """Queues a job in one atomic step. Returns its id, or the id that the same key and body were given before.
 
         gateway_id: who is told of a new job's end, as with `read`. limits: what the model and the tenant may owe, this
-        job included; a tenant that owes nothing may have any job.
+        job included; a tenant that owes nothing may have any job. quota_of: the API key whose quota gets the job's
+        samples back, should the job fail or be cancelled before it draws any. refusal: raised for a job that was not
+        submitted before.
         Raises Conflict when the key was used for another body, Overloaded when the backlog is full.
         """
-        return await self._submissions.submit(spec, model, idempotency, gateway_id, limits)
+        return await self._submissions.submit(spec, model, idempotency, gateway_id, limits, quota_of, refusal)
 
     async def read(self, job_id: str, gateway_id: str = "") -> JobState:
         """Returns the job as it stands. gateway_id: who is told on its reply stream when the job ends. Raises NotFound.

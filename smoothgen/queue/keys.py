@@ -5,6 +5,10 @@ smoothgen:replies:{gateway}      stream  ended jobs a gateway waits for, short o
                                          REPLIES_KEPT, expires with WATCH_TTL_S
 smoothgen:covers-reply:{call}    string  what a worker answered; expires after COVERS_TTL_S, deleted when read
 smoothgen:probe                  string  written to see whether Redis takes writes; expires after a minute
+smoothgen:api-keys                hash    id of an API key → its record, JSON; kept for ever, revoked ones too
+smoothgen:api-key:{ID}:rate       hash    requests left to a key, and when that was; expires when all of them are
+smoothgen:api-key:{ID}:quota      hash    samples promised to a key's jobs in this window of time, in all and to each;
+                                         expires with the window. The braces are a hash tag here too
 
 All other keys are of one model and begin with `smoothgen:{TAG}:`, where TAG is twelve digits of the SHA-256 of the
 model's id (`smoothgen.queue.ids`). The braces make it a hash tag: in a cluster all keys of a model, and so all keys of
@@ -67,6 +71,7 @@ Key = NewType("Key", str)
 GROUP: Final = "workers"
 MODELS: Final = Key("smoothgen:models")
 PROBE: Final = Key("smoothgen:probe")
+API_KEYS: Final = Key("smoothgen:api-keys")
 
 CERTIFICATE_TTL_S: Final = 30 * 24 * 3600
 IDEMPOTENCY_TTL_S: Final = 24 * 3600
@@ -225,6 +230,16 @@ def asked(certificate_id: str) -> Key:
 def samples(job_id: str) -> Key:
     """Returns the key of the contact sheet of an image job's noisy samples."""
     return _of_job(job_id, "samples")
+
+
+def rate_of_key(key_id: str) -> Key:
+    """Returns the key of how many requests are left to an API key."""
+    return Key(f"smoothgen:api-key:{{{key_id}}}:rate")
+
+
+def quota_of_key(key_id: str) -> Key:
+    """Returns the key of the samples promised to an API key's jobs."""
+    return Key(f"smoothgen:api-key:{{{key_id}}}:quota")
 
 
 def replies(gateway_id: str) -> Key:

@@ -79,7 +79,14 @@ class Submissions:
         self._scripts, self._presence = scripts, presence
 
     async def submit(
-        self, spec: JobSpec, model: ModelRef, idempotency: Idempotency | None, gateway_id: str, limits: Limits
+        self,
+        spec: JobSpec,
+        model: ModelRef,
+        idempotency: Idempotency | None,
+        gateway_id: str,
+        limits: Limits,
+        quota_of: str | None = None,
+        refusal: Overloaded | None = None,
     ) -> str:
         """Queues a job in one atomic step. Returns its id, or the id that the same key and body were given before.
 
@@ -99,6 +106,8 @@ class Submissions:
             "retention_s": spec.retention_s,
             "watchers": f"{gateway_id} " if gateway_id else "",
         }
+        if quota_of is not None:
+            record["quota_of"] = quota_of
         if spec.pool is not None:
             record["build"] = spec.pool.digest  # its distance is counted among that model's, so no other may draw it
         outcome, answered, detail = await self._scripts.call(
@@ -127,10 +136,13 @@ class Submissions:
                 submitted_ms=spec.submitted_ms,
                 recent_kept=keys.RECENT_JOBS,
                 recent_ttl_s=keys.RECENT_TTL_S,
+                only_seen=int(refusal is not None),
                 most_pools=keys.POOLS_A_WINDOW if _is_made_up(spec) else _ANY_NUMBER,
                 fields=record,
             )
         )
+        if outcome == "unseen" and refusal is not None:
+            raise refusal
         if outcome == "full":
             what, _, whose = str(answered).partition(" of the ")
             full = _Full(what, whose, int(detail))

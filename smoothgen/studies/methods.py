@@ -108,12 +108,10 @@ def label_samples(
 ) -> Samples:
     """Returns samples of labels, two different labels 1 apart; None is an output without one, 1 from all others.
 
-    Features are unit vectors times √½, one column a label, and failed rows where there is no label. Raises
-    InvalidDistances where no output has a label, and as Samples does.
+    Features are unit vectors times √½, one column a label, and failed rows where there is no label; where no output has
+    one, every row failed and no method claims anything. Raises as Samples does.
     """
-    names = sorted({label for label in (*selection, *certification) if label is not None})
-    if not names:
-        raise InvalidDistances("none of the outputs has a label; nothing can be compared", field="selection")
+    names = sorted({label for label in (*selection, *certification) if label is not None}) or ["no label"]
 
     def features(labels: Sequence[str | None]) -> list[list[float]]:
         return [[np.nan if own is None else (own == name) * _COORDINATE for name in names] for own in labels]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
 
 class _Row(BaseModel):
@@ -90,16 +90,17 @@ class FidelityRow(_Row):
     """How good outputs are under one setting, over all prompts, or on one where `prompt` is given.
 
     measure: such as "Fréchet distance in our feature space", "perplexity", "BLEU". value: in `unit`. low, high: a
-    confidence interval at 1 - alpha, None where none is stated. samples: outputs that were measured.
+    confidence interval at 1 - alpha, None where none is stated. samples: outputs that were measured. A measure that has
+    no finite value has no row.
     """
 
     kind: Literal["fidelity"] = "fidelity"
     prompt: str | None = None
     measure: str
     unit: str
-    value: float
-    low: float | None = None
-    high: float | None = None
+    value: FiniteFloat
+    low: FiniteFloat | None = None
+    high: FiniteFloat | None = None
     alpha: float | None = None
     samples: int
 

@@ -13,7 +13,9 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Final, Protocol
 
-from smoothgen.errors import SmoothGenError
+from pydantic import ValidationError
+
+from smoothgen.errors import InvalidInput, SmoothGenError
 from smoothgen.studies.provenance import provenance
 from smoothgen.studies.rows import Row
 from smoothgen.studies.store import Finished, Store, Task
@@ -82,8 +84,8 @@ def run_study(
     """Runs what is not in the store, in order, `at_once` tasks at a time.
 
     weights: a finished task that ran on others than these, or on weights that are not known, is run again and replaced;
-    None compares no weights. A task that fails with SmoothGenError is told and left for the next sitting. Any other
-    error ends the sitting, after the tasks that run beside it have been stored.
+    None compares no weights. A task that fails with SmoothGenError, or whose numbers no row can state, is told and left
+    for the next sitting. Any other error ends the sitting, after the tasks that run beside it have been stored.
     """
     planned = list(dict.fromkeys(_keyed(tasks)))
     found = [(each.task, store.get(each.task)) for each in planned]
@@ -161,6 +163,12 @@ def _one(task: Task, measure: Measure) -> Outcome:
         outcome: Measured | SmoothGenError = measure(task)
     except SmoothGenError as error:
         outcome = error
+    except ValidationError as error:  # a measure without a finite value, above all
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        outcome = InvalidInput(
+            f"no row can state what was measured: {place}: {first['msg']} (got {first['input']!r:.80})"
+        )
     return task, outcome, time.perf_counter() - started
 
 

@@ -168,11 +168,11 @@ class Gateway(Process):
         return f"http://127.0.0.1:{self.port}"
 
     def until_alive(self) -> Self:
-        eventually(lambda: self.popen.poll() is None and self.http.get("/livez").status_code == 200)
+        eventually(lambda: self.popen.poll() is None and self.http.get("/livez").status_code == 200, LOADING_S)
         return self
 
     def until_ready(self) -> Self:
-        eventually(lambda: self.http.get("/readyz").status_code == 200)
+        eventually(lambda: self.http.get("/readyz").status_code == 200, LOADING_S)
         return self
 
     def __exit__(self, *_: object) -> None:

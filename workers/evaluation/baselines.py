@@ -31,7 +31,7 @@ def baseline_rows(loaded: LoadedModel, task: Task, *, batch_size: int) -> list[C
 
     As many selection as certification samples are drawn where the task does not say how many: Center Smoothing needs
     them. Raises InvalidInput for a task without prompt, sigma, tolerance or metrics, InvalidMetric for a metric whose
-    outputs have neither labels nor features, InvalidDistances where no output can be measured.
+    outputs have neither labels nor features.
     """
     asked = _asked(task)
     first = asked[0]

@@ -1,12 +1,15 @@
 #!lua flags=allow-oom
 -- Stores an outcome once, forgets what led to it, and acknowledges the work item that led to it, where one is held.
--- Answers {1 if this call did it, the gateways that wait for the job's end, seconds for which the outcome is kept}. The
--- gateways are told afterwards, since in a cluster their streams lie elsewhere.
+-- Answers {1 if this call did it, the gateways that wait for the job's end, seconds for which the outcome is kept, the
+-- API key whose quota gets back what the job was promised}. The gateways are told afterwards, and the quota is given
+-- back afterwards, since in a cluster their keys lie elsewhere.
 -- USES: current, share, charge
 -- KEYS: job, certificate, samples, distances, runs, outputs, pictures, asked, backlog, accounts, deadlines, stream?
 -- ARGV: group, entry, job_id, certificate_ttl_s, status, view, document, sheet, fleet_bin, request, attempt
 local job = redis.call(
-  'HMGET', key.job, 'watchers', 'fleet', 'spec', 'status', 'owed', 'attempt', 'tenant', 'bytes', 'retention_s')
+  'HMGET', key.job, 'watchers', 'fleet', 'spec', 'status', 'owed', 'attempt', 'tenant', 'bytes', 'retention_s', 'total',
+  'quota_of', 'unused_quota_of')
+local unused_quota_of = job[12]
 local first = lives(job[4]) and (arg.attempt == '' or arg.attempt == (job[6] or '0'))
 if first then
   local tenant, kept_s = job[7], job[9]
@@ -15,9 +18,13 @@ if first then
   charge(key.accounts, tenant .. ' samples', -tonumber(job[5] or 0))
   charge(key.accounts, tenant .. ' bytes', -tonumber(job[8] or 0))
   charge(key.accounts, '* bytes', -tonumber(job[8] or 0))
+  -- A job that ends without a result before it has drawn anything, on any attempt, costs its key nothing.
+  local drew_nothing = arg.status ~= 'succeeded' and job[5] == job[10] and (job[6] or '0') == '0'
+  unused_quota_of = drew_nothing and job[11]
   redis.call('DEL', key.job, key.distances)
   redis.call('ZREM', key.deadlines, arg.job_id)
   redis.call('HSET', key.job, 'status', arg.status, 'view', arg.view, 'watchers', job[1] or '')
+  if unused_quota_of then redis.call('HSET', key.job, 'unused_quota_of', unused_quota_of) end
   redis.call('EXPIRE', key.job, kept_s)
   if arg.document ~= '' then
     redis.call('SET', key.certificate, arg.document, 'EX', arg.certificate_ttl_s)
@@ -35,5 +42,6 @@ if first then
   end
 end
 if arg.entry ~= '' then acknowledge(key.stream, arg.group, arg.entry) end
--- A repeated call is given the watchers again: the answer to the first call may have been lost, and nobody told.
-return {first and 1 or 0, (first or not lives(job[4])) and job[1] or '', job[9] or 0}
+-- A repeated call is given the watchers and the API key again: the answer to the first call may have been lost, and
+-- nobody told.
+return {first and 1 or 0, (first or not lives(job[4])) and job[1] or '', job[9] or 0, unused_quota_of or ''}

@@ -1,9 +1,10 @@
 -- Queues a job once. An idempotency key seen before gives back the job it made; a full backlog takes nothing. Answers
--- {'new' or 'seen', job id, body digest} or {'full', what there is too much of, how much of it there is}.
+-- {'new' or 'seen', job id, body digest}, {'full', what there is too much of, how much of it there is} or, for one that
+-- is refused unless it was seen before, {'unseen', '', ''}.
 -- USES: current, share, charge, lives
 -- KEYS: job, stream, backlog, accounts, deadlines, recent, windows*{pools bins uncounted}, idempotency?
 -- ARGV: job_id, tenant, body, outlasts, idempotency_ttl_s, samples, bytes, most_samples, most_samples_of_tenant, most_bytes,
---   most_bytes_of_tenant, deadline_ms, samples_to_draw, submitted_ms, recent_kept, recent_ttl_s, most_pools,
+--   most_bytes_of_tenant, deadline_ms, samples_to_draw, only_seen, submitted_ms, recent_kept, recent_ttl_s, most_pools,
 --   window_count, windows*{pool about ttl_s}, fields**
 local job, stream, backlog, accounts, tenant = key.job, key.stream, key.backlog, key.accounts, arg.tenant
 local idempotency = arg.body ~= '' and KEYS[#KEYS]
@@ -15,6 +16,7 @@ if idempotency then
 end
 -- The same job again: the answer to the first try was lost on the way.
 if redis.call('EXISTS', job) == 1 then return {'seen', arg.job_id, arg.body} end
+if arg.only_seen == '1' then return {'unseen', '', ''} end
 -- A tenant that owes nothing may have any job the server can plan for, however much others owe; others are kept to the
 -- limits.
 local held = redis.call('HMGET', accounts, tenant .. ' samples', '* bytes', tenant .. ' bytes')

@@ -41,9 +41,13 @@ class Check(BaseModel):
     fell: tuple[Fallen, ...] = ()
 
 
-def check(rows: Rows, thresholds: Thresholds) -> list[Check]:
-    """Returns every check. A threshold that no row fits is a failed check, never a skipped one."""
-    found: list[Check] = []
+def check(rows: Rows, thresholds: Thresholds, *, unfinished: int = 0) -> list[Check]:
+    """Returns every check. A threshold that no row fits is a failed check, never a skipped one.
+
+    unfinished: tasks of the study's plan that have no rows yet. A study that lacks some passes no gate: what is missing
+    may be what fell.
+    """
+    found: list[Check] = [] if unfinished == 0 else [_incomplete(unfinished)]
     for certified in thresholds.certified:
         found += _certificates(rows, certified, lambda row, c=certified: _short_of(row, c))  # type: ignore[misc]
     for bounded in thresholds.bounded:
@@ -84,10 +88,15 @@ def _share(
         where=f"{row.study}: {row.setting}, {row.method}, {row.metric}",
         required=required,
         measured=f"{reached} of {len(found)} prompts ({reached / len(found):.1%})",
-        # Compared as whole numbers would be: 0.9 of ten prompts are nine, whatever 0.9 is in binary.
-        passed=reached >= asked.least_share * len(found) - 1e-9,
+        passed=reached >= _least(asked.least_share, len(found)),
         fell=fell,
     )
+
+
+def _least(share: float, prompts: int) -> int:
+    """Returns how many prompts a share of them asks for: at least one, and nine of ten for 0.9, whatever 0.9 is in
+    binary."""
+    return max(1, math.ceil(share * prompts - 1e-9))
 
 
 def _fits(row: CertificateRow, asked: CertifiedShare | BoundedShare) -> bool:
@@ -169,6 +178,16 @@ def _attacks(rows: Rows, thresholds: Thresholds) -> list[Check]:
 
 def _crossed(one: Comparison) -> Fallen:
     return Fallen(prompt=one.prompt, why=f"{one.attack}: {one.lower:g} above {one.certified:g}")
+
+
+def _incomplete(unfinished: int) -> Check:
+    return Check(
+        model="every model",
+        where="the plan",
+        required="every task is finished",
+        measured=f"{unfinished} of its tasks are not; run them, or judge by a plan without them",
+        passed=False,
+    )
 
 
 def _no_row(model: str, where: str, required: str, there: set[str]) -> Check:

@@ -14,6 +14,7 @@ from smoothgen.certificates.exhaustive.claims import Steps
 from smoothgen.certificates.exhaustive.evidence import ExhaustiveEvidence
 from smoothgen.cli.main import app
 from smoothgen.errors import InvalidInput
+from smoothgen.studies import Task
 from smoothgen.studies.gate import Check, Thresholds, check, read_thresholds, write_json, write_junit
 from smoothgen.studies.grouped import Rows, rows_of
 from tests.support import study
@@ -169,6 +170,26 @@ def test_the_command_exits_with_1_where_a_threshold_is_missed(tmp_path, share, c
     assert told.exit_code == code, told.output
     assert ("'the capital of France is': radius 0.2" in told.output) == bool(code)
     assert (tmp_path / "gate.xml").exists()
+
+
+def test_a_study_that_is_not_finished_fails(tmp_path):
+    store = study.store(tmp_path, study.rows())
+    missing = Task(
+        kind="certificates", study="protocol", model="fashion-32", setting="sigma 9", prompt="x", settings={}
+    )
+    store.keep_plan("mine", [*(one.task for one in store), missing])
+    asked = tmp_path / "thresholds.toml"
+    asked.write_text("[[certified]]\nmodel = 'fashion-32'\nsetting = 'sigma 0.5'\nradius = 0.3\nleast_share = 0.5\n")
+    told = CliRunner().invoke(app, ["report", str(tmp_path), "--thresholds", str(asked)])
+    assert told.exit_code == 1, told.output
+    assert "FAILED  every model, the plan: every task is finished; measured: 1 of its tasks are not" in told.output
+    store.keep_plan("mine", [one.task for one in store])
+    assert CliRunner().invoke(app, ["report", str(tmp_path), "--thresholds", str(asked)]).exit_code == 0
+
+
+def test_a_share_below_one_prompt_asks_for_one(rows):
+    [one] = checked(rows, certified=[{**CERTIFIED, "radius": 9.0, "least_share": 1e-12}])
+    assert (one.passed, one.measured) == (False, "0 of 4 prompts (0.0%)")
 
 
 def test_the_thresholds_of_the_page_are_read(tmp_path):

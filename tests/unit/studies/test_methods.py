@@ -110,5 +110,13 @@ def test_what_cannot_be_compared_is_refused() -> None:
     half = Samples(samples.selection, samples.certification, 0.5, 0.001, 0.1, 1.0, certification_labels=["a"] * 500)
     with pytest.raises(InvalidDistances, match="both have labels"):
         rows_of(half, **NAMED, metric="verdict")
-    with pytest.raises(InvalidDistances, match="none of the outputs has a label"):
-        label_samples([None], [None], sigma=0.5, alpha=0.001, tolerance=0.1)
+
+
+def test_where_no_output_has_a_label_only_what_holds_for_any_generator_has_a_radius() -> None:
+    samples = label_samples([None] * 50, [None] * 50, sigma=0.5, alpha=0.001, tolerance=0.1)
+    found = rows_of(samples, study="s", model="m", setting="t", prompt="p", metric="label")
+    assert [row.method for row in found if row.radius] == [
+        "GAN smoothing (mean of a bounded generator, our derivation)"
+    ]
+    assert found[0].ours
+    assert found[0].abstained == "no selection output has a label"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from smoothgen.errors import GenerationFailed, InvalidInput
-from smoothgen.studies import CostRow, Store, Task
+from smoothgen.studies import CostRow, FidelityRow, Store, Task
 from smoothgen.studies.provenance import command
 from smoothgen.studies.runner import Measured, in_words, run_study
 from smoothgen.studies.store import weights_of
@@ -150,3 +150,15 @@ def test_tasks_run_side_by_side_where_that_is_asked(tmp_path: Path) -> None:
     sitting = run_study(TASKS, Store(tmp_path), waiting, Told(), at_once=4)
 
     assert sitting.finished == 4
+
+
+def test_a_measure_without_a_finite_value_is_told_and_the_other_tasks_are_stored(tmp_path: Path) -> None:
+    def measured(of: Task) -> Measured:
+        value = float("nan") if of.prompt == "b" else 1.0
+        row = FidelityRow(study="s", model="m", setting="t", measure="perplexity", unit="", value=value, samples=1)
+        return Measured([row])
+
+    store, told = Store(tmp_path), Told()
+    sitting = run_study(TASKS, store, measured, told)
+    assert (told.lost, len(list(store))) == (["b"], 3)
+    assert "value: Input should be a finite number (got nan)" in sitting.failed[0][1]
