@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from tests.console.toolchain import Toolchain, require_chromium
-from tests.support.processes import FASHION, SLOW, TANH, Gateway, Lab
+from tests.support.processes import FASHION, TANH, Gateway, Lab
 
 LANGUAGE = "smollm2-135m"
 KEY = "a-key-of-the-console"
@@ -34,11 +34,17 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 
 
 @pytest.fixture(scope="module")
-def gateway(lab: Lab) -> Gateway:
-    """A gateway that asks for a key, and a worker with every kind of model."""
+def models() -> list[str]:
+    """The models that the worker serves; a file that needs fewer overrides it."""
+    return [LANGUAGE, FASHION, TANH]
+
+
+@pytest.fixture(scope="module")
+def gateway(lab: Lab, models: list[str]) -> Gateway:
+    """A gateway that asks for a key, and a worker."""
     gateway = lab.gateway(api_keys=[f"console:{KEY}"], max_queued_samples_per_key=20_100)
     gateway.http.headers["authorization"] = f"Bearer {KEY}"
-    lab.worker(LANGUAGE, FASHION, TANH, SLOW)
+    lab.worker(*models)
     return gateway
 
 

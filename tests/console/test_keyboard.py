@@ -11,6 +11,11 @@ expect.set_options(timeout=PATIENCE_MS)
 MOST_STOPS = 80
 
 
+@pytest.fixture(scope="module")
+def models() -> list[str]:
+    return [LANGUAGE]
+
+
 def focused(page: Page) -> str:
     """What a screen reader would call the focused control: its label, or its text."""
     script = """() => {

@@ -12,6 +12,11 @@ from tests.support.processes import SLOW, TANH, Gateway, Lab
 expect.set_options(timeout=PATIENCE_MS)
 
 
+@pytest.fixture(scope="module")
+def models() -> list[str]:
+    return [TANH, SLOW]
+
+
 def test_a_wrong_key_is_told_and_a_key_stays_in_the_tab(tabs: Tabs) -> None:
     tab = tabs.new()
     page = tab.open("", key="of-nobody")

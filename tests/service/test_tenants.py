@@ -43,6 +43,7 @@ OF_NO_JOB = {
     ("post", "/plans"): 200,
     ("post", "/certificates/verify"): 200,
     ("get", "/fleet"): 200,
+    ("get", "/jobs"): 200,
     ("get", "/models"): 200,
     ("get", "/v1/models"): 200,
     ("get", "/v1/models/{model}"): 200,
