@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
-from tests.console.conftest import KEY, PATIENCE_MS, Tabs
+from tests.console.conftest import KEY, LONG, PATIENCE_MS, SETTINGS, Tabs
 from tests.service.conftest import ask, submit
 from tests.support.processes import SLOW, TANH, Gateway, Lab
 
@@ -30,7 +30,7 @@ def test_a_wrong_key_is_told_and_a_key_stays_in_the_tab(tabs: Tabs) -> None:
 
 
 def test_a_full_server_is_told_with_the_time_to_wait(tabs: Tabs, gateway: Gateway) -> None:
-    waiting = submit(gateway.http, ask(SLOW, samples=20_000))
+    waiting = submit(gateway.http, ask(SLOW, samples=LONG))
     page = tabs.new().open("")
     page.get_by_label("Model", exact=True).select_option(SLOW)
     page.get_by_label("Prompt").fill("0.5")
@@ -45,7 +45,7 @@ def test_a_full_server_is_told_with_the_time_to_wait(tabs: Tabs, gateway: Gatewa
 def test_an_output_is_not_certified_before_its_certificate_and_a_job_can_be_cancelled(
     tabs: Tabs, gateway: Gateway
 ) -> None:
-    job = submit(gateway.http, ask(SLOW, samples=20_000))
+    job = submit(gateway.http, ask(SLOW, samples=LONG))
     page = tabs.new().open(f"jobs/{job}")
     expect(page.get_by_text("Not certified yet")).to_be_visible()
     page.get_by_role("button", name="Cancel").click()
@@ -83,9 +83,9 @@ def test_what_is_no_certificate_is_told_in_a_sentence(tabs: Tabs, text: str) -> 
 
 
 def test_a_dead_server_is_told_and_the_job_followed_again_when_it_is_back(tabs: Tabs, lab: Lab) -> None:
-    gateway = lab.gateway(api_keys=[f"console:{KEY}"])
+    gateway = lab.gateway(**SETTINGS)
     gateway.http.headers["authorization"] = f"Bearer {KEY}"
-    job = submit(gateway.http, ask(SLOW, samples=20_000))
+    job = submit(gateway.http, ask(SLOW, samples=LONG))
     page = tabs.new(gateway=gateway).open(f"jobs/{job}")
     expect(page.get_by_text("Not certified yet")).to_be_visible()
     gateway.kill()
@@ -93,6 +93,6 @@ def test_a_dead_server_is_told_and_the_job_followed_again_when_it_is_back(tabs: 
     page.get_by_label("Prompt").fill("0.5")
     page.get_by_role("button", name="Generate and certify").click()
     expect(page.locator(".send [role=alert]")).to_contain_text("The server does not answer")
-    again = lab.gateway(api_keys=[f"console:{KEY}"], port=gateway.port)
+    again = lab.gateway(port=gateway.port, **SETTINGS)
     again.http.delete(f"/jobs/{job}", headers={"authorization": f"Bearer {KEY}"})
     expect(page.get_by_text("The job was cancelled")).to_be_visible()

@@ -68,12 +68,16 @@ function reach(radius: number | null | undefined, certificate: Certificate | nul
     case "exhaustive/v1":
       return radius == null ? ", under every attack" : `, under every attack of a norm below ${down(radius)}`;
     case "units/v1":
-      return `, with up to ${count(radius ?? 0, "altered passage or word", "altered passages or words")}`;
+      return `, with up to ${count(radius ?? 0, `altered ${unitOf(certificate)}`)}`;
     case "edits/v1":
       return radius == null ? "" : `, with up to ${count(radius, "edit")}`;
     default:
       return radius == null ? "" : `, under every attack of a norm up to ${down(radius)}`;
   }
 }
+
+/** Returns what a certificate of units calls one of them. */
+const unitOf = (certificate: { threat?: { attack_on: string } }): string =>
+  certificate.threat?.attack_on.replace(/s$/, "") ?? "unit";
 
 const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
