@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import time
 from types import FrameType
 
 import structlog
@@ -15,11 +16,13 @@ from app.http.dependencies import Gateway
 from app.main import create_app
 from app.settings import Settings
 from smoothgen.errors import InvalidInput
+from smoothgen.ledger.database import Database
 from smoothgen.process.heap import settle_heap
 from smoothgen.process.logs import asked_format, configure_logs
 from smoothgen.process.settings_errors import settings_detail
 from smoothgen.process.stray_lines import take_stderr
 from smoothgen.queue import connect
+from smoothgen.signing import KeyFolder
 
 _GRACE_S = 15
 """For answers being computed or sent when told to stop; nobody waits for a job then."""
@@ -43,9 +46,14 @@ def main() -> int:
     try:
         settings = Settings()
         connect(settings.redis_url)  # sends nothing: says what is wrong with the address
-    except ValueError as error:
+        if settings.signing_keys is not None:
+            KeyFolder(settings.signing_keys).signing_key(int(time.time()))  # says what is wrong with the folder
+        if settings.ledger_url is not None:
+            Database(settings.ledger_url)  # likewise
+    except (ValueError, OSError) as error:
+        detail = settings_detail(error) if isinstance(error, ValueError) else str(error)
         remedy = 'settings are read from variables such as SMOOTHGEN_API_KEYS, lists as JSON such as ["…"]'
-        structlog.get_logger().error("gateway_cannot_start", detail=f"{settings_detail(error)}; {remedy}")
+        structlog.get_logger().error("gateway_cannot_start", detail=f"{detail}; {remedy}")
         return 1
     configure_logs(settings.log_format, service="gateway", level=settings.log_level)
     try:

@@ -11,9 +11,12 @@ async def cancel(gateway: Gateway, job_id: str) -> JobState:
     return _counted(gateway, *await gateway.store.cancel(job_id))
 
 
-async def erase(gateway: Gateway, job_id: str) -> None:
-    """Erases a job's content, and cancels one that has not ended. Raises NotFound, QueueUnavailable."""
-    _counted(gateway, *await gateway.store.erase(job_id))
+async def erase(gateway: Gateway, tenant: str, job_id: str) -> None:
+    """Erases a job's content, and cancels one that has not ended. What remains of its certificate is signed again.
+
+    Raises NotFound, QueueUnavailable.
+    """
+    _counted(gateway, *await gateway.store.erase(job_id, gateway.signer.of_form(tenant)))
 
 
 def _counted(gateway: Gateway, job: JobState, cancelled: bool) -> JobState:

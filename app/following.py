@@ -15,7 +15,9 @@ _LOOK_S = 0.5
 _KEEPALIVE_S = 15.0
 
 
-async def followed(gateway: Gateway, job_id: str, news: Callable[[JobState], Iterable[bytes]]) -> AsyncIterator[bytes]:
+async def followed(
+    gateway: Gateway, tenant: str, job_id: str, news: Callable[[JobState], Iterable[bytes]]
+) -> AsyncIterator[bytes]:
     """Yields the events that `news` makes of how the job stands, which is looked at twice a second and at its end, and
     a comment where there was none for 15 seconds. Ends with the job, with its retention, and when the gateway stops."""
     spoke = time.monotonic()
@@ -23,7 +25,9 @@ async def followed(gateway: Gateway, job_id: str, news: Callable[[JobState], Ite
         while not gateway.replies.released:
             expected.news.clear()
             try:
-                state = await gateway.store.read(job_id, gateway.replies.gateway_id)
+                state = await gateway.signer.signed(
+                    tenant, await gateway.store.read(job_id, gateway.replies.gateway_id)
+                )
             except QueueUnavailable:  # accepted jobs outlive it, and so does whoever follows them
                 state = None
             except NotFound:

@@ -19,17 +19,20 @@ from app.http.dependencies import Gateway
 from app.http.offloading import BoundedThreads
 from app.http.request_metrics import RequestMetrics
 from app.http.security_headers import SecurityHeaders
+from app.ledger import LedgerKeeper
 from app.metrics import Metrics
 from app.model_cards import ModelCards
 from app.openai import routes as openai
 from app.replies import Replies
-from app.routes import certificates, events, fleet, generate, health, jobs, models, pages, plans
+from app.routes import certificates, events, fleet, generate, health, jobs, ledger, models, pages, plans, well_known
 from app.settings import Settings
 from app.shown_fleet import ShownFleet
+from app.signing import Signer
+from app.signing_keys import SigningKeys
 from smoothgen import __version__
 from smoothgen.access.store import KeyStore
 from smoothgen.access.usage import Usage
-from smoothgen.queue import JobStore, Replication, connect
+from smoothgen.queue import JobStore, Replication, connect, keys
 
 _CORS_ASKED: Final = ["Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID", "Prefer", "X-Request-ID"]
 _CORS_TOLD: Final = [
@@ -46,25 +49,38 @@ def create_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         redis = connect(settings.redis_url)
-        store = JobStore(redis, Replication(settings.wait_replicas, settings.wait_timeout_ms))
+        store = JobStore(
+            redis,
+            Replication(settings.wait_replicas, settings.wait_timeout_ms),
+            outboxes=() if settings.ledger_url is None else (keys.LEDGER,),
+        )
         replies = Replies(store)
         replies.start()
         certified = Fleet(store, settings.fleet_confidence)
         keyring = Keyring(settings, KeyStore(redis))
         shown_fleet = ShownFleet(certified, store, metrics, keyring)
+        threads = BoundedThreads()
+        signer = _signer(settings, store, threads)
+        keeper = LedgerKeeper(settings.ledger_url, store, metrics, signer.signature_of)
+        keeper.start()
         app.state.gateway = Gateway(
             settings=settings,
             store=store,
             cards=ModelCards(store),
             replies=replies,
             metrics=metrics,
-            threads=BoundedThreads(),
+            threads=threads,
             fleet=certified,
             shown_fleet=shown_fleet,
             keyring=keyring,
             usage=Usage(redis),
+            signer=signer,
+            ledger=keeper,
         )
         yield
+        await keeper.stop()
+        if signer.keys is not None:
+            await signer.keys.stop()
         await shown_fleet.stop()
         await replies.stop()
         await redis.aclose()
@@ -78,7 +94,7 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
     )
     problems.install(app)
-    for room in (generate, plans, jobs, events, certificates, fleet, models, health, pages, openai):
+    for room in (generate, plans, jobs, events, certificates, fleet, ledger, models, health, pages, well_known, openai):
         app.include_router(room.router)
     require_declared(app.routes, is_open)
 
@@ -95,6 +111,16 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(SecurityHeaders)
     app.add_middleware(RequestMetrics, metrics=metrics)
     return app
+
+
+def _signer(settings: Settings, store: JobStore, threads: BoundedThreads) -> Signer:
+    """Returns what signs certificates. Raises InvalidKeys, OSError for an unusable folder of keys."""
+    keys = None
+    if settings.signing_keys is not None:
+        secret = None if settings.signing_secret is None else settings.signing_secret.get_secret_value()
+        keys = SigningKeys(store, settings.signing_keys, secret)
+        keys.start()
+    return Signer(store, keys, settings.signing_issuer, threads)
 
 
 class _Gateway(FastAPI):

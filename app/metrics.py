@@ -75,6 +75,24 @@ class Metrics:
         self.redis_limit = Gauge(
             "smoothgen_redis_memory_limit_bytes", "Redis's maxmemory; 0: it has none", registry=self.registry
         )
+        self.outbox = Gauge(
+            "smoothgen_outbox_entries",
+            "Ended jobs that a reader, such as the ledger, has not dealt with yet",
+            ["reader"],
+            registry=self.registry,
+        )
+        self.outbox_oldest = Gauge(
+            "smoothgen_outbox_oldest_seconds",
+            "Seconds for which the oldest of them has waited; 0: none waits",
+            ["reader"],
+            registry=self.registry,
+        )
+        self.recorded = Counter(
+            "smoothgen_ledger_entries_total",
+            "Entries that this gateway added to the ledger",
+            ["event"],
+            registry=self.registry,
+        )
         self.fleet_shift = Gauge(
             "smoothgen_fleet_w1_bound",
             "Certified average W1 shift of the last closed window's fleet requests under attacks of this many sigmas",
@@ -92,7 +110,8 @@ class Metrics:
 
     def forget_queue(self) -> None:
         """Takes back what Redis told: an old number would look like a fresh one."""
-        for gauge in (self.queued, self.owed, self.rate, self.workers, self.oldest, self.dead_letters):
+        queue = (self.queued, self.owed, self.rate, self.workers, self.oldest, self.dead_letters)
+        for gauge in (*queue, self.outbox, self.outbox_oldest):
             gauge.clear()
         for number in (self.redis_used, self.redis_limit):
             number.set(math.nan)

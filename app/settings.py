@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import re
+from pathlib import Path
 from typing import Annotated, Final, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from smoothgen.access.records import NAME
@@ -83,8 +84,21 @@ class Settings(BaseSettings):
     """What requests under /v1 are certified by where they say nothing, by "tenant:NAME", by model, or by "*"."""
     covers_wait_s: float = Field(default=30.0, gt=0, le=LONGEST_S)
     """How long a comparison of prompts waits for a worker."""
+    signing_keys: Path | None = None
+    """Folder of the private keys that certificates are signed with; one is made where it has none. Empty: unsigned."""
+    signing_issuer: str = Field(default="smoothgen", min_length=1, max_length=256)
+    """Who signs, as signatures name it: this service's public address, say."""
+    signing_secret: Annotated[SecretStr, Field(min_length=32)] | None = None
+    """What gateways with folders of their own vouch for one another's public keys by."""
+    ledger_url: str | None = None
+    """Database of the ledger of certificates, sqlite:///FILE or postgresql://…; None: none is kept."""
     log_format: LogFormat = "json"
     log_level: LogLevel = "info"
+
+    @field_validator("signing_keys", "signing_secret", mode="before")
+    @classmethod
+    def _none_where_empty(cls, given: object) -> object:
+        return None if given == "" else given
 
     @model_validator(mode="after")
     def _one_tenant_a_key(self) -> Self:

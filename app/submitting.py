@@ -39,7 +39,7 @@ async def submitted(
     card, spec = await planned(gateway, request, submission)
     job = await _queued(gateway, context, spec, ModelRef.of(card), idempotency, wait_s)
     context.state.job = job.id  # for the line in the log
-    return job
+    return await gateway.signer.signed(tenant, job)
 
 
 async def _queued(

@@ -1,8 +1,9 @@
 """SmoothGen: certified generation.
 
 The library, without torch: certificates (`certify`, `certify_exhaustive`, `certify_edits`, `certify_units`, `verify`,
-`load_certificate`), mechanisms (`Gaussian` and its schedules), and the HTTP client (`Client`, `AsyncClient`). A name is
-imported when it is first used, so verifying a certificate imports numpy and scipy and never the client's HTTP stack.
+`load_certificate`), their signatures (`verify_signature`), mechanisms (`Gaussian` and its schedules), and the HTTP
+client (`Client`, `AsyncClient`). A name is imported when it is first used, so verifying a certificate imports numpy and
+scipy and never the client's HTTP stack.
 
     >>> from smoothgen import certify, Gaussian
     >>> certificate = certify([0.1] * 500, bound=1.0, diameter=1.0, mechanism=Gaussian(sigma=0.5),
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
         Shape,
         ShapedGaussian,
     )
+    from smoothgen.signing import verify_signature
 
 __version__ = "0.1.0"
 
@@ -98,6 +100,7 @@ __all__ = [
     "statement_of",
     "universal_w1_bound",
     "verify",
+    "verify_signature",
 ]
 
 _ROOMS = {
@@ -111,6 +114,7 @@ _ROOMS = {
     "Shape": "mechanisms",
     "ShapedGaussian": "mechanisms",
     "SmoothGenError": "errors",
+    "verify_signature": "signing",
 }
 
 

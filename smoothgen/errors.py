@@ -21,6 +21,7 @@ SmoothGenError
 │   ├── UnusableTable         an embedding table that tokens cannot be told apart by
 │   ├── InvalidPartition      synonym classes that are no partition of words, or not the published one
 │   ├── UnknownName           no such model, mechanism, metric …; the message lists the known ones
+│   ├── InvalidKeys           signing keys, or a set of public ones, that cannot be used
 │   └── InvalidCertificate    a document that is not a certificate of a version we read
 ├── NotFound                  no such job or certificate here (or no longer)
 ├── Conflict                  the request contradicts an earlier one
@@ -32,6 +33,7 @@ SmoothGenError
 ├── CertificatesFalsified     attacks broke more certificates than their alpha allows
 ├── QueueUnavailable          Redis cannot be reached
 │   └── NotReplicated         Redis did it, and too few of its replicas confirmed in time that they have it
+├── LedgerUnavailable         the ledger's database cannot be reached, or takes no entries
 ├── ServerUnreachable         no SmoothGen server answers at this address (raised by the client)
 └── ServerProblem             a SmoothGen server answered with a problem document (raised by the client)
 
@@ -128,6 +130,10 @@ class InvalidPartition(InvalidInput):
     """Synonym classes that are no partition of words, or not the published one."""
 
 
+class InvalidKeys(InvalidInput):
+    """Signing keys, or a set of public ones, that cannot be read or may not be used."""
+
+
 class InvalidCertificate(InvalidInput):
     """A document that is not a certificate of a version this library reads."""
 
@@ -183,6 +189,10 @@ class QueueUnavailable(SmoothGenError):
 
 class NotReplicated(QueueUnavailable):
     """Redis did what was asked, and too few of its replicas confirmed in time: a failover may undo it."""
+
+
+class LedgerUnavailable(SmoothGenError):
+    """The ledger's database cannot be reached, or takes no entries."""
 
 
 class ServerUnreachable(SmoothGenError):

@@ -8,9 +8,10 @@ from fastapi.routing import APIRoute
 from pydantic.json_schema import models_json_schema
 
 from app.description.certificates import CERTIFICATE, certificate_schemas
+from app.description.events import event_schemas
 from app.http.admission import OPEN_PATHS
 from app.openai.described import OpenAIError
-from smoothgen.contracts import JobView, Problem
+from smoothgen.contracts import Problem
 
 _DESCRIPTION: Final = """\
 Certified generation: every output comes with a proof of how far an attack on what the model reads can move it, or with
@@ -29,6 +30,7 @@ _TAGS: Final = {
     "generate": "Generate an output with its certificate, or plan one.",
     "jobs": "Jobs as they stand and as they go; their outputs.",
     "certificates": "Read, verify and compare certificates.",
+    "ledger": "What was recorded of jobs that ended.",
     "fleet": "What is certified of the average request.",
     "models": "The models served.",
     "OpenAI": "OpenAI's interface, for its clients as they are.",
@@ -49,7 +51,7 @@ def completed(document: dict[str, Any]) -> dict[str, Any]:
     _say_where_keys_are_asked_for(document)
     _leave_out_errors_of_the_framework(document)
     schemas = document["components"]["schemas"]
-    schemas |= certificate_schemas() | _schemas_of_problems() | {"JobEvents": _EVENTS}
+    schemas |= certificate_schemas() | _schemas_of_problems() | event_schemas()
     schemas["JobView"]["properties"]["certificate"] = {"anyOf": [CERTIFICATE, {"type": "null"}]}
     return document
 
@@ -91,25 +93,3 @@ def _schemas_of_problems() -> dict[str, Any]:
     )
     found: dict[str, Any] = schemas["$defs"]
     return found
-
-
-def _reference(name: str) -> dict[str, str]:
-    return {"$ref": f"{_SCHEMAS}{name}"}
-
-
-_EVENTS: Final[dict[str, Any]] = {
-    "title": "JobEvents",
-    "description": "The data of each server-sent event of a job, by the event's name. The last one is certificate, "
-    "abstention, failed or cancelled, with the whole job.",
-    "type": "object",
-    "properties": {
-        "queued": {
-            "type": "object",
-            "required": ["id", "status"],
-            "properties": {"id": {"type": "string"}, "status": JobView.model_json_schema()["properties"]["status"]},
-        },
-        "output": {"oneOf": [_reference("TextOutput"), _reference("ImageOutput")]},
-        "progress": _reference("Progress"),
-        **{name: _reference("JobView") for name in ("certificate", "abstention", "failed", "cancelled")},
-    },
-}

@@ -21,6 +21,7 @@ class ProblemKind:
 KINDS: Final[Mapping[str, ProblemKind]] = {
     "malformed-request": ProblemKind(400, "the body is not JSON in UTF-8, or the request names no host"),
     "unauthorized": ProblemKind(401, "the gateway has keys, and the request carries none of them"),
+    "insufficient-scope": ProblemKind(403, "the key does not have the scope that this needs"),
     "not-found": ProblemKind(404, "nothing of this name is known to the key's owner, or it is no longer kept"),
     "request-timeout": ProblemKind(408, "the request did not come whole in time"),
     "conflict": ProblemKind(409, "the request contradicts an earlier one, or what the certificate is about"),
@@ -32,6 +33,10 @@ KINDS: Final[Mapping[str, ProblemKind]] = {
     "misdirected-request": ProblemKind(421, "the gateway is asked by a host name that is not its own"),
     "invalid-request": ProblemKind(422, "the request cannot be served as written; `errors` points at the fields"),
     "overloaded": ProblemKind(429, "more work waits than the server takes; `Retry-After` says when there is room"),
+    "rate-exceeded": ProblemKind(429, "the key's rate is used up; `Retry-After` says until when"),
+    "too-many-requests": ProblemKind(429, "as many requests of the key are in hand as may be"),
+    "bodies-of-key-held": ProblemKind(429, "the gateway holds as many large bodies of the key's requests as it may"),
+    "quota-exceeded": ProblemKind(429, "the key's quota does not have room for the job"),
     "headers-too-large": ProblemKind(431, "the request line and headers are too long"),
     "internal-error": ProblemKind(500, "the gateway failed; the cause is in its log"),
     "worker-error": ProblemKind(500, "the worker failed; the cause is in its log"),
@@ -43,6 +48,7 @@ KINDS: Final[Mapping[str, ProblemKind]] = {
     "not-replicated": ProblemKind(503, "the replicas of Redis did not confirm the job in time"),
     "too-many-connections": ProblemKind(503, "as many connections are open as there may be"),
     "bodies-held": ProblemKind(503, "the gateway holds as many large bodies as it may"),
+    "ledger-unavailable": ProblemKind(503, "the ledger cannot be read"),
     "no-worker": ProblemKind(503, "no worker serves the model now"),
     "worker-hung": ProblemKind(503, "the worker that had the job hangs"),
     "model-changed": ProblemKind(503, "the model was replaced while the job ran"),
@@ -62,14 +68,24 @@ OF_EVERY_ROUTE: Final = (
     "too-many-connections",
 )
 """Kinds that are answered before a route is found, or where it fails."""
-OF_EVERY_KEY: Final = ("unauthorized", "queue-unavailable")
+OF_EVERY_KEY: Final = (
+    *("unauthorized", "insufficient-scope", "rate-exceeded", "too-many-requests"),
+    "queue-unavailable",
+)
 """Kinds of every route that asks for a key: all of them read from Redis."""
-OF_EVERY_BODY: Final = ("unsupported-media-type", "bodies-held", "invalid-request", "overloaded")
+OF_EVERY_BODY: Final = (
+    *("unsupported-media-type", "invalid-request"),
+    *("bodies-held", "bodies-of-key-held", "overloaded"),
+)
 """Kinds of every route that reads a body."""
 OF_A_FAILED_JOB: Final = (
     *("invalid-request", "worker-error", "generation-failed", "job-abandoned", "job-unreadable"),
     *("worker-hung", "model-changed", "deadline-passed"),
 )
 """Kinds by which a job itself fails: in its `error`, and as the answer to the request that waits for it."""
-OF_A_NEW_JOB: Final = (*OF_EVERY_BODY, "conflict", "not-replicated", "no-worker", *OF_A_FAILED_JOB)
+OF_A_NEW_JOB: Final = (
+    *OF_EVERY_BODY,
+    *("conflict", "quota-exceeded", "not-replicated", "no-worker"),
+    *OF_A_FAILED_JOB,
+)
 """Kinds of every route that submits a job and may wait for it."""

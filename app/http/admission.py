@@ -21,7 +21,18 @@ from app.http.problems import problem_response
 from app.settings import Settings
 from smoothgen.contracts import Problem
 
-OPEN_PATHS: Final = frozenset({"/livez", "/readyz", "/metrics", "/console", "/docs", "/redoc", "/openapi.json"})
+OPEN_PATHS: Final = frozenset(
+    {
+        "/livez",
+        "/readyz",
+        "/metrics",
+        "/console",
+        "/docs",
+        "/redoc",
+        "/openapi.json",
+        "/.well-known/jwks.json",
+    }
+)
 """Paths that are answered without a key."""
 _OPEN_FOLDERS: Final = ("/console/", "/docs/", "/redoc/")
 """What the paths of pages for browsers begin with, which are answered without a key too: the same files for all."""
@@ -97,7 +108,7 @@ class Admission:
 
     def _unfit(self, scope: Scope, headers: Mapping[bytes, bytes], body_follows: bool) -> Problem | None:
         """Returns the problem of a request whose body is not to be read, None for any other."""
-        sends_json = scope["method"] == "POST" or (body_follows and scope["method"] not in _UNREAD)
+        sends_json = body_follows and scope["method"] not in _UNREAD
         if sends_json and not is_json(content_type := headers.get(b"content-type", b"")):
             shown = content_type.decode("latin-1")[:_LONGEST_SHOWN]
             return Problem.of(

@@ -56,9 +56,11 @@ class Body:
             return too_large(limit, f"more than {limit} bytes")
         more = max(0, size - FREE_BYTES) - self._counted
         if more > 0 and self._of_key is not None and self._of_key.now + more > self._of_key.most:
-            return _held("your key's other requests", self._of_key.most, 429)
+            detail = _held("your key's other requests", self._of_key.most)
+            return Problem.of("bodies-of-key-held", "Too many large bodies at once", 429, detail)
         if more > 0 and self._held.now + more > self._held.most:
-            return _held("other requests", self._held.most, 503)
+            detail = _held("other requests", self._held.most)
+            return Problem.of("bodies-held", "Too many large bodies at once", 503, detail)
         self._count(more)
         return None
 
@@ -69,13 +71,8 @@ class Body:
             self._of_key.now += more
 
 
-def _held(whose: str, most: int, status: int) -> Problem:
-    return Problem.of(
-        "bodies-held",
-        "Too many large bodies at once",
-        status,
-        f"the gateway holds large bodies of {whose}, and takes {most} bytes of them at once; send it again soon",
-    )
+def _held(whose: str, most: int) -> str:
+    return f"the gateway holds large bodies of {whose}, and takes {most} bytes of them at once; send it again soon"
 
 
 def too_large(limit: int, size: str) -> Problem:

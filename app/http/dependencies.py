@@ -14,11 +14,13 @@ from app.access.caller import Caller
 from app.access.keyring import Keyring
 from app.fleet import Fleet
 from app.http.offloading import BoundedThreads
+from app.ledger import LedgerKeeper
 from app.metrics import Metrics
 from app.model_cards import ModelCards
 from app.replies import Replies
 from app.settings import Settings
 from app.shown_fleet import ShownFleet
+from app.signing import Signer
 from smoothgen.access.usage import Usage
 from smoothgen.queue import JobStore, belongs_to, unknown_certificate, unknown_job
 
@@ -37,6 +39,8 @@ class Gateway:
     shown_fleet: ShownFleet
     keyring: Keyring
     usage: Usage
+    signer: Signer
+    ledger: LedgerKeeper
 
 
 # Dependencies are coroutines though they await nothing: FastAPI runs plain functions in threads, 0.1 ms each.

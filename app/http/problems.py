@@ -17,6 +17,7 @@ from smoothgen.contracts import FieldError, Problem
 from smoothgen.errors import (
     Conflict,
     InvalidInput,
+    LedgerUnavailable,
     NoAnswer,
     NotFound,
     NotReplicated,
@@ -45,6 +46,7 @@ _TABLE: tuple[tuple[type[SmoothGenError], int, str, str, Mapping[str, str]], ...
         "The queue cannot be reached",
         {"Retry-After": "2"},
     ),
+    (LedgerUnavailable, 503, "ledger-unavailable", "The ledger cannot be read", {"Retry-After": "5"}),
     (NoWorker, 503, "no-worker", "No worker serves this model now", {"Retry-After": "30"}),
     (NoAnswer, 504, "no-answer", "No worker answered in time", {"Retry-After": "10"}),
     (QuotaExceeded, 429, "quota-exceeded", "The key's quota does not have room for this job", {}),

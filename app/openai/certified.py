@@ -14,7 +14,8 @@ def answered(job: JobView, ignored: tuple[str, ...] = ()) -> dict[str, Any]:
     """Returns the object `smoothgen` of an answer.
 
     status: "certified", "abstained", or the job's own status before its end and where it has neither. statement:
-    what holds, in a sentence; of an abstention, why nothing does. ignored: fields of the request that were not read.
+    what holds, in a sentence; of an abstention, why nothing does. signature: the certificate's, None where it has
+    none. ignored: fields of the request that were not read.
     """
     certificate, abstention = job.certificate, job.abstention
     status = "certified" if certificate is not None else "abstained" if abstention is not None else job.status
@@ -24,6 +25,7 @@ def answered(job: JobView, ignored: tuple[str, ...] = ()) -> dict[str, Any]:
         "certificate": None if certificate is None else job.id,
         "statement": None if certificate is None else certificate["statement"],
         "radius": None if certificate is None else certificate.get("radius"),
+        "signature": job.signature,
         "decision": None if job.decision is None else job.decision.model_dump(mode="json", exclude_none=True),
     }
     if abstention is not None:

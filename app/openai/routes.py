@@ -10,6 +10,7 @@ from fastapi.sse import EventSourceResponse
 from pydantic import ValidationError
 
 from app import ending
+from app.description.events import STREAMED_CHUNK
 from app.description.problem_kinds import OF_A_NEW_JOB
 from app.description.responses import openai_errors
 from app.examples import CHAT, IMAGES, RESPONSES
@@ -43,7 +44,7 @@ from smoothgen.queue import JobState, belongs_to
 
 _ERRORS: Final = openai_errors("not-found")
 _OF_JOBS: Final = openai_errors("not-found", *OF_A_NEW_JOB, "cancelled", "erased", "unfinished")
-_STREAM: Final = {"text/event-stream": {"schema": {"type": "string", "description": "With `stream`: chunks."}}}
+_STREAM: Final = {"text/event-stream": {"schema": STREAMED_CHUNK}}
 
 router = APIRouter(prefix="/v1", tags=["OpenAI"], route_class=StrictRoute)
 
@@ -77,7 +78,8 @@ async def create_chat_completion(
     job = await job_of(gateway, context, tenant, asked, idempotency_key, wait_s)
     if asked.stream:
         return EventSourceResponse(
-            streamed(gateway, job, asked.ignored), headers={"Cache-Control": "no-store", "X-SmoothGen-Job": job.id}
+            streamed(gateway, tenant, job, asked.ignored),
+            headers={"Cache-Control": "no-store", "X-SmoothGen-Job": job.id},
         )
     return _ended(job) or _answer(job, chat_completion(job.view, asked.metadata, asked.ignored))
 
@@ -122,29 +124,29 @@ _OwnResponse = Annotated[str, Depends(_own_response)]
 
 
 @router.get("/responses/{response_id}", response_model=ResponseAnswer, responses=_ERRORS)
-async def get_response(job_id: _OwnResponse, gateway: GatewayDep) -> Response:
+async def get_response(job_id: _OwnResponse, gateway: GatewayDep, tenant: TenantDep) -> Response:
     """A response as it stands."""
-    job = await gateway.store.read(job_id)
+    job = await gateway.signer.signed(tenant, await gateway.store.read(job_id))
     return _answer(job, response_object(job.view, await _kept(gateway, job_id)))
 
 
 @router.post(
     "/responses/{response_id}/cancel",
     response_model=ResponseAnswer,
-    responses=openai_errors("not-found", "unsupported-media-type", "bodies-held"),
+    responses=openai_errors("not-found", "unsupported-media-type"),
 )
-async def cancel_response(job_id: _OwnResponse, gateway: GatewayDep) -> Response:
+async def cancel_response(job_id: _OwnResponse, gateway: GatewayDep, tenant: TenantDep) -> Response:
     """Cancel a response that has not ended."""
     asked = await _kept(gateway, job_id)
-    job = await ending.cancel(gateway, job_id)
+    job = await gateway.signer.signed(tenant, await ending.cancel(gateway, job_id))
     return _answer(job, response_object(job.view, asked))
 
 
 @router.delete("/responses/{response_id}", response_model=ResponseDeleted, responses=_ERRORS)
-async def delete_response(job_id: _OwnResponse, gateway: GatewayDep) -> dict[str, Any]:
+async def delete_response(job_id: _OwnResponse, gateway: GatewayDep, tenant: TenantDep) -> dict[str, Any]:
     """Erase a response's prompt and output: it is no longer known. Its certificate stays."""
     await _kept(gateway, job_id)
-    await ending.erase(gateway, job_id)
+    await ending.erase(gateway, tenant, job_id)
     return {"id": RESPONSE_ID + job_id, "object": "response", "deleted": True}
 
 

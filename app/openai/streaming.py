@@ -24,7 +24,7 @@ from smoothgen.queue import JobState
 _DONE: Final = format_sse_event(data_str="[DONE]")
 
 
-async def streamed(gateway: Gateway, job: JobState, ignored: tuple[str, ...]) -> AsyncIterator[bytes]:
+async def streamed(gateway: Gateway, tenant: str, job: JobState, ignored: tuple[str, ...]) -> AsyncIterator[bytes]:
     """Yields the chunks of a chat completion, then "[DONE]".
 
     The text comes in one chunk, marked uncertified: it is chosen whole, before it is certified. The last chunk has no
@@ -32,11 +32,11 @@ async def streamed(gateway: Gateway, job: JobState, ignored: tuple[str, ...]) ->
     """
     chunks = _Chunks(job.view, ignored)
     yield chunks.opening()
-    async for event in followed(gateway, job.id, chunks.news):
+    async for event in followed(gateway, tenant, job.id, chunks.news):
         yield event
     if not chunks.ended:
         unfinished = Problem.of(
-            "unfinished", "The stream ends before the job", 503, f"the gateway stops; GET /jobs/{job.id} has the job"
+            "unfinished", "The stream ends before the job", 504, f"the gateway stops; GET /jobs/{job.id} has the job"
         )
         yield _event(error_of(unfinished))
     yield _DONE

@@ -13,15 +13,17 @@ from app.description.certificates import CERTIFICATE
 from app.description.problem_kinds import OF_EVERY_BODY
 from app.description.responses import problems
 from app.examples import COVERS
-from app.http.dependencies import GatewayDep, OwnCertificateId
+from app.http.dependencies import GatewayDep, OwnCertificateId, TenantDep
 from app.http.documents import verdict
 from app.http.problems import problem_response
 from app.http.strict_json import LARGE_BYTES, StrictRoute
 from app.neighbours import neighbours_of
 from smoothgen.contracts import Covers, CoversRequest, NeighboursView, Problem, VerdictView
+from smoothgen.errors import NotFound
 
 router = APIRouter(prefix="/certificates", tags=["certificates"], route_class=StrictRoute)
 
+_JOSE: Final = "application/jose"
 _PROBLEMS: Final = problems("not-found")
 _CONFLICTING: Final = problems("not-found", "conflict", "invalid-request")
 _OF_COMPARISONS: Final = (
@@ -57,6 +59,22 @@ async def verify_certificate(request: Request, gateway: GatewayDep) -> Response:
 async def get_certificate(certificate_id: OwnCertificateId, gateway: GatewayDep) -> Response:
     """A stored certificate. Its id is its job's."""
     return JSONResponse(await gateway.store.certificate(certificate_id))
+
+
+@router.get(
+    "/{certificate_id}/signature",
+    responses={200: {"content": {_JOSE: {"schema": {"type": "string"}}}}, **_PROBLEMS},
+    response_class=Response,
+)
+async def get_signature(certificate_id: OwnCertificateId, gateway: GatewayDep, tenant: TenantDep) -> Response:
+    """The signature of a stored certificate: a JWS in compact form, by a key of GET /.well-known/jwks.json.
+
+    `smoothgen verify --jwks` checks it. 404 where this server does not sign.
+    """
+    signature = await gateway.signer.signature_of(tenant, certificate_id)
+    if signature is None:
+        raise NotFound(f"certificate {certificate_id!r} is not signed: this server's SMOOTHGEN_SIGNING_KEYS is not set")
+    return Response(signature, media_type=_JOSE)
 
 
 @router.get("/{certificate_id}/neighbours", response_model=NeighboursView, responses=_CONFLICTING)

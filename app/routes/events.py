@@ -8,8 +8,9 @@ from typing import Any
 from fastapi import APIRouter, Response
 from fastapi.sse import EventSourceResponse, format_sse_event
 
+from app.description.events import JOB_EVENT
 from app.following import followed
-from app.http.dependencies import GatewayDep, OwnJobId
+from app.http.dependencies import GatewayDep, OwnJobId, TenantDep
 from app.routes.jobs import PROBLEMS
 from smoothgen.queue import JobState
 
@@ -25,11 +26,7 @@ _DESCRIPTION = (
 _RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {
         "description": _DESCRIPTION,
-        "content": {
-            "text/event-stream": {
-                "schema": {"type": "string", "description": "`JobEvents` has the data of each event."}
-            }
-        },
+        "content": {"text/event-stream": {"schema": JOB_EVENT}},
     },
     **PROBLEMS,
 }
@@ -37,10 +34,10 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
 
 # Not response_class=EventSourceResponse: FastAPI would stream the function itself, and then an unknown job is no 404.
 @router.get("/{job_id}/events", response_class=Response, responses=_RESPONSES)
-async def follow_job(job_id: OwnJobId, gateway: GatewayDep) -> Response:
+async def follow_job(job_id: OwnJobId, gateway: GatewayDep, tenant: TenantDep) -> Response:
     """Follow a job. Whoever connects later, or again, is told how it stands and goes on from there."""
     await gateway.store.read(job_id)  # an unknown job is a problem document, not an empty stream
-    return EventSourceResponse(followed(gateway, job_id, _Told().news), headers={"Cache-Control": "no-store"})
+    return EventSourceResponse(followed(gateway, tenant, job_id, _Told().news), headers={"Cache-Control": "no-store"})
 
 
 class _Told:

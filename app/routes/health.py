@@ -8,7 +8,7 @@ from typing import Literal
 from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from redis.exceptions import RedisError
 
 from app.description.responses import problems
@@ -16,6 +16,7 @@ from app.http.dependencies import Gateway, GatewayDep
 from app.http.problems import problem_response
 from smoothgen.contracts import Problem
 from smoothgen.errors import QueueUnavailable
+from smoothgen.queue import keys
 
 router = APIRouter(tags=["operations"])
 
@@ -30,6 +31,7 @@ class Ready(BaseModel):
     """The answer of GET /readyz."""
 
     status: Literal["ready"] = "ready"
+    ledger: str | None = Field(default=None, description="Why certificates cannot be recorded now.")
 
 
 async def _why_not_ready(gateway: Gateway) -> str | None:
@@ -57,10 +59,15 @@ async def livez() -> Alive:
     responses=problems("not-ready", key=False),
 )
 async def readyz(gateway: GatewayDep) -> Response:
-    """The gateway can accept and answer jobs."""
+    """The gateway can accept and answer jobs.
+
+    `ledger` is there where certificates cannot be recorded now. They wait, and jobs go on.
+    """
     why_not = await _why_not_ready(gateway)
     if why_not is None:
-        return JSONResponse(Ready().model_dump())
+        waits = gateway.ledger.trouble
+        ready = Ready(ledger=None if waits is None else f"entries wait: {waits}")
+        return JSONResponse(ready.model_dump(exclude_none=True))
     return problem_response(Problem.of("not-ready", "Not ready", 503, why_not))
 
 
@@ -85,6 +92,12 @@ async def metrics(gateway: GatewayDep) -> Response:
             instruments.workers.labels(model).set(measured.workers)
             instruments.oldest.labels(model).set(measured.oldest_waiting_s)
             instruments.dead_letters.labels(model).set(measured.dead_letters)
+        if gateway.ledger.kept:
+            waiting = await gateway.store.outbox(keys.LEDGER).measures()
+            now_ms = await gateway.store.clock.now_ms()
+            instruments.outbox.labels(keys.LEDGER).set(waiting.entries)
+            since_ms = now_ms if waiting.oldest_ms is None else waiting.oldest_ms
+            instruments.outbox_oldest.labels(keys.LEDGER).set(max(0, now_ms - since_ms) / 1000)
         memory = await gateway.store.measures.memory()
         instruments.redis_used.set(math.nan if memory is None else memory.used)
         instruments.redis_limit.set(math.nan if memory is None else memory.limit)

@@ -48,28 +48,29 @@ async def list_jobs(
 
 
 @router.get("/{job_id}", response_model=JobView, responses=PROBLEMS)
-async def get_job(job_id: OwnJobId, gateway: GatewayDep, prefer: PreferHeader = None) -> Response:
+async def get_job(job_id: OwnJobId, gateway: GatewayDep, tenant: TenantDep, prefer: PreferHeader = None) -> Response:
     """The job's state, output and certificate. `Prefer: wait=N` answers when it ends, N seconds at the most."""
     wait_s = wait_seconds(prefer, 0.0, gateway.settings.max_wait_s)
-    if wait_s > 0:
-        return job_response(await gateway.replies.until_finished(job_id, wait_s), unfinished=200)
-    return job_response(await gateway.store.read(job_id), unfinished=200)
+    job = await gateway.replies.until_finished(job_id, wait_s)
+    return job_response(await gateway.signer.signed(tenant, job), unfinished=200)
 
 
 @router.delete("/{job_id}", response_model=JobView, responses=PROBLEMS)
-async def cancel_job(job_id: OwnJobId, gateway: GatewayDep) -> Response:
+async def cancel_job(job_id: OwnJobId, gateway: GatewayDep, tenant: TenantDep) -> Response:
     """Cancel a job: no further batch of it is begun. One that has ended stays as it is, and is the answer."""
-    return job_response(await ending.cancel(gateway, job_id), unfinished=200)
+    job = await ending.cancel(gateway, job_id)
+    return job_response(await gateway.signer.signed(tenant, job), unfinished=200)
 
 
 @router.delete("/{job_id}/content", status_code=204, responses=PROBLEMS)
-async def erase_job_content(job_id: OwnJobId, gateway: GatewayDep) -> None:
+async def erase_job_content(job_id: OwnJobId, gateway: GatewayDep, tenant: TenantDep) -> None:
     """Erase a job's prompt, seed image, outputs and sheet of samples now. A job that has not ended is cancelled first.
 
     Its certificate stays: it holds the digests of prompt and output, and of the output what the certificate rests on
-    (the centre, which its statement may quote). Prompts can no longer be compared with it.
+    (the centre, which its statement may quote). Prompts can no longer be compared with it. Where it held texts of runs
+    it loses them, and is signed again as it is without them.
     """
-    await ending.erase(gateway, job_id)
+    await ending.erase(gateway, tenant, job_id)
 
 
 @router.get(

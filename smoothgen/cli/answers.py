@@ -17,10 +17,11 @@ _OF_EVERY_JOB: Final = frozenset({"id", "status", "model", "progress"})
 @dataclass(frozen=True)
 class Given:
     """A file's certificate. document: parsed, or the file's bytes where they are no JSON object. job: the id of the job
-    whose answer it was in, None for a certificate on its own."""
+    whose answer it was in, None for a certificate on its own. signature: the one beside it in that answer."""
 
     document: Mapping[str, Any] | bytes
     job: str | None = None
+    signature: str | None = None
 
 
 def read_given(path: Path) -> Given:
@@ -39,7 +40,8 @@ def read_given(path: Path) -> Given:
         return Given(document)
     job, inside, abstention = document["id"], document.get("certificate"), document.get("abstention")
     if isinstance(inside, Mapping):
-        return Given(inside, job)
+        signature = document.get("signature")
+        return Given(inside, job, signature if isinstance(signature, str) else None)
     if isinstance(abstention, Mapping):
         why = f"it is an abstention ({abstention.get('reason')!r:.80})"
     else:

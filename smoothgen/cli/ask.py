@@ -9,20 +9,24 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from smoothgen.cli.options import LOCAL, ApiKey, Url, picture_file
+from smoothgen.cli.options import LOCAL, ApiKey, AsJson, Url, picture_file
 
 if TYPE_CHECKING:
     from smoothgen.client import Client
     from smoothgen.contracts import NeighboursView
 
 
-def models(url: Url = LOCAL, api_key: ApiKey = None) -> None:
+def models(url: Url = LOCAL, api_key: ApiKey = None, as_json: AsJson = False) -> None:
     """Lists the models a server knows."""
     from smoothgen.cli.show import show_models
     from smoothgen.client import Client
 
     with Client(url, api_key=api_key) as client:
-        show_models(client.models())
+        known = client.models()
+    if as_json:
+        typer.echo(json.dumps(known, indent=2))
+    else:
+        show_models(known)
 
 
 def covers(
@@ -41,7 +45,7 @@ def covers(
             dir_okay=False,
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the server's answer as JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Shows how far other prompts are from a certificate's, and how far their outputs can differ."""
     from smoothgen.cli.context import read_context
@@ -79,7 +83,7 @@ def neighbours(
             help="A picture (.png, .pdf, .svg) of what a picture model drew for the prompt and each neighbour.",
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the server's answer as JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show the prompts that the model was run on in place of a prompt, and what it made of each."""
     from smoothgen.cli.show_exhaustive import show_neighbours
@@ -135,13 +139,17 @@ def erase(
     job: Annotated[str, typer.Argument(help="A job's id, which is its certificate's.")],
     url: Url = LOCAL,
     api_key: ApiKey = None,
+    as_json: AsJson = False,
 ) -> None:
     """Erases a job's prompt, seed image and output on the server. Its certificate stays."""
     from smoothgen.client import Client
 
     with Client(url, api_key=api_key) as client:
         client.erase(job)
-    typer.echo(f"erased the content of {job}; where it has a certificate, that is kept")
+    if as_json:
+        typer.echo(json.dumps({"job": job, "erased": True}))
+    else:
+        typer.echo(f"erased the content of {job}; where it has a certificate, that is kept")
 
 
 def fleet(
@@ -158,7 +166,7 @@ def fleet(
             callback=picture_file, help="A picture (.png, .pdf, .svg): the bound against the attack norm, by pool."
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the certificates as JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Shows how far attacks can move the average request of the traffic (tier fleet), by pool and window."""
     from smoothgen.cli.show_fleet import show_fleet

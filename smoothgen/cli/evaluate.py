@@ -19,7 +19,8 @@ def evaluate(
     plan: Annotated[str, typer.Argument(help="A TOML file, or a plan that comes with the library.")],
     out: Annotated[Path, typer.Option(help="The study's folder. An existing one is gone on with.")],
     server: Annotated[
-        str | None, typer.Option(help="Send the jobs to this server, whose workers share them.", envvar="SMOOTHGEN_URL")
+        str | None,
+        typer.Option(help="Send the jobs to this server, whose workers share them. Default: SMOOTHGEN_URL."),
     ] = None,
     local: Annotated[
         bool, typer.Option("--local", help="Run in one process here. Attacks and fidelity need that.")
@@ -33,8 +34,13 @@ def evaluate(
     ] = None,
     at_once: Annotated[int, typer.Option(min=1, max=256, help="Jobs sent at a time, with --server.")] = 4,
 ) -> None:
-    """Evaluates models: certificates, baselines, attacks and fidelity, as a plan says."""
-    if local == (server is not None):
+    """Evaluates models: certificates, baselines, attacks and fidelity, as a plan says.
+
+    Exit code 0 where no task of the plan is left, 1 where some are: they failed, or need --local.
+    """
+    if not local and server is None:
+        server = os.environ.get("SMOOTHGEN_URL") or None
+    if local == (server is not None):  # a server that the environment names does not contradict --local
         raise typer.BadParameter("give one of --server URL and --local")
     chosen = {"--only": only, "--study": study, "--model": model}
     if local:
@@ -61,15 +67,14 @@ def evaluate(
     check_tasks(read.tasks(folder))
     tasks = Chosen(only, study, model).of(read, folder)
     ours = [task for task in tasks if task.kind in SERVED_KINDS]
-    if len(ours) < len(tasks):
-        typer.echo(f"{len(tasks) - len(ours)} tasks need the model in the process: run them with --local", err=True)
     with Client(str(server), api_key=api_key) as client, Shown() as shown:
         asked, store = Served(client), Store(out)
         store.keep_plan(read.name, read.tasks(folder))
         sitting = run_study(ours, store, asked.measure, shown, at_once=at_once, weights=asked.weights_of)
-    typer.echo(in_words(sitting))
-    if thresholds is None or not sitting.complete:
-        raise typer.Exit(0 if sitting.complete else 1)
+        left = store.left(task for task in tasks if task.kind not in SERVED_KINDS)
+    typer.echo(in_words(sitting, left))
+    if thresholds is None or not sitting.complete or left:
+        raise typer.Exit(0 if sitting.complete and not left else 1)
     raise typer.Exit(reported(out, out, thresholds))
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from smoothgen.cli.options import AsJson
 from smoothgen.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -23,9 +26,18 @@ def report(
     thresholds: Annotated[
         Path | None, typer.Option(help="What the study must reach (TOML). Also writes gate.json and gate.xml (JUnit).")
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Writes a study's report. Exit code 1 where attacks crossed certificates or a threshold is not reached."""
-    raise typer.Exit(reported(folder, output or folder, thresholds))
+    """Writes a study's report. Exit code 1 where attacks crossed certificates or a threshold is not reached.
+
+    For programs: result.json, and with thresholds gate.json, in the folder of the report; --json prints result.json.
+    """
+    if not as_json:
+        raise typer.Exit(reported(folder, output or folder, thresholds))
+    with contextlib.redirect_stdout(sys.stderr):
+        code = reported(folder, output or folder, thresholds)
+    typer.echo(((output or folder) / "result.json").read_text("utf-8").rstrip())
+    raise typer.Exit(code)
 
 
 def reported(folder: Path, output: Path, thresholds: Path | None = None) -> int:

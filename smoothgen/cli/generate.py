@@ -12,8 +12,10 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from smoothgen.cli.options import LOCAL, ApiKey, Url
+from smoothgen.cli.options import LOCAL, ApiKey, AsJson, Url
 
+_ABSTAINED: Final = 3
+"""Exit code of a generation that proves less than was asked, or nothing."""
 _INTERRUPTED: Final = 130
 """Exit code of a command that Ctrl-C ended, by the shells' rule: 128 + SIGINT."""
 
@@ -77,6 +79,12 @@ def _asked(
         str | None, typer.Option(help="One of the model's (smoothgen models), or its JSON object.")
     ] = None,
     answer: Annotated[str | None, typer.Option(help="Label metric: an RE2 pattern that extracts the answer.")] = None,
+    extract: Annotated[
+        str | None,
+        typer.Option(
+            help="Label metric: number, first_line, json_field:PATH (such as json_field:a.b) or regex:PATTERN."
+        ),
+    ] = None,
     cap: Annotated[float | None, typer.Option(help="Cap of the metric.")] = None,
     max_new_tokens: Annotated[int | None, typer.Option()] = None,
     temperature: Annotated[float | None, typer.Option()] = None,
@@ -136,17 +144,22 @@ def _asked(
     save: Annotated[
         Path | None, typer.Option(help="A folder: output, certificate, its curve, and of pictures the noisy samples.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the server's answer as JSON.")] = False,
+    as_json: AsJson = False,
 ) -> _Asked:
     from smoothgen.cli.context import read_context
-    from smoothgen.cli.metric_option import metric_of_option
+    from smoothgen.cli.metric_option import label_of_option, metric_of_option
     from smoothgen.cli.show_scores import claims_of_options
 
-    asked: Any = {"name": "label", "extract": {"kind": "regex", "pattern": answer}} if answer else metric
-    if metric is not None and not answer:
+    distances = {"--metric": metric, "--answer": answer, "--extract": extract}
+    if len(chosen := [option for option, value in distances.items() if value is not None]) > 1:
+        raise typer.BadParameter(f"{' and '.join(chosen)} each choose the metric; give one of them")
+    asked: Any = None
+    if metric is not None:
         asked = metric_of_option(metric, cap)
     elif cap is not None:
         raise typer.BadParameter("a cap needs --metric: which distance is to be capped?")
+    elif answer is not None or extract is not None:
+        asked = label_of_option(f"regex:{answer}" if extract is None else extract)
     edits = {"kinds": edit_kind, "at_once": at_once, "variants": variant}
     units = {"size": unit_size, "probability": unit_probability, "altered": altered}
     given = {
@@ -209,8 +222,8 @@ def _command(does: Callable[[_Asked], None], *without: str) -> Callable[..., Non
 def _generate(asked: _Asked) -> None:
     """Generates one output and shows its certificate. Ctrl-C cancels the job on the server.
 
-    Exit code 0 with a certificate and also with an abstention (--json tells them apart), 2 where there is neither: bad
-    input, a refusal, a failed job or no server. 130 after Ctrl-C.
+    Exit code 0 with a certificate, 3 with an abstention, 2 where there is neither: bad input, a refusal, a failed job
+    or no server. 130 after Ctrl-C.
     """
     from smoothgen.cli.save import save_generation
     from smoothgen.cli.show import progress, show_generation
@@ -233,6 +246,8 @@ def _generate(asked: _Asked) -> None:
         show_generation(generation, written[0] if written else None, given)
     if written:
         typer.echo(f"written: {', '.join(str(path) for path in written)}", err=True)
+    if generation.certificate is None and generation.abstention is not None:
+        raise typer.Exit(_ABSTAINED)
 
 
 def _plan(asked: _Asked) -> None:

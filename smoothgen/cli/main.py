@@ -20,6 +20,8 @@ from smoothgen.cli.evaluate import evaluate
 from smoothgen.cli.evaluate_report import report
 from smoothgen.cli.generate import generate, plan
 from smoothgen.cli.keys import app as keys
+from smoothgen.cli.options import AsJson
+from smoothgen.cli.signing_keys import signing_keys
 
 app = typer.Typer(
     name="smoothgen", help="Certified generation: serve, generate, verify.", no_args_is_help=True, add_completion=False
@@ -27,7 +29,8 @@ app = typer.Typer(
 
 
 def main() -> None:
-    """Runs the command line. An error that the user can mend is one line and exit code 2, not a stack trace."""
+    """Runs the command line, whose exit codes docs/clients.md lists. An error that the user can mend is one line and
+    exit code 2, not a stack trace."""
     from pydantic import ValidationError
 
     from smoothgen.errors import SmoothGenError
@@ -101,6 +104,15 @@ def coverage(context: typer.Context) -> None:
     become("workers.research.coverage", *context.args, environment=os.environ)
 
 
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
+def audit(context: typer.Context) -> None:
+    """Runs samples of a certificate again on its weights (options: smoothgen audit --help)."""
+    from smoothgen.cli.servers import require_servers
+
+    require_servers("audit", "workers")
+    become("workers.audit", *context.args, environment=os.environ)
+
+
 app.command()(evaluate)
 app.command()(models)
 app.command()(generate)
@@ -111,15 +123,22 @@ app.command()(erase)
 app.command()(fleet)
 app.command()(report)
 app.add_typer(keys)
+app.command("signing-keys")(signing_keys)
 
 
 @app.command("synonyms")
-def synonym_classes(words: Annotated[list[str], typer.Argument(help="Words, or whole prompts.")]) -> None:
+def synonym_classes(
+    words: Annotated[list[str], typer.Argument(help="Words, or whole prompts.")], as_json: AsJson = False
+) -> None:
     """Shows the synonym classes of words: swaps inside them change nothing where a prompt asks for synonyms."""
-    from smoothgen.cli.show_synonyms import show_synonyms
+    from smoothgen.cli.show_synonyms import show_synonyms, synonyms_document
     from smoothgen.synonyms import Partition
 
-    show_synonyms(words, Partition.load())
+    partition = Partition.load()
+    if as_json:
+        typer.echo(json.dumps(synonyms_document(words, partition), indent=2))
+    else:
+        show_synonyms(words, partition)
 
 
 @app.command()
@@ -138,7 +157,7 @@ def demo(
 @app.command()
 def verify(
     files: Annotated[list[Path], typer.Argument(help="Certificates, or answers with one inside, as JSON files.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print the verdicts as JSON.")] = False,
+    as_json: AsJson = False,
     model: Annotated[
         str | None,
         typer.Option(
@@ -153,12 +172,22 @@ def verify(
     variant: Annotated[
         list[str] | None, typer.Option(help="A text the request gave beside the prompt (mechanism edits), in order.")
     ] = None,
+    jwks: Annotated[
+        str | None, typer.Option(help="Check signatures too, by the public keys in this file or at this address.")
+    ] = None,
+    signature: Annotated[
+        Path | None, typer.Option(help="The signature, where it is neither in the file nor beside it as *.jws.")
+    ] = None,
+    tenant: Annotated[str | None, typer.Option(help="The tenant that signatures must name.")] = None,
+    issuer: Annotated[str | None, typer.Option(help="The issuer that signatures must name.")] = None,
+    output: Annotated[Path | None, typer.Option(help="The output that the signature must be of.")] = None,
 ) -> None:
     """Recomputes certificates from the evidence they carry. Exit code 1 if any is rejected."""
     from smoothgen.certificates import verify as check
     from smoothgen.cli.answers import read_given
     from smoothgen.cli.completeness import Against, with_completeness
     from smoothgen.cli.show import show_verification
+    from smoothgen.cli.signatures import Signed, with_signatures
 
     given = {str(path): read_given(path) for path in files}
     documents = {path: each.document for path, each in given.items()}
@@ -167,9 +196,11 @@ def verify(
         documents,
         Against(model, prompt, prompt_file, variant or ()),
     )
+    verdicts = with_signatures(verdicts, given, Signed(jwks, signature, tenant, issuer, output))
     for path, each in given.items():
         if each.job is not None:
-            inside = f"verifying the certificate inside the answer of job {each.job!r:.80}, and nothing else of it"
+            rest = "and nothing else of it" if jwks is None else "and the signature beside it"
+            inside = f"verifying the certificate inside the answer of job {each.job!r:.80}, {rest}"
             typer.echo(f"{path}: {inside}", err=as_json)
         if not as_json:
             show_verification(path, verdicts[path])

@@ -1,14 +1,30 @@
-"""The metric as the command line takes it: a name, a plug-in's name, or a JSON object."""
+"""The metric as the command line takes it: a name, a JSON object, or a rule that extracts answers."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import typer
 
 from smoothgen.certificates.format.document import parse_json
 from smoothgen.certificates.meaning.quoting import PLUGIN
 from smoothgen.errors import InvalidCertificate
+
+_RULES: Final = "number, first_line, json_field:PATH or regex:PATTERN"
+
+
+def label_of_option(typed: str) -> dict[str, Any]:
+    """Returns the label metric whose answers are extracted by this rule. Raises typer.BadParameter for no rule.
+
+    typed: number, first_line, json_field:PATH or regex:PATTERN.
+    """
+    kind, _, option = typed.partition(":")
+    named = {"json_field": "field", "regex": "pattern"}.get(kind)
+    if named is None and kind not in ("number", "first_line"):
+        raise typer.BadParameter(f"there is no rule {typed!r:.80}; give {_RULES}")
+    if (named is None) != (not option):
+        raise typer.BadParameter(f"{typed!r:.80} is not how {kind} is written; give {_RULES}")
+    return {"name": "label", "extract": {"kind": kind} | ({} if named is None else {named: option})}
 
 
 def metric_of_option(typed: str, cap: float | None) -> Any:

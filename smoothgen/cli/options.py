@@ -11,6 +11,7 @@ _PICTURES: Final = (".png", ".pdf", ".svg")
 
 Url = Annotated[str, typer.Option(envvar="SMOOTHGEN_URL", help="The server.")]
 ApiKey = Annotated[str | None, typer.Option(envvar="SMOOTHGEN_API_KEY", help="Bearer key, where the server wants one.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
 LOCAL: Final = "http://127.0.0.1:8000"
 """Where `smoothgen serve` listens unless it is told otherwise."""
 

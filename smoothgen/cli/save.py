@@ -12,8 +12,8 @@ from smoothgen.errors import ServerProblem
 
 
 def save_generation(client: Client, generation: Generation, folder: Path) -> list[Path]:
-    """Writes output, certificate and curve, and for a picture the contact sheet of noisy samples; all noisy
-    samples in a folder where they were asked for. Returns the paths.
+    """Writes output, certificate, its signature where the server signs, and curve, and for a picture the contact sheet
+    of noisy samples; all noisy samples in a folder where they were asked for. Returns the paths.
 
     An abstention leaves the output and the sheet; a tier without selection samples has no sheet. Raises SmoothGenError
     where matplotlib is not installed.
@@ -30,6 +30,9 @@ def save_generation(client: Client, generation: Generation, folder: Path) -> lis
     if certificate is not None:
         written.append(folder / "certificate.json")
         save_certificate(certificate, written[-1])
+        if generation.signature is not None:
+            written.append(folder / "certificate.jws")
+            written[-1].write_text(generation.signature + "\n", encoding="ascii")
         picture = folder / "curve.png"
         if isinstance(certificate, ExhaustiveCertificate):
             plot_runs(certificate, picture)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -25,3 +26,11 @@ def show_synonyms(texts: Sequence[str], partition: Partition) -> None:
     _out.print(
         f"partition {partition.name} version {partition.version} ({partition.digest})", style="dim", soft_wrap=True
     )
+
+
+def synonyms_document(texts: Sequence[str], partition: Partition) -> dict[str, Any]:
+    """Returns the same as JSON: the partition, and the classes that the words of each text are drawn from."""
+    return {
+        "partition": {"name": partition.name, "version": partition.version, "digest": partition.digest},
+        "words": [{"text": t, "classes": [list(slot.members) for slot in partition.canonical(t).slots]} for t in texts],
+    }

@@ -22,6 +22,7 @@ from smoothgen.contracts import (
     LipschitzEstimate,
     Neighbour,
     NoisyOutput,
+    Note,
     Status,
     TextOutput,
     Usage,
@@ -76,6 +77,17 @@ class Generation:
         """Returns what the certificate says, in the words it was issued with, of whichever method; None where the
         server abstained. `verify` checks that they say what the numbers say."""
         return None if self.view.certificate is None else str(self.view.certificate["statement"])
+
+    @property
+    def signature(self) -> str | None:
+        """Returns the certificate's signature, a JWS that `smoothgen.verify_signature` checks against the server's
+        public keys; None without a certificate, and from servers that do not sign."""
+        return self.view.signature
+
+    @property
+    def notes(self) -> list[Note]:
+        """Returns what a caller should know about the answer; empty where there is nothing. `code` is stable."""
+        return self.view.notes or []
 
     @property
     def broken_by(self) -> Neighbour | None:

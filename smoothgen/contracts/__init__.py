@@ -39,6 +39,7 @@ from smoothgen.contracts.job import (
     Usage,
 )
 from smoothgen.contracts.job_list import JobList, JobSummary
+from smoothgen.contracts.ledger import LedgerEntry, LedgerHead, LedgerPage, LedgerRecord
 from smoothgen.contracts.look_plans import FIRST_LOOK_AT_RUNS, look_plan, looks_at_runs
 from smoothgen.contracts.mechanism_names import (
     EDITS,
@@ -219,6 +220,10 @@ __all__ = [
     "JobSummary",
     "JobView",
     "Label",
+    "LedgerEntry",
+    "LedgerHead",
+    "LedgerPage",
+    "LedgerRecord",
     "LipschitzEstimate",
     "LipschitzMethod",
     "Metric",

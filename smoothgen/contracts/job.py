@@ -257,6 +257,12 @@ class JobView(Worth):
     certificate: dict[str, Any] | None = Field(
         default=None, description="A certificate document, schema smoothgen/certificate/v2."
     )
+    signature: str | None = Field(
+        default=None,
+        description="The certificate's signature, a JWS in compact form by a key of GET /.well-known/jwks.json; absent "
+        "where this server does not sign, and where Redis could not be reached to keep it: GET "
+        "/certificates/{certificate_id}/signature has it then.",
+    )
     abstention: AbstentionView | None = None
     fleet: FleetView | None = Field(default=None, description="For tier fleet: the pool that certifies the traffic.")
     lipschitz_estimate: LipschitzEstimate | None = Field(

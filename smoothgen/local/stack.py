@@ -105,7 +105,7 @@ class Stack:
     ) -> None:
         self._host, self._port, self._redis_url = host, port, redis
         self._embedded = None if redis else EmbeddedRedis(state / "redis")
-        self._worker_count, self._models = workers, models
+        self._worker_count, self._models, self._state = workers, models, state
         self._children: list[_Child] = []
         self._stopping = False
         self._hopeless = False
@@ -143,6 +143,7 @@ class Stack:
             port=str(self._port),
             models=self._models,
             log_format=log_format,
+            signing_keys=None if "SMOOTHGEN_SIGNING_KEYS" in os.environ else str(self._state / "signing-keys"),
         )
         self._children = [_Child("gateway", "app", gateway, self._say)]
         for n in range(self._worker_count):

@@ -14,6 +14,7 @@ from smoothgen.queue.leases import WorkQueue
 from smoothgen.queue.outcomes import MOST_RESTARTS
 from smoothgen.queue.registered import RegisteredModel
 from smoothgen.queue.replication import Replication
+from smoothgen.queue.signatures import SignForm
 from smoothgen.queue.submission import Idempotency, Limits
 from smoothgen.queue.unknown import unknown_certificate, unknown_job
 from smoothgen.queue.work_items import Claim, CompleteLook, Overdue, Pace
@@ -32,6 +33,7 @@ __all__ = [
     "Pace",
     "Replication",
     "RegisteredModel",
+    "SignForm",
     "WorkQueue",
     "belongs_to",
     "build_of",

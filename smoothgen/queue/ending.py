@@ -6,6 +6,8 @@ The quota of an API key that is not given back for that reason is whole again in
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from smoothgen.queue import keys
 from smoothgen.queue.pipeline import Pipeline
 from smoothgen.queue.scripts.access import GiveBack
@@ -26,13 +28,14 @@ async def end(
     place: Place | None = None,
     asked: str | None = None,
     attempt: int | None = None,
+    facts: Mapping[str, str],
 ) -> bool:
     """Stores a job's outcome once. Returns False where the job had ended before.
 
     view, certificate: JSON. sheet: the contact sheet, base64. place: of the work item to acknowledge, None where none
     is held. asked: what to keep of the request for as long as the certificate, where that is not all of it. attempt:
     the one the outcome is of, which is dropped where the job has started over since; None for whichever the job is on.
-    Raises QueueUnavailable.
+    facts: what the outboxes are told beside the job and its status, by `facts_of`. Raises QueueUnavailable.
     """
     first, watchers, kept_s, unused_quota_of = await scripts.call(
         Finish(
@@ -47,6 +50,8 @@ async def end(
             backlog=keys.backlog(model),
             accounts=keys.accounts(model),
             deadlines=keys.deadlines(model),
+            ledger_outbox=keys.outbox(model, keys.LEDGER),
+            webhooks_outbox=keys.outbox(model, keys.WEBHOOKS),
             stream=None if place is None else place.stream,
             group=keys.GROUP,
             entry=None if place is None else place.entry,
@@ -59,6 +64,7 @@ async def end(
             fleet_bin=fleet_bin,
             request=asked,
             attempt=attempt,
+            facts=facts,
         )
     )
     news = {"job": job_id}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -14,7 +14,8 @@ from smoothgen.contracts import FINISHED, JobView
 
 @dataclass(frozen=True)
 class JobState:
-    """A job as it stands. document: its view as JSON data, with its certificate.
+    """A job as it stands. document: its view as JSON data, with its certificate. certificate: the certificate's JSON as
+    it is stored, '' where there is none.
 
     The document of an ended job has all that the worker wrote, though this version may not know every field.
     """
@@ -22,6 +23,7 @@ class JobState:
     id: str
     status: str
     document: dict[str, Any]
+    certificate: str = ""
 
     @classmethod
     def of(cls, view: JobView) -> JobState:
@@ -29,15 +31,22 @@ class JobState:
         return cls(view.id, view.status, view.model_dump(mode="json", exclude_none=True))
 
     @classmethod
-    def stored(cls, job_id: str, status: str, view: str, certificate: str) -> JobState:
-        """Returns the state of an ended job from the JSON of its view and of its certificate, '' where it has none.
+    def stored(cls, job_id: str, status: str, view: str, certificate: str, signature: str = "") -> JobState:
+        """Returns the state of an ended job from the JSON of its view and of its certificate, and that one's signature,
+        '' where it has none.
 
-        The two are stored apart, since they are kept for different times.
+        They are stored apart, since they are kept for different times, and the signature is made later.
         """
         document = from_json(view)
         if certificate:
             document["certificate"] = from_json(certificate)
-        return cls(job_id, status, document)
+        if certificate and signature:
+            document["signature"] = signature
+        return cls(job_id, status, document, certificate)
+
+    def signed(self, signature: str) -> JobState:
+        """Returns the same state with its certificate's signature."""
+        return replace(self, document={**self.document, "signature": signature})
 
     @property
     def ended(self) -> bool:

@@ -7,10 +7,9 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any, Final
 
 from pydantic import TypeAdapter
-from pydantic_core import from_json, to_json
+from pydantic_core import from_json
 from redis.asyncio import Redis
 
-from smoothgen.certificates.stored import read_certificate, to_document, without_words
 from smoothgen.contracts import (
     FINISHED,
     NOISY_OUTPUTS,
@@ -32,6 +31,7 @@ from smoothgen.queue.connection import redis_errors
 from smoothgen.queue.ending import end
 from smoothgen.queue.job_state import JobState, Reply
 from smoothgen.queue.measures import Measures
+from smoothgen.queue.outbox import Outbox, facts_of
 from smoothgen.queue.pipeline import Pipeline
 from smoothgen.queue.presence import Presence
 from smoothgen.queue.recent import RecentJobs
@@ -39,6 +39,8 @@ from smoothgen.queue.registered import FleetRecords, RegisteredModel, Registered
 from smoothgen.queue.replication import UNREPLICATED, Replication
 from smoothgen.queue.scripts.jobs import Erase, ForgetNews, Read
 from smoothgen.queue.scripts.probes import Probe
+from smoothgen.queue.signatures import Signatures, SignForm
+from smoothgen.queue.signing_keys import SigningKeyRecords
 from smoothgen.queue.submission import UNLIMITED, Idempotency, Limits, Submissions
 from smoothgen.queue.unknown import unknown_certificate, unknown_job
 from smoothgen.queue.work_items import in_turn, joined_words
@@ -55,8 +57,9 @@ _NOBODY: Final = Note(
 class JobStore:
     """Jobs and certificates in Redis. Every method raises QueueUnavailable when Redis cannot be reached."""
 
-    def __init__(self, redis: Redis, replication: Replication = UNREPLICATED) -> None:
-        """Keeps the connection. replication: what a job needs of replicas before its submission counts."""
+    def __init__(self, redis: Redis, replication: Replication = UNREPLICATED, outboxes: Sequence[str] = ()) -> None:
+        """Keeps the connection. replication: what a job needs of replicas before its submission counts. outboxes: which
+        of `keys.OUTBOX_READERS` are told of the end of the jobs that are submitted here."""
         self._redis = redis
         self._scripts = Pipeline(redis, replication)
         self.presence = Presence(redis, self._scripts)
@@ -64,7 +67,9 @@ class JobStore:
         self.covers = ComparisonQueue(redis, self.presence)
         self.measures = Measures(redis, self.presence)
         self.recent = RecentJobs(redis)
-        self._submissions = Submissions(self._scripts, self.presence)
+        self.signatures = Signatures(redis, self._scripts)
+        self.signing_keys = SigningKeyRecords(redis)
+        self._submissions = Submissions(self._scripts, self.presence, outboxes)
         self._models = RegisteredModels(redis, self.presence)
         self._fleet = FleetRecords(redis)
 
@@ -99,6 +104,7 @@ class JobStore:
             Read(
                 job=keys.job(job_id),
                 certificate=keys.certificate(job_id),
+                signature=keys.signature(job_id),
                 workers=keys.workers_of(job_id),
                 gateway=gateway_id,
             )
@@ -108,8 +114,8 @@ class JobStore:
         status, text, *rest = answer
         if status in FINISHED:
             await self._scripts.settle()
-            [certificate] = rest
-            return JobState.stored(job_id, status, text, certificate)
+            certificate, signature = rest
+            return JobState.stored(job_id, status, text, certificate, signature)
         done, total, output, radius, w1_bound, served = rest
         view = JobView(
             id=job_id,
@@ -135,19 +141,20 @@ class JobStore:
         if not state.ended:
             view = state.view.model_copy(update={"status": "cancelled"})
             text = view.model_dump_json(exclude_none=True)
-            ended = await end(self._scripts, job_id, view.model.name, "cancelled", text)
+            ended = await end(self._scripts, job_id, view.model.name, "cancelled", text, facts=facts_of(view.model))
             state = await self.read(job_id)
         return state, ended
 
-    async def erase(self, job_id: str) -> tuple[JobState, bool]:
+    async def erase(self, job_id: str, sign: SignForm | None = None) -> tuple[JobState, bool]:
         """Deletes a job's prompt, seed image, outputs, sheet of samples and what is kept of its runs; cancels one that
         has not ended.
 
-        The certificate stays. Returns the job as it was before, and whether this call cancelled it. Raises NotFound.
+        The certificate stays, without the texts of its runs. sign: signs that form of it, None: it has no signature
+        then. Returns the job as it was before, and whether this call cancelled it. Raises NotFound.
         """
         state, cancelled = await self.cancel(job_id)
         said = ("output", "broken_by", "decision", "agreement")  # the answer stands in all of them
-        view = state.view.model_copy(update=dict.fromkeys((*said, "certificate")))
+        view = state.view.model_copy(update=dict.fromkeys((*said, "certificate", "signature")))
         told = await self._scripts.call(
             Erase(
                 job=keys.job(job_id),
@@ -156,10 +163,14 @@ class JobStore:
                 runs=keys.runs(job_id),
                 outputs=keys.outputs(job_id),
                 pictures=keys.pictures(job_id),
+                ledger_outbox=keys.outbox_of(job_id, keys.LEDGER),
+                webhooks_outbox=keys.outbox_of(job_id, keys.WEBHOOKS),
                 view=view.model_dump_json(exclude_none=True),
+                job_id=job_id,
+                kept_s=keys.CERTIFICATE_TTL_S,
             )
         )
-        await self._forget_words(job_id)
+        await self.signatures.forget_words(job_id, sign)
         for gateway in str(told).split():
             await self._scripts.call(ForgetNews(replies=keys.replies(gateway), job_id=job_id))
         return state, cancelled
@@ -173,17 +184,6 @@ class JobStore:
         if erased:
             raise NotFound(f"the content of job {job_id!r} was erased; where it has a certificate, that is kept")
         return None if text is None else JobSpec.model_validate_json(text)
-
-    async def _forget_words(self, job_id: str) -> None:
-        """Leaves the texts of a job's runs out of its certificate, which is kept as long as before."""
-        key = keys.certificate(job_id)
-        with redis_errors():
-            stored = await self._redis.get(key)
-            if stored is None:
-                return
-            certificate = read_certificate(from_json(stored))
-            if (without := without_words(certificate)) != certificate:
-                await self._redis.set(key, to_json(to_document(without)), xx=True, keepttl=True)
 
     async def samples(self, job_id: str) -> bytes:
         """Returns the contact sheet of a job's noisy samples, a PNG. Raises NotFound."""
@@ -267,6 +267,10 @@ class JobStore:
     async def fleet_bins(self, tenant: str, model: str, window: str, pool: str) -> bytes:
         """Returns the bins of a pool's requests in a window, one byte a request, in order of submission."""
         return await self._fleet.bins(tenant, model, window, pool)
+
+    def outbox(self, reader: str, *, lease_s: float = keys.OUTBOX_LEASE_S) -> Outbox:
+        """Returns what one of `keys.OUTBOX_READERS` is to be told of jobs. lease_s: as `Outbox` takes it."""
+        return Outbox(self._redis, self._scripts, reader, lease_s=lease_s)
 
     async def require_writable(self) -> None:
         """Raises QueueUnavailable where a job could not be submitted now: Redis is away, full, or only a replica, or

@@ -4,6 +4,8 @@ smoothgen:models                 hash    model id → ModelCard JSON; kept for e
 smoothgen:replies:{gateway}      stream  ended jobs a gateway waits for, short outcomes with them; capped at
                                          REPLIES_KEPT, expires with WATCH_TTL_S
 smoothgen:covers-reply:{call}    string  what a worker answered; expires after COVERS_TTL_S, deleted when read
+smoothgen:signing-keys           hash    key id → public signing key of a gateway, vouched for or not, and until when it
+                                         is listed; a field goes then
 smoothgen:probe                  string  written to see whether Redis takes writes; expires after a minute
 smoothgen:api-keys                hash    id of an API key → its record, JSON; kept for ever, revoked ones too
 smoothgen:api-key:{ID}:rate       hash    requests left to a key, and when that was; expires when all of them are
@@ -41,8 +43,12 @@ one script, lie on one node.
 …:pictures:{job}                 hash    index of a run → small picture of it, base64 PNG (pictures under tokens); lives
                                          as long as the job
 …:certificate:{job}              string  certificate JSON; expires CERTIFICATE_TTL_S after issue
+…:signature:{job}                string  the certificate's signature, a JWS; lives as long as the certificate
 …:asked:{job}                    string  the request behind a certificate, seed image left out; lives as long as the job
 …:samples:{job}                  string  contact sheet of an image job, base64 PNG; lives as long as the job
+…:outbox:{reader}                stream  ended jobs and erased ones that a reader of OUTBOX_READERS has not dealt with;
+                                         consumer group OUTBOX_GROUP; entries go when acknowledged, and after
+                                         CERTIFICATE_TTL_S
 …:covers                         list    calls that wait for a comparison; COVERS_WAITING at most, COVERS_TTL_S long
 …:idempotency:{digest}           hash    job id and body digest; expires IDEMPOTENCY_TTL_S after submission
 …:fleet:{tenant}:{window}        hash    pool → its description, at most POOLS_A_WINDOW of noise or metrics that clients
@@ -72,12 +78,20 @@ GROUP: Final = "workers"
 MODELS: Final = Key("smoothgen:models")
 PROBE: Final = Key("smoothgen:probe")
 API_KEYS: Final = Key("smoothgen:api-keys")
+SIGNING_KEYS: Final = Key("smoothgen:signing-keys")
 
 CERTIFICATE_TTL_S: Final = 30 * 24 * 3600
 IDEMPOTENCY_TTL_S: Final = 24 * 3600
 WATCH_TTL_S: Final = 3600
 WORKER_TTL_S: Final = 30
 REPLIES_KEPT: Final = 1_000
+LEDGER: Final = "ledger"
+WEBHOOKS: Final = "webhooks"
+OUTBOX_READERS: Final = (LEDGER, WEBHOOKS)
+"""Who may be told that a job ended, each by an outbox of its own."""
+OUTBOX_GROUP: Final = "readers"
+OUTBOX_LEASE_S: Final = 30.0
+"""Seconds after which a reader's entries, not acknowledged, are given to another gateway."""
 LONGEST_REPLY: Final = 16_384
 """Characters of view and certificate that go with the news of a job's end, and need not be read again."""
 COVERS_WAITING: Final = 64
@@ -222,6 +236,11 @@ def certificate(certificate_id: str) -> Key:
     return _of_job(certificate_id, "certificate")
 
 
+def signature(certificate_id: str) -> Key:
+    """Returns the key of an issued certificate's signature."""
+    return _of_job(certificate_id, "signature")
+
+
 def asked(certificate_id: str) -> Key:
     """Returns the key of the request that a certificate answers."""
     return _of_job(certificate_id, "asked")
@@ -245,6 +264,16 @@ def quota_of_key(key_id: str) -> Key:
 def replies(gateway_id: str) -> Key:
     """Returns the key of a gateway's stream of ended jobs."""
     return Key(f"smoothgen:replies:{gateway_id}")
+
+
+def outbox(model: str, reader: str) -> Key:
+    """Returns the key of what a reader is to be told of a model's jobs."""
+    return _of_model(model, f"outbox:{reader}")
+
+
+def outbox_of(job_id: str, reader: str) -> Key:
+    """Returns the key of what a reader is to be told of the jobs of a job's model."""
+    return _of_tag(model_tag(job_id), f"outbox:{reader}")
 
 
 def covers_calls(model: str) -> Key:

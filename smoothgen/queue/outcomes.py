@@ -16,6 +16,7 @@ from smoothgen.queue import ending, keys
 from smoothgen.queue.builds import Orphan
 from smoothgen.queue.clock import Clock
 from smoothgen.queue.ended_views import view_of_problem, view_of_result
+from smoothgen.queue.outbox import facts_of
 from smoothgen.queue.overdue import overdue_job, overdue_jobs
 from smoothgen.queue.pipeline import Pipeline
 from smoothgen.queue.scripts.work import Advance, Open, Restart, Store
@@ -234,6 +235,7 @@ class Outcomes:
             place=None if claim is None else claim.place,
             asked=asked_of(spec),
             attempt=attempt if claim is None else claim.attempt,
+            facts=facts_of(result.model, result),
         )
 
     async def fail(self, claim: Claim, model: ModelRef, problem: Problem, *, fleet_bin: str = "") -> bool:
@@ -273,7 +275,15 @@ class Outcomes:
     ) -> bool:
         text = view_of_problem(job_id, model, problem).model_dump_json(exclude_none=True)
         return await ending.end(
-            self._scripts, job_id, model.name, "failed", text, fleet_bin=fleet_bin, place=place, attempt=attempt
+            self._scripts,
+            job_id,
+            model.name,
+            "failed",
+            text,
+            fleet_bin=fleet_bin,
+            place=place,
+            attempt=attempt,
+            facts=facts_of(model),
         )
 
     async def _bury(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -75,8 +76,8 @@ class _Full:
 class Submissions:
     """Queues jobs. Every method raises QueueUnavailable when Redis cannot be reached."""
 
-    def __init__(self, scripts: Pipeline, presence: Presence) -> None:
-        self._scripts, self._presence = scripts, presence
+    def __init__(self, scripts: Pipeline, presence: Presence, outboxes: Sequence[str]) -> None:
+        self._scripts, self._presence, self._outboxes = scripts, presence, " ".join(outboxes)
 
     async def submit(
         self,
@@ -108,6 +109,8 @@ class Submissions:
         }
         if quota_of is not None:
             record["quota_of"] = quota_of
+        if self._outboxes:
+            record["outboxes"] = self._outboxes
         if spec.pool is not None:
             record["build"] = spec.pool.digest  # its distance is counted among that model's, so no other may draw it
         outcome, answered, detail = await self._scripts.call(

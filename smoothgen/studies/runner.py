@@ -172,11 +172,14 @@ def _one(task: Task, measure: Measure) -> Outcome:
     return task, outcome, time.perf_counter() - started
 
 
-def in_words(sitting: Sitting) -> str:
-    """Returns what a sitting came to, for a person."""
+def in_words(sitting: Sitting, elsewhere: Sequence[Task] = ()) -> str:
+    """Returns what a sitting came to, for a person. elsewhere: tasks that are not finished and that it cannot run."""
     said = f"{sitting.finished} tasks finished, {sitting.before} were before"
+    if elsewhere:
+        kinds = ", ".join(f"{count} of kind {kind}" for kind, count in Counter(t.kind for t in elsewhere).items())
+        said += f"; {len(elsewhere)} are left that need the model in the process ({kinds}): run them with --local"
     if not sitting.failed:
-        return f"{said}; none is left"
+        return said if elsewhere else f"{said}; none is left"
     shown = [f"  {t.study}, {t.model}, {t.setting}, {t.prompt!r:.60}: {why}" for t, why in sitting.failed[:_LISTED]]
     more = f"\n  and {len(sitting.failed) - _LISTED} more" if len(sitting.failed) > _LISTED else ""
     return f"{said}; {len(sitting.failed)} failed, and are tried again by the same command:\n" + "\n".join(shown) + more

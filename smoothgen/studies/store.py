@@ -84,6 +84,10 @@ class Store:
         file = self._file(task)
         return _read(file) if file.exists() else None
 
+    def left(self, tasks: Iterable[Task]) -> list[Task]:
+        """Returns those of these tasks that are not finished."""
+        return [task for task in tasks if not self._file(task).exists()]
+
     def keep_plan(self, name: str, tasks: Iterable[Task]) -> None:
         """Writes which tasks the plan has: `judged` returns no others. Name and tasks are those of the whole plan."""
         _write(self.plan, PlannedKeys(name=name, tasks=tuple(task.key for task in tasks)).model_dump_json(indent=1))

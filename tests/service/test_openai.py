@@ -8,6 +8,7 @@ from typing import Any
 
 import openai
 import pytest
+from langchain_core.messages import HumanMessage
 from langchain_openai import ChatOpenAI
 from openai.types.responses import Response
 
@@ -276,23 +277,48 @@ def test_defaults_of_the_server_certify_requests_that_say_nothing(lab: Lab):
 
 
 def test_langchain_keeps_the_certificates_id(served: Serve):
-    chat = ChatOpenAI(
-        base_url=f"{served.url}/v1",
-        api_key="any",  # type: ignore[arg-type]
-        model=TANH,
-        extra_body=FEW,
-        include_response_headers=True,
-    )
-    said = chat.invoke("0.25").response_metadata
+    said = langchain(served).invoke("0.25").response_metadata
     assert said["headers"]["x-smoothgen-status"] == "certified"
     with smoothgen.Client(served.url) as ours:
         assert smoothgen.verify(ours.certificate(said["headers"]["x-smoothgen-certificate"]))
     assert said["id"].endswith(said["headers"]["x-smoothgen-certificate"])
 
 
-def test_langchain_streams(served: Serve):
-    chat = ChatOpenAI(base_url=f"{served.url}/v1", api_key="any", model=TANH, extra_body=FEW)  # type: ignore[arg-type]
-    assert float("".join(str(chunk.content) for chunk in chat.stream("0.25"))) <= 1
+def langchain(served: Serve, **more: Any) -> ChatOpenAI:
+    key: Any = "any"
+    return ChatOpenAI(
+        base_url=f"{served.url}/v1", api_key=key, model=TANH, extra_body=FEW, include_response_headers=True, **more
+    )
+
+
+def test_langchain_streams_and_names_the_job_whose_certificate_comes_last(served: Serve):
+    whole = None
+    for chunk in langchain(served).stream("0.25"):
+        whole = chunk if whole is None else whole + chunk
+    assert whole is not None
+    assert float(str(whole.content)) <= 1
+    with smoothgen.Client(served.url) as ours:
+        assert smoothgen.verify(ours.certificate(whole.response_metadata["headers"]["x-smoothgen-job"]))
+
+
+def test_langchain_asks_many_at_once(served: Serve):
+    answers = langchain(served).batch(["0.25", "0.5", "0.75"])
+    assert {each.response_metadata["headers"]["x-smoothgen-status"] for each in answers} == {"certified"}
+
+
+def test_langchain_through_responses(served: Serve):
+    said = langchain(served, use_responses_api=True).invoke("0.25")
+    assert float(said.text) <= 1
+    assert said.response_metadata["metadata"]["smoothgen_status"] == "certified"
+
+
+def test_a_picture_in_a_message_is_refused_by_name(served: Serve):
+    parts: list[Any] = [
+        {"type": "text", "text": "What is this?"},
+        {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}},
+    ]
+    with pytest.raises(openai.UnprocessableEntityError, match="only text is read here"):
+        langchain(served).invoke([HumanMessage(content=parts)])
 
 
 def test_an_erased_answer_is_gone_where_its_request_is_repeated(client: openai.OpenAI, served: Serve):

@@ -13,13 +13,13 @@ import pytest
 
 from smoothgen.queue import scripts
 from smoothgen.queue.keys import Key
-from smoothgen.queue.scripts import access, jobs, presence, probes, work
+from smoothgen.queue.scripts import access, jobs, presence, probes, signatures, work
 from smoothgen.queue.scripts.script import Parameter, Script, ScriptCall
 
 FOLDER = Path(scripts.__file__).parent
 CALLS = {
     call.script.name: call
-    for module in (access, jobs, presence, probes, work)
+    for module in (access, jobs, presence, probes, signatures, work)
     for call in vars(module).values()
     if isinstance(call, type) and issubclass(call, ScriptCall) and call is not ScriptCall
 }

@@ -3,13 +3,15 @@
 -- Answers {1 if this call did it, the gateways that wait for the job's end, seconds for which the outcome is kept, the
 -- API key whose quota gets back what the job was promised}. The gateways are told afterwards, and the quota is given
 -- back afterwards, since in a cluster their keys lie elsewhere.
--- USES: current, share, charge
--- KEYS: job, certificate, samples, distances, runs, outputs, pictures, asked, backlog, accounts, deadlines, stream?
--- ARGV: group, entry, job_id, certificate_ttl_s, status, view, document, sheet, fleet_bin, request, attempt
+-- USES: current, share, charge, outbox
+-- KEYS: job, certificate, samples, distances, runs, outputs, pictures, asked, backlog, accounts, deadlines,
+--   ledger_outbox, webhooks_outbox, stream?
+-- ARGV: group, entry, job_id, certificate_ttl_s, status, view, document, sheet, fleet_bin, request, attempt,
+--   facts**
 local job = redis.call(
   'HMGET', key.job, 'watchers', 'fleet', 'spec', 'status', 'owed', 'attempt', 'tenant', 'bytes', 'retention_s', 'total',
-  'quota_of', 'unused_quota_of')
-local unused_quota_of = job[12]
+  'quota_of', 'unused_quota_of', 'outboxes')
+local unused_quota_of, outboxes = job[12], job[13]
 local first = lives(job[4]) and (arg.attempt == '' or arg.attempt == (job[6] or '0'))
 if first then
   local tenant, kept_s = job[7], job[9]
@@ -23,8 +25,11 @@ if first then
   unused_quota_of = drew_nothing and job[11]
   redis.call('DEL', key.job, key.distances)
   redis.call('ZREM', key.deadlines, arg.job_id)
-  redis.call('HSET', key.job, 'status', arg.status, 'view', arg.view, 'watchers', job[1] or '')
+  redis.call('HSET', key.job, 'status', arg.status, 'view', arg.view, 'watchers', job[1] or '', 'tenant', tenant,
+    'outboxes', outboxes or '')
   if unused_quota_of then redis.call('HSET', key.job, 'unused_quota_of', unused_quota_of) end
+  append({ledger = key.ledger_outbox, webhooks = key.webhooks_outbox}, outboxes, arg.certificate_ttl_s,
+    'event', 'ended', 'job', arg.job_id, 'tenant', tenant, 'status', arg.status, unpack(ARGV, arg.facts_at))
   redis.call('EXPIRE', key.job, kept_s)
   if arg.document ~= '' then
     redis.call('SET', key.certificate, arg.document, 'EX', arg.certificate_ttl_s)

@@ -80,6 +80,7 @@ class Read(ScriptCall):
     script: ClassVar = Script("read")
     job: Key
     certificate: Key
+    signature: Key
     workers: Key
     gateway: str
 
@@ -92,7 +93,8 @@ class Finish(ScriptCall):
     read and said, and of small pictures of them. outputs: the key of its noisy samples. stream, entry: the work item;
     None where none is held. view, document: the JSON of the job's view and of its certificate, None if there is none.
     request: what is kept of the request for comparisons, None for all of it. attempt: the one the outcome is of, None
-    for whichever the job is on.
+    for whichever the job is on. ledger_outbox, webhooks_outbox: of the job's model, which are written where the job
+    names their readers. facts: further fields of what is written there.
     """
 
     script: ClassVar = Script("finish")
@@ -107,6 +109,8 @@ class Finish(ScriptCall):
     backlog: Key
     accounts: Key
     deadlines: Key
+    ledger_outbox: Key
+    webhooks_outbox: Key
     stream: Key | None
     group: str
     entry: str | None
@@ -119,6 +123,7 @@ class Finish(ScriptCall):
     fleet_bin: str | None
     request: str | None
     attempt: int | None
+    facts: Mapping[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,7 +141,7 @@ class Tell(ScriptCall):
 class Erase(ScriptCall):
     """Deletes what an ended job keeps of its prompt and output. runs, pictures: the keys of what its runs read and
     said, and of small pictures of them. outputs: the key of its noisy samples. view: the JSON of its view without the
-    output."""
+    output. kept_s: for how long the outboxes are told at most."""
 
     script: ClassVar = Script("erase")
     job: Key
@@ -145,7 +150,11 @@ class Erase(ScriptCall):
     runs: Key
     outputs: Key
     pictures: Key
+    ledger_outbox: Key
+    webhooks_outbox: Key
     view: str
+    job_id: str
+    kept_s: int
 
 
 @dataclass(frozen=True, kw_only=True)

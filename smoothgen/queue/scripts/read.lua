@@ -1,15 +1,17 @@
 #!lua flags=allow-oom
 -- Reads a job, and registers a gateway for its end in the same step: no end can fall between the two. Answers false for
--- an unknown job; {status, view, certificate} for an ended one; else {status, model, done, total, output, radius,
+-- an unknown job; {status, view, certificate, signature} for an ended one; else {status, model, done, total, output, radius,
 -- w1_bound, 1 if a worker serves the model or the job runs}.
 -- USES: lives
--- KEYS: job, certificate, workers
+-- KEYS: job, certificate, signature, workers
 -- ARGV: gateway
 local job = redis.call(
   'HMGET', key.job, 'status', 'view', 'model', 'done', 'total', 'output', 'radius', 'w1_bound', 'watchers')
 local status = job[1]
 if not status then return false end
-if not lives(status) then return {status, job[2], redis.call('GET', key.certificate) or ''} end
+if not lives(status) then
+  return {status, job[2], redis.call('GET', key.certificate) or '', redis.call('GET', key.signature) or ''}
+end
 if arg.gateway ~= '' then
   local watchers = job[9] or ''
   if not string.find(watchers, arg.gateway, 1, true) then

@@ -1,0 +1,1 @@
+"""Alembic's migrations of a ledger's tables, run when a ledger is opened."""

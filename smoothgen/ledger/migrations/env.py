@@ -1,0 +1,8 @@
+"""Run by Alembic: brings the tables of the connection that it is given up to date."""
+
+from __future__ import annotations
+
+from alembic import context
+
+context.configure(connection=context.config.attributes["connection"], version_table="ledger_version")
+context.run_migrations()

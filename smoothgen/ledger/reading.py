@@ -1,0 +1,84 @@
+"""A ledger read as records: exported, told of one job, and checked as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from smoothgen.ledger.chain import ERASURE, Entry, Head
+from smoothgen.ledger.checking import Check, Checked
+from smoothgen.ledger.ledger import EVERYTHING, Filter, Ledger
+from smoothgen.ledger.records import Record, closing, left_by
+
+_AT_ONCE: Final = 200
+
+
+def records(ledger: Ledger, entries: Sequence[Entry], skipped: Sequence[Sequence[str]] = ()) -> list[Record]:
+    """Returns entries with their certificates. skipped: of each entry, what stands before it and is not told."""
+    jobs = {entry.job for entry in entries}
+    held, left = ledger.documents(jobs), left_by(ledger.erasures(jobs))
+    return [
+        Record(
+            entry=entry,
+            certificate=held[entry.job].content if _shows(entry) and entry.job in held else None,
+            erased=_shows(entry) and entry.job in left,
+            left=left.get(entry.job) if _shows(entry) else None,
+            skipped=skipped[place] if skipped else (),
+        )
+        for place, entry in enumerate(entries)
+    ]
+
+
+def _shows(entry: Entry) -> bool:
+    """Returns whether the certificate of an entry's job is told with it: an erasure only says that it was."""
+    return entry.event != ERASURE
+
+
+def exported(ledger: Ledger, asked: Filter) -> Iterator[dict[str, Any]]:
+    """Yields the records of the entries asked for, up to the head as it is now, and the closing."""
+    head = ledger.head()
+    first = ledger.find(asked, most=1)
+    skipped: list[str] = []
+    after = first[0].sequence - 1 if first else head.sequence
+    while after < head.sequence:
+        upto = min(after + _AT_ONCE, head.sequence)
+        told = {entry.sequence for entry in ledger.find(asked, after=after, most=_AT_ONCE)}
+        batch, gaps = [], []
+        for entry in ledger.entries(after, upto):
+            if entry.sequence in told:
+                batch.append(entry)
+                gaps.append(skipped)
+                skipped = []
+            else:
+                skipped.append(entry.content_hash)
+        for record in records(ledger, batch, gaps):
+            yield record.to_json()
+        after = upto
+    yield closing(head, skipped)
+
+
+def proof(ledger: Ledger, entry: Entry, most: int) -> dict[str, Any]:
+    """Returns the closing that shows an entry to be under the head, or under the entry `most` places on."""
+    head, skipped = entry.head, []
+    for later in ledger.entries(entry.sequence, entry.sequence + most):
+        head = later.head
+        skipped.append(later.content_hash)
+    return closing(head, skipped)
+
+
+def checked(ledger: Ledger, known: Head | None = None, *, full: bool) -> Checked:
+    """Checks a whole ledger. known: a head that was noted before, which must still be in it. full: whether
+    certificates are recomputed."""
+    check, after = Check(full=full), 0
+    while found := ledger.find(EVERYTHING, after=after, most=_AT_ONCE):
+        for record in records(ledger, found):
+            if not check.entry(record.entry, record.certificate, record.left, erased=record.erased):
+                return check.result
+            if known is not None and record.entry.sequence == known.sequence:
+                check.end(known)
+                if check.broken is not None:
+                    return check.result
+        after = found[-1].sequence
+    if known is not None and check.result.head.sequence < known.sequence:
+        check.end(known)
+    return check.result
