@@ -55,10 +55,7 @@ export interface paths {
         };
         /**
          * List Jobs
-         * @description Your latest jobs, the latest submitted first, while they are kept; 100 of each model at most.
-         *
-         *     403 on a gateway that asks for no key and is reached from other machines: all callers are one tenant there, and
-         *     whoever knows a job's id reads its output.
+         * @description Your latest jobs, the latest submitted first, for as long as they are kept; 100 of each model at most.
          */
         get: operations["listJobs"];
         put?: never;
@@ -108,7 +105,8 @@ export interface paths {
          * @description Erase a job's prompt, seed image, outputs and sheet of samples now. A job that has not ended is cancelled first.
          *
          *     Its certificate stays: it holds the digests of prompt and output, and of the output what the certificate rests on
-         *     (the centre, which its statement may quote). Prompts can no longer be compared with it.
+         *     (the centre, which its statement may quote). Prompts can no longer be compared with it. Where it held texts of runs
+         *     it loses them, and is signed again as it is without them.
          */
         delete: operations["eraseJobContent"];
         options?: never;
@@ -238,6 +236,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/certificates/{certificate_id}/signature": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Signature
+         * @description The signature of a stored certificate: a JWS in compact form, by a key of GET /.well-known/jwks.json.
+         *
+         *     `smoothgen verify --jwks` checks it. 404 where this server does not sign.
+         */
+        get: operations["getSignature"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/certificates/{certificate_id}/neighbours": {
         parameters: {
             query?: never;
@@ -330,6 +350,72 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/ledger": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Ledger Entries
+         * @description What was recorded of this key's jobs, in order: certificates, abstentions, failures, cancellations, erasures.
+         *
+         *     404 where the gateway keeps no ledger.
+         */
+        get: operations["listLedgerEntries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/ledger/head": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Ledger Head
+         * @description The last entry's number and hash, over all keys. Note it: `smoothgen ledger verify --head` compares.
+         *
+         *     The number tells how many entries there are of all keys together.
+         */
+        get: operations["getLedgerHead"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/ledger/{certificate_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Ledger Record
+         * @description How a job ended, with its certificate, and the hashes from its entry to the head. Its id is its job's.
+         *
+         *     404 for a job that is not recorded (yet), and where the gateway keeps no ledger.
+         */
+        get: operations["getLedgerRecord"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/models": {
         parameters: {
             query?: never;
@@ -380,6 +466,8 @@ export interface paths {
         /**
          * Readyz
          * @description The gateway can accept and answer jobs.
+         *
+         *     `ledger` is there where certificates cannot be recorded now. They wait, and jobs go on.
          */
         get: operations["readyz"];
         put?: never;
@@ -402,6 +490,28 @@ export interface paths {
          * @description Prometheus metrics; the queue is measured when asked, and fleet certificates are computed beside it.
          */
         get: operations["metrics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/.well-known/jwks.json": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Signing Keys
+         * @description The public keys that signatures of certificates are checked with, as a JWK Set (RFC 7517).
+         *
+         *     A key is listed for as long as a certificate that it signed is kept. 404 where this server does not sign.
+         */
+        get: operations["getSigningKeys"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1391,6 +1501,11 @@ export interface components {
              */
             notes?: components["schemas"]["Note"][] | null;
             certificate?: components["schemas"]["Certificate"] | null;
+            /**
+             * Signature
+             * @description The certificate's signature, a JWS in compact form by a key of GET /.well-known/jwks.json; absent where this server does not sign, and where Redis could not be reached to keep it: GET /certificates/{certificate_id}/signature has it then.
+             */
+            signature?: string | null;
             abstention?: components["schemas"]["AbstentionView"] | null;
             /** @description For tier fleet: the pool that certifies the traffic. */
             fleet?: components["schemas"]["FleetView"] | null;
@@ -1448,6 +1563,139 @@ export interface components {
             name: "label";
             /** Extract */
             extract: components["schemas"]["RegexRule"] | components["schemas"]["NumberRule"] | components["schemas"]["FirstLineRule"] | components["schemas"]["JsonFieldRule"];
+        };
+        /**
+         * LedgerEntry
+         * @description An entry of the ledger. The page docs/ledger.md says which bytes of it are hashed.
+         */
+        LedgerEntry: {
+            /**
+             * Sequence
+             * @description Counted from 1 without gaps, over all keys.
+             */
+            sequence: number;
+            /**
+             * Recorded At
+             * @description When the gateway wrote it, UTC.
+             */
+            recorded_at: string;
+            /**
+             * Happened At
+             * @description When the job ended or was erased, UTC on the queue's clock.
+             */
+            happened_at: string;
+            /**
+             * Event
+             * @enum {string}
+             */
+            event: "certificate" | "abstention" | "uncertified" | "failure" | "cancellation" | "erasure";
+            /** Tenant */
+            tenant: string;
+            /**
+             * Job
+             * @description The job's id, which is its certificate's.
+             */
+            job: string;
+            /** Model */
+            model: string;
+            /** Model Revision */
+            model_revision: string;
+            /** Model Digest */
+            model_digest: string;
+            /**
+             * Certificate
+             * @description The certificate's digest as issued; of an erasure, of what is left.
+             */
+            certificate: string | null;
+            /**
+             * Reason
+             * @description Of an abstention.
+             */
+            reason: string | null;
+            /**
+             * Signature
+             * @description A JWS of the certificate, where it was signed.
+             */
+            signature: string | null;
+            /**
+             * Previous
+             * @description The hash of the entry before, sixty-four zeros for the first.
+             */
+            previous: string;
+            /** Hash */
+            hash: string;
+        };
+        /**
+         * LedgerHead
+         * @description The last entry's number and hash, over all keys: whoever notes it can tell later whether anything was changed.
+         */
+        LedgerHead: {
+            /** Sequence */
+            sequence: number;
+            /** Hash */
+            hash: string;
+        };
+        /**
+         * LedgerPage
+         * @description Entries in the order in which they were recorded.
+         */
+        LedgerPage: {
+            /** Data */
+            data: components["schemas"]["LedgerEntry"][];
+            /**
+             * Next
+             * @description The cursor of the next page, null where there is none yet.
+             */
+            next: string | null;
+        };
+        /**
+         * LedgerRecord
+         * @description A job's record: how it ended, its certificate, and the hashes that lead from it to the head.
+         *
+         *     `smoothgen verify` checks the certificate in it, and `smoothgen ledger verify` the hashes.
+         */
+        LedgerRecord: {
+            /**
+             * Schema
+             * @description smoothgen/ledger-record/v1
+             */
+            schema: string;
+            /** Skipped */
+            skipped: string[];
+            /**
+             * Entry
+             * @description What its content hash is computed over.
+             */
+            entry: {
+                [key: string]: unknown;
+            };
+            /** Previous */
+            previous: string;
+            /** Hash */
+            hash: string;
+            /**
+             * Erased
+             * @description Whether the content of its job was erased.
+             */
+            erased: boolean;
+            /**
+             * Left
+             * @description The digest of what was left of the certificate then.
+             */
+            left: string | null;
+            /** Certificate */
+            certificate: {
+                [key: string]: unknown;
+            } | null;
+            /** @description The entry that says that its content was erased. */
+            erasure: components["schemas"]["LedgerEntry"] | null;
+            /**
+             * Proof
+             * @description Content hashes of the entries after it, and the head that they lead to; at most 10,000 of them.
+             */
+            proof: {
+                [key: string]: unknown;
+            };
         };
         /**
          * LengthScore
@@ -2148,6 +2396,11 @@ export interface components {
              * @constant
              */
             status: "ready";
+            /**
+             * Ledger
+             * @description Why certificates cannot be recorded now.
+             */
+            ledger?: string | null;
         };
         /**
          * RegexRule
@@ -3453,17 +3706,41 @@ export interface components {
              */
             code: string;
         };
-        /**
-         * JobEvents
-         * @description The data of each server-sent event of a job, by the event's name. The last one is certificate, abstention, failed or cancelled, with the whole job.
-         */
+        /** @description One event of a job; the last one has the whole job. */
+        JobEvent: {
+            /** @constant */
+            event: "queued";
+            data: string;
+        } | {
+            /** @constant */
+            event: "output";
+            data: string;
+        } | {
+            /** @constant */
+            event: "progress";
+            data: string;
+        } | {
+            /** @constant */
+            event: "certificate";
+            data: string;
+        } | {
+            /** @constant */
+            event: "abstention";
+            data: string;
+        } | {
+            /** @constant */
+            event: "failed";
+            data: string;
+        } | {
+            /** @constant */
+            event: "cancelled";
+            data: string;
+        };
+        /** @description The data of each event of a job, by the event's name, as it is read. */
         JobEvents: {
             queued?: {
                 id: string;
-                /**
-                 * Status
-                 * @enum {string}
-                 */
+                /** @enum {string} */
                 status: "queued" | "running" | "succeeded" | "failed" | "cancelled";
             };
             output?: components["schemas"]["TextOutput"] | components["schemas"]["ImageOutput"];
@@ -3547,6 +3824,20 @@ export interface operations {
                         type: "urn:smoothgen:problem:unauthorized";
                         /** @constant */
                         status: 401;
+                    };
+                };
+            };
+            /** @description - `insufficient-scope`: the key does not have the scope that this needs. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:insufficient-scope";
+                        /** @constant */
+                        status: 403;
                     };
                 };
             };
@@ -3634,7 +3925,13 @@ export interface operations {
                     };
                 };
             };
-            /** @description - `overloaded`: more work waits than the server takes; `Retry-After` says when there is room. */
+            /**
+             * @description - `overloaded`: more work waits than the server takes; `Retry-After` says when there is room.
+             *     - `rate-exceeded`: the key's rate is used up; `Retry-After` says until when.
+             *     - `too-many-requests`: as many requests of the key are in hand as may be.
+             *     - `bodies-of-key-held`: the gateway holds as many large bodies of the key's requests as it may.
+             *     - `quota-exceeded`: the key's quota does not have room for the job.
+             */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -3642,7 +3939,7 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {string} */
-                        type: "urn:smoothgen:problem:overloaded";
+                        type: "urn:smoothgen:problem:overloaded" | "urn:smoothgen:problem:rate-exceeded" | "urn:smoothgen:problem:too-many-requests" | "urn:smoothgen:problem:bodies-of-key-held" | "urn:smoothgen:problem:quota-exceeded";
                         /** @constant */
                         status: 429;
                     };
@@ -3770,6 +4067,20 @@ export interface operations {
                     };
                 };
             };
+            /** @description - `insufficient-scope`: the key does not have the scope that this needs. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:insufficient-scope";
+                        /** @constant */
+                        status: 403;
+                    };
+                };
+            };
             /** @description - `request-timeout`: the request did not come whole in time. */
             408: {
                 headers: {
@@ -3840,7 +4151,12 @@ export interface operations {
                     };
                 };
             };
-            /** @description - `overloaded`: more work waits than the server takes; `Retry-After` says when there is room. */
+            /**
+             * @description - `overloaded`: more work waits than the server takes; `Retry-After` says when there is room.
+             *     - `rate-exceeded`: the key's rate is used up; `Retry-After` says until when.
+             *     - `too-many-requests`: as many requests of the key are in hand as may be.
+             *     - `bodies-of-key-held`: the gateway holds as many large bodies of the key's requests as it may.
+             */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -3848,7 +4164,7 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {string} */
-                        type: "urn:smoothgen:problem:overloaded";
+                        type: "urn:smoothgen:problem:overloaded" | "urn:smoothgen:problem:rate-exceeded" | "urn:smoothgen:problem:too-many-requests" | "urn:smoothgen:problem:bodies-of-key-held";
                         /** @constant */
                         status: 429;
                     };
@@ -3952,7 +4268,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description - `forbidden`: the gateway asks for no key, so that nobody is known to own what is asked for. */
+            /** @description - `insufficient-scope`: the key does not have the scope that this needs. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3960,7 +4276,7 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {string} */
-                        type: "urn:smoothgen:problem:forbidden";
+                        type: "urn:smoothgen:problem:insufficient-scope";
                         /** @constant */
                         status: 403;
                     };
@@ -4019,6 +4335,23 @@ export interface operations {
                         type: "urn:smoothgen:problem:invalid-request";
                         /** @constant */
                         status: 422;
+                    };
+                };
+            };
+            /**
+             * @description - `rate-exceeded`: the key's rate is used up; `Retry-After` says until when.
+             *     - `too-many-requests`: as many requests of the key are in hand as may be.
+             */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:rate-exceeded" | "urn:smoothgen:problem:too-many-requests";
+                        /** @constant */
+                        status: 429;
                     };
                 };
             };
@@ -4120,6 +4453,20 @@ export interface operations {
                     };
                 };
             };
+            /** @description - `insufficient-scope`: the key does not have the scope that this needs. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:insufficient-scope";
+                        /** @constant */
+                        status: 403;
+                    };
+                };
+            };
             /** @description - `not-found`: nothing of this name is known to the key's owner, or it is no longer kept. */
             404: {
                 headers: {
@@ -4173,6 +4520,23 @@ export interface operations {
                         type: "urn:smoothgen:problem:misdirected-request";
                         /** @constant */
                         status: 421;
+                    };
+                };
+            };
+            /**
+             * @description - `rate-exceeded`: the key's rate is used up; `Retry-After` says until when.
+             *     - `too-many-requests`: as many requests of the key are in hand as may be.
+             */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:rate-exceeded" | "urn:smoothgen:problem:too-many-requests";
+                        /** @constant */
+                        status: 429;
                     };
                 };
             };
@@ -4271,6 +4635,20 @@ export interface operations {
                     };
                 };
             };
+            /** @description - `insufficient-scope`: the key does not have the scope that this needs. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:insufficient-scope";
+                        /** @constant */
+                        status: 403;
+                    };
+                };
+            };
             /** @description - `not-found`: nothing of this name is known to the key's owner, or it is no longer kept. */
             404: {
                 headers: {
@@ -4324,6 +4702,23 @@ export interface operations {
                         type: "urn:smoothgen:problem:misdirected-request";
                         /** @constant */
                         status: 421;
+                    };
+                };
+            };
+            /**
+             * @description - `rate-exceeded`: the key's rate is used up; `Retry-After` says until when.
+             *     - `too-many-requests`: as many requests of the key are in hand as may be.
+             */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:rate-exceeded" | "urn:smoothgen:problem:too-many-requests";
+                        /** @constant */
+                        status: 429;
                     };
                 };
             };
@@ -4420,6 +4815,20 @@ export interface operations {
                     };
                 };
             };
+            /** @description - `insufficient-scope`: the key does not have the scope that this needs. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:insufficient-scope";
+                        /** @constant */
+                        status: 403;
+                    };
+                };
+            };
             /** @description - `not-found`: nothing of this name is known to the key's owner, or it is no longer kept. */
             404: {
                 headers: {
@@ -4473,6 +4882,23 @@ export interface operations {
                         type: "urn:smoothgen:problem:misdirected-request";
                         /** @constant */
                         status: 421;
+                    };
+                };
+            };
+            /**
+             * @description - `rate-exceeded`: the key's rate is used up; `Retry-After` says until when.
+             *     - `too-many-requests`: as many requests of the key are in hand as may be.
+             */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:rate-exceeded" | "urn:smoothgen:problem:too-many-requests";
+                        /** @constant */
+                        status: 429;
                     };
                 };
             };
@@ -4572,6 +4998,20 @@ export interface operations {
                     };
                 };
             };
+            /** @description - `insufficient-scope`: the key does not have the scope that this needs. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:insufficient-scope";
+                        /** @constant */
+                        status: 403;
+                    };
+                };
+            };
             /** @description - `not-found`: nothing of this name is known to the key's owner, or it is no longer kept. */
             404: {
                 headers: {
@@ -4625,6 +5065,23 @@ export interface operations {
                         type: "urn:smoothgen:problem:misdirected-request";
                         /** @constant */
                         status: 421;
+                    };
+                };
+            };
+            /**
+             * @description - `rate-exceeded`: the key's rate is used up; `Retry-After` says until when.
+             *     - `too-many-requests`: as many requests of the key are in hand as may be.
+             */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:rate-exceeded" | "urn:smoothgen:problem:too-many-requests";
+                        /** @constant */
+                        status: 429;
                     };
                 };
             };
@@ -4723,6 +5180,20 @@ export interface operations {
                     };
                 };
             };
+            /** @description - `insufficient-scope`: the key does not have the scope that this needs. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:insufficient-scope";
+                        /** @constant */
+                        status: 403;
+                    };
+                };
+            };
             /** @description - `not-found`: nothing of this name is known to the key's owner, or it is no longer kept. */
             404: {
                 headers: {
@@ -4776,6 +5247,23 @@ export interface operations {
                         type: "urn:smoothgen:problem:misdirected-request";
                         /** @constant */
                         status: 421;
+                    };
+                };
+            };
+            /**
+             * @description - `rate-exceeded`: the key's rate is used up; `Retry-After` says until when.
+             *     - `too-many-requests`: as many requests of the key are in hand as may be.
+             */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:rate-exceeded" | "urn:smoothgen:problem:too-many-requests";
+                        /** @constant */
+                        status: 429;
                     };
                 };
             };
@@ -4874,6 +5362,20 @@ export interface operations {
                     };
                 };
             };
+            /** @description - `insufficient-scope`: the key does not have the scope that this needs. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:insufficient-scope";
+                        /** @constant */
+                        status: 403;
+                    };
+                };
+            };
             /** @description - `not-found`: nothing of this name is known to the key's owner, or it is no longer kept. */
             404: {
                 headers: {
@@ -4927,6 +5429,23 @@ export interface operations {
                         type: "urn:smoothgen:problem:misdirected-request";
                         /** @constant */
                         status: 421;
+                    };
+                };
+            };
+            /**
+             * @description - `rate-exceeded`: the key's rate is used up; `Retry-After` says until when.
+             *     - `too-many-requests`: as many requests of the key are in hand as may be.
+             */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:rate-exceeded" | "urn:smoothgen:problem:too-many-requests";
+                        /** @constant */
+                        status: 429;
                     };
                 };
             };
@@ -4994,7 +5513,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "text/event-stream": string;
+                    "text/event-stream": components["schemas"]["JobEvent"];
                 };
             };
             /** @description - `malformed-request`: the body is not JSON in UTF-8, or the request names no host. */
@@ -5022,6 +5541,20 @@ export interface operations {
                         type: "urn:smoothgen:problem:unauthorized";
                         /** @constant */
                         status: 401;
+                    };
+                };
+            };
+            /** @description - `insufficient-scope`: the key does not have the scope that this needs. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:insufficient-scope";
+                        /** @constant */
+                        status: 403;
                     };
                 };
             };
@@ -5078,6 +5611,23 @@ export interface operations {
                         type: "urn:smoothgen:problem:misdirected-request";
                         /** @constant */
                         status: 421;
+                    };
+                };
+            };
+            /**
+             * @description - `rate-exceeded`: the key's rate is used up; `Retry-After` says until when.
+             *     - `too-many-requests`: as many requests of the key are in hand as may be.
+             */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:rate-exceeded" | "urn:smoothgen:problem:too-many-requests";
+                        /** @constant */
+                        status: 429;
                     };
                 };
             };
@@ -5179,6 +5729,20 @@ export interface operations {
                     };
                 };
             };
+            /** @description - `insufficient-scope`: the key does not have the scope that this needs. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:insufficient-scope";
+                        /** @constant */
+                        status: 403;
+                    };
+                };
+            };
             /** @description - `request-timeout`: the request did not come whole in time. */
             408: {
                 headers: {
@@ -5249,7 +5813,12 @@ export interface operations {
                     };
                 };
             };
-            /** @description - `overloaded`: more work waits than the server takes; `Retry-After` says when there is room. */
+            /**
+             * @description - `overloaded`: more work waits than the server takes; `Retry-After` says when there is room.
+             *     - `rate-exceeded`: the key's rate is used up; `Retry-After` says until when.
+             *     - `too-many-requests`: as many requests of the key are in hand as may be.
+             *     - `bodies-of-key-held`: the gateway holds as many large bodies of the key's requests as it may.
+             */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -5257,7 +5826,7 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {string} */
-                        type: "urn:smoothgen:problem:overloaded";
+                        type: "urn:smoothgen:problem:overloaded" | "urn:smoothgen:problem:rate-exceeded" | "urn:smoothgen:problem:too-many-requests" | "urn:smoothgen:problem:bodies-of-key-held";
                         /** @constant */
                         status: 429;
                     };
@@ -5359,6 +5928,20 @@ export interface operations {
                     };
                 };
             };
+            /** @description - `insufficient-scope`: the key does not have the scope that this needs. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:insufficient-scope";
+                        /** @constant */
+                        status: 403;
+                    };
+                };
+            };
             /** @description - `not-found`: nothing of this name is known to the key's owner, or it is no longer kept. */
             404: {
                 headers: {
@@ -5412,6 +5995,205 @@ export interface operations {
                         type: "urn:smoothgen:problem:misdirected-request";
                         /** @constant */
                         status: 421;
+                    };
+                };
+            };
+            /**
+             * @description - `rate-exceeded`: the key's rate is used up; `Retry-After` says until when.
+             *     - `too-many-requests`: as many requests of the key are in hand as may be.
+             */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:rate-exceeded" | "urn:smoothgen:problem:too-many-requests";
+                        /** @constant */
+                        status: 429;
+                    };
+                };
+            };
+            /** @description - `headers-too-large`: the request line and headers are too long. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:headers-too-large";
+                        /** @constant */
+                        status: 431;
+                    };
+                };
+            };
+            /** @description - `internal-error`: the gateway failed; the cause is in its log. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:internal-error";
+                        /** @constant */
+                        status: 500;
+                    };
+                };
+            };
+            /**
+             * @description - `queue-unavailable`: Redis cannot be reached.
+             *     - `too-many-connections`: as many connections are open as there may be.
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:queue-unavailable" | "urn:smoothgen:problem:too-many-connections";
+                        /** @constant */
+                        status: 503;
+                    };
+                };
+            };
+        };
+    };
+    getSignature: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                certificate_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/jose": string;
+                };
+            };
+            /** @description - `malformed-request`: the body is not JSON in UTF-8, or the request names no host. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:malformed-request";
+                        /** @constant */
+                        status: 400;
+                    };
+                };
+            };
+            /** @description - `unauthorized`: the gateway has keys, and the request carries none of them. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:unauthorized";
+                        /** @constant */
+                        status: 401;
+                    };
+                };
+            };
+            /** @description - `insufficient-scope`: the key does not have the scope that this needs. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:insufficient-scope";
+                        /** @constant */
+                        status: 403;
+                    };
+                };
+            };
+            /** @description - `not-found`: nothing of this name is known to the key's owner, or it is no longer kept. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:not-found";
+                        /** @constant */
+                        status: 404;
+                    };
+                };
+            };
+            /** @description - `request-timeout`: the request did not come whole in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:request-timeout";
+                        /** @constant */
+                        status: 408;
+                    };
+                };
+            };
+            /** @description - `body-too-large`: the body is larger than this path takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:body-too-large";
+                        /** @constant */
+                        status: 413;
+                    };
+                };
+            };
+            /** @description - `misdirected-request`: the gateway is asked by a host name that is not its own. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:misdirected-request";
+                        /** @constant */
+                        status: 421;
+                    };
+                };
+            };
+            /**
+             * @description - `rate-exceeded`: the key's rate is used up; `Retry-After` says until when.
+             *     - `too-many-requests`: as many requests of the key are in hand as may be.
+             */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:rate-exceeded" | "urn:smoothgen:problem:too-many-requests";
+                        /** @constant */
+                        status: 429;
                     };
                 };
             };
@@ -5515,6 +6297,20 @@ export interface operations {
                     };
                 };
             };
+            /** @description - `insufficient-scope`: the key does not have the scope that this needs. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:insufficient-scope";
+                        /** @constant */
+                        status: 403;
+                    };
+                };
+            };
             /** @description - `not-found`: nothing of this name is known to the key's owner, or it is no longer kept. */
             404: {
                 headers: {
@@ -5596,6 +6392,23 @@ export interface operations {
                         type: "urn:smoothgen:problem:invalid-request";
                         /** @constant */
                         status: 422;
+                    };
+                };
+            };
+            /**
+             * @description - `rate-exceeded`: the key's rate is used up; `Retry-After` says until when.
+             *     - `too-many-requests`: as many requests of the key are in hand as may be.
+             */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:rate-exceeded" | "urn:smoothgen:problem:too-many-requests";
+                        /** @constant */
+                        status: 429;
                     };
                 };
             };
@@ -5696,6 +6509,20 @@ export interface operations {
                     };
                 };
             };
+            /** @description - `insufficient-scope`: the key does not have the scope that this needs. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:insufficient-scope";
+                        /** @constant */
+                        status: 403;
+                    };
+                };
+            };
             /** @description - `not-found`: nothing of this name is known to the key's owner, or it is no longer kept. */
             404: {
                 headers: {
@@ -5763,6 +6590,23 @@ export interface operations {
                         type: "urn:smoothgen:problem:invalid-request";
                         /** @constant */
                         status: 422;
+                    };
+                };
+            };
+            /**
+             * @description - `rate-exceeded`: the key's rate is used up; `Retry-After` says until when.
+             *     - `too-many-requests`: as many requests of the key are in hand as may be.
+             */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:rate-exceeded" | "urn:smoothgen:problem:too-many-requests";
+                        /** @constant */
+                        status: 429;
                     };
                 };
             };
@@ -5862,6 +6706,20 @@ export interface operations {
                         type: "urn:smoothgen:problem:unauthorized";
                         /** @constant */
                         status: 401;
+                    };
+                };
+            };
+            /** @description - `insufficient-scope`: the key does not have the scope that this needs. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:insufficient-scope";
+                        /** @constant */
+                        status: 403;
                     };
                 };
             };
@@ -5966,7 +6824,12 @@ export interface operations {
                     };
                 };
             };
-            /** @description - `overloaded`: more work waits than the server takes; `Retry-After` says when there is room. */
+            /**
+             * @description - `overloaded`: more work waits than the server takes; `Retry-After` says when there is room.
+             *     - `rate-exceeded`: the key's rate is used up; `Retry-After` says until when.
+             *     - `too-many-requests`: as many requests of the key are in hand as may be.
+             *     - `bodies-of-key-held`: the gateway holds as many large bodies of the key's requests as it may.
+             */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -5974,7 +6837,7 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {string} */
-                        type: "urn:smoothgen:problem:overloaded";
+                        type: "urn:smoothgen:problem:overloaded" | "urn:smoothgen:problem:rate-exceeded" | "urn:smoothgen:problem:too-many-requests" | "urn:smoothgen:problem:bodies-of-key-held";
                         /** @constant */
                         status: 429;
                     };
@@ -6099,6 +6962,20 @@ export interface operations {
                     };
                 };
             };
+            /** @description - `insufficient-scope`: the key does not have the scope that this needs. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:insufficient-scope";
+                        /** @constant */
+                        status: 403;
+                    };
+                };
+            };
             /** @description - `request-timeout`: the request did not come whole in time. */
             408: {
                 headers: {
@@ -6155,7 +7032,11 @@ export interface operations {
                     };
                 };
             };
-            /** @description - `overloaded`: more work waits than the server takes; `Retry-After` says when there is room. */
+            /**
+             * @description - `overloaded`: more work waits than the server takes; `Retry-After` says when there is room.
+             *     - `rate-exceeded`: the key's rate is used up; `Retry-After` says until when.
+             *     - `too-many-requests`: as many requests of the key are in hand as may be.
+             */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -6163,7 +7044,7 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {string} */
-                        type: "urn:smoothgen:problem:overloaded";
+                        type: "urn:smoothgen:problem:overloaded" | "urn:smoothgen:problem:rate-exceeded" | "urn:smoothgen:problem:too-many-requests";
                         /** @constant */
                         status: 429;
                     };
@@ -6209,6 +7090,575 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {string} */
                         type: "urn:smoothgen:problem:queue-unavailable" | "urn:smoothgen:problem:too-many-connections";
+                        /** @constant */
+                        status: 503;
+                    };
+                };
+            };
+        };
+    };
+    listLedgerEntries: {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before; 0 for the first. */
+                cursor?: number;
+                limit?: number;
+                model?: string | null;
+                event?: ("certificate" | "abstention" | "uncertified" | "failure" | "cancellation" | "erasure") | null;
+                /** @description The first time of interest, RFC 3339. */
+                since?: string | null;
+                /** @description The time after the last of interest. */
+                until?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LedgerPage"];
+                };
+            };
+            /** @description - `malformed-request`: the body is not JSON in UTF-8, or the request names no host. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:malformed-request";
+                        /** @constant */
+                        status: 400;
+                    };
+                };
+            };
+            /** @description - `unauthorized`: the gateway has keys, and the request carries none of them. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:unauthorized";
+                        /** @constant */
+                        status: 401;
+                    };
+                };
+            };
+            /** @description - `insufficient-scope`: the key does not have the scope that this needs. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:insufficient-scope";
+                        /** @constant */
+                        status: 403;
+                    };
+                };
+            };
+            /** @description - `not-found`: nothing of this name is known to the key's owner, or it is no longer kept. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:not-found";
+                        /** @constant */
+                        status: 404;
+                    };
+                };
+            };
+            /** @description - `request-timeout`: the request did not come whole in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:request-timeout";
+                        /** @constant */
+                        status: 408;
+                    };
+                };
+            };
+            /** @description - `body-too-large`: the body is larger than this path takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:body-too-large";
+                        /** @constant */
+                        status: 413;
+                    };
+                };
+            };
+            /** @description - `misdirected-request`: the gateway is asked by a host name that is not its own. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:misdirected-request";
+                        /** @constant */
+                        status: 421;
+                    };
+                };
+            };
+            /** @description - `invalid-request`: the request cannot be served as written; `errors` points at the fields. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:invalid-request";
+                        /** @constant */
+                        status: 422;
+                    };
+                };
+            };
+            /**
+             * @description - `rate-exceeded`: the key's rate is used up; `Retry-After` says until when.
+             *     - `too-many-requests`: as many requests of the key are in hand as may be.
+             */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:rate-exceeded" | "urn:smoothgen:problem:too-many-requests";
+                        /** @constant */
+                        status: 429;
+                    };
+                };
+            };
+            /** @description - `headers-too-large`: the request line and headers are too long. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:headers-too-large";
+                        /** @constant */
+                        status: 431;
+                    };
+                };
+            };
+            /** @description - `internal-error`: the gateway failed; the cause is in its log. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:internal-error";
+                        /** @constant */
+                        status: 500;
+                    };
+                };
+            };
+            /**
+             * @description - `queue-unavailable`: Redis cannot be reached.
+             *     - `too-many-connections`: as many connections are open as there may be.
+             *     - `ledger-unavailable`: the ledger cannot be read.
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:queue-unavailable" | "urn:smoothgen:problem:too-many-connections" | "urn:smoothgen:problem:ledger-unavailable";
+                        /** @constant */
+                        status: 503;
+                    };
+                };
+            };
+        };
+    };
+    getLedgerHead: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LedgerHead"];
+                };
+            };
+            /** @description - `malformed-request`: the body is not JSON in UTF-8, or the request names no host. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:malformed-request";
+                        /** @constant */
+                        status: 400;
+                    };
+                };
+            };
+            /** @description - `unauthorized`: the gateway has keys, and the request carries none of them. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:unauthorized";
+                        /** @constant */
+                        status: 401;
+                    };
+                };
+            };
+            /** @description - `insufficient-scope`: the key does not have the scope that this needs. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:insufficient-scope";
+                        /** @constant */
+                        status: 403;
+                    };
+                };
+            };
+            /** @description - `not-found`: nothing of this name is known to the key's owner, or it is no longer kept. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:not-found";
+                        /** @constant */
+                        status: 404;
+                    };
+                };
+            };
+            /** @description - `request-timeout`: the request did not come whole in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:request-timeout";
+                        /** @constant */
+                        status: 408;
+                    };
+                };
+            };
+            /** @description - `body-too-large`: the body is larger than this path takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:body-too-large";
+                        /** @constant */
+                        status: 413;
+                    };
+                };
+            };
+            /** @description - `misdirected-request`: the gateway is asked by a host name that is not its own. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:misdirected-request";
+                        /** @constant */
+                        status: 421;
+                    };
+                };
+            };
+            /**
+             * @description - `rate-exceeded`: the key's rate is used up; `Retry-After` says until when.
+             *     - `too-many-requests`: as many requests of the key are in hand as may be.
+             */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:rate-exceeded" | "urn:smoothgen:problem:too-many-requests";
+                        /** @constant */
+                        status: 429;
+                    };
+                };
+            };
+            /** @description - `headers-too-large`: the request line and headers are too long. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:headers-too-large";
+                        /** @constant */
+                        status: 431;
+                    };
+                };
+            };
+            /** @description - `internal-error`: the gateway failed; the cause is in its log. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:internal-error";
+                        /** @constant */
+                        status: 500;
+                    };
+                };
+            };
+            /**
+             * @description - `queue-unavailable`: Redis cannot be reached.
+             *     - `too-many-connections`: as many connections are open as there may be.
+             *     - `ledger-unavailable`: the ledger cannot be read.
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:queue-unavailable" | "urn:smoothgen:problem:too-many-connections" | "urn:smoothgen:problem:ledger-unavailable";
+                        /** @constant */
+                        status: 503;
+                    };
+                };
+            };
+        };
+    };
+    getLedgerRecord: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                certificate_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LedgerRecord"];
+                };
+            };
+            /** @description - `malformed-request`: the body is not JSON in UTF-8, or the request names no host. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:malformed-request";
+                        /** @constant */
+                        status: 400;
+                    };
+                };
+            };
+            /** @description - `unauthorized`: the gateway has keys, and the request carries none of them. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:unauthorized";
+                        /** @constant */
+                        status: 401;
+                    };
+                };
+            };
+            /** @description - `insufficient-scope`: the key does not have the scope that this needs. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:insufficient-scope";
+                        /** @constant */
+                        status: 403;
+                    };
+                };
+            };
+            /** @description - `not-found`: nothing of this name is known to the key's owner, or it is no longer kept. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:not-found";
+                        /** @constant */
+                        status: 404;
+                    };
+                };
+            };
+            /** @description - `request-timeout`: the request did not come whole in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:request-timeout";
+                        /** @constant */
+                        status: 408;
+                    };
+                };
+            };
+            /** @description - `body-too-large`: the body is larger than this path takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:body-too-large";
+                        /** @constant */
+                        status: 413;
+                    };
+                };
+            };
+            /** @description - `misdirected-request`: the gateway is asked by a host name that is not its own. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:misdirected-request";
+                        /** @constant */
+                        status: 421;
+                    };
+                };
+            };
+            /**
+             * @description - `rate-exceeded`: the key's rate is used up; `Retry-After` says until when.
+             *     - `too-many-requests`: as many requests of the key are in hand as may be.
+             */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:rate-exceeded" | "urn:smoothgen:problem:too-many-requests";
+                        /** @constant */
+                        status: 429;
+                    };
+                };
+            };
+            /** @description - `headers-too-large`: the request line and headers are too long. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:headers-too-large";
+                        /** @constant */
+                        status: 431;
+                    };
+                };
+            };
+            /** @description - `internal-error`: the gateway failed; the cause is in its log. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:internal-error";
+                        /** @constant */
+                        status: 500;
+                    };
+                };
+            };
+            /**
+             * @description - `queue-unavailable`: Redis cannot be reached.
+             *     - `too-many-connections`: as many connections are open as there may be.
+             *     - `ledger-unavailable`: the ledger cannot be read.
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:queue-unavailable" | "urn:smoothgen:problem:too-many-connections" | "urn:smoothgen:problem:ledger-unavailable";
                         /** @constant */
                         status: 503;
                     };
@@ -6262,6 +7712,20 @@ export interface operations {
                     };
                 };
             };
+            /** @description - `insufficient-scope`: the key does not have the scope that this needs. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:insufficient-scope";
+                        /** @constant */
+                        status: 403;
+                    };
+                };
+            };
             /** @description - `request-timeout`: the request did not come whole in time. */
             408: {
                 headers: {
@@ -6301,6 +7765,23 @@ export interface operations {
                         type: "urn:smoothgen:problem:misdirected-request";
                         /** @constant */
                         status: 421;
+                    };
+                };
+            };
+            /**
+             * @description - `rate-exceeded`: the key's rate is used up; `Retry-After` says until when.
+             *     - `too-many-requests`: as many requests of the key are in hand as may be.
+             */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:rate-exceeded" | "urn:smoothgen:problem:too-many-requests";
+                        /** @constant */
+                        status: 429;
                     };
                 };
             };
@@ -6708,6 +8189,154 @@ export interface operations {
             };
         };
     };
+    getSigningKeys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "keys": [
+                     *         {
+                     *           "kty": "OKP",
+                     *           "crv": "Ed25519",
+                     *           "x": "…",
+                     *           "use": "sig",
+                     *           "alg": "Ed25519",
+                     *           "kid": "…"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": {
+                        keys: Record<string, never>[];
+                    };
+                };
+            };
+            /** @description - `malformed-request`: the body is not JSON in UTF-8, or the request names no host. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:malformed-request";
+                        /** @constant */
+                        status: 400;
+                    };
+                };
+            };
+            /** @description - `not-found`: nothing of this name is known to the key's owner, or it is no longer kept. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:not-found";
+                        /** @constant */
+                        status: 404;
+                    };
+                };
+            };
+            /** @description - `request-timeout`: the request did not come whole in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:request-timeout";
+                        /** @constant */
+                        status: 408;
+                    };
+                };
+            };
+            /** @description - `body-too-large`: the body is larger than this path takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:body-too-large";
+                        /** @constant */
+                        status: 413;
+                    };
+                };
+            };
+            /** @description - `misdirected-request`: the gateway is asked by a host name that is not its own. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:misdirected-request";
+                        /** @constant */
+                        status: 421;
+                    };
+                };
+            };
+            /** @description - `headers-too-large`: the request line and headers are too long. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:headers-too-large";
+                        /** @constant */
+                        status: 431;
+                    };
+                };
+            };
+            /** @description - `internal-error`: the gateway failed; the cause is in its log. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:internal-error";
+                        /** @constant */
+                        status: 500;
+                    };
+                };
+            };
+            /** @description - `too-many-connections`: as many connections are open as there may be. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:too-many-connections";
+                        /** @constant */
+                        status: 503;
+                    };
+                };
+            };
+        };
+    };
     listOpenaiModels: {
         parameters: {
             query?: never;
@@ -6754,6 +8383,20 @@ export interface operations {
                     };
                 };
             };
+            /** @description - `insufficient-scope`: the key does not have the scope that this needs. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        error: components["schemas"]["OpenAIError"] & {
+                            /** @enum {string} */
+                            code: "insufficient-scope";
+                        };
+                    };
+                };
+            };
             /** @description - `request-timeout`: the request did not come whole in time. */
             408: {
                 headers: {
@@ -6792,6 +8435,23 @@ export interface operations {
                         error: components["schemas"]["OpenAIError"] & {
                             /** @enum {string} */
                             code: "misdirected-request";
+                        };
+                    };
+                };
+            };
+            /**
+             * @description - `rate-exceeded`: the key's rate is used up; `Retry-After` says until when.
+             *     - `too-many-requests`: as many requests of the key are in hand as may be.
+             */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        error: components["schemas"]["OpenAIError"] & {
+                            /** @enum {string} */
+                            code: "rate-exceeded" | "too-many-requests";
                         };
                     };
                 };
@@ -6891,6 +8551,20 @@ export interface operations {
                     };
                 };
             };
+            /** @description - `insufficient-scope`: the key does not have the scope that this needs. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        error: components["schemas"]["OpenAIError"] & {
+                            /** @enum {string} */
+                            code: "insufficient-scope";
+                        };
+                    };
+                };
+            };
             /** @description - `not-found`: nothing of this name is known to the key's owner, or it is no longer kept. */
             404: {
                 headers: {
@@ -6943,6 +8617,23 @@ export interface operations {
                         error: components["schemas"]["OpenAIError"] & {
                             /** @enum {string} */
                             code: "misdirected-request";
+                        };
+                    };
+                };
+            };
+            /**
+             * @description - `rate-exceeded`: the key's rate is used up; `Retry-After` says until when.
+             *     - `too-many-requests`: as many requests of the key are in hand as may be.
+             */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        error: components["schemas"]["OpenAIError"] & {
+                            /** @enum {string} */
+                            code: "rate-exceeded" | "too-many-requests";
                         };
                     };
                 };
@@ -7017,7 +8708,9 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ChatAnswer"];
-                    "text/event-stream": string;
+                    "text/event-stream": {
+                        data: string;
+                    };
                 };
             };
             /** @description - `malformed-request`: the body is not JSON in UTF-8, or the request names no host. */
@@ -7044,6 +8737,20 @@ export interface operations {
                         error: components["schemas"]["OpenAIError"] & {
                             /** @enum {string} */
                             code: "unauthorized";
+                        };
+                    };
+                };
+            };
+            /** @description - `insufficient-scope`: the key does not have the scope that this needs. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        error: components["schemas"]["OpenAIError"] & {
+                            /** @enum {string} */
+                            code: "insufficient-scope";
                         };
                     };
                 };
@@ -7163,7 +8870,13 @@ export interface operations {
                     };
                 };
             };
-            /** @description - `overloaded`: more work waits than the server takes; `Retry-After` says when there is room. */
+            /**
+             * @description - `overloaded`: more work waits than the server takes; `Retry-After` says when there is room.
+             *     - `rate-exceeded`: the key's rate is used up; `Retry-After` says until when.
+             *     - `too-many-requests`: as many requests of the key are in hand as may be.
+             *     - `bodies-of-key-held`: the gateway holds as many large bodies of the key's requests as it may.
+             *     - `quota-exceeded`: the key's quota does not have room for the job.
+             */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -7172,7 +8885,7 @@ export interface operations {
                     "application/json": {
                         error: components["schemas"]["OpenAIError"] & {
                             /** @enum {string} */
-                            code: "overloaded";
+                            code: "overloaded" | "rate-exceeded" | "too-many-requests" | "bodies-of-key-held" | "quota-exceeded";
                         };
                     };
                 };
@@ -7305,6 +9018,20 @@ export interface operations {
                     };
                 };
             };
+            /** @description - `insufficient-scope`: the key does not have the scope that this needs. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        error: components["schemas"]["OpenAIError"] & {
+                            /** @enum {string} */
+                            code: "insufficient-scope";
+                        };
+                    };
+                };
+            };
             /** @description - `not-found`: nothing of this name is known to the key's owner, or it is no longer kept. */
             404: {
                 headers: {
@@ -7420,7 +9147,13 @@ export interface operations {
                     };
                 };
             };
-            /** @description - `overloaded`: more work waits than the server takes; `Retry-After` says when there is room. */
+            /**
+             * @description - `overloaded`: more work waits than the server takes; `Retry-After` says when there is room.
+             *     - `rate-exceeded`: the key's rate is used up; `Retry-After` says until when.
+             *     - `too-many-requests`: as many requests of the key are in hand as may be.
+             *     - `bodies-of-key-held`: the gateway holds as many large bodies of the key's requests as it may.
+             *     - `quota-exceeded`: the key's quota does not have room for the job.
+             */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -7429,7 +9162,7 @@ export interface operations {
                     "application/json": {
                         error: components["schemas"]["OpenAIError"] & {
                             /** @enum {string} */
-                            code: "overloaded";
+                            code: "overloaded" | "rate-exceeded" | "too-many-requests" | "bodies-of-key-held" | "quota-exceeded";
                         };
                     };
                 };
@@ -7562,6 +9295,20 @@ export interface operations {
                     };
                 };
             };
+            /** @description - `insufficient-scope`: the key does not have the scope that this needs. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        error: components["schemas"]["OpenAIError"] & {
+                            /** @enum {string} */
+                            code: "insufficient-scope";
+                        };
+                    };
+                };
+            };
             /** @description - `not-found`: nothing of this name is known to the key's owner, or it is no longer kept. */
             404: {
                 headers: {
@@ -7677,7 +9424,13 @@ export interface operations {
                     };
                 };
             };
-            /** @description - `overloaded`: more work waits than the server takes; `Retry-After` says when there is room. */
+            /**
+             * @description - `overloaded`: more work waits than the server takes; `Retry-After` says when there is room.
+             *     - `rate-exceeded`: the key's rate is used up; `Retry-After` says until when.
+             *     - `too-many-requests`: as many requests of the key are in hand as may be.
+             *     - `bodies-of-key-held`: the gateway holds as many large bodies of the key's requests as it may.
+             *     - `quota-exceeded`: the key's quota does not have room for the job.
+             */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -7686,7 +9439,7 @@ export interface operations {
                     "application/json": {
                         error: components["schemas"]["OpenAIError"] & {
                             /** @enum {string} */
-                            code: "overloaded";
+                            code: "overloaded" | "rate-exceeded" | "too-many-requests" | "bodies-of-key-held" | "quota-exceeded";
                         };
                     };
                 };
@@ -7814,6 +9567,20 @@ export interface operations {
                     };
                 };
             };
+            /** @description - `insufficient-scope`: the key does not have the scope that this needs. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        error: components["schemas"]["OpenAIError"] & {
+                            /** @enum {string} */
+                            code: "insufficient-scope";
+                        };
+                    };
+                };
+            };
             /** @description - `not-found`: nothing of this name is known to the key's owner, or it is no longer kept. */
             404: {
                 headers: {
@@ -7866,6 +9633,23 @@ export interface operations {
                         error: components["schemas"]["OpenAIError"] & {
                             /** @enum {string} */
                             code: "misdirected-request";
+                        };
+                    };
+                };
+            };
+            /**
+             * @description - `rate-exceeded`: the key's rate is used up; `Retry-After` says until when.
+             *     - `too-many-requests`: as many requests of the key are in hand as may be.
+             */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        error: components["schemas"]["OpenAIError"] & {
+                            /** @enum {string} */
+                            code: "rate-exceeded" | "too-many-requests";
                         };
                     };
                 };
@@ -7965,6 +9749,20 @@ export interface operations {
                     };
                 };
             };
+            /** @description - `insufficient-scope`: the key does not have the scope that this needs. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        error: components["schemas"]["OpenAIError"] & {
+                            /** @enum {string} */
+                            code: "insufficient-scope";
+                        };
+                    };
+                };
+            };
             /** @description - `not-found`: nothing of this name is known to the key's owner, or it is no longer kept. */
             404: {
                 headers: {
@@ -8017,6 +9815,23 @@ export interface operations {
                         error: components["schemas"]["OpenAIError"] & {
                             /** @enum {string} */
                             code: "misdirected-request";
+                        };
+                    };
+                };
+            };
+            /**
+             * @description - `rate-exceeded`: the key's rate is used up; `Retry-After` says until when.
+             *     - `too-many-requests`: as many requests of the key are in hand as may be.
+             */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        error: components["schemas"]["OpenAIError"] & {
+                            /** @enum {string} */
+                            code: "rate-exceeded" | "too-many-requests";
                         };
                     };
                 };
@@ -8116,6 +9931,20 @@ export interface operations {
                     };
                 };
             };
+            /** @description - `insufficient-scope`: the key does not have the scope that this needs. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        error: components["schemas"]["OpenAIError"] & {
+                            /** @enum {string} */
+                            code: "insufficient-scope";
+                        };
+                    };
+                };
+            };
             /** @description - `not-found`: nothing of this name is known to the key's owner, or it is no longer kept. */
             404: {
                 headers: {
@@ -8186,6 +10015,23 @@ export interface operations {
                     };
                 };
             };
+            /**
+             * @description - `rate-exceeded`: the key's rate is used up; `Retry-After` says until when.
+             *     - `too-many-requests`: as many requests of the key are in hand as may be.
+             */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        error: components["schemas"]["OpenAIError"] & {
+                            /** @enum {string} */
+                            code: "rate-exceeded" | "too-many-requests";
+                        };
+                    };
+                };
+            };
             /** @description - `headers-too-large`: the request line and headers are too long. */
             431: {
                 headers: {
@@ -8217,7 +10063,6 @@ export interface operations {
             /**
              * @description - `queue-unavailable`: Redis cannot be reached.
              *     - `too-many-connections`: as many connections are open as there may be.
-             *     - `bodies-held`: the gateway holds as many large bodies as it may.
              */
             503: {
                 headers: {
@@ -8227,7 +10072,7 @@ export interface operations {
                     "application/json": {
                         error: components["schemas"]["OpenAIError"] & {
                             /** @enum {string} */
-                            code: "queue-unavailable" | "too-many-connections" | "bodies-held";
+                            code: "queue-unavailable" | "too-many-connections";
                         };
                     };
                 };
