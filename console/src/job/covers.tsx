@@ -46,9 +46,14 @@ export function Covers({ id, certificate }: { id: string; certificate: Certifica
 function sentence(told: PromptCover, certificate: Certificate): string {
   if (!told.comparable) return `Not covered: ${told.reason ?? "it cannot be compared"}.`;
   const radius = certificate.radius == null ? "no end" : down(certificate.radius);
-  const distance = told.distance == null ? "an unknown norm" : up(told.distance);
   const bound = told.w1_bound == null ? "" : ` Its outputs differ by at most ${up(told.w1_bound)} in Wasserstein-1.`;
   return told.inside
-    ? `Covered: an attack of norm ${distance} leads there, and the radius is ${radius}.${bound}`
-    : `Not covered: an attack must have a norm of ${distance} to lead there, and the radius is ${radius}.${bound}`;
+    ? `Covered: an attack of norm ${up(told.distance ?? 0)} leads there, and the radius is ${radius}.${bound}`
+    : `Not covered: ${outside(told)}, and the radius is ${radius}.${bound}`;
 }
+
+/** Returns why a prompt lies outside. The server gives no distance where it only knows that a prompt lies far away. */
+const outside = ({ distance, reason }: PromptCover): string =>
+  distance == null
+    ? (reason ?? "it lies farther away than the server looks")
+    : `an attack must have a norm of at least ${down(distance)} to lead there`;

@@ -68,7 +68,7 @@ function Breaking({ run, counted }: { run: Run; counted: boolean }) {
     <p>
       The nearest one that breaks it{run.text ? <> is <q>{run.text}</q></> : " is no longer kept"}
       {run.output?.trim() ? <>, which gives <q>{run.output.trim()}</q></> : ""}.{" "}
-      {counted ? `It takes ${count(run.cost, "edit")}.` : `An attack must have a norm of ${down(run.cost)} to reach it.`}
+      {counted ? `It takes ${count(run.cost, "edit")}.` : `An attack must have a norm of at least ${down(run.cost)} to reach it.`}
       {typed}
     </p>
   );
