@@ -33,12 +33,18 @@ RUN --mount=type=cache,target=/root/.cache/pip \
 
 FROM base AS gateway
 LABEL org.opencontainers.image.description="SmoothGen gateway: the HTTP interface, without torch"
+# The folder of signing keys has an owner here, because a named volume mounted over it takes that owner over.
 RUN --mount=type=cache,target=/root/.cache/pip \
     --mount=type=bind,source=docker/locks,target=/locks \
-    pip install --require-hashes -r /locks/requirements-gateway.txt
+    pip install --require-hashes -r /locks/requirements-gateway.txt \
+ && install --directory --owner=smoothgen --group=smoothgen --mode=0700 /var/lib/smoothgen/signing-keys
 RUN --mount=type=bind,from=wheel,source=/dist,target=/dist \
     pip install --no-cache-dir --no-deps --no-index /dist/*.whl
 COPY app /opt/smoothgen/app
+# The OpenAPI document has its shape of certificates.
+COPY docs/certificate-v2.schema.json /opt/smoothgen/docs/certificate-v2.schema.json
+# Where compose keeps the first API key: a named volume mounted over it takes owner and mode over.
+RUN install --directory --owner=smoothgen --group=smoothgen --mode=0700 /var/lib/smoothgen
 WORKDIR /
 USER 10001:10001
 ENV SMOOTHGEN_HOST=0.0.0.0 \

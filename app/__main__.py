@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
+from collections.abc import Callable
+from socket import socket
 from types import FrameType
 
 import structlog
@@ -23,6 +25,7 @@ from smoothgen.process.settings_errors import settings_detail
 from smoothgen.process.stray_lines import take_stderr
 from smoothgen.queue import connect
 from smoothgen.signing import KeyFolder
+from smoothgen.tracing import start_traces
 
 _GRACE_S = 15
 """For answers being computed or sent when told to stop; nobody waits for a job then."""
@@ -32,11 +35,21 @@ class _Server(uvicorn.Server):
     """Serves HTTP. On SIGTERM, clients that wait for a job are answered with where to find it, instead of being waited
     for."""
 
+    def __init__(self, config: uvicorn.Config, stop_traces: Callable[[], None] | None) -> None:
+        super().__init__(config)
+        self._stop_traces = stop_traces
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         gateway: Gateway | None = getattr(self.config.app.state, "gateway", None)  # type: ignore[union-attr]
         if gateway is not None:
             asyncio.get_running_loop().call_soon_threadsafe(gateway.replies.release)
         super().handle_exit(sig, frame)
+
+    async def shutdown(self, sockets: list[socket] | None = None) -> None:
+        """Ends all connections, then the export of spans: once this has returned, the signal ends the process."""
+        await super().shutdown(sockets)
+        if self._stop_traces is not None:
+            await asyncio.to_thread(self._stop_traces)
 
 
 def main() -> int:
@@ -50,6 +63,7 @@ def main() -> int:
             KeyFolder(settings.signing_keys).signing_key(int(time.time()))  # says what is wrong with the folder
         if settings.ledger_url is not None:
             Database(settings.ledger_url)  # likewise
+        stop_traces = start_traces("gateway")
     except (ValueError, OSError) as error:
         detail = settings_detail(error) if isinstance(error, ValueError) else str(error)
         remedy = 'settings are read from variables such as SMOOTHGEN_API_KEYS, lists as JSON such as ["…"]'
@@ -61,7 +75,7 @@ def main() -> int:
     except InvalidInput as error:
         structlog.get_logger().error("gateway_cannot_start", detail=str(error))
         return 1
-    app = create_app(settings)
+    app = create_app(settings, traced=stop_traces is not None)
     settle_heap()
     config = uvicorn.Config(
         app,
@@ -80,7 +94,7 @@ def main() -> int:
         access_log=False,
         timeout_graceful_shutdown=_GRACE_S,
     )
-    _Server(config).run()
+    _Server(config, stop_traces).run()
     return 0
 
 

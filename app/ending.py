@@ -1,4 +1,4 @@
-"""Jobs that end because their client says so, and the count of those that did."""
+"""Jobs that end because their client says so or goes away, and the count of those that did."""
 
 from __future__ import annotations
 
@@ -9,6 +9,12 @@ from smoothgen.queue import JobState
 async def cancel(gateway: Gateway, job_id: str) -> JobState:
     """Cancels a job that has not ended, and returns it. Raises NotFound, QueueUnavailable."""
     return _counted(gateway, *await gateway.store.cancel(job_id))
+
+
+async def abandon(gateway: Gateway, job_id: str, attendant: str) -> JobState:
+    """Cancels a job that was asked to end when its clients go away, where `attendant` was the last request that
+    attended it, and returns it. Raises NotFound, QueueUnavailable."""
+    return _counted(gateway, *await gateway.store.cancel(job_id, leaving=attendant))
 
 
 async def erase(gateway: Gateway, tenant: str, job_id: str) -> None:

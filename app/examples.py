@@ -133,3 +133,10 @@ RESPONSES: dict[str, Example] = {
         "value": {"model": "smollm2-135m", "input": "What is the capital of France?", "background": True},
     }
 }
+WEBHOOK: dict[str, Example] = {
+    "receiver": {
+        "summary": "Told of every end of a job",
+        "value": {"url": "https://receiver.example/smoothgen", "events": ["job.succeeded", "job.failed"]},
+    }
+}
+ROTATED: dict[str, Example] = {"an hour": {"summary": "Both secrets for an hour", "value": {"overlap_s": 3600}}}

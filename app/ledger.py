@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from app.metrics import Metrics
 from app.outbox import OutboxReader
 from smoothgen.contracts import ModelRef
-from smoothgen.errors import NotFound
+from smoothgen.errors import InvalidCertificate, NotFound
 from smoothgen.ledger.chain import ERASURE, Event, Fact, written_time
 from smoothgen.ledger.database import Database
 from smoothgen.ledger.erasing import erased_form
@@ -110,7 +110,7 @@ class LedgerKeeper:
     async def _signature(self, entry: OutboxEntry) -> str | None:
         try:
             return None if self._sign is None else await self._sign(entry.tenant, entry.job_id)
-        except NotFound:
+        except (NotFound, InvalidCertificate):  # gone, or of a kind that nobody signs
             return None
 
 

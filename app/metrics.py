@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from app.tenant_metrics import TenantMetrics
 from smoothgen.process.metrics import process_registry
 
 
 class Metrics:
     """The series of one gateway."""
 
-    def __init__(self) -> None:
+    def __init__(self, shown_tenants: Collection[str] = ()) -> None:
+        """shown_tenants: those whose names are no digests of keys."""
         self.registry = process_registry("gateway")
+        self.tenants = TenantMetrics(self.registry, shown_tenants)
         self.requests = Counter(
             "smoothgen_http_requests_total",
             "HTTP requests answered, and where the fault of a server error lies: gateway, worker, job, or none",
@@ -105,6 +109,33 @@ class Metrics:
             ["tenant", "model", "metric", "pool", "window"],
             registry=self.registry,
         )
+        self.webhooks_delivered = Counter(
+            "smoothgen_webhooks_delivered_total", "Messages that a receiver of webhooks took", registry=self.registry
+        )
+        self.webhooks_failed = Counter(
+            "smoothgen_webhooks_failed_total",
+            "Tries to deliver a message to a receiver of webhooks that failed",
+            registry=self.registry,
+        )
+        self.webhooks_dropped = Counter(
+            "smoothgen_webhooks_dropped_total",
+            "Messages given up, whose receiver took others meanwhile",
+            registry=self.registry,
+        )
+        self.webhooks_due = Gauge(
+            "smoothgen_webhooks_due", "Messages that no receiver of webhooks has taken yet", registry=self.registry
+        )
+        self.webhooks_late = Gauge(
+            "smoothgen_webhooks_late_seconds",
+            "How long the first message has been due that no gateway has sent; 0: none",
+            registry=self.registry,
+        )
+        self.webhook_receivers = Gauge(
+            "smoothgen_webhook_receivers",
+            "Registered receivers of webhooks: enabled, or disabled after failures",
+            ["state"],
+            registry=self.registry,
+        )
         self.ready = Gauge("smoothgen_gateway_ready", "1 when the gateway can serve", registry=self.registry)
         self._answered: dict[tuple[str, str, str, str], tuple[Counter, Histogram]] = {}
 
@@ -113,7 +144,8 @@ class Metrics:
         queue = (self.queued, self.owed, self.rate, self.workers, self.oldest, self.dead_letters)
         for gauge in (*queue, self.outbox, self.outbox_oldest):
             gauge.clear()
-        for number in (self.redis_used, self.redis_limit):
+        self.webhook_receivers.clear()
+        for number in (self.redis_used, self.redis_limit, self.webhooks_due, self.webhooks_late):
             number.set(math.nan)
 
     def answered(self, method: str, route: str, status: str, seconds: float, fault: str = "") -> None:

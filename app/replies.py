@@ -81,8 +81,9 @@ class Replies:
             if not self._waiting[job_id]:
                 del self._waiting[job_id]
 
-    async def until_finished(self, job_id: str, timeout_s: float) -> JobState:
-        """Returns the job when it ends, or as it stands after the timeout. Raises NotFound, QueueUnavailable."""
+    async def until_finished(self, job_id: str, timeout_s: float, attendant: str = "") -> JobState:
+        """Returns the job when it ends, or as it stands after the timeout. attendant: the id of the request that waits,
+        where its going away may matter to the job. Raises NotFound, QueueUnavailable."""
         if timeout_s <= 0:
             return await self._store.read(job_id)
         deadline = time.monotonic() + timeout_s
@@ -90,7 +91,7 @@ class Replies:
             while True:
                 expected.news.clear()
                 # The call registers this gateway first and reads the job second, in one step.
-                state = await self._store.read(job_id, self.gateway_id)
+                state = await self._store.read(job_id, self.gateway_id, attendant)
                 left = deadline - time.monotonic()
                 if state.ended or left <= 0 or self._released:
                     return state

@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Final, Self
 
-from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
+from pydantic import AfterValidator, Field, IPvAnyNetwork, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from smoothgen.access.records import NAME
@@ -92,6 +92,17 @@ class Settings(BaseSettings):
     """What gateways with folders of their own vouch for one another's public keys by."""
     ledger_url: str | None = None
     """Database of the ledger of certificates, sqlite:///FILE or postgresql://…; None: none is kept."""
+    webhooks: bool = False
+    """Whether tenants may register receivers that this server sends to. The same at every gateway."""
+    webhooks_allow: list[IPvAnyNetwork] = []
+    """Networks beside the public ones that webhooks may be sent to."""
+    webhooks_allow_http: bool = False
+    webhooks_timeout_s: float = Field(default=15.0, gt=0, le=120)
+    """How long one delivery may take."""
+    webhooks_first_retry_s: float = Field(default=5.0, gt=0, le=LONGEST_S)
+    """About how long after a failed delivery it is tried again; each later pause is four times as long, 4 h at most."""
+    webhooks_give_up_s: float = Field(default=24 * 3600.0, gt=0, le=LONGEST_S)
+    """How long after its first try a message is given up, and a receiver that took none meanwhile disabled."""
     log_format: LogFormat = "json"
     log_level: LogLevel = "info"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -9,9 +10,8 @@ import structlog
 from pydantic_core import from_json
 from redis.exceptions import RedisError
 
-from app.http.offloading import BoundedThreads
 from app.signing_keys import SigningKeys
-from smoothgen.errors import InvalidCertificate, Overloaded, QueueUnavailable
+from smoothgen.errors import InvalidCertificate, QueueUnavailable
 from smoothgen.queue import JobState, JobStore, SignForm, unknown_certificate
 from smoothgen.signing import SignedFacts
 
@@ -24,15 +24,15 @@ class Signer:
     """Signs certificates that lie in Redis, and keeps the signatures beside them. keys: None where nothing is signed
     here."""
 
-    def __init__(self, store: JobStore, keys: SigningKeys | None, issuer: str, threads: BoundedThreads) -> None:
-        self._store, self.keys, self._issuer, self._threads = store, keys, issuer, threads
+    def __init__(self, store: JobStore, keys: SigningKeys | None, issuer: str) -> None:
+        self._store, self.keys, self._issuer = store, keys, issuer
 
     async def signature_of(self, tenant: str, certificate_id: str) -> str | None:
         """Returns the signature of a tenant's certificate, made here where nobody has signed it; None where nobody has
         and nothing is signed here.
 
         Raises NotFound where the certificate is not kept, InvalidCertificate for a document that names no model or
-        output, Overloaded, QueueUnavailable.
+        output, QueueUnavailable.
         """
         for _ in range(_TRIES):
             stored = await self._store.signatures.read(certificate_id)
@@ -55,7 +55,7 @@ class Signer:
             return job
         try:
             kept = await self._sign(self.keys, tenant, job.id, job.certificate)
-        except (QueueUnavailable, RedisError, Overloaded, InvalidCertificate) as error:
+        except (QueueUnavailable, RedisError, InvalidCertificate) as error:
             structlog.get_logger().warning("certificate_not_signed", job=job.id, detail=str(error))
             return job
         return job if kept is None else job.signed(kept)
@@ -76,7 +76,7 @@ class Signer:
         """Signs and keeps. Returns the signature that is kept, None where the certificate's text is another by now."""
         now = int(await self._store.clock.now())
         if len(text) > _LARGE:
-            facts = await self._threads.run(self._facts_of_text, tenant, text, now, large=True)
+            facts = await asyncio.to_thread(self._facts_of_text, tenant, text, now)
         else:
             facts = self._facts_of_text(tenant, text, now)
         return await self._store.signatures.keep(certificate_id, text, keys.current.sign(facts))

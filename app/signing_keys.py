@@ -63,7 +63,7 @@ class SigningKeys:
     def _read(self) -> None:
         self._current = self._folder.signing_key(int(time.time()))
         self._seen = self._folder.changed_ns()
-        self._own = self._folder.keys()
+        self._own = self._folder.stored()
 
     def _refresh(self) -> None:
         """Reads the folder again where it has changed, so that a rotation holds at once. What cannot be read changes

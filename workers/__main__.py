@@ -23,6 +23,7 @@ from smoothgen.process.logs import asked_format, configure_logs
 from smoothgen.process.settings_errors import settings_detail
 from smoothgen.process.stray_lines import take_stderr
 from smoothgen.queue import WorkQueue, connect
+from smoothgen.tracing import start_traces
 from workers.serving.compute import ComputeThread
 from workers.serving.health import serve_health
 from workers.serving.loaded_model import LoadedModel, load_models
@@ -111,6 +112,11 @@ def main() -> int:
         structlog.get_logger().error("worker_cannot_start", detail=settings_detail(error))
         return CANNOT_START
     configure_logs(settings.log_format, service="worker", level=settings.log_level)
+    try:
+        stop_traces = start_traces("worker")
+    except ValueError as error:
+        structlog.get_logger().error("worker_cannot_start", detail=str(error))
+        return CANNOT_START
     # Progress bars are no log lines. Read when the libraries are first imported, which is later.
     os.environ.update(TQDM_DISABLE="1", HF_HUB_DISABLE_PROGRESS_BARS="1")
     # Both are read when torch is first imported, which is later. Waiting threads sleep: those that spin take the cores
@@ -128,6 +134,9 @@ def main() -> int:
     except Exception:
         structlog.get_logger().exception("worker_crashed")
         return CRASHED
+    finally:
+        if stop_traces is not None:
+            stop_traces()
     return 0
 
 

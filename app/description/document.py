@@ -30,6 +30,7 @@ _TAGS: Final = {
     "generate": "Generate an output with its certificate, or plan one.",
     "jobs": "Jobs as they stand and as they go; their outputs.",
     "certificates": "Read, verify and compare certificates.",
+    "webhooks": "Receivers that are told when jobs end.",
     "ledger": "What was recorded of jobs that ended.",
     "fleet": "What is certified of the average request.",
     "models": "The models served.",

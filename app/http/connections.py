@@ -7,6 +7,7 @@ its own protocol class, given as `uvicorn.Config(http=…)`, with what comes in 
 from __future__ import annotations
 
 import asyncio
+import socket
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import ClassVar, Final
@@ -28,6 +29,12 @@ chunks of one byte take a second to parse."""
 _log = structlog.get_logger(__name__)
 _MORE_HEADERS: Final = {503: {"Retry-After": "2"}}
 _LINGER_S: Final = 1.0
+_PROBED_AFTER_S: Final = 30
+_PROBED_EVERY_S: Final = 10
+_MOST_PROBES: Final = 3
+_UNHEARD_S: Final = 60
+"""A machine that vanished without closing its connection is noticed after so long: what was sent to it is not
+confirmed, or the probes of a silent connection are not answered."""
 _LINGER_BYTES: Final = 4 * 1024 * 1024
 
 
@@ -63,6 +70,7 @@ class _Limited(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        _probe_when_silent(transport)
         self.access_log = (
             False  # app.http.request_metrics writes that line; uvicorn goes by whether its logger has handlers
         )
@@ -187,6 +195,16 @@ class _Limited(HttpToolsProtocol):
         self._dropped = (self._dropped or 0) + size
         if self._dropped > _LINGER_BYTES:
             self.transport.close()
+
+
+def _probe_when_silent(transport: asyncio.Transport) -> None:
+    """Has the system find out whether the other end of a connection is still there, and close it where it is not."""
+    connection: socket.socket = transport.get_extra_info("socket")
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, _PROBED_AFTER_S)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, _PROBED_EVERY_S)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, _MOST_PROBES)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNHEARD_S * 1000)
 
 
 class _Trailers(list[tuple[bytes, bytes]]):

@@ -21,6 +21,7 @@ from app.replies import Replies
 from app.settings import Settings
 from app.shown_fleet import ShownFleet
 from app.signing import Signer
+from app.webhooks.service import Webhooks
 from smoothgen.access.usage import Usage
 from smoothgen.queue import JobStore, belongs_to, unknown_certificate, unknown_job
 
@@ -41,6 +42,7 @@ class Gateway:
     usage: Usage
     signer: Signer
     ledger: LedgerKeeper
+    webhooks: Webhooks
 
 
 # Dependencies are coroutines though they await nothing: FastAPI runs plain functions in threads, 0.1 ms each.

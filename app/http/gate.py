@@ -44,6 +44,7 @@ class Gate:
         the key's limits (`limits`)."""
         try:
             accepted = await gateway.keyring.find(authorization)
+            scope["state"]["caller"] = accepted.caller  # known now, though it may be refused: for its figures
             if (refusal := self._refusal(accepted, scope)) is not None:
                 return refusal
             return await self._taken(gateway, scope, accepted)

@@ -9,6 +9,8 @@ from typing import Final
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.access.caller import Caller
+from app.http.admission import is_open
 from app.http.problems import internal_error
 from app.http.request_ids import HEADER, take_request_id
 from app.metrics import Metrics
@@ -46,49 +48,57 @@ class RequestMetrics:
         request_id = take_request_id(scope)
         header = (HEADER, request_id.encode())
         structlog.contextvars.bind_contextvars(request_id=request_id)
-        status, fault, started = 499, "", time.perf_counter()  # 499: the client went away unanswered
+        status, kind, started = 499, "", time.perf_counter()  # 499: the client went away unanswered
 
         async def noting(message: Message) -> None:
-            nonlocal status, fault
+            nonlocal status, kind
             if message["type"] == "http.response.start":
                 status = message["status"]
                 message = {**message, "headers": [*message.get("headers", ()), header]}
-            elif status >= 500 and not fault:
-                fault = _fault(message.get("body", b""))
+            elif (status >= 500 or status == 429) and not kind:
+                kind = _kind(message.get("body", b""))
             await send(message)
 
         try:
             await self._app(scope, receive, noting)
         except Exception as error:
-            self._log.error("request_failed", route=_route(scope), exc_info=error)
+            self._log.error("request_failed", route=route_of(scope), exc_info=error)
             if status != 499:
                 raise  # half an answer is out: the server ends the connection
             await internal_error(scope["path"])(scope, receive, noting)
         finally:
-            self._note(scope, status, time.perf_counter() - started, fault)
+            self._note(scope, status, time.perf_counter() - started, kind)
 
-    def _note(self, scope: Scope, status: int, seconds: float, fault: str) -> None:
-        route, state = _route(scope), scope["state"]
+    def _note(self, scope: Scope, status: int, seconds: float, kind: str) -> None:
+        route, method, state = route_of(scope), known_method(scope), scope["state"]
         status = state.get("answered", status)  # by the server in the application's place
-        # A stranger may make up methods as well as paths: each would be a new series.
-        method = scope["method"] if route != "unmatched" and scope["method"] in _METHODS else "any"
+        fault = _FAULTS.get(kind, "gateway") if status >= 500 else "none"
         self._metrics.answered(method, route, str(status), seconds, fault)
+        caller: Caller | None = state.get("caller")
+        if caller is not None and not is_open(scope["path"]):
+            self._metrics.tenants.answered(caller, status, kind)
         say = self._log.debug if route in PROBES else self._log.info
         about = {"job": state["job"]} if "job" in state else {}
         # Neither path nor query: both hold what strangers and clients write.
         say("request", method=method, route=route, status=status, duration_ms=round(1000 * seconds, 1), **about)
 
 
-def _route(scope: Scope) -> str:
+def route_of(scope: Scope) -> str:
+    """Returns the route that was taken, with names in the place of what the client wrote; "unmatched" for none."""
     return getattr(scope.get("route"), "path", "unmatched")
 
 
-def _fault(body: bytes) -> str:
-    """Returns whose fault the 5xx with this body is: the gateway's where the body is neither a problem document nor an
-    OpenAI error."""
+def known_method(scope: Scope) -> str:
+    """Returns the request's method, "any" for one that may be made up: a stranger could make as many labels of it."""
+    return scope["method"] if route_of(scope) != "unmatched" and scope["method"] in _METHODS else "any"
+
+
+def _kind(body: bytes) -> str:
+    """Returns the kind of problem that an answer's body tells of, "unknown" where it is neither a problem document nor
+    an OpenAI error."""
     try:
         told = json.loads(body)
-        kind = told["error"]["code"] if "error" in told else told["type"]
-        return _FAULTS.get(kind.removeprefix("urn:smoothgen:problem:"), "gateway")
+        kind: str = told["error"]["code"] if "error" in told else told["type"]
+        return kind.removeprefix("urn:smoothgen:problem:")
     except (ValueError, LookupError, TypeError, AttributeError):
-        return "gateway"
+        return "unknown"

@@ -8,12 +8,14 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _FIELDS: Final = {
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
 }
-"""For answers that are data. A page says itself what it may load, in a policy of its own."""
+_POLICY: Final = "Content-Security-Policy"
+_OF_DATA: Final = "default-src 'none'; frame-ancestors 'none'"
+_OF_PAGES: Final = "frame-ancestors 'none'; object-src 'none'; base-uri 'none'; form-action 'none'"
+"""For a page that does not say itself what it may load."""
 
 
 class SecurityHeaders:
@@ -30,6 +32,8 @@ class SecurityHeaders:
                 headers = MutableHeaders(scope=message)
                 for name, value in _FIELDS.items():
                     headers.setdefault(name, value)
+                is_page = headers.get("Content-Type", "").startswith("text/html")
+                headers.setdefault(_POLICY, _OF_PAGES if is_page else _OF_DATA)
             await send(message)
 
         await self._app(scope, receive, adding if scope["type"] == "http" else send)

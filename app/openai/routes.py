@@ -6,14 +6,15 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Body, Depends, Request, Response
 from fastapi.responses import JSONResponse
-from fastapi.sse import EventSourceResponse
 from pydantic import ValidationError
 
 from app import ending
+from app.attending import Attendant
 from app.description.events import STREAMED_CHUNK
 from app.description.problem_kinds import OF_A_NEW_JOB
 from app.description.responses import openai_errors
 from app.examples import CHAT, IMAGES, RESPONSES
+from app.following import FollowedResponse
 from app.http.dependencies import Gateway, GatewayDep, IdempotencyKey, TenantDep
 from app.http.openai_errors import OPENAI_PATHS
 from app.http.problems import problem_response
@@ -77,10 +78,9 @@ async def create_chat_completion(
     wait_s = 0.0 if asked.stream else gateway.settings.openai_wait_s
     job = await job_of(gateway, context, tenant, asked, idempotency_key, wait_s)
     if asked.stream:
-        return EventSourceResponse(
-            streamed(gateway, tenant, job, asked.ignored),
-            headers={"Cache-Control": "no-store", "X-SmoothGen-Job": job.id},
-        )
+        attendant = Attendant(gateway, job.id)
+        events = streamed(gateway, tenant, job, attendant, asked.ignored)
+        return FollowedResponse(events, attendant, {"X-SmoothGen-Job": job.id})
     return _ended(job) or _answer(job, chat_completion(job.view, asked.metadata, asked.ignored))
 
 

@@ -12,6 +12,7 @@ from openai.types import CompletionUsage
 from openai.types.chat import ChatCompletionChunk
 from openai.types.chat.chat_completion_chunk import Choice, ChoiceDelta
 
+from app.attending import Attendant
 from app.following import followed
 from app.http.dependencies import Gateway
 from app.http.openai_errors import error_of
@@ -24,7 +25,9 @@ from smoothgen.queue import JobState
 _DONE: Final = format_sse_event(data_str="[DONE]")
 
 
-async def streamed(gateway: Gateway, tenant: str, job: JobState, ignored: tuple[str, ...]) -> AsyncIterator[bytes]:
+async def streamed(
+    gateway: Gateway, tenant: str, job: JobState, attendant: Attendant, ignored: tuple[str, ...]
+) -> AsyncIterator[bytes]:
     """Yields the chunks of a chat completion, then "[DONE]".
 
     The text comes in one chunk, marked uncertified: it is chosen whole, before it is certified. The last chunk has no
@@ -32,7 +35,7 @@ async def streamed(gateway: Gateway, tenant: str, job: JobState, ignored: tuple[
     """
     chunks = _Chunks(job.view, ignored)
     yield chunks.opening()
-    async for event in followed(gateway, tenant, job.id, chunks.news):
+    async for event in followed(gateway, tenant, attendant, chunks.news):
         yield event
     if not chunks.ended:
         unfinished = Problem.of(

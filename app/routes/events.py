@@ -1,69 +1,47 @@
-"""GET /jobs/{id}/events: a job as it goes, as server-sent events."""
+"""GET /jobs/{id}/events: a job as it goes, as server-sent events that can be resumed."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Response
-from fastapi.sse import EventSourceResponse, format_sse_event
+from fastapi import APIRouter, Header, Response
 
+from app.attending import Attendant
 from app.description.events import JOB_EVENT
-from app.following import followed
+from app.following import FollowedResponse, followed
 from app.http.dependencies import GatewayDep, OwnJobId, TenantDep
+from app.job_events import Told
 from app.routes.jobs import PROBLEMS
-from smoothgen.queue import JobState
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
 
 _DESCRIPTION = (
     "queued once; output when it is chosen, still uncertified, and again if the job had to start over; progress as "
     "samples are drawn and looks taken; at the end, with the whole job as data, one of certificate, abstention, "
-    "failed, cancelled."
+    "failed, cancelled. Every event has an id."
 )
 
 
 _RESPONSES: dict[int | str, dict[str, Any]] = {
-    200: {
-        "description": _DESCRIPTION,
-        "content": {"text/event-stream": {"schema": JOB_EVENT}},
-    },
+    200: {"description": _DESCRIPTION, "content": {"text/event-stream": {"schema": JOB_EVENT}}},
+    204: {"description": "The event of Last-Event-ID was the last one: nothing follows, and no client need ask again."},
     **PROBLEMS,
 }
+_LastEventId = Annotated[
+    str | None, Header(description="The id of the last event that was read: only what is new since is told.")
+]
 
 
 # Not response_class=EventSourceResponse: FastAPI would stream the function itself, and then an unknown job is no 404.
 @router.get("/{job_id}/events", response_class=Response, responses=_RESPONSES)
-async def follow_job(job_id: OwnJobId, gateway: GatewayDep, tenant: TenantDep) -> Response:
-    """Follow a job. Whoever connects later, or again, is told how it stands and goes on from there."""
+async def follow_job(
+    job_id: OwnJobId, gateway: GatewayDep, tenant: TenantDep, last_event_id: _LastEventId = None
+) -> Response:
+    """Follow a job. Whoever connects later is told how it stands and goes on from there; whoever connects again with
+    the id of the last event is told what is new since, by whichever gateway."""
     await gateway.store.read(job_id)  # an unknown job is a problem document, not an empty stream
-    return EventSourceResponse(followed(gateway, tenant, job_id, _Told().news), headers={"Cache-Control": "no-store"})
-
-
-class _Told:
-    """What a follower knows, so that it is told what is new."""
-
-    def __init__(self) -> None:
-        self._queued = False
-        self._output = self._progress = ""
-
-    def news(self, state: JobState) -> Iterator[bytes]:
-        """Yields the events for what changed since the state that the follower was told last."""
-        view = state.view
-        progress = view.progress.model_dump_json(exclude_none=True)
-        if not self._queued:
-            self._queued = True
-            yield _event("queued", f'{{"id":"{state.id}","status":"{state.status}"}}')
-        if view.output is not None and view.output.digest != self._output:  # a job that started over has another
-            self._output = view.output.digest
-            yield _event("output", view.output.model_copy(update={"certified": False}).model_dump_json())
-        if progress != self._progress and view.status != "failed":
-            self._progress = progress
-            yield _event("progress", progress)
-        if state.ended:
-            succeeded = "abstention" if view.certificate is None else "certificate"
-            yield _event(succeeded if state.status == "succeeded" else state.status, state.text)
-
-
-def _event(name: str, data: str) -> bytes:
-    return format_sse_event(event=name, data_str=data)
+    told = Told.until(job_id, last_event_id)
+    if told.ended:
+        return Response(status_code=204)
+    attendant = Attendant(gateway, job_id)
+    return FollowedResponse(followed(gateway, tenant, attendant, told.news), attendant)

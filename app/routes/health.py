@@ -101,6 +101,11 @@ async def metrics(gateway: GatewayDep) -> Response:
         memory = await gateway.store.measures.memory()
         instruments.redis_used.set(math.nan if memory is None else memory.used)
         instruments.redis_limit.set(math.nan if memory is None else memory.limit)
+        webhooks = await gateway.store.webhooks.measures()
+        instruments.webhooks_due.set(webhooks.due)
+        instruments.webhooks_late.set(webhooks.late_s)
+        instruments.webhook_receivers.labels("enabled").set(webhooks.enabled)
+        instruments.webhook_receivers.labels("disabled").set(webhooks.disabled)
         await gateway.shown_fleet.refresh()
     except (QueueUnavailable, RedisError):
         instruments.forget_queue()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from app import ending
+from app.attending import Attendant
 from app.description.responses import problems
 from app.http.dependencies import GatewayDep, OwnJobId, PreferHeader, TenantDep, wait_seconds
 from app.http.problems import problem_response
@@ -48,10 +49,17 @@ async def list_jobs(
 
 
 @router.get("/{job_id}", response_model=JobView, responses=PROBLEMS)
-async def get_job(job_id: OwnJobId, gateway: GatewayDep, tenant: TenantDep, prefer: PreferHeader = None) -> Response:
+async def get_job(
+    context: Request, job_id: OwnJobId, gateway: GatewayDep, tenant: TenantDep, prefer: PreferHeader = None
+) -> Response:
     """The job's state, output and certificate. `Prefer: wait=N` answers when it ends, N seconds at the most."""
     wait_s = wait_seconds(prefer, 0.0, gateway.settings.max_wait_s)
-    job = await gateway.replies.until_finished(job_id, wait_s)
+    if wait_s > 0:
+        attendant = Attendant(gateway, job_id)
+        waiting = gateway.replies.until_finished(job_id, wait_s, attendant.id)
+        job = await attendant.while_connected(context, waiting)
+    else:
+        job = await gateway.store.read(job_id)
     return job_response(await gateway.signer.signed(tenant, job), unfinished=200)
 
 

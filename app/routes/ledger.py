@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Response
 from fastapi.responses import JSONResponse
@@ -12,14 +12,13 @@ from app.description.responses import problems
 from app.http.dependencies import GatewayDep, OwnCertificateId, TenantDep
 from smoothgen.contracts import LedgerEntry, LedgerHead, LedgerPage, LedgerRecord
 from smoothgen.errors import NotFound
-from smoothgen.ledger.chain import ERASURE, Event, written_time
+from smoothgen.ledger.chain import Event, written_time
 from smoothgen.ledger.ledger import Filter, Ledger
-from smoothgen.ledger.reading import proof, records
+from smoothgen.ledger.reading import record_of
 
 router = APIRouter(prefix="/ledger", tags=["ledger"])
 
 _OF_LEDGERS: Final = ("not-found", "ledger-unavailable")
-_LONGEST_PROOF: Final = 10_000
 _LARGEST: Final = 2**63 - 1
 
 Cursor = Annotated[int, Query(ge=0, le=_LARGEST, description="`next` of the page before; 0 for the first.")]
@@ -68,20 +67,10 @@ async def get_ledger_record(certificate_id: OwnCertificateId, tenant: TenantDep,
 
     404 for a job that is not recorded (yet), and where the gateway keeps no ledger.
     """
-    return JSONResponse(await gateway.ledger.read(_record_of, certificate_id, tenant))
-
-
-def _record_of(ledger: Ledger, job: str, tenant: str) -> dict[str, Any]:
-    entries = ledger.find(Filter(tenant=tenant, job=job), most=2)
-    if not entries:
+    record = await gateway.ledger.read(record_of, certificate_id, tenant)
+    if record is None:
         raise NotFound(
-            f"nothing is recorded of job {job!r:.80}; a job is recorded a moment after its end, and none is that was "
-            "submitted before the ledger was set up"
+            f"nothing is recorded of job {certificate_id!r:.80}; a job is recorded a moment after its end, and none is "
+            "that was submitted before the ledger was set up"
         )
-    [record, *_] = records(ledger, entries)
-    erasures = [LedgerEntry.of(each) for each in entries if each.event == ERASURE]
-    return {
-        **record.to_json(),
-        "erasure": erasures[0].model_dump() if erasures else None,
-        "proof": proof(ledger, record.entry, _LONGEST_PROOF),
-    }
+    return JSONResponse(record)

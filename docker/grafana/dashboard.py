@@ -1,5 +1,5 @@
 """Write dashboards/smoothgen.json: `python docker/grafana/dashboard.py`. Standard library only.
-With --rules, print its queries as rules for promtool.
+With --rules, print its queries as rules for promtool. `tenants.py` writes another dashboard of the same parts.
 
 Every gateway reports the same queue, the same workers and the same fleet, so these are max'ed over gateways; everything
 else is summed. A stat asks about this moment, never about the last value seen, and turns red where nobody answers.
@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-PATH = Path(__file__).parent / "dashboards" / "smoothgen.json"
+FOLDER = Path(__file__).parent / "dashboards"
 DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
 JOB = 'job=~"$job"'
 MODEL = f'model=~"$model", {JOB}'
@@ -417,6 +417,33 @@ FLEETS = [
         "Requests of the last closed hour behind each fleet bound. Few requests prove little.",
     ),
 ]
+WEBHOOKS = [
+    curves(
+        "Webhooks sent",
+        "none",
+        [
+            ("delivered", f"sum(increase(smoothgen_webhooks_delivered_total{{{JOB}}}[5m]))"),
+            ("failed tries", f"sum(increase(smoothgen_webhooks_failed_total{{{JOB}}}[5m]))"),
+            ("dropped", f"sum(increase(smoothgen_webhooks_dropped_total{{{JOB}}}[5m]))"),
+        ],
+        "Messages to receivers of webhooks in the last 5 minutes: taken, not taken at a try, and given up.",
+    ),
+    curves(
+        "Webhooks due",
+        "none",
+        [
+            ("due", f"max(smoothgen_webhooks_due{{{JOB}}})"),
+            ("receivers {{state}}", f"max by (state) (smoothgen_webhook_receivers{{{JOB}}})"),
+        ],
+        "Messages that no receiver has taken yet, those between two tries among them, and the registered receivers.",
+    ),
+    curves(
+        "Webhooks late",
+        "s",
+        [("late", f"max(smoothgen_webhooks_late_seconds{{{JOB}}})")],
+        "How long the first message has been due that no gateway has sent. Above a few seconds, no gateway sends.",
+    ),
+]
 MACHINES = [
     curves(
         "Workers by model",
@@ -539,6 +566,7 @@ ROWS = {
     "Waiting and running work": WORK,
     "Jobs and certificates": JOBS,
     "Fleets": FLEETS,
+    "Webhooks": WEBHOOKS,
     "Workers and processes": MACHINES,
 }
 
@@ -559,11 +587,11 @@ def variable(name: str, label: str, metric: str) -> dict[str, Any]:
     }
 
 
-def placed() -> list[Panel]:
+def placed(rows: dict[str, list[Panel]]) -> list[Panel]:
     """Every row's title, then its panels: stats five abreast, curves two, on Grafana's 24-column grid."""
     panels: list[Panel] = []
     y = 0
-    for title, row in ROWS.items():
+    for title, row in rows.items():
         panels.append({"type": "row", "title": title, "collapsed": False, "panels": []})
         panels[-1]["gridPos"] = {"x": 0, "y": y, "w": 24, "h": 1}
         y += 1
@@ -577,11 +605,11 @@ def placed() -> list[Panel]:
     return panels
 
 
-def dashboard() -> dict[str, Any]:
-    """The dashboard, for any Grafana with any Prometheus: the data source is a variable."""
-    return {
-        "uid": "smoothgen",
-        "title": "SmoothGen",
+def dashboard(uid: str, title: str, rows: dict[str, list[Panel]], *variables: dict[str, Any]) -> str:
+    """The text of a dashboard for any Grafana with any Prometheus: the data source is a variable."""
+    document = {
+        "uid": uid,
+        "title": title,
         "tags": ["smoothgen"],
         "schemaVersion": 39,
         "editable": False,
@@ -597,8 +625,7 @@ def dashboard() -> dict[str, Any]:
                     "current": {},
                 },
                 variable("job", "Job", "smoothgen_build_info"),
-                variable("model", "Model", "smoothgen_queue_samples"),
-                variable("route", "Route", "smoothgen_http_requests_total"),
+                *variables,
             ]
         },
         "annotations": {
@@ -614,21 +641,28 @@ def dashboard() -> dict[str, Any]:
                 }
             ]
         },
-        "panels": [{"id": i, "datasource": DATASOURCE} | panel for i, panel in enumerate(placed(), start=1)],
+        "panels": [{"id": i, "datasource": DATASOURCE} | panel for i, panel in enumerate(placed(rows), start=1)],
     }
+    return json.dumps(document, indent=2) + "\n"
 
 
 def render() -> str:
-    """The file's text."""
-    return json.dumps(dashboard(), indent=2) + "\n"
+    """The text of dashboards/smoothgen.json."""
+    return dashboard(
+        "smoothgen",
+        "SmoothGen",
+        ROWS,
+        variable("model", "Model", "smoothgen_queue_samples"),
+        variable("route", "Route", "smoothgen_http_requests_total"),
+    )
 
 
-def rules() -> str:
+def rules(rows: dict[str, list[Panel]]) -> str:
     """Every query as a recording rule named after its panel, with values for the variables: promtool can check these,
     and stats_test.yml says what the stats must show."""
-    values = {"$job": ".*", "$model": ".*", "$route": ".*", "$__rate_interval": "1m"}
+    values = dict.fromkeys(("$job", "$model", "$route", "$tenant", "$key"), ".*") | {"$__rate_interval": "1m"}
     found = []
-    for panel in placed():
+    for panel in placed(rows):
         for query in panel.get("targets", []):
             expr = query["expr"]
             for name, value in values.items():
@@ -638,8 +672,13 @@ def rules() -> str:
     return json.dumps({"groups": [{"name": "dashboard", "rules": found}]})
 
 
-if __name__ == "__main__":
+def main(name: str, text: str, rows: dict[str, list[Panel]]) -> None:
+    """Write a dashboard, or print its queries where the command line says --rules."""
     if sys.argv[1:] == ["--rules"]:
-        print(rules())
+        print(rules(rows))
     else:
-        PATH.write_text(render())
+        (FOLDER / name).write_text(text)
+
+
+if __name__ == "__main__":
+    main("smoothgen.json", render(), ROWS)

@@ -54,11 +54,9 @@ class ManagedKeys:
     def __init__(self, store: KeyStore) -> None:
         self._store = store
 
-    async def create(self, wanted: Wanted, *, if_none: bool = False) -> dict[str, Any] | None:
-        """Makes a key. Returns it with its text under `key`, which nobody is told again; None where there is a key
-        already and `if_none` is asked for. Raises InvalidInput for a name that is none."""
-        if if_none and not await self._store.is_empty():
-            return None
+    async def create(self, wanted: Wanted) -> dict[str, Any]:
+        """Makes a key. Returns it with its text under `key`, which nobody is told again. Raises InvalidInput for a name
+        that is none."""
         now, secret = await self._store.now(), new_secret()
         try:
             record = KeyRecord(

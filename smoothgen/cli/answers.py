@@ -1,4 +1,4 @@
-"""The files that `smoothgen verify` is given: certificates, or whole answers of a server with a certificate inside."""
+"""The files that `smoothgen verify` is given: certificates, or answers and ledger records with a certificate inside."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from smoothgen.certificates.format.document import parse_json
 from smoothgen.errors import InvalidCertificate, InvalidInput
+from smoothgen.ledger.records import RECORD, read_record
 
 _OF_EVERY_JOB: Final = frozenset({"id", "status", "model", "progress"})
 """The fields that POST /generate and GET /jobs/{id} give of every job, however it stands."""
@@ -36,6 +37,13 @@ def read_given(path: Path) -> Given:
         return Given(content)
     if not isinstance(document, Mapping):
         return Given(content)
+    if document.get("schema") == RECORD:
+        record = read_record(document, str(path))
+        if record.certificate is None:
+            job = record.entry.job
+            raise InvalidInput(f"{path}: nothing to verify: the record of job {job!r:.80} holds no certificate")
+        signature = None if record.erased else record.entry.signature  # it is of the form that was issued
+        return Given(record.certificate, record.entry.job, signature)
     if not _is_answer(document):
         return Given(document)
     job, inside, abstention = document["id"], document.get("certificate"), document.get("abstention")

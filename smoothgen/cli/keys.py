@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+from smoothgen.errors import SmoothGenError
 
 app = typer.Typer(name="keys", help="API keys: make, list, rotate, revoke.", no_args_is_help=True)
 
@@ -35,22 +38,24 @@ def create(
     as_json: _Json = False,
 ) -> None:
     """Makes a key and prints it, this once: only a digest of it is kept. Default scopes: generate and read."""
+    _require_queue()
     from smoothgen.access.managing import Wanted
     from smoothgen.cli.keys_connection import managed
 
     if if_none and os.environ.get("SMOOTHGEN_API_KEYS", "[]").strip() not in ("", "[]"):
         return _tell_none(as_json, "SMOOTHGEN_API_KEYS has keys; none is made")
     wanted = Wanted.read(name, tenant, scope or ["generate", "read"], expires, rate, quota)
-    _require_new(output)
-    made = managed(lambda keys: keys.create(wanted, if_none=if_none), redis, state, making=True)
-    if made is None:
+    if if_none and managed(lambda keys: keys.all(), redis, state, making=True):
         return _tell_none(as_json, "there are keys already; none is made")
+    _require_new(output)
+    made = managed(lambda keys: keys.create(wanted), redis, state, making=True)
     return _tell_key(made, output, as_json)
 
 
 @app.command("list")
 def list_keys(redis: _Redis = None, state: _State = None, as_json: _Json = False) -> None:
     """Lists all keys, revoked and expired ones too. No key is shown: nobody has it but its holder."""
+    _require_queue()
     from smoothgen.cli.keys_connection import managed
 
     listed = managed(lambda keys: keys.all(), redis, state)
@@ -77,6 +82,7 @@ def rotate(
     as_json: _Json = False,
 ) -> None:
     """Gives a key another secret and prints it, this once. Name, tenant, scopes and limits stay."""
+    _require_queue()
     from smoothgen.access.allowance import read_duration_s
     from smoothgen.cli.keys_connection import managed
 
@@ -88,10 +94,17 @@ def rotate(
 @app.command()
 def revoke(key_id: _KeyId, redis: _Redis = None, state: _State = None, as_json: _Json = False) -> None:
     """Ends a key for good. Gateways refuse it within a few seconds; what it made stays its tenant's."""
+    _require_queue()
     from smoothgen.cli.keys_connection import managed
 
     revoked = managed(lambda keys: keys.revoke(key_id), redis, state)
     typer.echo(json.dumps(revoked, indent=2) if as_json else f"revoked {_named(revoked)}")
+
+
+def _require_queue() -> None:
+    """Raises SmoothGenError where the packages that talk to Redis are missing."""
+    if find_spec("redis") is None:
+        raise SmoothGenError("smoothgen keys needs the extra queue: pip install 'smoothgen[queue]'")
 
 
 def _require_new(output: Path | None) -> None:

@@ -20,8 +20,10 @@ from smoothgen.cli.evaluate import evaluate
 from smoothgen.cli.evaluate_report import report
 from smoothgen.cli.generate import generate, plan
 from smoothgen.cli.keys import app as keys
+from smoothgen.cli.ledger import ledger
 from smoothgen.cli.options import AsJson
 from smoothgen.cli.signing_keys import signing_keys
+from smoothgen.cli.webhooks import webhooks
 
 app = typer.Typer(
     name="smoothgen", help="Certified generation: serve, generate, verify.", no_args_is_help=True, add_completion=False
@@ -124,6 +126,8 @@ app.command()(fleet)
 app.command()(report)
 app.add_typer(keys)
 app.command("signing-keys")(signing_keys)
+app.add_typer(webhooks)
+app.add_typer(ledger, name="ledger")
 
 
 @app.command("synonyms")

@@ -39,7 +39,7 @@ def signing_keys(
         keys.rotate(now)
     if withdraw is not None:
         keys.withdraw(withdraw, now)
-    listed = keys.keys()
+    listed = keys.stored()
     if as_json:
         described = [
             {"state": key.state, "created": key.created, "retired": key.retired, "key": dict(key.public)}

@@ -18,13 +18,13 @@ from smoothgen.contracts import (
 )
 from smoothgen.errors import InvalidInput
 
-_TOP_LEVEL: Final = ("context", "output", "priority", "retention_s", "seed")
+_TOP_LEVEL: Final = ("cancel_on_disconnect", "context", "output", "priority", "retention_s", "seed")
 _SECTIONS: Final = ("robustness", "parameters")
 
 
 def request_of(prompt: str, model: str, given: Mapping[str, Any]) -> GenerateRequest:
     """Returns a request made of keyword arguments: robustness fields, generation parameters, `output`, `priority`,
-    `retention_s` and `seed`.
+    `retention_s`, `cancel_on_disconnect` and `seed`.
 
     Raises TypeError for a keyword that is neither, InvalidInput for a value that no server takes.
     """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
 from types import TracebackType
 from typing import Any, Self
@@ -14,9 +14,19 @@ from smoothgen.certificates import AnyCertificate
 from smoothgen.client import conversation
 from smoothgen.client.conversation import OnBusy, OnProgress
 from smoothgen.client.exchange import NOTHING, Answer, Call, Conversation, Result, Step
+from smoothgen.client.following import MOST_BYTES, Following, JobEvent
 from smoothgen.client.results import FleetReading, Generation
 from smoothgen.client.transport import Retries, arguments, options
-from smoothgen.contracts import Covers, NeighboursView, NoisyOutput, PlanView
+from smoothgen.contracts import (
+    DEFAULT_OVERLAP_S,
+    Covers,
+    NeighboursView,
+    NewWebhook,
+    NoisyOutput,
+    PlanView,
+    WebhookTrial,
+    WebhookView,
+)
 
 
 class AsyncClient:
@@ -46,6 +56,25 @@ class AsyncClient:
     async def cancel(self, job_id: str) -> Generation:
         """Cancels a job: see `Client.cancel`."""
         return await self._run(conversation.cancel(job_id))
+
+    async def follow(self, job_id: str, *, last_event_id: str | None = None) -> AsyncIterator[JobEvent]:
+        """Yields the events of a job as it goes: see `Client.follow`."""
+        following = Following(job_id, last_event_id, self._http.base_url)
+        while not following.ended:
+            try:
+                async with self._http.sse(
+                    following.path, headers=following.headers, max_event_size=MOST_BYTES
+                ) as source:
+                    response = source.response
+                    if following.streams(response.status_code):
+                        async for event in source:
+                            yield following.told(event)
+                    elif not following.ended:
+                        following.refuse(response.status_code, await response.aread())
+            except httpx2.RequestError as error:
+                following.broke(error)
+            if not following.ended:
+                await asyncio.sleep(following.pause_s())
 
     async def erase(self, job_id: str) -> None:
         """Erases a job's content on the server: see `Client.erase`."""
@@ -93,6 +122,26 @@ class AsyncClient:
     ) -> Covers:
         """Returns what a certificate says of other prompts: see `Client.covers`."""
         return await self._run(conversation.covers(certificate_id, prompts, confidence, context))
+
+    async def add_webhook(self, url: str, events: Sequence[str] | None = None) -> NewWebhook:
+        """See `Client.add_webhook`."""
+        return await self._run(conversation.add_webhook(url, events))
+
+    async def webhooks(self) -> list[WebhookView]:
+        """See `Client.webhooks`."""
+        return await self._run(conversation.webhooks())
+
+    async def remove_webhook(self, webhook_id: str) -> None:
+        """See `Client.remove_webhook`."""
+        await self._run(conversation.remove_webhook(webhook_id))
+
+    async def rotate_webhook(self, webhook_id: str, overlap_s: int = DEFAULT_OVERLAP_S) -> NewWebhook:
+        """See `Client.rotate_webhook`."""
+        return await self._run(conversation.rotate_webhook(webhook_id, overlap_s))
+
+    async def test_webhook(self, webhook_id: str) -> WebhookTrial:
+        """See `Client.test_webhook`."""
+        return await self._run(conversation.test_webhook(webhook_id))
 
     async def aclose(self) -> None:
         """Closes the connections."""

@@ -27,9 +27,13 @@ from smoothgen.contracts import (
     Covers,
     JobView,
     NeighboursView,
+    NewWebhook,
     NoisyOutput,
     NoisyOutputs,
     PlanView,
+    WebhookList,
+    WebhookTrial,
+    WebhookView,
 )
 from smoothgen.errors import GenerationFailed, ServerProblem, ServerUnreachable, SmoothGenError
 
@@ -212,6 +216,35 @@ def outputs(job_id: str) -> Conversation[tuple[NoisyOutput, ...] | None]:
     if answer.status == _NOT_FOUND:
         return None
     return tuple(NoisyOutputs.model_validate(json_of(answer)).outputs)
+
+
+def add_webhook(url: str, events: Sequence[str] | None) -> Conversation[NewWebhook]:
+    """Registers a receiver by POST /webhooks."""
+    asked = {"url": url} if events is None else {"url": url, "events": [*events]}
+    return NewWebhook.model_validate(json_of((yield Call("POST", "/webhooks", asked))))
+
+
+def webhooks() -> Conversation[list[WebhookView]]:
+    """Returns the receivers of GET /webhooks."""
+    return WebhookList.model_validate(json_of((yield Call("GET", "/webhooks")))).data
+
+
+def remove_webhook(webhook_id: str) -> Conversation[None]:
+    """Forgets a receiver by DELETE /webhooks/{id}."""
+    content_of((yield Call("DELETE", f"/webhooks/{quote(webhook_id, safe='')}")))
+
+
+def rotate_webhook(webhook_id: str, overlap_s: int) -> Conversation[NewWebhook]:
+    """Gives a receiver a new secret by POST /webhooks/{id}/rotate."""
+    asked = {"overlap_s": overlap_s}
+    answer = yield Call("POST", f"/webhooks/{quote(webhook_id, safe='')}/rotate", asked)
+    return NewWebhook.model_validate(json_of(answer))
+
+
+def test_webhook(webhook_id: str) -> Conversation[WebhookTrial]:
+    """Sends a receiver a message that says nothing, by POST /webhooks/{id}/test."""
+    answer = yield Call("POST", f"/webhooks/{quote(webhook_id, safe='')}/test", {})
+    return WebhookTrial.model_validate(json_of(answer))
 
 
 def models() -> Conversation[list[dict[str, Any]]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from types import TracebackType
 from typing import Any, Self
@@ -14,9 +14,19 @@ from smoothgen.certificates import AnyCertificate
 from smoothgen.client import conversation
 from smoothgen.client.conversation import OnBusy, OnProgress
 from smoothgen.client.exchange import NOTHING, Answer, Call, Conversation, Result, Step
+from smoothgen.client.following import MOST_BYTES, Following, JobEvent
 from smoothgen.client.results import FleetReading, Generation
 from smoothgen.client.transport import Retries, arguments, options
-from smoothgen.contracts import Covers, NeighboursView, NoisyOutput, PlanView
+from smoothgen.contracts import (
+    DEFAULT_OVERLAP_S,
+    Covers,
+    NeighboursView,
+    NewWebhook,
+    NoisyOutput,
+    PlanView,
+    WebhookTrial,
+    WebhookView,
+)
 
 
 class Client:
@@ -66,6 +76,28 @@ class Client:
     def cancel(self, job_id: str) -> Generation:
         """Cancels a job, and returns it as it is then: cancelled, or as it had ended before."""
         return self._run(conversation.cancel(job_id))
+
+    def follow(self, job_id: str, *, last_event_id: str | None = None) -> Iterator[JobEvent]:
+        """Yields the events of a job as it goes, in order and each once, until its end.
+
+        A connection that breaks, or a gateway that stops, is resumed where it was. last_event_id: the id of the last
+        event that an earlier call gave: only what is new since is told, nothing where that was the end.
+        Raises ServerProblem (404 for an unknown job), ServerUnreachable where nobody answers for half a minute.
+        """
+        following = Following(job_id, last_event_id, self._http.base_url)
+        while not following.ended:
+            try:
+                with self._http.sse(following.path, headers=following.headers, max_event_size=MOST_BYTES) as source:
+                    response = source.response
+                    if following.streams(response.status_code):
+                        for event in source:
+                            yield following.told(event)
+                    elif not following.ended:
+                        following.refuse(response.status_code, response.read())
+            except httpx2.RequestError as error:
+                following.broke(error)
+            if not following.ended:
+                time.sleep(following.pause_s())
 
     def erase(self, job_id: str) -> None:
         """Erases a job's prompt, seed image and output on the server; its certificate stays. Cancels a job that has not
@@ -139,6 +171,31 @@ class Client:
         InvalidInput for a value out of range.
         """
         return self._run(conversation.covers(certificate_id, prompts, confidence, context))
+
+    def add_webhook(self, url: str, events: Sequence[str] | None = None) -> NewWebhook:
+        """Registers a receiver that is told when jobs end, and returns it with its secret, which is shown this once.
+
+        events: such as "job.succeeded"; all of them where none are given. Raises ServerProblem for a URL that the
+        server does not send to.
+        """
+        return self._run(conversation.add_webhook(url, events))
+
+    def webhooks(self) -> list[WebhookView]:
+        """Returns your receivers of webhooks, the oldest first."""
+        return self._run(conversation.webhooks())
+
+    def remove_webhook(self, webhook_id: str) -> None:
+        """Forgets a receiver of webhooks and what is due to it."""
+        self._run(conversation.remove_webhook(webhook_id))
+
+    def rotate_webhook(self, webhook_id: str, overlap_s: int = DEFAULT_OVERLAP_S) -> NewWebhook:
+        """Gives a receiver a new secret and returns it with that, shown this once. The old one signs beside it for
+        `overlap_s` seconds."""
+        return self._run(conversation.rotate_webhook(webhook_id, overlap_s))
+
+    def test_webhook(self, webhook_id: str) -> WebhookTrial:
+        """Sends a receiver a message of type webhook.test now, once, and returns what became of it."""
+        return self._run(conversation.test_webhook(webhook_id))
 
     def close(self) -> None:
         """Closes the connections."""

@@ -11,10 +11,10 @@ from smoothgen.client.exchange import Answer, Call
 from smoothgen.errors import InvalidInput, ServerUnreachable
 
 _QUICK_S: Final = (0.2, 1.0)
-_PATIENT_S: Final = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
+PATIENT_S: Final = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
 """Pauses before a call is repeated: patient enough for a gateway or its Redis to be restarted."""
 _LOST_ON_THE_WAY = (httpx2.ReadError, httpx2.WriteError, httpx2.CloseError, httpx2.RemoteProtocolError)
-_RESTARTING: Final = (502, 503, 504)
+RESTARTING: Final = (502, 503, 504)
 _READ_TIMEOUT_S: Final = 60.0  # longer than any long poll
 
 
@@ -48,7 +48,7 @@ class Retries:
     def __init__(self, call: Call, base_url: object) -> None:
         self._call, self._base_url = call, base_url
         self._tries = 0
-        self._pauses_s = _PATIENT_S if call.patient else _QUICK_S
+        self._pauses_s = PATIENT_S if call.patient else _QUICK_S
 
     def judge(self, outcome: httpx2.Response | httpx2.RequestError) -> Answer | float:
         """Returns the answer, or how many seconds to wait before the next try. Raises ServerUnreachable after the
@@ -56,7 +56,7 @@ class Retries:
         self._tries += 1
         last = self._tries > len(self._pauses_s)
         if isinstance(outcome, httpx2.Response):
-            if last or not self._call.patient or outcome.status_code not in _RESTARTING:
+            if last or not self._call.patient or outcome.status_code not in RESTARTING:
                 headers = outcome.headers
                 return Answer(
                     outcome.status_code,
@@ -65,7 +65,7 @@ class Retries:
                     _request_id(headers.get("x-request-id", "")),
                 )
         elif isinstance(outcome, _LOST_ON_THE_WAY):
-            self._pauses_s = _PATIENT_S
+            self._pauses_s = PATIENT_S
             last = self._tries > len(self._pauses_s)
         if last:
             raise ServerUnreachable(

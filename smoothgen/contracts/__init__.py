@@ -23,6 +23,7 @@ from smoothgen.contracts.fleet import WINDOWS, FleetPool, read_bins, window_span
 from smoothgen.contracts.job import (
     FINISHED,
     AbstentionView,
+    CountedAs,
     FleetView,
     ImageOutput,
     JobResult,
@@ -124,6 +125,21 @@ from smoothgen.contracts.selection import Selection, Template
 from smoothgen.contracts.turns import History, Turn, history_digest
 from smoothgen.contracts.unit_requests import unit_texts, units_look_plan
 from smoothgen.contracts.units import MOST_PASSAGES, Context, Passage, PlannedUnits, Units, UnitsView
+from smoothgen.contracts.webhooks import (
+    DEFAULT_OVERLAP_S,
+    LONGEST_OVERLAP_S,
+    WEBHOOK_EVENTS,
+    WEBHOOK_TEST,
+    NewWebhook,
+    RotateRequest,
+    WebhookEvent,
+    WebhookJob,
+    WebhookList,
+    WebhookMessage,
+    WebhookRequest,
+    WebhookTrial,
+    WebhookView,
+)
 from smoothgen.contracts.worth import Agreement, ClaimDecision, Decision, Scale, Worth
 
 __all__ = [
@@ -134,6 +150,19 @@ __all__ = [
     "FleetReadingView",
     "FleetReadings",
     "CheckView",
+    "DEFAULT_OVERLAP_S",
+    "LONGEST_OVERLAP_S",
+    "WEBHOOK_EVENTS",
+    "WEBHOOK_TEST",
+    "NewWebhook",
+    "RotateRequest",
+    "WebhookEvent",
+    "WebhookJob",
+    "WebhookList",
+    "WebhookMessage",
+    "WebhookRequest",
+    "WebhookTrial",
+    "WebhookView",
     "LONGEST_WORDS",
     "EDITS",
     "EditKind",
@@ -215,6 +244,7 @@ __all__ = [
     "ImageOutput",
     "ImageParameters",
     "JobResult",
+    "CountedAs",
     "JobSpec",
     "JobList",
     "JobSummary",

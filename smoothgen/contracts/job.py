@@ -41,6 +41,13 @@ proof, one about samples without a score, and the last about a job that waits.""
 FINISHED: frozenset[str] = frozenset({"succeeded", "failed", "cancelled"})
 
 
+class CountedAs(Contract):
+    """By which names the figures of a tenant's jobs stand in metrics. key: None for one without a name of its own."""
+
+    tenant: str
+    key: str | None = None
+
+
 class JobSpec(Contract):
     """A validated request with everything the server decided: σ, metric, tolerance, seed. All a worker needs.
 
@@ -68,6 +75,14 @@ class JobSpec(Contract):
     from two partitions would have no one law."""
     request_id: str | None = None
     """X-Request-ID of the request that submitted the job, for the logs of its workers."""
+    traceparent: str | None = Field(
+        default=None,
+        pattern="^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$",
+        exclude_if=lambda traceparent: traceparent is None,  # a worker of an earlier release reads what is not traced
+    )
+    """W3C traceparent of that request's span, for the spans and the logs of its workers. None: not traced."""
+    counted_as: CountedAs | None = Field(default=None, exclude_if=lambda names: names is None)
+    """The names of the tenant and of the key in metrics. None: the tenant is named by a digest, and is not shown."""
     units: PlannedUnits | None = None
     """For mechanisms passages and words: how runs choose among the units."""
     peek: int | None = None
@@ -91,8 +106,14 @@ class JobSpec(Contract):
 
     @property
     def log_fields(self) -> dict[str, str]:
-        """The fields of every log line about the job: `job`, and `request_id` where the job has one."""
-        return {"job": self.id} if self.request_id is None else {"job": self.id, "request_id": self.request_id}
+        """The fields of every log line about the job: `job`, and `request_id` and `trace_id` where the job has one."""
+        fields = {"job": self.id, "request_id": self.request_id, "trace_id": self.trace_id}
+        return {name: value for name, value in fields.items() if value is not None}
+
+    @property
+    def trace_id(self) -> str | None:
+        """The id of the trace that the request is part of, None where it is not traced."""
+        return None if self.traceparent is None else self.traceparent.split("-")[1]
 
     @property
     def deadline_ms(self) -> int | None:
@@ -293,3 +314,8 @@ class JobResult(Worth):
     broken_by: Neighbour | None = None
     units: UnitsView | None = None
     usage: Usage
+
+    @property
+    def ending(self) -> Literal["certificate", "abstention"]:
+        """Which of the two it is."""
+        return "abstention" if self.certificate is None else "certificate"

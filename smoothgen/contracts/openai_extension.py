@@ -28,6 +28,9 @@ class Extension(Contract):
         default=None, description=_OF_REQUESTS["output"].description
     )
     priority: Priority | None = Field(default=None, description=_OF_REQUESTS["priority"].description)
+    cancel_on_disconnect: bool | None = Field(
+        default=None, description=_OF_REQUESTS["cancel_on_disconnect"].description
+    )
     retention_s: int | None = Field(
         default=None,
         ge=LEAST_RETENTION_S,

@@ -227,6 +227,11 @@ class GenerateRequest(Contract):
         description="Seconds after the job's end for which prompt, seed image and output are kept. Default: the "
         "server's, 24 hours unless configured. The certificate is kept for 30 days, without them.",
     )
+    cancel_on_disconnect: bool = Field(
+        default=False,
+        description="Cancel the job when the client goes away while it waits for it or follows it, unless another "
+        "request waits for the same job. It ends at the next batch boundary.",
+    )
     seed: int | None = Field(
         default=None,
         ge=0,

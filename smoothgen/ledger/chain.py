@@ -49,6 +49,23 @@ class Fact:
     happened_at: str
 
 
+def erasure_of(end: Fact, left: str | None, happened_at: str) -> Fact:
+    """Returns the fact that a job's content was erased. end: of the job's end. left: the digest of the document that is
+    left, None where none is."""
+    return Fact(
+        event=ERASURE,
+        tenant=end.tenant,
+        job=end.job,
+        model=end.model,
+        model_revision=end.model_revision,
+        model_digest=end.model_digest,
+        certificate=left,
+        reason=None,
+        signature=None,
+        happened_at=happened_at,
+    )
+
+
 @dataclass(frozen=True)
 class Head:
     """The last entry's number and hash: all that is needed to tell later whether anything before it was changed."""

@@ -9,7 +9,7 @@ from typing import Any
 from smoothgen.certificates.format.document import content_digest
 from smoothgen.certificates.verify import verify
 from smoothgen.errors import InvalidCertificate
-from smoothgen.ledger.chain import EMPTY, Entry, Head, carried_on, fault
+from smoothgen.ledger.chain import EMPTY, ERASURE, Entry, Head, carried_on, fault
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,7 @@ class Check:
     def __init__(self, *, full: bool) -> None:
         self._full, self._head, self._entries = full, EMPTY, 0
         self._missing: list[str] = []
+        self._left: dict[str, str | None] = {}
         self.broken: Break | None = None
 
     def begin(self, head: Head) -> None:
@@ -86,8 +87,12 @@ class Check:
     def _of_document(
         self, entry: Entry, document: Mapping[str, Any] | None, left: str | None, erased: bool
     ) -> str | None:
+        if entry.event == ERASURE and self._left.get(entry.job, entry.certificate) != entry.certificate:
+            return "it says that something else is left of its job's certificate than stands beside that"
         if entry.event != "certificate":
             return None
+        if erased:
+            self._left[entry.job] = left
         if document is None:
             if not erased:
                 self._missing.append(entry.job)

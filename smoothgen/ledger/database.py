@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from smoothgen.errors import InvalidInput, LedgerUnavailable
+from smoothgen.ledger.tables import ENTRIES
 
 _SQLITE: Final = "sqlite"
 _DRIVERS: Final = {_SQLITE: "sqlite+pysqlite", "postgresql": "postgresql+psycopg"}
@@ -28,9 +30,10 @@ _WRITES: Final = "ledger_writes"
 class Database:
     """A ledger's database. Nothing is opened before it is used, and what cannot be reached is tried again next time."""
 
-    def __init__(self, url: str) -> None:
-        """Raises InvalidInput for what is no URL of a database that a ledger can be kept in."""
-        self._url = _read(url)
+    def __init__(self, url: str, *, is_there: bool = False) -> None:
+        """is_there: whether a database without a ledger is refused when it is first used, by InvalidInput; else one is
+        made in it. Raises InvalidInput for what is no URL of a database that a ledger can be kept in."""
+        self._url, self._is_there = _read(url), is_there
         self._engine = _engine(self._url)
         self._prepared = False
 
@@ -65,7 +68,7 @@ class Database:
         with self._engine.connect() as connection:
             connection = connection.execution_options(**{_WRITES: True})
             with connection.begin():
-                if self._url.get_backend_name() != _SQLITE:
+                if self._file is None:
                     connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
                 yield connection
 
@@ -73,15 +76,35 @@ class Database:
         """Brings the tables up to date, once. Several gateways may start at once: one does it, the others wait."""
         if self._prepared:
             return
+        if self._is_there:
+            self._require_tables()
+        else:
+            self._bring_up_to_date()
+        self._prepared = True
+
+    def _require_tables(self) -> None:
+        if self._file is None or self._file.is_file():
+            with self._engine.connect() as connection:
+                if inspect(connection).has_table(ENTRIES.name):
+                    return
+        raise InvalidInput(f"there is no ledger at {self.name}; name the database of one")
+
+    def _bring_up_to_date(self) -> None:
         from alembic import command
         from alembic.config import Config
 
         config = Config()
         config.set_main_option("script_location", "smoothgen.ledger:migrations")
+        if self._file is not None:
+            os.close(os.open(self._file, os.O_CREAT | os.O_RDWR, 0o600))  # certificates may hold words
         with self._alone() as connection:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
-        self._prepared = True
+
+    @property
+    def _file(self) -> Path | None:
+        """Returns the file that the ledger is kept in, None where it is on a server."""
+        return Path(str(self._url.database)) if self._url.get_backend_name() == _SQLITE else None
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
@@ -96,17 +119,18 @@ def _read(url: str) -> URL:
     remedy = "give sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE"
     try:
         read = make_url(url)
-    except ArgumentError as error:
+    except (ArgumentError, ValueError) as error:
         raise InvalidInput(f"the ledger's URL cannot be read; {remedy}", field="ledger_url") from error
     backend = read.get_backend_name()
     if backend not in _DRIVERS:
         raise InvalidInput(f"the ledger's URL begins with {read.drivername!r:.40}; {remedy}", field="ledger_url")
     if backend == _SQLITE and read.database in (None, "", ":memory:"):
         raise InvalidInput(f"the ledger's URL names no file; {remedy}", field="ledger_url")
-    return read.set(drivername=_DRIVERS[backend])
+    return read
 
 
 def _engine(url: URL) -> Engine:
+    url = url.set(drivername=_DRIVERS[url.get_backend_name()])
     if url.get_backend_name() == _SQLITE:
         engine = create_engine(url, connect_args={"timeout": _BUSY_S})
         event.listen(engine, "connect", _set_sqlite_up)
@@ -130,8 +154,3 @@ def _set_sqlite_up(connection: sqlite3.Connection, _: object) -> None:
 def _begin_sqlite(connection: Connection) -> None:
     alone = connection.get_execution_options().get(_WRITES, False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if alone else "BEGIN")
-
-
-def sqlite_url(file: Path) -> str:
-    """Returns the URL of a ledger in a file."""
-    return f"sqlite:///{file.resolve()}"

@@ -11,7 +11,7 @@ from typing import Any, Final
 from pydantic_core import from_json
 from sqlalchemy import Connection, Row, Select, func, insert, select, update
 
-from smoothgen.ledger.chain import COLUMNS, EMPTY, ERASURE, Entry, Event, Fact, Head, written_time
+from smoothgen.ledger.chain import COLUMNS, EMPTY, ERASURE, Entry, Event, Fact, Head, erasure_of, written_time
 from smoothgen.ledger.database import Database
 from smoothgen.ledger.erasing import erased_form
 from smoothgen.ledger.tables import DOCUMENTS, ENTRIES
@@ -145,6 +145,13 @@ class Ledger:
         self._database.close()
 
 
+def erase(ledger: Ledger, job: str, happened_at: str) -> bool:
+    """Erases the texts in a job's certificate and records that, once. Returns False where the job is not recorded."""
+    found = ledger.find(Filter(job=job), most=1)
+    ledger.append([Recording(erasure_of(end, None, happened_at)) for end in found])
+    return bool(found)
+
+
 def _head(connection: Connection) -> Head:
     last = select(ENTRIES.c.sequence, ENTRIES.c.hash).order_by(ENTRIES.c.sequence.desc()).limit(1)
     row = connection.execute(last).one_or_none()
@@ -167,18 +174,7 @@ def _erased(connection: Connection, fact: Fact) -> Fact:
         connection.execute(update(DOCUMENTS).where(DOCUMENTS.c.job == fact.job).values(document=text, erased=True))
     end = select(ENTRIES).where(ENTRIES.c.job == fact.job, ENTRIES.c.event != ERASURE)
     ended = _entry(connection.execute(end).one())
-    return Fact(
-        event=ERASURE,
-        tenant=ended.tenant,
-        job=ended.job,
-        model=ended.model,
-        model_revision=ended.model_revision,
-        model_digest=ended.model_digest,
-        certificate=None if left is None else str(left["digest"]),
-        reason=None,
-        signature=None,
-        happened_at=fact.happened_at,
-    )
+    return erasure_of(ended, None if left is None else str(left["digest"]), fact.happened_at)
 
 
 def _entry(row: Row[Any]) -> Entry:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from typing import Any, Final
 
 from smoothgen.ledger.chain import ERASURE, Entry, Head
@@ -11,6 +12,8 @@ from smoothgen.ledger.ledger import EVERYTHING, Filter, Ledger
 from smoothgen.ledger.records import Record, closing, left_by
 
 _AT_ONCE: Final = 200
+LONGEST_PROOF: Final = 10_000
+"""Entries after a job's own that its proof leads over."""
 
 
 def records(ledger: Ledger, entries: Sequence[Entry], skipped: Sequence[Sequence[str]] = ()) -> list[Record]:
@@ -57,13 +60,19 @@ def exported(ledger: Ledger, asked: Filter) -> Iterator[dict[str, Any]]:
     yield closing(head, skipped)
 
 
-def proof(ledger: Ledger, entry: Entry, most: int) -> dict[str, Any]:
-    """Returns the closing that shows an entry to be under the head, or under the entry `most` places on."""
-    head, skipped = entry.head, []
-    for later in ledger.entries(entry.sequence, entry.sequence + most):
+def record_of(ledger: Ledger, job: str, tenant: str | None = None) -> dict[str, Any] | None:
+    """Returns all that is recorded of a job as JSON data, None where nothing is: its record, with `erasure`, the entry
+    of one or None, and `proof`, a closing that leads to the head, or to the entry LONGEST_PROOF places on."""
+    entries = ledger.find(Filter(job=job, tenant=tenant), most=2)
+    if not entries:
+        return None
+    [record, *_] = records(ledger, entries)
+    erasures = [asdict(entry) for entry in entries if entry.event == ERASURE]
+    head, skipped = record.entry.head, []
+    for later in ledger.entries(head.sequence, head.sequence + LONGEST_PROOF):
         head = later.head
         skipped.append(later.content_hash)
-    return closing(head, skipped)
+    return {**record.to_json(), "erasure": erasures[0] if erasures else None, "proof": closing(head, skipped)}
 
 
 def checked(ledger: Ledger, known: Head | None = None, *, full: bool) -> Checked:

@@ -19,6 +19,7 @@ from types import FrameType
 import httpx2
 
 from smoothgen.errors import SmoothGenError
+from smoothgen.ledger.location import ledger_file, sqlite_url
 from smoothgen.local.redis import EmbeddedRedis
 from smoothgen.local.telling import Say, serve_log_format, teller
 from smoothgen.process.cores import available_cores
@@ -103,7 +104,7 @@ class Stack:
         workers: int,
         models: list[str] | None,
     ) -> None:
-        self._host, self._port, self._redis_url = host, port, redis
+        self._host, self._port, self._redis_url, self._state = host, port, redis, state
         self._embedded = None if redis else EmbeddedRedis(state / "redis")
         self._worker_count, self._models, self._state = workers, models, state
         self._children: list[_Child] = []
@@ -136,9 +137,11 @@ class Stack:
         if self._embedded is not None:
             self._embedded.start()
             self._redis_url = self._embedded.url
+        self._state.mkdir(parents=True, exist_ok=True)
         log_format = serve_log_format()
         gateway = child_environment(
             redis_url=self._redis_url,
+            ledger_url=os.environ.get("SMOOTHGEN_LEDGER_URL", sqlite_url(ledger_file(self._state))),
             host=self._host,
             port=str(self._port),
             models=self._models,

@@ -17,6 +17,7 @@ from smoothgen.contracts import (
     MOST_SIGMA,
     SAMPLES,
     UNNOISED,
+    CountedAs,
     Edits,
     FleetPool,
     GenerateRequest,
@@ -61,13 +62,16 @@ class Submission:
 
     tenant: whose key it carried. retention_s: how long content is kept where the request does not say. submitted_ms:
     now, by the clock that deadlines are compared by, in Unix milliseconds (None: this machine's). request_id: goes with
-    the job to its worker's log.
+    the job to its worker's log. traceparent: the span under which those of the job's workers hang, None: not traced.
+    counted_as: the names of tenant and key in metrics, None: not named there.
     """
 
     tenant: str = ANYONE
     retention_s: int = DEFAULT_RETENTION_S
     submitted_ms: int | None = None
     request_id: str | None = None
+    traceparent: str | None = None
+    counted_as: CountedAs | None = None
 
 
 HERE_AND_NOW: Final = Submission()
@@ -132,6 +136,8 @@ def plan(
         pool=_pool(request, card, metric, metric_card, sigma, partition) if robustness.tier == "fleet" else None,
         partition=None if partition is None else partition.digest,
         request_id=submission.request_id,
+        traceparent=submission.traceparent,
+        counted_as=submission.counted_as,
         units=units,
         peek=peek_of(robustness, metric, all_samples=request.output == SAMPLES),
     )

@@ -17,6 +17,7 @@ from smoothgen.queue.replication import Replication
 from smoothgen.queue.signatures import SignForm
 from smoothgen.queue.submission import Idempotency, Limits
 from smoothgen.queue.unknown import unknown_certificate, unknown_job
+from smoothgen.queue.webhooks import DueMessage, DueMessages, Receiver, WebhookQueue
 from smoothgen.queue.work_items import Claim, CompleteLook, Overdue, Pace
 
 __all__ = [
@@ -25,15 +26,19 @@ __all__ = [
     "RECENT_JOBS",
     "Claim",
     "CompleteLook",
+    "DueMessage",
+    "DueMessages",
     "Idempotency",
     "JobState",
     "JobStore",
     "Limits",
     "Overdue",
     "Pace",
+    "Receiver",
     "Replication",
     "RegisteredModel",
     "SignForm",
+    "WebhookQueue",
     "WorkQueue",
     "belongs_to",
     "build_of",

@@ -29,13 +29,16 @@ async def end(
     asked: str | None = None,
     attempt: int | None = None,
     facts: Mapping[str, str],
+    leaving: str = "",
 ) -> bool:
     """Stores a job's outcome once. Returns False where the job had ended before.
 
     view, certificate: JSON. sheet: the contact sheet, base64. place: of the work item to acknowledge, None where none
     is held. asked: what to keep of the request for as long as the certificate, where that is not all of it. attempt:
     the one the outcome is of, which is dropped where the job has started over since; None for whichever the job is on.
-    facts: what the outboxes are told beside the job and its status, by `facts_of`. Raises QueueUnavailable.
+    facts: what the outboxes are told beside the job and its status, by `facts_of`. leaving: the id of a request whose
+    client went away, which ends the job only where it was asked to and no other request attends it. Raises
+    QueueUnavailable.
     """
     first, watchers, kept_s, unused_quota_of = await scripts.call(
         Finish(
@@ -50,6 +53,7 @@ async def end(
             backlog=keys.backlog(model),
             accounts=keys.accounts(model),
             deadlines=keys.deadlines(model),
+            attended=keys.attended(job_id),
             ledger_outbox=keys.outbox(model, keys.LEDGER),
             webhooks_outbox=keys.outbox(model, keys.WEBHOOKS),
             stream=None if place is None else place.stream,
@@ -64,6 +68,7 @@ async def end(
             fleet_bin=fleet_bin,
             request=asked,
             attempt=attempt,
+            leaving=leaving,
             facts=facts,
         )
     )

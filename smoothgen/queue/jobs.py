@@ -37,12 +37,13 @@ from smoothgen.queue.presence import Presence
 from smoothgen.queue.recent import RecentJobs
 from smoothgen.queue.registered import FleetRecords, RegisteredModel, RegisteredModels
 from smoothgen.queue.replication import UNREPLICATED, Replication
-from smoothgen.queue.scripts.jobs import Erase, ForgetNews, Read
+from smoothgen.queue.scripts.jobs import Erase, ForgetNews, Leave, Read
 from smoothgen.queue.scripts.probes import Probe
 from smoothgen.queue.signatures import Signatures, SignForm
 from smoothgen.queue.signing_keys import SigningKeyRecords
 from smoothgen.queue.submission import UNLIMITED, Idempotency, Limits, Submissions
 from smoothgen.queue.unknown import unknown_certificate, unknown_job
+from smoothgen.queue.webhooks import WebhookQueue
 from smoothgen.queue.work_items import in_turn, joined_words
 
 _OUTPUT: TypeAdapter[Output] = TypeAdapter(Output)
@@ -72,6 +73,7 @@ class JobStore:
         self._submissions = Submissions(self._scripts, self.presence, outboxes)
         self._models = RegisteredModels(redis, self.presence)
         self._fleet = FleetRecords(redis)
+        self.webhooks = WebhookQueue(redis, self._scripts)
 
     async def submit(
         self,
@@ -83,19 +85,23 @@ class JobStore:
         limits: Limits = UNLIMITED,
         quota_of: str | None = None,
         refusal: Overloaded | None = None,
+        attendant: str = "",
     ) -> str:
         """Queues a job in one atomic step. Returns its id, or the id that the same key and body were given before.
 
         gateway_id: who is told of a new job's end, as with `read`. limits: what the model and the tenant may owe, this
         job included; a tenant that owes nothing may have any job. quota_of: the API key whose quota gets the job's
         samples back, should the job fail or be cancelled before it draws any. refusal: raised for a job that was not
-        submitted before.
+        submitted before. attendant: the id of the request, where the job is to end when its client goes away.
         Raises Conflict when the key was used for another body, Overloaded when the backlog is full.
         """
-        return await self._submissions.submit(spec, model, idempotency, gateway_id, limits, quota_of, refusal)
+        return await self._submissions.submit(
+            spec, model, idempotency, gateway_id, limits, quota_of, refusal, attendant
+        )
 
-    async def read(self, job_id: str, gateway_id: str = "") -> JobState:
-        """Returns the job as it stands. gateway_id: who is told on its reply stream when the job ends. Raises NotFound.
+    async def read(self, job_id: str, gateway_id: str = "", attendant: str = "") -> JobState:
+        """Returns the job as it stands. gateway_id: who is told on its reply stream when the job ends. attendant: the
+        id of the request that waits for it. Raises NotFound.
 
         The step that reads the job also registers the gateway, and the step that stores an outcome also reads who is
         registered: so one of the two sees the other.
@@ -106,7 +112,10 @@ class JobStore:
                 certificate=keys.certificate(job_id),
                 signature=keys.signature(job_id),
                 workers=keys.workers_of(job_id),
+                attended=keys.attended(job_id),
                 gateway=gateway_id,
+                attendant=attendant,
+                attended_s=keys.ATTENDED_S,
             )
         )
         if answer is None:
@@ -132,16 +141,22 @@ class JobStore:
         )
         return JobState.of(view)
 
-    async def cancel(self, job_id: str) -> tuple[JobState, bool]:
+    async def leave(self, job_id: str, attendant: str) -> None:
+        """Says that a request attends a job no longer, being answered."""
+        await self._scripts.call(Leave(attended=keys.attended(job_id), attendant=attendant))
+
+    async def cancel(self, job_id: str, leaving: str = "") -> tuple[JobState, bool]:
         """Ends a job that has not ended: no further batch of it is begun. Returns it, and whether this call ended it.
 
-        Raises NotFound.
+        leaving: the id of a request whose client went away, which ends the job only where its request said
+        `cancel_on_disconnect` and no other request attends it. Raises NotFound.
         """
         state, ended = await self.read(job_id), False
         if not state.ended:
             view = state.view.model_copy(update={"status": "cancelled"})
             text = view.model_dump_json(exclude_none=True)
-            ended = await end(self._scripts, job_id, view.model.name, "cancelled", text, facts=facts_of(view.model))
+            facts = facts_of(view.model)
+            ended = await end(self._scripts, job_id, view.model.name, "cancelled", text, facts=facts, leaving=leaving)
             state = await self.read(job_id)
         return state, ended
 

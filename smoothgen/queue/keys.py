@@ -6,6 +6,18 @@ smoothgen:replies:{gateway}      stream  ended jobs a gateway waits for, short o
 smoothgen:covers-reply:{call}    string  what a worker answered; expires after COVERS_TTL_S, deleted when read
 smoothgen:signing-keys           hash    key id → public signing key of a gateway, vouched for or not, and until when it
                                          is listed; a field goes then
+smoothgen:{webhooks}:receivers:{tenant}
+                                 set     a tenant's receivers of webhooks; kept until they are removed
+smoothgen:{webhooks}:all         set     the receivers of all tenants
+smoothgen:{webhooks}:receiver:{receiver}
+                                 hash    where and what it is sent, its secrets, why it is disabled; likewise
+smoothgen:{webhooks}:messages:{receiver}
+                                 zset    messages it has not taken, by when each is sent next (Unix seconds);
+                                         `smoothgen.queue.webhooks.MOST_MESSAGES` at most
+smoothgen:{webhooks}:tries:{receiver}
+                                 hash    message → how often it was sent in vain, and since when
+smoothgen:{webhooks}:due         zset    receivers by when something is to be sent to them
+smoothgen:{webhooks}:leases      hash    receiver → until when one gateway alone sends to it
 smoothgen:probe                  string  written to see whether Redis takes writes; expires after a minute
 smoothgen:api-keys                hash    id of an API key → its record, JSON; kept for ever, revoked ones too
 smoothgen:api-key:{ID}:rate       hash    requests left to a key, and when that was; expires when all of them are
@@ -45,6 +57,8 @@ one script, lie on one node.
 …:certificate:{job}              string  certificate JSON; expires CERTIFICATE_TTL_S after issue
 …:signature:{job}                string  the certificate's signature, a JWS; lives as long as the certificate
 …:asked:{job}                    string  the request behind a certificate, seed image left out; lives as long as the job
+…:attended:{job}                 zset    requests that wait for a job that is to end when they go away, by the time
+                                         (Unix seconds) they count as gone; expires with the last, goes with the job
 …:samples:{job}                  string  contact sheet of an image job, base64 PNG; lives as long as the job
 …:outbox:{reader}                stream  ended jobs and erased ones that a reader of OUTBOX_READERS has not dealt with;
                                          consumer group OUTBOX_GROUP; entries go when acknowledged, and after
@@ -76,6 +90,9 @@ Key = NewType("Key", str)
 
 GROUP: Final = "workers"
 MODELS: Final = Key("smoothgen:models")
+WEBHOOK_ALL: Final = Key("smoothgen:{webhooks}:all")
+WEBHOOK_DUE: Final = Key("smoothgen:{webhooks}:due")
+WEBHOOK_LEASES: Final = Key("smoothgen:{webhooks}:leases")
 PROBE: Final = Key("smoothgen:probe")
 API_KEYS: Final = Key("smoothgen:api-keys")
 SIGNING_KEYS: Final = Key("smoothgen:signing-keys")
@@ -84,6 +101,8 @@ CERTIFICATE_TTL_S: Final = 30 * 24 * 3600
 IDEMPOTENCY_TTL_S: Final = 24 * 3600
 WATCH_TTL_S: Final = 3600
 WORKER_TTL_S: Final = 30
+ATTENDED_S: Final = 30
+"""Seconds for which a request attends a job after it last read it: its gateway may have died with it."""
 REPLIES_KEPT: Final = 1_000
 LEDGER: Final = "ledger"
 WEBHOOKS: Final = "webhooks"
@@ -246,6 +265,11 @@ def asked(certificate_id: str) -> Key:
     return _of_job(certificate_id, "asked")
 
 
+def attended(job_id: str) -> Key:
+    """Returns the key of the requests that wait for a job which ends when all of them go away."""
+    return _of_job(job_id, "attended")
+
+
 def samples(job_id: str) -> Key:
     """Returns the key of the contact sheet of an image job's noisy samples."""
     return _of_job(job_id, "samples")
@@ -274,6 +298,26 @@ def outbox(model: str, reader: str) -> Key:
 def outbox_of(job_id: str, reader: str) -> Key:
     """Returns the key of what a reader is to be told of the jobs of a job's model."""
     return _of_tag(model_tag(job_id), f"outbox:{reader}")
+
+
+def webhook_receivers(tenant: str) -> Key:
+    """Returns the key of a tenant's receivers of webhooks."""
+    return Key(f"smoothgen:{{webhooks}}:receivers:{tag(tenant)}")
+
+
+def webhook_receiver(receiver_id: str) -> Key:
+    """Returns the key of a receiver's record."""
+    return Key(f"smoothgen:{{webhooks}}:receiver:{receiver_id}")
+
+
+def webhook_messages(receiver_id: str) -> Key:
+    """Returns the key of the messages that a receiver has not taken."""
+    return Key(f"smoothgen:{{webhooks}}:messages:{receiver_id}")
+
+
+def webhook_tries(receiver_id: str) -> Key:
+    """Returns the key of how often each message was sent to a receiver in vain."""
+    return Key(f"smoothgen:{{webhooks}}:tries:{receiver_id}")
 
 
 def covers_calls(model: str) -> Key:

@@ -88,6 +88,7 @@ class Submissions:
         limits: Limits,
         quota_of: str | None = None,
         refusal: Overloaded | None = None,
+        attendant: str = "",
     ) -> str:
         """Queues a job in one atomic step. Returns its id, or the id that the same key and body were given before.
 
@@ -109,6 +110,8 @@ class Submissions:
         }
         if quota_of is not None:
             record["quota_of"] = quota_of
+        if request.cancel_on_disconnect:
+            record["cancel_on_disconnect"] = 1
         if self._outboxes:
             record["outboxes"] = self._outboxes
         if spec.pool is not None:
@@ -121,6 +124,7 @@ class Submissions:
                 accounts=keys.accounts(name),
                 deadlines=keys.deadlines(name),
                 recent=keys.recent(name, tenant),
+                attended=keys.attended(spec.id),
                 windows=_fleet_windows(spec),
                 idempotency=keys.idempotency(name, tenant, idempotency.key) if idempotency else None,
                 job_id=spec.id,
@@ -141,6 +145,8 @@ class Submissions:
                 recent_ttl_s=keys.RECENT_TTL_S,
                 only_seen=int(refusal is not None),
                 most_pools=keys.POOLS_A_WINDOW if _is_made_up(spec) else _ANY_NUMBER,
+                attendant=attendant,
+                attended_s=keys.ATTENDED_S,
                 fields=record,
             )
         )

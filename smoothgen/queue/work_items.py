@@ -58,7 +58,7 @@ class Claim:
     selection: what the job's selection fixed, None where the work item is the selection. deliveries: how often a worker
     took the work item, this time included. build: this worker's of the model. attempt: how often the job has started
     over. batch_limit: the most samples of a fixed batch of the job, where memory was too short for more. windows: those
-    of the fleet that count the job.
+    of the fleet that count the job. traceparent: the span under which those of the work item hang, None: not traced.
     """
 
     model: str
@@ -73,6 +73,13 @@ class Claim:
     attempt: int = 0
     batch_limit: int | None = None
     windows: tuple[str, ...] = ()
+    traceparent: str | None = None
+
+    @property
+    def posted_ms(self) -> int:
+        """Returns when the work item came into its stream, in Unix milliseconds by Redis's clock; it may have waited
+        outside of it before, for its tenant's turn."""
+        return int(self.entry.partition("-")[0])
 
     @property
     def place(self) -> Place:

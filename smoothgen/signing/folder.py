@@ -48,8 +48,8 @@ class KeyFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def keys(self) -> list[StoredKey]:
-        """Returns the folder's keys, the newest first; none where there is no folder yet. Raises InvalidKeys for a file
+    def stored(self) -> list[StoredKey]:
+        """Returns the keys, the newest first; none where there is no folder yet. Raises InvalidKeys for a file
         that is no key, and for one that everybody on the machine may read."""
         files = sorted(self.path.glob("*.json")) if self.path.is_dir() else []
         return sorted((_read(file) for file in files), key=lambda key: (key.created, key.kid), reverse=True)
@@ -61,7 +61,7 @@ class KeyFolder:
     def signing_key(self, now: int) -> SigningKey:
         """Returns the newest key that may sign, made here where there is none. now: Unix seconds. Raises
         InvalidKeys."""
-        active = next((key.pair for key in self.keys() if key.pair is not None), None)
+        active = next((key.pair for key in self.stored() if key.pair is not None), None)
         return active or self.make(now)
 
     def make(self, now: int) -> SigningKey:
@@ -72,7 +72,7 @@ class KeyFolder:
 
     def rotate(self, now: int) -> SigningKey:
         """Makes a key that signs from now on, and destroys the private halves of the others. Returns it."""
-        earlier = self.keys()
+        earlier = self.stored()
         made = self.make(now)
         for key in earlier:
             if key.retired is None:
@@ -81,7 +81,7 @@ class KeyFolder:
 
     def withdraw(self, kid: str, now: int) -> None:
         """Marks a key as withdrawn, and destroys its private half. Raises InvalidKeys for a key that is not here."""
-        keys = {key.kid: key for key in self.keys()}
+        keys = {key.kid: key for key in self.stored()}
         if kid not in keys:
             raise InvalidKeys(f"{self.path} has no key {kid!r:.80}; it has {', '.join(keys) or 'none'}")
         self._write(replace(keys[kid], retired=keys[kid].retired or now, withdrawn=True, pair=None))

@@ -32,7 +32,7 @@ class SigningKey:
         return cls(OKPKey.generate_key("Ed25519"))
 
     @classmethod
-    def read(cls, private_jwk: Mapping[str, Any]) -> SigningKey:
+    def read(cls, private_jwk: Any) -> SigningKey:
         """Returns the key that a private JWK holds. Raises InvalidKeys for anything but a whole Ed25519 pair."""
         pair = _imported(private_jwk, ("kty", "crv", "x", "d"))
         if pair is None or not pair.is_private or pair.thumbprint() != OKPKey.import_key(pair.private_key).thumbprint():  # type: ignore[arg-type]
@@ -73,7 +73,7 @@ def key_set(keys: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     return {"keys": [dict(key) for key in keys]}
 
 
-def public_key(jwk: Mapping[str, Any]) -> OKPKey | None:
+def public_key(jwk: Any) -> OKPKey | None:
     """Returns the public half of an Ed25519 JWK, None for a key of another kind. Raises
     InvalidKeys for one that cannot be read."""
     return _imported(jwk, ("kty", "crv", "x"))
@@ -93,7 +93,7 @@ def read_key_set(keys: Mapping[str, Any] | str | bytes) -> dict[str, OKPKey]:
         raise InvalidKeys("a key set is a JSON object with a list `keys`, as /.well-known/jwks.json gives it")
     found: dict[str, OKPKey] = {}
     for jwk in listed:
-        if not isinstance(jwk, Mapping) or (key := public_key(jwk)) is None:
+        if (key := public_key(jwk)) is None:
             continue
         kid = jwk.get("kid")
         if not isinstance(kid, str) or kid in found:
@@ -102,9 +102,9 @@ def read_key_set(keys: Mapping[str, Any] | str | bytes) -> dict[str, OKPKey]:
     return found
 
 
-def _imported(jwk: Mapping[str, Any], names: tuple[str, ...]) -> OKPKey | None:
+def _imported(jwk: Any, names: tuple[str, ...]) -> OKPKey | None:
     """Returns the key that these members of a JWK make, None for a JWK of another kind. Raises InvalidKeys."""
-    if (jwk.get("kty"), jwk.get("crv")) != ("OKP", "Ed25519"):
+    if not isinstance(jwk, Mapping) or (jwk.get("kty"), jwk.get("crv")) != ("OKP", "Ed25519"):
         return None
     try:
         return OKPKey.import_key({name: jwk[name] for name in names})

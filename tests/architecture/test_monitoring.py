@@ -11,11 +11,21 @@ import yaml
 ROOT = Path(__file__).parents[2]
 GRAFANA = ROOT / "docker" / "grafana"
 OPERATIONS = (ROOT / "docs" / "operations" / "reference.md").read_text()
-DASHBOARD = json.loads((GRAFANA / "dashboards" / "smoothgen.json").read_text())
-PANELS = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
+SCRIPTS = {"smoothgen": "dashboard.py", "tenants": "tenants.py"}
+"""Which script writes which dashboard."""
+DASHBOARDS = {name: json.loads((GRAFANA / "dashboards" / f"{name}.json").read_text()) for name in SCRIPTS}
+DASHBOARD = DASHBOARDS["smoothgen"]
+PANELS = [panel for each in DASHBOARDS.values() for panel in each["panels"] if panel["type"] != "row"]
+EVERY_DASHBOARD = pytest.mark.parametrize("dashboard", DASHBOARDS.values(), ids=DASHBOARDS)
 SOURCES = [
     (ROOT / file).read_text()
-    for file in ("app/metrics.py", "workers/serving/metrics.py", "smoothgen/process/metrics.py")
+    for file in (
+        "app/metrics.py",
+        "app/tenant_metrics.py",
+        "workers/serving/metrics.py",
+        "workers/serving/tenant_metrics.py",
+        "smoothgen/process/metrics.py",
+    )
 ]
 
 
@@ -26,7 +36,7 @@ def metrics() -> set[str]:
 
 def labels() -> set[str]:
     """Every label of those metrics, and those Prometheus adds."""
-    lists = (names for source in SOURCES for names in re.findall(r'\[("[a-z_", ]+")\]', source))
+    lists = (names for source in SOURCES for names in re.findall(r'\[(?:\*names, )?("[a-z_", ]+")\]', source))
     found = {label for names in lists for label in re.findall(r"[a-z_]+", names)}
     return found | {"job", "instance", "le", "alertstate", "service"}
 
@@ -42,8 +52,9 @@ def alerts() -> list[dict]:
 
 
 def queries() -> dict[str, str]:
-    """Every PromQL expression of the dashboard and the alerts, by where it stands."""
+    """Every PromQL expression of the dashboards and the alerts, by where it stands."""
     found = {f"panel {p['title']} {t['refId']}": t["expr"] for p in PANELS for t in p["targets"]}
+    assert len(found) == sum(len(panel["targets"]) for panel in PANELS), "two panels share a title"
     return found | {f"alert {rule['alert']}": rule["expr"] for rule in alerts()}
 
 
@@ -77,7 +88,10 @@ def test_queries_are_well_formed(where):
     while (smaller := re.sub(r"\([^()\[\]{}]*\)|\[[^()\[\]{}]*\]|\{[^()\[\]{}]*\}", "", skeleton)) != skeleton:
         skeleton = smaller
     assert not set(skeleton) & set("()[]{}"), "unbalanced brackets"
-    assert set(re.findall(r"\$\w+", expression)) <= {"$job", "$model", "$route", "$__rate_interval"}
+    assert set(re.findall(r"\$\w+", expression)) <= {
+        *("$job", "$model", "$route", "$tenant", "$key"),
+        "$__rate_interval",
+    }
     assert set(re.findall(r"\[(.*?)\]", expression)) <= {"5m", "15m", "30m", "1h", "30m:1m", "$__rate_interval"}
     assert set(re.findall(r"(\w+)\(", expression)) <= {
         *(
@@ -98,16 +112,18 @@ def test_queries_are_well_formed(where):
     assert len(re.findall(counters, expression)) == len(re.findall(rf"(?:rate|increase)\({counters}", expression))
 
 
-def test_the_dashboard_is_what_its_script_writes():
-    assert (GRAFANA / "dashboards" / "smoothgen.json").read_text() == runpy.run_path(str(GRAFANA / "dashboard.py"))[
-        "render"
-    ]()
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_a_dashboard_is_what_its_script_writes(name, monkeypatch):
+    monkeypatch.syspath_prepend(str(GRAFANA))  # as for a script that is run
+    script = runpy.run_path(str(GRAFANA / SCRIPTS[name]))
+    assert (GRAFANA / "dashboards" / f"{name}.json").read_text() == script["render"]()
 
 
-def test_panels_neither_overlap_nor_leave_the_grid():
+@EVERY_DASHBOARD
+def test_panels_neither_overlap_nor_leave_the_grid(dashboard):
     cells = [
         (x, y)
-        for position in (panel["gridPos"] for panel in DASHBOARD["panels"])
+        for position in (panel["gridPos"] for panel in dashboard["panels"])
         for x in range(position["x"], position["x"] + position["w"])
         for y in range(position["y"], position["y"] + position["h"])
     ]
@@ -115,17 +131,22 @@ def test_panels_neither_overlap_nor_leave_the_grid():
     assert max(x for x, _ in cells) < 24
 
 
-def test_the_dashboard_works_in_any_grafana():
+@EVERY_DASHBOARD
+def test_a_dashboard_works_in_any_grafana(dashboard):
     """It names no data source, but asks which."""
-    assert re.findall(r'"uid": "(.*?)"', json.dumps(DASHBOARD)).count("smoothgen") == 1
-    assert set(re.findall(r'"uid": "(.*?)"', json.dumps(DASHBOARD))) == {"${datasource}", "smoothgen"}
-    names = [variable["name"] for variable in DASHBOARD["templating"]["list"]]
+    assert set(re.findall(r'"uid": "(.*?)"', json.dumps(dashboard))) == {"${datasource}", dashboard["uid"]}
+    names = [variable["name"] for variable in dashboard["templating"]["list"]]
     assert names[:2] == ["datasource", "job"]  # the others are asked of them
-    assert all('job=~"$job"' in expression for where, expression in queries().items() if where.startswith("panel"))
+    panels = [panel for panel in dashboard["panels"] if panel["type"] != "row"]
+    assert all('job=~"$job"' in target["expr"] for panel in panels for target in panel["targets"])
+
+
+def test_no_two_dashboards_share_an_address():
+    assert len({dashboard["uid"] for dashboard in DASHBOARDS.values()}) == len(DASHBOARDS)
 
 
 def test_every_panel_says_what_it_shows_and_stands_in_a_row():
-    assert DASHBOARD["panels"][0]["type"] == "row"
+    assert {dashboard["panels"][0]["type"] for dashboard in DASHBOARDS.values()} == {"row"}
     assert [panel["title"] for panel in PANELS if len(panel["description"]) < 10] == []
     assert [panel["title"] for panel in PANELS if not panel["fieldConfig"]["defaults"]["noValue"]] == []
 

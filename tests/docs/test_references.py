@@ -80,7 +80,8 @@ def test_modules_that_a_page_runs_exist(page):
 @pytest.mark.parametrize("page", OF_THE_PRESENT, ids=named)
 def test_commands_of_the_command_line_that_a_page_shows_exist(page):
     known = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
-    for command in re.findall(r"(?:^\$ |^ *|`)smoothgen ([a-z]+)", read(page), re.MULTILINE):
+    known |= {group.name for group in app.registered_groups}
+    for command in re.findall(r"(?:^\$ |^ *|`)smoothgen ([a-z][a-z-]*)", read(page), re.MULTILINE):
         assert command in known, command
 
 

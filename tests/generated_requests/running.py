@@ -54,8 +54,10 @@ _CLAIMS = [{"score": {"name": "length", "cap": 20}, "at_most": 10}]
 
 def run(cases: int, *, seed: int, folder: Path, at_a_time: int = 20, most_s: float = math.inf) -> Figures:
     """Sends at least this many generated requests, `at_a_time` to each operation in turn, and begins no further turn
-    after `most_s` seconds. Raises for the first answer
-    that is not as the document says, and for a traceback in the service's log."""
+    after `most_s` seconds.
+
+    Raises for the first answer that is not as the document says, and for a traceback in the service's log.
+    """
     started, sent = time.monotonic(), Sent()
     with Serve(folder / "state", folder / "log", TANH, FASHION) as serve:
         serve.until_serving()

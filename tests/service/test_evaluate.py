@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -48,8 +51,13 @@ def test_a_server_and_one_process_certify_alike(
 
     asked = ["evaluate", str(plan), "--out", str(there), "--server", served.url]
     told = CliRunner().invoke(app, asked)
+    assert told.exit_code == 1, told.output  # the plan has tasks that no server runs
+    assert "are left that need the model in the process (" in told.output
+    assert "of kind attacks" in told.output
+    assert "none is left" not in told.output
+    told = CliRunner().invoke(app, [*asked, "--only", "certificates"])
     assert told.exit_code == 0, told.output
-    assert "tasks need the model in the process" in told.output
+    assert "none is left" in told.output
     assert main([str(plan), "--out", str(here), "--only", "certificates"]) == 0
 
     by_server, local = rows(there), rows(here)
@@ -65,6 +73,21 @@ def test_a_server_and_one_process_certify_alike(
 
 
 def test_one_of_server_and_local_is_asked_for(tmp_path: Path) -> None:
-    told = CliRunner().invoke(app, ["evaluate", "quick", "--out", str(tmp_path)])
+    told = CliRunner().invoke(app, ["evaluate", "quick", "--out", str(tmp_path)], env={"SMOOTHGEN_URL": ""})
     assert told.exit_code != 0
     assert "--local" in told.output
+
+
+def test_a_server_in_the_environment_does_not_forbid_local(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", "from smoothgen.cli import main; main()"]
+    told = subprocess.run(
+        [*command, "evaluate", str(tmp_path / "no-plan.toml"), "--local", "--out", str(tmp_path / "out")],
+        env=os.environ | {"SMOOTHGEN_URL": "http://127.0.0.1:9"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert told.returncode == 2
+    assert "no-plan" in told.stderr
+    assert "give one of" not in told.stderr

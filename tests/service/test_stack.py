@@ -228,6 +228,26 @@ def test_the_command_line_lists_models_and_prints_json_which_it_verifies(served:
     assert "VALID" in verdict.stdout
 
 
+def test_the_command_line_tells_an_abstention_by_its_exit_code_and_the_job_at_once(served: Serve) -> None:
+    asked = ("generate", "0.0", "--url", served.url, "--model", TANH, "--tolerance", "0.3")
+    assert smoothgen(*asked).returncode == 0
+    for as_json in ([], ["--json"]):
+        told = smoothgen(*asked, "--epsilon", "1e300", *as_json)
+        assert told.returncode == 3, told.stderr
+        assert told.stderr.startswith("smoothgen: job ")
+    answer = json.loads(told.stdout)
+    assert answer["abstention"]["reason"] == "radius_out_of_reach"
+    assert answer["id"] in told.stderr
+
+
+def test_the_command_line_prints_models_and_erasures_as_json(served: Serve) -> None:
+    known = json.loads(smoothgen("models", "--url", served.url, "--json").stdout)
+    assert TANH in [model["id"] for model in known]
+    job = submit(served.http, ask(samples=40))
+    finished(served.http, job)
+    assert json.loads(smoothgen("erase", job, "--url", served.url, "--json").stdout) == {"job": job, "erased": True}
+
+
 def test_the_command_line_finds_nothing_to_verify_in_an_abstention(served: Serve, tmp_path: Path) -> None:
     answer = served.http.post("/generate", json=ask(epsilon=1e308))
     (tmp_path / "gen.json").write_bytes(answer.content)

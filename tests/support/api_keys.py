@@ -30,7 +30,6 @@ class ApiKeys:
         """The id of a new key, and the headers of a request with it. Scopes: all, where none is named."""
         chosen = list(scopes) or ["generate", "read", "operate"]
         made = self._ask(lambda keys: keys.create(Wanted.read(tenant, tenant, chosen, expires, rate, quota)))
-        assert made is not None
         return str(made["id"]), bearer(made["key"])
 
     def rotate(self, key_id: str, overlap_s: int) -> dict[str, str]:

@@ -28,6 +28,13 @@ class Forwarder:
         """Send new connections to another port. Those that are open stay where they are."""
         self.target = target
 
+    def cut(self) -> None:
+        """Break the connections that are open."""
+        with self._lock:
+            for end in self._open:
+                with contextlib.suppress(OSError):
+                    end.shutdown(socket.SHUT_RDWR)
+
     def _accept(self) -> None:
         while True:
             try:

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -116,15 +116,24 @@ def running(module: str, ahead_s: float = 0.0) -> list[str]:
 class Process:
     """A Python process of ours with nothing of the caller's environment, its output in a file."""
 
-    def __init__(self, *arguments: str, log: Path, cwd: Path = ROOT, site: Path | None = None, **settings: Any) -> None:
-        """site: a folder of installed packages that the process sees beside its own."""
+    def __init__(
+        self,
+        *arguments: str,
+        log: Path,
+        cwd: Path = ROOT,
+        site: Path | None = None,
+        environment: Mapping[str, str] | None = None,
+        **settings: Any,
+    ) -> None:
+        """site: a folder of installed packages that the process sees beside its own. environment: variables that are
+        no settings of ours."""
         texts = {name: v if isinstance(v, str) else json.dumps(v) for name, v in settings.items()}
-        environment = {f"SMOOTHGEN_{name.upper()}": text for name, text in texts.items()}
+        variables = {f"SMOOTHGEN_{name.upper()}": text for name, text in texts.items()} | dict(environment or {})
         self._log = log
         with log.open("ab") as output:
             self.popen = subprocess.Popen(
                 [sys.executable, *arguments],
-                env=BARE | environment | ({} if site is None else {"PYTHONPATH": str(site)}),
+                env=BARE | variables | ({} if site is None else {"PYTHONPATH": str(site)}),
                 cwd=cwd,
                 stdout=output,
                 stderr=subprocess.STDOUT,

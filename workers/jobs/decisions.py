@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from smoothgen.contracts import JobResult
 from smoothgen.errors import GenerationFailed
 from smoothgen.queue import Claim, CompleteLook, Overdue
+from smoothgen.tracing import named, span, under
 from workers.jobs.methods import method_of
 from workers.jobs.outcomes import Refused, crashed, nothing_to_certify
 from workers.progress import made_progress
@@ -43,6 +44,27 @@ def decide_all(complete: Sequence[tuple[Claim, CompleteLook]]) -> list[Decision]
 
 def decide(claim: Claim, look: CompleteLook) -> Decision:
     """Returns what a complete look leads to. Raises nothing: an error fails the job, and the worker lives."""
+    with under(claim.traceparent), span("certification", job=claim.spec.id, samples=len(look.distances)) as certifying:
+        decision = _decided(claim, look)
+        certifying.set_attributes(named(outcome=_outcome(decision)))
+        return decision
+
+
+def decide_at_deadline(overdue: Overdue) -> JobResult | Refused | None:
+    """Returns the result with the samples there are, or None where there is no output yet. Raises nothing."""
+    spec, selection, look = overdue.spec, overdue.selection, overdue.look
+    if selection is None:
+        return None
+    with under(spec.traceparent), span("certification", job=spec.id, at_deadline=True) as certifying:
+        try:
+            result: JobResult | Refused = method_of(spec).at_deadline(spec, selection, look)
+        except Exception as error:
+            result = crashed(spec, error)
+        certifying.set_attributes(named(outcome=_outcome(result)))
+        return result
+
+
+def _decided(claim: Claim, look: CompleteLook) -> Decision:
     spec, selection = claim.spec, claim.selection
     try:
         if selection is None:
@@ -61,12 +83,8 @@ def decide(claim: Claim, look: CompleteLook) -> Decision:
         return crashed(spec, error)
 
 
-def decide_at_deadline(overdue: Overdue) -> JobResult | Refused | None:
-    """Returns the result with the samples there are, or None where there is no output yet. Raises nothing."""
-    spec, selection, look = overdue.spec, overdue.selection, overdue.look
-    if selection is None:
-        return None
-    try:
-        return method_of(spec).at_deadline(spec, selection, look)
-    except Exception as error:
-        return crashed(spec, error)
+def _outcome(decision: Decision) -> str:
+    """Returns in a word what was decided: certificate, abstention, failed, or draw_on for no end yet."""
+    if isinstance(decision, DrawOn):
+        return "draw_on"
+    return "failed" if isinstance(decision, Refused) else decision.ending

@@ -11,6 +11,7 @@ import structlog
 from smoothgen.certificates.fleet.certify import NOT_SERVED, OUTSTANDING
 from smoothgen.contracts import JobResult, JobSpec, ModelRef, Problem, written_bin
 from smoothgen.queue import Claim, CompleteLook, Pace, WorkQueue
+from smoothgen.tracing import span, under
 from workers.jobs.decisions import Decision, DrawOn
 from workers.jobs.methods import method_of
 from workers.jobs.outcomes import Ended, Measured, NoRoom, Outcome, Refused
@@ -44,13 +45,13 @@ class Delivery:
 
     async def deliver(self, claims: Sequence[Claim], outcomes: Sequence[Outcome], decide: Decide) -> None:
         """Stores the outcome of every work item, and takes the looks that are complete with it."""
-        looks = await asyncio.gather(*(self._store(*each) for each in zip(claims, outcomes, strict=True)))
+        looks = await asyncio.gather(*(self._stored(*each) for each in zip(claims, outcomes, strict=True)))
         self._ended.log_succeeded()
         complete = [(claim, look) for claim, look in zip(claims, looks, strict=True) if look is not None]
         if not complete:
             return
         decisions = await decide(complete)
-        await asyncio.gather(*(self._follow(claim, d) for (claim, _), d in zip(complete, decisions, strict=True)))
+        await asyncio.gather(*(self._followed(claim, d) for (claim, _), d in zip(complete, decisions, strict=True)))
         self._ended.log_succeeded()
 
     async def hand_back(self, claims: Sequence[Claim]) -> None:
@@ -81,6 +82,14 @@ class Delivery:
         fail = partial(self._queue.fail, claim, self._refs[claim.model], problem, fleet_bin=fleet_bin)
         if await self._redis.until_answered(fail, owed=True):
             self._ended.failed(claim.spec, problem)
+
+    async def _stored(self, claim: Claim, outcome: Outcome) -> CompleteLook | None:
+        with under(claim.traceparent), span("delivery", job=claim.spec.id):
+            return await self._store(claim, outcome)
+
+    async def _followed(self, claim: Claim, decision: Decision) -> None:
+        with under(claim.traceparent), span("delivery", job=claim.spec.id):
+            await self._follow(claim, decision)
 
     async def _store(self, claim: Claim, outcome: Outcome) -> CompleteLook | None:
         """Stores one outcome. Returns the look that is complete with it."""

@@ -20,17 +20,21 @@ class EndedJobs:
         self._metrics, self._now_s = metrics, now_s
         self._endings: dict[str, str] = {}
         self._request_ids: dict[str, str] = {}
+        self._trace_ids: dict[str, str] = {}
         self._log = structlog.get_logger().bind(worker=worker_id)
 
     def succeeded(self, spec: JobSpec, result: JobResult, mechanism: Mechanism | None = None) -> None:
         """Counts a certificate or an abstention. `mechanism`: the certificate's, where it is at hand."""
-        ending = self._endings[spec.id] = "abstention" if result.certificate is None else "certificate"
+        ending = self._endings[spec.id] = result.ending
         if spec.request_id is not None:
             self._request_ids[spec.id] = spec.request_id
+        if spec.trace_id is not None:
+            self._trace_ids[spec.id] = spec.trace_id
         series = self._metrics.models[spec.request.model]
         series.job_seconds.observe(max(0.0, self._now_s() - spec.submitted_ms / 1000))
         series.job_samples.observe(result.usage.overhead)
         series.ended[ending].inc()
+        self._metrics.tenants.succeeded(spec, result)
         if result.certificate is not None and "mechanism" in result.certificate:  # one of noise
             mechanism = mechanism or mechanism_from_dict(result.certificate["mechanism"])
             radius_in_sigmas = result.certificate["radius"] / mechanism.effective_sigma
@@ -42,12 +46,14 @@ class EndedJobs:
         """Counts and logs a failed job."""
         self._log.warning("job_failed", **failure_fields(spec, problem))
         self._metrics.models[spec.request.model].ended["failed"].inc()
+        self._metrics.tenants.failed(spec)
 
     def log_succeeded(self) -> None:
         """Writes one line for all jobs that succeeded since the last call."""
         if self._endings:
-            self._log.info("jobs_ended", jobs=self._endings, request_ids=self._request_ids)
-            self._endings, self._request_ids = {}, {}
+            traced = {"trace_ids": self._trace_ids} if self._trace_ids else {}
+            self._log.info("jobs_ended", jobs=self._endings, request_ids=self._request_ids, **traced)
+            self._endings, self._request_ids, self._trace_ids = {}, {}, {}
 
 
 def _score_claims(spec: JobSpec, result: JobResult) -> Iterator[tuple[str, bool]]:

@@ -11,6 +11,7 @@ from prometheus_client.registry import Collector
 
 from smoothgen.contracts import SCORE_NAMES
 from smoothgen.process.metrics import process_registry
+from workers.serving.tenant_metrics import TenantMetrics
 
 
 class Metrics:
@@ -18,6 +19,7 @@ class Metrics:
 
     def __init__(self, models: Iterable[str]) -> None:
         self.registry = process_registry("worker")
+        self.tenants = TenantMetrics(self.registry)
         self.finished = Counter(
             "smoothgen_jobs_finished_total",
             "Jobs ended, by outcome: certificate, abstention, failed",

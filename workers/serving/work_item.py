@@ -9,6 +9,7 @@ from smoothgen.contracts import TOKENS, JobSpec
 from smoothgen.errors import GenerationFailed
 from smoothgen.noise import Stream
 from smoothgen.queue import Claim
+from smoothgen.tracing import named, span, under
 from workers.distances import require_same_metric
 from workers.generators import Condition, Failure, Made
 from workers.generators.batching import Batcher, FixedBatcher
@@ -128,7 +129,9 @@ class WorkItems:
         )
         draws = Draws(item.outputs, device_s=item.seconds, started=started, sensed=item.sensed)
         selected = select_output(job, draws)
-        result = method_of(spec).after_selection(spec, selected)
+        with under(item.claim.traceparent), span("certification", job=spec.id, samples=0) as certifying:
+            result = method_of(spec).after_selection(spec, selected)
+            certifying.set_attributes(named(outcome="draw_on" if result is None else result.ending))
         return selected if result is None else Ended(selected, result)
 
     def _sensed(self, place: int, spec: JobSpec, state: RunState, batcher: Batcher) -> Sensed:

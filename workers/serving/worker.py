@@ -32,6 +32,7 @@ from workers.serving.metrics import Metrics
 from workers.serving.reconnecting import Reconnecting, set_within
 from workers.serving.restarting import Restarting
 from workers.serving.run_state import RunState
+from workers.serving.traced_claims import computed, held, looked_at
 from workers.settings import Settings
 
 _CLAIM_BLOCK_MS = 1000
@@ -168,16 +169,22 @@ class Worker:
         claims = await self._ending_early.worth_computing(claims)
         if not claims:
             return
+        with held(claims, self._queue.worker_id, self._queue.clock.last()) as claims:
+            await self._compute_and_deliver(claims)
+
+    async def _compute_and_deliver(self, claims: list[Claim]) -> None:
         state = self._run = RunState(claims[0].model, self._metrics, claims, started=self._queue.clock.last())
         running = self._running(claims)
 
         async def decide(complete: Sequence[tuple[Claim, CompleteLook]]) -> list[Decision]:
-            return await self._compute.run(running, decide_all, complete)
+            with looked_at(complete) as looks:
+                return await self._compute.run(running, decide_all, looks)
 
         delivered = asyncio.Event()
         keeping = asyncio.create_task(self._keep_until(delivered, state))
         try:
-            outcomes = await self._compute.run(running, self._executors[state.model].run, state)
+            with computed(claims, state):
+                outcomes = await self._compute.run(running, self._executors[state.model].run, state)
             await self._delivery.deliver(claims, outcomes, decide)
         finally:
             # Not cancelled: a command cut off half-way could arrive after the outcome is stored, and the Redis client

@@ -35,7 +35,8 @@ class Submit(ScriptCall):
     samples, bytes: what the job owes and holds; most_…: what the model and the tenant may at most. samples_to_draw:
     those of the selection. only_seen: 1 where only a job that was submitted before is accepted, else 0. recent: the key
     of the tenant's latest jobs, recent_kept how many of them it holds. most_pools: how many pools a window may have.
-    fields: of the job's record.
+    fields: of the job's record. attendant: the id of the request, '' where the job does not end when its client goes
+    away; attended_s: how long it attends unless it says so again.
     """
 
     script: ClassVar = Script("submit", replicated=True)
@@ -45,6 +46,7 @@ class Submit(ScriptCall):
     accounts: Key
     deadlines: Key
     recent: Key
+    attended: Key
     windows: Sequence[FleetWindow]
     idempotency: Key | None
     job_id: str
@@ -65,6 +67,8 @@ class Submit(ScriptCall):
     recent_ttl_s: int
     only_seen: int
     most_pools: int
+    attendant: str
+    attended_s: int
     fields: Mapping[str, str | int]
 
     @property
@@ -75,14 +79,18 @@ class Submit(ScriptCall):
 
 @dataclass(frozen=True, kw_only=True)
 class Read(ScriptCall):
-    """Reads a job. gateway: who is to be told of the job's end, '' if nobody."""
+    """Reads a job. gateway: who is to be told of the job's end, '' if nobody. attendant: the id of the request that
+    waits for it, '' where its going away means nothing; attended_s: how long it attends unless it reads again."""
 
     script: ClassVar = Script("read")
     job: Key
     certificate: Key
     signature: Key
     workers: Key
+    attended: Key
     gateway: str
+    attendant: str
+    attended_s: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,8 +101,9 @@ class Finish(ScriptCall):
     read and said, and of small pictures of them. outputs: the key of its noisy samples. stream, entry: the work item;
     None where none is held. view, document: the JSON of the job's view and of its certificate, None if there is none.
     request: what is kept of the request for comparisons, None for all of it. attempt: the one the outcome is of, None
-    for whichever the job is on. ledger_outbox, webhooks_outbox: of the job's model, which are written where the job
-    names their readers. facts: further fields of what is written there.
+    for whichever the job is on. leaving: the id of the request whose client went away: the job then ends only where it
+    was asked to, and no other request attends it; '' where it ends in any case. ledger_outbox, webhooks_outbox: of the
+    job's model, which are written where the job names their readers. facts: further fields of what is written there.
     """
 
     script: ClassVar = Script("finish")
@@ -109,6 +118,7 @@ class Finish(ScriptCall):
     backlog: Key
     accounts: Key
     deadlines: Key
+    attended: Key
     ledger_outbox: Key
     webhooks_outbox: Key
     stream: Key | None
@@ -123,7 +133,17 @@ class Finish(ScriptCall):
     fleet_bin: str | None
     request: str | None
     attempt: int | None
+    leaving: str
     facts: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Leave(ScriptCall):
+    """Says that a request attends a job no longer."""
+
+    script: ClassVar = Script("leave")
+    attended: Key
+    attendant: str
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,18 +1,24 @@
 -- Queues a job once. An idempotency key seen before gives back the job it made; a full backlog takes nothing. Answers
 -- {'new' or 'seen', job id, body digest}, {'full', what there is too much of, how much of it there is} or, for one that
 -- is refused unless it was seen before, {'unseen', '', ''}.
--- USES: current, share, charge, lives
--- KEYS: job, stream, backlog, accounts, deadlines, recent, windows*{pools bins uncounted}, idempotency?
+-- USES: current, share, charge, lives, attend
+-- KEYS: job, stream, backlog, accounts, deadlines, recent, attended, windows*{pools bins uncounted}, idempotency?
 -- ARGV: job_id, tenant, body, outlasts, idempotency_ttl_s, samples, bytes, most_samples, most_samples_of_tenant, most_bytes,
 --   most_bytes_of_tenant, deadline_ms, samples_to_draw, only_seen, submitted_ms, recent_kept, recent_ttl_s, most_pools,
---   window_count, windows*{pool about ttl_s}, fields**
+--   attendant, attended_s, window_count, windows*{pool about ttl_s}, fields**
 local job, stream, backlog, accounts, tenant = key.job, key.stream, key.backlog, key.accounts, arg.tenant
 local idempotency = arg.body ~= '' and KEYS[#KEYS]
 if idempotency then
   local seen = redis.call('HMGET', idempotency, 'job', 'body')
-  -- A job whose retention is over answers nobody: the key is free again.
-  local status = seen[1] and redis.call('HGET', of_model(job, 'job:' .. seen[1]), 'status')
-  if status and (arg.outlasts == '1' or lives(status)) then return {'seen', seen[1], seen[2]} end
+  -- A job whose retention is over answers nobody, and one that ended because its clients went away gives none of them
+  -- an answer: the key is free again.
+  local known = seen[1] and redis.call('HMGET', of_model(job, 'job:' .. seen[1]), 'status', 'abandoned') or {}
+  if known[1] and not known[2] and (arg.outlasts == '1' or lives(known[1])) then
+    if arg.attendant ~= '' and arg.body == seen[2] and lives(known[1]) then
+      attend(of_model(job, 'attended:' .. seen[1]), arg.attendant, arg.attended_s)
+    end
+    return {'seen', seen[1], seen[2]}
+  end
 end
 -- The same job again: the answer to the first try was lost on the way.
 if redis.call('EXISTS', job) == 1 then return {'seen', arg.job_id, arg.body} end
@@ -60,5 +66,6 @@ if arg.deadline_ms ~= '' then redis.call('ZADD', key.deadlines, arg.deadline_ms,
 redis.call('ZADD', key.recent, arg.submitted_ms, arg.job_id)
 redis.call('ZREMRANGEBYRANK', key.recent, 0, -1 - tonumber(arg.recent_kept))
 redis.call('EXPIRE', key.recent, arg.recent_ttl_s)
+if arg.attendant ~= '' then attend(key.attended, arg.attendant, arg.attended_s) end
 put(stream, tenant, arg.job_id, -1, arg.samples_to_draw, 0)
 return {'new', arg.job_id, arg.body}

@@ -1,0 +1,66 @@
+/** The entry: a document in any of its forms, and the verdict on it. */
+
+import { asObject, copied, field, isObject, type Json, type JsonObject } from "./json/data.js";
+import { parseJson } from "./json/parse.js";
+import { verifyExhaustive } from "./exhaustive/verify.js";
+import { digestsOf } from "./meaning/quoting.js";
+import { quotable } from "./scores/quotable.js";
+import { methodOf } from "./spread/certificate.js";
+import { verifySpread } from "./spread/verify.js";
+import { Invalid, Unsupported, unsupported, verdictOf, type Verification } from "./verdict.js";
+
+export const EXHAUSTIVE_V1 = "exhaustive/v1";
+const SCHEMA_V2 = "smoothgen/certificate/v2";
+
+/**
+ * Recomputes a certificate from its evidence and compares every stated number. Needs no server and no model.
+ *
+ * document: the JSON text of a certificate, its bytes, or its data; a certificate inside the answer of
+ * `POST /generate` is found in its field `certificate`. A text is read more strictly than data: a key stated twice, and
+ * a count written 16.0, can only be seen there.
+ *
+ * Methods exhaustive/v1, spread/v1 and spread/v2 are known. Everything else is `unsupported`, never valid. Never throws
+ * for what a document says.
+ */
+export async function verify(document: unknown): Promise<Verification> {
+  try {
+    return await judged(certificateIn(dataOf(document)));
+  } catch (error) {
+    if (error instanceof Invalid)
+      return verdictOf([{ name: "document", passed: false, detail: error.message }], "not checked", []);
+    if (error instanceof Unsupported) return unsupported(error.message);
+    throw error;
+  }
+}
+
+async function judged(document: JsonObject): Promise<Verification> {
+  const [schema, method] = [field(document, "schema"), field(document, "method")];
+  const spread = methodOf(schema, method);
+  const isExhaustive = schema === SCHEMA_V2 && method === EXHAUSTIVE_V1;
+  if (spread === null && !isExhaustive) {
+    throw new Unsupported(`method ${JSON.stringify(method)} of schema ${JSON.stringify(schema)}`.slice(0, 200));
+  }
+  const long = await digestsOf(quotable(document));
+  return spread === null ? verifyExhaustive(document, long) : verifySpread(document, spread, long);
+}
+
+/** Returns the data of a document in any of its forms. Throws Invalid, Unsupported. */
+export function dataOf(document: unknown): Json {
+  if (typeof document === "string") return parseJson(document);
+  if (document instanceof Uint8Array) {
+    try {
+      return parseJson(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(document));
+    } catch (error) {
+      if (error instanceof TypeError) throw new Invalid("not UTF-8");
+      throw error;
+    }
+  }
+  return copied(document);
+}
+
+/** Returns the certificate that the data is, or that stands in an answer's field `certificate`. Throws Invalid. */
+export function certificateIn(data: Json): JsonObject {
+  const document = asObject(data, "a certificate");
+  const inside = field(document, "certificate");
+  return field(document, "schema") === undefined && isObject(inside) ? inside : document;
+}
