@@ -64,7 +64,7 @@ def test_from_typing_to_a_verified_certificate_by_keyboard(tabs: Tabs, width: in
 
     expect(page.get_by_role("heading", name="The answer")).to_be_focused()
     expect(page.get_by_text("Certified", exact=True)).to_be_visible()
-    expect(page.get_by_label("Output")).to_contain_text("Paris")
+    expect(page.get_by_role("region", name="Output", exact=True)).to_contain_text("Paris")
     expect(page.get_by_text("The answer 'Paris' stays")).to_be_visible()
     expect(page.get_by_text("The nearest one that breaks it is")).to_contain_text("Germany")
     expect(page.get_by_role("img", name="The bound rises")).to_be_visible()

@@ -183,7 +183,8 @@ export interface paths {
         };
         /**
          * Follow Job
-         * @description Follow a job. Whoever connects later, or again, is told how it stands and goes on from there.
+         * @description Follow a job. Whoever connects later is told how it stands and goes on from there; whoever connects again with
+         *     the id of the last event is told what is new since, by whichever gateway.
          */
         get: operations["followJob"];
         put?: never;
@@ -410,6 +411,90 @@ export interface paths {
         get: operations["getLedgerRecord"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/webhooks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Webhooks
+         * @description Your receivers, the oldest first, with what is due to each and why one was disabled.
+         */
+        get: operations["listWebhooks"];
+        put?: never;
+        /**
+         * Add Webhook
+         * @description Register a receiver. The answer has its secret, which is shown this once.
+         */
+        post: operations["addWebhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/webhooks/{webhook_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Remove Webhook
+         * @description Forget a receiver and what is due to it.
+         */
+        delete: operations["removeWebhook"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/webhooks/{webhook_id}/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Rotate Webhook
+         * @description Give a receiver a new secret, which is shown this once. The old one signs beside it for a while.
+         */
+        post: operations["rotateWebhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/webhooks/{webhook_id}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Try Webhook
+         * @description Send a message of type webhook.test now, once, and say what became of it.
+         */
+        post: operations["tryWebhook"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1145,6 +1230,11 @@ export interface components {
              */
             priority?: ("high" | "normal" | "low") | null;
             /**
+             * Cancel On Disconnect
+             * @description Cancel the job when the client goes away while it waits for it or follows it, unless another request waits for the same job. It ends at the next batch boundary.
+             */
+            cancel_on_disconnect?: boolean | null;
+            /**
              * Retention S
              * @description Seconds after the job's end for which prompt, seed image and output are kept. Default: the server's, 24 hours unless configured. The certificate is kept for 30 days, without them.
              */
@@ -1303,6 +1393,12 @@ export interface components {
              * @description Seconds after the job's end for which prompt, seed image and output are kept. Default: the server's, 24 hours unless configured. The certificate is kept for 30 days, without them.
              */
             retention_s?: number | null;
+            /**
+             * Cancel On Disconnect
+             * @description Cancel the job when the client goes away while it waits for it or follows it, unless another request waits for the same job. It ends at the next batch boundary.
+             * @default false
+             */
+            cancel_on_disconnect: boolean;
             /**
              * Seed
              * @description Reproduces a run. A seed the client knows weakens the statement; the certificate says so.
@@ -1905,6 +2001,53 @@ export interface components {
             pictures?: number[] | null;
             /** Neighbours */
             neighbours: components["schemas"]["Neighbour"][];
+        };
+        /**
+         * NewWebhook
+         * @description A receiver with its secret, which is shown this once.
+         */
+        NewWebhook: {
+            /** Id */
+            id: string;
+            /** Url */
+            url: string;
+            /** Events */
+            events: ("job.succeeded" | "job.failed" | "job.cancelled")[];
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Enabled
+             * @description Whether events are sent. A test that is delivered enables it again.
+             */
+            enabled: boolean;
+            /**
+             * Reason
+             * @description Why it was disabled.
+             */
+            reason?: string | null;
+            /**
+             * Due
+             * @description Messages that are not delivered yet.
+             */
+            due: number;
+            /**
+             * Delivered At
+             * @description When a message was last delivered.
+             */
+            delivered_at?: string | null;
+            /**
+             * Last Failure
+             * @description What the last failed delivery met; none since.
+             */
+            last_failure?: string | null;
+            /**
+             * Secret
+             * @description "whsec_" and base64, as libraries for Standard Webhooks take it.
+             */
+            secret: string;
         };
         /**
          * NoisePlan
@@ -2689,6 +2832,18 @@ export interface components {
             lipschitz_estimate: boolean | ("finite-differences" | "autodiff");
         };
         /**
+         * RotateRequest
+         * @description A new secret for a receiver, with the old one beside it for a while.
+         */
+        RotateRequest: {
+            /**
+             * Overlap S
+             * @description Seconds for which messages are signed with the old secret too.
+             * @default 86400
+             */
+            overlap_s: number;
+        };
+        /**
          * Scale
          * @description What a radius may be compared with, in the same units.
          */
@@ -3157,6 +3312,90 @@ export interface components {
              * @description Distances beyond the cap count as the cap: min(d, cap) is a metric too.
              */
             cap?: number | null;
+        };
+        /**
+         * WebhookList
+         * @description All receivers of a tenant, the oldest first.
+         */
+        WebhookList: {
+            /** Data */
+            data: components["schemas"]["WebhookView"][];
+        };
+        /**
+         * WebhookRequest
+         * @description A receiver that is to be told when jobs end.
+         */
+        WebhookRequest: {
+            /**
+             * Url
+             * @description Where events are sent: https, without user and password, at a public address unless the server's operator allows others.
+             */
+            url: string;
+            /**
+             * Events
+             * @description Which ends of jobs it is told of. Default: all.
+             * @default [
+             *       "job.succeeded",
+             *       "job.failed",
+             *       "job.cancelled"
+             *     ]
+             */
+            events: ("job.succeeded" | "job.failed" | "job.cancelled")[];
+        };
+        /**
+         * WebhookTrial
+         * @description What became of a message of type webhook.test, which is sent once.
+         */
+        WebhookTrial: {
+            /** Delivered */
+            delivered: boolean;
+            /**
+             * Detail
+             * @description What the receiver answered, such as "answered 204", or what failed.
+             */
+            detail: string;
+        };
+        /**
+         * WebhookView
+         * @description A registered receiver, as it is listed.
+         */
+        WebhookView: {
+            /** Id */
+            id: string;
+            /** Url */
+            url: string;
+            /** Events */
+            events: ("job.succeeded" | "job.failed" | "job.cancelled")[];
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Enabled
+             * @description Whether events are sent. A test that is delivered enables it again.
+             */
+            enabled: boolean;
+            /**
+             * Reason
+             * @description Why it was disabled.
+             */
+            reason?: string | null;
+            /**
+             * Due
+             * @description Messages that are not delivered yet.
+             */
+            due: number;
+            /**
+             * Delivered At
+             * @description When a message was last delivered.
+             */
+            delivered_at?: string | null;
+            /**
+             * Last Failure
+             * @description What the last failed delivery met; none since.
+             */
+            last_failure?: string | null;
         };
         /** @description A certificate document, schema smoothgen/certificate/v2. Whether it is valid only verifying it tells: every number must follow from the evidence that it carries. */
         Certificate: components["schemas"]["CertificateNoise"] | components["schemas"]["CertificateExhaustive"] | components["schemas"]["CertificateEdits"] | components["schemas"]["CertificateUnits"];
@@ -5499,7 +5738,10 @@ export interface operations {
     followJob: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The id of the last event that was read: only what is new since is told. */
+                "last-event-id"?: string | null;
+            };
             path: {
                 job_id: string;
             };
@@ -5507,7 +5749,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description queued once; output when it is chosen, still uncertified, and again if the job had to start over; progress as samples are drawn and looks taken; at the end, with the whole job as data, one of certificate, abstention, failed, cancelled. */
+            /** @description queued once; output when it is chosen, still uncertified, and again if the job had to start over; progress as samples are drawn and looks taken; at the end, with the whole job as data, one of certificate, abstention, failed, cancelled. Every event has an id. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -5515,6 +5757,13 @@ export interface operations {
                 content: {
                     "text/event-stream": components["schemas"]["JobEvent"];
                 };
+            };
+            /** @description The event of Last-Event-ID was the last one: nothing follows, and no client need ask again. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description - `malformed-request`: the body is not JSON in UTF-8, or the request names no host. */
             400: {
@@ -7659,6 +7908,1008 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {string} */
                         type: "urn:smoothgen:problem:queue-unavailable" | "urn:smoothgen:problem:too-many-connections" | "urn:smoothgen:problem:ledger-unavailable";
+                        /** @constant */
+                        status: 503;
+                    };
+                };
+            };
+        };
+    };
+    listWebhooks: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookList"];
+                };
+            };
+            /** @description - `malformed-request`: the body is not JSON in UTF-8, or the request names no host. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:malformed-request";
+                        /** @constant */
+                        status: 400;
+                    };
+                };
+            };
+            /** @description - `unauthorized`: the gateway has keys, and the request carries none of them. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:unauthorized";
+                        /** @constant */
+                        status: 401;
+                    };
+                };
+            };
+            /** @description - `insufficient-scope`: the key does not have the scope that this needs. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:insufficient-scope";
+                        /** @constant */
+                        status: 403;
+                    };
+                };
+            };
+            /** @description - `not-found`: nothing of this name is known to the key's owner, or it is no longer kept. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:not-found";
+                        /** @constant */
+                        status: 404;
+                    };
+                };
+            };
+            /** @description - `request-timeout`: the request did not come whole in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:request-timeout";
+                        /** @constant */
+                        status: 408;
+                    };
+                };
+            };
+            /** @description - `body-too-large`: the body is larger than this path takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:body-too-large";
+                        /** @constant */
+                        status: 413;
+                    };
+                };
+            };
+            /** @description - `misdirected-request`: the gateway is asked by a host name that is not its own. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:misdirected-request";
+                        /** @constant */
+                        status: 421;
+                    };
+                };
+            };
+            /**
+             * @description - `rate-exceeded`: the key's rate is used up; `Retry-After` says until when.
+             *     - `too-many-requests`: as many requests of the key are in hand as may be.
+             */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:rate-exceeded" | "urn:smoothgen:problem:too-many-requests";
+                        /** @constant */
+                        status: 429;
+                    };
+                };
+            };
+            /** @description - `headers-too-large`: the request line and headers are too long. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:headers-too-large";
+                        /** @constant */
+                        status: 431;
+                    };
+                };
+            };
+            /** @description - `internal-error`: the gateway failed; the cause is in its log. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:internal-error";
+                        /** @constant */
+                        status: 500;
+                    };
+                };
+            };
+            /**
+             * @description - `queue-unavailable`: Redis cannot be reached.
+             *     - `too-many-connections`: as many connections are open as there may be.
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:queue-unavailable" | "urn:smoothgen:problem:too-many-connections";
+                        /** @constant */
+                        status: 503;
+                    };
+                };
+            };
+        };
+    };
+    addWebhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WebhookRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewWebhook"];
+                };
+            };
+            /** @description - `malformed-request`: the body is not JSON in UTF-8, or the request names no host. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:malformed-request";
+                        /** @constant */
+                        status: 400;
+                    };
+                };
+            };
+            /** @description - `unauthorized`: the gateway has keys, and the request carries none of them. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:unauthorized";
+                        /** @constant */
+                        status: 401;
+                    };
+                };
+            };
+            /** @description - `insufficient-scope`: the key does not have the scope that this needs. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:insufficient-scope";
+                        /** @constant */
+                        status: 403;
+                    };
+                };
+            };
+            /** @description - `not-found`: nothing of this name is known to the key's owner, or it is no longer kept. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:not-found";
+                        /** @constant */
+                        status: 404;
+                    };
+                };
+            };
+            /** @description - `request-timeout`: the request did not come whole in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:request-timeout";
+                        /** @constant */
+                        status: 408;
+                    };
+                };
+            };
+            /** @description - `conflict`: the request contradicts an earlier one, or what the certificate is about. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:conflict";
+                        /** @constant */
+                        status: 409;
+                    };
+                };
+            };
+            /** @description - `body-too-large`: the body is larger than this path takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:body-too-large";
+                        /** @constant */
+                        status: 413;
+                    };
+                };
+            };
+            /** @description - `unsupported-media-type`: the body is not sent as application/json. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:unsupported-media-type";
+                        /** @constant */
+                        status: 415;
+                    };
+                };
+            };
+            /** @description - `misdirected-request`: the gateway is asked by a host name that is not its own. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:misdirected-request";
+                        /** @constant */
+                        status: 421;
+                    };
+                };
+            };
+            /** @description - `invalid-request`: the request cannot be served as written; `errors` points at the fields. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:invalid-request";
+                        /** @constant */
+                        status: 422;
+                    };
+                };
+            };
+            /**
+             * @description - `overloaded`: more work waits than the server takes; `Retry-After` says when there is room.
+             *     - `rate-exceeded`: the key's rate is used up; `Retry-After` says until when.
+             *     - `too-many-requests`: as many requests of the key are in hand as may be.
+             *     - `bodies-of-key-held`: the gateway holds as many large bodies of the key's requests as it may.
+             */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:overloaded" | "urn:smoothgen:problem:rate-exceeded" | "urn:smoothgen:problem:too-many-requests" | "urn:smoothgen:problem:bodies-of-key-held";
+                        /** @constant */
+                        status: 429;
+                    };
+                };
+            };
+            /** @description - `headers-too-large`: the request line and headers are too long. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:headers-too-large";
+                        /** @constant */
+                        status: 431;
+                    };
+                };
+            };
+            /** @description - `internal-error`: the gateway failed; the cause is in its log. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:internal-error";
+                        /** @constant */
+                        status: 500;
+                    };
+                };
+            };
+            /**
+             * @description - `queue-unavailable`: Redis cannot be reached.
+             *     - `too-many-connections`: as many connections are open as there may be.
+             *     - `bodies-held`: the gateway holds as many large bodies as it may.
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:queue-unavailable" | "urn:smoothgen:problem:too-many-connections" | "urn:smoothgen:problem:bodies-held";
+                        /** @constant */
+                        status: 503;
+                    };
+                };
+            };
+        };
+    };
+    removeWebhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                webhook_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description - `malformed-request`: the body is not JSON in UTF-8, or the request names no host. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:malformed-request";
+                        /** @constant */
+                        status: 400;
+                    };
+                };
+            };
+            /** @description - `unauthorized`: the gateway has keys, and the request carries none of them. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:unauthorized";
+                        /** @constant */
+                        status: 401;
+                    };
+                };
+            };
+            /** @description - `insufficient-scope`: the key does not have the scope that this needs. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:insufficient-scope";
+                        /** @constant */
+                        status: 403;
+                    };
+                };
+            };
+            /** @description - `not-found`: nothing of this name is known to the key's owner, or it is no longer kept. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:not-found";
+                        /** @constant */
+                        status: 404;
+                    };
+                };
+            };
+            /** @description - `request-timeout`: the request did not come whole in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:request-timeout";
+                        /** @constant */
+                        status: 408;
+                    };
+                };
+            };
+            /** @description - `body-too-large`: the body is larger than this path takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:body-too-large";
+                        /** @constant */
+                        status: 413;
+                    };
+                };
+            };
+            /** @description - `misdirected-request`: the gateway is asked by a host name that is not its own. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:misdirected-request";
+                        /** @constant */
+                        status: 421;
+                    };
+                };
+            };
+            /**
+             * @description - `rate-exceeded`: the key's rate is used up; `Retry-After` says until when.
+             *     - `too-many-requests`: as many requests of the key are in hand as may be.
+             */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:rate-exceeded" | "urn:smoothgen:problem:too-many-requests";
+                        /** @constant */
+                        status: 429;
+                    };
+                };
+            };
+            /** @description - `headers-too-large`: the request line and headers are too long. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:headers-too-large";
+                        /** @constant */
+                        status: 431;
+                    };
+                };
+            };
+            /** @description - `internal-error`: the gateway failed; the cause is in its log. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:internal-error";
+                        /** @constant */
+                        status: 500;
+                    };
+                };
+            };
+            /**
+             * @description - `queue-unavailable`: Redis cannot be reached.
+             *     - `too-many-connections`: as many connections are open as there may be.
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:queue-unavailable" | "urn:smoothgen:problem:too-many-connections";
+                        /** @constant */
+                        status: 503;
+                    };
+                };
+            };
+        };
+    };
+    rotateWebhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                webhook_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["RotateRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewWebhook"];
+                };
+            };
+            /** @description - `malformed-request`: the body is not JSON in UTF-8, or the request names no host. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:malformed-request";
+                        /** @constant */
+                        status: 400;
+                    };
+                };
+            };
+            /** @description - `unauthorized`: the gateway has keys, and the request carries none of them. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:unauthorized";
+                        /** @constant */
+                        status: 401;
+                    };
+                };
+            };
+            /** @description - `insufficient-scope`: the key does not have the scope that this needs. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:insufficient-scope";
+                        /** @constant */
+                        status: 403;
+                    };
+                };
+            };
+            /** @description - `not-found`: nothing of this name is known to the key's owner, or it is no longer kept. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:not-found";
+                        /** @constant */
+                        status: 404;
+                    };
+                };
+            };
+            /** @description - `request-timeout`: the request did not come whole in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:request-timeout";
+                        /** @constant */
+                        status: 408;
+                    };
+                };
+            };
+            /** @description - `body-too-large`: the body is larger than this path takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:body-too-large";
+                        /** @constant */
+                        status: 413;
+                    };
+                };
+            };
+            /** @description - `unsupported-media-type`: the body is not sent as application/json. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:unsupported-media-type";
+                        /** @constant */
+                        status: 415;
+                    };
+                };
+            };
+            /** @description - `misdirected-request`: the gateway is asked by a host name that is not its own. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:misdirected-request";
+                        /** @constant */
+                        status: 421;
+                    };
+                };
+            };
+            /** @description - `invalid-request`: the request cannot be served as written; `errors` points at the fields. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:invalid-request";
+                        /** @constant */
+                        status: 422;
+                    };
+                };
+            };
+            /**
+             * @description - `overloaded`: more work waits than the server takes; `Retry-After` says when there is room.
+             *     - `rate-exceeded`: the key's rate is used up; `Retry-After` says until when.
+             *     - `too-many-requests`: as many requests of the key are in hand as may be.
+             *     - `bodies-of-key-held`: the gateway holds as many large bodies of the key's requests as it may.
+             */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:overloaded" | "urn:smoothgen:problem:rate-exceeded" | "urn:smoothgen:problem:too-many-requests" | "urn:smoothgen:problem:bodies-of-key-held";
+                        /** @constant */
+                        status: 429;
+                    };
+                };
+            };
+            /** @description - `headers-too-large`: the request line and headers are too long. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:headers-too-large";
+                        /** @constant */
+                        status: 431;
+                    };
+                };
+            };
+            /** @description - `internal-error`: the gateway failed; the cause is in its log. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:internal-error";
+                        /** @constant */
+                        status: 500;
+                    };
+                };
+            };
+            /**
+             * @description - `queue-unavailable`: Redis cannot be reached.
+             *     - `too-many-connections`: as many connections are open as there may be.
+             *     - `bodies-held`: the gateway holds as many large bodies as it may.
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:queue-unavailable" | "urn:smoothgen:problem:too-many-connections" | "urn:smoothgen:problem:bodies-held";
+                        /** @constant */
+                        status: 503;
+                    };
+                };
+            };
+        };
+    };
+    tryWebhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                webhook_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookTrial"];
+                };
+            };
+            /** @description - `malformed-request`: the body is not JSON in UTF-8, or the request names no host. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:malformed-request";
+                        /** @constant */
+                        status: 400;
+                    };
+                };
+            };
+            /** @description - `unauthorized`: the gateway has keys, and the request carries none of them. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:unauthorized";
+                        /** @constant */
+                        status: 401;
+                    };
+                };
+            };
+            /** @description - `insufficient-scope`: the key does not have the scope that this needs. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:insufficient-scope";
+                        /** @constant */
+                        status: 403;
+                    };
+                };
+            };
+            /** @description - `not-found`: nothing of this name is known to the key's owner, or it is no longer kept. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:not-found";
+                        /** @constant */
+                        status: 404;
+                    };
+                };
+            };
+            /** @description - `request-timeout`: the request did not come whole in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:request-timeout";
+                        /** @constant */
+                        status: 408;
+                    };
+                };
+            };
+            /** @description - `body-too-large`: the body is larger than this path takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:body-too-large";
+                        /** @constant */
+                        status: 413;
+                    };
+                };
+            };
+            /** @description - `unsupported-media-type`: the body is not sent as application/json. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:unsupported-media-type";
+                        /** @constant */
+                        status: 415;
+                    };
+                };
+            };
+            /** @description - `misdirected-request`: the gateway is asked by a host name that is not its own. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:misdirected-request";
+                        /** @constant */
+                        status: 421;
+                    };
+                };
+            };
+            /**
+             * @description - `rate-exceeded`: the key's rate is used up; `Retry-After` says until when.
+             *     - `too-many-requests`: as many requests of the key are in hand as may be.
+             */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:rate-exceeded" | "urn:smoothgen:problem:too-many-requests";
+                        /** @constant */
+                        status: 429;
+                    };
+                };
+            };
+            /** @description - `headers-too-large`: the request line and headers are too long. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:headers-too-large";
+                        /** @constant */
+                        status: 431;
+                    };
+                };
+            };
+            /** @description - `internal-error`: the gateway failed; the cause is in its log. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:internal-error";
+                        /** @constant */
+                        status: 500;
+                    };
+                };
+            };
+            /**
+             * @description - `queue-unavailable`: Redis cannot be reached.
+             *     - `too-many-connections`: as many connections are open as there may be.
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:queue-unavailable" | "urn:smoothgen:problem:too-many-connections";
                         /** @constant */
                         status: 503;
                     };
