@@ -10,12 +10,11 @@ import os
 import socket
 import threading
 from collections.abc import Callable
+from importlib.metadata import version
 from typing import Final, Literal
 from urllib.parse import urlsplit
 
 from opentelemetry import trace
-
-from smoothgen import __version__
 
 _ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 _PROTOCOLS: Final = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
@@ -48,7 +47,7 @@ def start_traces(service: Literal["gateway", "worker"]) -> Callable[[], None] | 
         raise ValueError(f"{variable} asks for traces, and {error}; install the extra: smoothgen[traces]") from error
     ours = {
         "service.name": f"smoothgen-{service}",
-        "service.version": __version__,
+        "service.version": version("smoothgen"),
         "service.instance.id": f"{socket.gethostname()}-{os.getpid()}",
     }
     # What the operator names wins: OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES.

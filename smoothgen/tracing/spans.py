@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from importlib.metadata import version
 from typing import Final
 
 from opentelemetry import context, trace
@@ -15,9 +16,7 @@ from opentelemetry.context import Context
 from opentelemetry.trace import INVALID_SPAN, Span, Status, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from smoothgen import __version__
-
-TRACER: Final = trace.get_tracer("smoothgen", __version__)
+TRACER: Final = trace.get_tracer("smoothgen", version("smoothgen"))
 _W3C: Final = TraceContextTextMapPropagator()
 _HEADER: Final = "traceparent"
 

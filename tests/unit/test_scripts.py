@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
+import pkgutil
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,14 +15,13 @@ import pytest
 
 from smoothgen.queue import scripts
 from smoothgen.queue.keys import Key
-from smoothgen.queue.scripts import access, jobs, presence, probes, signatures, work
 from smoothgen.queue.scripts.script import Parameter, Script, ScriptCall
 
 FOLDER = Path(scripts.__file__).parent
 CALLS = {
     call.script.name: call
-    for module in (access, jobs, presence, probes, signatures, work)
-    for call in vars(module).values()
+    for module in pkgutil.iter_modules(scripts.__path__, f"{scripts.__name__}.")
+    for call in vars(importlib.import_module(module.name)).values()
     if isinstance(call, type) and issubclass(call, ScriptCall) and call is not ScriptCall
 }
 
