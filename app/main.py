@@ -26,7 +26,7 @@ from app.metrics import Metrics
 from app.model_cards import ModelCards
 from app.openai import routes as openai
 from app.replies import Replies
-from app.routes import certificates, events, fleet, generate, health, jobs, ledger, models, plans, well_known
+from app.routes import certificates, events, fleet, generate, health, jobs, ledger, models, pages, plans, well_known
 from app.routes import webhooks as webhook_routes
 from app.settings import Settings
 from app.shown_fleet import ShownFleet
@@ -106,12 +106,14 @@ def create_app(settings: Settings, *, traced: bool = False) -> FastAPI:
         version=__version__,
         lifespan=lifespan,
         generate_unique_id_function=operation_id,
+        docs_url=None,  # app.routes.pages has these pages, whose files come from here
+        redoc_url=None,
         # FastAPI's own spans have the path and the query, which hold what strangers write (decision 0025).
         telemetry=TelemetryConfig(tracing=False, metrics=False, logs=False, auto_configure=False),
     )
     problems.install(app)
     rooms = (generate, plans, jobs, events, certificates, fleet, ledger, webhook_routes, models, health, well_known)
-    for room in (*rooms, openai):
+    for room in (*rooms, pages, openai):
         app.include_router(room.router)
     require_declared(app.routes, is_open)
 

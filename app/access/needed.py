@@ -13,6 +13,7 @@ from smoothgen.access.scopes import Scope
 NEEDED: Final[dict[tuple[str, str], Scope]] = {
     ("POST", "/generate"): "generate",
     ("POST", "/plans"): "read",
+    ("GET", "/jobs"): "read",
     ("GET", "/jobs/{job_id}"): "read",
     ("DELETE", "/jobs/{job_id}"): "generate",
     ("DELETE", "/jobs/{job_id}/content"): "generate",

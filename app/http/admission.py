@@ -26,14 +26,16 @@ OPEN_PATHS: Final = frozenset(
         "/livez",
         "/readyz",
         "/metrics",
+        "/console",
         "/docs",
-        "/docs/oauth2-redirect",
         "/redoc",
         "/openapi.json",
         "/.well-known/jwks.json",
     }
 )
 """Paths that are answered without a key."""
+_OPEN_FOLDERS: Final = ("/console/", "/docs/", "/redoc/")
+"""What the paths of pages for browsers begin with, which are answered without a key too: the same files for all."""
 _UNREAD: Final = frozenset({"GET", "HEAD", "OPTIONS", "DELETE"})
 """Methods for which no route reads a body."""
 _HEADERS: Final = frozenset({b"host", b"authorization", b"content-type", b"content-length", b"transfer-encoding"})
@@ -47,7 +49,7 @@ _LONGEST_SHOWN: Final = 100
 
 def is_open(path: str) -> bool:
     """Returns whether a path is answered without a key."""
-    return path in OPEN_PATHS
+    return path in OPEN_PATHS or path.startswith(_OPEN_FOLDERS)
 
 
 class Admission:

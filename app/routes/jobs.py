@@ -1,19 +1,19 @@
-"""GET /jobs/{id} and its output."""
+"""GET /jobs, GET /jobs/{id} and its output."""
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from app import ending
 from app.attending import Attendant
 from app.description.responses import problems
 from app.http.dependencies import GatewayDep, OwnJobId, PreferHeader, TenantDep, wait_seconds
 from app.http.problems import problem_response
-from smoothgen.contracts import FINISHED, JobView, NoisyOutputs
+from smoothgen.contracts import FINISHED, JobList, JobView, NoisyOutputs
 from smoothgen.errors import NotFound
-from smoothgen.queue import JobState
+from smoothgen.queue import RECENT_JOBS, JobState
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
 
@@ -35,6 +35,17 @@ def job_response(job: JobState, *, unfinished: int) -> Response:
     return Response(
         job.text, status_code=200 if job.ended else unfinished, media_type="application/json", headers=headers
     )
+
+
+@router.get("", response_model=JobList, responses=problems("invalid-request"))
+async def list_jobs(
+    gateway: GatewayDep,
+    tenant: TenantDep,
+    limit: Annotated[int, Query(ge=1, le=RECENT_JOBS, description="How many of them at most.")] = 20,
+) -> JobList:
+    """Your latest jobs, the latest submitted first, for as long as they are kept; 100 of each model at most."""
+    models = [each.card.id for each in await gateway.store.models()]
+    return JobList(data=await gateway.store.recent.latest(tenant, models, limit))
 
 
 @router.get("/{job_id}", response_model=JobView, responses=PROBLEMS)

@@ -39,6 +39,7 @@ from smoothgen.contracts.job import (
     TokenCounts,
     Usage,
 )
+from smoothgen.contracts.job_list import JobList, JobSummary
 from smoothgen.contracts.ledger import LedgerEntry, LedgerHead, LedgerPage, LedgerRecord
 from smoothgen.contracts.look_plans import FIRST_LOOK_AT_RUNS, look_plan, looks_at_runs
 from smoothgen.contracts.mechanism_names import (
@@ -245,6 +246,8 @@ __all__ = [
     "JobResult",
     "CountedAs",
     "JobSpec",
+    "JobList",
+    "JobSummary",
     "JobView",
     "Label",
     "LedgerEntry",

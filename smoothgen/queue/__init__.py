@@ -9,6 +9,7 @@ from smoothgen.queue.connection import connect
 from smoothgen.queue.ids import ANYONE, belongs_to, new_id
 from smoothgen.queue.job_state import JobState
 from smoothgen.queue.jobs import JobStore
+from smoothgen.queue.keys import RECENT_JOBS
 from smoothgen.queue.leases import WorkQueue
 from smoothgen.queue.outcomes import MOST_RESTARTS
 from smoothgen.queue.registered import RegisteredModel
@@ -22,6 +23,7 @@ from smoothgen.queue.work_items import Claim, CompleteLook, Overdue, Pace
 __all__ = [
     "ANYONE",
     "MOST_RESTARTS",
+    "RECENT_JOBS",
     "Claim",
     "CompleteLook",
     "DueMessage",

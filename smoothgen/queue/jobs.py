@@ -34,6 +34,7 @@ from smoothgen.queue.measures import Measures
 from smoothgen.queue.outbox import Outbox, facts_of
 from smoothgen.queue.pipeline import Pipeline
 from smoothgen.queue.presence import Presence
+from smoothgen.queue.recent import RecentJobs
 from smoothgen.queue.registered import FleetRecords, RegisteredModel, RegisteredModels
 from smoothgen.queue.replication import UNREPLICATED, Replication
 from smoothgen.queue.scripts.jobs import Erase, ForgetNews, Leave, Read
@@ -66,6 +67,7 @@ class JobStore:
         self.clock = self.presence.clock
         self.covers = ComparisonQueue(redis, self.presence)
         self.measures = Measures(redis, self.presence)
+        self.recent = RecentJobs(redis)
         self.signatures = Signatures(redis, self._scripts)
         self.signing_keys = SigningKeyRecords(redis)
         self._submissions = Submissions(self._scripts, self.presence, outboxes)

@@ -43,6 +43,8 @@ one script, lie on one node.
 …:accounts                       hash    "{tenant} samples": of the backlog, each tenant's; "{tenant} bytes": of the
                                          records of jobs that have not ended, "* bytes" all of them; a field goes at 0
 …:deadlines                      zset    jobs with a deadline by it (Unix ms); a job leaves it when it ends
+…:recent:{tenant}                zset    a tenant's latest jobs by submission (Unix ms), RECENT_JOBS at most; goes
+                                         RECENT_TTL_S after the last one
 …:dead                           stream  ids of jobs given up: after MAX_DELIVERIES, or unreadable; DEAD_LETTERS at most
 …:job:{job}                      hash    the job; expires as long after its end as it is to be retained, never before
 …:distances:{job}                hash    first index → distances of a finished chunk; goes when the job ends
@@ -114,6 +116,9 @@ LONGEST_REPLY: Final = 16_384
 COVERS_WAITING: Final = 64
 COVERS_TTL_S: Final = 300
 DEAD_LETTERS: Final = 10_000
+RECENT_JOBS: Final = 100
+RECENT_TTL_S: Final = 30 * 24 * 3600
+"""No job is kept longer after its end."""
 POOLS_A_WINDOW: Final = 256
 FLEET_TTL_S: Final[Mapping[str, int]] = MappingProxyType({"hour": 3 * 24 * 3600, "day": 40 * 24 * 3600})
 """Seconds for which a window of each length is kept from its start on."""
@@ -203,6 +208,11 @@ def accounts(model: str) -> Key:
 def deadlines(model: str) -> Key:
     """Returns the key of a model's jobs that have a deadline."""
     return _of_model(model, "deadlines")
+
+
+def recent(model: str, tenant: str) -> Key:
+    """Returns the key of a tenant's latest jobs of a model."""
+    return _of_model(model, f"recent:{tag(tenant)}")
 
 
 def dead(model: str) -> Key:

@@ -23,6 +23,7 @@ OPERATIONS = [
     ("POST", "/generate"),
     ("POST", "/plans"),
     ("GET", "/fleet"),
+    ("GET", "/jobs"),
     ("GET", "/jobs/{job_id}/events"),
     ("GET", "/jobs/{job_id}"),
     ("DELETE", "/jobs/{job_id}"),

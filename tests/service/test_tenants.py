@@ -45,6 +45,7 @@ OF_NO_JOB = {
     ("post", "/plans"): 200,
     ("post", "/certificates/verify"): 200,
     ("get", "/fleet"): 200,
+    ("get", "/jobs"): 200,
     ("get", "/ledger"): 200,
     ("get", "/ledger/head"): 200,
     ("get", "/models"): 200,

@@ -33,9 +33,10 @@ class Submit(ScriptCall):
     idempotency: the key of the client's idempotency key, None where it has none; body: the digest of its request.
     outlasts: 1 where the key still stands for a job that has ended, else 0.
     samples, bytes: what the job owes and holds; most_…: what the model and the tenant may at most. samples_to_draw:
-    those of the selection. only_seen: 1 where only a job that was submitted before is accepted, else 0. most_pools:
-    how many pools a window may have. fields: of the job's record. attendant: the id of the request, '' where the job
-    does not end when its client goes away; attended_s: how long it attends unless it says so again.
+    those of the selection. only_seen: 1 where only a job that was submitted before is accepted, else 0. recent: the key
+    of the tenant's latest jobs, recent_kept how many of them it holds. most_pools: how many pools a window may have.
+    fields: of the job's record. attendant: the id of the request, '' where the job does not end when its client goes
+    away; attended_s: how long it attends unless it says so again.
     """
 
     script: ClassVar = Script("submit", replicated=True)
@@ -44,6 +45,7 @@ class Submit(ScriptCall):
     backlog: Key
     accounts: Key
     deadlines: Key
+    recent: Key
     attended: Key
     windows: Sequence[FleetWindow]
     idempotency: Key | None
@@ -60,6 +62,9 @@ class Submit(ScriptCall):
     most_bytes_of_tenant: int
     deadline_ms: int | None
     samples_to_draw: int
+    submitted_ms: int
+    recent_kept: int
+    recent_ttl_s: int
     only_seen: int
     most_pools: int
     attendant: str

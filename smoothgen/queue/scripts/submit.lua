@@ -2,10 +2,10 @@
 -- {'new' or 'seen', job id, body digest}, {'full', what there is too much of, how much of it there is} or, for one that
 -- is refused unless it was seen before, {'unseen', '', ''}.
 -- USES: current, share, charge, lives, attend
--- KEYS: job, stream, backlog, accounts, deadlines, attended, windows*{pools bins uncounted}, idempotency?
+-- KEYS: job, stream, backlog, accounts, deadlines, recent, attended, windows*{pools bins uncounted}, idempotency?
 -- ARGV: job_id, tenant, body, outlasts, idempotency_ttl_s, samples, bytes, most_samples, most_samples_of_tenant, most_bytes,
---   most_bytes_of_tenant, deadline_ms, samples_to_draw, only_seen, most_pools, attendant, attended_s, window_count,
---   windows*{pool about ttl_s}, fields**
+--   most_bytes_of_tenant, deadline_ms, samples_to_draw, only_seen, submitted_ms, recent_kept, recent_ttl_s, most_pools,
+--   attendant, attended_s, window_count, windows*{pool about ttl_s}, fields**
 local job, stream, backlog, accounts, tenant = key.job, key.stream, key.backlog, key.accounts, arg.tenant
 local idempotency = arg.body ~= '' and KEYS[#KEYS]
 if idempotency then
@@ -63,6 +63,9 @@ charge(accounts, tenant .. ' samples', tonumber(arg.samples))
 charge(accounts, tenant .. ' bytes', tonumber(arg.bytes))
 charge(accounts, '* bytes', tonumber(arg.bytes))
 if arg.deadline_ms ~= '' then redis.call('ZADD', key.deadlines, arg.deadline_ms, arg.job_id) end
+redis.call('ZADD', key.recent, arg.submitted_ms, arg.job_id)
+redis.call('ZREMRANGEBYRANK', key.recent, 0, -1 - tonumber(arg.recent_kept))
+redis.call('EXPIRE', key.recent, arg.recent_ttl_s)
 if arg.attendant ~= '' then attend(key.attended, arg.attendant, arg.attended_s) end
 put(stream, tenant, arg.job_id, -1, arg.samples_to_draw, 0)
 return {'new', arg.job_id, arg.body}

@@ -1,0 +1,1 @@
+Redoc.init("../openapi.json", { disableSearch: true, disableGoogleFont: true }, document.getElementById("page"));

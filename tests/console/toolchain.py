@@ -1,0 +1,49 @@
+"""The console's own tools: a copy of its sources with `npm ci` run in it, beside a folder the build writes to."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+from tests.support.processes import ROOT
+
+CHROMIUM = "/usr/bin/chromium"
+
+
+def require_chromium() -> str:
+    """The browser's path. Fails with what to install where it is missing."""
+    found = CHROMIUM if Path(CHROMIUM).exists() else shutil.which("chromium")
+    assert found, "tests/console needs Chromium: apt-get install -y --no-install-recommends chromium"
+    return found
+
+
+class Toolchain:
+    """`console/` copied, so that a test neither uses nor changes what a developer has installed there."""
+
+    def __init__(self, folder: Path) -> None:
+        """Installs the locked packages. Fails with what to install where Node is missing."""
+        self._npm = shutil.which("npm")
+        assert self._npm, "tests/console needs Node 20 or later with npm, which builds the console: install nodejs"
+        self.console = folder / "console"
+        left_out = shutil.ignore_patterns("node_modules")
+        shutil.copytree(ROOT / "console", self.console, ignore=left_out)
+        self.run("ci", "--ignore-scripts", "--no-audit", "--no-fund")
+
+    def run(self, *arguments: str, standard_input: str = "") -> str:
+        """What `npm ARGUMENTS` prints. Fails with all of it where npm does."""
+        done = subprocess.run(
+            [str(self._npm), *arguments], cwd=self.console, input=standard_input, capture_output=True, text=True
+        )
+        assert done.returncode == 0, f"npm {' '.join(arguments)} failed:\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    @property
+    def pages(self) -> Path:
+        """Where the build writes."""
+        return self.console.parent / "app" / "pages"
+
+    @property
+    def axe(self) -> str:
+        """axe-core as a script."""
+        return (self.console / "node_modules/axe-core/axe.min.js").read_text()
