@@ -109,7 +109,7 @@ def test_no_address_has_the_api_pages_read_another_description(
     tab = tabs.new()
     other = "data:application/json,%7B%22openapi%22%3A%223.1.0%22%2C%22info%22%3A%7B%22title%22%3A%22Forged%22%7D%7D"
     tab.page.goto(f"{gateway.url}/{page}/?{name}={other}")
-    expect(tab.page.get_by_text("Generate one output").first).to_be_visible()
+    expect(tab.page.get_by_text("Certified generation").first).to_be_visible()
     assert tab.page.get_by_text("Forged").count() == 0
     assert all("cdn.redoc.ly/redoc/logo-mini.svg" in error for error in tab.errors)  # a logo that the policy blocks
     tab.errors.clear()
