@@ -46,6 +46,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/jobs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Jobs
+         * @description Your latest jobs, the latest submitted first, for as long as they are kept; 100 of each model at most.
+         */
+        get: operations["listJobs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/jobs/{job_id}": {
         parameters: {
             query?: never;
@@ -1510,6 +1530,39 @@ export interface components {
             response_format?: "b64_json" | null;
         } & {
             [key: string]: unknown;
+        };
+        /**
+         * JobList
+         * @description Jobs of one tenant, the latest submitted first.
+         */
+        JobList: {
+            /** Data */
+            data: components["schemas"]["JobSummary"][];
+        };
+        /**
+         * JobSummary
+         * @description A job in a list. GET /jobs/{id} has the rest.
+         */
+        JobSummary: {
+            /** Id */
+            id: string;
+            /** Model */
+            model: string;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "queued" | "running" | "succeeded" | "failed" | "cancelled";
+            /**
+             * Submitted At
+             * Format: date-time
+             */
+            submitted_at: string;
+            /**
+             * Has Certificate
+             * @description Whether a certificate was issued for it and is still kept.
+             */
+            has_certificate: boolean;
         };
         /**
          * JobView
@@ -4398,6 +4451,189 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {string} */
                         type: "urn:smoothgen:problem:queue-unavailable" | "urn:smoothgen:problem:too-many-connections" | "urn:smoothgen:problem:bodies-held" | "urn:smoothgen:problem:no-worker";
+                        /** @constant */
+                        status: 503;
+                    };
+                };
+            };
+        };
+    };
+    listJobs: {
+        parameters: {
+            query?: {
+                /** @description How many of them at most. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobList"];
+                };
+            };
+            /** @description - `malformed-request`: the body is not JSON in UTF-8, or the request names no host. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:malformed-request";
+                        /** @constant */
+                        status: 400;
+                    };
+                };
+            };
+            /** @description - `unauthorized`: the gateway has keys, and the request carries none of them. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:unauthorized";
+                        /** @constant */
+                        status: 401;
+                    };
+                };
+            };
+            /** @description - `insufficient-scope`: the key does not have the scope that this needs. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:insufficient-scope";
+                        /** @constant */
+                        status: 403;
+                    };
+                };
+            };
+            /** @description - `request-timeout`: the request did not come whole in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:request-timeout";
+                        /** @constant */
+                        status: 408;
+                    };
+                };
+            };
+            /** @description - `body-too-large`: the body is larger than this path takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:body-too-large";
+                        /** @constant */
+                        status: 413;
+                    };
+                };
+            };
+            /** @description - `misdirected-request`: the gateway is asked by a host name that is not its own. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:misdirected-request";
+                        /** @constant */
+                        status: 421;
+                    };
+                };
+            };
+            /** @description - `invalid-request`: the request cannot be served as written; `errors` points at the fields. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:invalid-request";
+                        /** @constant */
+                        status: 422;
+                    };
+                };
+            };
+            /**
+             * @description - `rate-exceeded`: the key's rate is used up; `Retry-After` says until when.
+             *     - `too-many-requests`: as many requests of the key are in hand as may be.
+             */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:rate-exceeded" | "urn:smoothgen:problem:too-many-requests";
+                        /** @constant */
+                        status: 429;
+                    };
+                };
+            };
+            /** @description - `headers-too-large`: the request line and headers are too long. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:headers-too-large";
+                        /** @constant */
+                        status: 431;
+                    };
+                };
+            };
+            /** @description - `internal-error`: the gateway failed; the cause is in its log. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:internal-error";
+                        /** @constant */
+                        status: 500;
+                    };
+                };
+            };
+            /**
+             * @description - `queue-unavailable`: Redis cannot be reached.
+             *     - `too-many-connections`: as many connections are open as there may be.
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:queue-unavailable" | "urn:smoothgen:problem:too-many-connections";
                         /** @constant */
                         status: 503;
                     };
