@@ -12,7 +12,7 @@ from tests.support.processes import Lab, Redis
 TESTS = Path(__file__).parent
 MARKERS = {
     "unit": ("unit", "architecture", "docs", "golden", "typescript", "workers"),
-    "service": ("app", "console", "service"),
+    "service": ("app", "console", "security", "service"),
     "statistics": ("statistics",),
     "slow": ("benchmarks",),
 }

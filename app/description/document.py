@@ -10,7 +10,7 @@ from pydantic.json_schema import models_json_schema
 from app.description.certificates import CERTIFICATE, certificate_schemas
 from app.description.events import event_schemas
 from app.http.admission import OPEN_PATHS
-from app.openai.described import OpenAIError
+from app.http.openai_errors import OpenAIError
 from smoothgen.contracts import Problem
 
 _DESCRIPTION: Final = """\

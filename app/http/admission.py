@@ -38,7 +38,7 @@ _OPEN_FOLDERS: Final = ("/console/", "/docs/", "/redoc/")
 """What the paths of pages for browsers begin with, which are answered without a key too: the same files for all."""
 _UNREAD: Final = frozenset({"GET", "HEAD", "OPTIONS", "DELETE"})
 """Methods for which no route reads a body."""
-_HEADERS: Final = frozenset({b"host", b"authorization", b"content-type", b"content-length", b"transfer-encoding"})
+_HEADERS: Final = frozenset({b"authorization", b"content-type", b"content-length", b"transfer-encoding"})
 _AGAIN: Final = frozenset({429, 503})
 _BODIES_RETRY_S: Final = "2"
 _LINGER_S: Final = 5.0
@@ -85,7 +85,8 @@ class Admission:
 
     async def _accepted(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Accepted | Refusal:
         scope.setdefault("state", {})["limits"] = []
-        if self._hosts is not None and (problem := wrong_host(headers.get(b"host"), self._hosts)) is not None:
+        hosts = [value for name, value in scope["headers"] if name == b"host"]
+        if (problem := wrong_host(hosts, self._hosts)) is not None:
             return Refusal(problem)
         if is_open(scope["path"]):
             return Accepted(ANYONE_CALLS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Final
 
 from app.settings import Settings
@@ -25,8 +25,16 @@ def known_hosts(settings: Settings) -> frozenset[str] | None:
     )
 
 
-def wrong_host(header: bytes | None, known: Collection[str]) -> Problem | None:
-    """Returns the problem of a Host header that names none of the known hosts, None for one that does."""
+def wrong_host(headers: Sequence[bytes], known: Collection[str] | None) -> Problem | None:
+    """Returns the problem of Host headers that are several, or name none of the known hosts; None for one that does.
+
+    known: None for any. Of two, a proxy in front and this gateway could each go by another (RFC 9112, section 3.2).
+    """
+    if len(headers) > 1:
+        return Problem.of("malformed-request", "Bad Request", 400, "the request names two hosts; send one Host header")
+    if known is None:
+        return None
+    header = headers[0] if headers else b""
     if not header:
         return Problem.of("malformed-request", "Bad Request", 400, "the request names no host; send a Host header")
     text = header.decode("latin-1").strip().lower()

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
 
 from smoothgen.contracts import Problem
 
@@ -21,6 +22,15 @@ _AGAIN: Final = frozenset({429, 503, 504})
 """Statuses after which the same request may do better. OpenAI's clients repeat any 5xx where nothing is said."""
 
 
+class OpenAIError(BaseModel):
+    """An error as OpenAI's clients read it."""
+
+    message: str
+    type: str
+    param: str | None = Field(description="The field at fault, with dots.")
+    code: str = Field(description="The kind of problem: the last part of its type elsewhere.")
+
+
 def openai_error(problem: Problem, headers: Mapping[str, str]) -> JSONResponse:
     """Returns a problem as an OpenAI client expects an error."""
     again = "true" if problem.status in _AGAIN else "false"
@@ -31,11 +41,10 @@ def error_of(problem: Problem) -> dict[str, Any]:
     """Returns {"error": {message, type, param, code}}. param: the field at fault, with dots; code: the problem's."""
     field = next((error.pointer for error in problem.errors or () if error.pointer), None)
     other = "invalid_request_error" if problem.status < 500 else "server_error"
-    return {
-        "error": {
-            "message": problem.detail,
-            "type": _TYPES.get(problem.status, other),
-            "param": field and field.removeprefix("/").replace("/", "."),
-            "code": problem.type.rpartition(":")[2],
-        }
-    }
+    error = OpenAIError(
+        message=problem.detail,
+        type=_TYPES.get(problem.status, other),
+        param=field and field.removeprefix("/").replace("/", "."),
+        code=problem.type.rpartition(":")[2],
+    )
+    return {"error": error.model_dump()}

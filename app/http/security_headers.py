@@ -34,6 +34,7 @@ class SecurityHeaders:
                     headers.setdefault(name, value)
                 is_page = headers.get("Content-Type", "").startswith("text/html")
                 headers.setdefault(_POLICY, _OF_PAGES if is_page else _OF_DATA)
+                headers.setdefault("Cache-Control", "no-store")  # prompts and outputs are no cache's to keep
             await send(message)
 
         await self._app(scope, receive, adding if scope["type"] == "http" else send)

@@ -161,12 +161,3 @@ class ResponseDeleted(BaseModel):
     id: str
     object: Literal["response"]
     deleted: Literal[True]
-
-
-class OpenAIError(BaseModel):
-    """An error as OpenAI's clients read it."""
-
-    message: str
-    type: str
-    param: str | None = Field(description="The field at fault, with dots.")
-    code: str = Field(description="The kind of problem: the last part of its type elsewhere.")

@@ -1,8 +1,8 @@
 """Ids of jobs. An id says where the job's keys lie and whose job it is.
 
 An id is `{model}-{tenant}-{random}`: the first twelve hexadecimal digits of the SHA-256 of the model's and of the
-tenant's name, and 128 random bits. A gateway answers only for ids of its caller's tenant. A caller that writes another
-tenant into an id has written the id of a job that does not exist.
+tenant's name, and a random UUID (122 random bits). A gateway answers only for ids of its caller's tenant. A caller that
+writes another tenant into an id has written the id of a job that does not exist.
 """
 
 from __future__ import annotations

@@ -102,7 +102,8 @@ def test_what_a_part_imports_is_declared(part: str) -> None:
         for path in files
         if not path.relative_to(ROOT).as_posix().startswith(PEERS)
         for name in imported(path)
-        if name not in sys.stdlib_module_names | OURS and PACKAGE_OF.get(name, name).lower() not in known
+        if name not in sys.stdlib_module_names | OURS
+        and PACKAGE_OF.get(name, name).lower().replace("_", "-") not in known
     }
     assert sorted(missing) == []
 

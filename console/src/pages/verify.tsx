@@ -41,7 +41,7 @@ export function VerifyPage() {
       {certificate && (
         <>
           <h2>What it says</h2>
-          <Statement text={String(certificate.statement)} />
+          <Statement text={certificate.statement} />
           <CertificateActions certificate={certificate} key={text} />
         </>
       )}
@@ -55,8 +55,8 @@ function certificateIn(text: string): Certificate | string {
   try {
     const document: unknown = JSON.parse(text);
     const inner = (document as { certificate?: unknown } | null)?.certificate ?? document;
-    if (typeof inner === "object" && inner !== null && "statement" in inner) return inner as Certificate;
-    return "This is JSON, but no certificate: it has no statement.";
+    if (typeof (inner as { statement?: unknown } | null)?.statement === "string") return inner as Certificate;
+    return "This is JSON, but no certificate: it has no statement in words.";
   } catch (error) {
     return `This is no JSON: ${(error as Error).message}.`;
   }

@@ -1,4 +1,4 @@
-"""Prints the OpenAPI document, from which clients are generated: python -m app.description."""
+"""Prints the OpenAPI document, from which clients are generated: python -m app.openapi."""
 
 from __future__ import annotations
 
