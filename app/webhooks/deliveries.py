@@ -32,7 +32,9 @@ class Deliveries:
         self._store, self._sender, self._retries = store, sender, retries
         self._lease_s, self._metrics = lease_s, metrics
         self._sending: set[asyncio.Task[None]] = set()
-        self._stopping = asyncio.Event()
+        self._stopping = False
+        self._awake = asyncio.Event()
+        """Set when a receiver's messages were sent, and it may have more, and when this is to stop."""
         self._task: asyncio.Task[None] | None = None
         self._said = ""
 
@@ -42,13 +44,15 @@ class Deliveries:
 
     async def stop(self) -> None:
         """Sends no further messages, and waits for those that are on their way."""
-        self._stopping.set()
+        self._stopping = True
+        self._awake.set()
         if self._task is not None:
             await asyncio.gather(self._task, return_exceptions=True)
             await asyncio.gather(*self._sending, return_exceptions=True)
 
     async def _send_forever(self) -> None:
-        while not self._stopping.is_set():
+        while not self._stopping:
+            self._awake.clear()
             try:
                 due = await self._store.webhooks.claim(self._lease_s, _AT_ONCE)
                 self._said = ""
@@ -63,16 +67,20 @@ class Deliveries:
                 continue
             task = asyncio.create_task(self._send_all(due), name="webhook")
             self._sending.add(task)
-            task.add_done_callback(self._sending.discard)
+            task.add_done_callback(self._sent)
             if len(self._sending) >= _MOST_RECEIVERS:
                 await asyncio.wait(self._sending, return_when=asyncio.FIRST_COMPLETED)
 
     async def _rest(self) -> None:
         try:
             async with asyncio.timeout(_IDLE_S):
-                await self._stopping.wait()
+                await self._awake.wait()
         except TimeoutError:
             pass
+
+    def _sent(self, task: asyncio.Task[None]) -> None:
+        self._sending.discard(task)
+        self._awake.set()
 
     async def _send_all(self, due: DueMessages) -> None:
         """Sends the messages that were claimed together. What cannot be stored of it is sent again after the lease."""

@@ -15,6 +15,7 @@ IS_RUN = 'if __name__ == "__main__"'
 SMALL = {
     "certify": "--smoke",
     "failover": "--smoke",
+    "gateway_cost": "--smoke",
     "poisoned_passages": "--smoke",
     "scaling": "--smoke",
     "soak": "--smoke",

@@ -25,7 +25,7 @@ class Clients:
     def outcome(self, number: int, body: dict[str, Any]) -> tuple[str, dict[str, Any] | None]:
         """The job's id and its view when it has ended; None where it is gone or never ends."""
         deadline = time.monotonic() + _PATIENCE_S
-        headers = {"prefer": "respond-async", "idempotency-key": f"job-{number}"}
+        headers = {**self._stack.headers, "prefer": "respond-async", "idempotency-key": f"job-{number}"}
         accepted = self._until(
             deadline, number, lambda http: http.post("/generate", json=body, headers=headers), (200, 202)
         )
@@ -35,7 +35,10 @@ class Clients:
             if time.monotonic() > deadline:
                 return job, None
             view = self._until(
-                deadline, number, lambda http: http.get(f"/jobs/{job}", headers={"prefer": "wait=5"}), (200, 404)
+                deadline,
+                number,
+                lambda http: http.get(f"/jobs/{job}", headers={**self._stack.headers, "prefer": "wait=5"}),
+                (200, 404),
             )
             if "status" not in view or view["status"] == 404:
                 return job, None

@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +16,20 @@ from tqdm import tqdm
 
 from smoothgen.queue import keys
 from tests.chaos.clients import Clients
-from tests.chaos.recorded import not_recorded_once
+from tests.chaos.figures import Figures
+from tests.chaos.recorded import recorded
 from tests.chaos.servers import One, Pair
+from tests.chaos.signed import Signed, signed
 from tests.chaos.stack import DRAIN_TIMEOUT_S, MODEL, Stack
+from tests.chaos.told import Told, judged, register, told
+from tests.support.api_keys import ApiKeys
 from tests.support.postgres import Postgres
+from tests.support.webhook_receiver import Receiver
 
+Outcomes = list[tuple[str, dict[str, Any] | None]]
+"""Each job's id and last view, None where it is gone or never ends."""
 CLIENTS = 16
+TENANT = "clinic"
 SETTINGS: dict[str, Any] = {
     "lease_s": 1.0,
     "batch_size": 64,
@@ -29,38 +37,6 @@ SETTINGS: dict[str, Any] = {
     "hang_after_s": 1.0,
     "first_batch_s": 1.0,
 }
-
-
-@dataclass(frozen=True)
-class Figures:
-    """What came of it. All of lost, doubled, differing, surplus, misanswered, staying and unrecorded must be 0
-    or empty.
-
-    doubled: jobs that ended more often than they may. Once, and once more for each failover to a server that did not
-    have their outcome yet: the outcome may have died with the old master, and is then made again. repeated: how often
-    jobs ended so again. misanswered: answers to clients that were neither what they asked for nor 503, the commonest
-    five and how often. staying: workers that did not end when they were told to. unrecorded: jobs that the ledger does
-    not have exactly once; all of them where its chain is broken.
-    """
-
-    jobs: int
-    troubles: dict[str, int]
-    lost: int
-    doubled: int
-    repeated: int
-    differing: int
-    surplus: int
-    misanswered: dict[str, int]
-    staying: int
-    unrecorded: int
-    seconds: float
-
-    @property
-    def sound(self) -> bool:
-        """Nothing was lost, doubled, altered, made up or answered otherwise than 503, and every worker ended that was
-        told to."""
-        wrong = (self.lost, self.doubled, self.differing, self.surplus, self.misanswered, self.staying, self.unrecorded)
-        return not any(wrong)
 
 
 def requests(count: int, rng: random.Random) -> list[dict[str, Any]]:
@@ -100,14 +76,16 @@ def substance(view: dict[str, Any]) -> Any:
 class _Run:
     """Every job's id and last view, and what else there is to count."""
 
-    outcomes: list[tuple[str, dict[str, Any] | None]]
+    outcomes: Outcomes
     troubles: Counter[str]
     endings: Counter[str]
     open_at_failover: Counter[str]
     misanswered: Counter[str]
     kept: int
     staying: int
-    unrecorded: int = 0
+    unrecorded: int
+    told: Told
+    signed: Signed
 
 
 def run(jobs: int, *, every_s: float, seed: int, folder: Path, failover: bool = False, quiet: bool = True) -> Figures:
@@ -132,24 +110,24 @@ def run(jobs: int, *, every_s: float, seed: int, folder: Path, failover: bool = 
         repeated=sum(count for job, count in again.items() if job not in doubled),
         differing=sum(
             view is not None and substance(view) != substance(expected)
-            for view, (_, expected) in zip(views, undisturbed.outcomes, strict=True)
+            for view, (_, expected) in zip(views, undisturbed, strict=True)
             if expected is not None
         ),
         surplus=disturbed.kept - jobs,
         misanswered=dict(disturbed.misanswered.most_common(5)),
         staying=disturbed.staying,
         unrecorded=disturbed.unrecorded,
+        **asdict(disturbed.told),
+        **asdict(disturbed.signed),
         seconds=round(seconds, 1),
     )
 
 
-def _undisturbed(folder: Path, bodies: list[dict[str, Any]], quiet: bool) -> _Run:
+def _undisturbed(folder: Path, bodies: list[dict[str, Any]], quiet: bool) -> Outcomes:
     with ExitStack() as exits:
         servers = One(folder, exits)
         stack = Stack(folder, exits, servers, 1, 1, None, None, batch_size=4096)
-        clients = Clients(stack)
-        outcomes = _outcomes(clients, bodies, "undisturbed", quiet)
-        return _seen(servers, stack, clients, outcomes, Counter(), staying=0)
+        return _outcomes(Clients(stack), bodies, "undisturbed", quiet)
 
 
 def _disturbed(
@@ -160,7 +138,10 @@ def _disturbed(
     with ExitStack() as exits:
         servers = kind(folder, exits)
         database = exits.enter_context(Postgres())
-        stack = Stack(folder, exits, servers, 2, 4, rng, database, **SETTINGS)
+        receiver = exits.enter_context(Receiver())
+        _, headers = ApiKeys(servers.url).create(TENANT, rate="1000000/min", quota="1000000000/day")
+        stack = Stack(folder, exits, servers, 2, 4, rng, database, headers, **SETTINGS)
+        register(stack.gateways[0], receiver, headers)
         clients = Clients(stack)
 
         def disturb() -> None:
@@ -176,29 +157,27 @@ def _disturbed(
                 disturber.exception()  # waits until the last trouble is over
                 staying = stack.until_calm()
             disturber.result()
-        unrecorded = not_recorded_once(database.url, [job for job, _ in outcomes])
-        seen = _seen(servers, stack, clients, outcomes, troubles, staying=staying)
-        return replace(seen, unrecorded=unrecorded)
+        for gateway in stack.gateways:
+            gateway.until_ready()
+        jobs, endings = [job for job, _ in outcomes], stack.endings()
+        in_ledger = recorded(database.url, jobs)
+        messages = told(stack.gateways[0], headers, receiver, jobs)
+        views = [(job, view) for job, view in outcomes if view is not None]
+        return _Run(
+            outcomes,
+            troubles,
+            endings,
+            servers.open_at_failover,
+            clients.misanswered,
+            kept=sum(1 for _ in servers.master.client.scan_iter(keys.of_all_models("job:"), count=1000)),
+            staying=staying,
+            unrecorded=in_ledger.unrecorded,
+            told=judged(messages, jobs, endings),
+            signed=signed(stack, TENANT, views, in_ledger.signatures),
+        )
 
 
-def _outcomes(
-    clients: Clients, bodies: list[dict[str, Any]], name: str, quiet: bool
-) -> list[tuple[str, dict[str, Any] | None]]:
+def _outcomes(clients: Clients, bodies: list[dict[str, Any]], name: str, quiet: bool) -> Outcomes:
     with ThreadPoolExecutor(CLIENTS) as pool:
         ended = pool.map(clients.outcome, range(len(bodies)), bodies)
         return list(tqdm(ended, total=len(bodies), desc=name, disable=quiet))
-
-
-def _seen(
-    servers: One,
-    stack: Stack,
-    clients: Clients,
-    outcomes: list[tuple[str, dict[str, Any] | None]],
-    troubles: Counter[str],
-    *,
-    staying: int,
-) -> _Run:
-    kept = sum(1 for _ in servers.master.client.scan_iter(keys.of_all_models("job:"), count=1000))
-    return _Run(
-        outcomes, troubles, stack.endings(), servers.open_at_failover, clients.misanswered, kept, staying=staying
-    )

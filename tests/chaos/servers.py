@@ -19,6 +19,7 @@ from tests.support.small_disk import SmallDisk
 
 LONGEST_STOP_S = 4.0
 """The longest a process hangs or is stopped: several leases, and less than clients wait."""
+FAILOVER = "fail redis over"
 _FULL_S = (1.0, 3.0)
 _LAG_S = 1.0
 _DISK_MB = 256
@@ -109,7 +110,7 @@ class Pair(One):
 
     @property
     def failovers(self) -> dict[str, Trouble]:
-        return {"fail redis over": self._fail_over}
+        return {FAILOVER: self._fail_over}
 
     @property
     def stops(self) -> dict[str, Trouble]:

@@ -9,19 +9,21 @@ import subprocess
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from smoothgen.process.draining import GOODBYE_S, GRACE_S
+from tests.chaos import told
 from tests.chaos.servers import LONGEST_STOP_S, One
 from tests.support.postgres import Postgres
-from tests.support.processes import Gateway, HangingWorker, Process, Worker
+from tests.support.processes import Gateway, HangingWorker, Process, Worker, free_port
 
 MODEL = "closed-form-device"
 DRAIN_TIMEOUT_S = 1.0
 _SKEW_S = 60.0
+_SECRET = "a secret that both gateways share, and no worker"
 _KILLS = ("kill worker", "kill worker", "kill gateway")
 _STOPS = ("hang worker", "hang worker", "stop worker", "stop gateway")
 
@@ -38,10 +40,13 @@ class Stack:
         workers: int,
         rng: random.Random | None,
         database: Postgres | None,
+        headers: Mapping[str, str] | None = None,
         **settings: Any,
     ) -> None:
         """folder: for logs. exits: ends what is started here. rng: of the clocks of workers; None where all agree.
-        database: of the ledger, None where none is kept."""
+        database: of the ledger; None where none is kept, nothing is signed and no webhook is sent. headers: of every
+        request."""
+        self.headers = dict(headers or {})
         self._folder, self._exits, self._servers = folder, exits, servers
         self._settings, self._rng, self._database, self._count = settings, rng, database, 0
         self._lock = threading.Lock()
@@ -61,9 +66,16 @@ class Stack:
         )
 
     def _gateway(self, port: int | None) -> Gateway:
-        ledger = {} if self._database is None else {"ledger_url": self._database.url}
-        settings = {**self._servers.gateway_settings, **ledger}
+        port = port or free_port()
+        settings = {**self._servers.gateway_settings, **self._parts(self._database, port)}
         return Gateway(self._servers.url, self._log(), port=port, default_wait_s=0, **settings)
+
+    def _parts(self, database: Postgres | None, port: int) -> dict[str, Any]:
+        """The settings of what is on beside the service's core. Every gateway signs by a folder of its own."""
+        if database is None:
+            return {}
+        signing = {"signing_keys": str(self._folder / f"keys-{port}"), "signing_secret": _SECRET}
+        return {"ledger_url": database.url, **signing, **told.SETTINGS}
 
     def trouble(self, rng: random.Random) -> str:
         """One trouble of a random process, which is over by itself."""
