@@ -125,5 +125,5 @@ def test_a_downloaded_certificate_is_the_one_that_was_issued(
 def test_the_api_pages_ask_no_other_host(tabs: Tabs, page: str) -> None:
     tab = tabs.new()
     tab.page.goto(f"{tab.url}/{page}")
-    expect(tab.page.get_by_text("Generate one output").first).to_be_visible()
+    expect(tab.page.get_by_text("Certified generation: every output comes with a proof").first).to_be_visible()
     tab.errors.clear()  # ReDoc shows its maker's logo from a host of its own, which the policy blocks and says so

@@ -34,8 +34,8 @@ export function CertificateActions({ certificate }: { certificate: Certificate }
     <section class="certificate" aria-labelledby="certificate-title">
       <h3 id="certificate-title">The certificate</h3>
       <p>
-        Its numbers follow from the evidence that it carries, and anyone can recompute them. It is not signed: that the
-        evidence was measured honestly is not shown.
+        Its numbers follow from the evidence that it carries, and anyone can recompute them. That the evidence was
+        measured honestly is not shown, and this page checks no signature.
       </p>
       <div class="row">
         <Download certificate={certificate} />
