@@ -26,7 +26,8 @@ def monitored(folder: Path, *, every: str = "1s") -> Iterator[Monitored]:
     lab = Lab(folder)
     try:
         lab.redis.client.config_set("maxmemory", "512mb")  # for the curve of the limit
-        gateways = [lab.gateway(**GATEWAY) for _ in range(2)]
+        ledger = f"sqlite:///{folder}/ledger.sqlite3"
+        gateways = [lab.gateway(**GATEWAY, ledger_url=ledger) for _ in range(2)]
         ports = [free_port() for _ in range(2)]
         for port in ports:
             lab.worker(*MODELS, metrics_port=port)
