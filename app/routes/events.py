@@ -8,10 +8,10 @@ from fastapi import APIRouter, Header, Response
 
 from app.attending import Attendant
 from app.description.events import JOB_EVENT
+from app.description.responses import problems
 from app.following import FollowedResponse, followed
 from app.http.dependencies import GatewayDep, OwnJobId, TenantDep
 from app.job_events import Told
-from app.routes.jobs import PROBLEMS
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
 
@@ -25,7 +25,7 @@ _DESCRIPTION = (
 _RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {"description": _DESCRIPTION, "content": {"text/event-stream": {"schema": JOB_EVENT}}},
     204: {"description": "The event of Last-Event-ID was the last one: nothing follows, and no client need ask again."},
-    **PROBLEMS,
+    **problems("not-found", "invalid-request"),
 }
 _LastEventId = Annotated[
     str | None, Header(description="The id of the last event that was read: only what is new since is told.")

@@ -5863,6 +5863,20 @@ export interface operations {
                     };
                 };
             };
+            /** @description - `invalid-request`: the request cannot be served as written; `errors` points at the fields. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        type: "urn:smoothgen:problem:invalid-request";
+                        /** @constant */
+                        status: 422;
+                    };
+                };
+            };
             /**
              * @description - `rate-exceeded`: the key's rate is used up; `Retry-After` says until when.
              *     - `too-many-requests`: as many requests of the key are in hand as may be.
