@@ -144,12 +144,12 @@ def _outboxes(settings: Settings) -> Iterator[str]:
 
 def _signer(settings: Settings, store: JobStore) -> Signer:
     """Returns what signs certificates. Raises InvalidKeys, OSError for an unusable folder of keys."""
-    keys = None
-    if settings.signing_keys is not None:
-        secret = None if settings.signing_secret is None else settings.signing_secret.get_secret_value()
-        keys = SigningKeys(store, settings.signing_keys, secret)
-        keys.start()
-    return Signer(store, keys, settings.signing_issuer)
+    if settings.signing_keys is None:
+        return Signer(store, None, settings.signing_issuer)
+    secret = None if settings.signing_secret is None else settings.signing_secret.get_secret_value()
+    own = SigningKeys(store, settings.signing_keys, secret)
+    own.start()
+    return Signer(store, own, settings.signing_issuer)
 
 
 class _Gateway(FastAPI):

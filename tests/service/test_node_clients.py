@@ -17,7 +17,7 @@ TESTS = sorted(path.name.removesuffix(".ts") for path in (PACKAGE / "integration
 
 @pytest.fixture(scope="module")
 def built() -> Path:
-    return compiled()
+    return compiled("server")
 
 
 @pytest.mark.parametrize("name", TESTS)
