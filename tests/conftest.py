@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.support.cluster import Cluster
 from tests.support.processes import Lab, Redis
 
 TESTS = Path(__file__).parent
+KIND: type[Any] = Cluster if os.environ.get("SMOOTHGEN_TEST_REDIS") == "cluster" else Redis
+"""What tests run on: one server, or a cluster of three where the variable says so (docs/operations/cluster.md)."""
 MARKERS = {
     "unit": ("unit", "architecture", "docs", "golden", "typescript", "workers"),
     "service": ("app", "console", "security", "service"),
@@ -29,7 +34,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture
 def lab(tmp_path: Path) -> Iterator[Lab]:
     """A Redis of this test's own, and a way to start gateways and workers on it."""
-    lab = Lab(tmp_path)
+    lab = Lab(tmp_path, KIND)
     yield lab
     lab.close()
 
@@ -37,5 +42,5 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
 @pytest.fixture(scope="session")
 def shared_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
     """One Redis for tests that leave it as they found it, or look only at their own keys."""
-    with Redis(tmp_path_factory.mktemp("redis")) as redis:
+    with KIND(tmp_path_factory.mktemp("redis")) as redis:
         yield redis

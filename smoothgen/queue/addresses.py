@@ -14,7 +14,8 @@ from smoothgen.errors import InvalidInput
 
 _SCHEMES: Final = ("redis", "rediss", "unix")
 _FORMS: Final = (
-    "write it redis://[user:password@]host:port/db, rediss://… for TLS, unix:///path?db=0 or "
+    "write it redis://[user:password@]host:port/db, rediss://… for TLS, unix:///path?db=0, "
+    "redis-cluster://[user:password@]host:port[,host:port…] or "
     "redis+sentinel://[user:password@]host:port[,host:port…]/service[/db], with / : @ ? # in a password as %2F %3A %40 "
     "%3F %23"
 )
@@ -59,7 +60,7 @@ def require_parts(url: str) -> None:
 def shown(url: str) -> str:
     """Returns the address with everything left out that may be of a password: what stands before the last @, and the
     query."""
-    scheme = re.match(r"[a-z+]*://|", url)[0]  # type: ignore[index]
+    scheme = re.match(r"[a-z+-]*://|", url)[0]  # type: ignore[index]
     if "@" not in url:
         return url.partition("?")[0][:_LONGEST]
     return f"{scheme}…" if "?" in url else f"{scheme}…@{url.rpartition('@')[2]}"[:_LONGEST]

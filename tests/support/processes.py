@@ -266,9 +266,10 @@ class Serve(Process):
 class Lab:
     """Starts processes of one test around one Redis and ends them with it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, kind: type[Any] = Redis) -> None:
+        """kind: what starts the Redis in a folder; `tests.support.cluster.Cluster` has the same methods."""
         self.folder, self._stack, self._count = folder, ExitStack(), 0
-        self.redis = self._stack.enter_context(Redis(folder / "redis"))
+        self.redis: Any = self._stack.enter_context(kind(folder / "redis"))
 
     def _log(self, name: str) -> Path:
         self._count += 1
