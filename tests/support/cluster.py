@@ -152,6 +152,29 @@ class Cluster:
                 return next(node for node in self.nodes if node.port == port)
         raise AssertionError(f"no node serves slot {slot} of {key}")
 
+    def other_primary(self, node: Node) -> Node:
+        """A primary that is not this one."""
+        serving = {port for _, _, port in self.ranges()}
+        return next(each for each in self.nodes if each.port in serving and each is not node)
+
+    def move(self, key: str) -> None:
+        """Move the slot of a key to another primary, key by key, while it is served."""
+        slot, source = key_slot(key.encode()), self.owner(key)
+        goal = self.other_primary(source)
+        goal.client.execute_command("CLUSTER SETSLOT", slot, "IMPORTING", source.id)
+        source.client.execute_command("CLUSTER SETSLOT", slot, "MIGRATING", goal.id)
+        while found := source.client.execute_command("CLUSTER GETKEYSINSLOT", slot, 10):
+            source.client.execute_command("MIGRATE", "127.0.0.1", goal.port, "", 0, 5000, "KEYS", *found)
+        for node in (goal, source):
+            node.client.execute_command("CLUSTER SETSLOT", slot, "NODE", goal.id)
+
+    def move_at_once(self, key: str) -> None:
+        """Move the slot of a key to another primary as Valkey 9 does: copied behind, and handed over at one moment."""
+        slot, source = key_slot(key.encode()), self.owner(key)
+        goal = self.other_primary(source)
+        source.client.execute_command("CLUSTER MIGRATESLOTS", "SLOTSRANGE", slot, slot, "NODE", goal.id)
+        eventually(lambda: self.owner(key) is goal, 60)
+
     def ranges(self) -> list[tuple[int, int, int]]:
         """First slot, last slot and port of the primary of each range, as the first node that lives tells them."""
         for node in self.nodes:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
+from smoothgen.queue.addresses import PartError
 from smoothgen.queue.cluster.slots import Node
 
 SCHEMES: Final = ("redis-cluster", "rediss-cluster")
@@ -40,11 +41,11 @@ def is_cluster(url: str) -> bool:
 
 
 def read_address(url: str) -> ClusterAddress:
-    """Returns the parts of an address. Raises ValueError that says what is wrong, without the password."""
+    """Returns the parts of an address. Raises ValueError that says what is wrong."""
     parts = urlsplit(url)
     credentials, at, hosts = parts.netloc.rpartition("@")
     if parts.path.strip("/") not in ("", "0") or parse_qs(parts.query).get("db", ["0"]) != ["0"]:
-        raise ValueError(f"a cluster has database 0 alone: leave the database out, and write the address {_FORM}")
+        raise PartError("a cluster has database 0 alone, so leave the database out")
     return ClusterAddress(
         nodes=tuple(_node(host) for host in hosts.split(",")),
         scheme=parts.scheme.lower().removesuffix("-cluster"),
