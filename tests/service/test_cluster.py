@@ -86,7 +86,7 @@ def test_a_job_is_followed_cancelled_and_erased(on: Served) -> None:
     assert on.http.delete(f"/jobs/{running}").json()["status"] == "cancelled"
     ended = submit(on.http, ask(samples=100))
     finished(on.http, ended)
-    assert on.http.delete(f"/jobs/{ended}", params={"erase": "true"}).status_code == 200
+    assert on.http.delete(f"/jobs/{ended}/content").status_code == 204
     assert "output" not in on.http.get(f"/jobs/{ended}").json()
 
 
@@ -115,15 +115,15 @@ def test_the_fleet_counts_its_requests(on: Served) -> None:
     [pool] = {view["fleet"]["pool"] for view in views}
     window = views[0]["fleet"]["windows"][1]
     told = on.http.get("/fleet", params={"model": TANH, "window": window}).json()["data"]
-    [reading] = [each for each in told if each["pool"]["id"] == pool]
-    assert reading["requests"] == 5
+    [reading] = [each["certificate"] for each in told if each["pool"]["id"] == pool]
+    assert (reading["submitted"], reading["outstanding"]) == (5, 0)
 
 
 def test_every_end_is_in_the_ledger_and_told_by_a_webhook(on: Served) -> None:
     with_receiver = Receiver()
     on.http.post("/webhooks", json={"url": with_receiver.url}).raise_for_status()
     jobs = [submit(on.http, ask(model, samples=50)) for model in (TANH, SLOW, BROKEN)]
-    told = {each.said["data"]["job"]["id"] for each in with_receiver.until(3)}
+    told = {each.said["data"]["job"] for each in with_receiver.until(3)}
     assert told == set(jobs)
     entries = eventually(lambda: _recorded(on.gateway, jobs))
     assert {each["event"] for each in entries.values()} == {"certificate", "failure"}

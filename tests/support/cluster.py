@@ -224,3 +224,8 @@ def _is_whole(node: Node, replicas: int) -> bool:
     return sum(len(others) for _, _, _, *others in told) >= replicas and (
         linked["role"] == "master" or linked["master_link_status"] == "up"
     )
+
+
+def replicated_cluster(folder: Path) -> Cluster:
+    """A cluster whose primaries have a replica each."""
+    return Cluster(folder, replicas=True)

@@ -266,7 +266,7 @@ class Serve(Process):
 class Lab:
     """Starts processes of one test around one Redis and ends them with it."""
 
-    def __init__(self, folder: Path, kind: type[Any] = Redis) -> None:
+    def __init__(self, folder: Path, kind: Callable[[Path], Any] = Redis) -> None:
         """kind: what starts the Redis in a folder; `tests.support.cluster.Cluster` has the same methods."""
         self.folder, self._stack, self._count = folder, ExitStack(), 0
         self.redis: Any = self._stack.enter_context(kind(folder / "redis"))
