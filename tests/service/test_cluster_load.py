@@ -48,8 +48,8 @@ def test_no_job_is_lost_while_slots_are_moved(lab: Lab, how: str) -> None:
 
 
 def test_no_acknowledged_job_is_lost_when_a_primary_dies(tmp_path: Path) -> None:
-    """Its replica takes its place. The gateways acknowledge a job when a replica has it (SMOOTHGEN_WAIT_REPLICAS), which
-    for this model is never until the dead node is back as a replica."""
+    """Its replica takes its place. Gateways acknowledge a job when a replica has it (SMOOTHGEN_WAIT_REPLICAS): of this
+    model none until the dead node is back, as a replica."""
     with closing(Lab(tmp_path, replicated_cluster)) as lab:
         gateways = [lab.gateway(wait_replicas=1) for _ in range(2)]
         workers = [lab.worker(TANH, SLOW, lease_s=3) for _ in range(2)]

@@ -59,10 +59,10 @@ class Node:
         )
         self._server.start()
         with redis.Redis(port=self.port, decode_responses=True) as client:
-            self._pid = int(client.info("server")["process_id"])
+            self.pid = int(client.info("server")["process_id"])
 
     def signal(self, number: signal.Signals) -> None:
-        os.kill(self._pid, number)
+        os.kill(self.pid, number)
 
     def kill(self) -> None:
         """kill -9."""
