@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.support.cluster import Cluster
-from tests.support.processes import Lab, Redis
+from tests.support.processes import KIND, Lab, Redis
 
 TESTS = Path(__file__).parent
-KIND: type[Any] = Cluster if os.environ.get("SMOOTHGEN_TEST_REDIS") == "cluster" else Redis
-"""What tests run on: one server, or a cluster of three where the variable says so (docs/operations/cluster.md)."""
 MARKERS = {
     "unit": ("unit", "architecture", "docs", "golden", "typescript", "workers"),
     "service": ("app", "console", "security", "service"),
@@ -34,7 +29,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture
 def lab(tmp_path: Path) -> Iterator[Lab]:
     """A Redis of this test's own, and a way to start gateways and workers on it."""
-    lab = Lab(tmp_path, KIND)
+    lab = Lab(tmp_path)
     yield lab
     lab.close()
 

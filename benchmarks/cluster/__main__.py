@@ -77,21 +77,24 @@ def _models_of(worker: int) -> list[str]:
 def run_jobs(fleet: Fleet, jobs: int, clients: int, samples: int) -> list[str]:
     """Returns the ids of as many jobs as have a certificate."""
 
-    def ask(number: int) -> str | None:
-        gateway = fleet.gateways[number % len(fleet.gateways)]
-        robustness: dict[str, Any] = {"sigma": 1.0, "tolerance": 0.3, "samples": samples}
-        body = {"model": MODELS[number % len(MODELS)], "prompt": "0.0", "seed": number, "robustness": robustness}
-        answer = https[number % clients].post(f"{gateway.url}/generate", json=body).json()
-        return str(answer["id"]) if "certificate" in answer else None
+    def ask(client: int) -> list[str]:
+        url, done = fleet.gateways[client % len(fleet.gateways)].url, []
+        with httpx2.Client(base_url=url, timeout=PATIENCE_S) as http:
+            for number in range(client, jobs, clients):
+                robustness: dict[str, Any] = {"sigma": 1.0, "tolerance": 0.3, "samples": samples}
+                model = MODELS[number // clients % len(MODELS)]
+                body = {"model": model, "prompt": "0.0", "seed": number, "robustness": robustness}
+                answer = http.post("/generate", json=body).json()
+                done += [str(answer["id"])] if "certificate" in answer else []
+        return done
 
-    with ExitStack() as stack, ThreadPoolExecutor(clients) as pool:
-        https = [stack.enter_context(httpx2.Client(timeout=PATIENCE_S)) for _ in range(clients)]
-        return [job for job in pool.map(ask, range(jobs)) if job is not None]
+    with ThreadPoolExecutor(clients) as pool:
+        return [job for done in pool.map(ask, range(clients)) for job in done]
 
 
 def measure(fleet: Fleet, jobs: int, clients: int, samples: int) -> Costs:
     """Prints what the jobs took. Returns the costs of one."""
-    run_jobs(fleet, 4 * len(MODELS), clients, samples)  # imports, scripts and connections are made once
+    run_jobs(fleet, 2 * clients * len(MODELS), clients, samples)  # imports, scripts and connections are made once
     before, gateways, workers = works(fleet.cluster), fleet.cpu_s(fleet.gateways), fleet.cpu_s(fleet.workers)
     began = time.monotonic()
     done = run_jobs(fleet, jobs, clients, samples)

