@@ -111,8 +111,17 @@ def measure(fleet: Fleet, jobs: int, clients: int, samples: int) -> Costs:
     for name in ("scripts", "cpu_s", "memory"):
         _print(f"share of each node, {name}", *(f"{getattr(each, name) / getattr(total, name):.0%}" for each in spent))
     _print("models of each node", *(str(count) for count in _models_of_nodes(fleet.cluster)))
-    wire = (total.received + total.sent) / jobs
-    return Costs(1e6 * total.cpu_s / jobs, 1e6 * gateways / jobs, wire, total.file / jobs, total.memory / jobs)
+    sizes = [fleet.cluster.client.memory_usage(keys.certificate(job)) for job in done[:: max(1, len(done) // 100)]]
+    certificate = sum(sizes) / len(sizes)
+    _print("bytes of memory of a certificate", f"{certificate:,.0f}")
+    return Costs(
+        cpu_us=1e6 * total.cpu_s / jobs,
+        gateway_us=1e6 * gateways / jobs,
+        wire=(total.received + total.sent) / jobs,
+        file=total.file / jobs,
+        certificate=certificate,
+        rest=total.memory / jobs - certificate,
+    )
 
 
 def idle(fleet: Fleet) -> None:
