@@ -16,7 +16,7 @@ _DAY_S = 86_400
 
 @dataclass(frozen=True)
 class Costs:
-    """Of one job. cpu_us: of Redis; gateway_us: of the gateway; wire, file: bytes that travel, and that are written down.
+    """Of one job. cpu_us: of Redis; gateway_us: of the gateway; wire, file: bytes that travel, and that are written.
     certificate, rest: bytes of memory that its certificate holds for CERTIFICATE_TTL_S, and all else for a day, the
     default of retention and idempotency keys."""
 

@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
@@ -79,6 +80,26 @@ class Node:
 
     def meet(self, other: Node) -> None:
         self.client.execute_command("CLUSTER MEET", "127.0.0.1", other.port, other._bus)
+
+
+@dataclass(frozen=True)
+class Move:
+    """A slot on its way from one node to another."""
+
+    slot: int
+    source: Node
+    goal: Node
+
+    def take(self, *names: str) -> None:
+        """Move these keys."""
+        self.source.client.execute_command("MIGRATE", "127.0.0.1", self.goal.port, "", 0, 5000, "KEYS", *names)
+
+    def finish(self) -> None:
+        """Move the keys that are left, and then the slot."""
+        while found := self.source.client.execute_command("CLUSTER GETKEYSINSLOT", self.slot, 10):
+            self.take(*found)
+        for node in (self.goal, self.source):
+            node.client.execute_command("CLUSTER SETSLOT", self.slot, "NODE", self.goal.id)
 
 
 class Cluster:
@@ -165,14 +186,15 @@ class Cluster:
 
     def move(self, key: str) -> None:
         """Move the slot of a key to another primary, key by key, while it is served."""
-        slot, source = key_slot(key.encode()), self.owner(key)
-        goal = self.other_primary(source)
-        goal.client.execute_command("CLUSTER SETSLOT", slot, "IMPORTING", source.id)
-        source.client.execute_command("CLUSTER SETSLOT", slot, "MIGRATING", goal.id)
-        while found := source.client.execute_command("CLUSTER GETKEYSINSLOT", slot, 10):
-            source.client.execute_command("MIGRATE", "127.0.0.1", goal.port, "", 0, 5000, "KEYS", *found)
-        for node in (goal, source):
-            node.client.execute_command("CLUSTER SETSLOT", slot, "NODE", goal.id)
+        self.begin_move(key).finish()
+
+    def begin_move(self, key: str) -> Move:
+        """Open the slot of a key for a move to another primary, and move no key yet."""
+        source = self.owner(key)
+        move = Move(key_slot(key.encode()), source, self.other_primary(source))
+        move.goal.client.execute_command("CLUSTER SETSLOT", move.slot, "IMPORTING", source.id)
+        source.client.execute_command("CLUSTER SETSLOT", move.slot, "MIGRATING", move.goal.id)
+        return move
 
     def move_at_once(self, key: str) -> None:
         """Move the slot of a key to another primary as Valkey 9 does: copied behind, and handed over at one moment."""

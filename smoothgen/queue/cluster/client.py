@@ -47,19 +47,20 @@ class ClusterRedis(Redis):  # type: ignore[misc]
         """seeds: some nodes of the cluster. made: returns the client of one node. Nothing is sent yet."""
         self._made, self._clients = made, dict[Node, Redis]()
         self.slots = Slots(seeds, self._told)
-        super().__init__(connection_pool=self._client(seeds[0]).connection_pool)
+        super().__init__(connection_pool=self.client_of(seeds[0]).connection_pool)
 
-    def _client(self, node: Node) -> Redis:
+    def client_of(self, node: Node) -> Redis:
+        """Returns the client of one node."""
         if node not in self._clients:
             self._clients[node] = self._made(node)
         return self._clients[node]
 
     async def _told(self, node: Node) -> list[Any]:
-        return list(await self._client(node).execute_command("CLUSTER SLOTS"))
+        return list(await self.client_of(node).execute_command("CLUSTER SLOTS"))
 
     async def primaries(self) -> list[Redis]:
         """Returns the clients of the nodes that serve slots."""
-        return [self._client(node) for node in await self.slots.primaries()]
+        return [self.client_of(node) for node in await self.slots.primaries()]
 
     async def aclose(self, close_connection_pool: bool | None = None) -> None:
         """Closes the connections to all nodes."""
@@ -94,7 +95,7 @@ class ClusterRedis(Redis):  # type: ignore[misc]
         while True:
             node = await self.slots.owner(slot) if asked is None else asked
             try:
-                return await send(self._client(node), asking=asked is not None)
+                return await send(self.client_of(node), asking=asked is not None)
             except MovedError as error:
                 self.slots.moved(error.slot_id, Node(error.host or node.host, error.port))
                 asked, failure = None, error
@@ -158,7 +159,7 @@ class _ClusterPipeline(Pipeline):  # type: ignore[misc]
 
     async def _at(self, node: Node, commands: Sequence[_Command]) -> list[Any]:
         try:
-            async with self._cluster._client(node).pipeline(transaction=False) as pipeline:
+            async with self._cluster.client_of(node).pipeline(transaction=False) as pipeline:
                 for args, options in commands:
                     pipeline.execute_command(*args, **options)
                 return list(await pipeline.execute(raise_on_error=False))

@@ -12,7 +12,7 @@ import asyncio
 from collections.abc import Iterable
 from functools import partial
 from itertools import count
-from typing import Any
+from typing import Any, Final
 
 from redis.asyncio import Redis
 from redis.exceptions import TryAgainError
@@ -24,6 +24,9 @@ from smoothgen.queue.replication import Replication
 from smoothgen.queue.scripts.probes import Barrier, Probe
 from smoothgen.queue.scripts.script import ScriptCall
 from smoothgen.queue.sending import Sender, Sent
+
+_MOST_PROBES_TRIED: Final = 2000
+"""A node that serves fewer slots than one in some hundreds may be left out."""
 
 
 class EveryNode:
@@ -63,10 +66,6 @@ class EveryNode:
             if len(of_nodes) >= len(primaries) or number >= _MOST_PROBES_TRIED:
                 break
         await asyncio.gather(*(self.answer(Probe(probe=probe)) for probe in of_nodes.values()))
-
-
-_MOST_PROBES_TRIED = 2000
-"""A node that serves fewer slots than one in some hundreds may be left out."""
 
 
 def _barrier_after(sent: Sent) -> Sent:
