@@ -51,12 +51,7 @@ which is busy with a script that nobody may kill, which serves its own machine o
 does, and which has fewer databases than the address says."""
 _REFUSED = (ClusterDownError, TryAgainError, AskError, NoPermissionError)
 """Errors of the same kind that the client has classes for. Its classes for MASTERDOWN and MOVED are among them."""
-
-
-_IS_A_CLUSTER = (
-    "SMOOTHGEN_REDIS_URL names one server, and what answers is a node of a cluster; write redis-cluster:// or "
-    "rediss-cluster://"
-)
+_IS_A_CLUSTER = "SMOOTHGEN_REDIS_URL must begin with redis-cluster:// or rediss-cluster://: a node of a cluster answers"
 
 
 def connect(url: str) -> Redis:
@@ -130,7 +125,7 @@ def redis_errors() -> Iterator[None]:
 def _passing(error: Exception) -> str | None:
     """Returns what to say of an error that passes, None for any other."""
     if isinstance(error, NoClusterError):
-        return "SMOOTHGEN_REDIS_URL names a cluster, and what answers is none; write redis:// or rediss://"
+        return "SMOOTHGEN_REDIS_URL must begin with redis:// or rediss://: no cluster answers"
     if isinstance(error, MovedError | ClusterCrossSlotError):
         return _IS_A_CLUSTER
     if isinstance(error, AuthenticationError):
