@@ -30,9 +30,9 @@ class Choice:
         come before the first place of each row. Where logits are not finite no choice is clear.
         """
         scores = logits if self._temperature is None else self._drawn(self._temperature.scores(logits), rows, steps)
-        best, chosen = scores.topk(2, dim=-1)
-        clearly = best[..., 0].isfinite() & (best[..., 0] - best[..., 1] > self._margin)
-        return chosen[..., 0], clearly
+        best, chosen = scores.max(dim=-1)
+        near = (scores >= best[..., None] - self._margin).sum(dim=-1)  # itself included, and none if it is no number
+        return chosen, best.isfinite() & (near == 1)
 
     def _drawn(self, scores: torch.Tensor, rows: Sequence[int], steps: Sequence[int]) -> torch.Tensor:
         """Returns the scores with the Gumbel numbers of each place."""

@@ -21,8 +21,8 @@ _STEPS: Final = 5
 _WRONG_FROM: Final = (2, 3, 1)
 """For each row of the probe, the first token at which its draft is wrong, so that rows get different lengths."""
 PROBE_ROWS: Final = len(_WRONG_FROM)
-_SAFETY: Final = 16
-"""How much more than was seen rounding may move a logit."""
+_SAFETY: Final = 4
+"""How much more than was seen of any logit rounding may move one. A choice is clear beyond twice that."""
 _LEAST: Final = 2.0**-22
 """The least that rounding is taken to move a logit, as a share of the largest difference between two: a few units in
 the last place in float32, should the probe see none."""
@@ -30,6 +30,7 @@ _MOST: Final = 1e-4
 """The most, as the same share: what moves logits further is no rounding (`network_probe`)."""
 _WIDE: Final = 64
 _TIMED: Final = 3
+_MOST_OVERHEAD: Final = 1e6
 
 
 def job_drafts(network: Any, x: torch.Tensor) -> JobDrafts | None:
@@ -83,7 +84,7 @@ def _rounding(network: Any, x: torch.Tensor) -> float | None:
         tree.add([*tokens[:wrong], *((token + 1) % network.config.vocab_size for token in tokens[wrong:])])
         trees.append(tree)
     recorded = _Recorded(len(x))
-    said = decoded(network, x, recorded, trees, ends=(), limit=_STEPS, overhead=float("inf"))
+    said = decoded(network, x, recorded, trees, ends=(), limit=_STEPS, overhead=_MOST_OVERHEAD)
     moved = spread = 0.0
     for (tokens, logits), found, texts in zip(alone, recorded.logits, said, strict=True):
         for step, (plain, token) in enumerate(zip(logits, tokens, strict=True)):
@@ -118,7 +119,7 @@ def _overhead(network: Any, x: torch.Tensor) -> float:
     """Returns how many tokens are computed in the time that a pass takes whatever it computes."""
     narrow, wide = (_seconds(network, x[:1, :1].expand(1, count, -1)) for count in (1, _WIDE))
     of_token = (wide - narrow) / (_WIDE - 1)
-    return max(0.0, narrow / of_token - 1) if of_token > 0 else float("inf")
+    return min(max(0.0, narrow / of_token - 1), _MOST_OVERHEAD) if of_token > 0 else _MOST_OVERHEAD
 
 
 def _seconds(network: Any, x: torch.Tensor) -> float:
