@@ -21,6 +21,7 @@ from workers.generators.language.drafts.policy import worthwhile
 from workers.generators.language.drafts.prefix_tree import Draft, PrefixTree
 from workers.generators.language.loading import load_language_model
 from workers.generators.outputs import Failure, Made, Text
+from workers.serving.metrics import NetworkPasses
 
 PROMPT = "The capital of France is"
 SEED = Seed(7, "client")
@@ -141,6 +142,16 @@ def test_what_was_seen_is_checked_in_one_pass(llama: LanguageModel):
     assert passes.count == said.tokens
     llama.continued(rows, draws, given)
     assert passes.count == said.tokens + 1
+
+
+def test_a_worker_counts_the_passes_of_its_models(llama: LanguageModel):
+    given = TextParameters(max_new_tokens=3, temperature=0.7, top_k=5)  # step by step
+    before = llama.passes
+    llama.continued(noisy(llama, 2, 0.3, given), [COMMON] * 2, given)
+    [family] = NetworkPasses({"tiny": llama}).collect()
+    [sample] = family.samples
+    assert (sample.name, sample.labels) == ("smoothgen_network_passes_total", {"model": "tiny"})
+    assert sample.value == llama.passes == before + 3
 
 
 def test_a_near_tie_is_decoded_alone(llama: LanguageModel):
