@@ -32,6 +32,7 @@ TOO_LARGE = {
     "certificate_cost": _MODEL,
     "coverage": "needs Debian's wordnet-base, and loads a model of torch",
     "draft_decoding": _MODEL,
+    "draft_passes": _MODEL,
     "fair_share": _NO_SIZES,
     "fleet": _MODEL,
     "gan": _MODEL,
