@@ -3,7 +3,7 @@
 The samples of a job are decoded once, step by step. Then their tokens are gone through as a worker does with drafts, at
 several batch sizes and at several costs of a pass, in tokens that are computed in the same time (about 10 on a CPU,
 hundreds and more on a GPU), and passes and computed tokens are counted. "Modelled gain" is the time of step-by-step
-decoding over that with drafts, where a pass takes its own cost and its tokens, and nothing else takes time: not measured
+decoding over that with drafts, where a pass takes its own cost and its tokens and nothing else takes time: not measured
 on a machine, and free of what else runs on it. Texts that are made again because of a near tie are left out.
 --smoke: few samples of a tiny size.
 """
