@@ -23,6 +23,8 @@ from workers.generators.conditions import Condition, Draw, Smoothing
 from workers.generators.differentiable import SmoothMap
 from workers.generators.language.chat_template import ChatTemplates
 from workers.generators.language.decoding import Decoder, end_tokens, generation_config
+from workers.generators.language.drafts.choosing import can_be_checked
+from workers.generators.language.drafts.job_drafts import JobDrafts
 from workers.generators.language.given_embeddings import FIELD, GivenEmbeddings
 from workers.generators.language.prompt_tokens import PromptTokens
 from workers.generators.language.snapped_noise import SnappedRuns, TokenIds
@@ -56,6 +58,8 @@ class LanguageModel:
     classifier = None
     batch_sensitivity: float | None = None
     """The loader of the model measures this share and sets it."""
+    drafts: JobDrafts | None = None
+    """What checks drafts, where the loader found that this network's drafts can be."""
 
     def __init__(
         self,
@@ -67,7 +71,9 @@ class LanguageModel:
         default_sigma: float,
     ) -> None:
         self._model, self._tokenizer = model.eval(), tokenizer
-        self._model.register_forward_hook(made_progress)  # token by token
+        self._model.register_forward_hook(made_progress)  # pass by pass
+        self._model.register_forward_hook(self._one_more_pass)
+        self.passes = 0
         self._ends = end_tokens(model.generation_config.eos_token_id, tokenizer.eos_token_id)
         self._decoder, self._tokens = Decoder(tokenizer, self._ends), PromptTokens(tokenizer)
         self._templates = ChatTemplates(identity.name, tokenizer, self._tokens)
@@ -77,6 +83,9 @@ class LanguageModel:
         model.generation_config = GenerationConfig()
         self.identity, self.description, self.default_sigma = identity, description, default_sigma
         self.longest_prompt_tokens: int | None = getattr(model.config, "max_position_embeddings", None)
+
+    def _one_more_pass(self, *_: object) -> None:
+        self.passes += 1
 
     @property
     def has_chat_template(self) -> bool:
@@ -255,13 +264,29 @@ class LanguageModel:
         parameters = text_parameters(given)
         with torch.inference_mode():
             embeddings = self._placed(embeddings)
-            processors, health = processors_of(parameters, draws)
-            tokens = self._model.generate(
-                inputs_embeds=embeddings,
-                attention_mask=torch.ones(embeddings.shape[:2], dtype=torch.long, device=embeddings.device),
-                generation_config=generation_config(parameters, self._ends, self._tokenizer),
-                logits_processor=processors,
-            )
+            if self.drafts is None or not can_be_checked(parameters, draws):
+                return self._step_by_step(embeddings, draws, parameters)
+            rows = self.drafts.decoded(embeddings, draws, parameters, self._ends)
+            # Where a choice is near a tie, rounding decides, and with it the batch and the drafts. Alone and step by
+            # step there is one answer.
+            return [
+                self._decoder.text(tokens, [True] * len(tokens), parameters.stop or ())
+                if tokens is not None
+                else self._step_by_step(embeddings[row : row + 1], draws[row : row + 1], parameters)[0]
+                for row, tokens in enumerate(rows)
+            ]
+
+    def _step_by_step(
+        self, embeddings: torch.Tensor, draws: Sequence[Draw], parameters: TextParameters
+    ) -> list[Made | Failure]:
+        """Returns what transformers' own `generate` says after these embeddings."""
+        processors, health = processors_of(parameters, draws)
+        tokens = self._model.generate(
+            inputs_embeds=embeddings,
+            attention_mask=torch.ones(embeddings.shape[:2], dtype=torch.long, device=embeddings.device),
+            generation_config=generation_config(parameters, self._ends, self._tokenizer),
+            logits_processor=processors,
+        )
         return self._decoder.made(tokens, health, parameters.stop or ())
 
     def smooth_map(self, condition: Condition, draw: Draw, parameters: Parameters) -> SmoothMap:
