@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from smoothgen.certificates import RequestIdentity, Threat
+from smoothgen.certificates.meaning.held import MASK
 from smoothgen.certificates.meaning.metrics import METRICS
 from smoothgen.certificates.meaning.sections import MEDIA_TYPES
-from smoothgen.certificates.meaning.threats import ATTACKS, MASK, attack_named, is_known_to_be_held, require_threat
+from smoothgen.certificates.meaning.threats import ATTACKS, attack_named, is_known_to_be_held, require_threat
 from smoothgen.contracts import ImageParameters, Parameters, TextParameters
 from smoothgen.errors import InvalidCertificate
 from smoothgen.mechanisms import Mechanism, SynonymClasses
