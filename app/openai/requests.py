@@ -216,8 +216,8 @@ class ImagesRequest(_Asked):
         del card  # a picture model takes a prompt as it stands
         if self.smoothgen.attacked_turns is not None:
             raise InvalidParameters(
-                f"attacked_turns={self.smoothgen.attacked_turns!r} speaks of a conversation, and a picture has one prompt; "
-                "leave it out",
+                f"attacked_turns={self.smoothgen.attacked_turns!r} speaks of a conversation, and a picture has one "
+                "prompt; leave it out",
                 field="smoothgen.attacked_turns",
             )
         return self._generate(self.prompt, self._sides(), None, defaults)

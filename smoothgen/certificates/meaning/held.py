@@ -7,6 +7,6 @@ import re
 from typing import Final
 
 MASK: Final = "attention mask and positions"
-TEMPLATE: Final = re.compile(r"chat template \([1-9][0-9]{0,9} tokens\)")
+TEMPLATE: Final = re.compile(r"chat template \(([1-9][0-9]{0,9}) tokens\)")
 EMPTY_TEMPLATE: Final = "sha256:" + hashlib.sha256(b'{"after":[],"before":[]}').hexdigest()
 """The digest of a chat template that puts no token around the prompt, over its canonical JSON."""

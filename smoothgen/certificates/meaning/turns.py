@@ -14,22 +14,22 @@ from smoothgen.errors import InvalidCertificate
 USER_TURNS: Final = "token embeddings of the user's turns"
 """What is attacked where a request asks for attacked_turns "user": all of the user's turns together, the prompt too."""
 COUNTED_TURNS: Final = re.compile(r"token counts of the user's turns \(([1-9][0-9]{0,9}(?:, [1-9][0-9]{0,9}){0,128})\)")
-OTHER_TURNS: Final = re.compile(r"turns that are not the user's \(([1-9][0-9]{0,2})\)")
+OTHER_TURNS: Final = re.compile(r"turns that are not the user's \((0|[1-9][0-9]{0,2})\)")
 PARAMETER: Final = "attacked_turns"
 MOST_EARLIER_TURNS: Final = 128
 """The turns that a request may have before its prompt."""
 
 
-def held_beside_turns(counts: Sequence[int], template_tokens: int, others: int) -> tuple[str, ...]:
+def held_beside_turns(counts: Sequence[int], template_tokens: int, others: int | None) -> tuple[str, ...]:
     """Returns what is held fixed where all of the user's turns are attacked.
 
     counts: the tokens of each of these turns, in order. template_tokens: those around and between them, the tokens of
-    the other turns included. others: how many turns are not the user's.
+    the other turns included. others: how many turns of the history are not the user's, None without a history.
     """
     held = [f"token counts of the user's turns ({', '.join(map(str, counts))})", MASK]
     if template_tokens:
         held.append(f"chat template ({template_tokens} tokens)")
-    if others:
+    if others is not None:
         held.append(f"turns that are not the user's ({others})")
     return tuple(held)
 
@@ -63,23 +63,22 @@ def require_held_beside_turns(held_fixed: tuple[str, ...], request: RequestIdent
     """Returns how many tokens the attacked turns have together, by what is held fixed beside them.
 
     Raises InvalidCertificate unless it is the tokens of each turn, the mask, the chat template exactly where it puts
-    tokens around the turns, and other turns; with a history exactly where there is more than the prompt.
+    tokens around the turns, and the number of other turns exactly where there is a history.
     """
-    counts, around = _counts(held_fixed), list(held_fixed[2:])
-    templated = bool(around) and TEMPLATE.fullmatch(around[0]) is not None
-    if templated:
-        del around[0]
-    other = OTHER_TURNS.fullmatch(around[0]) if len(around) == 1 else None
-    earlier = len(counts) - 1 + (0 if other is None else int(other[1]))
-    fits = held_fixed[1:2] == (MASK,) and (other is not None or not around) and earlier <= MOST_EARLIER_TURNS
-    if fits and request is not None:
+    counts = _counts(held_fixed)
+    template_tokens, others = _number(TEMPLATE, held_fixed), _number(OTHER_TURNS, held_fixed)
+    earlier = len(counts) - 1 + (others or 0)
+    fits = held_fixed == held_beside_turns(counts, template_tokens or 0, others) and earlier <= MOST_EARLIER_TURNS
+    fits = fits and (others is not None) == (earlier > 0)
+    if request is not None:
         chat, history = request.parameters.get("chat") is True, "history" in request.parameters
-        fits = chat and history == bool(earlier) and templated == (request.template != EMPTY_TEMPLATE)
+        templated = request.template != EMPTY_TEMPLATE
+        fits = fits and chat and history == (others is not None) and templated == (template_tokens is not None)
     if not counts or not fits:
         raise InvalidCertificate(
             f"threat: held_fixed must be \"token counts of the user's turns (N, …)\", {MASK!r}, behind them 'chat "
             "template (N tokens)' exactly where it puts tokens around them, and \"turns that are not the user's (N)\" "
-            f"where there are some, with a history exactly where there are earlier turns, got {[*held_fixed]!r:.300}",
+            f"exactly where there is a history, got {[*held_fixed]!r:.300}",
             field="threat.held_fixed",
         )
     return sum(counts)
@@ -89,3 +88,8 @@ def _counts(held_fixed: tuple[str, ...]) -> list[int]:
     """Returns the tokens of each attacked turn, an empty list where they are not stated."""
     found = COUNTED_TURNS.fullmatch(held_fixed[0]) if held_fixed else None
     return [] if found is None else [int(count) for count in found[1].split(", ")]
+
+
+def _number(pattern: re.Pattern[str], held_fixed: tuple[str, ...]) -> int | None:
+    """Returns the number in the first words of this pattern, None where there are none."""
+    return next((int(found[1]) for words in held_fixed if (found := pattern.fullmatch(words))), None)

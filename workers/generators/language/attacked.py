@@ -12,14 +12,15 @@ def attacked_and_held(
     parameters: TextParameters, template: Template | None, prompt_tokens: int, *, words_drawn: bool
 ) -> tuple[str, tuple[str, ...]]:
     """Returns what is attacked, and all that is held fixed. words_drawn: whether every sample has words of its own."""
-    history, fixed = parameters.history or (), fixed_tokens(template)
+    history, fixed = parameters.history, fixed_tokens(template)
     if template is not None and parameters.attacked_turns == "user":
         counts = [*(len(turn.tokens) for turn in template.earlier), prompt_tokens]
-        return USER_TURNS, held_beside_turns(counts, fixed, sum(turn.role != "user" for turn in history))
+        others = None if history is None else sum(turn.role != "user" for turn in history)
+        return USER_TURNS, held_beside_turns(counts, fixed, others)
     held = ["token count of each drawn text" if words_drawn else f"token count ({prompt_tokens})", MASK]
     if fixed:
         held.append(f"chat template ({fixed} tokens)")
-    if history:
+    if history is not None:
         held.append(f"earlier turns of the conversation ({len(history)})")
     return TOKEN_EMBEDDINGS if parameters.prompt_embeds is None else GIVEN_EMBEDDINGS, tuple(held)
 

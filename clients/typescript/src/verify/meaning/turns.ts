@@ -8,7 +8,7 @@ import { EMPTY_TEMPLATE, MASK, TEMPLATE } from "./held.js";
 /** What is attacked where a request asks for attacked_turns "user": all of the user's turns, the prompt too. */
 export const USER_TURNS = "token embeddings of the user's turns";
 export const COUNTED_TURNS = /^token counts of the user's turns \(([1-9][0-9]{0,9}(?:, [1-9][0-9]{0,9}){0,128})\)$/;
-export const OTHER_TURNS = /^turns that are not the user's \(([1-9][0-9]{0,2})\)$/;
+export const OTHER_TURNS = /^turns that are not the user's \((0|[1-9][0-9]{0,2})\)$/;
 /** The turns that a request may have before its prompt. */
 const MOST_EARLIER_TURNS = 128;
 
@@ -27,13 +27,13 @@ export function requireHeldBesideTurns(heldFixed: readonly string[], request: Re
   const counts = (COUNTED_TURNS.exec(counted ?? "")?.[1] ?? "").split(", ").map(Number);
   const templated = TEMPLATE.test(around[0] ?? "");
   const [others, ...rest] = templated ? around.slice(1) : around;
-  const other = others === undefined ? 0 : Number(OTHER_TURNS.exec(others)?.[1] ?? Number.NaN);
+  const other = others === undefined ? 0 : Number(OTHER_TURNS.exec(others)?.[1]);
   const earlier = counts.length - 1 + other;
-  let fits = counts.every((count) => count >= 1) && mask === MASK && rest.length === 0 && earlier <= MOST_EARLIER_TURNS;
-  if (fits && request !== null) {
-    const chat = field(request.parameters, "chat") === true;
-    const history = has(request.parameters, "history");
-    fits = chat && history === earlier > 0 && templated === (request.template !== EMPTY_TEMPLATE);
+  let fits = counts.every((count) => count >= 1) && mask === MASK && rest.length === 0;
+  fits &&= earlier <= MOST_EARLIER_TURNS && (others !== undefined) === earlier > 0;
+  if (request !== null) {
+    fits &&= field(request.parameters, "chat") === true && templated === (request.template !== EMPTY_TEMPLATE);
+    fits &&= has(request.parameters, "history") === (others !== undefined);
   }
   if (!fits) throw new Invalid("threat.held_fixed does not fit the user's turns and the request");
   return counts.reduce((sum, count) => sum + count, 0);
