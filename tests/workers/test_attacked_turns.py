@@ -39,7 +39,7 @@ HISTORY = (
     Turn(role="user", content="7 cats (or 8?)"),
     Turn(role="assistant", content="é à ü"),
 )
-SHORT = (Turn(role="user", content="hi"), Turn(role="assistant", content="yes"))
+SHORT = (Turn(role="user", content="7 cats"), Turn(role="assistant", content="yes"))
 
 
 def talk(history: Sequence[Turn] | None = HISTORY, **given: Any) -> TextParameters:
@@ -66,10 +66,10 @@ def whole(template: Template, tokens: Sequence[int]) -> list[int]:
     return [*ids, *template.before, *left, *template.after]
 
 
-def job(prompt: str = "ok", history: Sequence[Turn] = SHORT, attacked: str = "user", **asked: Any) -> JobSpec:
+def job(prompt: str = "no", history: Sequence[Turn] = SHORT, attacked: str = "user", **asked: Any) -> JobSpec:
     told = {"history": [turn.model_dump() for turn in history]} if history else {}
     parameters = {"max_new_tokens": 4, "chat": True, "attacked_turns": attacked, **told}
-    return tokens_job(prompt, metric="edit", **{"tolerance": 0.98, "samples": 300, "parameters": parameters, **asked})
+    return tokens_job(prompt, metric="edit", **{"tolerance": 0.3, "samples": 60, "parameters": parameters, **asked})
 
 
 @pytest.mark.parametrize("kind", TOKENIZERS)
@@ -212,7 +212,7 @@ def test_turns_that_share_a_token_with_the_template_are_refused() -> None:
 
 
 def test_a_conversation_that_is_too_long_is_refused_before_its_turns_are_tried(llama: LanguageModel) -> None:
-    long = tuple(Turn(role=role, content="word " * 2000) for _ in range(64) for role in ("user", "assistant"))
+    long = tuple(Turn(role=role, content="word " * 100) for _ in range(64) for role in ("user", "assistant"))
     with pytest.raises(InvalidPrompt, match="shorten the prompt"):
         llama.rendered(PROMPT, talk(long))
 
@@ -222,7 +222,8 @@ def plain_answers(model: LanguageModel, prompts: Sequence[Sequence[int]]) -> lis
     network, said, length = model.network, list[str](), len(prompts[0])
     for start in range(0, len(prompts), 64):
         ids = torch.tensor([list(prompt) for prompt in prompts[start : start + 64]])
-        made = network.generate(ids, max_new_tokens=4, do_sample=False, pad_token_id=2, eos_token_id=2)
+        decoding = {"max_new_tokens": 4, "do_sample": False, "pad_token_id": 2, "eos_token_id": 2}
+        made = network.generate(ids, attention_mask=torch.ones_like(ids), **decoding)
         said += model.tokenizer.batch_decode(made[:, length:], skip_special_tokens=True)
     return said
 
@@ -279,7 +280,7 @@ def test_no_change_of_a_token_in_any_turn_below_the_radius_breaks_the_claim(llam
 
 def test_a_server_that_forgets_a_turn_is_caught(llama: LanguageModel) -> None:
     mutant, truth = forgetful(llama), of_all_turns(llama)
-    earlier = len(truth.tokens) - len(mutant.condition("ok", job().parameters, ON_EMBEDDING).embedding)
+    earlier = len(truth.tokens) - len(mutant.condition("no", job().parameters, ON_EMBEDDING).embedding)
     certificate = certified(job(), mutant)
     broken = beyond(certificate, llama, truth, certificate.radius)
     assert broken
@@ -344,19 +345,19 @@ def test_one_turn_certifies_what_the_last_turn_does(llama: LanguageModel) -> Non
 
 
 def test_covers_hold_another_prompt_against_the_whole_conversation(llama: LanguageModel) -> None:
-    asked = job("ok", samples=40)
+    asked = job()
     certificate = certified(asked, llama)
-    same, other, longer = compared_tokens(certificate, asked, llama, call("ok", "on", "ok ok ok")).answers
+    same, other, longer = compared_tokens(certificate, asked, llama, call("no", "nk", "no no no")).answers
     assert (same.rank, same.distance) == (0, 0.0)
     truth = of_all_turns(llama)
-    changed = llama.condition("on", asked.parameters, Smoothing("tokens", None, ON_EMBEDDING.common))
+    changed = llama.condition("nk", asked.parameters, Smoothing("tokens", None, ON_EMBEDDING.common))
     assert other.distance == llama.cost(truth, changed)
     assert not longer.comparable
     assert longer.reason is not None
     assert "no l2 attack inserts or deletes a token" in longer.reason
-    alone = len(llama.tokenizer("ok")["input_ids"])
+    alone = len(llama.tokenizer("no")["input_ids"])
     assert f"the certificate's prompt has {alone} tokens" in longer.reason
-    original, [another] = Embedding(asked, llama)(["on"])
+    original, [another] = Embedding(asked, llama)(["nk"])
     assert not isinstance(another, str)
     kept = len(truth.tokens) - alone
     assert np.array_equal(original.embedding[:kept], another.embedding[:kept])
