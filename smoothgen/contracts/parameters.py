@@ -40,7 +40,8 @@ class TextParameters(Contract):
     history: History | None = Field(
         default=None,
         description="With chat: the turns before the prompt, which is the last turn and the user's. They are held "
-        "fixed: an attack on them is outside of the certificate, which names them by their digest.",
+        "fixed, but for the user's under attacked_turns user: an attack on what is held fixed is outside of the "
+        "certificate, which names the turns by their digest.",
     )
     attacked_turns: AttackedTurns = Field(
         default="last",

@@ -107,7 +107,7 @@ def test_a_model_without_a_template_reads_one_message_which_is_all_the_user_says
 
 
 def test_a_picture_has_one_prompt() -> None:
-    card, body = image_card("pictures"), {"model": "pictures", "prompt": "a hat"}
+    card, body = image_card("pictures", smallest_side=32, largest_side=32), {"model": "pictures", "prompt": "a hat"}
     assert asked(ImagesRequest.model_validate(body).generate(card, USER).parameters) is None
     given = ImagesRequest.model_validate({**body, "smoothgen": {"attacked_turns": "user"}})
     with pytest.raises(InvalidParameters, match="a picture has one prompt; leave it out"):

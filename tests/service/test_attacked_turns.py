@@ -90,6 +90,6 @@ def test_a_turn_without_tokens_is_refused_by_the_worker(gateway: Gateway) -> Non
     empty = [*HISTORY, {"role": "user", "content": ""}, {"role": "assistant", "content": "yes"}]
     view = finished(gateway.http, submit(gateway.http, body(TOKENS, history=empty)))
     assert view["status"] == "failed"
-    [error] = view["problem"]["errors"]
+    [error] = view["error"]["errors"]
     assert error["pointer"] == "/parameters/history/3/content"
-    assert "has no tokens that could be attacked" in view["problem"]["detail"]
+    assert "has no tokens that could be attacked" in view["error"]["detail"]
