@@ -65,8 +65,9 @@ class ChatTemplates:
                 self._name,
                 f"does not leave {said} as it stands, or reads otherwise around it than around another (it counts, "
                 "cuts, escapes or branches on what is said), so that the noise would not cover every path",
+                said.remedy,
             )
-        return TemplateIds(self._name, self._tokens, framing).around(said)
+        return TemplateIds(self._name, self._tokens, framing, said).template()
 
     def _require_no_marker(self, said: Conversation) -> None:
         """Raises InvalidParameters for a turn of the history that spells a marker."""
@@ -97,12 +98,14 @@ class ChatTemplates:
             raise unfollowed(
                 self._name,
                 f"uses {said} other than once and as it stands, so noise on it would not cover every path",
+                said.remedy,
             )
         if any(rendered != framing.text(contents) for rendered, contents in zip(varied, others, strict=True)):
             raise unfollowed(
                 self._name,
                 f"reads otherwise around {said} than around another (it counts them, or branches on what they say), so "
                 "noise on it would not cover every path",
+                said.remedy,
             )
         return framing, real
 

@@ -33,6 +33,11 @@ class Conversation:
         )
 
     @property
+    def remedy(self) -> str:
+        """Returns what to send where a template does more with what is attacked than set it in its place."""
+        return "use attacked_turns 'last'" if len(self.places) > 1 else "send chat=false"
+
+    @property
     def history(self) -> list[str]:
         """Returns what the turns before the prompt say."""
         return [message["content"] for message in self._messages[:-1]]

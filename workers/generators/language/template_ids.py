@@ -16,23 +16,23 @@ def unfollowed(model: str, reason: str, remedy: str = "send chat=false") -> Inva
 
 
 class TemplateIds:
-    """Finds the ids of one framing.
+    """Finds the ids of one framing of one conversation.
 
     How the ids of a turn are found is tried on neutral turns, so that no turn decides it.
     """
 
-    def __init__(self, model: str, tokens: PromptTokens, framing: Framing) -> None:
+    def __init__(self, model: str, tokens: PromptTokens, framing: Framing, said: Conversation) -> None:
         """model: its name, for messages."""
-        self._model, self._tokens, self._framing = model, tokens, framing
+        self._model, self._tokens, self._framing, self._said = model, tokens, framing, said
         self._neutral = neutral(len(framing.trims))
 
-    def around(self, said: Conversation) -> Template:
+    def template(self) -> Template:
         """Returns the ids around the attacked turns, with those of the turns before the prompt.
 
         Raises InvalidParameters where the tokenizer joins a turn with what is around it, and (parameters.history) for
         an earlier turn without tokens; InvalidPrompt.
         """
-        given, trims = self._framing.given(said.contents), self._framing.trims
+        given, trims = self._framing.given(self._said.contents), self._framing.trims
         fixed, ways, after = self._located()
         template = Template(
             before=fixed[-1],
@@ -42,7 +42,7 @@ class TemplateIds:
             earlier=tuple(
                 EarlierTurn(
                     before=fixed[k],
-                    tokens=self._earlier(given[k], ways[k], said.places[k]),
+                    tokens=self._earlier(given[k], ways[k], self._said.places[k]),
                     encoded_after=ways[k],
                     trims=trims[k],
                 )
@@ -56,8 +56,9 @@ class TemplateIds:
         if whole != _filled(template, own):
             raise unfollowed(
                 self._model,
-                f"shares a token with {said}: the tokenizer joins its first or last characters with the template's",
-                remedy="leave out white space at its ends, or send chat=false",
+                f"shares a token with {self._said}: the tokenizer joins its first or last characters with the "
+                "template's",
+                f"leave out white space at its ends, or {self._said.remedy}",
             )
         return template
 
@@ -69,7 +70,9 @@ class TemplateIds:
             until, way, after = self._found(place, read)
             if place and until == read:
                 raise unfollowed(
-                    self._model, "puts nothing between two turns of the user's, so that they cannot be told apart"
+                    self._model,
+                    "puts nothing between two turns of the user's, so that they cannot be told apart",
+                    self._said.remedy,
                 )
             fixed.append(tuple(until[len(read) :]))
             ways.append(way)
@@ -94,6 +97,7 @@ class TemplateIds:
             self._model,
             "shares tokens with what is said: the tokenizer joins its first or last characters with the template's, so "
             "that noise on it would be noise on the template",
+            self._said.remedy,
         )
 
     def _after(self, place: int, text: str, until: list[int], way: EncodedAfter) -> tuple[int, ...] | None:
