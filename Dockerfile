@@ -11,10 +11,8 @@
 
 ARG BASE=python:3.11-slim-bookworm
 FROM ${BASE} AS base
-ARG REVISION=unknown
 LABEL org.opencontainers.image.title="SmoothGen" \
-      org.opencontainers.image.version="0.1.0" \
-      org.opencontainers.image.revision="${REVISION}"
+      org.opencontainers.image.version="0.1.0"
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
@@ -61,6 +59,9 @@ EXPOSE 8000
 HEALTHCHECK --interval=15s --timeout=5s --start-period=20s --retries=3 \
     CMD ["python", "/opt/probe.py", "SMOOTHGEN_PORT", "/livez"]
 ENTRYPOINT ["python", "-m", "app"]
+# Last, since another revision would make every layer below it anew.
+ARG REVISION=unknown
+LABEL org.opencontainers.image.revision="${REVISION}"
 
 
 FROM base AS worker
@@ -87,3 +88,6 @@ EXPOSE 9100
 HEALTHCHECK --interval=15s --timeout=5s --start-period=180s --retries=3 \
     CMD ["python", "/opt/probe.py", "SMOOTHGEN_METRICS_PORT", "/livez"]
 ENTRYPOINT ["python", "-m", "workers"]
+# Last, since another revision would make every layer below it anew.
+ARG REVISION=unknown
+LABEL org.opencontainers.image.revision="${REVISION}"

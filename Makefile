@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-locked lock demo serve test test-quick check rooms rules chaos bench bench-load train train-lipschitz train-gan format clean
+.PHONY: help install install-locked lock demo serve test test-quick check rooms rules chaos containers bench bench-load train train-lipschitz train-gan format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -83,6 +83,10 @@ rules: ## check alerts and dashboard queries with promtool (apt-get install prom
 chaos: install ## kills, hangs, stops, full Redis and failovers at random, under thousands of jobs
 	$(BIN)/python -m tests.chaos
 	$(BIN)/python -m tests.chaos --failover --jobs 600
+
+OUT ?= containers
+containers: install ## build both images, run the compose file, replace it under load; as root (OUT=folder of SBOMs)
+	$(BIN)/python -m tests.containers --out $(OUT)
 
 format: install ## rewrite the code as `make check` wants it
 	$(BIN)/ruff format .

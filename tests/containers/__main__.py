@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -20,7 +21,7 @@ from pathlib import Path
 from tests.containers.engine import ROOT, tool
 from tests.containers.namespaces import isolated, remove_control_groups
 from tests.containers.places import Places
-from tests.containers.preflight import NOT_RUN, why_not
+from tests.containers.preflight import NOT_RUN, not_run, why_not
 from tests.containers.steps import Steps
 
 _HALVES = {"images": True, "scenario": False}
@@ -35,9 +36,10 @@ def main() -> int:
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="keep SBOMs, the steps and logs of a failure here")
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep images here for the next run; some 8 GB")
     given = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     reason = why_not(Path(tempfile.gettempdir()))
     if reason is not None:
-        print(f"NOT RUN: no container was built or started: {reason}", file=sys.stderr)
+        not_run(reason)
         return NOT_RUN
     folder = Path(tempfile.mkdtemp(prefix="containers-"))
     try:
@@ -60,10 +62,13 @@ def _run(at: Places) -> int:
         except KeyboardInterrupt:
             process.wait()  # the half was interrupted too, and is removing what it started
             raise
+        finally:
+            process.kill()
         if code != 0:
             break
-    print(f"\n{Steps(at.steps).table()}\n")
-    print("containers: FAILED" if code else "containers: passed")
+    if code != NOT_RUN:
+        print(f"\n{Steps(at.steps).table()}\n")
+        print("containers: FAILED" if code else "containers: passed")
     return code
 
 

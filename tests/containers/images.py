@@ -15,13 +15,14 @@ import yaml
 
 from tests.containers.base_image import make_base
 from tests.containers.engine import ROOT, CommandFailed, Engine
+from tests.containers.halves import exit_code
 from tests.containers.package_sources import local_wheels, pip_options
 from tests.containers.places import Places, places
 from tests.containers.sbom import install_tool, write_sbom
 from tests.containers.stand_ins import build_stand_ins
 from tests.containers.steps import Steps
 
-_WEIGHTS = (".safetensors", ".gguf", ".onnx", ".pt", ".pth", ".bin")
+_WEIGHTS = (".safetensors", ".gguf", ".onnx", ".pt")
 _CONTENT = f"""
 import importlib.util, json, os, sys
 files = [os.path.join(at, name) for at, _, names in os.walk("/opt") for name in names]
@@ -102,4 +103,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(exit_code(main))

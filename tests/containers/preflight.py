@@ -23,6 +23,11 @@ _GIB = 2**30
 _LEAST_FREE = 14 * _GIB
 
 
+def not_run(reason: str) -> None:
+    """Says loudly that nothing was checked."""
+    print(f"NOT RUN: no container was started: {reason}", file=sys.stderr, flush=True)
+
+
 def why_not(folder: Path) -> str | None:
     """Returns in one sentence why nothing can be run here, None where it can. folder: where the images would lie."""
     if not sys.platform.startswith("linux"):

@@ -5,15 +5,18 @@ python -m tests.containers.scenario FOLDER DATA OUT
 
 from __future__ import annotations
 
-import signal
 import sys
+from pathlib import Path
 from typing import Any
 
 import httpx2
 
 import smoothgen
+from tests.containers.backup import back_up, lose_and_restore
 from tests.containers.compose import GATEWAY, PROMETHEUS, SERVICES, Compose
 from tests.containers.engine import CommandFailed, Engine
+from tests.containers.halves import exit_code
+from tests.containers.images import compose_images
 from tests.containers.load import Load
 from tests.containers.places import places
 from tests.containers.steps import Steps
@@ -61,13 +64,17 @@ def scraped(workers: int) -> str:
 
 def main() -> int:
     """Run the scenario; exit code 1 at the first failure. What it started is removed in any case."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     at = places(__doc__)
     steps = Steps(at.steps)
     with Engine(at.data, at.state, network=True) as engine:
         compose = Compose(engine)
         try:
-            _scenario(compose, steps)
+            key = _asked(compose, steps)
+            _replaced(compose, steps, key)
+            _restored(compose, engine, steps, key, at.folder)
+            with steps.step("health and logs") as step:
+                events = {service: sum(compose.logged(service).values()) for service in ("gateway", "worker")}
+                step.result = f"{compose.health()}; lines of JSON: {events}"
         except BaseException:
             (at.out / "compose.log").write_text(compose("logs", "--no-color", "--timestamps"))
             raise
@@ -81,7 +88,8 @@ def main() -> int:
     return 0
 
 
-def _scenario(compose: Compose, steps: Steps) -> None:
+def _asked(compose: Compose, steps: Steps) -> str:
+    """Brings the stack up and has it certify a text and a picture. Returns the first API key."""
     with steps.step("compose up, until healthy") as step:
         compose.up(*SERVICES)
         step.result = compose.health()
@@ -95,6 +103,11 @@ def _scenario(compose: Compose, steps: Steps) -> None:
             step.result = certified(client, keys, _TEXT)
         with steps.step("a certified picture over HTTP") as step:
             step.result = certified(client, keys, _PICTURE)
+    return key
+
+
+def _replaced(compose: Compose, steps: Steps, key: str) -> None:
+    """Scales to two workers, and replaces gateway and workers while jobs are posted."""
     with steps.step("--scale worker=2") as step:
         compose.up("worker", workers=2)
         step.result = compose.health()
@@ -112,10 +125,24 @@ def _scenario(compose: Compose, steps: Steps) -> None:
         kept = before & {container["Id"] for container in compose.containers()}
         if len(kept) != len(("redis", "prometheus")):
             raise CommandFailed("gateway or worker was not replaced")
-    with steps.step("health and logs") as step:
-        events = {service: sum(compose.logged(service).values()) for service in ("gateway", "worker")}
-        step.result = f"{compose.health()}; lines of JSON: {events}"
+
+
+def _restored(compose: Compose, engine: Engine, steps: Steps, key: str, folder: Path) -> None:
+    """Backs Redis up, loses it, restores it, and asks for a certificate of before."""
+    image = compose_images()["redis"]
+    with smoothgen.Client(GATEWAY, api_key=key) as client:
+        made = client.generate("0.25", model="closed-form-tanh", sigma=0.5, samples=400)
+        with steps.step("backup of Redis") as step:
+            step.result = back_up(compose, engine, folder, image)
+        with steps.step("Redis lost and restored") as step:
+            lose_and_restore(compose, engine, folder, image)
+            with httpx2.Client(base_url=GATEWAY) as http:
+                eventually(lambda: http.get("/readyz").status_code == 200, timeout_s=60)
+            if client.certificate(made.id) != made.certificate:
+                raise CommandFailed("the certificate that is read after the restore is another")
+            again = client.generate("0.25", model="closed-form-tanh", sigma=0.5, samples=400)
+            step.result = f"old certificate read, new one {'valid' if again.verify() else 'invalid'}"
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(exit_code(main))
