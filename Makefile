@@ -70,7 +70,8 @@ check: install ## format, lint, types, import rules
 rooms: install ## rooms, arrows, floors and circles of the code, by its imports
 	$(BIN)/python -m tests.architecture.rooms
 
-rules: ## check alerts and dashboard queries with promtool (apt-get install prometheus)
+rules: ## check alerts and dashboard queries with promtool and amtool (apt-get install prometheus prometheus-alertmanager)
+	amtool check-config docker/alertmanager/alertmanager.yml
 	promtool check config docker/prometheus/prometheus.yml
 	promtool test rules docker/prometheus/rules_test.yml
 	folder=$$(mktemp -d) && cp docker/grafana/stats_test.yml $$folder \

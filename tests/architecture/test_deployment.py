@@ -227,6 +227,14 @@ def test_containers_are_given_the_time_their_processes_take_to_stop():
     assert int(SERVICES["worker"]["stop_grace_period"].removesuffix("s")) >= drain_s + 30
 
 
+@pytest.mark.parametrize(("unit", "package", "name"), [("gateway", "app", "gateway"), ("worker@", "workers", "worker")])
+def test_systemd_units_start_the_processes_and_give_them_time_to_stop(unit, package, name):
+    text = (ROOT / "docker" / "systemd" / f"smoothgen-{unit}.service").read_text()
+    assert f"ExecStart=/opt/smoothgen/.venv/bin/python -m {package}\n" in text
+    assert f"TimeoutStopSec={SERVICES[name]['stop_grace_period'].removesuffix('s')}\n" in text
+    assert set(re.findall(r"SMOOTHGEN_\w+(?==)", text)) <= settings(package)
+
+
 def test_workers_can_be_scaled():
     assert not {"container_name", "ports", "hostname"} & SERVICES["worker"].keys()
 
