@@ -49,7 +49,7 @@ _CORS_ASKED: Final = [
 ]
 _CORS_TOLD: Final = [
     *("Location", "RateLimit", "RateLimit-Policy", "Retry-After", "WWW-Authenticate", "X-Request-ID"),
-    *("X-SmoothGen-Job", "X-SmoothGen-Notes"),
+    *("X-SmoothGen-Certificate", "X-SmoothGen-Job", "X-SmoothGen-Notes", "X-SmoothGen-Status"),
 ]
 """What pages of other origins may send and read, beside what every page may."""
 

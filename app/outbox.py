@@ -15,6 +15,9 @@ from smoothgen.queue.outbox import Outbox, OutboxEntry
 _MOST_AT_ONCE: Final = 100
 _BLOCK_MS: Final = 2000
 _RETRY_S: Final = 1.0
+_GATHER_S: Final = 0.1
+"""How long a reader rests after entries, so that busy gateways deal with many in one commit. An entry that comes alone
+does not wait."""
 
 Handle = Callable[[Sequence[OutboxEntry]], Awaitable[Sequence[OutboxEntry]]]
 """Deals with entries, and returns those that need not be given again. The others are, after the outbox's lease. Where
@@ -52,6 +55,8 @@ class OutboxReader:
                 if entries:
                     await self._outbox.acknowledge(await self._handled(entries))
                 self.trouble = None
+                if entries:
+                    await asyncio.sleep(_GATHER_S)
             except (QueueUnavailable, RedisError) as error:
                 self._say_once(str(error))
                 await asyncio.sleep(_RETRY_S)

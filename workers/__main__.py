@@ -27,7 +27,7 @@ from smoothgen.tracing import start_traces
 from workers.serving.compute import ComputeThread
 from workers.serving.health import serve_health
 from workers.serving.loaded_model import LoadedModel, load_models
-from workers.serving.metrics import Gpus, Metrics
+from workers.serving.metrics import CountsPasses, Gpus, Metrics, NetworkPasses
 from workers.serving.worker import Worker
 from workers.settings import Settings
 
@@ -81,6 +81,9 @@ def _metrics(models: dict[str, LoadedModel], settings: Settings, load_s: float) 
     metrics.load_seconds.set(load_s)
     for name in models:
         metrics.batch_size.labels(name).set(settings.batch_size)
+    generators = {name: model.generator for name, model in models.items()}
+    counting = {name: generator for name, generator in generators.items() if isinstance(generator, CountsPasses)}
+    metrics.registry.register(NetworkPasses(counting))
     torch = sys.modules.get("torch")  # not imported for it: a closed-form worker needs none
     if torch is not None and torch.cuda.is_available():
         metrics.registry.register(Gpus())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
 from contextlib import ExitStack
 from pathlib import Path
@@ -22,6 +23,12 @@ from tests.support.api_keys import ApiKeys
 from tests.support.processes import LOADING_S, ROOT, Gateway, Lab, Redis, eventually, free_port
 
 KEY = {"authorization": "Bearer a-key"}
+OUR_HEADERS = {
+    name
+    for file in (ROOT / "app").rglob("*.py")
+    for name in re.findall(r'"(X-SmoothGen-\w+)"\]? ?[:=]', file.read_text())
+}
+"""The headers of our own that answers carry."""
 
 
 def test_every_route_needs_a_scope_and_the_table_has_no_other() -> None:
@@ -126,6 +133,8 @@ def test_pages_of_other_origins_are_let_in_only_where_they_are_named(redis: Redi
         assert client.options("/generate", headers=preflight | {"origin": "https://evil.example"}).status_code == 400
         for headers in ({"origin": ours}, {"origin": ours} | KEY):  # so that a page can read why it is refused
             assert client.get("/models", headers=headers).headers["access-control-allow-origin"] == ours
+        exposed = client.get("/models", headers={"origin": ours} | KEY).headers["access-control-expose-headers"]
+        assert {name for name in exposed.split(", ") if name.startswith("X-SmoothGen")} == OUR_HEADERS
         told = client.get("/models", headers={"origin": "https://evil.example"} | KEY)
         assert "access-control-allow-origin" not in told.headers
 

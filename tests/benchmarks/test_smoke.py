@@ -14,6 +14,7 @@ IS_RUN = 'if __name__ == "__main__"'
 
 SMALL = {
     "certify": "--smoke",
+    "cluster": "--smoke",
     "failover": "--smoke",
     "gateway_cost": "--smoke",
     "poisoned_passages": "--smoke",
@@ -29,7 +30,10 @@ _NO_SIZES = "has no sizes to make small, and takes minutes"
 TOO_LARGE = {
     "bottleneck": "reads a language model for hours, and keeps what it measured between runs",
     "budget": _MODEL,
+    "certificate_cost": _MODEL,
     "coverage": "needs Debian's wordnet-base, and loads a model of torch",
+    "draft_decoding": _MODEL,
+    "draft_passes": _MODEL,
     "fair_share": _NO_SIZES,
     "fleet": _MODEL,
     "gan": _MODEL,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib.util import find_spec
+from typing import Protocol, runtime_checkable
 
 from prometheus_client import Counter, Gauge, Histogram
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from smoothgen.contracts import SCORE_NAMES
@@ -116,6 +117,27 @@ class ModelMetrics:
     def score_claim(self, score: str, *, holds: bool) -> Counter:
         """Returns the claims on a score, by its name in requests, that hold or are not proven."""
         return self._score_claims[score, holds]
+
+
+@runtime_checkable
+class CountsPasses(Protocol):
+    """A generator that counts the passes of its network, one for each token of a batch that is decoded step by step."""
+
+    passes: int
+
+
+class NetworkPasses(Collector):
+    """How often the networks of language models were called, read when Prometheus asks."""
+
+    def __init__(self, models: Mapping[str, CountsPasses]) -> None:
+        self._models = models
+
+    def collect(self) -> Iterable[CounterMetricFamily]:
+        """Returns one series for each model."""
+        passes = CounterMetricFamily("smoothgen_network_passes", "Passes of the network over a batch", labels=["model"])
+        for model, generator in self._models.items():
+            passes.add_metric([model], generator.passes)
+        return (passes,)
 
 
 class Gpus(Collector):

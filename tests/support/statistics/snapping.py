@@ -98,6 +98,9 @@ class World:
         others = np.delete(self.table, j, axis=0)
         g = 2 * (self.table[j] - others)
         h = np.square(self.table[j]).sum() - np.square(others).sum(axis=1) - g @ x
+        # NNLS may stop too early where constraints differ in scale. Equal rows constrain nothing.
+        scale = np.linalg.norm(g, axis=1)
+        g, h = g[scale > 0] / scale[scale > 0, None], h[scale > 0] / scale[scale > 0]
         e, f = np.vstack([g.T, h]), np.append(np.zeros(g.shape[1]), 1.0)
         residual = e @ nnls(e, f)[0] - f
         delta = -residual[:-1] / residual[-1]

@@ -75,6 +75,11 @@ class BottleneckModel:
         self.batch_sensitivity = batch_sensitivity
 
     @property
+    def passes(self) -> int:
+        """Returns how often the language model's network was called."""
+        return self._language.passes
+
+    @property
     def largest_dimension(self) -> int:
         """Returns k, the number of coordinates of x."""
         return self._head.width

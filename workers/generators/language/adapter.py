@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from smoothgen.certificates import ModelIdentity
-from smoothgen.certificates.exhaustive.threat import GIVEN_EMBEDDINGS, TOKEN_EMBEDDINGS
 from smoothgen.contracts import ListedNeighbours, Note, Parameters, RunWords, Template, TextParameters
 from smoothgen.contracts.mechanism_names import EDITS, EMBEDDING, PASSAGES, TOKENS, UNNOISED, WORDS
 from smoothgen.errors import InvalidParameters, InvalidPrompt
@@ -21,8 +20,12 @@ from smoothgen.mechanisms import Gaussian
 from smoothgen.tokens import TokenTable
 from workers.generators.conditions import Condition, Draw, Smoothing
 from workers.generators.differentiable import SmoothMap
+from workers.generators.language.attacked import attacked_and_held, fixed_tokens
 from workers.generators.language.chat_template import ChatTemplates
+from workers.generators.language.conversation import Conversation
 from workers.generators.language.decoding import Decoder, end_tokens, generation_config
+from workers.generators.language.drafts.choosing import can_be_checked
+from workers.generators.language.drafts.job_drafts import JobDrafts
 from workers.generators.language.given_embeddings import FIELD, GivenEmbeddings
 from workers.generators.language.prompt_tokens import PromptTokens
 from workers.generators.language.snapped_noise import SnappedRuns, TokenIds
@@ -41,11 +44,12 @@ LOG_PROBABILITY_UNIT = "nats of the next token's log-probabilities (l2) per l2 u
 class LanguageModel:
     """A causal language model as a Generator.
 
-    x is the (tokens × width) block of the prompt's token embeddings; every one of its numbers is noised, and snapped to
-    the nearest rows of the table where the job asks for it, or, under mechanism tokens, every row is the table's row
-    nearest to what was given. What the model also learns from the prompt, its token count and so its mask and
-    positions, is held fixed. Greedy by default; with a temperature, tokens are drawn by Gumbel-max from numbers that
-    belong to the sample, so that common randomness couples the samples of a job.
+    x is the (tokens × width) block of the prompt's token embeddings, or of those of all of the user's turns one after
+    the other; every one of its numbers is noised, and snapped to the nearest rows of the table where the job asks for
+    it, or, under mechanism tokens, every row is the table's row nearest to what was given. What the model also learns
+    from the prompt, its token count and so its mask and positions, is held fixed. Greedy by default; with a
+    temperature, tokens are drawn by Gumbel-max from numbers that belong to the sample, so that common randomness
+    couples the samples of a job.
     """
 
     mechanisms = (TOKENS, EMBEDDING, EDITS, PASSAGES, WORDS)
@@ -56,6 +60,8 @@ class LanguageModel:
     classifier = None
     batch_sensitivity: float | None = None
     """The loader of the model measures this share and sets it."""
+    drafts: JobDrafts | None = None
+    """What checks drafts, where the loader found that this network's drafts can be."""
 
     def __init__(
         self,
@@ -67,7 +73,9 @@ class LanguageModel:
         default_sigma: float,
     ) -> None:
         self._model, self._tokenizer = model.eval(), tokenizer
-        self._model.register_forward_hook(made_progress)  # token by token
+        self._model.register_forward_hook(made_progress)  # pass by pass
+        self._model.register_forward_hook(self._one_more_pass)
+        self.passes = 0
         self._ends = end_tokens(model.generation_config.eos_token_id, tokenizer.eos_token_id)
         self._decoder, self._tokens = Decoder(tokenizer, self._ends), PromptTokens(tokenizer)
         self._templates = ChatTemplates(identity.name, tokenizer, self._tokens)
@@ -77,6 +85,9 @@ class LanguageModel:
         model.generation_config = GenerationConfig()
         self.identity, self.description, self.default_sigma = identity, description, default_sigma
         self.longest_prompt_tokens: int | None = getattr(model.config, "max_position_embeddings", None)
+
+    def _one_more_pass(self, *_: object) -> None:
+        self.passes += 1
 
     @property
     def has_chat_template(self) -> bool:
@@ -122,7 +133,8 @@ class LanguageModel:
         history = parameters.history or ()
         if parameters.prompt_embeds is not None:
             return self._templates.around_any(history)
-        return self._templates.around(prompt, history)
+        said = Conversation(prompt, history, parameters.attacked_turns)
+        return self._templates.around(said, lambda whole: self._require_room(whole, parameters, "prompt"))
 
     def condition(
         self, prompt: str, parameters: Parameters, smoothing: Smoothing, template: Template | None = None
@@ -136,26 +148,23 @@ class LanguageModel:
         parameters, snapped = text_parameters(parameters), smoothing.mechanism == TOKENS
         template = (template or self.rendered(prompt, parameters)) if parameters.chat else None
         ids, notes = self._read(prompt, parameters, template, snapped=snapped)
-        counted = "token count of each drawn text" if smoothing.words_drawn else f"token count ({len(ids)})"
-        held_fixed = [counted, "attention mask and positions"]
-        if fixed := _length(template):
-            held_fixed.append(f"chat template ({fixed} tokens)")
-        if parameters.history is not None:
-            held_fixed.append(f"earlier turns of the conversation ({len(parameters.history)})")
+        attack_on, held_fixed = attacked_and_held(parameters, template, len(ids), words_drawn=smoothing.words_drawn)
+        if template is not None:
+            ids = [*template.earlier_tokens, *ids]
         embedding, unnoised = self._rows(ids), smoothing.mechanism in UNNOISED
         runs = SnappedRuns() if smoothing.snapped else None
         return Condition(
             embedding,
-            attack_on=TOKEN_EMBEDDINGS if parameters.prompt_embeds is None else GIVEN_EMBEDDINGS,
+            attack_on=attack_on,
             mechanism=Unnoised() if unnoised else Gaussian(smoothing.level),
-            held_fixed=tuple(held_fixed),
+            held_fixed=held_fixed,
             random=parameters.temperature > 0,
             notes=notes,
             # Of one length and in one template: nothing need be padded. What shares its runs stays alone.
             mixes=None if runs else (embedding.shape, template, unnoised),
             numbers_per_token=embedding.shape[1],
             template=template,
-            prompt_tokens=len(ids) + _length(template),
+            prompt_tokens=len(ids) + fixed_tokens(template),
             tokens=tuple(ids) if snapped else (),
             snap=self._snapping.table.digest if runs else None,
             private=runs,
@@ -165,6 +174,7 @@ class LanguageModel:
         self, prompt: str, parameters: TextParameters, template: Template | None, *, snapped: bool
     ) -> tuple[list[int], tuple[Note, ...]]:
         """Returns the ids of the tokens in the prompt's place, and notes on them."""
+        around = 0 if template is None else template.fixed_tokens + len(template.earlier_tokens)
         if parameters.prompt_embeds is not None:
             if not snapped:
                 raise InvalidParameters(
@@ -173,7 +183,7 @@ class LanguageModel:
                     field=FIELD,
                 )
             given = GivenEmbeddings(parameters.prompt_embeds, self._width, self.identity.name)
-            self._require_room(given.count, template, parameters, f"{FIELD}.shape")  # before it takes time to snap them
+            self._require_room(around + given.count, parameters, f"{FIELD}.shape")  # before it takes time to snap them
             return given.read(self._snapping)
         if template is None:
             ids = self._tokens.completion(prompt)
@@ -181,12 +191,12 @@ class LanguageModel:
             ids = self._tokens.within(prompt.strip() if template.trims else prompt, template.encoded_after)
         if not ids:
             raise InvalidPrompt(f"the prompt {prompt!r:.80} has no tokens in this model's vocabulary", field="prompt")
-        self._require_room(len(ids), template, parameters, "prompt")
+        self._require_room(around + len(ids), parameters, "prompt")
         return ids, self._tokens.notes(prompt, ids)
 
-    def _require_room(self, count: int, template: Template | None, parameters: TextParameters, field: str) -> None:
+    def _require_room(self, whole: int, parameters: TextParameters, field: str) -> None:
         """Raises InvalidPrompt where so many tokens and those to come do not fit the model."""
-        longest, whole = self.longest_prompt_tokens, count + _length(template)
+        longest = self.longest_prompt_tokens
         if longest is not None and whole + parameters.max_new_tokens > longest:
             raise InvalidPrompt(
                 f"the prompt has {whole} tokens and max_new_tokens is {parameters.max_new_tokens}; together "
@@ -255,13 +265,29 @@ class LanguageModel:
         parameters = text_parameters(given)
         with torch.inference_mode():
             embeddings = self._placed(embeddings)
-            processors, health = processors_of(parameters, draws)
-            tokens = self._model.generate(
-                inputs_embeds=embeddings,
-                attention_mask=torch.ones(embeddings.shape[:2], dtype=torch.long, device=embeddings.device),
-                generation_config=generation_config(parameters, self._ends, self._tokenizer),
-                logits_processor=processors,
-            )
+            if self.drafts is None or not can_be_checked(parameters, draws):
+                return self._step_by_step(embeddings, draws, parameters)
+            rows = self.drafts.decoded(embeddings, draws, parameters, self._ends)
+            # Where a choice is near a tie, rounding decides, and with it the batch and the drafts. Alone and step by
+            # step there is one answer.
+            return [
+                self._decoder.text(tokens, [True] * len(tokens), parameters.stop or ())
+                if tokens is not None
+                else self._step_by_step(embeddings[row : row + 1], draws[row : row + 1], parameters)[0]
+                for row, tokens in enumerate(rows)
+            ]
+
+    def _step_by_step(
+        self, embeddings: torch.Tensor, draws: Sequence[Draw], parameters: TextParameters
+    ) -> list[Made | Failure]:
+        """Returns what transformers' own `generate` says after these embeddings."""
+        processors, health = processors_of(parameters, draws)
+        tokens = self._model.generate(
+            inputs_embeds=embeddings,
+            attention_mask=torch.ones(embeddings.shape[:2], dtype=torch.long, device=embeddings.device),
+            generation_config=generation_config(parameters, self._ends, self._tokenizer),
+            logits_processor=processors,
+        )
         return self._decoder.made(tokens, health, parameters.stop or ())
 
     def smooth_map(self, condition: Condition, draw: Draw, parameters: Parameters) -> SmoothMap:
@@ -283,15 +309,22 @@ class LanguageModel:
         logits = self._model(inputs_embeds=embeddings, attention_mask=mask, use_cache=False).logits[:, -1]
         return torch.log_softmax(logits.float(), dim=-1).cpu()
 
-    def _framed(self, template: Template | None, noisy: torch.Tensor) -> torch.Tensor:
-        """Returns the template's embeddings around those of the prompts."""
+    def _framed(self, template: Template | None, attacked: torch.Tensor) -> torch.Tensor:
+        """Returns the input embeddings of the whole prompt. attacked: those of the attacked turns, one after the other,
+        (batch, tokens, width)."""
         if template is None:
-            return noisy
-        before, after = (
-            self._embed(torch.tensor([ids], dtype=torch.long)).expand(len(noisy), -1, -1)
-            for ids in (template.before, template.after)
-        )
-        return torch.cat([before, noisy, after], dim=1)
+            return attacked
+        pieces, start = list[torch.Tensor](), 0
+        for turn in template.earlier:
+            end = start + len(turn.tokens)
+            pieces += [self._fixed(turn.before, len(attacked)), attacked[:, start:end]]
+            start = end
+        prompt = attacked[:, start:]
+        pieces += [self._fixed(template.before, len(prompt)), prompt, self._fixed(template.after, len(prompt))]
+        return torch.cat(pieces, dim=1)
+
+    def _fixed(self, ids: Sequence[int], batch: int) -> torch.Tensor:
+        return self._embed(torch.tensor([list(ids)], dtype=torch.long)).expand(batch, -1, -1)
 
     def _placed(self, x: torch.Tensor) -> torch.Tensor:
         return x.to(self._model.dtype).to(self._model.device)
@@ -305,7 +338,3 @@ class LanguageModel:
     def _embed(self, tokens: torch.Tensor) -> torch.Tensor:
         embedded: torch.Tensor = self._model.get_input_embeddings()(tokens.to(self._model.device))
         return embedded
-
-
-def _length(template: Template | None) -> int:
-    return 0 if template is None else len(template.before) + len(template.after)

@@ -61,9 +61,11 @@ class Decoder:
     def made(self, tokens: torch.Tensor, health: Health, stops: Sequence[str] = ()) -> list[Made | Failure]:
         """Returns one output a row of new tokens, (batch, steps). stops: texts before the first of which each ends."""
         rows: list[list[int]] = tokens.tolist()
-        return [self._row(row, finite, stops) for row, finite in zip(rows, health.rows(len(rows)), strict=True)]
+        return [self.text(row, finite, stops) for row, finite in zip(rows, health.rows(len(rows)), strict=True)]
 
-    def _row(self, row: list[int], finite: list[bool], stops: Sequence[str]) -> Made | Failure:
+    def text(self, row: Sequence[int], finite: Sequence[bool], stops: Sequence[str] = ()) -> Made | Failure:
+        """Returns the output of one row of new tokens. finite: whether the logits of each step were. stops: as in
+        `made`."""
         end = next((step for step, token in enumerate(row) if token in self._ends), None)
         used = len(row) if end is None else end + 1
         # The logits that chose the row's own tokens, its end included, and no later ones: a failure must depend on

@@ -20,7 +20,8 @@ from smoothgen.certificates import ModelIdentity
 from smoothgen.errors import InvalidParameters, UnknownName
 from workers.generators.language.adapter import LanguageModel
 from workers.generators.language.checkpoint import require_decoder, require_generation_config, require_no_adapter
-from workers.generators.language.network_probe import batch_sensitivity, require_sound
+from workers.generators.language.drafts.measuring import PROBE_ROWS, job_drafts
+from workers.generators.language.network_probe import batch_sensitivity, noisy_rows, require_sound
 from workers.generators.language.tokenizers import require_tokenizer
 from workers.generators.model_digest import model_digest, network_content, tokenizer_content
 from workers.loading.broken_files import told_in_one_line
@@ -124,6 +125,7 @@ def _load(
     )
     require_sound(name, loaded.network, tokenizer)
     loaded.batch_sensitivity = batch_sensitivity(loaded.network, tokenizer, loaded.default_sigma)
+    loaded.drafts = job_drafts(loaded.network, noisy_rows(loaded.network, tokenizer, loaded.default_sigma, PROBE_ROWS))
     return loaded
 
 

@@ -80,16 +80,22 @@ def batch_sensitivity(network: Any, tokenizer: Any, sigma: float) -> float | Non
     where a token changes only in a tie to some 10⁻⁶."""
     if network.dtype == torch.float32:
         return None
-    ids = tokenizer(_SENSITIVITY_PROMPT, add_special_tokens=False)["input_ids"] or _ids(tokenizer, 0)
+    rows = noisy_rows(network, tokenizer, sigma, _SENSITIVITY_ROWS)
     with torch.inference_mode():
-        x = _embed(network, ids)
-        rows = x + sigma * _noise(_SENSITIVITY_ROWS, x, draw=_DRAWS)
         answers = [
             torch.cat([_ask(network, part, _SENSITIVITY_TOKENS).tokens for part in torch.split(rows, size)])
             for size in _SENSITIVITY_BATCHES
         ]
     differs = torch.stack([(answer != answers[0]).any(dim=1) for answer in answers]).any(dim=0)
     return float(differs.double().mean())
+
+
+def noisy_rows(network: Any, tokenizer: Any, sigma: float, count: int) -> torch.Tensor:
+    """Returns noisy embeddings of a probe's prompt, (count, tokens, width)."""
+    ids = tokenizer(_SENSITIVITY_PROMPT, add_special_tokens=False)["input_ids"] or _ids(tokenizer, 0)
+    with torch.inference_mode():
+        x = _embed(network, ids)
+        return x + sigma * _noise(count, x, draw=_DRAWS)
 
 
 def _fault(network: Any, tokenizer: Any, draw: int) -> str | None:

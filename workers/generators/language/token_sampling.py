@@ -20,40 +20,66 @@ def processors_of(parameters: TextParameters, draws: Sequence[Draw]) -> tuple[Lo
     health = Health()
     processors = LogitsProcessorList([health])
     if parameters.temperature > 0:
-        processors.append(_Temperature(parameters.temperature))
+        processors.append(_Temperature(Temperature(parameters.temperature)))
         if parameters.top_k is not None:
             processors.append(TopKLogitsWarper(parameters.top_k))
         if parameters.top_p is not None and parameters.top_p < 1:
             processors.append(TopPLogitsWarper(parameters.top_p))
-        processors.append(_GumbelMax(draws))
+        processors.append(_GumbelMax(Gumbels(draws)))
     return processors, health
 
 
-class _Temperature(LogitsProcessor):  # type: ignore[misc]  # transformers ships no types
+class Temperature:
     """Logits below their maximum, divided by T: as T → 0 the others go to −∞, where logits / T would overflow."""
 
     def __init__(self, temperature: float) -> None:
         self._temperature = max(temperature, 1e-30)  # single precision knows nothing smaller, and needs nothing smaller
 
+    def scores(self, logits: torch.Tensor) -> torch.Tensor:
+        """Returns the scores of logits, (…, vocabulary)."""
+        return (logits - logits.amax(dim=-1, keepdim=True)) / self._temperature
+
+
+class Gumbels:
+    """Each row's own Gumbel numbers, step by step; rows that share a draw share the numbers."""
+
+    def __init__(self, draws: Sequence[Draw]) -> None:
+        """draws: of each row."""
+        self._draws = draws
+
+    def of(self, rows: Sequence[int], steps: Sequence[int], vocabulary: int) -> torch.Tensor:
+        """Returns the numbers of some places in texts, (places, vocabulary), in double. rows, steps: of each place, its
+        row and how many tokens come before it."""
+        places = [(self._draws[row], step) for row, step in zip(rows, steps, strict=True)]
+        distinct = {
+            (draw, step): gumbels(draw.seed, draw.stream, draw.index, vocabulary, step=step)
+            for draw, step in set(places)
+        }
+        if len(distinct) == 1:
+            return torch.from_numpy(next(iter(distinct.values()))).expand(len(places), -1)
+        return torch.from_numpy(np.stack([distinct[place] for place in places]))
+
+
+class _Temperature(LogitsProcessor):  # type: ignore[misc]  # transformers ships no types
+    """Scores in place of logits."""
+
+    def __init__(self, temperature: Temperature) -> None:
+        self._temperature = temperature
+
     def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:
         del input_ids
-        return (scores - scores.amax(dim=-1, keepdim=True)) / self._temperature  # type: ignore[return-value]
+        return self._temperature.scores(scores)  # type: ignore[return-value]
 
 
 class _GumbelMax(LogitsProcessor):  # type: ignore[misc]  # transformers ships no types
-    """Adds each row's own Gumbel numbers; rows that share a draw share the numbers."""
+    """Adds each row's own Gumbel numbers."""
 
-    def __init__(self, draws: Sequence[Draw]) -> None:
-        self._draws, self._step = draws, 0
+    def __init__(self, numbers: Gumbels) -> None:
+        self._numbers, self._step = numbers, 0
 
     def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:
         del input_ids
-        distinct = {
-            draw: gumbels(draw.seed, draw.stream, draw.index, scores.shape[-1], step=self._step)
-            for draw in set(self._draws)
-        }
+        rows, vocabulary = scores.shape
+        added = self._numbers.of(range(rows), [self._step] * rows, vocabulary)
         self._step += 1
-        added = (
-            np.stack([distinct[draw] for draw in self._draws]) if len(distinct) > 1 else next(iter(distinct.values()))
-        )
-        return scores + torch.from_numpy(added).to(scores.device, scores.dtype)  # type: ignore[return-value]
+        return scores + added.to(scores.device, scores.dtype)  # type: ignore[return-value]
