@@ -84,8 +84,8 @@ ENV SMOOTHGEN_CACHE=/var/cache/smoothgen \
     HF_HOME=/var/cache/smoothgen/huggingface \
     SMOOTHGEN_METRICS_PORT=9100
 EXPOSE 9100
-# Generous at the start: the first one converts the weights, which takes up to a minute.
-HEALTHCHECK --interval=15s --timeout=5s --start-period=180s --retries=3 \
+# Generous at the start: the first one converts the weights, which took over three minutes on a busy machine.
+HEALTHCHECK --interval=15s --timeout=5s --start-period=600s --retries=3 \
     CMD ["python", "/opt/probe.py", "SMOOTHGEN_METRICS_PORT", "/livez"]
 ENTRYPOINT ["python", "-m", "workers"]
 # Last, since another revision would make every layer below it anew.

@@ -31,7 +31,7 @@ class Compose:
     def up(self, *services: str, workers: int = 1, again: bool = False) -> None:
         """Starts services, or recreates them, and waits until their health checks pass. Nothing is built or pulled."""
         options = ["--no-deps", "--force-recreate"] if again else []
-        scale = ["--scale", f"worker={workers}"]
+        scale = ["--scale", f"worker={workers}"] if "worker" in services else []
         self("up", "--detach", "--wait", "--no-build", "--pull=never", *scale, *options, *services)
 
     def containers(self) -> list[dict[str, Any]]:

@@ -32,7 +32,7 @@ if installed:
 print(json.dumps({{
     "torch": torch.__version__ if installed else None,
     "weights": [name for name in files if name.endswith({_WEIGHTS!r})],
-    "own": [name for name in files if os.access(name, os.W_OK)],
+    "writable": [name for name in files if os.access(name, os.W_OK)],
 }}))
 """
 
@@ -66,7 +66,7 @@ def check_image(engine: Engine, target: str, image: str) -> str:
         wrong.append(f"its user is {config['User']!r}")
     if "/livez" not in config.get("Healthcheck", {}).get("Test", []):
         wrong.append("it has no health check")
-    if content["own"]:
+    if content["writable"]:
         wrong.append(f"its user may write to {content['own'][:3]}")
     if target == "gateway" and (content["torch"] or content["weights"]):
         wrong.append(f"it holds torch {content['torch']} and weights {content['weights'][:3]}")

@@ -28,7 +28,7 @@ _TEXT = {
     "max_new_tokens": 3,
     "metric": {"name": "label", "extract": {"kind": "regex", "pattern": "[A-Z][a-z]+"}},
 }
-_PICTURE = {"prompt": "a red dress", "model": "fashion-32"}
+_PICTURE = {"prompt": "a red dress", "model": "fashion-32", "samples": 100}
 
 
 def certified(client: smoothgen.Client, keys: dict[str, Any], asked: dict[str, Any]) -> str:
@@ -68,6 +68,7 @@ def main() -> int:
     steps = Steps(at.steps)
     with Engine(at.data, at.state, network=True) as engine:
         compose = Compose(engine)
+        compose("down", "--volumes", "--remove-orphans")  # what a killed run has left in a folder that is kept
         try:
             key = _asked(compose, steps)
             _replaced(compose, steps, key)
