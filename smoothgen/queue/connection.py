@@ -32,9 +32,9 @@ from smoothgen.queue.cluster.addresses import is_cluster, read_address
 from smoothgen.queue.cluster.slots import NoClusterError
 from smoothgen.queue.leaving import leaving
 from smoothgen.queue.sentinel import connect_to_master, is_sentinel
+from smoothgen.queue.timeouts import ANSWER_TIMEOUT_S
 
 _CONNECT_TIMEOUT_S = 2.0
-ANSWER_TIMEOUT_S = 5.0  # longer than any BLOCK used with it
 _RETRY_PAUSE_S = 0.05
 _REFUSALS = (
     "MISCONF",
