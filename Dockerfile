@@ -4,9 +4,13 @@
 # The worker's torch is the CUDA build, which runs on machines without a GPU too. The CPU build is some gigabytes
 # smaller, and is not on the default package index, so the build is told where to find it:
 #   docker build --target worker --build-arg TORCH=cpu --build-arg PIP_EXTRA_INDEX_URL=... -t smoothgen-worker .
-# What is installed is locked by docker/locks, hashes included; `make lock` writes those files.
+# What is installed is locked by docker/locks, hashes included; `make lock` writes those files. The base is named by tag
+# here; --build-arg BASE=python:3.11-slim-bookworm@sha256:... holds it to one digest.
+# Built in OCI's format (buildah's own), an image has no HEALTHCHECK: buildah build --format docker, or the health checks
+# of docker-compose.yml and docker/kubernetes, which stand for themselves.
 
-FROM python:3.11-slim-bookworm AS base
+ARG BASE=python:3.11-slim-bookworm
+FROM ${BASE} AS base
 LABEL org.opencontainers.image.title="SmoothGen" \
       org.opencontainers.image.version="0.1.0"
 ENV PATH=/opt/venv/bin:$PATH \
@@ -55,6 +59,9 @@ EXPOSE 8000
 HEALTHCHECK --interval=15s --timeout=5s --start-period=20s --retries=3 \
     CMD ["python", "/opt/probe.py", "SMOOTHGEN_PORT", "/livez"]
 ENTRYPOINT ["python", "-m", "app"]
+# Last, since another revision would make every layer below it anew.
+ARG REVISION=unknown
+LABEL org.opencontainers.image.revision="${REVISION}"
 
 
 FROM base AS worker
@@ -77,7 +84,10 @@ ENV SMOOTHGEN_CACHE=/var/cache/smoothgen \
     HF_HOME=/var/cache/smoothgen/huggingface \
     SMOOTHGEN_METRICS_PORT=9100
 EXPOSE 9100
-# Generous at the start: the first one converts the weights, which takes up to a minute.
-HEALTHCHECK --interval=15s --timeout=5s --start-period=180s --retries=3 \
+# Generous at the start: the first one converts the weights, which took over three minutes on a busy machine.
+HEALTHCHECK --interval=15s --timeout=5s --start-period=600s --retries=3 \
     CMD ["python", "/opt/probe.py", "SMOOTHGEN_METRICS_PORT", "/livez"]
 ENTRYPOINT ["python", "-m", "workers"]
+# Last, since another revision would make every layer below it anew.
+ARG REVISION=unknown
+LABEL org.opencontainers.image.revision="${REVISION}"

@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-locked lock demo serve test test-quick check rooms rules chaos bench bench-load train train-lipschitz train-gan format clean
+.PHONY: help install install-locked lock demo serve test test-quick check rooms rules chaos containers bench bench-load train train-lipschitz train-gan format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -70,7 +70,8 @@ check: install ## format, lint, types, import rules
 rooms: install ## rooms, arrows, floors and circles of the code, by its imports
 	$(BIN)/python -m tests.architecture.rooms
 
-rules: ## check alerts and dashboard queries with promtool (apt-get install prometheus)
+rules: ## check alerts and dashboard queries with promtool and amtool (apt-get install prometheus prometheus-alertmanager)
+	amtool check-config docker/alertmanager/alertmanager.yml
 	promtool check config docker/prometheus/prometheus.yml
 	promtool test rules docker/prometheus/rules_test.yml
 	folder=$$(mktemp -d) && cp docker/grafana/stats_test.yml $$folder \
@@ -83,6 +84,10 @@ rules: ## check alerts and dashboard queries with promtool (apt-get install prom
 chaos: install ## kills, hangs, stops, full Redis and failovers at random, under thousands of jobs
 	$(BIN)/python -m tests.chaos
 	$(BIN)/python -m tests.chaos --failover --jobs 600
+
+OUT ?= containers
+containers: install ## build both images, run the compose file, replace it under load; as root (OUT=folder of SBOMs)
+	$(BIN)/python -m tests.containers --out $(OUT)
 
 format: install ## rewrite the code as `make check` wants it
 	$(BIN)/ruff format .

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.processes import Lab, Redis
+from tests.support.processes import KIND, Lab, Redis
 
 TESTS = Path(__file__).parent
 MARKERS = {
@@ -37,5 +37,5 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
 @pytest.fixture(scope="session")
 def shared_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
     """One Redis for tests that leave it as they found it, or look only at their own keys."""
-    with Redis(tmp_path_factory.mktemp("redis")) as redis:
+    with KIND(tmp_path_factory.mktemp("redis")) as redis:
         yield redis

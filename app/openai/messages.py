@@ -45,9 +45,9 @@ Messages = Annotated[list[Message], Field(min_length=1, max_length=MOST_TURNS + 
 def prompt_of(messages: Sequence[Message], card: ModelCard, field: str) -> tuple[str, dict[str, object]]:
     """Returns the prompt, and the parameters `chat` and `history` for what stands around it.
 
-    The last message is the prompt: it carries the noise or is what an attack alters, and the turns before it are held
-    fixed. A model without a chat template reads one message of the user's as it stands. field: where the messages are,
-    for errors. Raises InvalidParameters.
+    The last message is the prompt: it carries the noise or is what an attack alters. The turns before it are held
+    fixed, but for the user's where `attacked_turns` says so. A model without a chat template reads one message of the
+    user's as it stands. field: where the messages are, for errors. Raises InvalidParameters.
     """
     *before, last = messages
     if last.role != "user":

@@ -82,6 +82,10 @@ class _Asked(BaseModel):
     ) -> GenerateRequest:
         self._require_offered()
         given: dict[str, Any] = {**defaults.given, **self.smoothgen.given}
+        attacked = self.smoothgen.attacked_turns or defaults.attacked_turns
+        if attacked is not None and parameters.get("chat"):
+            # Without a template there is one message, and it is all that the user says.
+            parameters = {**parameters, "attacked_turns": attacked}
         if seed is not None:
             given["seed"] = seed
         return GenerateRequest(model=self.model, prompt=prompt, parameters=parameters, **given)
@@ -210,6 +214,12 @@ class ImagesRequest(_Asked):
     def generate(self, card: ModelCard, defaults: Extension) -> GenerateRequest:
         """Returns the request to POST /generate. Raises InvalidParameters, pydantic.ValidationError."""
         del card  # a picture model takes a prompt as it stands
+        if self.smoothgen.attacked_turns is not None:
+            raise InvalidParameters(
+                f"attacked_turns={self.smoothgen.attacked_turns!r} speaks of a conversation, and a picture has one "
+                "prompt; leave it out",
+                field="smoothgen.attacked_turns",
+            )
         return self._generate(self.prompt, self._sides(), None, defaults)
 
     def _sides(self) -> dict[str, int]:

@@ -16,6 +16,7 @@ import typer
 from smoothgen import __version__
 from smoothgen.cli.ask import covers, erase, fleet, models, neighbours
 from smoothgen.cli.becoming import become
+from smoothgen.cli.drain import drain
 from smoothgen.cli.evaluate import evaluate
 from smoothgen.cli.evaluate_report import report
 from smoothgen.cli.generate import generate, plan
@@ -115,6 +116,7 @@ def audit(context: typer.Context) -> None:
     become("workers.audit", *context.args, environment=os.environ)
 
 
+app.command()(drain)
 app.command()(evaluate)
 app.command()(models)
 app.command()(generate)

@@ -121,8 +121,8 @@ from smoothgen.contracts.scores import (
     SimilarityScore,
     VerdictScore,
 )
-from smoothgen.contracts.selection import Selection, Template
-from smoothgen.contracts.turns import History, Turn, history_digest
+from smoothgen.contracts.selection import EarlierTurn, EncodedAfter, Selection, Template
+from smoothgen.contracts.turns import AttackedTurns, History, Turn, history_digest
 from smoothgen.contracts.unit_requests import unit_texts, units_look_plan
 from smoothgen.contracts.units import MOST_PASSAGES, Context, Passage, PlannedUnits, Units, UnitsView
 from smoothgen.contracts.webhooks import (
@@ -284,6 +284,9 @@ __all__ = [
     "Robustness",
     "SentenceChord",
     "Status",
+    "AttackedTurns",
+    "EarlierTurn",
+    "EncodedAfter",
     "Template",
     "TokenCounts",
     "Turn",

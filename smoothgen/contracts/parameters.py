@@ -12,7 +12,7 @@ from pydantic_core import CoreSchema
 
 from smoothgen.contracts.base import Contract
 from smoothgen.contracts.prompt_embeds import PromptEmbeds
-from smoothgen.contracts.turns import History, history_digest
+from smoothgen.contracts.turns import AttackedTurns, History, history_digest
 
 Modality = Literal["text", "image"]
 MODALITIES: Final[tuple[Modality, ...]] = get_args(Modality)
@@ -40,7 +40,13 @@ class TextParameters(Contract):
     history: History | None = Field(
         default=None,
         description="With chat: the turns before the prompt, which is the last turn and the user's. They are held "
-        "fixed: an attack on them is outside of the certificate, which names them by their digest.",
+        "fixed, but for the user's under attacked_turns user: an attack on what is held fixed is outside of the "
+        "certificate, which names the turns by their digest.",
+    )
+    attacked_turns: AttackedTurns = Field(
+        default="last",
+        description="With chat: which turns attacks are certified on. last: the prompt alone. user: all turns of the "
+        "user's, those of the history too; turns of others stay held fixed. For mechanisms tokens and embedding.",
     )
     stop: (
         Annotated[
@@ -66,6 +72,8 @@ class TextParameters(Contract):
         for name in ("history", "stop", "prompt_embeds"):
             if recorded[name] is None:  # documents made before there were such parameters do not have them
                 del recorded[name]
+        if self.attacked_turns == "last":
+            del recorded["attacked_turns"]
         if self.history is not None:
             recorded["history"] = history_digest(self.history)
         return recorded
@@ -86,6 +94,22 @@ class TextParameters(Contract):
             raise ValueError(
                 f"history has {len(self.history)} turns before the prompt, and only a chat template can render them; "
                 "send chat=true, or leave history out"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _turns_that_can_be_attacked(self) -> Self:
+        if self.attacked_turns == "last":
+            return self
+        if not self.chat:
+            raise ValueError(
+                f"attacked_turns={self.attacked_turns!r} speaks of a conversation, and only a chat template can render "
+                "one; send chat=true, or leave attacked_turns out"
+            )
+        if self.prompt_embeds is not None:
+            raise ValueError(
+                f"prompt_embeds with attacked_turns={self.attacked_turns!r}: they stand in the place of the last turn "
+                "alone; leave one of the two out"
             )
         return self
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from itertools import accumulate, pairwise
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -18,24 +19,59 @@ class _View(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
+EncodedAfter = Literal["", "\n", " "]
+"""What a turn's text is encoded behind, so that its ids are those it has in the template: nothing; a line break, whose
+own ids are left out again; or a space, which becomes part of the turn's first token."""
+
+
+class EarlierTurn(_View):
+    """A turn of the user's before the prompt that attacks are certified on too.
+
+    before: the ids that are held fixed between the attacked turn before it, if any, and this one. tokens: its own ids.
+    encoded_after, trims: as those of `Template`.
+    """
+
+    before: tuple[int, ...]
+    tokens: tuple[int, ...]
+    encoded_after: EncodedAfter = ""
+    trims: bool = False
+
+
 class Template(_View):
     """A chat template rendered around a job's prompt: the token ids before and after the prompt's.
 
-    encoded_after: the text the prompt is encoded behind, so that its ids are those it has in the template: nothing; a
-    line break, whose own ids are left out again; or a space, which becomes part of the prompt's first token. trims:
-    whether the template takes white space off the prompt's ends.
+    trims: whether the template takes white space off the prompt's ends. earlier: the turns before the prompt that
+    attacks are certified on too, in order. Where there are some, `before` begins behind the last of them.
     """
 
     before: tuple[int, ...]
     after: tuple[int, ...]
-    encoded_after: Literal["", "\n", " "] = ""
+    encoded_after: EncodedAfter = ""
     trims: bool = False
+    earlier: tuple[EarlierTurn, ...] = ()
 
     @property
     def digest(self) -> str:
-        """sha256 over the ids as canonical JSON, "sha256:<hex>"."""
-        ids = canonical({"before": self.before, "after": self.after})
-        return f"sha256:{hashlib.sha256(ids.encode()).hexdigest()}"
+        """sha256 over the ids that are held fixed as canonical JSON, "sha256:<hex>"."""
+        ids: dict[str, Any] = {"before": self.before, "after": self.after}
+        if self.earlier:
+            ids["earlier"] = [turn.before for turn in self.earlier]
+        return f"sha256:{hashlib.sha256(canonical(ids).encode()).hexdigest()}"
+
+    @property
+    def fixed_tokens(self) -> int:
+        """Returns how many tokens around the attacked turns are held fixed."""
+        return len(self.before) + len(self.after) + sum(len(turn.before) for turn in self.earlier)
+
+    @property
+    def earlier_tokens(self) -> tuple[int, ...]:
+        """Returns the ids of the earlier attacked turns, one after the other."""
+        return tuple(token for turn in self.earlier for token in turn.tokens)
+
+    def parts(self, tokens: int) -> list[slice]:
+        """Returns where each attacked turn stands among so many tokens of all of them, in order; the prompt is last."""
+        ends = list(accumulate((len(turn.tokens) for turn in self.earlier), initial=0))
+        return [slice(start, end) for start, end in pairwise([*ends, tokens])]
 
 
 class Selection(_View):

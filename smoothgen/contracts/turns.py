@@ -21,6 +21,9 @@ class Turn(Contract):
     content: str = Field(max_length=LONGEST_PROMPT)
 
 
+AttackedTurns = Literal["last", "user"]
+"""Which turns of a conversation attacks are certified on: the prompt, which is the last, or all of the user's."""
+
 # A list of JSON is a tuple here; the turns in it stay strict.
 History = Annotated[tuple[Turn, ...], Field(strict=False, min_length=1, max_length=MOST_TURNS)]
 

@@ -49,6 +49,7 @@ from smoothgen.planning.refusing import refuse_given
 from smoothgen.planning.samples import require_samples_asked
 from smoothgen.planning.snap import require_snappable, snaps
 from smoothgen.planning.synonyms import plan_partition, pooled_mechanism
+from smoothgen.planning.turns import require_turns_attackable
 from smoothgen.planning.units import plan_units, require_units_fit
 from smoothgen.planning.unnoised import require_no_noise, require_readable_embeddings
 from smoothgen.queue import ANYONE, new_id
@@ -107,6 +108,7 @@ def plan(
     if isinstance(parameters, ImageParameters):
         parameters = plan_image(parameters, robustness, card)
     require_readable_embeddings(robustness, parameters)
+    require_turns_attackable(robustness, parameters)
     require_no_noise(robustness, parameters)
     require_snappable(robustness, card)
     claims = require_claims(robustness, card)

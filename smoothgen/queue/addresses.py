@@ -14,7 +14,8 @@ from smoothgen.errors import InvalidInput
 
 _SCHEMES: Final = ("redis", "rediss", "unix")
 _FORMS: Final = (
-    "write it redis://[user:password@]host:port/db, rediss://… for TLS, unix:///path?db=0 or "
+    "write it redis://[user:password@]host:port/db, rediss://… for TLS, unix:///path?db=0, "
+    "redis-cluster://[user:password@]host:port[,host:port…] or "
     "redis+sentinel://[user:password@]host:port[,host:port…]/service[/db], with / : @ ? # in a password as %2F %3A %40 "
     "%3F %23"
 )
@@ -23,7 +24,7 @@ _FORMS: Final = (
 _LONGEST: Final = 200
 
 
-class _PartError(ValueError):
+class PartError(ValueError):
     """Says which part of an address is wrong, without quoting the password."""
 
 
@@ -37,7 +38,7 @@ def told_without_password(url: str) -> Iterator[None]:
     try:
         yield
     except (ValueError, TypeError, RedisError) as error:
-        reason = f": {error}" if isinstance(error, _PartError) else ""
+        reason = f": {error}" if isinstance(error, PartError) else ""
         raise InvalidInput(f"SMOOTHGEN_REDIS_URL={shown(url)!r} is no address of a Redis{reason}; {_FORMS}") from None
 
 
@@ -45,21 +46,21 @@ def require_parts(url: str) -> None:
     """Raises ValueError for an address that the client would take for another: it ignores a database that is no number,
     and a unix socket without a path."""
     if not url.isprintable() or url != url.strip():
-        raise _PartError("it has white space or control characters")
+        raise PartError("it has white space or control characters")
     parts = urlsplit(url)
     if parts.scheme not in _SCHEMES:
-        raise _PartError("it begins with none of redis://, rediss:// and unix://")
+        raise PartError("it begins with none of redis://, rediss://, unix:// and redis-cluster://")
     path = unquote(parts.path)
     if parts.scheme == "unix" and (parts.netloc.rpartition("@")[2] or not path.strip("/")):
-        raise _PartError("a unix socket is named by its absolute path, after three slashes")
+        raise PartError("a unix socket is named by its absolute path, after three slashes")
     if parts.scheme != "unix" and not re.fullmatch(r"/?\d*/?", path):
-        raise _PartError("the database after the last slash is no number")
+        raise PartError("the database after the last slash is no number")
 
 
 def shown(url: str) -> str:
     """Returns the address with everything left out that may be of a password: what stands before the last @, and the
     query."""
-    scheme = re.match(r"[a-z+]*://|", url)[0]  # type: ignore[index]
+    scheme = re.match(r"[a-z+-]*://|", url)[0]  # type: ignore[index]
     if "@" not in url:
         return url.partition("?")[0][:_LONGEST]
     return f"{scheme}…" if "?" in url else f"{scheme}…@{url.rpartition('@')[2]}"[:_LONGEST]

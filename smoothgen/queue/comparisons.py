@@ -19,6 +19,7 @@ from smoothgen.queue import keys
 from smoothgen.queue.connection import redis_errors
 from smoothgen.queue.presence import Presence
 from smoothgen.queue.unreadable import unreadable
+from smoothgen.queue.waiting import pop_first
 
 _REPLY: TypeAdapter[CoversReply] = TypeAdapter(CoversReply)
 _RETRY_FULL_S = 5
@@ -67,13 +68,13 @@ class ComparisonQueue:
         A call that cannot be read is answered with a problem that says so.
         """
         with redis_errors():
-            found = await self._redis.blpop([keys.covers_calls(model) for model in models], timeout=block_s)
+            found = await pop_first(self._redis, [keys.covers_calls(model) for model in models], block_s=block_s)
         if found is None:
             return None
         try:
-            call = CoversCall.model_validate_json(found[1])
+            call = CoversCall.model_validate_json(found)
         except ValidationError as error:
-            await self._answer_unreadable(found[1], unreadable(error, "comparison"))
+            await self._answer_unreadable(found, unreadable(error, "comparison"))
             return None
         return call if await self._presence.clock.now_ms() < call.deadline_ms else None
 

@@ -12,8 +12,10 @@ from redis.backoff import ConstantBackoff
 from redis.exceptions import (
     AskError,
     AuthenticationError,
+    ClusterCrossSlotError,
     ClusterDownError,
     InvalidResponse,
+    MovedError,
     NoPermissionError,
     OutOfMemoryError,
     ReadOnlyError,
@@ -25,11 +27,14 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from smoothgen.errors import QueueUnavailable
 from smoothgen.queue.addresses import require_parts, told_without_password
+from smoothgen.queue.cluster import ClusterRedis
+from smoothgen.queue.cluster.addresses import is_cluster, read_address
+from smoothgen.queue.cluster.slots import NoClusterError
 from smoothgen.queue.leaving import leaving
 from smoothgen.queue.sentinel import connect_to_master, is_sentinel
+from smoothgen.queue.timeouts import ANSWER_TIMEOUT_S
 
 _CONNECT_TIMEOUT_S = 2.0
-ANSWER_TIMEOUT_S = 5.0  # longer than any BLOCK used with it
 _RETRY_PAUSE_S = 0.05
 _REFUSALS = (
     "MISCONF",
@@ -46,6 +51,7 @@ which is busy with a script that nobody may kill, which serves its own machine o
 does, and which has fewer databases than the address says."""
 _REFUSED = (ClusterDownError, TryAgainError, AskError, NoPermissionError)
 """Errors of the same kind that the client has classes for. Its classes for MASTERDOWN and MOVED are among them."""
+_IS_A_CLUSTER = "SMOOTHGEN_REDIS_URL must begin with redis-cluster:// or rediss-cluster://: a node of a cluster answers"
 
 
 def connect(url: str) -> Redis:
@@ -66,14 +72,40 @@ def connect(url: str) -> Redis:
         "retry": Retry(ConstantBackoff(_RETRY_PAUSE_S), 1, supported_errors=(RedisConnectionError,)),
     }
     with told_without_password(url):
+        if is_cluster(url):
+            address = read_address(url)
+            return ClusterRedis(
+                address.nodes, lambda node: _leaving_client(Redis.from_url(address.url_of(node), **options))
+            )
         if is_sentinel(url):
-            client = connect_to_master(url, **options)
-        else:
-            require_parts(url)
-            client = Redis.from_url(url, **options)
-        client.connection_pool.make_connection()  # options it does not know are told when a connection is made
+            return _leaving_client(connect_to_master(url, **options))
+        require_parts(url)
+        return _leaving_client(Redis.from_url(url, **options))
+
+
+def _leaving_client(client: Redis) -> Redis:
+    """Returns the client of one server. Raises what its address, or an option in it, is refused with."""
+    client.connection_pool.make_connection()  # options it does not know are told when a connection is made
     client.connection_pool.connection_class = leaving(client.connection_pool.connection_class)
     return client
+
+
+async def servers(redis: Redis) -> list[Redis]:
+    """Returns a client of each server that holds keys: one, or the primaries of a cluster."""
+    return await redis.primaries() if isinstance(redis, ClusterRedis) else [redis]
+
+
+async def require_no_cluster(redis: Redis) -> None:
+    """Raises QueueUnavailable for a client of one server whose server is a node of a cluster."""
+    if isinstance(redis, ClusterRedis):
+        return
+    with redis_errors():
+        try:
+            told = await redis.info("cluster")
+        except ResponseError:  # a managed one may forbid INFO, and serves all else
+            return
+    if int(told.get("cluster_enabled", 0)):
+        raise QueueUnavailable(_IS_A_CLUSTER)
 
 
 @contextmanager
@@ -92,6 +124,10 @@ def redis_errors() -> Iterator[None]:
 
 def _passing(error: Exception) -> str | None:
     """Returns what to say of an error that passes, None for any other."""
+    if isinstance(error, NoClusterError):
+        return "SMOOTHGEN_REDIS_URL must begin with redis:// or rediss://: no cluster answers"
+    if isinstance(error, MovedError | ClusterCrossSlotError):
+        return _IS_A_CLUSTER
     if isinstance(error, AuthenticationError):
         return "Redis refuses user and password, or their absence; mend them in SMOOTHGEN_REDIS_URL, or in Redis"
     if isinstance(error, RedisConnectionError | RedisTimeoutError | OSError):

@@ -27,7 +27,7 @@ from smoothgen.contracts import (
 from smoothgen.errors import NotFound, Overloaded
 from smoothgen.queue import keys
 from smoothgen.queue.comparisons import ComparisonQueue
-from smoothgen.queue.connection import redis_errors
+from smoothgen.queue.connection import redis_errors, require_no_cluster
 from smoothgen.queue.ending import end
 from smoothgen.queue.job_state import JobState, Reply
 from smoothgen.queue.measures import Measures
@@ -38,7 +38,6 @@ from smoothgen.queue.recent import RecentJobs
 from smoothgen.queue.registered import FleetRecords, RegisteredModel, RegisteredModels
 from smoothgen.queue.replication import UNREPLICATED, Replication
 from smoothgen.queue.scripts.jobs import Erase, ForgetNews, Leave, Read
-from smoothgen.queue.scripts.probes import Probe
 from smoothgen.queue.signatures import Signatures, SignForm
 from smoothgen.queue.signing_keys import SigningKeyRecords
 from smoothgen.queue.submission import UNLIMITED, Idempotency, Limits, Submissions
@@ -122,7 +121,7 @@ class JobStore:
             raise unknown_job(job_id)
         status, text, *rest = answer
         if status in FINISHED:
-            await self._scripts.settle()
+            await self._scripts.settle([keys.job(job_id)])
             certificate, signature = rest
             return JobState.stored(job_id, status, text, certificate, signature)
         done, total, output, radius, w1_bound, served = rest
@@ -290,7 +289,7 @@ class JobStore:
     async def require_writable(self) -> None:
         """Raises QueueUnavailable where a job could not be submitted now: Redis is away, full, or only a replica, or
         its own replicas do not confirm."""
-        await self._scripts.call(Probe(probe=keys.PROBE))
+        await self._scripts.require_writable()
 
     async def replies(self, gateway_id: str, block_ms: int = 2000) -> AsyncIterator[Reply | None]:
         """Yields the news of jobs that this gateway watches, as they end, and None at least every block_ms as a sign of
@@ -299,6 +298,7 @@ class JobStore:
         Raises QueueUnavailable when Redis goes away; start again when it is back, and read the watched jobs once, since
         a reply may have been missed.
         """
+        await require_no_cluster(self._redis)
         stream, last, kept = keys.replies(gateway_id), "0", 0
         block: int | None = None  # the first read only asks whether Redis is there
         while True:
@@ -309,7 +309,7 @@ class JobStore:
                     await self._redis.xtrim(stream, minid=f"{time_ms}-{int(number) + 1}", approximate=False)
                     kept = 0
             if answer:
-                await self._scripts.settle()
+                await self._scripts.settle(keys.job(fields["job"]) for _, news in answer for _, fields in news)
             for _, entries in answer or []:
                 last, kept = entries[-1][0], kept + len(entries)
                 for _, fields in entries:

@@ -19,6 +19,9 @@ smoothgen:{webhooks}:tries:{receiver}
 smoothgen:{webhooks}:due         zset    receivers by when something is to be sent to them
 smoothgen:{webhooks}:leases      hash    receiver → until when one gateway alone sends to it
 smoothgen:probe                  string  written to see whether Redis takes writes; expires after a minute
+smoothgen:{…}:probe              string  the same on each node of a cluster, in the slot of whatever was written there
+smoothgen:{…}:guard              none    never there: a node of a cluster is given it as the last key of every script
+                                         (`smoothgen.queue.cluster.scripts`)
 smoothgen:api-keys                hash    id of an API key → its record, JSON; kept for ever, revoked ones too
 smoothgen:api-key:{ID}:rate       hash    requests left to a key, and when that was; expires when all of them are
 smoothgen:api-key:{ID}:quota      hash    samples promised to a key's jobs in this window of time, in all and to each;
@@ -78,6 +81,7 @@ one build. A tenant in a key is its tag, as in ids.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final, NewType
@@ -318,6 +322,27 @@ def webhook_messages(receiver_id: str) -> Key:
 def webhook_tries(receiver_id: str) -> Key:
     """Returns the key of how often each message was sent to a receiver in vain."""
     return Key(f"smoothgen:{{webhooks}}:tries:{receiver_id}")
+
+
+def probe_beside(key: Key) -> Key:
+    """Returns the key of a probe that lies in the slot of another key."""
+    return _of_tag(_hash_tag(key), "probe")
+
+
+def probe_of_node(number: int) -> Key:
+    """Returns one of many keys of probes, which lie all over a cluster."""
+    return _of_tag(str(number), "probe")
+
+
+def guard(key: Key) -> Key:
+    """Returns the key that is never there and lies in the slot of another key."""
+    return _of_tag(_hash_tag(key), "guard")
+
+
+def _hash_tag(key: Key) -> str:
+    """Returns what a key's slot is computed from: what stands in its first braces, or all of it."""
+    found = re.search(r"\{([^}]+)\}", key)
+    return found[1] if found else key
 
 
 def covers_calls(model: str) -> Key:

@@ -21,13 +21,14 @@ from smoothgen.queue.pipeline import Pipeline
 from smoothgen.queue.presence import Presence
 from smoothgen.queue.scripts.work import HeldItem, Pulse, RunningJob, Take, TakenItem, Void
 from smoothgen.queue.turns import Lane, Turns
+from smoothgen.queue.waiting import read_new
 from smoothgen.queue.work_items import Claim, Place, read_selection, read_spec, windows_of_bins
 
 SUSPECT_FROM: Final = 3
 """The delivery from which on a work item is taken alone: whatever its workers died of, no other work item is to be
 blamed for it."""
 
-_Read = tuple[Lane, str, dict[str, str]]
+_Read = tuple[Lane, str, Mapping[str, str]]
 """A work item that XREADGROUP gave this worker while it waited: its lane, the entry's id, and the entry's fields."""
 
 
@@ -88,10 +89,8 @@ class WorkQueue(Outcomes):
         """
         lanes = {lane.stream: (model, lane) for model in models for lane in self._lanes(model, builds[model])}
         with redis_errors():
-            answer = await self._redis.xreadgroup(
-                keys.GROUP, self.worker_id, dict.fromkeys(lanes, ">"), count=1, block=block_ms
-            )
-        came = [(*lanes[stream], entry, fields) for stream, entries in answer or [] for entry, fields in entries]
+            answer = await read_new(self._redis, keys.GROUP, self.worker_id, list(lanes), count=1, block_ms=block_ms)
+        came = [(*lanes[keys.Key(stream)], entry, fields) for stream, entries in answer for entry, fields in entries]
         if not came:
             return []
         chosen = came[0][0]

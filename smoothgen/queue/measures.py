@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
 from smoothgen.queue import keys
-from smoothgen.queue.connection import redis_errors
+from smoothgen.queue.connection import redis_errors, servers
 from smoothgen.queue.presence import Presence
 
 
@@ -33,7 +33,7 @@ class ModelMeasures:
 
 @dataclass(frozen=True)
 class RedisMemory:
-    """The memory of Redis in bytes. limit: maxmemory, 0 where there is none."""
+    """The memory of Redis in bytes, of a cluster that of its fullest node. limit: maxmemory, 0 where there is none."""
 
     used: int
     limit: int
@@ -78,10 +78,11 @@ class Measures:
         """Returns the memory of the Redis behind the queue, None where it forbids the question."""
         with redis_errors():
             try:
-                told = await self._redis.info("memory")
+                told = [await server.info("memory") for server in await servers(self._redis)]
             except ResponseError:  # a managed one may forbid INFO, and serves all else
                 return None
-        return RedisMemory(used=int(told["used_memory"]), limit=int(told.get("maxmemory", 0)))
+        each = [RedisMemory(used=int(of["used_memory"]), limit=int(of.get("maxmemory", 0))) for of in told]
+        return max(each, key=lambda memory: (memory.used / memory.limit if memory.limit else 0.0, memory.used))
 
     async def _work(self, streams: Sequence[str]) -> dict[str, _Work]:
         """Returns the work in each stream and in the lists of what waits before it."""

@@ -20,6 +20,7 @@ from smoothgen.contracts import JobResult, ModelRef
 from smoothgen.queue import keys
 from smoothgen.queue.connection import redis_errors
 from smoothgen.queue.pipeline import Pipeline
+from smoothgen.queue.waiting import read_new
 
 _CONSUMER: Final = "gateways"
 """All gateways read as one consumer: who let an entry lie is told by the time it has lain, and a gateway that is gone
@@ -115,7 +116,7 @@ class Outbox:
             self._prepared.clear()  # Redis came back without its data
             return []
         if found:
-            await self._scripts.settle()
+            await self._scripts.settle(keys.Key(entry.stream) for entry in found)
         return found
 
     async def acknowledge(self, entries: Iterable[OutboxEntry]) -> None:
@@ -186,7 +187,5 @@ class Outbox:
 
     async def _new(self, streams: list[keys.Key], most: int, block_ms: int) -> list[OutboxEntry]:
         with redis_errors():
-            answer = await self._redis.xreadgroup(
-                keys.OUTBOX_GROUP, _CONSUMER, dict.fromkeys(streams, ">"), count=most, block=block_ms
-            )
-        return [OutboxEntry.of(stream, entry, fields) for stream, entries in answer or [] for entry, fields in entries]
+            answer = await read_new(self._redis, keys.OUTBOX_GROUP, _CONSUMER, streams, count=most, block_ms=block_ms)
+        return [OutboxEntry.of(stream, entry, fields) for stream, entries in answer for entry, fields in entries]

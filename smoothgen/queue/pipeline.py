@@ -2,172 +2,87 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import math
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, Protocol
 
-from hiredis import pack_command
 from redis.asyncio import Redis
-from redis.asyncio.connection import AbstractConnection
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import NoScriptError, ResponseError
-from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from smoothgen.errors import NotReplicated
 from smoothgen.queue import keys
-from smoothgen.queue.connection import ANSWER_TIMEOUT_S, redis_errors
+from smoothgen.queue.cluster import ClusterRedis
+from smoothgen.queue.cluster.scripts import EveryNode
+from smoothgen.queue.connection import redis_errors
 from smoothgen.queue.replication import UNREPLICATED, Replication
-from smoothgen.queue.scripts.probes import Barrier
-from smoothgen.queue.scripts.script import Script, ScriptCall
+from smoothgen.queue.scripts.probes import Barrier, Probe
+from smoothgen.queue.scripts.script import ScriptCall
+from smoothgen.queue.sending import Sender, Sent
 
-_MOST_AT_ONCE = 512
 
+class _Servers(Protocol):
+    """Where scripts run: one server, or every node of a cluster."""
 
-@dataclass(frozen=True)
-class _Call:
-    """A call on its way. command: as Redis is sent it."""
+    async def answer(self, call: ScriptCall) -> Any:
+        """Returns a script's answer."""
 
-    script: Script
-    command: tuple[Any, ...]
-    answer: asyncio.Future[Any] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    async def barrier(self, written: Iterable[keys.Key]) -> None:
+        """Waits until replicas have what was written of these keys, and everything that was written before."""
 
-    @classmethod
-    def of(cls, call: ScriptCall) -> _Call:
-        sent_keys = call.sent_keys
-        return cls(call.script, ("EVALSHA", call.script.sha, len(sent_keys), *sent_keys, *call.sent_arguments))
+    async def probe(self) -> None:
+        """Writes something to every server that serves keys."""
 
 
 class Pipeline:
-    """Runs scripts on one Redis. A call raises QueueUnavailable when Redis cannot be reached; it may then have run.
+    """Runs scripts. A call raises QueueUnavailable when Redis cannot be reached; it may then have run.
 
     Where replicas must confirm, one WAIT a pipeline asks them. Scripts that need no confirmation travel apart, and
     never wait for it.
     """
 
     def __init__(self, redis: Redis, replication: Replication = UNREPLICATED) -> None:
-        self._direct = _Sender(redis)
-        self._confirmed = _Sender(redis, replication) if replication.replicas else self._direct
+        self._confirms = replication.replicas > 0
+        self._servers: _Servers = (
+            EveryNode(redis, replication) if isinstance(redis, ClusterRedis) else _OneServer(redis, replication)
+        )
 
     async def call(self, call: ScriptCall) -> Any:
         """Returns one script's answer. Raises NotReplicated, a QueueUnavailable, where too few replicas confirmed in
         time what it did."""
-        sender = self._confirmed if call.script.replicated else self._direct
         with redis_errors():
-            return await sender.asked(_Call.of(call))
+            return await self._servers.answer(call)
 
-    async def settle(self) -> None:
-        """Waits until replicas have everything that was written so far, where they must confirm, and no longer than a
-        confirmation may take."""
-        if self._confirmed is not self._direct:
-            with contextlib.suppress(NotReplicated):
-                await self.call(Barrier(probe=keys.PROBE))
+    async def settle(self, written: Iterable[keys.Key]) -> None:
+        """Waits until replicas have what was written of these keys so far, where they must confirm, and no longer than
+        a confirmation may take."""
+        if self._confirms:
+            with redis_errors(), contextlib.suppress(NotReplicated):
+                await self._servers.barrier(written)
 
-
-class _Sender:
-    """Calls that travel together, over one connection at a time."""
-
-    def __init__(self, redis: Redis, replication: Replication = UNREPLICATED) -> None:
-        self._redis, self._replication = redis, replication
-        self._waiting: list[_Call] = []
-        self._sending: asyncio.Task[None] | None = None
-
-    def asked(self, call: _Call) -> asyncio.Future[Any]:
-        """Returns the future of a call's answer."""
-        self._waiting.append(call)
-        if self._sending is None:
-            self._sending = asyncio.create_task(self._send(), name="redis pipeline")
-        return call.answer
-
-    async def _send(self) -> None:
-        try:
-            while self._waiting:
-                calls, self._waiting = self._waiting[:_MOST_AT_ONCE], self._waiting[_MOST_AT_ONCE:]
-                if self._replication.replicas:
-                    calls.append(_barrier())
-                await self._send_some(calls)
-        finally:
-            self._sending = None
-
-    async def _send_some(self, calls: list[_Call]) -> None:
-        try:
-            answers = await self._execute([call.command for call in calls])
-            if any(isinstance(answer, NoScriptError) for answer in answers):  # a Redis that was started meanwhile
-                answers = await self._again_with_scripts(calls, answers)
-        except BaseException as error:
-            for call in calls:
-                if not call.answer.done():
-                    call.answer.set_exception(
-                        error if isinstance(error, Exception) else RedisConnectionError("stopped")
-                    )
-            if not isinstance(error, Exception):
-                raise
-            return
-        for call, answer in zip(calls, answers, strict=True):
-            if call.answer.done():  # its caller was cancelled
-                continue
-            if isinstance(answer, Exception):
-                call.answer.set_exception(answer)
-            else:
-                call.answer.set_result(answer)
-
-    async def _again_with_scripts(self, calls: list[_Call], answers: list[Any]) -> list[Any]:
-        unknown = [i for i, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
-        # By one connection with the calls: during a failover another one may lead to another server.
-        load = [("SCRIPT", "LOAD", text) for text in {calls[i].script.text for i in unknown}]
-        if self._replication.replicas:  # what is to be confirmed and the barrier after it go by one connection too
-            unknown = list(range(len(calls)))
-        repeated = await self._execute([*load, *(calls[i].command for i in unknown)])
-        for i, answer in zip(unknown, repeated[len(load) :], strict=True):
-            answers[i] = answer
-        return answers
-
-    async def _execute(self, commands: list[tuple[Any, ...]]) -> list[Any]:
-        try:
-            return await self._execute_once(commands)
-        except RedisConnectionError:
-            # A pooled connection may be of a server that was restarted. Every script may be sent twice.
-            return await self._execute_once(commands)
-
-    async def _execute_once(self, commands: list[tuple[Any, ...]]) -> list[Any]:
-        # Not redis-py's pipeline, which sets a timer for every answer: that took a tenth of the time of a small
-        # request. Here one timer watches over all answers.
-        replication = self._replication
-        wait = [("WAIT", replication.replicas, replication.timeout_ms)] if replication.replicas else []
-        patience_s = ANSWER_TIMEOUT_S + (replication.timeout_ms / 1000 if wait else 0)
-        connection = await self._redis.connection_pool.get_connection()
-        timeout, connection.socket_timeout = connection.socket_timeout, None  # or sending starts a task to time itself
-        try:
-            async with asyncio.timeout(patience_s):
-                # Packed by hiredis and sent as one piece: the client's own packing is Python, argument by argument.
-                await connection.send_packed_command(b"".join(map(pack_command, commands + wait)))
-                answers = [await _answer(connection) for _ in commands + wait]
-        except BaseException as error:
-            await connection.disconnect(nowait=True)  # its late answers would be taken for others
-            if isinstance(error, TimeoutError):
-                raise RedisTimeoutError(f"no answer within {patience_s:g} s") from error
-            raise
-        finally:
-            connection.socket_timeout = timeout
-            await self._redis.connection_pool.release(connection)
-        if wait:
-            confirmed = answers.pop()
-            if any(isinstance(answer, NoScriptError) for answer in answers):
-                return answers  # nothing to confirm yet: they are sent again, with the scripts
-            replication.require(0 if isinstance(confirmed, Exception) else confirmed)
-        return answers
+    async def require_writable(self) -> None:
+        """Raises QueueUnavailable where a server takes no writes, or its replicas confirm none."""
+        with redis_errors():
+            await self._servers.probe()
 
 
-async def _answer(connection: AbstractConnection) -> Any:
-    """Returns the next answer. An error of this one command is an answer too."""
-    try:
-        return await connection.read_response(timeout=math.inf)
-    except ResponseError as error:
-        return error
+class _OneServer:
+    """All scripts run on one server."""
+
+    def __init__(self, redis: Redis, replication: Replication) -> None:
+        self._direct = Sender(redis)
+        self._confirmed = Sender(redis, replication, _barrier) if replication.replicas else self._direct
+
+    async def answer(self, call: ScriptCall) -> Any:
+        """Returns a script's answer."""
+        return await (self._confirmed if call.script.replicated else self._direct).asked(Sent.of(call))
+
+    async def barrier(self, written: Iterable[keys.Key]) -> None:  # noqa: ARG002 (one server has them all)
+        """Waits until replicas have everything that was written so far, of whichever keys."""
+        await self.answer(Barrier(probe=keys.PROBE))
+
+    async def probe(self) -> None:
+        """Writes something."""
+        await self.answer(Probe(probe=keys.PROBE))
 
 
-def _barrier() -> _Call:
-    call = _Call.of(Barrier(probe=keys.PROBE))
-    call.answer.add_done_callback(lambda answer: answer.cancelled() or answer.exception())  # no one else reads it
-    return call
+def _barrier(_: Sent) -> Sent:
+    return Sent.of(Barrier(probe=keys.PROBE))

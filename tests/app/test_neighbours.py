@@ -28,7 +28,7 @@ from smoothgen.certificates import (
     to_document,
 )
 from smoothgen.certificates.exhaustive.threat import TOKEN_EMBEDDINGS
-from smoothgen.certificates.meaning.threats import MASK
+from smoothgen.certificates.meaning.held import MASK
 from smoothgen.cli.plot import plot_neighbours, plot_runs
 from smoothgen.cli.show import show_generation
 from smoothgen.client import Generation

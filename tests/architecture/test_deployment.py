@@ -23,6 +23,7 @@ COMPOSE = ROOT / "docker-compose.yml"
 GPU_OVERRIDE = ROOT / "docker" / "compose.gpu.yml"
 OPERATIONS = (ROOT / "docs" / "operations" / "reference.md").read_text()
 SERVICES = yaml.safe_load(COMPOSE.read_text())["services"]
+PASSWORDS = {"GRAFANA_ADMIN_PASSWORD": "onlyforthistest", "REDIS_PASSWORD": "neitherthis"}
 
 
 def tool(name: str, *arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -69,14 +70,38 @@ def test_hadolint_finds_nothing():
 @pytest.mark.parametrize("files", [[COMPOSE], [COMPOSE, GPU_OVERRIDE]], ids=["cpu", "gpu"])
 def test_compose_files_are_valid(files):
     options = [part for file in files for part in ("-f", file)]
-    result = tool("docker-compose", *options, "config", "-q", GRAFANA_ADMIN_PASSWORD="only for this test")
+    result = tool("docker-compose", *options, "config", "-q", **PASSWORDS)
     assert result.returncode == 0, result.stderr
 
 
-def test_grafana_has_no_default_password():
-    result = tool("docker-compose", "--env-file", "/dev/null", "config", "-q")
+@pytest.mark.parametrize("name", PASSWORDS)
+def test_no_password_has_a_default(name):
+    others = {other: value for other, value in PASSWORDS.items() if other != name}
+    result = tool("docker-compose", "--env-file", "/dev/null", "config", "-q", **others)
     assert result.returncode != 0
-    assert "GRAFANA_ADMIN_PASSWORD" in result.stderr
+    assert f"put {name}=" in result.stderr
+
+
+def test_every_client_of_redis_is_given_its_password():
+    result = tool("docker-compose", "--env-file", "/dev/null", "config", "--format", "json", **PASSWORDS)
+    services = json.loads(result.stdout)["services"]
+    url = f"redis://:{PASSWORDS['REDIS_PASSWORD']}@redis:6379/0"
+    assert {name for name, service in services.items() if url in (service.get("environment") or {}).values()} == {
+        "first-key",
+        "gateway",
+        "worker",
+    }
+
+
+def test_roots_cannot_be_written_to():
+    for name in ("first-key", "gateway", "worker"):
+        assert (SERVICES[name]["read_only"], SERVICES[name]["cap_drop"]) == (True, ["ALL"])
+
+
+def test_images_without_a_health_check_of_their_own_have_one():
+    """OCI's format of images has none, and buildah builds it unless told otherwise."""
+    for name, port in (("gateway", "SMOOTHGEN_PORT"), ("worker", "SMOOTHGEN_METRICS_PORT")):
+        assert SERVICES[name]["healthcheck"]["test"][:4] == ["CMD", "python", "/opt/probe.py", port]
 
 
 LOCKS = ROOT / "docker" / "locks"
@@ -200,6 +225,14 @@ def test_containers_are_given_the_time_their_processes_take_to_stop():
     assert drain_s == WorkerSettings.model_fields["drain_timeout_s"].default
     # What is in hand is let go after the batch that the timeout falls into.
     assert int(SERVICES["worker"]["stop_grace_period"].removesuffix("s")) >= drain_s + 30
+
+
+@pytest.mark.parametrize(("unit", "package", "name"), [("gateway", "app", "gateway"), ("worker@", "workers", "worker")])
+def test_systemd_units_start_the_processes_and_give_them_time_to_stop(unit, package, name):
+    text = (ROOT / "docker" / "systemd" / f"smoothgen-{unit}.service").read_text()
+    assert f"ExecStart=/opt/smoothgen/.venv/bin/python -m {package}\n" in text
+    assert f"TimeoutStopSec={SERVICES[name]['stop_grace_period'].removesuffix('s')}\n" in text
+    assert set(re.findall(r"SMOOTHGEN_\w+(?==)", text)) <= settings(package)
 
 
 def test_workers_can_be_scaled():

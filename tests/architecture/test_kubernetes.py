@@ -24,7 +24,9 @@ ROOT = Path(__file__).parents[2]
 MANIFESTS = ROOT / "docker" / "kubernetes"
 PAGE = (ROOT / "docs" / "kubernetes.md").read_text()
 SCALED_OBJECT = json.loads((Path(__file__).parent / "keda_scaledobject.schema.json").read_text())
+OPERATOR = json.loads((Path(__file__).parent / "prometheus_operator.schema.json").read_text())
 VARIANTS = (".", "gpu", "autoscaled")
+MONITORING = "monitoring"
 OLDEST, NEWEST = "1.30", "1.37"
 """The first Kubernetes with every field used (`lifecycle.preStop.sleep`), and the last whose schemas are at hand."""
 
@@ -91,6 +93,8 @@ def check(found: Object, version: str) -> None:
     """Raises ValidationError for an object that does not fit its schema, unknown fields included."""
     if found["kind"] == "ScaledObject":
         jsonschema.validate(found, SCALED_OBJECT)
+    elif found["apiVersion"] == "monitoring.coreos.com/v1":
+        jsonschema.validate(found, OPERATOR)
     else:
         kubernetes_validate.validate(found, version, strict=True)
 
@@ -109,7 +113,7 @@ def bytes_of(quantity: str) -> int:
 
 
 @pytest.mark.parametrize("version", [OLDEST, NEWEST])
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", [*VARIANTS, MONITORING])
 def test_every_object_fits_its_schema(variant, version):
     assert kubernetes_validate.latest_version() >= NEWEST
     for found in rendered(variant):
@@ -118,8 +122,9 @@ def test_every_object_fits_its_schema(variant, version):
 
 def test_the_variants_hold_what_they_should():
     kinds = sorted(found["kind"] for found in rendered("."))
-    base = ["ConfigMap", "ConfigMap", "Deployment", "Deployment", "NetworkPolicy", "PodDisruptionBudget"]
+    base = ["ConfigMap", "ConfigMap", "Deployment", "Deployment", *["NetworkPolicy"] * 3, *["PodDisruptionBudget"] * 2]
     assert kinds == [*base, "Service", "Service", "StatefulSet"]
+    assert sorted(found["kind"] for found in rendered(MONITORING)) == ["PodMonitor", "PodMonitor", "PrometheusRule"]
     assert len(of_kind("ScaledObject", "autoscaled")) == len(component("worker", "autoscaled")) == 2
 
 
@@ -132,7 +137,7 @@ def test_every_manifest_is_in_some_kustomization():
 
 def broken(kind: str, path: str, value: Any, *, instead: str | None = None) -> Object:
     """An object of the manifests with one value changed, or one field renamed to `path`'s last part."""
-    changed = copy.deepcopy(of_kind(kind, "autoscaled")[0])
+    changed = copy.deepcopy((of_kind(kind, "autoscaled") + of_kind(kind, MONITORING))[0])
     *parents, last = path.split(".")
     place: Any = changed
     for part in parents:
@@ -164,6 +169,11 @@ WRONG = {
     "fewer than no replicas": ("ScaledObject", "spec.minReplicaCount", -1, None),
     "a misspelt behaviour": ("ScaledObject", f"{SCALING}.stabilisationWindowSeconds", 1, "stabilizationWindowSeconds"),
     "a window of days": ("ScaledObject", f"{SCALING}.stabilizationWindowSeconds", 86400, None),
+    "a misspelt endpoint": ("PodMonitor", "spec.podMetricsEndpoints.0.ports", 1, "port"),
+    "an interval that is a number": ("PodMonitor", "spec.podMetricsEndpoints.0.interval", 15, None),
+    "no selector": ("PodMonitor", "spec.selectors", 1, "selector"),
+    "a misspelt rule": ("PrometheusRule", "spec.groups.0.rules.0.expression", 1, "expr"),
+    "a rule's time without a unit": ("PrometheusRule", "spec.groups.0.rules.0.for", "60", None),
     "a policy period of nothing": ("ScaledObject", f"{SCALING}.policies.0.periodSeconds", 0, None),
 }
 
@@ -214,10 +224,13 @@ def test_every_variable_set_for_a_process_is_one_it_reads(name, package, variant
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_processes_find_redis(variant):
     (service,) = (s for s in of_kind("Service", variant) if s["metadata"]["name"] == "smoothgen-redis")
-    url = f"redis://{service['metadata']['name']}:{service['spec']['ports'][0]['port']}/0"
+    url = f"redis://:$(REDIS_PASSWORD)@{service['metadata']['name']}:{service['spec']['ports'][0]['port']}/0"
     for name in ("gateway", "worker"):
         for workload in component(name, variant):
             assert environment(workload, variant)["SMOOTHGEN_REDIS_URL"] == url
+            # A value may name variables that stand before it.
+            names = [variable["name"] for variable in container(workload)["env"]]
+            assert names.index("REDIS_PASSWORD") < names.index("SMOOTHGEN_REDIS_URL")
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -270,7 +283,8 @@ def test_images_are_those_of_compose(variant):
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_redis_is_started_as_by_compose(variant):
     (redis,) = component("redis", variant)
-    compose = [re.sub(r"\$\{\w+:-(.*)\}", r"\1", flag) for flag in SERVICES["redis"]["command"]]
+    defaults = [re.sub(r"\$\{\w+:-(.*)\}", r"\1", flag) for flag in SERVICES["redis"]["command"]]
+    compose = [re.sub(r"\$\{(\w+):\?.*\}", r"$(\1)", flag) for flag in defaults]
     assert container(redis)["args"] == compose
     assert ["CMD", *container(redis)["readinessProbe"]["exec"]["command"]] == SERVICES["redis"]["healthcheck"]["test"]
     # A rewrite of the append-only file may double what Redis holds.
@@ -323,10 +337,31 @@ def test_selectors_keep_deployments_apart(variant):
         assert theirs == [workload]
 
 
+def policy_of(name: str, variant: str) -> Object:
+    """The one policy that selects a part, and that part alone."""
+    found = [(selected(p["spec"]["podSelector"]["matchLabels"], variant), p) for p in of_kind("NetworkPolicy", variant)]
+    (policy,) = (policy for parts, policy in found if parts == {name})
+    assert policy["spec"]["policyTypes"] == ["Ingress", "Egress"]
+    return policy
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_every_part_has_a_policy_and_reaches_redis_and_names_alone(variant):
+    for name in ("gateway", "worker"):
+        to_redis, to_names = policy_of(name, variant)["spec"]["egress"]
+        (peer,) = to_redis["to"]
+        assert selected(peer["podSelector"]["matchLabels"], variant) == {"redis"}
+        assert [port["port"] for port in to_redis["ports"]] == [6379]
+        assert {(port["protocol"], port["port"]) for port in to_names["ports"]} == {("UDP", 53), ("TCP", 53)}
+        (rule,) = policy_of(name, variant)["spec"]["ingress"]
+        for workload in component(name, variant):
+            ports = [port["containerPort"] for port in container(workload)["ports"]]
+            assert [port["port"] for port in rule["ports"]] == ports
+
+
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_only_gateways_and_workers_reach_redis(variant):
-    (policy,) = of_kind("NetworkPolicy", variant)
-    assert selected(policy["spec"]["podSelector"]["matchLabels"], variant) == {"redis"}
+    policy = policy_of("redis", variant)
     assert policy["spec"]["policyTypes"] == ["Ingress", "Egress"]
     assert "egress" not in policy["spec"]
     (rule,) = policy["spec"]["ingress"]
@@ -339,11 +374,32 @@ def test_only_gateways_and_workers_reach_redis(variant):
     assert [port["port"] for port in rule["ports"]] == [p["containerPort"] for p in container(redis)["ports"]]
 
 
-def test_a_drained_node_leaves_a_gateway():
-    (budget,) = of_kind("PodDisruptionBudget", ".")
-    assert selected(budget["spec"]["selector"]["matchLabels"], ".") == {"gateway"}
-    (gateway,) = component("gateway", ".")
-    assert gateway["spec"]["replicas"] > budget["spec"]["maxUnavailable"]
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_drained_node_takes_one_pod_of_each_deployment(variant):
+    budgets = of_kind("PodDisruptionBudget", variant)
+    for name in ("gateway", "worker"):
+        for workload in component(name, variant):
+            labels = workload["spec"]["template"]["metadata"]["labels"]
+            (budget,) = (b for b in budgets if b["spec"]["selector"]["matchLabels"].items() <= labels.items())
+            assert budget["spec"]["maxUnavailable"] == 1
+            (spread,) = workload["spec"]["template"]["spec"]["topologySpreadConstraints"]
+            assert spread["labelSelector"]["matchLabels"].items() <= labels.items()
+            assert spread["labelSelector"]["matchLabels"] == budget["spec"]["selector"]["matchLabels"]
+    for workload in component("gateway", variant):
+        assert workload["spec"]["replicas"] > 1
+
+
+def test_pod_monitors_select_what_publishes_metrics():
+    for monitor in of_kind("PodMonitor", MONITORING):
+        (name,) = selected(monitor["spec"]["selector"]["matchLabels"], ".")
+        (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
+        (workload,) = component(name, ".")
+        assert endpoint["port"] in {port["name"] for port in container(workload)["ports"]}
+
+
+def test_the_operators_alerts_are_those_of_prometheus():
+    (rule,) = of_kind("PrometheusRule", MONITORING)
+    assert rule["spec"] == yaml.safe_load((ROOT / "docker" / "prometheus" / "rules.yml").read_text())
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -375,14 +431,20 @@ def test_pods_keep_to_the_restricted_security_standard(variant):
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_api_keys_come_from_a_secret_that_is_not_in_the_repository(variant):
+def test_secrets_are_named_and_are_not_in_the_repository(variant):
     assert of_kind("Secret", variant) == []
-    (gateway,) = component("gateway", variant)
-    (keys,) = (v for v in container(gateway)["env"] if v["name"] == "SMOOTHGEN_API_KEYS")
-    reference = keys["valueFrom"]["secretKeyRef"]
-    assert not reference.get("optional")
-    assert f"create secret generic {reference['name']} " in PAGE
-    assert f"--from-literal={reference['key']}=" in PAGE
+    asked = {"gateway": ["REDIS_PASSWORD", "SMOOTHGEN_API_KEYS"], "worker": ["REDIS_PASSWORD"]}
+    for name, variables in (asked | {"redis": ["REDIS_PASSWORD"]}).items():
+        for workload in component(name, variant):
+            named = {v["name"]: v["valueFrom"] for v in container(workload)["env"] if "valueFrom" in v}
+            secrets = {
+                variable: source["secretKeyRef"] for variable, source in named.items() if "secretKeyRef" in source
+            }
+            assert list(secrets) == variables
+            for reference in secrets.values():
+                assert not reference.get("optional")
+                assert f"create secret generic {reference['name']} " in PAGE
+                assert f"--from-literal={reference['key']}=" in PAGE
 
 
 # Scaling
@@ -477,7 +539,7 @@ def test_the_overlay_of_the_documentation_renders(checkout):
     assert worker["spec"]["replicas"] == 4
     (merged,) = (o["data"] for o in found if o["metadata"]["name"].startswith("smoothgen-worker-"))
     assert merged["SMOOTHGEN_BATCH_SIZE"] == "32"
-    assert merged.keys() > {"SMOOTHGEN_REDIS_URL", "SMOOTHGEN_BATCH_SIZE"}
+    assert merged.keys() > {"SMOOTHGEN_MODELS", "SMOOTHGEN_BATCH_SIZE"}
     assert container(worker)["image"] == "YOURS/smoothgen-worker:0.1.0"
     assert container(worker)["resources"]["requests"]["cpu"] == "8"
 
@@ -500,7 +562,7 @@ def test_autoscaled_workers_can_be_put_on_gpus(checkout):
 
 def test_the_documentation_names_what_exists():
     named = re.findall(r"apply -k (\S+)", PAGE)
-    assert {str(Path(folder).relative_to("docker/kubernetes")) for folder in named} == set(VARIANTS)
+    assert {str(Path(folder).relative_to("docker/kubernetes")) for folder in named} == {*VARIANTS, MONITORING}
     objects = {o["metadata"]["name"] for variant in VARIANTS for o in rendered(variant)}
     assert set(re.findall(r"(?:deployment|service|scaledobject)[ /](smoothgen-[\w-]+)", PAGE)) <= objects
     variables = settings("app") | settings("workers")

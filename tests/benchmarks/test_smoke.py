@@ -14,6 +14,7 @@ IS_RUN = 'if __name__ == "__main__"'
 
 SMALL = {
     "certify": "--smoke",
+    "cluster": "--smoke",
     "failover": "--smoke",
     "gateway_cost": "--smoke",
     "poisoned_passages": "--smoke",

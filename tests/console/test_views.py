@@ -89,8 +89,7 @@ def show(gateway: Gateway, jobs: dict[str, str]) -> Callable[[Tabs, str, int, st
     return shown
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
 @pytest.mark.parametrize("view", VIEWS)
 def test_axe_finds_nothing_and_nothing_leaves_the_screen(
     show: Callable[[Tabs, str, int, str], Page], tabs: Tabs, toolchain: Toolchain, view: str, width: int, scheme: str

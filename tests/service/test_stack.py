@@ -190,7 +190,8 @@ def test_the_command_line_generates_and_another_process_verifies(served: Serve, 
     made = smoothgen(*asked, SMOOTHGEN_URL=served.url)
     assert made.returncode == 0, made.stderr
     assert "certified radius" in made.stdout
-    assert {file.name for file in folder.iterdir()} == {"output.txt", "certificate.json", "curve.png"}
+    certificate = {"certificate.json", "certificate.jws", "curve.png"}
+    assert {file.name for file in folder.iterdir()} == {"output.txt", *certificate}
     assert all(str(file) in made.stderr for file in folder.iterdir())
     written = (folder / "output.txt").read_bytes()
     assert json.loads(path.read_text())["output"]["digest"] == f"sha256:{hashlib.sha256(written).hexdigest()}"

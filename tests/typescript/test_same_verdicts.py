@@ -13,10 +13,12 @@ import pytest
 
 from smoothgen import verify
 from smoothgen.certificates import Certificate, load_certificate, to_document
+from smoothgen.certificates.format.document import content_digest
 from tests.support.certificates import edits, units
 from tests.typescript.conftest import Node
 from tests.typescript.fresh import documents
 from tests.typescript.mutations import mutations
+from tests.unit.certificates import test_turns as turns
 
 DATA = Path(__file__).parents[1] / "data"
 STORED = {
@@ -103,6 +105,25 @@ def with_point_moved(certificate: Certificate, place: int, units: int) -> Certif
     curve = (*claims.curve[:place], (epsilon, moved), *claims.curve[place + 1 :])
     asked = epsilon == (certificate.epsilon or claims.radius)
     return replace(certificate, claims=replace(claims, curve=curve, w1_bound=moved if asked else claims.w1_bound))
+
+
+@pytest.mark.parametrize("kind", [turns.NOISE, turns.RUNS])
+def test_certificates_on_all_of_the_users_turns_get_pythons_verdict_and_so_do_forgeries(node: Node, kind: str):
+    made = turns.document(kind)
+    changed = [
+        *(turns.with_threat(made, held_fixed=[*held]) for held in turns.OTHERWISE.values()),
+        *(turns.with_parameters(made, name) for name in ("attacked_turns", "history", "chat")),
+        *(turns.with_parameters(made, attacked_turns=value) for value in ("last", "all", True, 1, ["user"])),
+        turns.with_threat(made, attack_on="token embeddings of the prompt"),
+        turns.with_threat(made, attack_on="token embeddings of every turn"),
+    ]
+    forged = [{**document, "digest": content_digest(document)} for document in changed]
+
+    honest, *verdicts = node.verdicts([json.dumps(document) for document in (made, *forged)])
+
+    assert (honest["status"], honest["meaning"]) == ("valid", verify(made).meaning)
+    assert not any(verify(document) for document in forged)
+    assert {verdict["status"] for verdict in verdicts} == {"rejected"}
 
 
 def test_other_methods_are_unsupported(node: Node):

@@ -48,6 +48,10 @@ ASKED: dict[str, dict[str, Any]] = {
         "robustness": {"snap": False, "sigma": 0.5, "samples": 60, "metric": {"name": "sentence-chord", "cap": 0.75}}
     },
     "tokens": {"robustness": {"mechanism": "tokens", "samples": 16, "metric": "edit", "tolerance": 0.9}},
+    "tokens, all of the user's turns": {
+        "parameters": {"max_new_tokens": 4, "chat": True, "attacked_turns": "user"},
+        "robustness": {"mechanism": "tokens", "samples": 16, "metric": "edit", "tolerance": 0.9},
+    },
     "tokens, sampling": {
         "parameters": {"max_new_tokens": 4, "temperature": 1.0},
         "robustness": {"mechanism": "tokens", "samples": 16, "metric": "edit", "tolerance": 0.9},

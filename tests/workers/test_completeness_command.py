@@ -15,6 +15,7 @@ import pytest
 from smoothgen import verify
 from smoothgen.certificates import ExhaustiveCertificate, certify_exhaustive, read_certificate, to_document
 from smoothgen.cli.completeness import Against, with_completeness
+from smoothgen.contracts import Parameters, read_parameters
 from smoothgen.errors import InvalidInput
 from tests.support.certificates import examples
 from tests.support.workers.jobs import run
@@ -152,3 +153,17 @@ def test_a_prompt_in_a_chat_template_is_listed_without_it(llama: LanguageModel) 
     object.__setattr__(request, "template", "sha256:" + "0" * 64)
     with pytest.raises(InvalidInput, match="reads sha256:"):
         completeness_of(llama, made, PROMPT)
+
+
+def text(parameters: dict[str, Any]) -> Parameters:
+    return read_parameters("text", parameters)
+
+
+def test_turns_before_the_prompt_are_not_at_hand(llama: LanguageModel) -> None:
+    parameters = {"max_new_tokens": 4, "chat": True, "attacked_turns": "user"}
+    alone = certified(job(chat=True, samples=20).model_copy(update={"parameters": text(parameters)}), llama)
+    assert completeness_of(llama, alone, PROMPT).passed
+    history = [{"role": "user", "content": "the"}, {"role": "assistant", "content": "yes"}]
+    talk = job(chat=True, samples=20).model_copy(update={"parameters": text({**parameters, "history": history})})
+    with pytest.raises(InvalidInput, match=r"names by their sha256 alone, .*; leave out --model and --prompt"):
+        completeness_of(llama, certified(talk, llama), PROMPT)

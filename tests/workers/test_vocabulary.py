@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from smoothgen.certificates import RequestIdentity, Threat
+from smoothgen.certificates.meaning.held import MASK
 from smoothgen.certificates.meaning.metrics import METRICS
 from smoothgen.certificates.meaning.sections import MEDIA_TYPES
-from smoothgen.certificates.meaning.threats import ATTACKS, MASK, attack_named, is_known_to_be_held, require_threat
+from smoothgen.certificates.meaning.threats import ATTACKS, attack_named, is_known_to_be_held, require_threat
 from smoothgen.contracts import ImageParameters, Parameters, TextParameters
 from smoothgen.errors import InvalidCertificate
 from smoothgen.mechanisms import Mechanism, SynonymClasses
@@ -66,6 +67,14 @@ def test_a_language_models_words(llama: LanguageModel, chat: bool) -> None:
         require_said(condition, TextParameters(max_new_tokens=2, chat=not chat))
 
 
+def test_a_language_models_words_for_all_of_the_users_turns(llama: LanguageModel) -> None:
+    parameters = TextParameters(max_new_tokens=2, chat=True, attacked_turns="user")
+    condition = llama.condition("a red sneaker", parameters, smoothing())
+    assert require_said(condition, parameters) == "conversation"
+    with pytest.raises(InvalidCertificate, match="attacked_turns"):
+        require_said(condition, TextParameters(max_new_tokens=2, chat=True))
+
+
 @pytest.mark.parametrize("mechanism", DiffusionModel.always_offered)
 @pytest.mark.parametrize("seeded", [False, True])
 @pytest.mark.parametrize("negative", [None, "", "blurred"])
@@ -110,7 +119,7 @@ def test_the_bottlenecks_words() -> None:
 
 def test_every_attack_is_one_that_an_adapter_writes() -> None:
     """The kinds asserted above, and no others: a word that nobody writes any more leaves the vocabulary."""
-    kinds = {"language", "bottleneck", "closed form", "pipeline", "head", "latent", "seed image"}
+    kinds = {"language", "conversation", "bottleneck", "closed form", "pipeline", "head", "latent", "seed image"}
     assert {attack.kind for attack in ATTACKS} == kinds
     assert attack_named(PipelinePrompts.attack_on) is not None
     assert attack_named("prompt embedding") is None

@@ -124,10 +124,16 @@ def _incomparable(certificate: ExhaustiveCertificate, original: Condition, other
             f"the chat template around the prompt reads otherwise now ({template}) than when the certificate was made "
             f"({request.template}), so the model would not see what its runs saw; ask for a new certificate"
         )
-    ours, theirs = len(original.tokens), len(other.tokens)
+    # The turns before the prompt, where they are attacked too, are the same in both.
+    ours, theirs = (_prompt_tokens(condition) for condition in (original, other))
     if ours != theirs:
         return f"the certificate's prompt has {ours} tokens, this one {theirs}; no l2 attack inserts or deletes a token"
     return None
+
+
+def _prompt_tokens(condition: Condition) -> int:
+    earlier = 0 if condition.template is None else len(condition.template.earlier_tokens)
+    return len(condition.tokens) - earlier
 
 
 def _answer(

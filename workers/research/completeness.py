@@ -37,6 +37,11 @@ def completeness_of(generator: Generator, certificate: ExhaustiveCertificate, pr
     request, model = certificate.provenance.request, certificate.provenance.model
     if request is None:
         raise InvalidCertificate("the document names no request, so the tokens of its prompt are not known")
+    if "history" in request.parameters:
+        raise InvalidParameters(
+            "the request had turns before its prompt, which the certificate names by their sha256 alone, so that the "
+            "token sequences around them cannot be listed again; leave out --model and --prompt"
+        )
     parameters = read_parameters("text" if generator.image is None else "image", request.parameters)
     condition = generator.condition(prompt, parameters, _SNAPPED)
     template = None if condition.template is None else condition.template.digest

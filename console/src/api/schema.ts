@@ -1210,10 +1210,16 @@ export interface components {
         };
         /**
          * Extension
-         * @description What a request asks of certification. Every field is one of POST /generate and means the same.
+         * @description What a request asks of certification. Every field is one of POST /generate and means the same; `attacked_turns`
+         *     is one of its parameters.
          */
         Extension: {
             robustness?: components["schemas"]["Robustness"] | null;
+            /**
+             * Attacked Turns
+             * @description With chat: which turns attacks are certified on. last: the prompt alone. user: all turns of the user's, those of the history too; turns of others stay held fixed. For mechanisms tokens and embedding.
+             */
+            attacked_turns?: ("last" | "user") | null;
             /**
              * Context
              * @description Passages for the model to read: they stand before the prompt, or where it says {context}. Each of them may be an attacker's: mechanism passages, which they select, certifies how many of them cannot change the answer.
@@ -3063,9 +3069,16 @@ export interface components {
             chat: boolean;
             /**
              * History
-             * @description With chat: the turns before the prompt, which is the last turn and the user's. They are held fixed: an attack on them is outside of the certificate, which names them by their digest.
+             * @description With chat: the turns before the prompt, which is the last turn and the user's. They are held fixed, but for the user's under attacked_turns user: an attack on what is held fixed is outside of the certificate, which names the turns by their digest.
              */
             history?: components["schemas"]["Turn"][] | null;
+            /**
+             * Attacked Turns
+             * @description With chat: which turns attacks are certified on. last: the prompt alone. user: all turns of the user's, those of the history too; turns of others stay held fixed. For mechanisms tokens and embedding.
+             * @default last
+             * @enum {string}
+             */
+            attacked_turns: "last" | "user";
             /**
              * Stop
              * @description Texts before the first of which every output ends. A function of the output, so that certificates hold for what is left of it; the model still generates up to max_new_tokens.
@@ -3798,7 +3811,7 @@ export interface components {
             /** @description centre: empty, or of metrics that compare answers the answer of the prompt's own output, which distances are to. */
             metric?: components["schemas"]["CertificateNoise"]["metric"];
             output?: components["schemas"]["CertificateNoise"]["output"];
-            /** @description attack_on: token embeddings of the prompt, token embeddings sent in place of the prompt (certificates of before call these the prompt's too), or input token embeddings of the text encoder (of a picture model); a plug-in's begin with plug-in. table: the rows that embeddings are snapped to. squared_error: what the comparison of two squared distances may err by. */
+            /** @description attack_on: token embeddings of the prompt, token embeddings of the user's turns (all of them, where request.parameters.attacked_turns is user), token embeddings sent in place of the prompt (certificates of before call these the prompt's too), or input token embeddings of the text encoder (of a picture model); a plug-in's begin with plug-in. table: the rows that embeddings are snapped to. squared_error: what the comparison of two squared distances may err by. */
             threat?: {
                 attack_on: string;
                 /** @constant */

@@ -15,13 +15,15 @@ interface Props {
   across: string;
   /** The size of attack that was asked for and is not proven. */
   wanted?: number;
+  /** The id of the heading that names what the curve is of, where a page shows several. */
+  of?: string;
 }
 
 const HEIGHT = 260;
 const MARGIN = { left: 46, right: 14, top: 30, bottom: 44 };
 
 /** The bound against the size of the attack, with the radius and the tolerance, and its numbers as a table. */
-export function Curve({ points, radius, tolerance, kind, across, wanted }: Props) {
+export function Curve({ points, radius, tolerance, kind, across, wanted, of }: Props) {
   const [frame, width] = useWidth();
   const title = useId();
   const last = points.at(-1)?.[0] ?? 0;
@@ -34,7 +36,7 @@ export function Curve({ points, radius, tolerance, kind, across, wanted }: Props
   const floor = HEIGHT - MARGIN.bottom;
   const end = x(xs.at(-1) ?? 1);
   return (
-    <section class="curve" aria-labelledby={title}>
+    <section class="curve" aria-labelledby={of ? `${of} ${title}` : title}>
       <h3 id={title}>How far an attack can move the outputs</h3>
       <figure ref={frame}>
         <svg width={width} height={HEIGHT} role="img" aria-label={described(points, radius, tolerance)}>

@@ -1,3 +1,5 @@
+import { useId } from "preact/hooks";
+
 import { fleet } from "../api/client";
 import type { FleetReadings } from "../api/types";
 import { useAsked } from "../asked";
@@ -29,13 +31,14 @@ export function FleetPage() {
 
 function Pool({ reading }: { reading: Reading }) {
   const { statement, curve } = reading.certificate as { statement: string; curve: [number, number][] };
+  const heading = useId();
   return (
-    <article class="pool">
-      <h2>
+    <article class="pool" aria-labelledby={heading}>
+      <h2 id={heading}>
         {reading.pool.model}, {reading.window.replace(":", " ")} (UTC)
       </h2>
       <Statement text={statement} />
-      <Curve points={curve} radius={null} tolerance={null} kind="line" across="norm of the attack" />
+      <Curve points={curve} radius={null} tolerance={null} kind="line" across="norm of the attack" of={heading} />
     </article>
   );
 }

@@ -10,6 +10,7 @@ from smoothgen.certificates.exhaustive.meaning import require_metric_to_own_outp
 from smoothgen.certificates.meaning.common import judged_origin, left_open, meaning_check, require_seed_origin
 from smoothgen.certificates.meaning.metrics import METRICS
 from smoothgen.certificates.meaning.sections import require_output
+from smoothgen.certificates.meaning.turns import attacks_user_turns, require_last_turn
 from smoothgen.certificates.verification import Check, checked
 
 
@@ -39,6 +40,8 @@ def judged(stated: EditsCertificate) -> Iterable[Check]:
     provenance, edit_set, evidence = stated.provenance, stated.edit_set, stated.evidence
     metric, output, seed = provenance.metric, provenance.output, evidence.seed
     yield from judged_origin(stated.id, stated.requested_at, provenance.request, provenance.model)
+    if attacks_user_turns(provenance.request):
+        yield checked("turns", "the last turn alone", lambda: require_last_turn(provenance.request))
     if metric is not None:
         detail = f"{metric.name!r:.80} {'fixes' if metric.name in METRICS else 'is a plug-in and fixes no'} D"
         yield checked(

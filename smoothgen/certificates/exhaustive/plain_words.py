@@ -15,9 +15,11 @@ from smoothgen.certificates.exhaustive.sentences import (
     held_fixed,
     measured_by,
     own_output,
+    reads_turns,
     snapped_and_run,
     the_attacker,
     was_sent,
+    what_is_read,
 )
 from smoothgen.certificates.format.sentences import answer_as_subject
 from smoothgen.certificates.meaning.metrics import METRICS
@@ -34,6 +36,7 @@ def plain_statement(certificate: ExhaustiveCertificate) -> str:
     From the certificate's own numbers; others' words stand between quotation marks.
     """
     unknown, what = unknown_meaning(certificate), "answer" if _compares_answers(certificate) else "output"
+    other = "No turn" if reads_turns(certificate) else "No text"
     return " ".join(
         [
             *_what_holds(certificate),
@@ -42,7 +45,7 @@ def plain_statement(certificate: ExhaustiveCertificate) -> str:
             *_what_breaks_it(certificate),
             *([] if unknown is None else [f"What these words and numbers mean is not checked: {unknown}."]),
             held_fixed(certificate),
-            f"No text of another token count is covered, and it is not claimed that the {what} is right.",
+            f"{other} of another token count is covered, and it is not claimed that the {what} is right.",
             snapped_and_run(certificate),
             *_in_wasserstein_1(certificate),
             *_at_distance_0(certificate),
@@ -73,7 +76,8 @@ def _answer(certificate: ExhaustiveCertificate) -> str:
     metric = certificate.provenance.metric
     if metric is not None and "label" in metric.centre:
         return answer_as_subject(metric)
-    return "the answer to the embeddings sent" if was_sent(certificate) else "the prompt's own answer"
+    read = what_is_read(certificate)
+    return f"the answer to {read}" if was_sent(certificate) else f"{read}'s own answer"
 
 
 def _what_holds(certificate: ExhaustiveCertificate) -> list[str]:
@@ -172,8 +176,9 @@ def _at_distance_0(certificate: ExhaustiveCertificate) -> list[str]:
 def _unchecked(certificate: ExhaustiveCertificate) -> str:
     metric = certificate.provenance.metric
     named = metric is not None and "label" in metric.centre
+    whose = "conversation" if reads_turns(certificate) else "prompt"
     outputs = (
-        "that the model gave these outputs, and that the prompt's own output gives the answer named"
+        f"that the model gave these outputs, and that the {whose}'s own output gives the answer named"
         if named
         else "and that the model gave these outputs"
     )

@@ -8,6 +8,7 @@ from smoothgen.certificates.format.sentences import answer
 from smoothgen.certificates.meaning.metrics import METRICS
 from smoothgen.certificates.meaning.quoting import quoted
 from smoothgen.certificates.meaning.threats import is_known_to_be_held
+from smoothgen.certificates.meaning.turns import USER_TURNS
 from smoothgen.certificates.provenance import MetricIdentity
 
 
@@ -22,9 +23,22 @@ def was_sent(certificate: ExhaustiveCertificate) -> bool:
     return certificate.threat is not None and certificate.threat.attack_on == GIVEN_EMBEDDINGS
 
 
+def reads_turns(certificate: ExhaustiveCertificate) -> bool:
+    """Returns whether all of the user's turns are attacked, and not the prompt alone."""
+    return certificate.threat is not None and certificate.threat.attack_on == USER_TURNS
+
+
+def what_is_read(certificate: ExhaustiveCertificate) -> str:
+    """Returns what the model reads where nobody tampers with it."""
+    if was_sent(certificate):
+        return "the embeddings sent"
+    return "the conversation" if reads_turns(certificate) else "the prompt"
+
+
 def own_output(certificate: ExhaustiveCertificate) -> str:
     """Returns whose output all distances are to."""
-    return "the output of the embeddings sent" if was_sent(certificate) else "the prompt's own"
+    read = what_is_read(certificate)
+    return f"the output of {read}" if was_sent(certificate) else f"{read}'s own"
 
 
 def snapped_and_run(certificate: ExhaustiveCertificate) -> str:
@@ -50,10 +64,10 @@ def failed_runs(certificate: ExhaustiveCertificate) -> list[str]:
 
 def the_attacker(certificate: ExhaustiveCertificate) -> str:
     """Returns what an attacker may do and know, and how the generator's own randomness is drawn."""
-    read = "the embeddings sent" if was_sent(certificate) else "the prompt"
     return (
-        f"The attacker may move all embeddings together, and may know {read}, the model, the table and the "
-        "generator's randomness before. The generator's randomness is one draw, the same for every run, or none."
+        f"The attacker may move all embeddings together, and may know {what_is_read(certificate)}, the model, the "
+        "table and the generator's randomness before. The generator's randomness is one draw, the same for every run, "
+        "or none."
     )
 
 

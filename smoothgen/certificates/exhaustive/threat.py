@@ -15,18 +15,17 @@ from smoothgen.certificates.format.json_data import (
     require_string,
     require_whole_number,
 )
+from smoothgen.certificates.meaning.held import EMPTY_TEMPLATE, MASK, TEMPLATE
 from smoothgen.certificates.meaning.metrics import METRICS, Modality
 from smoothgen.certificates.meaning.quoting import PLUGIN
 from smoothgen.certificates.meaning.sections import require_digest
 from smoothgen.certificates.meaning.threats import (
     EARLIER_TURNS,
     EMPTY_PROMPT,
-    EMPTY_TEMPLATE,
-    MASK,
     NEGATIVE_PROMPT,
-    TEMPLATE,
     parameter_of,
 )
+from smoothgen.certificates.meaning.turns import USER_TURNS, require_held_beside_turns, require_turns_as_asked
 from smoothgen.certificates.provenance import MetricIdentity, RequestIdentity
 from smoothgen.errors import InvalidCertificate
 
@@ -39,7 +38,7 @@ INPUT_EMBEDDINGS: Final = "input token embeddings of the text encoder"
 SURROUNDING: Final = "start, end and padding tokens"
 """What stands around a prompt's own tokens in a text encoder."""
 MODALITIES: Final[Mapping[str, Modality]] = MappingProxyType(
-    {TOKEN_EMBEDDINGS: "text", GIVEN_EMBEDDINGS: "text", INPUT_EMBEDDINGS: "image"}
+    {TOKEN_EMBEDDINGS: "text", USER_TURNS: "text", GIVEN_EMBEDDINGS: "text", INPUT_EMBEDDINGS: "image"}
 )
 """The words that our adapters write, and what the model makes."""
 
@@ -114,8 +113,14 @@ def require_snap_threat(
     measured = None if metric is None else METRICS.get(metric.name)
     if measured is not None and measured.modality != modality:
         raise _invalid("attack_on", f"is on {modality}s, and metric {measured.name!r} is not, got {stated.attack_on!r}")
+    require_turns_as_asked(stated.attack_on, request)
     if modality == "image":
         _require_held_by_pictures(stated, request)
+        return
+    if stated.attack_on == USER_TURNS:
+        tokens = require_held_beside_turns(stated.held_fixed, request)
+        if stated.tokens != tokens:
+            raise _invalid("tokens", f"is {stated.tokens}, and the user's turns have {tokens} tokens together")
         return
     sent = request is not None and "prompt_embeds" in request.parameters
     if stated.attack_on == GIVEN_EMBEDDINGS and request is not None and not sent:

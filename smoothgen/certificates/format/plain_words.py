@@ -113,6 +113,8 @@ def _not_claimed(certificate: Certificate) -> str:
     threat = certificate.provenance.threat
     known = None if threat is None else attack_named(threat.attack_on)
     no_truth = "It does not say that an output is right."
+    if known is not None and known.kind == "conversation":
+        return f"It covers no rewording of any turn, however close in meaning. {no_truth}"
     if known is None or known.kind != "language":
         return no_truth
     beyond = "Beyond the synonym classes it" if isinstance(certificate.mechanism, SynonymClasses) else "It"

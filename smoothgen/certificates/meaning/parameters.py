@@ -57,6 +57,7 @@ _KINDS: Final[Mapping[str, _Kind]] = MappingProxyType(
         "top_p": _SHARE,
         "chat": _Kind("true or false", lambda value: isinstance(value, bool)),
         "history": _DIGESTED,
+        "attacked_turns": _Kind("'user', or left out for the last turn", lambda value: value == "user"),
         "stop": _Kind("a list of texts that are not empty", _is_stops),
         "prompt_embeds": _Kind("an object with a shape [tokens, width] and data 'sha256:…'", _is_named_embeddings),
         "num_inference_steps": _COUNT,

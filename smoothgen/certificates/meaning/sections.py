@@ -138,7 +138,7 @@ def _require_snap(digest: str, provenance: Provenance) -> None:
     """Raises InvalidCertificate for a table of another form than a digest, and of an attack on what is no row of it."""
     require_digest("sampling.snap", digest)
     attack = None if provenance.threat is None else attack_named(provenance.threat.attack_on)
-    if attack is not None and attack.kind != "language":
+    if attack is not None and attack.kind not in ("language", "conversation"):
         raise _sampling("snap", f"is stated of token embeddings, not of the {attack.kind}'s input")
 
 

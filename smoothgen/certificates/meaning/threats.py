@@ -6,7 +6,6 @@ a document the words, the mechanism and the generation parameters must fit each 
 
 from __future__ import annotations
 
-import hashlib
 import math
 import re
 from collections.abc import Mapping
@@ -15,8 +14,16 @@ from functools import lru_cache
 from typing import Any, Final
 
 from smoothgen.certificates.meaning.denoising import require_forward_noise, require_latent, require_steps
+from smoothgen.certificates.meaning.held import EMPTY_TEMPLATE, MASK, TEMPLATE
 from smoothgen.certificates.meaning.metrics import METRICS, Modality
 from smoothgen.certificates.meaning.quoting import PLUGIN
+from smoothgen.certificates.meaning.turns import (
+    COUNTED_TURNS,
+    OTHER_TURNS,
+    USER_TURNS,
+    require_held_beside_turns,
+    require_turns_as_asked,
+)
 from smoothgen.certificates.provenance import MetricIdentity, RequestIdentity, Threat
 from smoothgen.errors import InvalidCertificate
 from smoothgen.mechanisms import (
@@ -31,19 +38,15 @@ from smoothgen.mechanisms import (
 
 NO_SCHEDULER: Final = "none"
 """The scheduler of a picture network that has none: of the adapters, the one whose constants are proven."""
-MASK: Final = "attention mask and positions"
 DRAWN: Final = "token count of each drawn text"
 PROMPT: Final = "prompt"
 SEED_IMAGE: Final = "seed image"
 _COUNTED: Final = re.compile(r"token count \(([1-9][0-9]{0,9})\)")
-TEMPLATE: Final = re.compile(r"chat template \([1-9][0-9]{0,9} tokens\)")
 EARLIER_TURNS: Final = re.compile(r"earlier turns of the conversation \([1-9][0-9]{0,2}\)")
 NEGATIVE_PROMPT: Final = "unconditional embedding (negative prompt)"
 EMPTY_PROMPT: Final = "unconditional embedding (empty prompt)"
-EMPTY_TEMPLATE: Final = "sha256:" + hashlib.sha256(b'{"after":[],"before":[]}').hexdigest()
-"""The digest of a chat template that puts no token around the prompt, over its canonical JSON."""
 _HELD: Final = frozenset({MASK, DRAWN, PROMPT, SEED_IMAGE, NEGATIVE_PROMPT, EMPTY_PROMPT})
-_HELD_COUNTS: Final = (_COUNTED, TEMPLATE, EARLIER_TURNS)
+_HELD_COUNTS: Final = (_COUNTED, TEMPLATE, EARLIER_TURNS, COUNTED_TURNS, OTHER_TURNS)
 
 _FURTHEST: Final = 1024.0
 """How many sigmas along the longest half-axis an x may lie out under shaped noise, which refuses to be drawn beyond."""
@@ -78,6 +81,14 @@ _NUMBER: Final = "([1-9][0-9]{0,9})"
 _READ_FOR_PROMPT: Final = "the numbers that the model reads instead of your prompt"
 ATTACKS: Final = (
     _attack("language", "token embeddings of the prompt", "text", _GAUSSIAN, words=True, tampered=_READ_FOR_PROMPT),
+    _attack(
+        "conversation",
+        re.escape(USER_TURNS),
+        "text",
+        _GAUSSIAN,
+        words=False,
+        tampered="the numbers that the model reads for any of the user's turns",
+    ),
     _attack(
         "bottleneck",
         rf"sentence condition \({_NUMBER} numbers\)",
@@ -163,6 +174,7 @@ def require_threat(
         raise _invalid(
             f"an attack on the {stated.attack_on} is on {attack.modality}s, and metric {measured.name!r} is not"
         )
+    require_turns_as_asked(stated.attack_on, request)
     drawn = isinstance(mechanism, SynonymClasses)
     noise = mechanism.then if isinstance(mechanism, SynonymClasses) else mechanism
     one_pass = is_one_pass(request)
@@ -206,6 +218,11 @@ def _require_embedding_norm(stated: Threat, noise: Mechanism) -> None:
 
 
 def _require_held_fixed(stated: Threat, attack: Attack, *, drawn: bool, request: RequestIdentity | None) -> None:
+    if attack.kind == "conversation":
+        tokens = require_held_beside_turns(stated.held_fixed, request)
+        if stated.dimension % tokens:
+            raise _invalid(f"dimension {stated.dimension} is no multiple of the {tokens} tokens of the user's turns")
+        return
     possible = _held_fixed(attack, stated.held_fixed, drawn=drawn, request=request)
     if stated.held_fixed not in possible:
         named = " or ".join(str([*held]) for held in possible)

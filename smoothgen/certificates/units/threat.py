@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from smoothgen.certificates.format.json_data import require_list, require_mapping, require_string
 from smoothgen.certificates.meaning.sections import require_digest
+from smoothgen.certificates.meaning.turns import require_last_turn
 from smoothgen.certificates.provenance import RequestIdentity
 from smoothgen.errors import InvalidCertificate
 
@@ -77,6 +78,8 @@ def require_units_threat(stated: UnitsThreat, request: RequestIdentity | None) -
             f"threat.held_fixed must have {PROMPT!r} and {SELECTION!r}, got {[*stated.held_fixed]!r:.300}",
             field="threat.held_fixed",
         )
+    if stated.kind in KINDS:
+        require_last_turn(request)
     if stated.kind in KINDS and request is not None:
         chat, history = request.parameters.get("chat") is True, "history" in request.parameters
         for held, said, there in ((TEMPLATE, "chat is true", chat), (TURNS, "parameters have a history", history)):

@@ -97,17 +97,32 @@ class Script:
     def text(self) -> str:
         """Returns the whole script as Redis is given it: flags, shared functions, names of keys and arguments,
         steps."""
+        return self._text("")
+
+    @cached_property
+    def guarded_text(self) -> str:
+        """Returns the script as a node of a cluster is given it: it drops its last key before it begins
+        (`smoothgen.queue.cluster.scripts`)."""
+        return self._text("table.remove(KEYS)\n")
+
+    def _text(self, before: str) -> str:
         flags, steps = "", self.source
         if steps.startswith("#!"):
             first, _, steps = steps.partition("\n")
             flags = first + "\n"
         shared = "".join(_source(f"shared/{name}.lua") for name in _with_needed(self.source))
-        return flags + shared + _names("key", "KEYS", self.keys) + _names("arg", "ARGV", self.arguments) + steps
+        named = _names("key", "KEYS", self.keys) + _names("arg", "ARGV", self.arguments)
+        return flags + before + shared + named + steps
 
     @cached_property
     def sha(self) -> str:
         """Returns the SHA-1 of the text, as EVALSHA wants it."""
-        return hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
+        return _sha1(self.text)
+
+    @cached_property
+    def guarded_sha(self) -> str:
+        """Returns the SHA-1 of the guarded text."""
+        return _sha1(self.guarded_text)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,6 +143,10 @@ class ScriptCall:
 
     def _values(self, parameters: Iterable[Parameter]) -> list[Any]:
         return [value for each in parameters for value in each.values(getattr(self, each.name))]
+
+
+def _sha1(text: str) -> str:
+    return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
 
 
 def _source(name: str) -> str:

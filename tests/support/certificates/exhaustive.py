@@ -5,8 +5,8 @@ from dataclasses import replace
 
 from smoothgen import ExhaustiveCertificate, SnapThreat, certify_exhaustive
 from smoothgen.certificates import MetricIdentity, ModelIdentity, OutputIdentity, Provenance, RequestIdentity
+from smoothgen.certificates.meaning.held import MASK
 from smoothgen.certificates.meaning.metrics import LABEL
-from smoothgen.certificates.meaning.threats import MASK
 from smoothgen.noise import Seed
 
 COSTS = [0.0, 0.5710678118654755, 0.71, 0.8784321098765432, 0.8784321098765432, 0.93]

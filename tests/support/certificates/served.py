@@ -20,6 +20,7 @@ from smoothgen.certificates import (
     certify_universal,
 )
 from smoothgen.certificates.meaning.metrics import METRICS, PIXEL_RMSE
+from smoothgen.certificates.meaning.turns import USER_TURNS
 from smoothgen.mechanisms import (
     ForwardDiffusion,
     Gaussian,
@@ -54,6 +55,12 @@ NEGATIVE = "unconditional embedding (negative prompt)"
 HEAD = f"prompt's point in the {DIMENSION}-dimensional conditioning space"
 PIPELINE = "prompt embedding (the text encoder's last hidden states)"
 LANGUAGE = ("token count (2)", "attention mask and positions")
+TURNS = (
+    "token counts of the user's turns (1, 1)",
+    "attention mask and positions",
+    "chat template (20 tokens)",
+    "turns that are not the user's (1)",
+)
 
 KINDS: dict[str, tuple[str, Mechanism, tuple[str, ...], dict[str, Any]]] = {
     "language": ("token embeddings of the prompt", ROUND, LANGUAGE, TEXT),
@@ -62,6 +69,12 @@ KINDS: dict[str, tuple[str, Mechanism, tuple[str, ...], dict[str, Any]]] = {
         ROUND,
         (*LANGUAGE, "chat template (12 tokens)"),
         {**TEXT, "chat": True},
+    ),
+    "language, user's turns": (
+        USER_TURNS,
+        ROUND,
+        TURNS,
+        {**TEXT, "chat": True, "history": "sha256:" + "8" * 64, "attacked_turns": "user"},
     ),
     "language, words drawn": (
         "token embeddings of the prompt",

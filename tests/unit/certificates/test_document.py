@@ -17,7 +17,7 @@ from smoothgen.certificates import from_document, to_document, verify
 from smoothgen.certificates.certificate import Claims, Deviation
 from smoothgen.certificates.format.canonical import canonical
 from smoothgen.certificates.format.document import content_digest, parse_json
-from smoothgen.certificates.meaning.threats import EMPTY_TEMPLATE
+from smoothgen.certificates.meaning.held import EMPTY_TEMPLATE
 from smoothgen.contracts import Template
 from smoothgen.errors import InvalidCertificate
 from tests.support.certificates.examples import MECHANISMS, early, full, label, plain, proven, selected, universal

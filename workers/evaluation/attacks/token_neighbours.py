@@ -54,6 +54,12 @@ class Snapped:
                 f"attacks on tokens send embeddings in the prompt's place, and model {loaded.card.id!r} takes none",
                 field="robustness.mechanism",
             )
+        if isinstance(spec.parameters, TextParameters) and spec.parameters.attacked_turns != "last":
+            raise InvalidInput(
+                f"attacks on tokens send embeddings in the last turn's place, and attacked_turns is "
+                f"{spec.parameters.attacked_turns!r}; leave attacked_turns out",
+                field="parameters.attacked_turns",
+            )
         self._generator: Any = generator
         self._spec, self._certificate, self._metric = spec, certificate, loaded.metric(spec.metric)
         self.centre = self._metric.choose_centre([own])

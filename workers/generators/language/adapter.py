@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from smoothgen.certificates import ModelIdentity
-from smoothgen.certificates.exhaustive.threat import GIVEN_EMBEDDINGS, TOKEN_EMBEDDINGS
 from smoothgen.contracts import ListedNeighbours, Note, Parameters, RunWords, Template, TextParameters
 from smoothgen.contracts.mechanism_names import EDITS, EMBEDDING, PASSAGES, TOKENS, UNNOISED, WORDS
 from smoothgen.errors import InvalidParameters, InvalidPrompt
@@ -21,7 +20,9 @@ from smoothgen.mechanisms import Gaussian
 from smoothgen.tokens import TokenTable
 from workers.generators.conditions import Condition, Draw, Smoothing
 from workers.generators.differentiable import SmoothMap
+from workers.generators.language.attacked import attacked_and_held, fixed_tokens
 from workers.generators.language.chat_template import ChatTemplates
+from workers.generators.language.conversation import Conversation
 from workers.generators.language.decoding import Decoder, end_tokens, generation_config
 from workers.generators.language.drafts.choosing import can_be_checked
 from workers.generators.language.drafts.job_drafts import JobDrafts
@@ -43,11 +44,12 @@ LOG_PROBABILITY_UNIT = "nats of the next token's log-probabilities (l2) per l2 u
 class LanguageModel:
     """A causal language model as a Generator.
 
-    x is the (tokens × width) block of the prompt's token embeddings; every one of its numbers is noised, and snapped to
-    the nearest rows of the table where the job asks for it, or, under mechanism tokens, every row is the table's row
-    nearest to what was given. What the model also learns from the prompt, its token count and so its mask and
-    positions, is held fixed. Greedy by default; with a temperature, tokens are drawn by Gumbel-max from numbers that
-    belong to the sample, so that common randomness couples the samples of a job.
+    x is the (tokens × width) block of the prompt's token embeddings, or of those of all of the user's turns one after
+    the other; every one of its numbers is noised, and snapped to the nearest rows of the table where the job asks for
+    it, or, under mechanism tokens, every row is the table's row nearest to what was given. What the model also learns
+    from the prompt, its token count and so its mask and positions, is held fixed. Greedy by default; with a
+    temperature, tokens are drawn by Gumbel-max from numbers that belong to the sample, so that common randomness
+    couples the samples of a job.
     """
 
     mechanisms = (TOKENS, EMBEDDING, EDITS, PASSAGES, WORDS)
@@ -131,7 +133,8 @@ class LanguageModel:
         history = parameters.history or ()
         if parameters.prompt_embeds is not None:
             return self._templates.around_any(history)
-        return self._templates.around(prompt, history)
+        said = Conversation(prompt, history, parameters.attacked_turns)
+        return self._templates.around(said, lambda whole: self._require_room(whole, parameters, "prompt"))
 
     def condition(
         self, prompt: str, parameters: Parameters, smoothing: Smoothing, template: Template | None = None
@@ -145,26 +148,23 @@ class LanguageModel:
         parameters, snapped = text_parameters(parameters), smoothing.mechanism == TOKENS
         template = (template or self.rendered(prompt, parameters)) if parameters.chat else None
         ids, notes = self._read(prompt, parameters, template, snapped=snapped)
-        counted = "token count of each drawn text" if smoothing.words_drawn else f"token count ({len(ids)})"
-        held_fixed = [counted, "attention mask and positions"]
-        if fixed := _length(template):
-            held_fixed.append(f"chat template ({fixed} tokens)")
-        if parameters.history is not None:
-            held_fixed.append(f"earlier turns of the conversation ({len(parameters.history)})")
+        attack_on, held_fixed = attacked_and_held(parameters, template, len(ids), words_drawn=smoothing.words_drawn)
+        if template is not None:
+            ids = [*template.earlier_tokens, *ids]
         embedding, unnoised = self._rows(ids), smoothing.mechanism in UNNOISED
         runs = SnappedRuns() if smoothing.snapped else None
         return Condition(
             embedding,
-            attack_on=TOKEN_EMBEDDINGS if parameters.prompt_embeds is None else GIVEN_EMBEDDINGS,
+            attack_on=attack_on,
             mechanism=Unnoised() if unnoised else Gaussian(smoothing.level),
-            held_fixed=tuple(held_fixed),
+            held_fixed=held_fixed,
             random=parameters.temperature > 0,
             notes=notes,
             # Of one length and in one template: nothing need be padded. What shares its runs stays alone.
             mixes=None if runs else (embedding.shape, template, unnoised),
             numbers_per_token=embedding.shape[1],
             template=template,
-            prompt_tokens=len(ids) + _length(template),
+            prompt_tokens=len(ids) + fixed_tokens(template),
             tokens=tuple(ids) if snapped else (),
             snap=self._snapping.table.digest if runs else None,
             private=runs,
@@ -174,6 +174,7 @@ class LanguageModel:
         self, prompt: str, parameters: TextParameters, template: Template | None, *, snapped: bool
     ) -> tuple[list[int], tuple[Note, ...]]:
         """Returns the ids of the tokens in the prompt's place, and notes on them."""
+        around = 0 if template is None else template.fixed_tokens + len(template.earlier_tokens)
         if parameters.prompt_embeds is not None:
             if not snapped:
                 raise InvalidParameters(
@@ -182,7 +183,7 @@ class LanguageModel:
                     field=FIELD,
                 )
             given = GivenEmbeddings(parameters.prompt_embeds, self._width, self.identity.name)
-            self._require_room(given.count, template, parameters, f"{FIELD}.shape")  # before it takes time to snap them
+            self._require_room(around + given.count, parameters, f"{FIELD}.shape")  # before it takes time to snap them
             return given.read(self._snapping)
         if template is None:
             ids = self._tokens.completion(prompt)
@@ -190,12 +191,12 @@ class LanguageModel:
             ids = self._tokens.within(prompt.strip() if template.trims else prompt, template.encoded_after)
         if not ids:
             raise InvalidPrompt(f"the prompt {prompt!r:.80} has no tokens in this model's vocabulary", field="prompt")
-        self._require_room(len(ids), template, parameters, "prompt")
+        self._require_room(around + len(ids), parameters, "prompt")
         return ids, self._tokens.notes(prompt, ids)
 
-    def _require_room(self, count: int, template: Template | None, parameters: TextParameters, field: str) -> None:
+    def _require_room(self, whole: int, parameters: TextParameters, field: str) -> None:
         """Raises InvalidPrompt where so many tokens and those to come do not fit the model."""
-        longest, whole = self.longest_prompt_tokens, count + _length(template)
+        longest = self.longest_prompt_tokens
         if longest is not None and whole + parameters.max_new_tokens > longest:
             raise InvalidPrompt(
                 f"the prompt has {whole} tokens and max_new_tokens is {parameters.max_new_tokens}; together "
@@ -308,15 +309,20 @@ class LanguageModel:
         logits = self._model(inputs_embeds=embeddings, attention_mask=mask, use_cache=False).logits[:, -1]
         return torch.log_softmax(logits.float(), dim=-1).cpu()
 
-    def _framed(self, template: Template | None, noisy: torch.Tensor) -> torch.Tensor:
-        """Returns the template's embeddings around those of the prompts."""
+    def _framed(self, template: Template | None, attacked: torch.Tensor) -> torch.Tensor:
+        """Returns the input embeddings of the whole prompt. attacked: those of the attacked turns, one after the other,
+        (batch, tokens, width)."""
         if template is None:
-            return noisy
-        before, after = (
-            self._embed(torch.tensor([ids], dtype=torch.long)).expand(len(noisy), -1, -1)
-            for ids in (template.before, template.after)
-        )
-        return torch.cat([before, noisy, after], dim=1)
+            return attacked
+        *earlier, prompt = (attacked[:, part] for part in template.parts(attacked.shape[1]))
+        pieces, batch = list[torch.Tensor](), len(attacked)
+        for turn, rows in zip(template.earlier, earlier, strict=True):
+            pieces += [self._fixed(turn.before, batch), rows]
+        pieces += [self._fixed(template.before, batch), prompt, self._fixed(template.after, batch)]
+        return torch.cat(pieces, dim=1)
+
+    def _fixed(self, ids: Sequence[int], batch: int) -> torch.Tensor:
+        return self._embed(torch.tensor([list(ids)], dtype=torch.long)).expand(batch, -1, -1)
 
     def _placed(self, x: torch.Tensor) -> torch.Tensor:
         return x.to(self._model.dtype).to(self._model.device)
@@ -330,7 +336,3 @@ class LanguageModel:
     def _embed(self, tokens: torch.Tensor) -> torch.Tensor:
         embedded: torch.Tensor = self._model.get_input_embeddings()(tokens.to(self._model.device))
         return embedded
-
-
-def _length(template: Template | None) -> int:
-    return 0 if template is None else len(template.before) + len(template.after)

@@ -1,19 +1,12 @@
 /** Whether the words of an exhaustive document are known ones, and the checks that hold its sections to them. */
 
 import { field, has, sameJson } from "../json/data.js";
+import { EMPTY_TEMPLATE, MASK, TEMPLATE } from "../meaning/held.js";
 import { METRICS, requireMetricToOwnOutput } from "../meaning/metrics.js";
 import { judgedOrigin, leftOpen, requireDigest, requireOutput, requireSeed } from "../meaning/origin.js";
 import { PLUGIN } from "../meaning/quoting.js";
-import {
-  EARLIER_TURNS,
-  EMPTY_PROMPT,
-  EMPTY_TEMPLATE,
-  isTruthy,
-  MASK,
-  NEGATIVE_PROMPT,
-  parameterOf,
-  TEMPLATE,
-} from "../meaning/threats.js";
+import { EARLIER_TURNS, EMPTY_PROMPT, isTruthy, NEGATIVE_PROMPT, parameterOf } from "../meaning/threats.js";
+import { requireHeldBesideTurns, requireTurnsAsAsked, USER_TURNS } from "../meaning/turns.js";
 import type { MetricIdentity, RequestIdentity } from "../sections.js";
 import { checked, Invalid, type Check } from "../verdict.js";
 import type { ExhaustiveCertificate, SnapThreat } from "./certificate.js";
@@ -24,6 +17,7 @@ export const SURROUNDING = "start, end and padding tokens";
 /** The words that adapters write for what is attacked, and what the model makes. */
 export const MODALITIES: ReadonlyMap<string, "text" | "image"> = new Map([
   [TOKEN_EMBEDDINGS, "text"],
+  [USER_TURNS, "text"],
   [GIVEN_EMBEDDINGS, "text"],
   ["input token embeddings of the text encoder", "image"],
 ]);
@@ -79,8 +73,15 @@ function requireSnapThreat(stated: SnapThreat, request: RequestIdentity | null, 
   if (measured !== undefined && measured.modality !== modality) {
     throw new Invalid(`threat.attack_on is on ${modality}s, and metric ${measured.name} is not`);
   }
+  requireTurnsAsAsked(stated.attackOn, request);
   if (modality === "image") requireHeldByPictures(stated, request);
+  else if (stated.attackOn === USER_TURNS) requireHeldByTurns(stated, request);
   else requireHeldByTexts(stated, request);
+}
+
+function requireHeldByTurns(stated: SnapThreat, request: RequestIdentity | null): void {
+  const tokens = requireHeldBesideTurns(stated.heldFixed, request);
+  if (stated.tokens !== tokens) throw new Invalid(`threat.tokens must be ${tokens}, those of the user's turns`);
 }
 
 function requireHeldByTexts(stated: SnapThreat, request: RequestIdentity | null): void {

@@ -5,6 +5,7 @@ import { has } from "../json/data.js";
 import { METRICS } from "../meaning/metrics.js";
 import { quoted, type LongTexts } from "../meaning/quoting.js";
 import { isKnownToBeHeld } from "../meaning/threats.js";
+import { USER_TURNS } from "../meaning/turns.js";
 import { repr } from "../numbers/decimal.js";
 import { patternSought, sentenceWithoutNoise } from "../scores/words.js";
 import { answerAsSubject, measuredBy } from "../spread/sentences.js";
@@ -31,7 +32,7 @@ class Words {
       ...this.whatBreaksIt(),
       ...this.unknownWords(),
       this.heldFixed(),
-      `No text of another token count is covered, and it is not claimed that the ${what} is right.`,
+      `${this.readsTurns ? "No turn" : "No text"} of another token count is covered, and it is not claimed that the ${what} is right.`,
       this.snappedAndRun(),
       ...this.inWasserstein1(),
       ...this.atDistance0(),
@@ -83,8 +84,17 @@ class Words {
     return MODALITIES.has(words) ? words : `input that this document calls ${quoted(words, this.long)},`;
   }
 
+  private get readsTurns(): boolean {
+    return this.of.threat?.attackOn === USER_TURNS;
+  }
+
+  /** What the model reads where nobody tampers with it. */
+  private get whatIsRead(): string {
+    return this.wasSent ? "the embeddings sent" : this.readsTurns ? "the conversation" : "the prompt";
+  }
+
   private ownOutput(): string {
-    return this.wasSent ? "the output of the embeddings sent" : "the prompt's own";
+    return this.wasSent ? `the output of ${this.whatIsRead}` : `${this.whatIsRead}'s own`;
   }
 
   private measured(): string {
@@ -100,7 +110,7 @@ class Words {
   private answer(): string {
     const { metric } = this.of.provenance;
     if (metric !== null && has(metric.centre, "label")) return answerAsSubject(metric, this.long);
-    return this.wasSent ? "the answer to the embeddings sent" : "the prompt's own answer";
+    return this.wasSent ? `the answer to ${this.whatIsRead}` : `${this.whatIsRead}'s own answer`;
   }
 
   private whatHolds(): string[] {
@@ -203,7 +213,7 @@ class Words {
     const { metric } = this.of.provenance;
     const outputs =
       metric !== null && has(metric.centre, "label")
-        ? "that the model gave these outputs, and that the prompt's own output gives the answer named"
+        ? `that the model gave these outputs, and that the ${this.readsTurns ? "conversation" : "prompt"}'s own output gives the answer named`
         : "and that the model gave these outputs";
     return (
       `That the list leaves out no cheaper sequence, ${outputs}, is not checked here: it takes the table and the ` +
@@ -230,9 +240,8 @@ class Words {
   }
 
   private theAttacker(): string {
-    const read = this.wasSent ? "the embeddings sent" : "the prompt";
     return (
-      `The attacker may move all embeddings together, and may know ${read}, the model, the table and the ` +
+      `The attacker may move all embeddings together, and may know ${this.whatIsRead}, the model, the table and the ` +
       "generator's randomness before. The generator's randomness is one draw, the same for every run, or none."
     );
   }

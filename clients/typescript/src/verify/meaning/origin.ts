@@ -127,7 +127,9 @@ export function requireSampling(stated: Sampling, provenance: Provenance, sample
   if (stated.snap === null) return;
   requireDigest("sampling.snap", stated.snap);
   const attack = provenance.threat === null ? null : attackNamed(provenance.threat.attackOn);
-  if (attack !== null && attack.kind !== "language") throw samplingError("snap", "is stated of token embeddings");
+  if (attack !== null && attack.kind !== "language" && attack.kind !== "conversation") {
+    throw samplingError("snap", "is stated of token embeddings");
+  }
 }
 
 function requireFittingPrecision(stated: Sampling, provenance: Provenance): void {

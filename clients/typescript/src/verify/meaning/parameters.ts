@@ -32,6 +32,7 @@ const KINDS: ReadonlyMap<string, Fits> = new Map([
   ["top_p", isShare],
   ["chat", isFlag],
   ["history", isDigest],
+  ["attacked_turns", (value) => value === "user"],
   ["stop", isStops],
   ["prompt_embeds", isNamedEmbeddings],
   ["num_inference_steps", isCount],

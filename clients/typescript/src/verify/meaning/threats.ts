@@ -5,23 +5,21 @@ import type { Mechanism, Noise } from "../mechanisms/mechanism.js";
 import type { MetricIdentity, RequestIdentity, Threat } from "../sections.js";
 import { Invalid } from "../verdict.js";
 import { requireForwardNoise, requireLatent, requireSteps } from "./denoising.js";
+import { EMPTY_TEMPLATE, MASK, TEMPLATE } from "./held.js";
 import { METRICS } from "./metrics.js";
 import { PLUGIN } from "./quoting.js";
+import { COUNTED_TURNS, OTHER_TURNS, requireHeldBesideTurns, requireTurnsAsAsked } from "./turns.js";
 
-export const MASK = "attention mask and positions";
 const DRAWN = "token count of each drawn text";
 const PROMPT = "prompt";
 const SEED_IMAGE = "seed image";
 const COUNTED = /^token count \(([1-9][0-9]{0,9})\)$/;
-export const TEMPLATE = /^chat template \([1-9][0-9]{0,9} tokens\)$/;
 export const EARLIER_TURNS = /^earlier turns of the conversation \([1-9][0-9]{0,2}\)$/;
 export const NEGATIVE_PROMPT = "unconditional embedding (negative prompt)";
 export const EMPTY_PROMPT = "unconditional embedding (empty prompt)";
-/** The sha256 of {"after":[],"before":[]}: a chat template that puts no token around the prompt. */
-export const EMPTY_TEMPLATE = "sha256:40e6cf1f6a4360cf3bc45d9519221c24161d226523c2fb606af98828378ea211";
 const HELD = new Set([MASK, DRAWN, PROMPT, SEED_IMAGE, NEGATIVE_PROMPT, EMPTY_PROMPT]);
 
-type Kind = "language" | "bottleneck" | "closed form" | "pipeline" | "head" | "latent" | "seed image";
+type Kind = "language" | "conversation" | "bottleneck" | "closed form" | "pipeline" | "head" | "latent" | "seed image";
 
 export interface Attack {
   readonly kind: Kind;
@@ -41,6 +39,14 @@ const ON_PROMPT = ["gaussian", "gaussian-per-step", "shaped-gaussian"];
 const READ_FOR_PROMPT = "the numbers that the model reads instead of your prompt";
 const ATTACKS: readonly Attack[] = [
   attack("language", /^token embeddings of the prompt$/, "text", GAUSSIAN, true, READ_FOR_PROMPT),
+  attack(
+    "conversation",
+    /^token embeddings of the user's turns$/,
+    "text",
+    GAUSSIAN,
+    false,
+    "the numbers that the model reads for any of the user's turns",
+  ),
   attack("bottleneck", /^sentence condition \(([1-9][0-9]{0,9}) numbers\)$/, "text", GAUSSIAN, true, READ_FOR_PROMPT),
   attack("closed form", /^input number$/, "text", GAUSSIAN, false, "the number that the model reads"),
   attack(
@@ -95,7 +101,7 @@ export function attackNamed(attackOn: string): Attack | null {
 
 /** Returns whether an adapter names what it holds fixed in these words. */
 export function isKnownToBeHeld(words: string): boolean {
-  return HELD.has(words) || [COUNTED, TEMPLATE, EARLIER_TURNS].some((pattern) => pattern.test(words));
+  return HELD.has(words) || [COUNTED, TEMPLATE, EARLIER_TURNS, COUNTED_TURNS, OTHER_TURNS].some((pattern) => pattern.test(words));
 }
 
 /** Returns whether the request was to a picture network of one pass, the only adapter with proven constants. */
@@ -120,6 +126,7 @@ export function requireThreat(
   if (measured !== undefined && measured.modality !== known.modality) {
     throw threatError(`an attack on ${known.modality}s does not go with metric ${measured.name}`);
   }
+  requireTurnsAsAsked(stated.attackOn, request);
   const { noise, classes } = mechanism;
   const fitting = classes !== null || isOnePass(request) ? GAUSSIAN : known.mechanisms;
   if (!fitting.includes(noise.name) || (classes !== null && !known.words)) {
@@ -150,6 +157,13 @@ function requireDimension(stated: Threat, known: Attack): void {
 }
 
 function requireHeldFixed(stated: Threat, known: Attack, drawn: boolean, request: RequestIdentity | null): void {
+  if (known.kind === "conversation") {
+    const tokens = requireHeldBesideTurns(stated.heldFixed, request);
+    if (stated.dimension % tokens !== 0) {
+      throw threatError(`dimension ${stated.dimension} is no multiple of the ${tokens} tokens of the user's turns`);
+    }
+    return;
+  }
   const possible = possiblyHeld(known, stated.heldFixed, drawn, request);
   if (!possible.some((held) => sameJson([...held], [...stated.heldFixed]))) {
     throw threatError(`held_fixed must be one of ${JSON.stringify(possible)}`.slice(0, 300));

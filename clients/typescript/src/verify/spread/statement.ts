@@ -124,6 +124,7 @@ function attack({ provenance, epsilon, claims }: Certificate): string {
 function notClaimed({ provenance, mechanism }: Certificate): string {
   const known = provenance.threat === null ? null : attackNamed(provenance.threat.attackOn);
   const noTruth = "It does not say that an output is right.";
+  if (known?.kind === "conversation") return `It covers no rewording of any turn, however close in meaning. ${noTruth}`;
   if (known?.kind !== "language") return noTruth;
   const beyond = mechanism.classes === null ? "It" : "Beyond the synonym classes it";
   return `${beyond} covers no rewording of the prompt, however close in meaning. ${noTruth}`;

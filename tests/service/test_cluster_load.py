@@ -1,0 +1,66 @@
+"""A cluster under load, whose slots are moved and whose nodes die: every accepted job ends, once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from smoothgen.queue import keys
+from tests.service.conftest import ask, finished
+from tests.support.cluster import Cluster, replicated_cluster
+from tests.support.processes import SLOW, TANH, Gateway, Lab, eventually
+from tests.support.submitters import Submitters
+
+BODIES = [ask(TANH, samples=64), ask(SLOW, samples=64), ask(TANH, samples=300)]
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    with closing(Lab(tmp_path_factory.mktemp("moves"), Cluster)) as lab:
+        yield lab
+
+
+def require_all_ended(lab: Lab, gateway: Gateway, accepted: Mapping[str, str]) -> None:
+    """Every accepted job has a certificate, none was made twice, and nothing is owed."""
+    ended = Counter(finished(gateway.http, job)["status"] for job in accepted.values())
+    assert ended == {"succeeded": len(accepted)}
+    assert len(set(accepted.values())) == len(accepted)
+    eventually(lambda: all(int(lab.redis.client.get(keys.backlog(model)) or 0) == 0 for model in (TANH, SLOW)))
+
+
+@pytest.mark.parametrize("how", ["move", "move_at_once"])
+def test_no_job_is_lost_while_slots_are_moved(lab: Lab, how: str) -> None:
+    """Key by key, and as Valkey 9 does it: the slots of two models, and of the list of models."""
+    gateway, both, one = lab.gateway(), lab.worker(TANH, SLOW), lab.worker(TANH)
+    with Submitters([gateway.url], BODIES) as clients:
+        clients.until_more(20)
+        for key in (keys.backlog(TANH), keys.backlog(SLOW), keys.MODELS):
+            before = lab.redis.owner(key)
+            getattr(lab.redis, how)(key)
+            assert lab.redis.owner(key) is not before
+            clients.until_more(10)
+    require_all_ended(lab, gateway, clients.accepted)
+    assert "Traceback" not in gateway.log + both.log + one.log
+
+
+def test_no_acknowledged_job_is_lost_when_a_primary_dies(tmp_path: Path) -> None:
+    """Its replica takes its place. Gateways acknowledge a job when a replica has it (SMOOTHGEN_WAIT_REPLICAS): of this
+    model none until the dead node is back, as a replica."""
+    with closing(Lab(tmp_path, replicated_cluster)) as lab:
+        gateways = [lab.gateway(wait_replicas=1, wait_timeout_ms=5000) for _ in range(2)]
+        workers = [lab.worker(TANH, SLOW, lease_s=3) for _ in range(2)]
+        victim = lab.redis.owner(keys.backlog(TANH))
+        with Submitters([gateway.url for gateway in gateways], BODIES) as clients:
+            clients.until_more(30)
+            victim.kill()
+            eventually(lambda: lab.redis.owner(keys.backlog(TANH)) in lab.redis.replicas, 60)
+            victim.start()
+            eventually(lambda: victim.client.info("replication").get("master_link_status") == "up", 60)
+            clients.until_more(30)
+        require_all_ended(lab, gateways[0], clients.accepted)
+        assert clients.statuses.keys() <= {200, 202, 503}
+        assert "Traceback" not in "".join(process.log for process in (*gateways, *workers))
