@@ -11,6 +11,7 @@ after the other, of the job and of the plain generation. An asked radius is half
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import statistics
 import time
@@ -40,8 +41,8 @@ NOISE = {"mechanism": "embedding", **WORD}
 """Noise at the default level, snapped to tokens."""
 SENTENCE = {"mechanism": "embedding", "snap": False, "metric": "sentence-chord"}
 BATCH = 64
-SEED = 1
-"""Requests with a seed give the same samples in every run of this benchmark."""
+SEEDS = itertools.count(1)
+"""Of the jobs, in order: the same samples in every run of this benchmark, and no job has another's drafts."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ def plain_of(model: LoadedModel, prompt: str, tokens: int) -> Callable[[], None]
 def job(case: Case, prompt: str, tokens: int, asked: Mapping[str, Any]) -> JobSpec:
     """Returns the job as the gateway plans it."""
     parameters = {"max_new_tokens": tokens} if case.model == "smollm2-135m" else {}
-    request = {"model": case.model, "prompt": prompt, "seed": SEED, "parameters": parameters}
+    request = {"model": case.model, "prompt": prompt, "seed": next(SEEDS), "parameters": parameters}
     robustness = {**case.robustness, **asked}
     return plan(
         GenerateRequest.model_validate({**request, "robustness": robustness}),
