@@ -501,6 +501,19 @@ MACHINES = [
         "half a batch only.",
     ),
     curves(
+        "Passes a text",
+        "none",
+        [
+            (
+                "{{model}}",
+                f"sum by (model) (rate(smoothgen_network_passes_total{{{MODEL}}}[5m]))"
+                f" / (sum by (model) (rate(smoothgen_samples_total{{{MODEL}}}[5m])) > 0)",
+            )
+        ],
+        "Passes of a language model's network over a batch, for each sample. Low: large batches, and drafts that are "
+        "met.",
+    ),
+    curves(
         "GPU memory",
         "bytes",
         [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from itertools import accumulate, pairwise
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -66,6 +67,11 @@ class Template(_View):
     def earlier_tokens(self) -> tuple[int, ...]:
         """Returns the ids of the earlier attacked turns, one after the other."""
         return tuple(token for turn in self.earlier for token in turn.tokens)
+
+    def parts(self, tokens: int) -> list[slice]:
+        """Returns where each attacked turn stands among so many tokens of all of them, in order; the prompt is last."""
+        ends = list(accumulate((len(turn.tokens) for turn in self.earlier), initial=0))
+        return [slice(start, end) for start, end in pairwise([*ends, tokens])]
 
 
 class Selection(_View):

@@ -32,9 +32,9 @@ from smoothgen.queue.cluster.addresses import is_cluster, read_address
 from smoothgen.queue.cluster.slots import NoClusterError
 from smoothgen.queue.leaving import leaving
 from smoothgen.queue.sentinel import connect_to_master, is_sentinel
+from smoothgen.queue.timeouts import ANSWER_TIMEOUT_S
 
 _CONNECT_TIMEOUT_S = 2.0
-ANSWER_TIMEOUT_S = 5.0  # longer than any BLOCK used with it
 _RETRY_PAUSE_S = 0.05
 _REFUSALS = (
     "MISCONF",
@@ -51,12 +51,7 @@ which is busy with a script that nobody may kill, which serves its own machine o
 does, and which has fewer databases than the address says."""
 _REFUSED = (ClusterDownError, TryAgainError, AskError, NoPermissionError)
 """Errors of the same kind that the client has classes for. Its classes for MASTERDOWN and MOVED are among them."""
-
-
-_IS_A_CLUSTER = (
-    "SMOOTHGEN_REDIS_URL names one server, and what answers is a node of a cluster; write redis-cluster:// or "
-    "rediss-cluster://"
-)
+_IS_A_CLUSTER = "SMOOTHGEN_REDIS_URL must begin with redis-cluster:// or rediss-cluster://: a node of a cluster answers"
 
 
 def connect(url: str) -> Redis:
@@ -130,7 +125,7 @@ def redis_errors() -> Iterator[None]:
 def _passing(error: Exception) -> str | None:
     """Returns what to say of an error that passes, None for any other."""
     if isinstance(error, NoClusterError):
-        return "SMOOTHGEN_REDIS_URL names a cluster, and what answers is none; write redis:// or rediss://"
+        return "SMOOTHGEN_REDIS_URL must begin with redis:// or rediss://: no cluster answers"
     if isinstance(error, MovedError | ClusterCrossSlotError):
         return _IS_A_CLUSTER
     if isinstance(error, AuthenticationError):

@@ -15,10 +15,10 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoScriptError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from smoothgen.queue.connection import ANSWER_TIMEOUT_S
 from smoothgen.queue.keys import Key, guard
 from smoothgen.queue.replication import UNREPLICATED, Replication
 from smoothgen.queue.scripts.script import ScriptCall
+from smoothgen.queue.timeouts import ANSWER_TIMEOUT_S
 
 _MOST_AT_ONCE = 512
 

@@ -51,7 +51,7 @@ def test_no_acknowledged_job_is_lost_when_a_primary_dies(tmp_path: Path) -> None
     """Its replica takes its place. Gateways acknowledge a job when a replica has it (SMOOTHGEN_WAIT_REPLICAS): of this
     model none until the dead node is back, as a replica."""
     with closing(Lab(tmp_path, replicated_cluster)) as lab:
-        gateways = [lab.gateway(wait_replicas=1) for _ in range(2)]
+        gateways = [lab.gateway(wait_replicas=1, wait_timeout_ms=5000) for _ in range(2)]
         workers = [lab.worker(TANH, SLOW, lease_s=3) for _ in range(2)]
         victim = lab.redis.owner(keys.backlog(TANH))
         with Submitters([gateway.url for gateway in gateways], BODIES) as clients:
@@ -59,6 +59,7 @@ def test_no_acknowledged_job_is_lost_when_a_primary_dies(tmp_path: Path) -> None
             victim.kill()
             eventually(lambda: lab.redis.owner(keys.backlog(TANH)) in lab.redis.replicas, 60)
             victim.start()
+            eventually(lambda: victim.client.info("replication").get("master_link_status") == "up", 60)
             clients.until_more(30)
         require_all_ended(lab, gateways[0], clients.accepted)
         assert clients.statuses.keys() <= {200, 202, 503}

@@ -49,7 +49,8 @@ def test_every_end_of_a_job_is_told_once_to_each_reader(lab: Lab) -> None:
         claim = await take_one(worker)
         assert await worker.fail(claim, REF, FAILURE)
         assert not await worker.fail(claim, REF, FAILURE)  # its first answer was lost
-        cancelled = await store.submit(spec("b"), REF)
+        other = REF.model_copy(update={"name": "b"})
+        cancelled = await store.submit(spec("b"), other)
         await store.cancel(cancelled)
         ended = {good: "succeeded", claim.spec.id: "failed", cancelled: "cancelled"}
         for reader in BOTH:
@@ -58,7 +59,7 @@ def test_every_end_of_a_job_is_told_once_to_each_reader(lab: Lab) -> None:
             assert {each.job_id: each.status for each in entries} == ended
             assert len(entries) == len(ended)
             assert {(each.event, each.tenant, each.model) for each in entries} == {
-                ("ended", "anyone", REF.model_dump_json())
+                ("ended", "anyone", model.model_dump_json()) for model in (REF, other)
             }
             await outbox.acknowledge(entries)
             assert (await outbox.measures()).entries == 0

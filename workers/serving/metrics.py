@@ -134,7 +134,8 @@ class NetworkPasses(Collector):
 
     def collect(self) -> Iterable[CounterMetricFamily]:
         """Returns one series for each model."""
-        passes = CounterMetricFamily("smoothgen_network_passes", "Passes of the network over a batch", labels=["model"])
+        about = "Passes of the network over a batch"
+        passes = CounterMetricFamily("smoothgen_network_passes_total", about, labels=["model"])
         for model, generator in self._models.items():
             passes.add_metric([model], generator.passes)
         return (passes,)

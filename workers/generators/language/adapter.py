@@ -314,13 +314,11 @@ class LanguageModel:
         (batch, tokens, width)."""
         if template is None:
             return attacked
-        pieces, start = list[torch.Tensor](), 0
-        for turn in template.earlier:
-            end = start + len(turn.tokens)
-            pieces += [self._fixed(turn.before, len(attacked)), attacked[:, start:end]]
-            start = end
-        prompt = attacked[:, start:]
-        pieces += [self._fixed(template.before, len(prompt)), prompt, self._fixed(template.after, len(prompt))]
+        *earlier, prompt = (attacked[:, part] for part in template.parts(attacked.shape[1]))
+        pieces, batch = list[torch.Tensor](), len(attacked)
+        for turn, rows in zip(template.earlier, earlier, strict=True):
+            pieces += [self._fixed(turn.before, batch), rows]
+        pieces += [self._fixed(template.before, batch), prompt, self._fixed(template.after, batch)]
         return torch.cat(pieces, dim=1)
 
     def _fixed(self, ids: Sequence[int], batch: int) -> torch.Tensor:

@@ -29,12 +29,12 @@ class Snapping(Snap):
         several attacked turns, the texts in order, an empty line between them."""
         if template is None:
             return self.words_of(ids, partial(text_of, self._tokenizer), self._tokens.completion)
-        turns, start = list[RunWords](), 0
-        for turn in template.earlier:
-            end = start + len(turn.tokens)
-            turns.append(self._in_template(ids[start:end], turn.encoded_after, trims=turn.trims))
-            start = end
-        turns.append(self._in_template(ids[start:], template.encoded_after, trims=template.trims))
+        *earlier, prompt = (ids[part] for part in template.parts(len(ids)))
+        turns = [
+            self._in_template(of_turn, turn.encoded_after, trims=turn.trims)
+            for of_turn, turn in zip(earlier, template.earlier, strict=True)
+        ]
+        turns.append(self._in_template(prompt, template.encoded_after, trims=template.trims))
         texts = [turn.text or "" for turn in turns]
         return RunWords(text=cut(_BETWEEN_TURNS.join(texts)), writable=all(turn.writable for turn in turns))
 
