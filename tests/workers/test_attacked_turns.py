@@ -307,7 +307,7 @@ def test_runs_put_every_changed_token_where_it_stands_in_the_conversation(llama:
     changed = [llama.changed(condition, changes) for changes in listed.change_lists]
     expected = plain_answers(llama, [whole(condition.template, each.tokens) for each in changed])
     for each, said in zip(changed, expected, strict=True):
-        [made] = llama.generate(each, np.zeros((1, 1, 1)), [], job().parameters)
+        [made] = llama.generate(each, np.zeros((1, 1, 1)), [ON_EMBEDDING.common], job().parameters)
         assert isinstance(made, Text)
         assert made.text == said
     text = llama.words(llama.changed(condition, listed.change_lists[0])).text
