@@ -22,6 +22,7 @@ WITHOUT_DATA = {
     "Fleet requests": "a fleet is shown when its hour is over",
     "GPU memory": "no GPU here",
     "GPU use": "no GPU here",
+    "Passes a text": "no language model here",
 }
 """Panels that have nothing to show after a few seconds on this machine, and why."""
 

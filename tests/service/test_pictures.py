@@ -208,7 +208,8 @@ def test_the_command_line_saves_a_picture_and_everything_about_it(served: Serve,
     options = ["--model", FASHION, "--samples", "40", "--tolerance", "0.3", "--steps", "10", "--save", folder]
     made = smoothgen("generate", SNEAKER, *options, SMOOTHGEN_URL=served.url)
     assert made.returncode == 0, made.stderr
-    assert {file.name for file in folder.iterdir()} == {"output.png", "samples.png", "certificate.json", "curve.png"}
+    certificate = {"certificate.json", "certificate.jws", "curve.png"}
+    assert {file.name for file in folder.iterdir()} == {"output.png", "samples.png", *certificate}
     assert all(str(file) in made.stderr for file in folder.iterdir())
     assert "certified radius" in made.stdout
     document = json.loads((folder / "certificate.json").read_text())
