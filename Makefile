@@ -54,9 +54,10 @@ demo: install ## one certified generation, from nothing, verified and attacked
 serve: install ## start queue, gateway and worker on this machine, from this checkout
 	$(BIN)/smoothgen serve
 
-# Files are shared out among processes, each with fixtures of its own: no test depends on another file's.
+# Files are shared out among processes, each with fixtures of its own: no test depends on another file's. Each process
+# and each worker that it starts computes in one thread: more threads than cores wait for each other, ten times as long.
 test: install ## run all tests, in as many processes as there are cores, four at the most
-	$(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile
 
 test-quick: install ## tests of the library and of the code's rules (tests/unit, tests/architecture; none marked slow): a minute and a half
 	$(BIN)/pytest -m "unit and not slow" tests/unit tests/architecture
