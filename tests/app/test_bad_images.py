@@ -269,7 +269,11 @@ def test_fields_that_contradict_each_other_are_named(
         ("robustness.mechanism", "latent-schedule", "unknown mechanism 'latent-schedule'; known: embedding"),
         ("robustness.metric", "pixel-rmse", "known: absolute, edit, label"),
         ("robustness.metric", {"name": "vision-chord", "model": "openai/clip"}, "known: absolute, edit, label"),
-        ("parameters.guidance_scale", 7.5, "unknown field 'guidance_scale'; remove it: a text model takes attacked_turns, chat, "),
+        (
+            "parameters.guidance_scale",
+            7.5,
+            "unknown field 'guidance_scale'; remove it: a text model takes attacked_turns, chat, ",
+        ),
         ("parameters.image", SEED_IMAGE, "unknown field 'image'; remove it: a text model takes attacked_turns, chat, "),
     ],
     ids=str,

@@ -88,6 +88,7 @@ def test_a_dead_server_is_told_and_the_job_followed_again_when_it_is_back(tabs: 
     job = submit(gateway.http, ask(SLOW, samples=LONG))
     page = tabs.new(gateway=gateway).open(f"jobs/{job}")
     expect(page.get_by_text("Not certified yet")).to_be_visible()
+    expect(page.get_by_label("Prompt")).to_be_visible()  # the models are known
     gateway.kill()
     expect(page.get_by_text("The connection to the server is lost")).to_be_visible()
     page.get_by_label("Prompt").fill("0.5")

@@ -83,6 +83,8 @@ class Receiver:
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["content-length"]))
+                if len(body) < int(self.headers["content-length"]):  # the sender was killed: no message came
+                    return
                 answer = receiver._next()
                 receiver.received.append(Received({k.lower(): v for k, v in self.headers.items()}, body))
                 if answer == HANGS:

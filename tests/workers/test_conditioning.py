@@ -176,7 +176,7 @@ def test_a_template_that_repeats_the_prompt_is_refused(llama_folder, tmp_path):
 
     echo = "{% for m in messages %}{{ m['content'] }} again: {{ m['content'] }}{% endfor %}"
     folder = tiny.save(tiny.llama(), tmp_path, chat_template=echo)
-    with pytest.raises(InvalidParameters, match="uses the prompt .* other than once"):
+    with pytest.raises(InvalidParameters, match=r"uses the prompt .* other than once"):
         load_language_model("echo", str(folder), CPU).condition(PROMPT, CHAT, ON_EMBEDDING)
 
 
