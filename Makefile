@@ -55,7 +55,8 @@ serve: install ## start queue, gateway and worker on this machine, from this che
 	$(BIN)/smoothgen serve
 
 # Files are shared out among processes, each with fixtures of its own: no test depends on another file's. Each process
-# and each worker that it starts computes in one thread: more threads than cores wait for each other, ten times as long.
+# computes in one thread: with a thread a core each, tests of pictures took up to ten times as long. The workers that
+# tests start see nothing of this environment, and take a thread a core.
 test: install ## run all tests, in as many processes as there are cores, four at the most
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile
 

@@ -55,8 +55,7 @@ class OutboxReader:
                 if entries:
                     await self._outbox.acknowledge(await self._handled(entries))
                 self.trouble = None
-                if entries:
-                    await asyncio.sleep(_GATHER_S)
+                await asyncio.sleep(_GATHER_S if entries else 0)
             except (QueueUnavailable, RedisError) as error:
                 self._say_once(str(error))
                 await asyncio.sleep(_RETRY_S)

@@ -90,14 +90,32 @@ def compared(model: LanguageModel, case: tuple[str, float, float], size: int, gi
     return found
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def options_of(description: str | None) -> argparse.ArgumentParser:
+    """Returns a parser of what the benchmarks of drafts have in common: which samples, in which batches."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--samples", type=int, default=128, help="of a job")
     parser.add_argument("--tokens", type=int, default=16, help="the most new tokens")
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="of batches")
     parser.add_argument("--cases", type=int, nargs="+", default=range(len(CASES)), help="which, from 0")
+    return parser
+
+
+def parsed(parser: argparse.ArgumentParser) -> argparse.Namespace:
+    """Returns what was given, and with --smoke a tiny size."""
+    return parse_sizes(parser, samples=4, tokens=3, sizes=[2], cases=[0])
+
+
+def print_cases(numbers: Sequence[int]) -> None:
+    """Prints what the numbers of cases in a table mean."""
+    print("\ncases (prompt, σ, temperature)")
+    for number in numbers:
+        print(f"{number:4}  {CASES[number]}")
+
+
+def main() -> None:
+    parser = options_of(__doc__)
     parser.add_argument("--wall", action="store_true", help="time by the clock")
-    given = parse_sizes(parser, samples=4, tokens=3, sizes=[2], cases=[0])
+    given = parsed(parser)
     model = load_generator("smollm2-135m", Settings())
     assert isinstance(model, LanguageModel)
     assert model.drafts is not None
@@ -117,9 +135,7 @@ def main() -> None:
                 f"{given.samples / found.drafted.seconds:6.2f}   {ratio:5.2f}",
                 flush=True,
             )
-    print("\ncases (prompt, σ, temperature)")
-    for number in given.cases:
-        print(f"{number:4}  {CASES[number]}")
+    print_cases(given.cases)
     print(f"load average at the end {os.getloadavg()[0]:.1f}")
 
 

@@ -10,15 +10,13 @@ on a machine, and free of what else runs on it. Texts that are made again becaus
 
 from __future__ import annotations
 
-import argparse
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 
-from benchmarks.draft_decoding import CASES, COMMON, SEED, SIZES
-from benchmarks.smoke import parse_sizes
+from benchmarks.draft_decoding import CASES, COMMON, SEED, options_of, parsed, print_cases
 from smoothgen.contracts import TextParameters
 from smoothgen.noise import Stream
 from workers.generators import Smoothing
@@ -107,13 +105,9 @@ def with_drafts(texts: Texts, size: int, prompt: int, overhead: float, limit: in
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--samples", type=int, default=128, help="of a job")
-    parser.add_argument("--tokens", type=int, default=16, help="the most new tokens")
-    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="of batches")
-    parser.add_argument("--cases", type=int, nargs="+", default=range(len(CASES)), help="which, from 0")
+    parser = options_of(__doc__)
     parser.add_argument("--overheads", type=float, nargs="+", default=(10, 1000), help="of a pass, in tokens")
-    given = parse_sizes(parser, samples=4, tokens=3, sizes=[2], cases=[0])
+    given = parsed(parser)
     model = load_generator("smollm2-135m", Settings())
     assert isinstance(model, LanguageModel)
     print("case  left  distinct  batch   passes, step by step   overhead: passes with drafts, modelled gain")
@@ -126,9 +120,7 @@ def main() -> None:
             found = {o: with_drafts(texts, size, prompt, o, given.tokens) for o in given.overheads}
             gains = ";  ".join(f"{o:g}: {c.passes}, {plain.time(o) / c.time(o):.2f}" for o, c in found.items())
             print(f"{number:4}  {left:4.0%}  {len(seen):8}  {size:5}   {plain.passes:20}   {gains}", flush=True)
-    print("\ncases (prompt, σ, temperature)")
-    for number in given.cases:
-        print(f"{number:4}  {CASES[number]}")
+    print_cases(given.cases)
 
 
 if __name__ == "__main__":

@@ -5,26 +5,22 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from smoothgen.cli.options import AsJson
-from smoothgen.errors import SmoothGenError
+from smoothgen.cli.redis_options import DEFAULT_REDIS, RedisUrl, require_queue
 
 if TYPE_CHECKING:
     from smoothgen.queue import JobStore
 
-_DEFAULT: Final = "redis://127.0.0.1:6379/0"
 _EVERY_S: Final = 1.0
 _LEFT: Final = 1
 
 
 def drain(
-    redis: Annotated[
-        str | None, typer.Option(envvar="SMOOTHGEN_REDIS_URL", help="The gateways' Redis.", show_envvar=True)
-    ] = None,
+    redis: RedisUrl = None,
     timeout: Annotated[str, typer.Option(help="How long to wait, such as 30m; 0s: only tell what is left.")] = "1h",
     as_json: AsJson = False,
 ) -> None:
@@ -32,17 +28,16 @@ def drain(
 
     Exit code 0: no job waits or runs. 1: some did when the time was up; standard output names their models.
     """
-    if find_spec("redis") is None:
-        raise SmoothGenError("smoothgen drain needs the extra queue: pip install 'smoothgen[queue]'")
+    require_queue("smoothgen drain")
     from smoothgen.access.allowance import read_duration_s
 
-    left = asyncio.run(_drained(redis or _DEFAULT, read_duration_s(timeout, "--timeout")))
+    left = asyncio.run(_drained(redis or DEFAULT_REDIS, read_duration_s(timeout, "--timeout")))
     if as_json:
         typer.echo(json.dumps({"drained": not left, "left": left}, indent=2))
     elif not left:
         typer.echo("drained: no job waits or runs")
-    for model, owed in left.items():
-        if not as_json:
+    else:
+        for model, owed in left.items():
             typer.echo(
                 f"{model}: {owed['work_items']} work items, {owed['samples']} samples, {owed['workers']} workers"
             )

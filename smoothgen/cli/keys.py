@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from smoothgen.errors import SmoothGenError
+from smoothgen.cli.redis_options import RedisUrl, require_queue
 
 app = typer.Typer(name="keys", help="API keys: make, list, rotate, revoke.", no_args_is_help=True)
 
-_Redis = Annotated[
-    str | None, typer.Option("--redis", envvar="SMOOTHGEN_REDIS_URL", help="The gateways' Redis.", show_envvar=True)
-]
 _State = Annotated[Path | None, typer.Option(help="Folder of `smoothgen serve`, in place of --redis.")]
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 _Output = Annotated[Path | None, typer.Option(help="Write the key to this new file (mode 0600), and do not print it.")]
@@ -33,12 +29,12 @@ def create(
     quota: Annotated[str | None, typer.Option(help="Samples its jobs may be promised, such as 100000/day.")] = None,
     if_none: Annotated[bool, typer.Option("--if-none", help="Make none where there is any key already.")] = False,
     output: _Output = None,
-    redis: _Redis = None,
+    redis: RedisUrl = None,
     state: _State = None,
     as_json: _Json = False,
 ) -> None:
     """Makes a key and prints it, this once: only a digest of it is kept. Default scopes: generate and read."""
-    _require_queue()
+    require_queue("smoothgen keys")
     from smoothgen.access.managing import Wanted
     from smoothgen.cli.keys_connection import managed
 
@@ -53,9 +49,9 @@ def create(
 
 
 @app.command("list")
-def list_keys(redis: _Redis = None, state: _State = None, as_json: _Json = False) -> None:
+def list_keys(redis: RedisUrl = None, state: _State = None, as_json: _Json = False) -> None:
     """Lists all keys, revoked and expired ones too. No key is shown: nobody has it but its holder."""
-    _require_queue()
+    require_queue("smoothgen keys")
     from smoothgen.cli.keys_connection import managed
 
     listed = managed(lambda keys: keys.all(), redis, state)
@@ -77,12 +73,12 @@ def rotate(
     key_id: _KeyId,
     overlap: Annotated[str, typer.Option(help="How long the key before is accepted too, such as 1h; 0s: no longer.")],
     output: _Output = None,
-    redis: _Redis = None,
+    redis: RedisUrl = None,
     state: _State = None,
     as_json: _Json = False,
 ) -> None:
     """Gives a key another secret and prints it, this once. Name, tenant, scopes and limits stay."""
-    _require_queue()
+    require_queue("smoothgen keys")
     from smoothgen.access.allowance import read_duration_s
     from smoothgen.cli.keys_connection import managed
 
@@ -92,19 +88,13 @@ def rotate(
 
 
 @app.command()
-def revoke(key_id: _KeyId, redis: _Redis = None, state: _State = None, as_json: _Json = False) -> None:
+def revoke(key_id: _KeyId, redis: RedisUrl = None, state: _State = None, as_json: _Json = False) -> None:
     """Ends a key for good. Gateways refuse it within a few seconds; what it made stays its tenant's."""
-    _require_queue()
+    require_queue("smoothgen keys")
     from smoothgen.cli.keys_connection import managed
 
     revoked = managed(lambda keys: keys.revoke(key_id), redis, state)
     typer.echo(json.dumps(revoked, indent=2) if as_json else f"revoked {_named(revoked)}")
-
-
-def _require_queue() -> None:
-    """Raises SmoothGenError where the packages that talk to Redis are missing."""
-    if find_spec("redis") is None:
-        raise SmoothGenError("smoothgen keys needs the extra queue: pip install 'smoothgen[queue]'")
 
 
 def _require_new(output: Path | None) -> None:

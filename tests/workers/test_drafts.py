@@ -204,12 +204,13 @@ def test_a_network_that_a_draft_moves_has_none():
 
 def test_samples_with_numbers_of_their_own_are_drawn_step_by_step():
     own = [Draw(SEED, Stream.GENERATOR, index) for index in range(2)]
-    assert can_be_checked(TextParameters(), own)
-    assert can_be_checked(TextParameters(temperature=0.5, top_p=1), [COMMON])
-    assert not can_be_checked(TextParameters(temperature=0.5), own)
-    assert not can_be_checked(TextParameters(temperature=1e-4), [COMMON])
-    assert not can_be_checked(TextParameters(temperature=0.5, top_k=2), [COMMON])
-    assert not can_be_checked(TextParameters(temperature=0.5, top_p=0.9), [COMMON])
+    assert can_be_checked(TextParameters(), own, 2)
+    assert not can_be_checked(TextParameters(), own, 3)  # nobody knows whose drafts the third row has
+    assert can_be_checked(TextParameters(temperature=0.5, top_p=1), [COMMON], 1)
+    assert not can_be_checked(TextParameters(temperature=0.5), own, 2)
+    assert not can_be_checked(TextParameters(temperature=1e-4), [COMMON], 1)
+    assert not can_be_checked(TextParameters(temperature=0.5, top_k=2), [COMMON], 1)
+    assert not can_be_checked(TextParameters(temperature=0.5, top_p=0.9), [COMMON], 1)
 
 
 def test_a_tree_follows_the_most_frequent_way_and_says_how_many_agree():

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from smoothgen.certificates.meaning.held import EMPTY_TEMPLATE, MASK, TEMPLATE
+from smoothgen.certificates.meaning.held import EMPTY_TEMPLATE, MASK, TEMPLATE, held_template
 from smoothgen.certificates.provenance import RequestIdentity
 from smoothgen.errors import InvalidCertificate
 
@@ -26,9 +26,8 @@ def held_beside_turns(counts: Sequence[int], template_tokens: int, others: int |
     counts: the tokens of each of these turns, in order. template_tokens: those around and between them, the tokens of
     the other turns included. others: how many turns of the history are not the user's, None without a history.
     """
-    held = [f"token counts of the user's turns ({', '.join(map(str, counts))})", MASK]
-    if template_tokens:
-        held.append(f"chat template ({template_tokens} tokens)")
+    counted = f"token counts of the user's turns ({', '.join(map(str, counts))})"
+    held = [counted, MASK, *held_template(template_tokens)]
     if others is not None:
         held.append(f"turns that are not the user's ({others})")
     return tuple(held)

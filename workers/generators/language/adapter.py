@@ -265,7 +265,7 @@ class LanguageModel:
         parameters = text_parameters(given)
         with torch.inference_mode():
             embeddings = self._placed(embeddings)
-            if self.drafts is None or len(draws) < len(embeddings) or not can_be_checked(parameters, draws):
+            if self.drafts is None or not can_be_checked(parameters, draws, len(embeddings)):
                 return self._step_by_step(embeddings, draws, parameters)
             rows = self.drafts.decoded(embeddings, draws, parameters, self._ends)
             # Where a choice is near a tie, rounding decides, and with it the batch and the drafts. Alone and step by

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from smoothgen.certificates.exhaustive.threat import GIVEN_EMBEDDINGS, TOKEN_EMBEDDINGS
-from smoothgen.certificates.meaning.held import MASK
+from smoothgen.certificates.meaning.held import MASK, held_template
+from smoothgen.certificates.meaning.threats import DRAWN
 from smoothgen.certificates.meaning.turns import USER_TURNS, held_beside_turns
 from smoothgen.contracts import Template, TextParameters
 
@@ -17,9 +18,8 @@ def attacked_and_held(
         counts = [*(len(turn.tokens) for turn in template.earlier), prompt_tokens]
         others = None if history is None else sum(turn.role != "user" for turn in history)
         return USER_TURNS, held_beside_turns(counts, fixed, others)
-    held = ["token count of each drawn text" if words_drawn else f"token count ({prompt_tokens})", MASK]
-    if fixed:
-        held.append(f"chat template ({fixed} tokens)")
+    counted = DRAWN if words_drawn else f"token count ({prompt_tokens})"
+    held = [counted, MASK, *held_template(fixed)]
     if history is not None:
         held.append(f"earlier turns of the conversation ({len(history)})")
     return TOKEN_EMBEDDINGS if parameters.prompt_embeds is None else GIVEN_EMBEDDINGS, tuple(held)

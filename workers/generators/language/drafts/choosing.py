@@ -45,12 +45,15 @@ class Choice:
         return scores + added.to(scores.device, scores.dtype).view(scores.shape)
 
 
-def can_be_checked(parameters: TextParameters, draws: Sequence[Draw]) -> bool:
-    """Returns whether drafts are checked under these parameters: greedy, or with numbers that all samples share.
+def can_be_checked(parameters: TextParameters, draws: Sequence[Draw], rows: int) -> bool:
+    """Returns whether drafts are checked for so many rows under these parameters: greedy, or with numbers that all
+    samples share. A row's draw says whose drafts it is checked against, so each needs one.
 
     Among the likeliest tokens only (top_k, top_p) a choice depends on the border as well, so its margin is not that of
     the best two scores; and samples with numbers of their own say different things.
     """
+    if len(draws) < rows:
+        return False
     if parameters.temperature == 0:
         return True
     common = all(draw.stream == Stream.GENERATOR_COMMON for draw in draws)
