@@ -10,15 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from smoothgen import Gaussian, LookPlan, certify, certify_exhaustive, certify_universal
-from smoothgen.certificates import Certificate, ExhaustiveCertificate, to_document
+from smoothgen import Gaussian, LookPlan, UnitChoice, certify, certify_exhaustive, certify_units, certify_universal
+from smoothgen.certificates import Certificate, ExhaustiveCertificate, UnitsCertificate, to_document
 from smoothgen.certificates.score_claims import AskedClaim, ScoreIdentity
 from smoothgen.contracts import GenerateRequest
 from smoothgen.mechanisms import ForwardDiffusion, GaussianPerStep, LatentSchedule, SynonymClasses
 from smoothgen.planning.plan import plan
 from tests.golden.cases import CASES
 from tests.golden.digests import SETTINGS
-from tests.support.certificates import exhaustive, served
+from smoothgen.noise import Seed, Stream
+from tests.support.certificates import exhaustive, served, units
 from workers.generators import load_generator
 from workers.generators.batching import Batcher
 from workers.jobs.in_process import run_job
@@ -60,7 +61,8 @@ class Silent:
 def documents() -> Iterator[tuple[str, dict[str, Any]]]:
     """Yields a name and a document for every fresh certificate. Abstentions are left out."""
     yield from _of_jobs()
-    for name, certificate in itertools.chain(_of_kinds(), _of_distances(), _of_scores(), _of_runs()):
+    kinds = (_of_kinds(), _of_distances(), _of_scores(), _of_runs(), of_units())
+    for name, certificate in itertools.chain(*kinds):
         yield name, to_document(certificate)
 
 
@@ -190,3 +192,63 @@ def _of_runs() -> Iterator[tuple[str, ExhaustiveCertificate]]:
         )
         if isinstance(made, ExhaustiveCertificate):
             yield f"runs {number}", made
+
+
+CHOICES = (
+    *(UnitChoice(2, size=1), UnitChoice(10, size=2), UnitChoice(13, size=4), UnitChoice(90, size=1)),
+    *(UnitChoice(9, size=8), UnitChoice(40, size=3), UnitChoice(30, probability=0.2), UnitChoice(1, probability=0.01)),
+    *(UnitChoice(7, probability=0.9), UnitChoice(9000, size=700), UnitChoice(25, size=2)),
+)
+
+
+def of_units() -> Iterator[tuple[str, UnitsCertificate]]:
+    """Passages and words, every subset run or some drawn, answers or distances, with and without scores and looks."""
+    yield from ((f"units {name}", make()) for name, make in units.EXAMPLES.items())
+    random = np.random.default_rng(30)
+    for number in range(80):
+        choice = CHOICES[number % len(CHOICES)]
+        drawn = choice.subsets is None or choice.subsets > 5000 or number % 3 == 0
+        seed = Seed(int(random.integers(2**62)) << 66 | number, "server") if drawn else None
+        runs = int(random.choice([30, 120, 500])) if drawn else int(choice.subsets or 0)
+        missing = not drawn and runs > 20 and number % 5 == 0
+        rows = choice.enumerated() if seed is None else choice.drawn(seed, Stream.UNITS_CERTIFICATION, range(runs))
+        rows = rows[: runs - 7] if missing else rows
+        poisoned = rows[:, : max(1, choice.units // 40)].any(axis=1)
+        answers = number % 2 == 0
+        distances = np.where(poisoned | (random.random(len(rows)) < 0.03), 1.0, 0.0)
+        if not answers:
+            distances = np.round(distances * random.random(len(rows)) * 0.6 + random.beta(1, 30, len(rows)) * 0.3, 9)
+        if number % 7 == 0:
+            distances[len(rows) // 2] = math.nan
+        claims, scores = asked_of_runs(random, len(rows), number)
+        made = certify_units(
+            distances,
+            choice=choice,
+            seed=seed,
+            bound=1.0,
+            diameter=1.0 if answers else float(random.choice([0.7, 1.0, 1.5])),
+            tolerance=None if answers and number % 4 else 0.35,
+            keep=0.5 if answers and number % 4 else None,
+            alpha=float(random.choice([1e-9, 1e-3, 0.05])) if drawn else 0.0,
+            two_valued=answers,
+            plan=None,
+            missing="worst" if missing else "refuse",
+            score_claims=claims,
+            scores=scores,
+        )
+        if isinstance(made, UnitsCertificate):
+            yield f"units {number}", made
+
+
+def asked_of_runs(random: np.random.Generator, runs: int, number: int) -> tuple[list[AskedClaim], Any]:
+    """Returns claims on scores of so many runs, and the scores; of every third number no claims."""
+    mine = ScoreIdentity("plugin:mine", -1.0, 2.5, options={"a": 1, "b": 1.0}, digest="sha256:" + "4" * 64)
+    asked = [
+        (AskedClaim(PATTERN, "share", at_least=0.4), (random.random(runs) < 0.9).astype(float)),
+        (AskedClaim(LENGTH, "mean", at_most=30.0), random.integers(2, 30, runs)),
+        (AskedClaim(LENGTH, "quantile:0.9", at_most=35.0), random.integers(2, 39, runs)),
+        (AskedClaim(mine, "mean", at_least=-0.5), random.uniform(0, 2.5, runs)),
+        (AskedClaim(mine, "share", at_most=0.6, above=2.0), random.uniform(-1, 2.7, runs)),
+    ]
+    chosen = [pair for place, pair in enumerate(asked) if (number % 3) and (place + number) % 3]
+    return [claim for claim, _ in chosen], np.column_stack([scores for _, scores in chosen]) if chosen else None

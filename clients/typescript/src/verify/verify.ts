@@ -7,9 +7,14 @@ import { digestsOf } from "./meaning/quoting.js";
 import { quotable } from "./scores/quotable.js";
 import { methodOf } from "./spread/certificate.js";
 import { verifySpread } from "./spread/verify.js";
+import { verifyUnits } from "./units/verify.js";
 import { Invalid, Unsupported, unsupported, verdictOf, type Verification } from "./verdict.js";
 
-export const EXHAUSTIVE_V1 = "exhaustive/v1";
+/** The methods of version 2 that rest on no noise. */
+const OF_RUNS: ReadonlyMap<Json | undefined, typeof verifyExhaustive> = new Map([
+  ["exhaustive/v1", verifyExhaustive],
+  ["units/v1", verifyUnits],
+]);
 const SCHEMA_V2 = "smoothgen/certificate/v2";
 
 /**
@@ -19,7 +24,7 @@ const SCHEMA_V2 = "smoothgen/certificate/v2";
  * `POST /generate` is found in its field `certificate`. A text is read more strictly than data: a key stated twice, and
  * a count written 16.0, can only be seen there.
  *
- * Methods exhaustive/v1, spread/v1 and spread/v2 are known. Everything else is `unsupported`, never valid. Never throws
+ * Methods exhaustive/v1, units/v1, spread/v1 and spread/v2 are known. Everything else is `unsupported`, never valid. Never throws
  * for what a document says.
  */
 export async function verify(document: unknown): Promise<Verification> {
@@ -36,12 +41,11 @@ export async function verify(document: unknown): Promise<Verification> {
 async function judged(document: JsonObject): Promise<Verification> {
   const [schema, method] = [field(document, "schema"), field(document, "method")];
   const spread = methodOf(schema, method);
-  const isExhaustive = schema === SCHEMA_V2 && method === EXHAUSTIVE_V1;
-  if (spread === null && !isExhaustive) {
-    throw new Unsupported(`method ${JSON.stringify(method)} of schema ${JSON.stringify(schema)}`.slice(0, 200));
-  }
+  const ofRuns = schema === SCHEMA_V2 ? OF_RUNS.get(method) : undefined;
   const long = await digestsOf(quotable(document));
-  return spread === null ? verifyExhaustive(document, long) : verifySpread(document, spread, long);
+  if (spread !== null) return verifySpread(document, spread, long);
+  if (ofRuns !== undefined) return ofRuns(document, long);
+  throw new Unsupported(`method ${JSON.stringify(method)} of schema ${JSON.stringify(schema)}`.slice(0, 200));
 }
 
 /** Returns the data of a document in any of its forms. Throws Invalid, Unsupported. */

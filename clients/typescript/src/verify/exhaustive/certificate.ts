@@ -6,15 +6,15 @@ import {
   asObject,
   asString,
   has,
-  isObject,
+  numberOrNull,
   requireFields,
   wholeNumber,
   type Json,
   type JsonObject,
 } from "../json/data.js";
-import { SCHEME } from "../meaning/origin.js";
 import { readAsked, type AskedClaim } from "../scores/asked.js";
 import { readSectionsOfRuns, type Provenance } from "../sections.js";
+import { readSeed, type SeedOfDraws } from "../seed.js";
 import { claimList, points, readAsksShift, readWording, type Point } from "../spread/certificate.js";
 import { Invalid } from "../verdict.js";
 import { ExhaustiveEvidence, readSeries, type Series } from "./evidence.js";
@@ -54,10 +54,6 @@ export interface ExactClaim {
   readonly curve: readonly Point[];
   readonly brokenBy: number | null;
 }
-export interface SeedOfRandomness {
-  readonly seed: string;
-  readonly origin: string;
-}
 export interface ExhaustiveCertificate {
   readonly document: JsonObject;
   readonly evidence: ExhaustiveEvidence;
@@ -75,7 +71,7 @@ export interface ExhaustiveCertificate {
   readonly wording: string | null;
   readonly asksShift: boolean;
   readonly keep: number | null;
-  readonly randomness: SeedOfRandomness | null;
+  readonly randomness: SeedOfDraws | null;
 }
 
 const REQUIRED = [
@@ -126,7 +122,7 @@ export function readExhaustive(document: JsonObject): ExhaustiveCertificate {
     wording: readWording(document),
     asksShift: readAsksShift(document),
     keep: optionally("keep", asNumber),
-    randomness: optionally("randomness", randomness),
+    randomness: optionally("randomness", readSeed),
   };
 }
 
@@ -170,20 +166,6 @@ function snapThreat(value: Json | undefined): SnapThreat {
     squaredError: asNumber(fields["squared_error"], "threat.squared_error"),
     heldFixed: asList(fields["held_fixed"], "threat.held_fixed").map((held) => asString(held, "threat.held_fixed")),
   };
-}
-
-function randomness(value: Json | undefined): SeedOfRandomness {
-  if (!isObject(value)) throw new Invalid("randomness must be an object");
-  requireFields(value, "randomness", ["seed", "seed_origin", "noise_scheme"]);
-  if (value["noise_scheme"] !== SCHEME) throw new Invalid(`randomness.noise_scheme must be ${SCHEME}`);
-  const [seed, origin] = [asString(value["seed"], "randomness.seed"), value["seed_origin"]];
-  if (!/^[0-9a-f]{32}$/.test(seed)) throw new Invalid("randomness.seed must be 32 small hexadecimal digits");
-  if (origin !== "server" && origin !== "client") throw new Invalid("randomness.seed_origin must be server or client");
-  return { seed, origin };
-}
-
-function numberOrNull(value: Json | undefined, where: string): number | null {
-  return value === null ? null : asNumber(value, where);
 }
 
 function infinite(value: Json | undefined, where: string): number {

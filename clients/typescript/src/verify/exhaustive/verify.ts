@@ -3,6 +3,7 @@
 import { contentDigest, sha256 } from "../json/canonical.js";
 import type { JsonObject } from "../json/data.js";
 import type { LongTexts } from "../meaning/quoting.js";
+import { same } from "../ofRuns.js";
 import { requireAsked } from "../scores/asked.js";
 import { isKnownScore } from "../scores/words.js";
 import { digestCheck } from "../spread/verify.js";
@@ -94,16 +95,4 @@ function requireSoundRequest({
   if (!(keep > 0 && keep < 1)) throw new Invalid("keep must lie strictly between 0 and 1");
   const stray = evidence.distances.find((distance) => distance > 0 && distance < evidence.diameter);
   if (stray !== undefined) throw new Invalid("keep is about an answer, whose distances are 0 or the diameter");
-}
-
-function same(name: string, said: unknown, follows: unknown): Check {
-  const [states, gives] = [text(said), text(follows)];
-  const passed = states === gives;
-  const shown = `states ${states.slice(0, 200)}, the evidence gives ${gives.slice(0, 200)}`;
-  return { name, passed, detail: passed ? "follows from the evidence" : shown };
-}
-
-/** Returns a value as text in which an infinite number is none other's, and −0 is 0. */
-function text(value: unknown): string {
-  return JSON.stringify(value, (_, inner: unknown) => (inner === Infinity ? "no limit" : inner));
 }

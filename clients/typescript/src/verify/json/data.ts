@@ -90,10 +90,18 @@ export function asNumber(value: Json | undefined, where: string): number {
   return value;
 }
 
+export function numberOrNull(value: Json | undefined, where: string): number | null {
+  return value === null ? null : asNumber(value, where);
+}
+
 /** Returns a field that is a whole number, written as one. */
 export function wholeNumber(object: JsonObject, name: string, where: string): number {
   if (!isWhole(object, name)) throw wrong(where, "a whole number", field(object, name));
   return object[name] as number;
+}
+
+export function wholeOrNull(object: JsonObject, name: string, where: string): number | null {
+  return field(object, name) === null ? null : wholeNumber(object, name, where);
 }
 
 /** Returns whether a member is a whole number that was written as one. */

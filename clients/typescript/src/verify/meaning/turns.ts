@@ -12,11 +12,21 @@ export const OTHER_TURNS = /^turns that are not the user's \((0|[1-9][0-9]{0,2})
 /** The turns that a request may have before its prompt. */
 const MOST_EARLIER_TURNS = 128;
 
+/** Returns whether a request asks for attacks on all of the user's turns. */
+export function attacksUserTurns(request: RequestIdentity | null): boolean {
+  return request !== null && (field(request.parameters, "attacked_turns") ?? null) !== null;
+}
+
+/** Throws Invalid where a request asks for attacks on all turns under a method that knows of none. */
+export function requireLastTurn(request: RequestIdentity | null): void {
+  if (attacksUserTurns(request)) {
+    throw new Invalid("request.parameters.attacked_turns is stated, and this method alters the last turn alone");
+  }
+}
+
 /** Throws Invalid where a request asks for other turns than those that are attacked. */
 export function requireTurnsAsAsked(attackOn: string, request: RequestIdentity | null): void {
-  if (request === null) return;
-  const asked = field(request.parameters, "attacked_turns") ?? null;
-  if ((asked !== null) !== (attackOn === USER_TURNS)) {
+  if (request !== null && attacksUserTurns(request) !== (attackOn === USER_TURNS)) {
     throw new Invalid(`threat.attack_on: request.parameters.attacked_turns is "user" exactly for the ${USER_TURNS}`);
   }
 }

@@ -96,3 +96,14 @@ function atScale({ negative, digits, exponent }: Decimal, scale: number): bigint
   const magnitude = BigInt(digits) * 10n ** BigInt(exponent - scale);
   return negative ? -magnitude : magnitude;
 }
+
+/** Returns a share in percent with one decimal, rounded down, as statements print shares. */
+export function percent(share: number): string {
+  const decimal = decimalOf(share);
+  const least = Math.min(decimal.exponent, -3);
+  const [value, unit] = [atScale(decimal, least), 10n ** BigInt(-3 - least)];
+  const floor = value / unit - (value < 0n && value % unit !== 0n ? 1n : 0n); // thousandths
+  const tenths = floor < 0n ? -floor : floor;
+  const sign = floor < 0n || Object.is(share, -0) ? "-" : "";
+  return `${sign}${tenths / 10n}.${tenths % 10n} %`;
+}

@@ -32,7 +32,7 @@ export function exactSum(values: Iterable<number>): number {
 }
 
 /** Returns a finite double as mantissa·2^exponent, exactly. */
-function fractionOf(value: number): { mantissa: bigint; exponent: number } {
+export function fractionOf(value: number): { mantissa: bigint; exponent: number } {
   view.setFloat64(0, value);
   const bits = view.getBigUint64(0);
   const biased = Number((bits >> 52n) & 0x7ffn);

@@ -21,9 +21,9 @@ export function sentenceUnderNoise(
   epsilon: number | null,
   long: LongTexts,
 ): string {
-  const bounded = boundedInWords(claim.asked, claim.bound, long);
+  const bounded = boundInWords(claim.asked, claim.bound, long);
   if (claim.radius === null && epsilon === null) {
-    const asked = askedInWords(claim.asked, long);
+    const asked = claimInWords(claim.asked, long);
     return `Not proven, even without an attack, is that ${asked}; without an attack, ${bounded}.${failures(claim.failed)}`;
   }
   const at = epsilon ?? (claim.radius as number);
@@ -37,11 +37,11 @@ export function sentenceWithoutNoise(
   long: LongTexts,
 ): string {
   if (epsilon === null && claim.radius === 0) {
-    return `Not so, even without an attack, is that ${askedInWords(claim.asked, long)}.${failures(claim.failed)}`;
+    return `Not so, even without an attack, is that ${claimInWords(claim.asked, long)}.${failures(claim.failed)}`;
   }
   const below = claim.radius === Infinity ? "whatever" : `strictly less than ${repr(claim.radius)}`;
   const norm = epsilon === null ? below : `at most ${repr(epsilon)}`;
-  return `Under any attack of l2 norm ${norm}, ${boundedInWords(claim.asked, claim.bound, long)}.${failures(claim.failed)}`;
+  return `Under any attack of l2 norm ${norm}, ${boundInWords(claim.asked, claim.bound, long)}.${failures(claim.failed)}`;
 }
 
 /** Returns the RE2 pattern of score `pattern` as it is known here, null for every other score. */
@@ -54,16 +54,24 @@ export function isKnownScore(score: ScoreIdentity): boolean {
   return described(score, null) !== null;
 }
 
+/** Returns the sentence on runs without a score, after a space; nothing where there are none. */
+export function unscoredRuns(failed: number): string {
+  if (failed === 1) return " One of its runs has no score and counts as the worst.";
+  return failed ? ` ${failed} of its runs have no score and count as the worst.` : "";
+}
+
 function failures(failed: number): string {
   return failed ? ` ${failed} of its samples have no score and count as the worst.` : "";
 }
 
-function boundedInWords(claim: AskedClaim, bound: number, long: LongTexts): string {
+/** Returns the claim with the number that is proven, without the norm or the number of an attack. */
+export function boundInWords(claim: AskedClaim, bound: number, long: LongTexts): string {
   return `${ofWhat(claim, long)} is ${claim.isUpper ? "at most" : "at least"} ${repr(bound)}`;
 }
 
-function askedInWords(claim: AskedClaim, long: LongTexts): string {
-  return boundedInWords(claim, claim.limit, long);
+/** Returns what is asked of a score, without the norm or the number of an attack. */
+export function claimInWords(claim: AskedClaim, long: LongTexts): string {
+  return boundInWords(claim, claim.limit, long);
 }
 
 function ofWhat(claim: AskedClaim, long: LongTexts): string {

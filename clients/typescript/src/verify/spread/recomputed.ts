@@ -8,6 +8,7 @@
 import { leastShare } from "../bounds/keeps.js";
 import { SPREAD_V1, type BoundCurve } from "../bounds/shiftBounds.js";
 import { MACHINE, oneUnitApart } from "../numbers/decimal.js";
+import type { AskedClaim } from "../scores/asked.js";
 import { curveEpsilons, ScoreCurve } from "../scores/curve.js";
 import { Invalid, type Check } from "../verdict.js";
 import type { Certificate, Claims, Point, ScoreClaim } from "./certificate.js";
@@ -98,7 +99,7 @@ function currentVersion(stated: Certificate, curve: BoundCurve): Check[] {
 }
 
 /** Returns whether a stated bound is the printed one, or one unit beside it and still above the unrounded one. */
-function isSoundBound(said: number, printed: number, exact: number): boolean {
+export function isSoundBound(said: number, printed: number, exact: number): boolean {
   return said === printed || (oneUnitApart(said, printed) && said >= exact * (1 - MACHINE));
 }
 
@@ -189,7 +190,7 @@ function scoreCheck(name: string, claim: ScoreClaim, stated: Certificate, share:
   if (!sameEpsilons) return failed(name, "its curve is not stated at the epsilons that follow from the radius");
   for (const [epsilon, said] of claim.curve) {
     const printed = curve.at(epsilon);
-    if (said !== printed && !isSoundScoreBound(claim, said, printed, curve.full(epsilon))) {
+    if (said !== printed && !isSoundScoreBound(claim.asked, said, printed, curve.full(epsilon))) {
       return differs(name, said, printed);
     }
   }
@@ -211,9 +212,10 @@ function isScoreRadius(claim: ScoreClaim, curve: ScoreCurve, derived: number | n
   return of.isUpper ? exact - slack <= of.limit : exact + slack >= of.limit;
 }
 
-function isSoundScoreBound(claim: ScoreClaim, said: number, printed: number, exact: number): boolean {
+/** Returns whether a stated bound is one unit beside the printed one and not on the wrong side of the unrounded one. */
+export function isSoundScoreBound(asked: AskedClaim, said: number, printed: number, exact: number): boolean {
   const slack = MACHINE * Math.abs(exact);
-  return oneUnitApart(said, printed) && (claim.asked.isUpper ? said >= exact - slack : said <= exact + slack);
+  return oneUnitApart(said, printed) && (asked.isUpper ? said >= exact - slack : said <= exact + slack);
 }
 
 function sameEpsilons(said: readonly Point[], follows: readonly Point[]): boolean {
