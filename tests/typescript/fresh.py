@@ -10,8 +10,18 @@ from typing import Any
 
 import numpy as np
 
-from smoothgen import Gaussian, LookPlan, UnitChoice, certify, certify_exhaustive, certify_units, certify_universal
-from smoothgen.certificates import Certificate, ExhaustiveCertificate, UnitsCertificate, to_document
+from smoothgen import (
+    Gaussian,
+    LookPlan,
+    UnitChoice,
+    certify,
+    certify_edits,
+    certify_exhaustive,
+    certify_units,
+    certify_universal,
+)
+from smoothgen.certificates import Certificate, EditsCertificate, ExhaustiveCertificate, UnitsCertificate, to_document
+from smoothgen.certificates.edits import drawn_indices
 from smoothgen.certificates.score_claims import AskedClaim, ScoreIdentity
 from smoothgen.contracts import GenerateRequest
 from smoothgen.mechanisms import ForwardDiffusion, GaussianPerStep, LatentSchedule, SynonymClasses
@@ -19,7 +29,7 @@ from smoothgen.planning.plan import plan
 from tests.golden.cases import CASES
 from tests.golden.digests import SETTINGS
 from smoothgen.noise import Seed, Stream
-from tests.support.certificates import exhaustive, served, units
+from tests.support.certificates import edits, exhaustive, served, units
 from workers.generators import load_generator
 from workers.generators.batching import Batcher
 from workers.jobs.in_process import run_job
@@ -61,7 +71,7 @@ class Silent:
 def documents() -> Iterator[tuple[str, dict[str, Any]]]:
     """Yields a name and a document for every fresh certificate. Abstentions are left out."""
     yield from _of_jobs()
-    kinds = (_of_kinds(), _of_distances(), _of_scores(), _of_runs(), of_units())
+    kinds = (_of_kinds(), _of_distances(), _of_scores(), _of_runs(), of_units(), of_edits())
     for name, certificate in itertools.chain(*kinds):
         yield name, to_document(certificate)
 
@@ -252,3 +262,38 @@ def asked_of_runs(random: np.random.Generator, runs: int, number: int) -> tuple[
     ]
     chosen = [pair for place, pair in enumerate(asked) if (number % 3) and (place + number) % 3]
     return [claim for claim, _ in chosen], np.column_stack([scores for _, scores in chosen]) if chosen else None
+
+
+def of_edits() -> Iterator[tuple[str, EditsCertificate]]:
+    """Sets that were run whole and samples of larger ones, with and without scores."""
+    yield from ((f"edits {name}", make()) for name, make in edits.EXAMPLES.items())
+    random = np.random.default_rng(31)
+    for number in range(60):
+        sampled = number % 2 == 0
+        size = int(random.choice([10, 1000, 3 * 2**20, 2**32])) if sampled else int(random.integers(1, 150))
+        seed = Seed(int(random.integers(2**62)) << 66 | number, "server") if sampled else None
+        texts = np.arange(size) if seed is None else drawn_indices(seed, size, int(random.choice([1, 40, 300])))
+        # One outcome for a text: whatever is measured of it is measured at each of its draws.
+        first = np.unique(texts, return_inverse=True)[1]
+        of_texts = random.random(len(texts))
+        distances = np.where(of_texts < 0.08, np.round(random.random(len(texts)), 9), 0.0)[first]
+        if number % 7 == 0:
+            distances = np.where(first == first[0], math.nan, distances)
+        claims, scores = asked_of_runs(random, 1 + len(texts), number)
+        yield (
+            f"edits {number}",
+            certify_edits(
+                distances,
+                size=size,
+                sampled=sampled,
+                diameter=1.0,
+                tolerance=float(random.choice([0.05, 0.123456789123, 0.5])),
+                alpha=float(random.choice([1e-9, 1e-3, 0.05])) if sampled else 0.0,
+                singles=max(1, size // 3) if number % 3 else None,
+                seed=seed,
+                texts=[f"text {text}" for text in texts] if number % 4 else None,
+                outputs=[f"output {text}" for text in texts] if number % 4 == 1 else None,
+                score_claims=claims,
+                scores=None if scores is None else scores[np.concatenate(([0], 1 + first))],
+            ),
+        )

@@ -2,6 +2,7 @@
 
 import { asObject, copied, field, isObject, type Json, type JsonObject } from "./json/data.js";
 import { parseJson } from "./json/parse.js";
+import { verifyEdits } from "./edits/verify.js";
 import { verifyExhaustive } from "./exhaustive/verify.js";
 import { digestsOf } from "./meaning/quoting.js";
 import { quotable } from "./scores/quotable.js";
@@ -14,6 +15,7 @@ import { Invalid, Unsupported, unsupported, verdictOf, type Verification } from 
 const OF_RUNS: ReadonlyMap<Json | undefined, typeof verifyExhaustive> = new Map([
   ["exhaustive/v1", verifyExhaustive],
   ["units/v1", verifyUnits],
+  ["edits/v1", verifyEdits],
 ]);
 const SCHEMA_V2 = "smoothgen/certificate/v2";
 
@@ -24,7 +26,7 @@ const SCHEMA_V2 = "smoothgen/certificate/v2";
  * `POST /generate` is found in its field `certificate`. A text is read more strictly than data: a key stated twice, and
  * a count written 16.0, can only be seen there.
  *
- * Methods exhaustive/v1, units/v1, spread/v1 and spread/v2 are known. Everything else is `unsupported`, never valid. Never throws
+ * Methods exhaustive/v1, units/v1, edits/v1, spread/v1 and spread/v2 are known. Everything else is `unsupported`, never valid. Never throws
  * for what a document says.
  */
 export async function verify(document: unknown): Promise<Verification> {

@@ -6,7 +6,7 @@ import { unpackedBytes, unpackedNumbers } from "../json/packed.js";
 import { requireLength } from "../spread/evidence.js";
 import { Invalid } from "../verdict.js";
 
-const ENCODING = "float64-le/base64";
+export const ENCODING = "float64-le/base64";
 
 /** The runs in order of cost, the prompt itself first, and where the list ends. */
 export class ExhaustiveEvidence {
@@ -65,7 +65,7 @@ function requireCosts(costs: readonly number[], distances: readonly number[], ne
 }
 
 /** Returns whether a number lies in [0, most] and is no negative zero. */
-function isWithin(value: number, most: number): boolean {
+export function isWithin(value: number, most: number): boolean {
   return value >= 0 && value <= most && !Object.is(value, -0);
 }
 

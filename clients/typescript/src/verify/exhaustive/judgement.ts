@@ -25,11 +25,10 @@ export const MODALITIES: ReadonlyMap<string, "text" | "image"> = new Map([
 /** Returns why a document's words do not fix what its numbers mean, null where they do. */
 export function unknownMeaning({ provenance, threat }: ExhaustiveCertificate): string | null {
   const { request, model, metric, output } = provenance;
-  return leftOpen(
-    Object.entries({ request, model, metric, output, threat }),
-    metric !== null && METRICS.has(metric.name),
-    threat !== null && MODALITIES.has(threat.attackOn),
-  );
+  return leftOpen(Object.entries({ request, model, metric, output, threat }), {
+    metric: metric !== null && METRICS.has(metric.name),
+    attack: threat !== null && MODALITIES.has(threat.attackOn),
+  });
 }
 
 /** Returns a check for every section the document has. */

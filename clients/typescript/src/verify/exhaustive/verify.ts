@@ -3,7 +3,7 @@
 import { contentDigest, sha256 } from "../json/canonical.js";
 import type { JsonObject } from "../json/data.js";
 import type { LongTexts } from "../meaning/quoting.js";
-import { same } from "../ofRuns.js";
+import { requireKeptWhole, requireTolerance, same } from "../ofRuns.js";
 import { requireAsked } from "../scores/asked.js";
 import { isKnownScore } from "../scores/words.js";
 import { digestCheck } from "../spread/verify.js";
@@ -84,15 +84,12 @@ function requireSoundRequest({
   scoreClaims,
   asksShift,
 }: ExhaustiveCertificate): void {
-  if (!(tolerance > 0 && tolerance < evidence.diameter)) throw new Invalid("tolerance must lie in (0, diameter)");
+  requireTolerance(tolerance, evidence.diameter);
   if (epsilon !== null && !(epsilon > 0)) throw new Invalid("epsilon must be positive");
   requireAsked(
     scoreClaims.map((claim) => claim.asked),
     asksShift,
     keep,
   );
-  if (keep === null) return;
-  if (!(keep > 0 && keep < 1)) throw new Invalid("keep must lie strictly between 0 and 1");
-  const stray = evidence.distances.find((distance) => distance > 0 && distance < evidence.diameter);
-  if (stray !== undefined) throw new Invalid("keep is about an answer, whose distances are 0 or the diameter");
+  requireKeptWhole(keep, evidence.distances, evidence.diameter);
 }

@@ -29,16 +29,18 @@ const MOST_SELECTED = 1024;
 const LARGEST_BATCH = 1 << 20;
 const LEAST_MAJORITY = 0.5;
 
-/** Returns why a document's words do not fix what its numbers mean, null where they do. */
+/**
+ * Returns why a document's words do not fix what its numbers mean, null where they do. ours: whether the metric, and what
+ * is attacked, are known ones, by these words.
+ */
 export function leftOpen(
   sections: readonly (readonly [string, unknown])[],
-  metricKnown: boolean,
-  attackKnown: boolean,
+  ours: Readonly<Record<string, boolean>>,
 ): string | null {
   const missing = sections.filter(([, section]) => section === null).map(([name]) => name);
   if (missing.length === sections.length) return "the document names no model, no metric and no threat";
   if (missing.length > 0) return `the document has no section ${missing.join(", ")}`;
-  const plugIns = [...(metricKnown ? [] : ["metric"]), ...(attackKnown ? [] : ["attack"])];
+  const plugIns = Object.keys(ours).filter((name) => !ours[name]);
   return plugIns.length > 0 ? `${plugIns.join(" and ")} defined by a plug-in` : null;
 }
 

@@ -38,6 +38,11 @@ export function repr(value: number): string {
   return `${sign}${digits.slice(0, point)}.${digits.slice(point)}`;
 }
 
+/** Returns a number as Python's `repr` writes it, and nothing as "None". */
+export function reprOrNone(value: number | null): string {
+  return value === null ? "None" : repr(value);
+}
+
 /** Returns the smallest decimal ≥ value of so many significant digits. */
 export function roundUp(value: number, digits = SIGNIFICANT_DIGITS): number {
   return rounded(value, digits, true);

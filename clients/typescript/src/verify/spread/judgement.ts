@@ -13,11 +13,10 @@ import { requirePaid, requirePlausible } from "./proven.js";
 /** Returns why a document's words do not fix what its numbers mean, null where they do. */
 export function unknownMeaning(provenance: Provenance): string | null {
   const { request, model, metric, sampling, output, threat } = provenance;
-  return leftOpen(
-    Object.entries({ request, model, metric, sampling, output, threat }),
-    metric !== null && METRICS.has(metric.name),
-    threat !== null && attackNamed(threat.attackOn) !== null,
-  );
+  return leftOpen(Object.entries({ request, model, metric, sampling, output, threat }), {
+    metric: metric !== null && METRICS.has(metric.name),
+    attack: threat !== null && attackNamed(threat.attackOn) !== null,
+  });
 }
 
 /** Returns a check for every section the document has. Documents of spread/v1 were never held to this. */

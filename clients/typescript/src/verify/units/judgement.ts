@@ -10,11 +10,10 @@ import { isKnownThreat, requireUnitsThreat } from "./threat.js";
 /** Returns why a document's words do not fix what its numbers mean, null where they do. */
 export function unknownMeaning({ provenance, threat }: UnitsCertificate): string | null {
   const { request, model, metric, output } = provenance;
-  return leftOpen(
-    Object.entries({ request, model, metric, output, threat }),
-    metric !== null && METRICS.has(metric.name),
-    threat !== null && isKnownThreat(threat),
-  );
+  return leftOpen(Object.entries({ request, model, metric, output, threat }), {
+    metric: metric !== null && METRICS.has(metric.name),
+    attack: threat !== null && isKnownThreat(threat),
+  });
 }
 
 /** Returns a check for every section the document has. */

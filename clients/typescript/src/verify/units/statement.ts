@@ -1,7 +1,7 @@
 /** The claim of a certificate of units in one paragraph, written again from its numbers. */
 
 import { quoted, type LongTexts } from "../meaning/quoting.js";
-import { percent, repr } from "../numbers/decimal.js";
+import { percent, repr, reprOrNone } from "../numbers/decimal.js";
 import { boundInWords, claimInWords, unscoredRuns } from "../scores/words.js";
 import { answer, earlyStop, measuredBy } from "../spread/sentences.js";
 import type { UnitScoreClaim, UnitsCertificate } from "./certificate.js";
@@ -87,7 +87,7 @@ class Words {
     const { scoreClaims, altered, asksShift, tolerance, claims } = this.of;
     const sentences = [];
     if (!asksShift && altered !== null) {
-      const asked = tolerance === null ? "None" : repr(tolerance);
+      const asked = reprOrNone(tolerance);
       sentences.push(
         `Only the claims on scores were asked for ${altered} altered; that the distribution of outputs moves by at ` +
           `most ${asked} is proven for ${claims.radius}.`,
@@ -134,7 +134,7 @@ class Words {
   private asked(): string {
     const { keep, tolerance } = this.of;
     if (keep !== null) return `that the answer keeps a share of at least ${repr(keep)}`;
-    return `that the distribution of outputs moves by at most ${tolerance === null ? "None" : repr(tolerance)}`;
+    return `that the distribution of outputs moves by at most ${reprOrNone(tolerance)}`;
   }
 
   private answer(): string {

@@ -5,7 +5,7 @@ import { contentDigest } from "../json/canonical.js";
 import type { JsonObject } from "../json/data.js";
 import type { LongTexts } from "../meaning/quoting.js";
 import { MACHINE, complement, oneUnitApart } from "../numbers/decimal.js";
-import { same } from "../ofRuns.js";
+import { requireTolerance, same } from "../ofRuns.js";
 import { requireAsked } from "../scores/asked.js";
 import { isKnownScore } from "../scores/words.js";
 import { claimShare } from "../spread/claims.js";
@@ -133,9 +133,7 @@ function alphaOfSoundInputs(stated: UnitsCertificate): number | null {
 function requireSoundRequest(stated: UnitsCertificate): void {
   const { evidence, choice, seed, tolerance, keep, alpha, altered, twoValued } = stated;
   if ((tolerance === null) === (keep === null)) throw new Invalid("exactly one of tolerance and keep is the claim");
-  if (tolerance !== null && !(tolerance > 0 && tolerance < evidence.diameter)) {
-    throw new Invalid(`tolerance must lie in (0, diameter), got ${tolerance}`);
-  }
+  if (tolerance !== null) requireTolerance(tolerance, evidence.diameter);
   if (keep !== null && !(keep > 0 && keep < 1 && twoValued)) {
     throw new Invalid(`keep must lie in (0, 1), of answers, whose distances are two-valued, got ${keep}`);
   }
