@@ -15,6 +15,7 @@ import { checked, Invalid, Unsupported, type Check } from "../verdict.js";
 import { METRICS } from "./metrics.js";
 import { DIGEST, requireParameters } from "./parameters.js";
 import { attackNamed, isOnePass } from "./threats.js";
+import { isPrintable } from "./unicode.js";
 
 export const SCHEME = "philox4x64-10/ndtri/v1";
 export const MAJORITY = "majority";
@@ -72,9 +73,7 @@ function requireIssue(id: string | null, requestedAt: string | null): void {
 }
 
 function requireName(where: string, name: string): void {
-  if (/[^\u0000-\u007f]/.test(name))
-    throw new Unsupported(`${where} has signs beyond ASCII, which are not judged here`);
-  if (name.trim() === "" || /[^ -~]/.test(name)) throw new Invalid(`${where} must be a printable text on one line`);
+  if (name.trim() === "" || !isPrintable(name)) throw new Invalid(`${where} must be a printable text on one line`);
 }
 
 function requireRequest(stated: RequestIdentity): void {
@@ -186,10 +185,11 @@ export function requireOutput(
   }
 }
 
-/** Throws Invalid for a partition whose name could be read as part of the statement's own sentences. */
-export function requirePlainNames({ classes }: Mechanism): void {
-  for (const name of classes === null ? [] : [classes.partition, classes.version]) {
-    if (!PLAIN_NAME.test(name)) throw new Invalid("a partition's name and version must be plain names in ASCII");
+/** Throws Invalid for a partition or a shape whose name could be read as part of the statement's own sentences. */
+export function requirePlainNames({ classes, noise }: Mechanism): void {
+  const ofClasses = classes === null ? [] : [classes.partition, classes.version];
+  for (const name of noise.shape === null ? ofClasses : [...ofClasses, noise.shape.name]) {
+    if (!PLAIN_NAME.test(name)) throw new Invalid("names of a partition and of a shape must be plain names in ASCII");
   }
 }
 

@@ -1,7 +1,7 @@
 /** What is attacked and what is held fixed: the closed vocabulary of the adapters, and which noise goes with which. */
 
 import { field, has, sameJson, type Json } from "../json/data.js";
-import type { Mechanism, Noise } from "../mechanisms/mechanism.js";
+import { FURTHEST_IN_SIGMAS, type Mechanism, type Noise } from "../mechanisms/mechanism.js";
 import type { MetricIdentity, RequestIdentity, Threat } from "../sections.js";
 import { Invalid } from "../verdict.js";
 import { requireForwardNoise, requireLatent, requireSteps } from "./denoising.js";
@@ -137,7 +137,7 @@ export function requireThreat(
   if (roundingSlack < least * (1 - 1e-12)) {
     throw new Invalid(`rounding_slack must be at least ${least} for ${stated.dimension} numbers, got ${roundingSlack}`);
   }
-  if (!(stated.embeddingNorm >= 0)) throw threatError(`embedding_norm must be at least 0, got ${stated.embeddingNorm}`);
+  requireEmbeddingNorm(stated, noise);
   requireHeldFixed(stated, known, classes !== null, request);
   if (request !== null && known.modality === "image") requireFittingDenoising(stated, known, noise, request);
 }
@@ -146,6 +146,16 @@ function requireFittingDenoising(stated: Threat, known: Attack, noise: Noise, re
   requireSteps(noise, request.parameters);
   requireForwardNoise(noise, request.parameters);
   if (known.kind === "latent" || known.kind === "seed image") requireLatent(stated.dimension, request.parameters);
+}
+
+/** Throws Invalid for what is no norm, and for x further out than shaped noise is drawn around. */
+function requireEmbeddingNorm({ embeddingNorm }: Threat, { shape, effectiveSigma }: Noise): void {
+  const longest = shape?.halfAxes[1] ?? Infinity;
+  // The norm is written to six decimals.
+  const furthest = FURTHEST_IN_SIGMAS * effectiveSigma * longest * (1 + 0.9e-9) + 1e-6;
+  if (!(embeddingNorm >= 0 && embeddingNorm <= furthest)) {
+    throw threatError(`embedding_norm must lie in [0, ${furthest}], got ${embeddingNorm}`);
+  }
 }
 
 function requireDimension(stated: Threat, known: Attack): void {

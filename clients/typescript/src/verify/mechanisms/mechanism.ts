@@ -1,12 +1,16 @@
 /** Where the noise goes, and what an attack of a given norm costs against it. */
 
 import { asString, field, isObject, isWhole, requireFields, type Json, type JsonObject } from "../json/data.js";
+import { repr as literal } from "../meaning/unicode.js";
 import { sixDigits } from "../numbers/decimal.js";
 import { exactSum, nextAfter } from "../numbers/doubles.js";
-import { Invalid, Unsupported } from "../verdict.js";
+import { Invalid } from "../verdict.js";
 import { slackPerNumber } from "./grid.js";
+import { Shape } from "./shape.js";
 
 export const LARGEST_SHIFT_IN_SIGMAS = 128;
+/** How many sigmas along its longest half-axis x may lie out under shaped noise, which refuses to be drawn beyond. */
+export const FURTHEST_IN_SIGMAS = 1024;
 const LEAST_SIGMA = 1e-30;
 const LARGEST_SIGMA = 1e30;
 const MOST_STEPS = 10_000;
@@ -17,6 +21,8 @@ const DIGEST = /^sha256:[0-9a-f]{64}$/;
 export interface Mechanism {
   readonly name: string;
   readonly effectiveSigma: number;
+  /** Which norm epsilon is measured in, as the statement names it. */
+  readonly norm: "l2" | "ellipsoid";
   /** A sentence for the statement, null where the noise is what everybody expects. */
   readonly remark: string | null;
   /** The noise behind synonym classes; the mechanism itself where there are none. */
@@ -35,6 +41,9 @@ export interface Noise {
   readonly effectiveSigma: number;
   readonly remark: string | null;
   readonly parameters: Readonly<Record<string, number>>;
+  /** Of shaped noise; null where it is round. */
+  readonly shape: Shape | null;
+  /** Returns the same as that of a mechanism. Throws Invalid where x has another dimension than the shape. */
   roundingSlack(dimension: number): number;
 }
 
@@ -66,6 +75,7 @@ function mechanism(noise: Noise, classes: SynonymClasses | null): Mechanism {
   return {
     name: classes === null ? noise.name : "synonym-classes",
     effectiveSigma: sigma,
+    norm: noise.shape === null ? "l2" : "ellipsoid",
     remark: classes === null ? noise.remark : remarkOfClasses(classes, noise.remark),
     noise,
     classes,
@@ -81,7 +91,7 @@ function mechanism(noise: Noise, classes: SynonymClasses | null): Mechanism {
 function remarkOfClasses({ partition, version, digest }: SynonymClasses, own: string | null): string {
   return (
     "Before the prompt is embedded, every word of it is replaced by a uniform draw from its class of the " +
-    `public partition '${partition}', version '${version}' (${digest}), which this certificate ` +
+    `public partition ${literal(partition)}, version ${literal(version)} (${digest}), which this certificate ` +
     "names and does not contain: any number of swaps inside the classes leaves the distribution of outputs as " +
     `it is, and the attack above is one on the embedding of the text that was drawn.${own === null ? "" : ` ${own}`}`
   );
@@ -93,13 +103,48 @@ function readNoise(document: JsonObject): Noise {
   if (name === "gaussian-per-step") return gaussianPerStep(document);
   if (name === "latent-schedule") return latentSchedule(document);
   if (name === "forward-diffusion") return forwardDiffusion(document);
-  if (name === "shaped-gaussian") throw new Unsupported("mechanism 'shaped-gaussian', whose matrix is not read here");
+  if (name === "shaped-gaussian") return shapedGaussian(document);
   throw new Invalid(`unknown mechanism ${String(name).slice(0, 80)}`);
 }
 
 function gaussian(document: JsonObject): Noise {
   const { sigma } = levels(document, ["sigma"]);
   return noise("gaussian", sigma as number, null, { sigma: sigma as number }, slackPerNumber(sigma as number));
+}
+
+function shapedGaussian(document: JsonObject): Noise {
+  requireFields(document, "mechanism", ["name", "sigma", "shape"]);
+  const sigma = requireSigma("sigma", document["sigma"]);
+  const shape = Shape.read(document["shape"]);
+  const [shortest, longest] = shape.halfAxes;
+  const remark =
+    "The noise is longer in some directions than in others, and epsilon is measured in its ellipsoid norm: that of an " +
+    `attack delta is the l2 norm of A^-1·delta, A being the ${shape.dimension}×${shape.dimension} matrix of ` +
+    `determinant 1 that this certificate carries (shape ${literal(shape.name)}, ${shape.statedDigest}). In l2 units ` +
+    `the ball of radius epsilon is an ellipsoid with half-axes from ${sixDigits(shortest, false)}·epsilon to ` +
+    `${sixDigits(longest, true)}·epsilon: every attack of an l2 norm up to the first lies inside, none of an l2 norm ` +
+    "above the second.";
+  return {
+    ...noise("shaped-gaussian", sigma, remark, { sigma }, 0),
+    shape,
+    roundingSlack(dimension) {
+      requireOfShape(shape, dimension);
+      return dimension * slackPerNumber(sigma) + 0.4 * shape.slack * (FURTHEST_IN_SIGMAS + LARGEST_SHIFT_IN_SIGMAS);
+    },
+  };
+}
+
+/** Returns √E‖η‖², in units of the attacked vector. Throws Invalid where x has another dimension than the shape. */
+export function noiseNorm({ noise: { shape, effectiveSigma } }: Mechanism, dimension: number): number {
+  if (shape === null) return effectiveSigma * Math.sqrt(dimension);
+  requireOfShape(shape, dimension);
+  return effectiveSigma * shape.frobenius;
+}
+
+function requireOfShape(shape: Shape, dimension: number): void {
+  if (dimension !== shape.dimension) {
+    throw new Invalid(`mechanism.shape is one of ${shape.dimension} numbers, and x has ${dimension}`);
+  }
 }
 
 function gaussianPerStep(document: JsonObject): Noise {
@@ -140,7 +185,7 @@ function noise(
   parameters: Record<string, number>,
   slack: number,
 ): Noise {
-  return { name, effectiveSigma, remark, parameters, roundingSlack: (dimension) => dimension * slack };
+  return { name, effectiveSigma, remark, parameters, shape: null, roundingSlack: (dimension) => dimension * slack };
 }
 
 function levels(document: JsonObject, names: readonly string[]): Record<string, number> {

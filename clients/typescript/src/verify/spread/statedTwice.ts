@@ -5,8 +5,9 @@ import { SPREAD_V1 } from "../bounds/shiftBounds.js";
 import { sameJson, type Json } from "../json/data.js";
 import { isClose } from "../meaning/metrics.js";
 import type { LongTexts } from "../meaning/quoting.js";
+import { noiseNorm } from "../mechanisms/mechanism.js";
 import { complement } from "../numbers/decimal.js";
-import { Invalid, type Check } from "../verdict.js";
+import { checked, Invalid, type Check } from "../verdict.js";
 import type { Certificate } from "./certificate.js";
 import { claimShare } from "./claims.js";
 import { compared } from "./recomputed.js";
@@ -42,10 +43,16 @@ export async function statedTwice(stated: Certificate, long: LongTexts): Promise
   const says = document["statement"] === words;
   const detail = says ? "says what the numbers say" : `differs; the numbers say: ${words}`;
   checks.push({ name: "statement", passed: says, detail });
+  const { shape } = stated.mechanism.noise;
+  if (shape !== null) checks.push(await shape.check());
   if (provenance.threat !== null) {
-    const { dimension, noiseNorm } = provenance.threat;
-    const length = stated.mechanism.effectiveSigma * Math.sqrt(Math.max(0, dimension));
-    checks.push(check("noise_norm", dimension >= 1 && isClose(noiseNorm, length, 1e-6)));
+    const { dimension, noiseNorm: said } = provenance.threat;
+    checks.push(
+      checked("noise_norm", "is the root mean square length of the noise", () => {
+        const length = noiseNorm(stated.mechanism, Math.max(0, dimension));
+        if (!(dimension >= 1 && isClose(said, length, 1e-6))) throw new Invalid(`is ${length}, not ${said}`);
+      }),
+    );
   }
   return checks;
 }

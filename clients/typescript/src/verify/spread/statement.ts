@@ -5,6 +5,7 @@ import { has } from "../json/data.js";
 import { MAJORITY } from "../meaning/origin.js";
 import type { LongTexts } from "../meaning/quoting.js";
 import { attackNamed } from "../meaning/threats.js";
+import { repr as literal } from "../meaning/unicode.js";
 import { repr } from "../numbers/decimal.js";
 import { sentenceUnderNoise } from "../scores/words.js";
 import { Unsupported } from "../verdict.js";
@@ -115,10 +116,10 @@ function otherShares({ claims, keep }: Certificate): string[] {
   return [`The answer keeps at least a share of ${listed}.`];
 }
 
-function attack({ provenance, epsilon, claims }: Certificate): string {
+function attack({ provenance, epsilon, claims, mechanism }: Certificate): string {
   const known = provenance.threat === null ? null : attackNamed(provenance.threat.attackOn);
   const what = known === null ? "the numbers that the generator reads" : known.tampered;
-  return `${repr(epsilon ?? claims.radius)} in l2 norm, with ${what}`;
+  return `${repr(epsilon ?? claims.radius)} in ${mechanism.norm} norm, with ${what}`;
 }
 
 function notClaimed({ provenance, mechanism }: Certificate): string {
@@ -147,10 +148,10 @@ function withoutWording(certificate: Certificate, long: LongTexts): string {
 }
 
 function movesByNoMore(certificate: Certificate, attackOn: string, measured: string): string {
-  const { claims, epsilon, confidence } = certificate;
+  const { claims, epsilon, confidence, mechanism } = certificate;
   return (
     `With confidence ${repr(confidence)}, no attack on the ${attackOn} of ` +
-    `l2 norm at most ${repr(epsilon ?? claims.radius)} moves the distribution of outputs by more than ` +
+    `${mechanism.norm} norm at most ${repr(epsilon ?? claims.radius)} moves the distribution of outputs by more than ` +
     `${repr(claims.w1Bound)} in Wasserstein-1${measured}.`
   );
 }
@@ -187,6 +188,6 @@ function firstAnswer({ provenance }: Certificate): string {
   if (centre === undefined || !has(centre, "label")) return "the centre's answer";
   const label = centre["label"];
   if (label === null) return "no answer (the extraction rule finds none)";
-  if (typeof label === "string" && /^[ -~]*$/.test(label) && !/['\\]/.test(label)) return `the answer '${label}'`;
-  throw new Unsupported("a spread/v1 statement quotes an answer that is not plain ASCII");
+  if (typeof label === "string") return `the answer ${literal(label)}`;
+  throw new Unsupported("a spread/v1 statement quotes an answer that is no text");
 }
