@@ -4,6 +4,8 @@ import { asObject, copied, field, isObject, type Json, type JsonObject } from ".
 import { parseJson } from "./json/parse.js";
 import { verifyEdits } from "./edits/verify.js";
 import { verifyExhaustive } from "./exhaustive/verify.js";
+import { fleetMethodOf } from "./fleet/certificate.js";
+import { verifyFleet } from "./fleet/verify.js";
 import { digestsOf } from "./meaning/quoting.js";
 import { quotable } from "./scores/quotable.js";
 import { methodOf } from "./spread/certificate.js";
@@ -26,12 +28,14 @@ const SCHEMA_V2 = "smoothgen/certificate/v2";
  * `POST /generate` is found in its field `certificate`. A text is read more strictly than data: a key stated twice, and
  * a count written 16.0, can only be seen there.
  *
- * Methods exhaustive/v1, units/v1, edits/v1, spread/v1 and spread/v2 are known. Everything else is `unsupported`, never valid. Never throws
- * for what a document says.
+ * now: the reader's clock, for the window of a fleet, which cannot be closed before its time has ended.
+ *
+ * Methods exhaustive/v1, units/v1, edits/v1, spread/v1, spread/v2, fleet/v1 and fleet/v2 are known. Everything else is
+ * `unsupported`, never valid. Never throws for what a document says.
  */
-export async function verify(document: unknown): Promise<Verification> {
+export async function verify(document: unknown, now = new Date()): Promise<Verification> {
   try {
-    return await judged(certificateIn(dataOf(document)));
+    return await judged(certificateIn(dataOf(document)), now);
   } catch (error) {
     if (error instanceof Invalid)
       return verdictOf([{ name: "document", passed: false, detail: error.message }], "not checked", []);
@@ -40,13 +44,15 @@ export async function verify(document: unknown): Promise<Verification> {
   }
 }
 
-async function judged(document: JsonObject): Promise<Verification> {
+async function judged(document: JsonObject, now: Date): Promise<Verification> {
   const [schema, method] = [field(document, "schema"), field(document, "method")];
   const spread = methodOf(schema, method);
   const ofRuns = schema === SCHEMA_V2 ? OF_RUNS.get(method) : undefined;
   const long = await digestsOf(quotable(document));
   if (spread !== null) return verifySpread(document, spread, long);
   if (ofRuns !== undefined) return ofRuns(document, long);
+  const fleet = fleetMethodOf(schema, method);
+  if (fleet !== null) return verifyFleet(document, fleet, long, now);
   throw new Unsupported(`method ${JSON.stringify(method)} of schema ${JSON.stringify(schema)}`.slice(0, 200));
 }
 

@@ -7,6 +7,7 @@ import { repr } from "../numbers/decimal.js";
 import { exactSum } from "../numbers/doubles.js";
 import type { MetricIdentity } from "../sections.js";
 import { Invalid } from "../verdict.js";
+import { isBlank } from "./blank.js";
 import { PLUGIN } from "./quoting.js";
 
 const PNG = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
@@ -200,6 +201,17 @@ function requireAsNamed(stated: MetricIdentity, properties: readonly (readonly [
     if (!isAsNamed) throw new Invalid(`${name} is not what metric ${stated.name} means`);
   }
   const rule = field(stated.options, "extract");
+  if (rule !== undefined) requireRule(rule);
+}
+
+/** Throws Invalid unless a metric, as a request names it, has exactly the options that its name needs. */
+export function requireAskedOptions(metric: MetricMeaning, asked: JsonObject): void {
+  const needed = { label: ["extract"], "vision-chord": ["model"] }[metric.name] ?? [];
+  requireFields(asked, "metric", ["name", ...needed], metric.mayBeCapped ? ["cap"] : []);
+  const [model, rule] = [field(asked, "model"), field(asked, "extract")];
+  if (model !== undefined && (typeof model !== "string" || isBlank(model))) {
+    throw new Invalid(`metric.model must name a vision model, got ${shown(model)}`);
+  }
   if (rule !== undefined) requireRule(rule);
 }
 

@@ -65,15 +65,22 @@ function metricOf({ metric }: Lipschitz, long: LongTexts): string {
 /** Returns what is to be known of the samples: randomness, seed, failures, the noise as computed, the snap. */
 export function aboutTheSamples(certificate: Certificate): string[] {
   const { roundingSlack, provenance } = certificate;
-  const noise = roundingSlack
-    ? "The generator received the noisy numbers rounded to a public grid; the bounds include what is left between " +
-      `this noise and ideal noise, a total variation of at most ${repr(roundingSlack)}.`
-    : "The noise is taken to be exactly the ideal noise: nothing is added for how it was computed.";
-  const snapped =
-    "Before the model saw them, the noisy numbers were replaced, position by position, by their nearest rows " +
-    "of the public table whose digest this document states; the bounds hold for the model with this step.";
   const isSnapped = provenance.sampling !== null && provenance.sampling.snap !== null;
-  return [...randomness(certificate), ...failures(certificate), noise, ...(isSnapped ? [snapped] : [])];
+  const noise = noiseAsComputed(roundingSlack);
+  return [...randomness(certificate), ...failures(certificate), noise, ...(isSnapped ? [SNAPPED] : [])];
+}
+
+export const SNAPPED =
+  "Before the model saw them, the noisy numbers were replaced, position by position, by their nearest rows " +
+  "of the public table whose digest this document states; the bounds hold for the model with this step.";
+
+/** Returns the sentence about the noise that was computed and the ideal noise of the theorems. */
+export function noiseAsComputed(roundingSlack: number): string {
+  if (!roundingSlack) return "The noise is taken to be exactly the ideal noise: nothing is added for how it was computed.";
+  return (
+    "The generator received the noisy numbers rounded to a public grid; the bounds include what is left between " +
+    `this noise and ideal noise, a total variation of at most ${repr(roundingSlack)}.`
+  );
 }
 
 export function randomness({ provenance, evidence }: Certificate): string[] {
