@@ -10,30 +10,18 @@ from typing import Any
 
 import numpy as np
 
-from smoothgen import (
-    Gaussian,
-    LookPlan,
-    UnitChoice,
-    certify,
-    certify_edits,
-    certify_exhaustive,
-    certify_units,
-    certify_universal,
-)
-from smoothgen.certificates import Certificate, EditsCertificate, ExhaustiveCertificate, UnitsCertificate, to_document
-from smoothgen.certificates.edits import drawn_indices
-from smoothgen.certificates.fleet import FleetCertificate, FleetSubject, certify_fleet
-from smoothgen.certificates.fleet.grid import NOT_SERVED, OUTSTANDING, THRESHOLDS
-from smoothgen.certificates.fleet.subject import CENTRE_SLACK
-from smoothgen.contracts import FleetPool
+from smoothgen import Gaussian, LookPlan, certify, certify_exhaustive, certify_universal
+from smoothgen.certificates import Certificate, ExhaustiveCertificate, to_document
 from smoothgen.certificates.score_claims import AskedClaim, ScoreIdentity
 from smoothgen.contracts import GenerateRequest
 from smoothgen.mechanisms import ForwardDiffusion, GaussianPerStep, LatentSchedule, SynonymClasses
 from smoothgen.planning.plan import plan
 from tests.golden.cases import CASES
 from tests.golden.digests import SETTINGS
-from smoothgen.noise import Seed, Stream
-from tests.support.certificates import edits, exhaustive, served, units
+from tests.support.certificates import exhaustive, served
+from tests.typescript.fresh_fleets import of_fleets
+from tests.typescript.fresh_runs import LENGTH, PATTERN, of_edits, of_scored_runs, of_units
+from tests.typescript.fresh_words import of_shapes, of_texts
 from workers.generators import load_generator
 from workers.generators.batching import Batcher
 from workers.jobs.in_process import run_job
@@ -54,8 +42,6 @@ ROBUSTNESS: tuple[dict[str, Any], ...] = (
     {"samples": 200, "metric": {"name": "absolute", "cap": 0.3}, "tolerance": 0.1},
     {"samples": 300, "claims": [{"score": {"name": "length", "unit": "characters", "cap": 9}, "at_most": 8.0}]},
 )
-PATTERN = ScoreIdentity("pattern", 0.0, 1.0, two_valued=True, options={"pattern": r"0\.[5-9]"})
-LENGTH = ScoreIdentity("length", 0.0, 40.0, options={"unit": "words", "cap": 40})
 MECHANISMS = (
     Gaussian(0.5),
     GaussianPerStep(0.7, 12),
@@ -75,8 +61,9 @@ class Silent:
 def documents() -> Iterator[tuple[str, dict[str, Any]]]:
     """Yields a name and a document for every fresh certificate. Abstentions are left out."""
     yield from _of_jobs()
-    kinds = (_of_kinds(), _of_distances(), _of_scores(), _of_runs(), of_units(), of_edits())
-    for name, certificate in itertools.chain(*kinds):
+    yield from ((name, made.to_dict()) for name, made in of_fleets())
+    of_runs = (_of_runs(), of_units(), of_edits(), of_scored_runs().items(), of_texts())
+    for name, certificate in itertools.chain(_of_kinds(), _of_distances(), _of_scores(), of_shapes(), *of_runs):
         yield name, to_document(certificate)
 
 
@@ -206,138 +193,3 @@ def _of_runs() -> Iterator[tuple[str, ExhaustiveCertificate]]:
         )
         if isinstance(made, ExhaustiveCertificate):
             yield f"runs {number}", made
-
-
-CHOICES = (
-    *(UnitChoice(2, size=1), UnitChoice(10, size=2), UnitChoice(13, size=4), UnitChoice(90, size=1)),
-    *(UnitChoice(9, size=8), UnitChoice(40, size=3), UnitChoice(30, probability=0.2), UnitChoice(1, probability=0.01)),
-    *(UnitChoice(7, probability=0.9), UnitChoice(9000, size=700), UnitChoice(25, size=2)),
-)
-
-
-def of_units() -> Iterator[tuple[str, UnitsCertificate]]:
-    """Passages and words, every subset run or some drawn, answers or distances, with and without scores and looks."""
-    yield from ((f"units {name}", make()) for name, make in units.EXAMPLES.items())
-    random = np.random.default_rng(30)
-    for number in range(80):
-        choice = CHOICES[number % len(CHOICES)]
-        drawn = choice.subsets is None or choice.subsets > 5000 or number % 3 == 0
-        seed = Seed(int(random.integers(2**62)) << 66 | number, "server") if drawn else None
-        runs = int(random.choice([30, 120, 500])) if drawn else int(choice.subsets or 0)
-        missing = not drawn and runs > 20 and number % 5 == 0
-        rows = choice.enumerated() if seed is None else choice.drawn(seed, Stream.UNITS_CERTIFICATION, range(runs))
-        rows = rows[: runs - 7] if missing else rows
-        poisoned = rows[:, : max(1, choice.units // 40)].any(axis=1)
-        answers = number % 2 == 0
-        distances = np.where(poisoned | (random.random(len(rows)) < 0.03), 1.0, 0.0)
-        if not answers:
-            distances = np.round(distances * random.random(len(rows)) * 0.6 + random.beta(1, 30, len(rows)) * 0.3, 9)
-        if number % 7 == 0:
-            distances[len(rows) // 2] = math.nan
-        claims, scores = asked_of_runs(random, len(rows), number)
-        made = certify_units(
-            distances,
-            choice=choice,
-            seed=seed,
-            bound=1.0,
-            diameter=1.0 if answers else float(random.choice([0.7, 1.0, 1.5])),
-            tolerance=None if answers and number % 4 else 0.35,
-            keep=0.5 if answers and number % 4 else None,
-            alpha=float(random.choice([1e-9, 1e-3, 0.05])) if drawn else 0.0,
-            two_valued=answers,
-            plan=None,
-            missing="worst" if missing else "refuse",
-            score_claims=claims,
-            scores=scores,
-        )
-        if isinstance(made, UnitsCertificate):
-            yield f"units {number}", made
-
-
-def asked_of_runs(random: np.random.Generator, runs: int, number: int) -> tuple[list[AskedClaim], Any]:
-    """Returns claims on scores of so many runs, and the scores; of every third number no claims."""
-    mine = ScoreIdentity("plugin:mine", -1.0, 2.5, options={"a": 1, "b": 1.0}, digest="sha256:" + "4" * 64)
-    asked = [
-        (AskedClaim(PATTERN, "share", at_least=0.4), (random.random(runs) < 0.9).astype(float)),
-        (AskedClaim(LENGTH, "mean", at_most=30.0), random.integers(2, 30, runs)),
-        (AskedClaim(LENGTH, "quantile:0.9", at_most=35.0), random.integers(2, 39, runs)),
-        (AskedClaim(mine, "mean", at_least=-0.5), random.uniform(0, 2.5, runs)),
-        (AskedClaim(mine, "share", at_most=0.6, above=2.0), random.uniform(-1, 2.7, runs)),
-    ]
-    chosen = [pair for place, pair in enumerate(asked) if (number % 3) and (place + number) % 3]
-    return [claim for claim, _ in chosen], np.column_stack([scores for _, scores in chosen]) if chosen else None
-
-
-def of_edits() -> Iterator[tuple[str, EditsCertificate]]:
-    """Sets that were run whole and samples of larger ones, with and without scores."""
-    yield from ((f"edits {name}", make()) for name, make in edits.EXAMPLES.items())
-    random = np.random.default_rng(31)
-    for number in range(60):
-        sampled = number % 2 == 0
-        size = int(random.choice([10, 1000, 3 * 2**20, 2**32])) if sampled else int(random.integers(1, 150))
-        seed = Seed(int(random.integers(2**62)) << 66 | number, "server") if sampled else None
-        texts = np.arange(size) if seed is None else drawn_indices(seed, size, int(random.choice([1, 40, 300])))
-        # One outcome for a text: whatever is measured of it is measured at each of its draws.
-        first = np.unique(texts, return_inverse=True)[1]
-        of_texts = random.random(len(texts))
-        distances = np.where(of_texts < 0.08, np.round(random.random(len(texts)), 9), 0.0)[first]
-        if number % 7 == 0:
-            distances = np.where(first == first[0], math.nan, distances)
-        claims, scores = asked_of_runs(random, 1 + len(texts), number)
-        yield (
-            f"edits {number}",
-            certify_edits(
-                distances,
-                size=size,
-                sampled=sampled,
-                diameter=1.0,
-                tolerance=float(random.choice([0.05, 0.123456789123, 0.5])),
-                alpha=float(random.choice([1e-9, 1e-3, 0.05])) if sampled else 0.0,
-                singles=max(1, size // 3) if number % 3 else None,
-                seed=seed,
-                texts=[f"text {text}" for text in texts] if number % 4 else None,
-                outputs=[f"output {text}" for text in texts] if number % 4 == 1 else None,
-                score_claims=claims,
-                scores=None if scores is None else scores[np.concatenate(([0], 1 + first))],
-            ),
-        )
-
-
-FLEET_METRICS: tuple[tuple[dict[str, Any], float], ...] = (
-    ({"name": "sentence-chord"}, 2.0),
-    ({"name": "sentence-chord", "cap": 0.5}, 0.5),
-    ({"name": "label", "extract": {"kind": "regex", "pattern": "[A-Z]+"}}, 1.0),
-    ({"name": "vision-chord", "model": "dinov2"}, 2.0),
-    ({"name": "plugin:other", "options": {"a": 1.0}}, 3.0),
-)
-
-
-def of_fleets() -> Iterator[tuple[str, FleetCertificate]]:
-    """Windows of pools, running and closed, of few requests and of many, also of none."""
-    random = np.random.default_rng(32)
-    asked = itertools.product(FLEET_METRICS, (MECHANISMS[0], MECHANISMS[-1]), (0, 5, 4000), (True, False))
-    for number, ((metric, diameter), mechanism, requests, closed) in enumerate(asked):
-        bins = random.choice([0, 3, 12, 20, 30, THRESHOLDS, OUTSTANDING, NOT_SERVED], requests, p=[0.3, *[0.1] * 7])
-        pool = FleetPool(
-            model="fashion-32" if number % 4 else "модель 1",
-            digest="sha256:" + "1" * 64,
-            mechanism=mechanism.to_dict(),
-            metric=metric,
-            diameter=diameter * CENTRE_SLACK,
-            randomness="common" if number % 3 else "fresh",
-            largest_dimension=None if number % 7 == 0 else 77 * 768,
-            snap="sha256:" + "d" * 64 if number % 5 == 0 else None,
-        )
-        window = "day:2025-12-31" if number % 2 else "hour:2026-11-23T22"
-        yield (
-            f"fleet {number}",
-            certify_fleet(
-                bins.astype(np.uint8).tobytes(),
-                diameter=pool.diameter,
-                mechanism=mechanism,
-                alpha=float(random.choice([1e-6, 1e-3, 0.05])),
-                closed=closed,
-                rounding_slack=mechanism.rounding_slack(pool.largest_dimension or 16),
-                subject=FleetSubject.of_pool(pool.model_dump(mode="json"), pool.id, window),
-            ),
-        )

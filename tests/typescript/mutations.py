@@ -8,8 +8,10 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
+from smoothgen.certificates import to_document
 from smoothgen.certificates.format.document import content_digest
-from smoothgen.errors import InvalidCertificate
+from smoothgen.certificates.stored import read_certificate
+from smoothgen.errors import InvalidCertificate, InvalidInput
 
 LONGEST_LIST = 6
 """Of longer lists the first, the last and some members between are changed."""
@@ -96,6 +98,15 @@ def sealed(document: Any) -> Any:
         except InvalidCertificate:
             return document
     return document
+
+
+def rewritten(document: Any) -> dict[str, Any] | None:
+    """Returns a changed document with its sentence, its counts and its digests as its own numbers give them, as a
+    forger would write them who runs this library; None where it states no certificate."""
+    try:
+        return to_document(read_certificate(document))
+    except (InvalidInput, KeyError, TypeError, ValueError):
+        return None
 
 
 def seal_evidence(evidence: dict[str, Any]) -> None:

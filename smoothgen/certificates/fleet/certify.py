@@ -179,9 +179,7 @@ def _curve(stated: Any, certificate: FleetCertificate) -> list[tuple[float, floa
     fleet/v1 either way, of fleet/v2 where the stated bound is itself sound.
     """
 
-    def near(a: object, b: float, exact: float) -> bool:
-        if isinstance(a, bool) or not isinstance(a, int | float):
-            return False
+    def near(a: float, b: float, exact: float) -> bool:
         if certificate.method != FLEET_V1.name:
             return is_sound_bound(float(a), b, exact)
         return a == b or round_up(math.nextafter(min(a, b), math.inf)) == max(a, b) > 0
@@ -191,11 +189,16 @@ def _curve(stated: Any, certificate: FleetCertificate) -> list[tuple[float, floa
         return []
     exact = certificate.bound_curve.at([epsilon for epsilon, _ in curve])
     for point, (epsilon, bound), unrounded in zip(stated, curve, exact, strict=True):
-        if not (isinstance(point, list) and len(point) == 2 and point[0] == epsilon):
+        if not (isinstance(point, list) and len(point) == 2 and all(map(_is_number, point)) and point[0] == epsilon):
             return []
         if not near(point[1], bound, unrounded):
             return []
     return [(epsilon, float(point[1])) for point, (epsilon, _) in zip(stated, curve, strict=True)]
+
+
+def _is_number(value: object) -> bool:
+    """Returns whether a value is a number; to Python true equals 1, and to JSON it does not."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _require_bins(submissions: NDArray[np.uint8]) -> None:

@@ -96,6 +96,14 @@ def test_one_unit_towards_the_claimant_is_no_rounding():
         assert {c.name for c in verify_fleet(sealed(altered)).checks if not c.passed} >= {"curve"}
 
 
+def test_true_is_no_number_of_the_curve():
+    # At sigma 0.5 the last attack, of two sigmas, has norm 1, which true equals in Python.
+    assert DOCUMENT["curve"][-1][0] == 1
+    altered = copy.deepcopy(DOCUMENT)
+    altered["curve"][-1][0] = True
+    assert "curve" in {check.name for check in verify_fleet(sealed(altered)).checks if not check.passed}
+
+
 def test_the_statement_follows_the_stated_curve():
     altered = copy.deepcopy(DOCUMENT)
     point = altered["curve"][8]
