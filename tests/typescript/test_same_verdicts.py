@@ -36,7 +36,7 @@ CHANGED = (
     *(f"edits {name}" for name in edits.EXAMPLES),
     *("units scored", "units scored, drawn", "edits scored", "edits scored, drawn"),
 )
-MOST_CHANGES = 200
+MOST_CHANGES = 100
 """Changes of one document that are tried, of about a thousand."""
 
 
@@ -92,12 +92,9 @@ def assert_pythons(verdicts: Mapping[str, dict[str, Any]], texts: Mapping[str, s
 @pytest.mark.parametrize("name", CHANGED)
 def test_no_changed_certificate_is_valid_that_python_rejects(node: Node, name: str):
     changed = list(mutations(document_to_change(name)))
-    forged = [(f"{what}, rewritten", rewritten(document)) for what, document in changed]
-    tried = [
-        (what, json.dumps(document))
-        for documents in (changed, [(what, document) for what, document in forged if document is not None])
-        for what, document in random.Random(27).sample(documents, min(MOST_CHANGES, len(documents)))
-    ]
+    chosen = random.Random(27).sample(changed, min(MOST_CHANGES, len(changed)))
+    forged = [(f"{what}, rewritten", rewritten(document)) for what, document in chosen]
+    tried = [(what, json.dumps(document)) for what, document in (*chosen, *forged) if document is not None]
 
     verdicts = node.verdicts([text for _, text in tried])
 
