@@ -4,7 +4,8 @@ import { Invalid, type Check } from "./verdict.js";
 
 /** Throws Invalid unless the tolerance lies strictly between 0 and the diameter. */
 export function requireTolerance(tolerance: number, diameter: number): void {
-  if (!(tolerance > 0 && tolerance < diameter)) throw new Invalid(`tolerance must lie in (0, diameter), got ${tolerance}`);
+  if (!(tolerance > 0 && tolerance < diameter))
+    throw new Invalid(`tolerance must lie in (0, diameter), got ${tolerance}`);
 }
 
 /** Throws Invalid for a share to be kept that is none, and where the runs compare no answers. keep: null for none. */

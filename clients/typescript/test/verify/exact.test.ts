@@ -9,7 +9,9 @@ import { digestsOf, quoted } from "../../src/verify/meaning/quoting.js";
 import { repr, scripts } from "../../src/verify/meaning/unicode.js";
 
 /** The first numbers of a seed's stream 12, and of sample 3 at step 2, as numpy draws them. */
-const FIRST = [2823013808927216, 1101540842215251, 1553878970872091, 1728139998292817, 1320976092620637, 3693923138018849];
+const FIRST = [
+  2823013808927216, 1101540842215251, 1553878970872091, 1728139998292817, 1320976092620637, 3693923138018849,
+];
 const SECOND = [3446351677332342, 4095521136631114];
 
 test("a quotient is rounded up to the next double, and no further", () => {
@@ -80,7 +82,10 @@ test("texts are quoted as Python quotes them", async () => {
   assert.equal(quoted("Pаris", digests), "'Pаris' (written in Cyrillic, Latin)");
   assert.equal(quoted("1\u0301👍", digests), "'1\\u{301}\\u{1f44d}' (written in signs)");
   assert.equal(quoted("😀".repeat(64), digests), `'${"\\u{1f600}".repeat(64)}' (written in signs)`);
-  assert.match(quoted(long, digests), /^'ё{64}' \(the first 64 of 65 characters, sha256:[0-9a-f]{64}; written in Cyrillic\)$/);
+  assert.match(
+    quoted(long, digests),
+    /^'ё{64}' \(the first 64 of 65 characters, sha256:[0-9a-f]{64}; written in Cyrillic\)$/,
+  );
   assert.deepEqual(scripts("東京 ½ 5"), ["Cjk", "Vulgar"]);
   assert.equal(repr("O'Neill"), '"O\'Neill"');
   assert.equal(repr("a'\"\n\u0000\u00a0р"), "'a\\'\"\\n\\x00\\xa0р'");

@@ -53,8 +53,7 @@ export function derivedScore({ asked, series }: EditsScoreClaim, evidence: Edits
   const kept = runs - broken.length;
   // The prompt's own output comes first: whoever chooses may leave the prompt as it is.
   const [own, ...ofTexts] = bad;
-  const curve =
-    of.seed === null ? largestOf(ofTexts, of, (worst) => asked.stated(Math.max(worst, own as number))) : [];
+  const curve = of.seed === null ? largestOf(ofTexts, of, (worst) => asked.stated(Math.max(worst, own as number))) : [];
   return {
     share: shareKept(evidence, kept, alpha),
     kept,
@@ -71,7 +70,11 @@ function shareKept({ of, runs }: EditsEvidence, kept: number, alpha: number): nu
 }
 
 /** Returns the largest number of the texts one edit away and, where there are others, of all, as it is printed. */
-function largestOf(numbers: readonly number[], { singles, size }: SizeOfSet, printed: (largest: number) => number): Row[] {
+function largestOf(
+  numbers: readonly number[],
+  { singles, size }: SizeOfSet,
+  printed: (largest: number) => number,
+): Row[] {
   const ends = singles === size ? [singles] : [singles, size];
   return ends.map((end, k) => [k + 1, printed(numbers.slice(0, end).reduce((most, each) => Math.max(most, each)))]);
 }

@@ -52,7 +52,8 @@ export function requireEditSet(stated: EditSetIdentity, { size, singles }: SizeO
   if (partition !== null) requireDigest("edit_set.partition", partition);
   requireDigest("edit_set.digest", digest);
   if (atOnce === 1 && singles !== size) throw setError("at_once is 1, and texts are more than one edit away");
-  if (kinds.length === 0 && variants < size) throw setError("variants are fewer than the texts, and there are no kinds");
+  if (kinds.length === 0 && variants < size)
+    throw setError("variants are fewer than the texts, and there are no kinds");
 }
 
 function setError(message: string): Invalid {

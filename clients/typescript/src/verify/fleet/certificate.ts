@@ -67,7 +67,11 @@ export function fleetMethodOf(schema: Json | undefined, name: Json | undefined):
 /** Reads a certificate as stated. Throws Invalid for what is missing, of the wrong kind, or contradicts itself. */
 export function readFleet(document: JsonObject, method: Method): Fleet {
   const first = method === FLEET_V1;
-  requireFields(document, "a fleet certificate", first ? REQUIRED : [...REQUIRED, "subject", "rounding_slack", "digest"]);
+  requireFields(
+    document,
+    "a fleet certificate",
+    first ? REQUIRED : [...REQUIRED, "subject", "rounding_slack", "digest"],
+  );
   const number = (name: string): number => asNumber(document[name], name);
   const whole = (name: string): number => wholeNumber(document, name, name);
   const listed = asList(document["counts"], "counts");
@@ -108,7 +112,8 @@ function requireSound({ counts, requests, outstanding, leftOut, submitted, close
   }
   if (leftOut < 0 || requests + leftOut > submitted) throw new Invalid("requests and left_out are part of submitted");
   if (closed) {
-    if (look !== null || requests + leftOut !== submitted) throw new Invalid("a closed window has no look and all requests");
+    if (look !== null || requests + leftOut !== submitted)
+      throw new Invalid("a closed window has no look and all requests");
     return;
   }
   if (look !== null && !(look >= 0 && look < LOOKS)) throw new Invalid(`look must lie in [0, ${LOOKS})`);

@@ -25,5 +25,8 @@ export function lookAlpha(alpha: number, closed: boolean): number {
  */
 export function exceedanceLimit(count: number, requests: number, alpha: number): number {
   if (count + 1 >= requests) return 1;
-  return Math.min(1, Math.max(clopperPearsonUpper(count, requests, alpha), ((count + 1) / requests) * (1 + RELATIVE_SLACK)));
+  return Math.min(
+    1,
+    Math.max(clopperPearsonUpper(count, requests, alpha), ((count + 1) / requests) * (1 + RELATIVE_SLACK)),
+  );
 }

@@ -1,7 +1,17 @@
 /** What a fleet certificate is about: the requests of one pool that were submitted in one window of time. */
 
 import { canonical, sha256 } from "../json/canonical.js";
-import { asNumber, asObject, asString, field, has, requireFields, wholeOrNull, type Json, type JsonObject } from "../json/data.js";
+import {
+  asNumber,
+  asObject,
+  asString,
+  field,
+  has,
+  requireFields,
+  wholeOrNull,
+  type Json,
+  type JsonObject,
+} from "../json/data.js";
 import { isBlank } from "../meaning/blank.js";
 import { described, metricNamed, requireAskedOptions, type MetricMeaning } from "../meaning/metrics.js";
 import { requireDigest } from "../meaning/origin.js";
@@ -71,10 +81,15 @@ export function said(subject: FleetSubject, long: LongTexts): string {
 }
 
 /** Throws Invalid where the subject does not fit itself, D, the noise and its rounding slack. own: the pool's own name. */
-export function requireSubject(subject: FleetSubject, { diameter, mechanism, roundingSlack }: Fleet, own: string): void {
+export function requireSubject(
+  subject: FleetSubject,
+  { diameter, mechanism, roundingSlack }: Fleet,
+  own: string,
+): void {
   const { metric, cap, largestDimension } = subject;
   requireDigest("subject.digest", subject.digest);
-  if (isBlank(subject.model) || !/^[0-9a-f]{16}$/.test(subject.pool)) throw subjectError("must name a model and a pool");
+  if (isBlank(subject.model) || !/^[0-9a-f]{16}$/.test(subject.pool))
+    throw subjectError("must name a model and a pool");
   if (subject.snap !== null) requireDigest("subject.snap", subject.snap);
   if (subject.randomness !== "common" && subject.randomness !== "fresh") throw subjectError("has another randomness");
   if (metric !== null) {
@@ -111,7 +126,8 @@ export function requireWindow({ window }: FleetSubject, closed: boolean, now: Da
   const start = new Date(`${date}T${hour ?? "00"}:00:00.000Z`);
   const isDate = !Number.isNaN(start.getTime()) && start.toISOString().startsWith(`${date}T${hour ?? "00"}`);
   const end = start.getTime() + (hour === undefined ? DAY : HOUR);
-  if (!isDate || new Date(end).getUTCFullYear() > 9999) throw new Invalid(`subject.window ${window} is no hour and no day`);
+  if (!isDate || new Date(end).getUTCFullYear() > 9999)
+    throw new Invalid(`subject.window ${window} is no hour and no day`);
   if (now.getTime() < (closed ? end : start.getTime())) {
     throw new Invalid(`the window ${window} cannot be ${closed ? "closed" : "read"} at ${now.toISOString()}`);
   }

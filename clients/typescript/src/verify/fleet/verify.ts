@@ -22,7 +22,12 @@ const CURVE_STEP = 1 / 16;
 const CURVE_POINTS = 33;
 
 /** now: the reader's clock; a window whose time has not ended cannot be closed. */
-export async function verifyFleet(document: JsonObject, method: Method, long: LongTexts, now: Date): Promise<Verification> {
+export async function verifyFleet(
+  document: JsonObject,
+  method: Method,
+  long: LongTexts,
+  now: Date,
+): Promise<Verification> {
   const stated = readFleet(document, method);
   const { subject, mechanism, closed } = stated;
   const spoken = stated.curve[Math.floor(stated.curve.length / 4)] ?? [0, 0];
@@ -71,7 +76,16 @@ function isNear(one: number, other: number): boolean {
 }
 
 /** Returns min(T1, T5, D) as a function of ε: T5 is T2's integral over the pooled survival. */
-function boundCurve({ counts, requests, diameter, mechanism, method, roundingSlack, alpha, closed }: Fleet): BoundCurve {
+function boundCurve({
+  counts,
+  requests,
+  diameter,
+  mechanism,
+  method,
+  roundingSlack,
+  alpha,
+  closed,
+}: Fleet): BoundCurve {
   const share = lookAlpha(alpha, closed) / FRACTIONS.length;
   const levels = counts.map((count) => (requests === 0 ? 1 : exceedanceLimit(count, requests, share)));
   const band = new SurvivalBand(

@@ -101,7 +101,10 @@ export function attackNamed(attackOn: string): Attack | null {
 
 /** Returns whether an adapter names what it holds fixed in these words. */
 export function isKnownToBeHeld(words: string): boolean {
-  return HELD.has(words) || [COUNTED, TEMPLATE, EARLIER_TURNS, COUNTED_TURNS, OTHER_TURNS].some((pattern) => pattern.test(words));
+  return (
+    HELD.has(words) ||
+    [COUNTED, TEMPLATE, EARLIER_TURNS, COUNTED_TURNS, OTHER_TURNS].some((pattern) => pattern.test(words))
+  );
 }
 
 /** Returns whether the request was to a picture network of one pass, the only adapter with proven constants. */

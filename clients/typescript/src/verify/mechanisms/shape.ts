@@ -52,7 +52,8 @@ export class Shape {
     requireFields(fields, "mechanism.shape", ["name", "dimension", "sha256", "cholesky"]);
     const name = asString(fields["name"], "mechanism.shape.name");
     const letters = Array.from(name).length;
-    if (letters < 1 || letters > LONGEST_NAME) throw new Invalid(`mechanism.shape.name has 1 to ${LONGEST_NAME} letters`);
+    if (letters < 1 || letters > LONGEST_NAME)
+      throw new Invalid(`mechanism.shape.name has 1 to ${LONGEST_NAME} letters`);
     const bytes = unpackedBytes(fields["cholesky"], "mechanism.shape.cholesky");
     const dimension = wholeNumber(fields, "dimension", "mechanism.shape.dimension");
     if (dimension < 1 || dimension > MOST_DIMENSIONS || bytes.length !== 4 * dimension * (dimension + 1)) {

@@ -60,7 +60,8 @@ export function nineDigits({ numerator, denominator }: Fraction, up: boolean): n
   // Digits of the integer part of the quotient, at most one too many; the loop finds the exact scale.
   let scale = String(magnitude).length - String(denominator).length - SIGNIFICANT_DIGITS;
   for (;;) {
-    const [above, below] = scale < 0 ? [magnitude * 10n ** BigInt(-scale), denominator] : [magnitude, denominator * 10n ** BigInt(scale)];
+    const [above, below] =
+      scale < 0 ? [magnitude * 10n ** BigInt(-scale), denominator] : [magnitude, denominator * 10n ** BigInt(scale)];
     const kept = above / below;
     if (String(kept).length > SIGNIFICANT_DIGITS) {
       scale += 1;

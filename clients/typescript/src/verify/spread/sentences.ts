@@ -76,7 +76,8 @@ export const SNAPPED =
 
 /** Returns the sentence about the noise that was computed and the ideal noise of the theorems. */
 export function noiseAsComputed(roundingSlack: number): string {
-  if (!roundingSlack) return "The noise is taken to be exactly the ideal noise: nothing is added for how it was computed.";
+  if (!roundingSlack)
+    return "The noise is taken to be exactly the ideal noise: nothing is added for how it was computed.";
   return (
     "The generator received the noisy numbers rounded to a public grid; the bounds include what is left between " +
     `this noise and ideal noise, a total variation of at most ${repr(roundingSlack)}.`

@@ -54,7 +54,8 @@ export class UnitChoice {
       return new UnitChoice(units, size, null);
     }
     const probability = asNumber(fields["probability"], "choice.probability");
-    if (!(probability > 0 && probability < 1)) throw new Invalid("choice.probability must lie strictly between 0 and 1");
+    if (!(probability > 0 && probability < 1))
+      throw new Invalid("choice.probability must lie strictly between 0 and 1");
     return new UnitChoice(units, null, probability);
   }
 }

@@ -65,7 +65,9 @@ export class UnitBounds {
 
   /** Returns the least share as it is printed: rounded down. */
   share(altered: number): number {
-    return this.band === null ? shareOf(this.keptUntouched(altered), this.subsets) : roundDown(this.exactShare(altered));
+    return this.band === null
+      ? shareOf(this.keptUntouched(altered), this.subsets)
+      : roundDown(this.exactShare(altered));
   }
 
   /** How many runs lie at distance 0 from the centre. */

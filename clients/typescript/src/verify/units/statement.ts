@@ -171,7 +171,8 @@ class Words {
     const { evidence, claims, seed, missing, choice, confidence } = this.of;
     const runs = evidence.samples;
     const gave = claims.kept === null ? "" : `, ${claims.kept} of them with that answer`;
-    if (seed !== null) return `This holds with confidence ${repr(confidence)}, from ${runs} runs drawn at random${gave}.`;
+    if (seed !== null)
+      return `This holds with confidence ${repr(confidence)}, from ${runs} runs drawn at random${gave}.`;
     if (missing) return `Of ${choice.subsets} choices, ${runs} were run${gave}. Nothing is left to chance: alpha is 0.`;
     return `Each of the ${runs} choices was run${gave}, so nothing is left to chance: alpha is 0.`;
   }

@@ -75,7 +75,9 @@ function derivedAgain(stated: UnitsCertificate): Check[] {
   return [
     inputs,
     ...rows,
-    ...(["radius", "w1Bound", "share", "majority", "kept"] as const).map((name) => same(name, claims[name], read[name])),
+    ...(["radius", "w1Bound", "share", "majority", "kept"] as const).map((name) =>
+      same(name, claims[name], read[name]),
+    ),
     ...scoreChecks(stated, alpha),
     ...(looks === null ? [] : [same("looks", looks.taken, looks.lookAt(evidence.samples))]),
     { name: "altered", passed: proven, detail: proven ? "what was asked is proven" : `is proven for ${read.radius}` },
