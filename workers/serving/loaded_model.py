@@ -55,7 +55,7 @@ class Encoders:
         from workers.features.sentence_encoder import SentenceEncoder
         from workers.loading.device import torch_device
 
-        return SentenceEncoder.packaged(torch_device(self._settings.device))
+        return SentenceEncoder.packaged(torch_device(self._settings))
 
     @property
     def clip_available(self) -> bool:
@@ -69,7 +69,7 @@ class Encoders:
         from workers.loading.device import torch_device
 
         with without_limit():
-            return ClipEncoder.load(str(self._settings.clip_model), torch_device(self._settings.device))
+            return ClipEncoder.load(str(self._settings.clip_model), torch_device(self._settings))
 
     def vision(self, name: str) -> FeatureMap:
         """Returns a vision model of the settings. Raises UnknownName for another, OSError where it cannot be loaded."""
@@ -80,7 +80,7 @@ class Encoders:
             from workers.loading.device import torch_device
 
             with without_limit():
-                self._vision[name] = VisionEncoder.load(name, torch_device(self._settings.device))
+                self._vision[name] = VisionEncoder.load(name, torch_device(self._settings))
         return self._vision[name]
 
 

@@ -72,7 +72,7 @@ def load_diffusion(name: str, source: str | Path, settings: Settings) -> Diffusi
         serving = json.loads((folder / SERVING).read_text(encoding="utf-8")) if (folder / SERVING).is_file() else {}
         judge = ClassifierNetwork.load(folder / "judge") if (folder / "judge").is_dir() else None
     require_known_paths(name, pipeline.unet)
-    device = torch_device(settings.device)
+    device = torch_device(settings)
     pipeline.to(device)
     checker = None if checking is None else _checker(name, checking.to(device), pipeline)
     classifier = PictureClassifier(judge, judge_name(judge), device) if judge is not None else None
