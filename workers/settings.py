@@ -33,6 +33,8 @@ class Settings(BaseSettings):
     """Which of its machine's workers this is. With device "auto" or "cuda" worker i has GPU number i, counted again
     from 0 after the last GPU."""
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
+    compile: bool = False
+    """Whether torch compiles the networks of diffusers pipelines, in 16 bits."""
     batch_size: int = Field(default=64, ge=1, le=1_000_000)
     cache: Path = Path.home() / ".cache" / "smoothgen"
     """The folder of converted models."""
