@@ -149,7 +149,7 @@ def main() -> None:
         library.set_verbosity_error()
         library.disable_progress_bar()
     if given.smoke:
-        plan = Plan(device, TINY, ("float32", "bfloat16"), False, 128, 2, 2, 1, 4096, 2**24, "float32")
+        plan = Plan(device, TINY, ("float32", "bfloat16"), False, 128, 2, 2, 1, 512, 2**24, "float32")
     else:
         plan = Plan(device, SHAPES, ("float32", "bfloat16", "float16"), True, MATRIX, 10, 32, 2, None, None, "bfloat16")
     out, deadline = given.out or smoke_path("gpu.json"), time.monotonic() + given.seconds
