@@ -29,7 +29,12 @@ class Settings(BaseSettings):
     """A transformers CLIP model (hub name or folder) that claims may score pictures by: score clip_similarity."""
     device: str = "auto"
     """"cpu", "cuda", "cuda:1" …; auto takes a GPU where there is one."""
+    worker_index: int = Field(default=0, ge=0, le=65535)
+    """Which of its machine's workers this is. With device "auto" or "cuda" worker i has GPU number i, counted again
+    from 0 after the last GPU."""
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
+    compile: bool = False
+    """Whether torch compiles the networks of diffusers pipelines, in 16 bits."""
     batch_size: int = Field(default=64, ge=1, le=1_000_000)
     cache: Path = Path.home() / ".cache" / "smoothgen"
     """The folder of converted models."""

@@ -63,7 +63,7 @@ def serve(
     port: Annotated[int, typer.Option(min=1, max=65535)] = 8000,
     state: Annotated[Path, typer.Option(help="Folder of the embedded Redis-compatible server's data.")] = Path("state"),
     redis: Annotated[str | None, typer.Option(help="Use this Redis instead of the embedded server.")] = None,
-    workers: Annotated[int, typer.Option(min=0, help="Worker processes.")] = 1,
+    workers: Annotated[int, typer.Option(min=0, help="Worker processes, which take the GPUs in turn.")] = 1,
     model: Annotated[list[str] | None, typer.Option(help="Model to serve; repeat for more.")] = None,
 ) -> None:
     """Starts everything on this machine: queue, gateway and workers."""

@@ -156,6 +156,7 @@ class Stack:
                 log_format=log_format,
                 threads=self._threads_a_worker(),
                 metrics_port=_port_of_worker(n),
+                worker_index=n,
             )
             self._children.append(_Child(f"worker {n + 1}", "workers", worker, self._say))
         for child in self._children:

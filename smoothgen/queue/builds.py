@@ -1,7 +1,8 @@
 """Which builds of a model have workers, and the work of builds that have none any more.
 
-All samples of a job come from one build: a model's digest and the precision the model computes in. Where no worker has
-had a job's build for long, the job starts over under another build (docs/decisions/0012).
+All samples of a job come from one build: a model's digest, the precision the model computes in, and whether its
+networks are compiled. Where no worker has had a job's build for long, the job starts over under another build
+(docs/decisions/0012).
 """
 
 from __future__ import annotations
@@ -22,9 +23,10 @@ _AT_ONCE = 256
 """How many work items of a stream are looked at in one round."""
 
 
-def build_of(digest: str, precision: str) -> str:
-    """Returns the name of the build of a model with this digest that computes in this precision."""
-    return f"{digest}@{precision}"
+def build_of(digest: str, precision: str, *, compiled: bool = False) -> str:
+    """Returns the name of the build of a model with this digest that computes in this precision, and whose networks are
+    compiled or are not."""
+    return f"{digest}@{precision}{'+compiled' if compiled else ''}"
 
 
 @dataclass(frozen=True)

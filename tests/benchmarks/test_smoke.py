@@ -17,6 +17,7 @@ SMALL = {
     "cluster": "--smoke",
     "failover": "--smoke",
     "gateway_cost": "--smoke",
+    "gpu": "--smoke",
     "poisoned_passages": "--smoke",
     "scaling": "--smoke",
     "soak": "--smoke",

@@ -108,10 +108,13 @@ def bound(probe: socket.socket, port: int) -> bool:
     return True
 
 
-def test_every_worker_has_a_metrics_port_of_its_own(tmp_path: Path) -> None:
+def test_every_worker_has_a_metrics_port_and_an_index_of_its_own(tmp_path: Path) -> None:
     port = next(port for _ in range(100) if is_free((port := free_port()) + 1))
     with serve(tmp_path, TANH, workers=2, metrics_port=port) as running:
         running.until_serving()
+        processes = psutil.Process(running.popen.pid).children()
+        workers = [process.environ() for process in processes if process.cmdline()[-1] == "workers"]
+        assert [worker["SMOOTHGEN_WORKER_INDEX"] for worker in workers] == ["0", "1"]
         for each in (port, port + 1):
             page = eventually(lambda each=each: httpx2.get(f"http://127.0.0.1:{each}/metrics").text)
             assert f'smoothgen_batch_size{{model="{TANH}"}} 64.0' in page

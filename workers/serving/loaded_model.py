@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from typing import Final, TypeVar
 
 from smoothgen.contracts import ClipSimilarityScore, JobSpec, Metric, ModelCard, PartitionCard, PluginMetric, ScoreClaim
-from smoothgen.errors import SmoothGenError, UnknownName, UnusableTable
+from smoothgen.errors import InvalidParameters, SmoothGenError, UnknownName, UnusableTable
 from smoothgen.queue import build_of
 from smoothgen.scores import Score
 from smoothgen.synonyms import Partition
@@ -55,7 +55,7 @@ class Encoders:
         from workers.features.sentence_encoder import SentenceEncoder
         from workers.loading.device import torch_device
 
-        return SentenceEncoder.packaged(torch_device(self._settings.device))
+        return SentenceEncoder.packaged(torch_device(self._settings))
 
     @property
     def clip_available(self) -> bool:
@@ -69,7 +69,7 @@ class Encoders:
         from workers.loading.device import torch_device
 
         with without_limit():
-            return ClipEncoder.load(str(self._settings.clip_model), torch_device(self._settings.device))
+            return ClipEncoder.load(str(self._settings.clip_model), torch_device(self._settings))
 
     def vision(self, name: str) -> FeatureMap:
         """Returns a vision model of the settings. Raises UnknownName for another, OSError where it cannot be loaded."""
@@ -80,7 +80,7 @@ class Encoders:
             from workers.loading.device import torch_device
 
             with without_limit():
-                self._vision[name] = VisionEncoder.load(name, torch_device(self._settings.device))
+                self._vision[name] = VisionEncoder.load(name, torch_device(self._settings))
         return self._vision[name]
 
 
@@ -96,7 +96,8 @@ class LoadedModel:
         """What its network computes in, as certificates say it; None for what runs in double precision."""
         self.fixes_batches = generator.precision in _SIXTEEN_BITS and generator.batch_sensitivity is not None
         """Whether a job keeps to batches of one size, since outputs may change with it."""
-        self.build = build_of(generator.identity.digest, generator.precision)
+        compiled = getattr(generator, "compiled", False)
+        self.build = build_of(generator.identity.digest, generator.precision, compiled=compiled)
         """What all samples of a job must have in common."""
         self.classifier: Classifier | None = generator.classifier
         identity, snapped_sigma = generator.identity, getattr(generator, "default_snapped_sigma", None)
@@ -226,7 +227,13 @@ def load_models(settings: Settings) -> dict[str, LoadedModel]:
 def _load(name: str, encoders: Encoders, settings: Settings) -> LoadedModel:
     """Returns one model. Errors of libraries become OSError that names it: they know a file at best."""
     try:
-        return LoadedModel(load_generator(name, settings), encoders, settings)
+        generator = load_generator(name, settings)
+        if settings.compile and not getattr(generator, "compiled", False):
+            raise InvalidParameters(
+                f"SMOOTHGEN_COMPILE=true compiles diffusers pipelines only, and model {name!r} of SMOOTHGEN_MODELS is "
+                "none; serve it with a worker of its own, for which SMOOTHGEN_COMPILE is unset"
+            )
+        return LoadedModel(generator, encoders, settings)
     except (SmoothGenError, OSError):
         raise
     except Exception:

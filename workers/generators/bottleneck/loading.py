@@ -96,7 +96,7 @@ def assemble(
     settings: Settings,
 ) -> BottleneckModel:
     """Returns the parts as one model. Raises OSError where language model or encoder are not those of the training."""
-    encoder = SentenceEncoder.packaged(torch_device(settings.device))
+    encoder = SentenceEncoder.packaged(torch_device(settings))
     if encoder.name != config.encoder:
         raise OSError(f"model {name!r} was trained on {config.encoder}, and installed is {encoder.name}")
     # Of the weights alone: another version of the library fills in other fields of the configuration.

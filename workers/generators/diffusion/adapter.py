@@ -71,6 +71,8 @@ class DiffusionModel:
     for_learning = False
     batch_sensitivity: float | None = None
     """In 16 bits: the share of probe rows whose picture changed with the batch size when the model was loaded."""
+    compiled = False
+    """Whether torch has compiled the networks. The loader of the model says so."""
     always_offered: ClassVar = ("embedding", "embedding-per-step", "latent-schedule", "img2img")
 
     def __init__(

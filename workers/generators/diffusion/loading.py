@@ -16,6 +16,7 @@ from smoothgen.certificates import ModelIdentity
 from workers.features.picture_classifier import ClassifierNetwork, PictureClassifier
 from workers.features.sentence_encoder import SentenceEncoder
 from workers.generators.diffusion.adapter import SHAPED, DiffusionModel
+from workers.generators.diffusion.compilation import compile_networks, require_compilable
 from workers.generators.diffusion.components import load_networks
 from workers.generators.diffusion.decoding import SafetyChecker
 from workers.generators.diffusion.picture_probe import probe
@@ -51,6 +52,9 @@ def is_pipeline(source: str) -> bool:
 
 def load_diffusion(name: str, source: str | Path, settings: Settings) -> DiffusionModel:
     """Returns a Stable Diffusion pipeline, safetensors only. Raises InvalidParameters for another kind, OSError."""
+    device = torch_device(settings)
+    if settings.compile:
+        require_compilable(name, settings.dtype, device)
     with told_in_one_line(
         f"model {name!r} cannot be loaded from {str(source)!r}",
         "give the name of a hub model this machine can reach, or a folder in diffusers' layout with safetensors",
@@ -72,8 +76,10 @@ def load_diffusion(name: str, source: str | Path, settings: Settings) -> Diffusi
         serving = json.loads((folder / SERVING).read_text(encoding="utf-8")) if (folder / SERVING).is_file() else {}
         judge = ClassifierNetwork.load(folder / "judge") if (folder / "judge").is_dir() else None
     require_known_paths(name, pipeline.unet)
-    device = torch_device(settings.device)
     pipeline.to(device)
+    if device.startswith("cuda") and settings.dtype != "float32":
+        for network in (pipeline.unet, pipeline.vae):
+            network.to(memory_format=torch.channels_last)  # as tensor cores read it
     checker = None if checking is None else _checker(name, checking.to(device), pipeline)
     classifier = PictureClassifier(judge, judge_name(judge), device) if judge is not None else None
     encoder = None if head is None else _encoder(name, head, device)
@@ -100,6 +106,9 @@ def load_diffusion(name: str, source: str | Path, settings: Settings) -> Diffusi
         shape=None if stored is None else stored.noise_shape,
         checker=checker,
     )
+    if settings.compile:  # after the digest, which is of the weights, and before the probe, which runs what is served
+        compile_networks(pipeline)
+        model.compiled = True
     model.batch_sensitivity = probe(name, model, sixteen_bits=settings.dtype in ("bfloat16", "float16"))
     return model
 

@@ -46,5 +46,5 @@ def load_gan(name: str, source: str | Path, settings: Settings) -> GanModel:
         identity=ModelIdentity(name, config.get("revision", "local"), digest),
         description=config.get("description", f"generator of a conditional GAN {source}"),
         default_sigma=config["default_sigma"],
-        device=torch_device(settings.device),
+        device=torch_device(settings),
     )

@@ -117,7 +117,7 @@ def _load(
         revision = getattr(model.config, "_commit_hash", None) or "local"
     identity = ModelIdentity(name, revision, _digest(model, tokenizer))
     loaded = LanguageModel(
-        model.to(torch_device(settings.device)),
+        model.to(torch_device(settings)),
         tokenizer,
         identity=identity,
         description=description,

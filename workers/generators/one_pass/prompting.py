@@ -55,7 +55,7 @@ class HeadFiles:
     def prompting(self, name: str, settings: Settings) -> Prompting:
         """Returns head and judge on their device. Raises OSError for a head that was trained on another sentence
         encoder than the installed one. name: the model's, for that error."""
-        device = torch_device(settings.device)
+        device = torch_device(settings)
         encoder = SentenceEncoder.packaged(device)
         if encoder.name != self.head.config.encoder:
             raise OSError(
