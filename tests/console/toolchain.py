@@ -6,6 +6,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from playwright.sync_api import Page
+
 from tests.support.processes import ROOT
 
 CHROMIUM = "/usr/bin/chromium"
@@ -43,7 +45,10 @@ class Toolchain:
         """Where the build writes."""
         return self.console.parent / "app" / "pages"
 
-    @property
-    def axe(self) -> str:
-        """axe-core as a script."""
-        return (self.console / "node_modules/axe-core/axe.min.js").read_text()
+    def assert_accessible(self, page: Page) -> None:
+        """Fails where axe finds a violation, or the page is wider than its window."""
+        page.evaluate((self.console / "node_modules/axe-core/axe.min.js").read_text())
+        found = page.evaluate("axe.run()")
+        assert [(each["id"], [node["html"] for node in each["nodes"]]) for each in found["violations"]] == []
+        assert found["passes"]
+        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0

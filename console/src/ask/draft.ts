@@ -1,4 +1,5 @@
 import type { GenerateRequest, Model } from "../api/types";
+import { type ClaimDraft, claimHindrance, claimOf } from "./claim";
 
 /** How the answer is found in a text, for metric `label`; "whole" compares texts by the model's own metric. */
 export type Answer = "whole" | "capitalised" | "number" | "first_line" | "pattern";
@@ -21,6 +22,7 @@ export interface Draft {
   samples: string;
   sigma: string;
   keepSamples: boolean;
+  claims: readonly ClaimDraft[];
 }
 
 export const EMPTY: Draft = {
@@ -39,6 +41,7 @@ export const EMPTY: Draft = {
   samples: "",
   sigma: "",
   keepSamples: false,
+  claims: [],
 };
 
 const NUMBERS = ["maxNewTokens", "size", "tolerance", "epsilon", "samples", "sigma"] as const;
@@ -66,7 +69,8 @@ export function hindrance(draft: Draft): string | undefined {
   if (draft.fromPassages && passagesOf(draft.passages).length === 0) return "Paste at least one passage.";
   if (draft.answer === "pattern" && !draft.pattern.trim()) return "Write the pattern that finds the answer.";
   const wrong = NUMBERS.find((name) => draft[name].trim() !== "" && !Number.isFinite(Number(draft[name])));
-  return wrong && `“${draft[wrong]}” is no number. Write one such as 0.1, or leave the field empty.`;
+  if (wrong) return `“${draft[wrong]}” is no number. Write one such as 0.1, or leave the field empty.`;
+  return draft.claims.map((claim, k) => claimHindrance(claim, k + 1)).find(Boolean);
 }
 
 /** Returns the request that the draft stands for. */
@@ -82,6 +86,7 @@ export function requestOf(draft: Draft, model: Model): GenerateRequest {
     ...(noised ? number("sigma", draft.sigma) : {}),
     ...(draft.mechanism && !draft.fromPassages ? { mechanism: draft.mechanism } : {}),
     ...metric(draft, text),
+    ...(draft.claims.length > 0 ? { claims: draft.claims.map(claimOf) } : {}),
   };
   return {
     model: draft.model,
