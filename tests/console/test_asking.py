@@ -71,7 +71,7 @@ def test_claims_on_scores_are_asked_and_shown_with_bound_and_radius(
         ({}, "fill in “Pattern (RE2)”"),
         ({"Pattern (RE2)": "a"}, "“Limit” must be a number, and is empty"),
         ({"Pattern (RE2)": "a", "Limit": "many"}, "and is “many”"),
-        ({"Pattern (RE2)": "(", "Limit": "0.5"}, "pattern"),
+        ({"Pattern (RE2)": "(", "Limit": "0.5"}, "is not a regular expression"),
         ({"Pattern (RE2)": "a", "Limit": "3"}, "3"),
     ],
 )

@@ -3,7 +3,7 @@ import createClient from "openapi-fetch";
 import { authorization } from "./key";
 import { refusalOf } from "./refusal";
 import type { paths } from "./schema";
-import type { Certificate, GenerateRequest, Job, Problem } from "./types";
+import type { Certificate, CoversRequest, GenerateRequest, Job, Problem } from "./types";
 
 /** Where the API lies, seen from /console/. */
 export const ROOT = new URL("..", document.baseURI).href.replace(/\/$/, "");
@@ -34,8 +34,8 @@ export const readJob = (id: string) => given(http.GET("/jobs/{job_id}", job(id))
 export const cancel = (id: string) => given(http.DELETE("/jobs/{job_id}", job(id)));
 export const noisySamples = (id: string) => given(http.GET("/jobs/{job_id}/outputs", job(id)));
 export const neighbours = (id: string) => given(http.GET("/certificates/{certificate_id}/neighbours", certificate(id)));
-export const covers = (id: string, prompt: string) =>
-  given(http.POST("/certificates/{certificate_id}/covers", { ...certificate(id), body: { prompts: [prompt] } }));
+export const covers = (id: string, asked: Partial<CoversRequest>) =>
+  given(http.POST("/certificates/{certificate_id}/covers", { ...certificate(id), body: asked as CoversRequest }));
 export const verify = (document: Certificate) => given(http.POST("/certificates/verify", { body: document }));
 
 /** Submits a job. A repetition under the same key is the same job. */

@@ -4,7 +4,7 @@ import type { components } from "./schema";
 type Schemas = components["schemas"];
 
 export type Certificate = Schemas["Certificate"];
-export type Covers = Schemas["Covers"];
+export type CoversRequest = Schemas["CoversRequest"];
 export type FleetReadings = Schemas["FleetReadings"];
 export type GenerateRequest = Schemas["GenerateRequest"];
 export type Job = Schemas["JobView"];

@@ -1,6 +1,6 @@
 import type { Model } from "../api/types";
 import { AGAINST, AT, type ClaimDraft, claimOn, MOST_CLAIMS, twoValued } from "./claim";
-import type { Draft } from "./draft";
+import { type Draft, tierOf } from "./draft";
 import { Choice, Field, NumberField } from "./field";
 import { scored } from "./words";
 
@@ -11,9 +11,10 @@ interface Props {
 }
 
 /** Claims on scores of the output that are to hold under attack. */
-export function ClaimFields({ draft: { claims }, model, change }: Props) {
+export function ClaimFields({ draft, model, change }: Props) {
+  const { claims } = draft;
   const [first] = model.scores;
-  if (first === undefined) return null;
+  if (first === undefined || tierOf(draft) !== "request") return null;
   const replace = (place: number, changes: Partial<ClaimDraft>) =>
     change({ claims: claims.map((claim, k) => (k === place ? { ...claim, ...changes } : claim)) });
   return (
