@@ -1,5 +1,5 @@
 // Short names for what the OpenAPI document describes.
-import type { components } from "./schema";
+import type { components } from "smoothgen/api/schema";
 
 type Schemas = components["schemas"];
 

@@ -7,7 +7,7 @@ import { AnswerFields, BudgetFields } from "./budget-fields";
 import { type Draft, EMPTY, hindrance, requestOf } from "./draft";
 import { examplesFor } from "./examples";
 import { ClaimFields } from "./claim-fields";
-import { Choice } from "./field";
+import { Choice } from "../form/field";
 import { PlanNote } from "./plan-note";
 import { PromptFields } from "./prompt-fields";
 

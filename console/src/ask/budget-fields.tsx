@@ -1,6 +1,6 @@
 import type { Model } from "../api/types";
 import { type Answer, type Draft, mechanismOf, tierOf } from "./draft";
-import { Choice, Field, NumberField } from "./field";
+import { Choice, Field, NumberField } from "../form/field";
 import { UNNOISED } from "./mechanisms";
 import { offers, type Tier, TIERS, tiersOf } from "./tiers";
 import { compares, NOT_OFFERED, said } from "./words";

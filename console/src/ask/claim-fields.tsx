@@ -1,7 +1,7 @@
 import type { Model } from "../api/types";
 import { AGAINST, AT, type ClaimDraft, claimOn, MOST_CLAIMS, twoValued } from "./claim";
 import { type Draft, tierOf } from "./draft";
-import { Choice, Field, NumberField } from "./field";
+import { Choice, Field, NumberField } from "../form/field";
 import { scored } from "./words";
 
 interface Props {
@@ -13,7 +13,8 @@ interface Props {
 /** Claims on scores of the output that are to hold under attack. */
 export function ClaimFields({ draft, model, change }: Props) {
   const { claims } = draft;
-  const [first] = model.scores;
+  const { scores = [] } = model;
+  const [first] = scores;
   if (first === undefined || tierOf(draft) !== "request") return null;
   const replace = (place: number, changes: Partial<ClaimDraft>) =>
     change({ claims: claims.map((claim, k) => (k === place ? { ...claim, ...changes } : claim)) });
@@ -27,7 +28,7 @@ export function ClaimFields({ draft, model, change }: Props) {
         <ClaimField
           claim={claim}
           place={place + 1}
-          scores={model.scores}
+          scores={scores}
           change={(changes) => replace(place, changes)}
           remove={() => change({ claims: claims.filter((_, k) => k !== place) })}
         />

@@ -1,4 +1,4 @@
-import { Choice, Field } from "./field";
+import { Choice, Field } from "../form/field";
 import type { Draft, Turn } from "./draft";
 
 interface Props {

@@ -1,7 +1,7 @@
 import type { GenerateRequest, Model } from "../api/types";
 import { type ClaimDraft, claimHindrance, claimOf } from "./claim";
-import { COUNTED, OF_TIERS, UNNOISED } from "./mechanisms";
-import { passagesOf } from "./passages-field";
+import { COUNTED, NOISE, UNNOISED } from "./mechanisms";
+import { passagesOf } from "../form/passages-field";
 import { offers, type Tier } from "./tiers";
 
 /** How the answer is found in a text, for metric `label`; "whole" compares texts by the model's own metric. */
@@ -71,8 +71,8 @@ export const tierOf = (draft: Draft): Tier => (draft.source === "passages" ? "re
 /** Returns the mechanism by which the draft would be certified. */
 export function mechanismOf(draft: Draft, model: Model): string {
   if (draft.source === "passages") return "passages";
-  const usual = offers(draft.tier, model.default_mechanism) ? model.default_mechanism : OF_TIERS;
-  return draft.mechanism || usual;
+  const { default_mechanism: usual = NOISE } = model;
+  return draft.mechanism || (offers(draft.tier, usual) ? usual : NOISE);
 }
 
 /** Returns what keeps the draft from being sent, as a sentence; undefined where nothing does. */
@@ -114,7 +114,7 @@ export function requestOf(draft: Draft, model: Model): GenerateRequest {
     ...(Object.keys(parameters).length > 0 ? { parameters } : {}),
     ...(sampled && noised && draft.keepSamples ? { output: "samples" } : {}),
     robustness,
-  } as GenerateRequest; // the generated type also requires the fields that have defaults
+  } as GenerateRequest; // names that are computed have no types
 }
 
 function number(name: string, typed: string) {

@@ -2,5 +2,5 @@
 export const UNNOISED = new Set(["tokens", "edits", "passages", "words"]);
 /** Mechanisms whose attacks are counted, not measured by a norm. */
 export const COUNTED = new Set(["edits", "passages", "words"]);
-/** What is taken where a tier is about noise and the model's own mechanism draws none. */
-export const OF_TIERS = "embedding";
+/** The mechanism of a model that names none, and of a tier that goes with no mechanism of the model's choice. */
+export const NOISE = "embedding";

@@ -1,8 +1,8 @@
 import type { Model } from "../api/types";
 import { AttackedTurns, EarlierTurns } from "./conversation-fields";
 import type { Draft, Source } from "./draft";
-import { Field } from "./field";
-import { PassagesField } from "./passages-field";
+import { Field } from "../form/field";
+import { PassagesField } from "../form/passages-field";
 
 interface Props {
   draft: Draft;

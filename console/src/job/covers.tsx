@@ -4,7 +4,7 @@ import { useState } from "preact/hooks";
 import { covers } from "../api/client";
 import { reason } from "../api/refusal";
 import type { Certificate, CoversRequest, PromptCover } from "../api/types";
-import { PassagesField, passagesOf } from "../ask/passages-field";
+import { PassagesField, passagesOf } from "../form/passages-field";
 import { CoverAnswer } from "./cover-answer";
 
 /** Asks what the certificate says of another prompt, or of other passages. One of edits compares nothing. */
@@ -56,7 +56,7 @@ function OfPassages({ id, certificate }: Props) {
 interface ComparisonProps extends Props {
   title: string;
   /** What is compared, or what is missing, as a sentence. */
-  asked: Partial<CoversRequest> | string;
+  asked: CoversRequest | string;
   children: ComponentChildren;
 }
 
