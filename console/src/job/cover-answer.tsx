@@ -22,7 +22,7 @@ function sentence(told: PromptCover, certificate: Certificate): string {
 function place(told: PromptCover, certificate: Certificate): string {
   if (told.altered != null && "threat" in certificate && certificate.threat) {
     const unit = certificate.threat.attack_on.replace(/s$/, "");
-    return `${count(told.altered, unit)} ${told.altered === 1 ? "differs" : "differ"}, and the claim holds with up to ${certificate.radius ?? 0}`;
+    return `${count(told.altered, unit)} ${told.altered === 1 ? "differs" : "differ"}, and the claim holds with up to ${certificate.radius ?? 0} of them altered`;
   }
   const radius = certificate.radius == null ? "the radius has no end" : `the radius is ${down(certificate.radius)}`;
   return told.inside
