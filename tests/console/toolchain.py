@@ -30,13 +30,13 @@ class Toolchain:
         self.console = folder / "console"
         left_out = shutil.ignore_patterns("node_modules")
         shutil.copytree(ROOT / "console", self.console, ignore=left_out)
+        shared = "clients/typescript/src"  # the types of the API, and the check of signatures
+        shutil.copytree(ROOT / shared, folder / shared)
         self.run("ci", "--ignore-scripts", "--no-audit", "--no-fund")
 
-    def run(self, *arguments: str, standard_input: str = "") -> str:
+    def run(self, *arguments: str) -> str:
         """What `npm ARGUMENTS` prints. Fails with all of it where npm does."""
-        done = subprocess.run(
-            [str(self._npm), *arguments], cwd=self.console, input=standard_input, capture_output=True, text=True
-        )
+        done = subprocess.run([str(self._npm), *arguments], cwd=self.console, capture_output=True, text=True)
         assert done.returncode == 0, f"npm {' '.join(arguments)} failed:\n{done.stdout}\n{done.stderr}"
         return done.stdout
 
