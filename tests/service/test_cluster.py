@@ -123,8 +123,8 @@ def test_every_end_is_in_the_ledger_and_told_by_a_webhook(on: Served) -> None:
     with_receiver = Receiver()
     on.http.post("/webhooks", json={"url": with_receiver.url}).raise_for_status()
     jobs = [submit(on.http, ask(model, samples=300)) for model in (TANH, SLOW, BROKEN)]
-    told = {each.said["data"]["job"] for each in with_receiver.until(3)}
-    assert told == set(jobs)
+    # Jobs of other tests that ended a moment before may be told too.
+    eventually(lambda: {each.said["data"]["job"] for each in with_receiver.received} >= set(jobs))
     entries = eventually(lambda: _recorded(on.gateway, jobs))
     assert [entries[job]["event"] for job in jobs] == ["certificate", "certificate", "failure"]
     with_receiver.close()
