@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from smoothgen.contracts.fleet import PoolFields
 from smoothgen.contracts.model_card import ModelCard
 
 
@@ -26,20 +27,10 @@ class ModelsView(_View):
     data: list[ServedModel]
 
 
-class PoolView(_View):
-    """A pool (`FleetPool`) and its name, as `fleet.pool` of a job has it."""
+class PoolView(PoolFields):
+    """A pool and its name, as `fleet.pool` of a job has it."""
 
     id: str
-    model: str
-    digest: str
-    mechanism: dict[str, Any]
-    metric: dict[str, Any]
-    diameter: float
-    randomness: str
-    largest_dimension: int | None = None
-    snap: str | None = Field(
-        default=None, exclude_if=lambda snap: snap is None, description="sha256 of the table that is snapped to."
-    )
 
 
 class FleetReadingView(_View):

@@ -13,7 +13,7 @@ from smoothgen.certificates.fleet.certify import NOT_SERVED, OUTSTANDING
 from smoothgen.certificates.fleet.subject import WINDOW_FORMATS, WINDOWS, pool_id, window_span
 from smoothgen.contracts.base import Contract
 
-__all__ = ["WINDOWS", "FleetPool", "read_bins", "window_span", "windows_of", "written_bin"]
+__all__ = ["WINDOWS", "FleetPool", "PoolFields", "read_bins", "window_span", "windows_of", "written_bin"]
 
 # Redis keeps one printable character a request: its client decodes everything it reads as text.
 _FIRST: Final = ord("!")
@@ -21,7 +21,7 @@ _CHARACTERS: Final = {OUTSTANDING: "~", NOT_SERVED: "}"}
 _TO_BINS: Final = {ord(character): special for special, character in _CHARACTERS.items()}
 
 
-class FleetPool(Contract):
+class PoolFields(Contract):
     """What requests of one pool have in common: everything that their noise and their distance mean.
 
     largest_dimension: the most numbers x may have in one of them; None in pools that earlier releases wrote. snap:
@@ -36,7 +36,13 @@ class FleetPool(Contract):
     diameter: float
     randomness: str
     largest_dimension: int | None = None
-    snap: str | None = Field(default=None, exclude_if=lambda snap: snap is None)  # pools without it keep their names
+    snap: str | None = Field(  # pools without it keep their names
+        default=None, exclude_if=lambda snap: snap is None, description="sha256 of the table that is snapped to."
+    )
+
+
+class FleetPool(PoolFields):
+    """A pool, whose name follows from its fields."""
 
     @cached_property
     def id(self) -> str:

@@ -24,7 +24,7 @@ _FLAGS = (
 )
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def toolchain(tmp_path_factory: pytest.TempPathFactory) -> Toolchain:
     return Toolchain(tmp_path_factory.mktemp("console"))
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
 
-from app.main import create_app
-from app.settings import Settings
 from tests.console.toolchain import Toolchain
 from tests.support.processes import ROOT
 
@@ -17,13 +14,6 @@ PAGES = ("console", "docs", "redoc")
 
 def files_of(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
-
-
-def test_the_types_are_those_of_the_openapi_document(toolchain: Toolchain) -> None:
-    document = json.dumps(create_app(Settings.model_construct()).openapi())
-    toolchain.run("exec", "--", "openapi-typescript", "--output", "again.ts", standard_input=document)
-    committed = (ROOT / "console/src/api/schema.ts").read_text()
-    assert (toolchain.console / "again.ts").read_text() == committed, "run `npm run types` in console/"
 
 
 def test_the_built_pages_are_those_of_the_sources_byte_for_byte(toolchain: Toolchain) -> None:

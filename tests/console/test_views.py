@@ -94,12 +94,7 @@ def show(gateway: Gateway, jobs: dict[str, str]) -> Callable[[Tabs, str, int, st
 def test_axe_finds_nothing_and_nothing_leaves_the_screen(
     show: Callable[[Tabs, str, int, str], Page], tabs: Tabs, toolchain: Toolchain, view: str, width: int, scheme: str
 ) -> None:
-    page = show(tabs, view, width, scheme)
-    page.evaluate(toolchain.axe)
-    found = page.evaluate("axe.run()")
-    assert [(each["id"], [node["html"] for node in each["nodes"]]) for each in found["violations"]] == []
-    assert found["passes"]
-    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    toolchain.assert_accessible(show(tabs, view, width, scheme))
 
 
 def test_a_picture_comes_with_the_sheet_of_noisy_ones(show: Callable[[Tabs, str, int, str], Page], tabs: Tabs) -> None:

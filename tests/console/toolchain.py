@@ -6,6 +6,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from playwright.sync_api import Page
+
 from tests.support.processes import ROOT
 
 CHROMIUM = "/usr/bin/chromium"
@@ -28,13 +30,13 @@ class Toolchain:
         self.console = folder / "console"
         left_out = shutil.ignore_patterns("node_modules")
         shutil.copytree(ROOT / "console", self.console, ignore=left_out)
+        shared = "clients/typescript/src"  # the types of the API, and the check of signatures
+        shutil.copytree(ROOT / shared, folder / shared)
         self.run("ci", "--ignore-scripts", "--no-audit", "--no-fund")
 
-    def run(self, *arguments: str, standard_input: str = "") -> str:
+    def run(self, *arguments: str) -> str:
         """What `npm ARGUMENTS` prints. Fails with all of it where npm does."""
-        done = subprocess.run(
-            [str(self._npm), *arguments], cwd=self.console, input=standard_input, capture_output=True, text=True
-        )
+        done = subprocess.run([str(self._npm), *arguments], cwd=self.console, capture_output=True, text=True)
         assert done.returncode == 0, f"npm {' '.join(arguments)} failed:\n{done.stdout}\n{done.stderr}"
         return done.stdout
 
@@ -43,7 +45,10 @@ class Toolchain:
         """Where the build writes."""
         return self.console.parent / "app" / "pages"
 
-    @property
-    def axe(self) -> str:
-        """axe-core as a script."""
-        return (self.console / "node_modules/axe-core/axe.min.js").read_text()
+    def assert_accessible(self, page: Page) -> None:
+        """Fails where axe finds a violation, or the page is wider than its window."""
+        page.evaluate((self.console / "node_modules/axe-core/axe.min.js").read_text())
+        found = page.evaluate("axe.run()")
+        assert [(each["id"], [node["html"] for node in each["nodes"]]) for each in found["violations"]] == []
+        assert found["passes"]
+        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0

@@ -1,9 +1,9 @@
 import createClient from "openapi-fetch";
+import type { paths } from "smoothgen/api/schema";
 
 import { authorization } from "./key";
-import { refusalOf } from "./refusal";
-import type { paths } from "./schema";
-import type { Certificate, GenerateRequest, Job, Problem } from "./types";
+import { Refusal, refusalOf } from "./refusal";
+import type { Certificate, CoversRequest, GenerateRequest, Job, Problem } from "./types";
 
 /** Where the API lies, seen from /console/. */
 export const ROOT = new URL("..", document.baseURI).href.replace(/\/$/, "");
@@ -34,9 +34,15 @@ export const readJob = (id: string) => given(http.GET("/jobs/{job_id}", job(id))
 export const cancel = (id: string) => given(http.DELETE("/jobs/{job_id}", job(id)));
 export const noisySamples = (id: string) => given(http.GET("/jobs/{job_id}/outputs", job(id)));
 export const neighbours = (id: string) => given(http.GET("/certificates/{certificate_id}/neighbours", certificate(id)));
-export const covers = (id: string, prompt: string) =>
-  given(http.POST("/certificates/{certificate_id}/covers", { ...certificate(id), body: { prompts: [prompt] } }));
+export const covers = (id: string, asked: CoversRequest) =>
+  given(http.POST("/certificates/{certificate_id}/covers", { ...certificate(id), body: asked }));
 export const verify = (document: Certificate) => given(http.POST("/certificates/verify", { body: document }));
+
+/** Returns the public keys of the server's signatures, a JWK Set; undefined where it does not sign. */
+export const signingKeys = () =>
+  given(http.GET("/.well-known/jwks.json")).catch((error: unknown) =>
+    error instanceof Refusal && error.status === 404 ? undefined : Promise.reject(error),
+  );
 
 /** Submits a job. A repetition under the same key is the same job. */
 export const submit = (body: GenerateRequest, key: string) =>

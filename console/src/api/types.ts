@@ -1,10 +1,10 @@
 // Short names for what the OpenAPI document describes.
-import type { components } from "./schema";
+import type { components } from "smoothgen/api/schema";
 
 type Schemas = components["schemas"];
 
 export type Certificate = Schemas["Certificate"];
-export type Covers = Schemas["Covers"];
+export type CoversRequest = Schemas["CoversRequest"];
 export type FleetReadings = Schemas["FleetReadings"];
 export type GenerateRequest = Schemas["GenerateRequest"];
 export type Job = Schemas["JobView"];

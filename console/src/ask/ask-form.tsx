@@ -6,7 +6,8 @@ import type { Model } from "../api/types";
 import { AnswerFields, BudgetFields } from "./budget-fields";
 import { type Draft, EMPTY, hindrance, requestOf } from "./draft";
 import { examplesFor } from "./examples";
-import { Choice } from "./field";
+import { ClaimFields } from "./claim-fields";
+import { Choice } from "../form/field";
 import { PlanNote } from "./plan-note";
 import { PromptFields } from "./prompt-fields";
 
@@ -55,6 +56,7 @@ export function AskForm({ models, sent }: { models: Model[]; sent: (id: string) 
       />
       <PromptFields draft={draft} model={model} change={change} />
       <AnswerFields draft={draft} model={model} change={change} />
+      <ClaimFields draft={draft} model={model} change={change} />
       <h2 class="small">Budget</h2>
       <BudgetFields draft={draft} model={model} change={change} />
       <PlanNote draft={draft} model={model} />

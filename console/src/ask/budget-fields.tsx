@@ -1,6 +1,8 @@
 import type { Model } from "../api/types";
-import { type Answer, type Draft, mechanismOf, UNNOISED } from "./draft";
-import { Choice, Field, NumberField } from "./field";
+import { type Answer, type Draft, mechanismOf, tierOf } from "./draft";
+import { Choice, Field, NumberField } from "../form/field";
+import { UNNOISED } from "./mechanisms";
+import { offers, type Tier, TIERS, tiersOf } from "./tiers";
 import { compares, NOT_OFFERED, said } from "./words";
 
 interface Props {
@@ -67,30 +69,46 @@ export function AnswerFields({ draft, model, change }: Props) {
 
 /** What may be spent, and what is asked for it. */
 export function BudgetFields({ draft, model, change }: Props) {
+  const fromPassages = draft.source === "passages";
+  const tier = tierOf(draft);
+  const tiers = tiersOf(model);
   const mechanism = mechanismOf(draft, model);
+  const offered = model.mechanisms.filter((each) => !NOT_OFFERED.has(each) && offers(tier, each));
   const noised = !UNNOISED.has(mechanism);
   const diameter = model.metrics.find((metric) => metric.name === draft.metric)?.diameter ?? model.metrics[0]?.diameter;
-  const aboutShare = draft.fromPassages && draft.answer !== "whole";
+  const aboutShare = fromPassages && draft.answer !== "whole";
   return (
     <>
-      {!draft.fromPassages && (
+      {!fromPassages && tiers.length > 1 && (
+        <Choice
+          id="tier"
+          label="Certified is"
+          hint={TIERS[tier].says}
+          value={tier}
+          options={tiers.map((each) => [each, TIERS[each].name] as const)}
+          change={(chosen) => change({ tier: chosen as Tier, mechanism: "" })}
+        />
+      )}
+      {!fromPassages && (
         <Choice
           id="mechanism"
           label="Certified by"
           hint={said(mechanism).says}
           value={mechanism}
-          options={model.mechanisms.filter((each) => !NOT_OFFERED.has(each)).map((each) => [each, said(each).name] as const)}
-          change={(chosen) => change({ mechanism: chosen === model.default_mechanism ? "" : chosen })}
+          options={offered.map((each) => [each, said(each).name] as const)}
+          change={(chosen) => change({ mechanism: chosen === mechanismOf({ ...draft, mechanism: "" }, model) ? "" : chosen })}
         />
       )}
       <div class="pair">
-        <NumberField
-          id="samples"
-          label={noised ? "Noisy runs at most" : "Runs at most"}
-          placeholder="500"
-          value={draft.samples}
-          change={(samples) => change({ samples })}
-        />
+        {tier === "request" && (
+          <NumberField
+            id="samples"
+            label={noised ? "Noisy runs at most" : "Runs at most"}
+            placeholder="500"
+            value={draft.samples}
+            change={(samples) => change({ samples })}
+          />
+        )}
         {!aboutShare && (
           <NumberField
             id="tolerance"
@@ -104,14 +122,14 @@ export function BudgetFields({ draft, model, change }: Props) {
         {mechanism !== "edits" && mechanism !== "words" && (
           <NumberField
             id="epsilon"
-            label={draft.fromPassages ? "Altered passages to withstand" : "Radius wanted"}
+            label={fromPassages ? "Altered passages to withstand" : "Radius wanted"}
             hint="Left empty, the server proves as much as it can."
             placeholder="none"
             value={draft.epsilon}
             change={(epsilon) => change({ epsilon })}
           />
         )}
-        {draft.fromPassages && (
+        {fromPassages && (
           <NumberField
             id="size"
             label="Passages a run reads"
@@ -131,7 +149,7 @@ export function BudgetFields({ draft, model, change }: Props) {
           />
         )}
       </div>
-      {noised && (
+      {noised && tier === "request" && (
         <label class="check">
           <input
             type="checkbox"

@@ -29,7 +29,7 @@ export function examplesFor(models: Model[]): Example[] {
     if (text.mechanisms.includes("passages")) {
       found.push({
         name: "Passages, one of them a lie",
-        draft: { ...asked, fromPassages: true, prompt: "Dr Lind sits in room", passages: LIE, size: "1", answer: "number" },
+        draft: { ...asked, source: "passages", prompt: "Dr Lind sits in room", passages: LIE, size: "1", answer: "number" },
       });
     }
   }

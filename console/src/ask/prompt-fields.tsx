@@ -1,7 +1,8 @@
-import { count } from "../digits";
 import type { Model } from "../api/types";
-import { type Draft, passagesOf } from "./draft";
-import { Field } from "./field";
+import { AttackedTurns, EarlierTurns } from "./conversation-fields";
+import type { Draft, Source } from "./draft";
+import { Field } from "../form/field";
+import { PassagesField } from "../form/passages-field";
 
 interface Props {
   draft: Draft;
@@ -9,34 +10,47 @@ interface Props {
   change: (changes: Partial<Draft>) => void;
 }
 
-/** What the model is to read: a prompt, or a question over passages. */
+const SOURCES: Record<Source, string> = {
+  prompt: "A prompt",
+  passages: "A question over passages",
+  conversation: "A conversation",
+};
+const PROMPTS: Record<Source, string> = {
+  prompt: "Prompt",
+  passages: "Question",
+  conversation: "The last turn, which the user says",
+};
+
+/** What the model is to read: a prompt, a question over passages, or a conversation. */
 export function PromptFields({ draft, model, change }: Props) {
-  const offered = model.mechanisms.includes("passages");
+  const { source } = draft;
+  const offered: Source[] = ["prompt"];
+  if (model.mechanisms.includes("passages")) offered.push("passages");
+  if (model.chat) offered.push("conversation");
   return (
     <>
-      {offered && (
+      {offered.length > 1 && (
         <fieldset class="switch">
           <legend>What the model reads</legend>
-          <Side name="A prompt" picked={!draft.fromPassages} pick={() => change({ fromPassages: false })} />
-          <Side name="A question over passages" picked={draft.fromPassages} pick={() => change({ fromPassages: true })} />
+          {offered.map((each) => (
+            <label>
+              <input type="radio" name="source" checked={source === each} onChange={() => change({ source: each })} />
+              <span>{SOURCES[each]}</span>
+            </label>
+          ))}
         </fieldset>
       )}
-      {draft.fromPassages && (
-        <Field
+      {source === "passages" && (
+        <PassagesField
           id="passages"
           label="Passages"
-          hint={`A blank line between two of them. ${count(passagesOf(draft.passages).length, "passage")}; each may be an attacker's.`}
-        >
-          <textarea
-            id="passages"
-            rows={8}
-            value={draft.passages}
-            aria-describedby="passages-hint"
-            onInput={(event) => change({ passages: event.currentTarget.value })}
-          />
-        </Field>
+          says="each may be an attacker's"
+          value={draft.passages}
+          change={(passages) => change({ passages })}
+        />
       )}
-      <Field id="prompt" label={draft.fromPassages ? "Question" : "Prompt"}>
+      {source === "conversation" && <EarlierTurns draft={draft} change={change} />}
+      <Field id="prompt" label={PROMPTS[source]}>
         <textarea
           id="prompt"
           rows={3}
@@ -44,15 +58,7 @@ export function PromptFields({ draft, model, change }: Props) {
           onInput={(event) => change({ prompt: event.currentTarget.value })}
         />
       </Field>
+      {source === "conversation" && <AttackedTurns draft={draft} change={change} />}
     </>
-  );
-}
-
-function Side({ name, picked, pick }: { name: string; picked: boolean; pick: () => void }) {
-  return (
-    <label>
-      <input type="radio" name="source" checked={picked} onChange={pick} />
-      <span>{name}</span>
-    </label>
   );
 }

@@ -52,3 +52,16 @@ const METRICS: Record<string, string> = {
 
 /** Returns how a metric compares two outputs. */
 export const compares = (metric: string): string => METRICS[metric] ?? metric;
+
+const SCORES: Record<string, string> = {
+  pattern: "a pattern is found",
+  json_schema: "it is JSON of a schema",
+  length: "length",
+  similarity: "similarity to a text",
+  verdict: "what the picture shows",
+  profanity: "how likely it is profane",
+  clip_similarity: "similarity of picture and prompt",
+};
+
+/** Returns a score in plain words; a plug-in's by its name. */
+export const scored = (score: string): string => SCORES[score] ?? score.replace(/^plugin:/, "plug-in ");

@@ -1,5 +1,6 @@
 import type { Verdict } from "../api/types";
 import { count } from "../digits";
+import { CheckList } from "./check-list";
 
 /** What came of a verification: a sentence, and every check below. forgery: what was changed, where something was. */
 export function Checks({ forgery, verdict }: { forgery?: string; verdict: Verdict }) {
@@ -26,16 +27,7 @@ export function Checks({ forgery, verdict }: { forgery?: string; verdict: Verdic
           </ul>
         </>
       )}
-      <details>
-        <summary>{count(verdict.checks.length, "check")}</summary>
-        <ul class="all">
-          {verdict.checks.map((check) => (
-            <li class={check.passed ? "passed" : "failed"}>
-              <span>{check.passed ? "passed" : "failed"}</span> <strong>{check.name}</strong> {check.detail}
-            </li>
-          ))}
-        </ul>
-      </details>
+      <CheckList checks={verdict.checks} />
     </div>
   );
 }

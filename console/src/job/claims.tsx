@@ -1,21 +1,29 @@
 import type { Certificate, Job } from "../api/types";
 import { Statement } from "../certificate/statement";
 import { count, down } from "../digits";
+import { acrossOf } from "./across";
+import { ScoreBound } from "./score-bound";
 
 /** What is proven, in one sentence a claim, and the certificate's own statement. */
 export function Claims({ job }: { job: Job }) {
   const { decision, certificate, abstention } = job;
   const claims = decision ? (decision.claims ?? [decision]) : [];
   if (job.status !== "succeeded") return null;
+  const bounds = certificate?.claims ?? [];
+  const own = claims.length - bounds.length; // the claim on the distribution comes first, where it was asked
   return (
     <section class="claims" aria-labelledby="claims-title">
       <h3 id="claims-title">What is proven</h3>
       <ul>
-        {claims.map((claim) => (
-          <li class={claim.holds ? "holds" : "broken"}>
-            <span class="verdict">{claim.holds ? "Holds" : "Not proven"}</span> {sentence(claim, job)}
-          </li>
-        ))}
+        {claims.map((claim, place) => {
+          const bound = bounds[place - own];
+          return (
+            <li class={claim.holds ? "holds" : "broken"}>
+              <span class="verdict">{claim.holds ? "Holds" : "Not proven"}</span> {sentence(claim, job)}
+              {certificate && bound && <ScoreBound claim={bound} across={acrossOf(certificate)} />}
+            </li>
+          );
+        })}
         {claims.length === 0 && !certificate && (
           <li class="broken">
             <span class="verdict">Not proven</span> The server abstains.

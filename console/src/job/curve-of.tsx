@@ -1,7 +1,7 @@
 import type { Certificate, Job } from "../api/types";
 import { Curve } from "../certificate/curve";
+import { acrossOf, NORM } from "./across";
 
-const NORM = "norm of the attack";
 
 /** The curve of a job's certificate, or of what an abstention proves. */
 export function CurveOf({ job: { certificate, abstention, decision } }: { job: Job }) {
@@ -16,14 +16,14 @@ export function CurveOf({ job: { certificate, abstention, decision } }: { job: J
 
 /** Returns how the bounds of a certificate's method lie between its points, and what they grow with. */
 function drawn(certificate: Certificate) {
+  const across = acrossOf(certificate);
   switch (certificate.method) {
     case "exhaustive/v1":
-      return { kind: "steps", across: NORM } as const;
+      return { kind: "steps", across } as const;
     case "edits/v1":
-      return { kind: "counts", across: "edits at once" } as const;
     case "units/v1":
-      return { kind: "counts", across: `altered ${certificate.threat?.attack_on ?? "units"}` } as const;
+      return { kind: "counts", across } as const;
     default:
-      return { kind: "line", across: NORM } as const;
+      return { kind: "line", across } as const;
   }
 }

@@ -10,6 +10,7 @@ export function Facts({ job }: { job: Job }) {
     ["What is attacked", certificate && "threat" in certificate && certificate.threat?.attack_on],
     ["Held fixed, not protected", certificate && "threat" in certificate && certificate.threat?.held_fixed.join("; ")],
     ["Agreement", job.agreement && `${job.agreement.of} of ${count(job.agreement.runs, "run")} gave “${job.agreement.answer ?? "no answer"}”`],
+    ["Counted in the fleet", job.fleet && job.fleet.windows.map((window) => window.replace(":", " ")).join(", ")],
     ["Cost", usage && `${count(usage.overhead, "model run")}, ${duration(usage.device_s)} of computing`],
     ["Job", job.id],
   ];

@@ -32,7 +32,7 @@ export function JobPanel({ id }: { id: string }) {
       {certificate && ended && (
         <>
           <Covers id={id} certificate={certificate} />
-          <CertificateActions certificate={certificate} />
+          <CertificateActions certificate={certificate} signature={ended.signature ?? ""} />
         </>
       )}
       {ended && <Facts job={ended} />}

@@ -31,7 +31,7 @@ export function JobsPage() {
                   <th scope="row">
                     <a href={jobAddress(job.id)}>{new Date(job.submitted_at).toLocaleString()}</a>
                   </th>
-                  <td>{job.model}</td>
+                  <td class="name">{job.model}</td>
                   <td>{job.status}</td>
                   <td>{job.has_certificate ? "issued" : "none"}</td>
                 </tr>

@@ -2351,11 +2351,9 @@ export interface components {
         };
         /**
          * PoolView
-         * @description A pool (`FleetPool`) and its name, as `fleet.pool` of a job has it.
+         * @description A pool and its name, as `fleet.pool` of a job has it.
          */
         PoolView: {
-            /** Id */
-            id: string;
             /** Model */
             model: string;
             /** Digest */
@@ -2379,6 +2377,8 @@ export interface components {
              * @description sha256 of the table that is snapped to.
              */
             snap?: string | null;
+            /** Id */
+            id: string;
         };
         /**
          * Problem
