@@ -118,7 +118,7 @@ def test_an_honest_certificate_agrees_in_every_sample(gateway: Gateway, model: L
     found = audited(served(gateway, kind), model, given(kind))
     assert (len(found.indices), found.differing) == (found.samples, ())
     assert found.agrees
-    assert found.samples >= 10
+    assert found.samples >= 8  # those of the first look under tokens
 
 
 def test_a_distance_that_was_not_measured_is_found(gateway: Gateway, model: LoadedModel) -> None:
