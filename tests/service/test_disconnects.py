@@ -135,7 +135,7 @@ def test_a_stopping_gateway_cancels_nothing(lab: Lab) -> None:
         job = attended(lab)
         gateway.popen.terminate()
         assert connection.recv(12).endswith(b"202")
-        gateway.wait(30)
+        gateway.wait()
     assert finished(other.http, job)["status"] == "succeeded"
 
 

@@ -107,7 +107,7 @@ def test_a_stopping_gateway_lets_its_followers_go(lab: Lab) -> None:
     assert next(following)[0] == "queued"
     gateway.signal(signal.SIGTERM)
     assert "certificate" not in [name for name, _ in following]
-    gateway.wait(10)
+    gateway.wait()
 
 
 def in_order_and_once(told: list[tuple[str, dict[str, Any]]]) -> None:

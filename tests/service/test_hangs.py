@@ -198,5 +198,5 @@ def test_a_worker_whose_loop_fails_ends(lab: Lab) -> None:
     worker = lab.worker(TANH)
     lab.redis.client.delete(keys.work(TANH, "normal"))
     lab.redis.client.set(keys.work(TANH, "normal"), "no stream")
-    assert worker.wait(30) == 70
+    assert worker.wait() == 70
     assert "worker_crashed" in worker.log

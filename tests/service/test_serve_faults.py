@@ -80,7 +80,7 @@ def test_a_taken_metrics_port_is_told_in_one_line(tmp_path: Path) -> None:
         taken.listen()
         port = taken.getsockname()[1]
         with serve(tmp_path, TANH, metrics_port=port) as process:
-            assert process.wait(30) == 1
+            assert process.wait() == 1
             [line] = [line for line in process.log.splitlines() if "worker_cannot_start" in line]
             assert f"SMOOTHGEN_METRICS_PORT={port}" in line
             assert "Address already in use" in line

@@ -120,7 +120,7 @@ class Process:
         self.popen.kill()
         self.popen.wait()
 
-    def wait(self, timeout_s: float = 20.0) -> int:
+    def wait(self, timeout_s: float = LOADING_S) -> int:
         return self.popen.wait(timeout_s)
 
     def __enter__(self) -> Self:
