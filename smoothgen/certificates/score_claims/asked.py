@@ -95,8 +95,8 @@ class AskedClaim:
     def _require_kind(self) -> None:
         if self.of not in (MEAN, SHARE) and self.quantile is None:
             raise InvalidClaim(
-                f"{self.named}: of must be 'mean', 'share' or 'quantile:q' with q strictly between 0 and 1, such as "
-                f"'quantile:0.99', got {self.of!r:.80}"
+                f"{self.named}: of must be 'mean', 'share' or 'quantile:q' with q strictly between 0 and 1, and 1 - q "
+                f"too once it is rounded, such as 'quantile:0.99', got {self.of!r:.80}"
             )
         if self.of != SHARE:
             if self.above is not None:
@@ -127,12 +127,15 @@ class AskedClaim:
 
     @property
     def quantile(self) -> float | None:
-        """Returns q of "quantile:q"; None for another claim, or a q that is none."""
+        """Returns q of "quantile:q"; None for another claim, or a q that is none.
+
+        A q so near to 0 that 1 - q is rounded to 1 is none: every output would meet such a claim.
+        """
         try:
             q = float(self.of.removeprefix(QUANTILE)) if self.of.startswith(QUANTILE) else math.nan
         except ValueError:
             return None
-        return q if 0 < q < 1 else None
+        return q if 0 < q < 1 and complement(q) < 1 else None
 
     @property
     def of_mean(self) -> bool:

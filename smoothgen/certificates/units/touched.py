@@ -51,11 +51,12 @@ def touched_by_probability(probability: float, altered: int) -> float:
 def all_subsets(units: int, size: int) -> NDArray[np.bool_]:
     """Returns every subset of `size` of the units once, shape (C(K, s), K): true where a unit is kept, in lexicographic
     order of the indices of the kept units. Proof: docs/theory/units.md, "All subsets run"."""
-    count = math.comb(units, size)
-    kept = np.fromiter(chain.from_iterable(combinations(range(units), size)), dtype=np.intp, count=count * size)
+    count, fewer = math.comb(units, size), min(size, units - size)
+    listed = np.fromiter(chain.from_iterable(combinations(range(units), fewer)), dtype=np.intp, count=count * fewer)
     rows = np.zeros((count, units), dtype=np.bool_)
-    rows[np.repeat(np.arange(count), size), kept] = True
-    return rows
+    rows[np.repeat(np.arange(count), fewer), listed] = True
+    # Of nearly all units, those left out are listed: their order is the reverse of that of the kept ones.
+    return rows if fewer == size else ~rows[::-1]
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,6 +79,8 @@ class TouchedRuns:
         Sums are not rounded up: of whole numbers they are exact, of others off by the rounding of a sum."""
         runs, units = len(self.weights), self.units
         altered = min(altered, units)
+        if altered == 0:  # of any number of units: to go through them would hold all subsets in memory
+            return np.zeros(self.weights.shape[1])
         if not goes_through(units, runs, altered):
             largest: NDArray[np.float64] = self._largest_sums[runs - _untouched(units, self.size, altered)]
             return largest

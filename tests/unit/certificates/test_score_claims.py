@@ -190,6 +190,7 @@ def test_the_series_is_never_below_the_exact_difference(at):
         ({"score": LENGTH, "of": "share", "at_most": 1.0, "above": 5.0}, "must lie in"),
         ({"score": LENGTH, "of": "quantile:0.9", "at_most": 9.0, "above": 5.0}, "leave it out"),
         ({"score": LENGTH, "of": "quantile:1", "at_most": 9.0}, "strictly between 0 and 1"),
+        ({"score": LENGTH, "of": "quantile:1e-17", "at_most": 9.0}, "strictly between 0 and 1"),
         ({"score": LENGTH, "of": "median", "at_most": 9.0}, "strictly between 0 and 1"),
     ],
 )

@@ -10,7 +10,7 @@ from smoothgen import LookPlan, UnitChoice, certify_units
 from smoothgen.certificates import Abstention, Reason, Sampling, UnitsCertificate, largest_probability, largest_size
 from smoothgen.certificates.provenance import Provenance
 from smoothgen.certificates.units import most_altered
-from smoothgen.certificates.units.touched import goes_through
+from smoothgen.certificates.units.touched import TouchedRuns, all_subsets, goes_through
 from smoothgen.errors import (
     InvalidAlpha,
     InvalidCertificate,
@@ -32,6 +32,20 @@ def test_all_subsets_stand_in_lexicographic_order():
     assert kept == list(itertools.combinations(range(10), 2)) == sorted(kept)
     assert TEN_OF_TWO.subsets == len(kept) == 45
     assert UnitChoice(5, probability=0.5).subsets is None
+
+
+@pytest.mark.parametrize(("units", "size"), [(1, 1), (5, 3), (6, 4), (7, 6), (7, 7)])
+def test_subsets_of_nearly_all_units_stand_in_the_same_order(units, size):
+    kept = [tuple(np.flatnonzero(row)) for row in all_subsets(units, size)]
+    assert kept == list(itertools.combinations(range(units), size))
+
+
+def test_a_choice_of_all_but_one_of_thousands_of_units_is_judged_without_its_subsets(monkeypatch):
+    """They are 10⁸ numbers, which froze the gateway that verified a document of two kilobytes for a minute."""
+    monkeypatch.setattr("smoothgen.certificates.units.touched.all_subsets", None)
+    most = TouchedRuns(10_000, 9_999, np.ones((10_000, 1)))
+    assert most.most(0).tolist() == [0.0]
+    assert most.most(1).tolist() == [9_999.0]
 
 
 def test_one_misleading_passage_of_ten():

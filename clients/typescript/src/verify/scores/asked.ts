@@ -127,7 +127,8 @@ function quantileOf(of: string): number | null {
     throw new Unsupported(`a claim's quantile is written as ${JSON.stringify(written).slice(0, 40)}`);
   }
   const q = Number(written);
-  return q > 0 && q < 1 ? q : null;
+  // Where 1 − q is rounded to 1, every output would meet the claim.
+  return q > 0 && q < 1 && complement(q) < 1 ? q : null;
 }
 
 /** Throws Invalid where two claims ask the same, or where they are all that is asked and there are none. */

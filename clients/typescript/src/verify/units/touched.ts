@@ -35,6 +35,8 @@ export class TouchedRuns {
    * many of the largest weights as a set of that size touches, which is no smaller.
    */
   most(altered: number): readonly number[] {
+    // Of any number of units: to go through them would hold all subsets in memory.
+    if (altered === 0) return this.weights.map(() => 0);
     const known = this.found.get(altered);
     if (known !== undefined) return known;
     const most = goesThrough(this.units, this.runs, altered) ? this.overAllSets(altered) : this.ofTheLargest(altered);
