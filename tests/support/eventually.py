@@ -12,7 +12,7 @@ import redis
 Answer = TypeVar("Answer")
 
 
-def eventually(check: Callable[[], Answer], timeout_s: float = 20.0) -> Answer:
+def eventually(check: Callable[[], Answer], timeout_s: float = 60.0) -> Answer:
     """The first true answer of `check`, asked until the deadline. A refused connection is a no."""
     deadline = time.monotonic() + timeout_s
     while True:
