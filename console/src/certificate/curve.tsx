@@ -1,6 +1,7 @@
 import { useEffect, useId, useRef, useState } from "preact/hooks";
 
 import { down, up } from "../digits";
+import { BoundsTable } from "./bounds-table";
 import { ticks } from "./scale";
 
 type Point = readonly number[];
@@ -97,26 +98,7 @@ export function Curve({ points, radius, tolerance, kind, across, wanted, of }: P
       </figure>
       <details>
         <summary>The numbers of the curve</summary>
-        <table>
-          <thead>
-            <tr>
-              <th scope="col" class="number">
-                {across}
-              </th>
-              <th scope="col" class="number">
-                bound
-              </th>
-            </tr>
-          </thead>
-          <tbody>
-            {points.map((point) => (
-              <tr>
-                <td class="number">{down(point[0] ?? 0)}</td>
-                <td class="number">{up(point[1] ?? 0)}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
+        <BoundsTable across={across} rows={points.map(([size = 0, bound = 0]) => [down(size), up(bound)])} />
       </details>
     </section>
   );

@@ -1,4 +1,5 @@
 import type { Certificate } from "../api/types";
+import { BoundsTable } from "../certificate/bounds-table";
 import { count, down, up } from "../digits";
 
 export type ScoreClaim = NonNullable<Certificate["claims"]>[number];
@@ -11,26 +12,7 @@ export function ScoreBound({ claim, across }: { claim: ScoreClaim; across: strin
       {claim.curve.length > 0 && (
         <details>
           <summary>Its bound as attacks grow</summary>
-          <table>
-            <thead>
-              <tr>
-                <th scope="col" class="number">
-                  {across}
-                </th>
-                <th scope="col" class="number">
-                  bound
-                </th>
-              </tr>
-            </thead>
-            <tbody>
-              {claim.curve.map(([size = 0, bound = 0]) => (
-                <tr>
-                  <td class="number">{down(size)}</td>
-                  <td class="number">{safe(claim, bound)}</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
+          <BoundsTable across={across} rows={claim.curve.map(([size = 0, bound = 0]) => [down(size), safe(claim, bound)])} />
         </details>
       )}
     </>

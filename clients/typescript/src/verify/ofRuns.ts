@@ -1,6 +1,11 @@
 /** What documents of every method without noise are held to alike. */
 
-import { Invalid, type Check } from "./verdict.js";
+import type { Series } from "./exhaustive/evidence.js";
+import { sha256 } from "./json/canonical.js";
+import type { AskedClaim } from "./scores/asked.js";
+import { isKnownScore } from "./scores/words.js";
+import { digestCheck } from "./spread/verify.js";
+import { Invalid, verdictOf, type Check, type Verification } from "./verdict.js";
 
 /** Throws Invalid unless the tolerance lies strictly between 0 and the diameter. */
 export function requireTolerance(tolerance: number, diameter: number): void {
@@ -22,6 +27,29 @@ export function same(name: string, said: unknown, follows: unknown): Check {
   const passed = states === gives;
   const shown = `states ${states.slice(0, 200)}, the evidence gives ${gives.slice(0, 200)}`;
   return { name, passed, detail: passed ? "follows from the evidence" : shown };
+}
+
+/** Returns the checks of what a claim states twice: its failed runs, and the digest of its series. */
+export async function seriesChecks(
+  name: string,
+  { statedFailed, series }: { readonly statedFailed: number; readonly series: Series },
+): Promise<Check[]> {
+  const failed = series.values.filter((bad) => bad === Infinity).length;
+  return [
+    same(`${name}.failed`, statedFailed, failed),
+    digestCheck(`${name}.evidence`, series.statedDigest, await sha256(series.bytes)),
+  ];
+}
+
+/** Returns the verdict on a document of runs. unknown: why its words do not fix what its numbers mean, or null. */
+export function verdictOfRuns(
+  checks: readonly Check[],
+  unknown: string | null,
+  claims: readonly { readonly asked: AskedClaim }[],
+): Verification {
+  const known = unknown === null && claims.every((claim) => isKnownScore(claim.asked.score));
+  const unchecked = ["measurement", "completeness", ...(known ? [] : ["meaning"])];
+  return verdictOf(checks, known ? "checked" : "not checked", unchecked);
 }
 
 /** Returns a value as text in which an infinite number is none other's, and −0 is 0. */

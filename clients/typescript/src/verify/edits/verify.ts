@@ -1,17 +1,16 @@
 /** Checks a stranger's certificate of edits: derives every claim from its runs again, and compares. */
 
 import { requireAlpha } from "../bounds/band.js";
-import { contentDigest, sha256 } from "../json/canonical.js";
+import { contentDigest } from "../json/canonical.js";
 import type { JsonObject } from "../json/data.js";
 import type { LongTexts } from "../meaning/quoting.js";
 import { complement, MACHINE, oneUnitApart } from "../numbers/decimal.js";
-import { requireKeptWhole, requireTolerance, same } from "../ofRuns.js";
+import { requireKeptWhole, requireTolerance, same, seriesChecks, verdictOfRuns } from "../ofRuns.js";
 import { requireAsked } from "../scores/asked.js";
-import { isKnownScore } from "../scores/words.js";
 import { claimShare } from "../spread/claims.js";
 import { digestCheck } from "../spread/verify.js";
-import { checked, Invalid, verdictOf, type Check, type Verification } from "../verdict.js";
-import { readEdits, type EditsCertificate, type EditsScoreClaim } from "./certificate.js";
+import { checked, Invalid, type Check, type Verification } from "../verdict.js";
+import { readEdits, type EditsCertificate } from "./certificate.js";
 import { derivedClaims, derivedScore, leastShare } from "./claims.js";
 import { judged, unknownMeaning } from "./judgement.js";
 import { statement } from "./statement.js";
@@ -27,24 +26,11 @@ export async function verifyEdits(document: JsonObject, long: LongTexts): Promis
     same("runs", document["runs"], evidence.runs),
     same("failed", document["failed"], evidence.failed),
     same("confidence", stated.confidence, complement(stated.alpha)),
-    ...(await Promise.all(stated.scoreClaims.map(statedTwice))).flat(),
+    ...(await Promise.all(stated.scoreClaims.map((claim, place) => seriesChecks(`claims.${place}`, claim)))).flat(),
     same("statement", document["statement"], words),
     ...judged(stated),
   ];
-  const known = unknownMeaning(stated) === null && stated.scoreClaims.every((claim) => isKnownScore(claim.asked.score));
-  return verdictOf(checks, known ? "checked" : "not checked", [
-    "measurement",
-    "completeness",
-    ...(known ? [] : ["meaning"]),
-  ]);
-}
-
-async function statedTwice({ statedFailed, series }: EditsScoreClaim, place: number): Promise<Check[]> {
-  const failed = series.values.filter((bad) => bad === Infinity).length;
-  return [
-    same(`claims.${place}.failed`, statedFailed, failed),
-    digestCheck(`claims.${place}.evidence`, series.statedDigest, await sha256(series.bytes)),
-  ];
+  return verdictOfRuns(checks, unknownMeaning(stated), stated.scoreClaims);
 }
 
 /** Returns a check for every claim. All but a sampled share are comparisons, counts and decimal rounding. */

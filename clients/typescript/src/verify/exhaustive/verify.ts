@@ -1,13 +1,12 @@
 /** Checks a stranger's exhaustive certificate: derives every claim from its runs again, and compares exactly. */
 
-import { contentDigest, sha256 } from "../json/canonical.js";
+import { contentDigest } from "../json/canonical.js";
 import type { JsonObject } from "../json/data.js";
 import type { LongTexts } from "../meaning/quoting.js";
-import { requireKeptWhole, requireTolerance, same } from "../ofRuns.js";
+import { requireKeptWhole, requireTolerance, same, seriesChecks, verdictOfRuns } from "../ofRuns.js";
 import { requireAsked } from "../scores/asked.js";
-import { isKnownScore } from "../scores/words.js";
 import { digestCheck } from "../spread/verify.js";
-import { checked, Invalid, verdictOf, type Check, type Verification } from "../verdict.js";
+import { checked, Invalid, type Check, type Verification } from "../verdict.js";
 import { readExhaustive, type ExactClaim, type ExhaustiveCertificate } from "./certificate.js";
 import { derivedClaims, derivedExact } from "./claims.js";
 import { judged, unknownMeaning } from "./judgement.js";
@@ -27,12 +26,7 @@ export async function verifyExhaustive(document: JsonObject, long: LongTexts): P
     same("statement", document["statement"], words),
     ...judged(stated),
   ];
-  const known = unknownMeaning(stated) === null && stated.scoreClaims.every((claim) => isKnownScore(claim.asked.score));
-  return verdictOf(checks, known ? "checked" : "not checked", [
-    "measurement",
-    "completeness",
-    ...(known ? [] : ["meaning"]),
-  ]);
+  return verdictOfRuns(checks, unknownMeaning(stated), stated.scoreClaims);
 }
 
 /** Returns a check for every claim. Comparisons and decimal rounding are exact, so the numbers must be equal. */
@@ -64,14 +58,12 @@ async function derivedAgain(stated: ExhaustiveCertificate): Promise<Check[]> {
 
 async function scoreChecks(name: string, claim: ExactClaim, stated: ExhaustiveCertificate): Promise<Check[]> {
   const derived = derivedExact(claim, stated.evidence, stated.epsilon);
-  const failed = claim.series.values.filter((bad) => bad === Infinity).length;
   const holds = stated.epsilon === null || claim.asked.metBy(derived.bound);
   return [
     ...(["radius", "bound", "curve", "brokenBy"] as const).map((part) =>
       same(`${name}.${part}`, claim[part], derived[part]),
     ),
-    same(`${name}.failed`, claim.statedFailed, failed),
-    digestCheck(`${name}.evidence`, claim.series.statedDigest, await sha256(claim.series.bytes)),
+    ...(await seriesChecks(name, claim)),
     { name: `${name}.epsilon`, passed: holds, detail: `is proven to ${derived.bound}, asked ${claim.asked.limit}` },
   ];
 }

@@ -35,7 +35,7 @@ export class TouchedRuns {
    * many of the largest weights as a set of that size touches, which is no smaller.
    */
   most(altered: number): readonly number[] {
-    // Of any number of units: to go through them would hold all subsets in memory.
+    // Answered first: going through the sets would list every subset, even those of thousands of units.
     if (altered === 0) return this.weights.map(() => 0);
     const known = this.found.get(altered);
     if (known !== undefined) return known;

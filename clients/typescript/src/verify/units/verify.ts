@@ -5,13 +5,12 @@ import { contentDigest } from "../json/canonical.js";
 import type { JsonObject } from "../json/data.js";
 import type { LongTexts } from "../meaning/quoting.js";
 import { MACHINE, complement, oneUnitApart } from "../numbers/decimal.js";
-import { requireTolerance, same } from "../ofRuns.js";
+import { requireTolerance, same, verdictOfRuns } from "../ofRuns.js";
 import { requireAsked } from "../scores/asked.js";
-import { isKnownScore } from "../scores/words.js";
 import { claimShare } from "../spread/claims.js";
 import { isSoundBound, isSoundScoreBound } from "../spread/recomputed.js";
 import { digestCheck } from "../spread/verify.js";
-import { checked, Invalid, verdictOf, type Check, type Verification } from "../verdict.js";
+import { checked, Invalid, type Check, type Verification } from "../verdict.js";
 import { readUnits, type Row, type UnitScoreClaim, type UnitsCertificate } from "./certificate.js";
 import { MOST_ENUMERATED } from "./choice.js";
 import { claimsOf, derivedRows, UnitBounds } from "./claims.js";
@@ -35,12 +34,7 @@ export async function verifyUnits(document: JsonObject, long: LongTexts): Promis
     same("statement", document["statement"], words),
     ...judged(stated),
   ];
-  const known = unknownMeaning(stated) === null && stated.scoreClaims.every((claim) => isKnownScore(claim.asked.score));
-  return verdictOf(checks, known ? "checked" : "not checked", [
-    "measurement",
-    "completeness",
-    ...(known ? [] : ["meaning"]),
-  ]);
+  return verdictOfRuns(checks, unknownMeaning(stated), stated.scoreClaims);
 }
 
 async function statedTwice(claim: UnitScoreClaim, place: number): Promise<Check[]> {
