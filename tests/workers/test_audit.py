@@ -53,6 +53,7 @@ ASKED: dict[str, dict[str, Any]] = {
         "robustness": {"mechanism": "tokens", "samples": 16, "metric": "edit", "tolerance": 0.9},
     },
     "tokens, sampling": {
+        "seed": 1,  # of a job that does not stop at its first look, of 8 runs
         "parameters": {"max_new_tokens": 4, "temperature": 1.0},
         "robustness": {"mechanism": "tokens", "samples": 16, "metric": "edit", "tolerance": 0.9},
     },
@@ -118,7 +119,7 @@ def test_an_honest_certificate_agrees_in_every_sample(gateway: Gateway, model: L
     found = audited(served(gateway, kind), model, given(kind))
     assert (len(found.indices), found.differing) == (found.samples, ())
     assert found.agrees
-    assert found.samples >= 8  # those of the first look under tokens
+    assert found.samples >= 10
 
 
 def test_a_distance_that_was_not_measured_is_found(gateway: Gateway, model: LoadedModel) -> None:
