@@ -35,7 +35,8 @@ from benchmarks.smoke import parse_sizes, smoke_path
 COLUMNS = ["model", "precision", "batch", "samples a second", "over bare", "passes", "peak memory", "of matrix speed"]
 MATRIX = 8192
 SHARE_OF_PEAK = 0.6
-"""Of what the largest batch took beyond the weights: half of it must fit, and all of it must not."""
+"""The memory given to the largest batch, over what it took beyond the weights: enough for half of it, too little for
+all of it."""
 
 
 @dataclass(frozen=True)
@@ -85,8 +86,8 @@ def of_model(plan: Plan, shape: Shape, folder: Path, precision: str, matmul: flo
         batch = plan.too_large or shape.batches[-1]
         room = plan.room or int(SHARE_OF_PEAK * (found[-1].peak - torch.cuda.memory_allocated(device.name)))
         end = survived(worker, device, batch, room)
-        words = f"split, {end.made} of {end.batch} made in batches of {end.size}, {end.failed} failed"
-        if end.size == end.batch:
+        words = f"split, {end.made} of {batch} made in batches of {end.size}, {end.failed} failed"
+        if end.size == batch:
             words = "all in one batch: the memory was not too small, and nothing was shown"
         yield [f"{shape.name}, {room / 1e9:.3g} GB for it", precision, str(batch), words, "–", "–", "–", "–"]
         if plan.compiled:

@@ -29,7 +29,7 @@ class Device:
 
     @property
     def machine(self) -> str:
-        """In words, for the result file."""
+        """Returns the device and the number of CPU cores, in words."""
         cores = f"{os.cpu_count()} CPU cores"
         return f"{torch.cuda.get_device_name(self.name)}, {cores}" if self.is_gpu else f"{cores}, no GPU"
 

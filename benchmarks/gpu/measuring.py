@@ -39,10 +39,8 @@ class Point:
 
 @dataclass(frozen=True)
 class Survived:
-    """A batch that did not fit the memory. room: bytes it was given. size: of the batches that fitted in the end."""
+    """What became of a batch that did not fit the memory. size: of the batches that fitted in the end."""
 
-    batch: int
-    room: int
     size: int
     made: int
     failed: int
@@ -74,7 +72,7 @@ def survived(worker: Worker, device: Device, batch: int, room: int) -> Survived:
     with device.short_of_memory(room):
         [(_, outputs)] = batcher.run(range(batch), worker.draw)
     failed = sum(isinstance(output, Failure) for output in outputs)
-    return Survived(batch, room, batcher.batch_size, len(outputs) - failed, failed)
+    return Survived(batcher.batch_size, len(outputs) - failed, failed)
 
 
 def load(shape: Shape, folder: Path, device: Device, dtype: str, steps: int, *, compiled: bool = False) -> Worker:

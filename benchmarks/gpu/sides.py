@@ -33,7 +33,18 @@ class Side(Protocol):
         ...
 
 
-class Worker:
+class Counted:
+    """A side that counts the calls of its network."""
+
+    def __init__(self, network: Any) -> None:
+        self.passes = 0
+        network.register_forward_hook(self._count)
+
+    def _count(self, *_: object) -> None:
+        self.passes += 1
+
+
+class Worker(Counted):
     """The generator as a worker loads it, with the noise of each sample."""
 
     def __init__(self, shape: Shape, folder: Path, settings: Settings, steps: int) -> None:
@@ -42,11 +53,7 @@ class Worker:
         self._parameters = picture_parameters(generator, steps) if shape.picture else text_parameters(steps)
         smoothing = Smoothing("embedding", generator.default_sigma, Draw(SEED, Stream.GENERATOR_COMMON, 0))
         self._generator, self._condition = generator, generator.condition(PROMPT, self._parameters, smoothing)
-        self.passes = 0
-        (generator._text_to_image.unet if shape.picture else generator.network).register_forward_hook(self._count)
-
-    def _count(self, *_: object) -> None:
-        self.passes += 1
+        super().__init__(generator._text_to_image.unet if shape.picture else generator.network)
 
     def draw(self, rows: Sequence[int]) -> Sequence[Made | Failure]:
         noise = self._condition.mechanism.draw(SEED, Stream.CERTIFICATION, rows, self._condition.embedding.shape)
@@ -55,7 +62,7 @@ class Worker:
         return outputs
 
 
-class BarePictures:
+class BarePictures(Counted):
     """diffusers' pipeline, and nothing around it."""
 
     def __init__(self, folder: Path, device: str, dtype: torch.dtype, steps: int) -> None:
@@ -64,11 +71,8 @@ class BarePictures:
         ).to(device)
         self._pipeline.set_progress_bar_config(disable=True)
         self._pipeline.scheduler = DDIMScheduler.from_config(self._pipeline.scheduler.config)
-        self._steps, self.passes = steps, 0
-        self._pipeline.unet.register_forward_hook(self._count)
-
-    def _count(self, *_: object) -> None:
-        self.passes += 1
+        self._steps = steps
+        super().__init__(self._pipeline.unet)
 
     def draw(self, rows: Sequence[int]) -> Sequence[object]:
         unet = self._pipeline.unet
@@ -84,18 +88,14 @@ class BarePictures:
         return made
 
 
-class BareTexts:
+class BareTexts(Counted):
     """transformers' `generate`, and nothing around it."""
 
     def __init__(self, folder: Path, device: str, dtype: torch.dtype, steps: int) -> None:
         self._network: Any = GPT2LMHeadModel.from_pretrained(folder, dtype=dtype).to(device).eval()
         self._network.generation_config = GenerationConfig()
         self._config = GenerationConfig(max_new_tokens=steps, do_sample=False, pad_token_id=0)
-        self.passes = 0
-        self._network.register_forward_hook(self._count)
-
-    def _count(self, *_: object) -> None:
-        self.passes += 1
+        super().__init__(self._network)
 
     def draw(self, rows: Sequence[int]) -> Sequence[object]:
         network = self._network

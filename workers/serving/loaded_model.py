@@ -96,8 +96,9 @@ class LoadedModel:
         """What its network computes in, as certificates say it; None for what runs in double precision."""
         self.fixes_batches = generator.precision in _SIXTEEN_BITS and generator.batch_sensitivity is not None
         """Whether a job keeps to batches of one size, since outputs may change with it."""
-        compiled = getattr(generator, "compiled", False)
-        self.build = build_of(generator.identity.digest, generator.precision, compiled=compiled)
+        self.compiled = bool(getattr(generator, "compiled", False))
+        """Whether torch has compiled its networks."""
+        self.build = build_of(generator.identity.digest, generator.precision, compiled=self.compiled)
         """What all samples of a job must have in common."""
         self.classifier: Classifier | None = generator.classifier
         identity, snapped_sigma = generator.identity, getattr(generator, "default_snapped_sigma", None)
@@ -227,13 +228,13 @@ def load_models(settings: Settings) -> dict[str, LoadedModel]:
 def _load(name: str, encoders: Encoders, settings: Settings) -> LoadedModel:
     """Returns one model. Errors of libraries become OSError that names it: they know a file at best."""
     try:
-        generator = load_generator(name, settings)
-        if settings.compile and not getattr(generator, "compiled", False):
+        model = LoadedModel(load_generator(name, settings), encoders, settings)
+        if settings.compile and not model.compiled:
             raise InvalidParameters(
                 f"SMOOTHGEN_COMPILE=true compiles diffusers pipelines only, and model {name!r} of SMOOTHGEN_MODELS is "
                 "none; serve it with a worker of its own, for which SMOOTHGEN_COMPILE is unset"
             )
-        return LoadedModel(generator, encoders, settings)
+        return model
     except (SmoothGenError, OSError):
         raise
     except Exception:

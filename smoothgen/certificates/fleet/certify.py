@@ -30,6 +30,7 @@ from smoothgen.certificates.fleet.grid import (
 from smoothgen.certificates.fleet.levels import LOOKS, exceedance_limit, look_alpha, look_size
 from smoothgen.certificates.fleet.subject import FleetSubject
 from smoothgen.certificates.format.document import content_digest, parse_json
+from smoothgen.certificates.format.json_data import is_number
 from smoothgen.certificates.meaning.sections import require_plain_names
 from smoothgen.certificates.verification import Check, Verification, checked
 from smoothgen.errors import InvalidCertificate, InvalidDistances
@@ -189,16 +190,11 @@ def _curve(stated: Any, certificate: FleetCertificate) -> list[tuple[float, floa
         return []
     exact = certificate.bound_curve.at([epsilon for epsilon, _ in curve])
     for point, (epsilon, bound), unrounded in zip(stated, curve, exact, strict=True):
-        if not (isinstance(point, list) and len(point) == 2 and all(map(_is_number, point)) and point[0] == epsilon):
+        if not (isinstance(point, list) and len(point) == 2 and all(map(is_number, point)) and point[0] == epsilon):
             return []
         if not near(point[1], bound, unrounded):
             return []
     return [(epsilon, float(point[1])) for point, (epsilon, _) in zip(stated, curve, strict=True)]
-
-
-def _is_number(value: object) -> bool:
-    """Returns whether a value is a number; to Python true equals 1, and to JSON it does not."""
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _require_bins(submissions: NDArray[np.uint8]) -> None:

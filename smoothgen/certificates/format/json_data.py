@@ -33,16 +33,21 @@ def require_plain(document: Mapping[str, Any], deepest: int = DEEPEST) -> None:
                 pending.append((inner, f"{where}.{key}".lstrip(".")[:80], depth + 1))
         elif isinstance(value, list | tuple):
             pending.extend((inner, where, depth + 1) for inner in value)
-        elif isinstance(value, int | float) and not isinstance(value, bool):
+        elif is_number(value):
             if not -_LARGEST_INTEGER < value < _LARGEST_INTEGER if isinstance(value, int) else not math.isfinite(value):
                 raise InvalidCertificate(f"{where} must be a finite number that fits in 64 bits", field=where)
         elif not isinstance(value, str | bool | None):
             raise InvalidCertificate(f"{where} must be JSON data, got {type(value).__name__}", field=where)
 
 
+def is_number(value: object) -> bool:
+    """Returns whether a value is a number. True and false are numbers to Python, and none to JSON."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 def require_number(value: Any, where: str) -> float:
     """Returns a finite number as a float. Raises InvalidCertificate for anything else, true and false included."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if not is_number(value) or not math.isfinite(value):
         raise InvalidCertificate(f"{where} must be a finite number, got {value!r:.80}", field=where)
     return float(value)
 

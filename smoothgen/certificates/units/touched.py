@@ -79,7 +79,7 @@ class TouchedRuns:
         Sums are not rounded up: of whole numbers they are exact, of others off by the rounding of a sum."""
         runs, units = len(self.weights), self.units
         altered = min(altered, units)
-        if altered == 0:  # of any number of units: to go through them would hold all subsets in memory
+        if altered == 0:  # answered first: going through the sets would list every subset, even those of thousands
             return np.zeros(self.weights.shape[1])
         if not goes_through(units, runs, altered):
             largest: NDArray[np.float64] = self._largest_sums[runs - _untouched(units, self.size, altered)]

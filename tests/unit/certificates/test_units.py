@@ -41,7 +41,7 @@ def test_subsets_of_nearly_all_units_stand_in_the_same_order(units, size):
 
 
 def test_a_choice_of_all_but_one_of_thousands_of_units_is_judged_without_its_subsets(monkeypatch):
-    """They are 10⁸ numbers, which froze the gateway that verified a document of two kilobytes for a minute."""
+    """To list the subsets of a document of two kilobytes, 10⁸ numbers, had stopped a gateway for a minute."""
     monkeypatch.setattr("smoothgen.certificates.units.touched.all_subsets", None)
     most = TouchedRuns(10_000, 9_999, np.ones((10_000, 1)))
     assert most.most(0).tolist() == [0.0]

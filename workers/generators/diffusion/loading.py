@@ -79,7 +79,7 @@ def load_diffusion(name: str, source: str | Path, settings: Settings) -> Diffusi
     pipeline.to(device)
     if device.startswith("cuda") and settings.dtype != "float32":
         for network in (pipeline.unet, pipeline.vae):
-            network.to(memory_format=torch.channels_last)  # as tensor cores read it
+            network.to(memory_format=torch.channels_last)  # the layout that tensor cores compute in
     checker = None if checking is None else _checker(name, checking.to(device), pipeline)
     classifier = PictureClassifier(judge, judge_name(judge), device) if judge is not None else None
     encoder = None if head is None else _encoder(name, head, device)
