@@ -58,7 +58,7 @@ export interface EditsCertificate {
   readonly alpha: number;
   readonly confidence: number;
   readonly claims: EditsClaims;
-  /** Of the edits in `claims.brokenBy`; no number rests on them. */
+  /** The texts and outputs of the edits in `claims.brokenBy`. No number is derived from them. */
   readonly texts: readonly (string | null)[];
   readonly outputs: readonly (string | null)[];
   readonly editSet: EditSetIdentity | null;

@@ -22,7 +22,7 @@ export class EditsEvidence {
   readonly indices: readonly number[];
 
   private constructor(
-    /** Of each run's output to the prompt's own; infinite where the run failed. */
+    /** The distance of each run's output from the prompt's own; infinite where the run failed. */
     readonly distances: readonly number[],
     readonly of: SizeOfSet,
     readonly diameter: number,

@@ -21,7 +21,7 @@ import { Invalid } from "../verdict.js";
 import { FRACTIONS, GRID, LOOKS } from "./levels.js";
 import { readSubject, type FleetSubject } from "./subject.js";
 
-/** They use T2, not T2′: the largest over s is no concave function of the survival, so it has no average over requests. */
+/** Fleet certificates use T2, not T2′: the largest over s is no concave function of the survival, so it has no average over requests. */
 const COMMON = { oscillation: false, failuresAtDiameter: true };
 export const FLEET_V1: Method = { name: "fleet/v1", schema: "smoothgen/fleet/v1", ...COMMON, furthest: Infinity };
 export const FLEET_V2: Method = {

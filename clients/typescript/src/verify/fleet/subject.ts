@@ -20,7 +20,7 @@ import { repr } from "../numbers/decimal.js";
 import { Invalid } from "../verdict.js";
 import type { Fleet } from "./certificate.js";
 
-/** A pool's D is so much more than its metric's: a served output's features are rounded when they become the centre. */
+/** A pool's D over its metric's. It is above 1 because a served output's features are rounded when they become the centre. */
 const CENTRE_SLACK = 1 + 1e-6;
 /** The largest x whose request a pool may hold. */
 const MOST_NUMBERS = 2 ** 22;

@@ -17,7 +17,7 @@ import { exceedanceLimit, FRACTIONS, lookAlpha } from "./levels.js";
 import { statement } from "./statement.js";
 import { poolOf, requireSubject, requireWindow, unknownMeaning } from "./subject.js";
 
-/** In sigmas: the same attacks for every window, so that two curves compare point by point. */
+/** The step between the attacks of a curve, in sigmas. Every window has the same ones, so that curves compare point by point. */
 const CURVE_STEP = 1 / 16;
 const CURVE_POINTS = 33;
 
@@ -55,7 +55,7 @@ export async function verifyFleet(
   ]);
 }
 
-/** Returns the check of the curve. A unit of the ninth digit is accepted of fleet/v1 either way, as it always was. */
+/** Returns the check of the curve. A unit of the ninth digit is accepted in both directions for fleet/v1. */
 function curveCheck(stated: Fleet): Check {
   if (stated.curve.length !== CURVE_POINTS) {
     return { name: "curve", passed: false, detail: `must have ${CURVE_POINTS} points` };

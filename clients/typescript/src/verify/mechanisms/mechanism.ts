@@ -41,9 +41,12 @@ export interface Noise {
   readonly effectiveSigma: number;
   readonly remark: string | null;
   readonly parameters: Readonly<Record<string, number>>;
-  /** Of shaped noise; null where it is round. */
+  /** The shape of the noise; null where the noise is round. */
   readonly shape: Shape | null;
-  /** Returns the same as that of a mechanism. Throws Invalid where x has another dimension than the shape. */
+  /**
+   * Returns the total variation between the noise as computed and ideal noise, for so many numbers. Throws Invalid where
+   * x has another dimension than the shape.
+   */
   roundingSlack(dimension: number): number;
 }
 

@@ -10,9 +10,9 @@ import { Invalid, type Check } from "../verdict.js";
 const MOST_DIMENSIONS = 64;
 /** Longest over shortest half-axis. */
 const MOST_ECCENTRIC = 1e4;
-/** Of ln det A, by which two machines' logarithms differ far less than the library's own limit of 10⁻⁹. */
+/** The most that ln det A may differ from 0: a little less than the Python library's 10⁻⁹, since logarithms may differ. */
 const DETERMINANT_SLACK = 1e-9 - 1e-12;
-/** Of the largest singular value, for each end of the spectrum. */
+/** The error taken for each end of the spectrum, as a share of the largest singular value. */
 const SPECTRUM_SLACK = 1e-12;
 const UNIT = 2 ** -53;
 const LONGEST_NAME = 200;

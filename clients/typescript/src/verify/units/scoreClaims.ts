@@ -9,7 +9,7 @@ import type { UnitChoice } from "./choice.js";
 import { MOST_ROWS, NEARLY_ALL } from "./claims.js";
 import { TouchedRuns } from "./touched.js";
 
-/** Below it, sums of whole numbers are exact in any order. */
+/** Sums of whole numbers below this one are exact in any order. */
 const LARGEST_SUM = 2 ** 53;
 const ULP = 2 ** -52;
 

@@ -24,7 +24,7 @@ export const HELD_FIXED: readonly string[] = [PROMPT, TEMPLATE, TURNS, PARAMETER
 export interface UnitsThreat {
   readonly kind: string;
   readonly heldFixed: readonly string[];
-  /** Of the units and what is around them; null where it is not stated. */
+  /** The digest of the units and of the prompt around them; null where it is not stated. */
   readonly digest: string | null;
 }
 
