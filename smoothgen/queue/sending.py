@@ -151,6 +151,8 @@ class Sender:
             confirmed = answers.pop()
             if any(isinstance(answer, NoScriptError) for answer in answers):
                 return answers  # nothing to confirm yet: they are sent again, with the scripts
+            if isinstance(answers[-1], Exception):
+                return answers  # the barrier wrote nothing: a node that serves the slot no longer confirms nothing
             replication.require(0 if isinstance(confirmed, Exception) else confirmed)
         return answers
 

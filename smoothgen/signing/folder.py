@@ -65,9 +65,12 @@ class KeyFolder:
         return active or self.make(now)
 
     def make(self, now: int) -> SigningKey:
-        """Makes a key, which signs from now on, and returns it."""
-        pair = SigningKey.make()
-        self._write(StoredKey(pair.public_jwk(), now, pair=pair))
+        """Makes a key, which signs from now on, and returns it.
+
+        It is dated after the others, also where they were made within the same second or by a clock that was ahead.
+        """
+        pair, created = SigningKey.make(), max([now, *(key.created + 1 for key in self.stored())])
+        self._write(StoredKey(pair.public_jwk(), created, pair=pair))
         return pair
 
     def rotate(self, now: int) -> SigningKey:

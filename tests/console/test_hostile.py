@@ -43,7 +43,7 @@ def test_a_hostile_output_is_shown_as_text(tabs: Tabs, gateway: Gateway, text: s
     assert job["output"]["text"] == text
     page = tabs.new().open(f"jobs/{job['id']}")
     expect(page.get_by_label("Output", exact=True).locator("blockquote")).to_have_text(text)
-    expect(page.get_by_text("What is proven")).to_be_visible()
+    expect(page.get_by_role("heading", name="What is proven")).to_be_visible()
     nothing_ran(page)
     # A sentence that quotes the answer writes signs that turn the reading direction as escapes.
     assert "\u202e" not in page.get_by_role("region", name="What is proven").inner_text()

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 
 from smoothgen.queue import keys
 from tests.service.conftest import ask, finished
 from tests.support.cluster import Cluster, replicated_cluster
-from tests.support.processes import SLOW, TANH, Gateway, Lab, eventually
+from tests.support.processes import SLOW, TANH, Gateway, Lab, Worker, eventually
 from tests.support.submitters import Submitters
 
 BODIES = [ask(TANH, samples=64), ask(SLOW, samples=64), ask(TANH, samples=300)]
@@ -47,20 +46,51 @@ def test_no_job_is_lost_while_slots_are_moved(lab: Lab, how: str) -> None:
     assert "Traceback" not in gateway.log + both.log + one.log
 
 
-def test_no_acknowledged_job_is_lost_when_a_primary_dies(tmp_path: Path) -> None:
-    """Its replica takes its place. Gateways acknowledge a job when a replica has it (SMOOTHGEN_WAIT_REPLICAS): of this
-    model none until the dead node is back, as a replica."""
-    with closing(Lab(tmp_path, replicated_cluster)) as lab:
-        gateways = [lab.gateway(wait_replicas=1, wait_timeout_ms=5000) for _ in range(2)]
-        workers = [lab.worker(TANH, SLOW, lease_s=3) for _ in range(2)]
-        victim = lab.redis.owner(keys.backlog(TANH))
-        with Submitters([gateway.url for gateway in gateways], BODIES) as clients:
-            clients.until_more(30)
-            victim.kill()
-            eventually(lambda: lab.redis.owner(keys.backlog(TANH)) in lab.redis.replicas, 60)
-            victim.start()
-            eventually(lambda: victim.client.info("replication").get("master_link_status") == "up", 60)
-            clients.until_more(30)
-        require_all_ended(lab, gateways[0], clients.accepted)
-        assert clients.statuses.keys() <= {200, 202, 503}
-        assert "Traceback" not in "".join(process.log for process in (*gateways, *workers))
+@pytest.fixture(scope="module")
+def replicated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    with closing(Lab(tmp_path_factory.mktemp("replicated"), replicated_cluster)) as lab:
+        yield lab
+
+
+@pytest.fixture(scope="module")
+def confirming(replicated: Lab) -> list[Gateway]:
+    """Gateways that acknowledge a job when a replica has it."""
+    return [replicated.gateway(wait_replicas=1, wait_timeout_ms=5000) for _ in range(2)]
+
+
+@pytest.fixture(scope="module")
+def serving(replicated: Lab) -> list[Worker]:
+    return [replicated.worker(TANH, SLOW, lease_s=3) for _ in range(2)]
+
+
+def test_no_acknowledged_job_is_lost_when_a_primary_dies(
+    replicated: Lab, confirming: list[Gateway], serving: list[Worker]
+) -> None:
+    """Its replica takes its place. Of its model no job is acknowledged until the dead node is back, as a replica."""
+    cluster = replicated.redis
+    victim = cluster.owner(keys.backlog(TANH))
+    with Submitters([gateway.url for gateway in confirming], BODIES) as clients:
+        clients.until_more(30)
+        victim.kill()
+        eventually(lambda: cluster.owner(keys.backlog(TANH)) in cluster.replicas, 60)
+        victim.start()
+        eventually(lambda: victim.client.info("replication").get("master_link_status") == "up", 60)
+        clients.until_more(30)
+    require_all_ended(replicated, confirming[0], clients.accepted)
+    assert clients.statuses.keys() <= {200, 202, 503}
+    assert "Traceback" not in "".join(process.log for process in (*confirming, *serving))
+
+
+def test_gateways_follow_a_primary_that_is_replaced_without_dying(
+    replicated: Lab, confirming: list[Gateway], serving: list[Worker]
+) -> None:
+    """The node that was the primary answers on, as a replica: it refuses both the calls and the WAIT after them."""
+    cluster = replicated.redis
+    before = cluster.owner(keys.backlog(TANH))
+    with Submitters([gateway.url for gateway in confirming], BODIES) as clients:
+        clients.until_more(10)
+        cluster.replica_of(before).client.execute_command("CLUSTER FAILOVER")
+        eventually(lambda: cluster.owner(keys.backlog(TANH)) is not before, 60)
+        clients.until_more(30)
+    require_all_ended(replicated, confirming[0], clients.accepted)
+    assert "Traceback" not in "".join(process.log for process in (*confirming, *serving))

@@ -150,4 +150,4 @@ def test_a_silent_connection_is_probed(lab: Lab) -> None:
             rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
             return [row[5][:2] for row in rows if row[1].endswith(here) and row[2].endswith(there)]
 
-        assert eventually(timers) == ["02"]
+        eventually(lambda: timers() == ["02"])

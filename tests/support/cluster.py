@@ -158,6 +158,11 @@ class Cluster:
         serving = {port for _, _, port in self.ranges()}
         return next(each for each in self.nodes if each.port in serving and each is not node)
 
+    def replica_of(self, primary: Node) -> Node:
+        """A node that follows this primary now."""
+        told = [node for node in self.nodes if node.client.info("replication").get("master_port") == primary.port]
+        return told[0]
+
     def move(self, key: str) -> None:
         """Move the slot of a key to another primary, key by key, while it is served."""
         self.begin_move(key).finish()

@@ -39,6 +39,11 @@ def test_after_a_rotation_the_new_key_signs_and_the_old_private_half_is_gone(fol
     assert [key.retired for key in folder.stored()] == [None, NOW + 8, NOW + 5]
 
 
+def test_the_newest_key_is_listed_first_where_the_clock_stands_still(folder: KeyFolder) -> None:
+    made = [folder.signing_key(NOW).kid, *(folder.rotate(NOW).kid for _ in range(5)), folder.rotate(NOW - 60).kid]
+    assert [key.kid for key in folder.stored()] == made[::-1]
+
+
 def test_a_withdrawn_key_signs_no_more(folder: KeyFolder) -> None:
     gone = folder.signing_key(NOW)
     folder.withdraw(gone.kid, NOW + 1)
