@@ -1,7 +1,7 @@
 """The plan of an evaluation: models, prompts and studies, as a TOML file states them, and the tasks that follow.
 
-docs/evaluation/README.md shows a plan. Plans that come with the library have names: "proposal", "quick", "sd15-coco",
-"gpt2-wikitext".
+docs/evaluation/README.md shows a plan. Plans that come with the library have names: "baselines",
+"default-models", "gpt2-wikitext", "proposal", "quick", "sd15-coco".
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from smoothgen.errors import InvalidInput, UnknownName
 from smoothgen.studies.answer import request_of
 from smoothgen.studies.plan import Chosen, builtin_plans, read_plan
 
+PARTS = ("default-models", "proposal")
 SMALL = """
 name = "small"
 [[models]]
@@ -135,7 +136,7 @@ def test_captions_and_lines_of_json_are_prompts(tmp_path: Path) -> None:
     assert tasks[0].settings["context"] == ["c"]
 
 
-@pytest.mark.parametrize("name", ["proposal", "quick"])
+@pytest.mark.parametrize("name", ["default-models", "proposal", "quick"])
 def test_plans_in_the_box_can_be_read_and_have_tasks(name: str) -> None:
     plan, folder = read_plan(name)
     tasks = list(plan.tasks(folder))
@@ -145,6 +146,11 @@ def test_plans_in_the_box_can_be_read_and_have_tasks(name: str) -> None:
     for task in tasks:
         if task.prompt is not None and task.kind == "certificates":
             request_of(task)
+
+
+def test_the_short_plan_is_a_part_of_the_proposals() -> None:
+    short, whole = ({task.key for task in plan.tasks(folder)} for plan, folder in map(read_plan, PARTS))
+    assert short < whole
 
 
 def test_the_plan_that_the_page_shows_can_be_read(tmp_path: Path) -> None:
