@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -13,6 +13,8 @@ from smoothgen.process.logs import LogFormat, LogLevel
 from smoothgen.queue import keys
 
 DEFAULT_MODELS = ["smollm2-135m", "fashion-32", "closed-form-tanh"]
+BATCH_TOKENS: Final = 8192
+"""A CPU takes seconds for a pass over so many tokens, and a GPU is busy with them."""
 
 
 class Settings(BaseSettings):
@@ -36,6 +38,9 @@ class Settings(BaseSettings):
     compile: bool = False
     """Whether torch compiles the networks of diffusers pipelines, in 16 bits."""
     batch_size: int = Field(default=64, ge=1, le=1_000_000)
+    batch_tokens: int = Field(default=BATCH_TOKENS, ge=1)
+    """Tokens of prompts that a batch holds at most; a longer prompt stands alone. Batches of a fixed size, in 16 bits,
+    do not heed it."""
     cache: Path = Path.home() / ".cache" / "smoothgen"
     """The folder of converted models."""
     calibrations: Path | None = None

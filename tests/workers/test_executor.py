@@ -38,9 +38,9 @@ def number_job(number: int, prompt: str = "0.25", **asked) -> JobSpec:
     return numbered(spec(prompt, sigma=0.5, metric="absolute", **asked), number)
 
 
-def executor_of(generator: Generator, batch_size: int = 64) -> Executor:
+def executor_of(generator: Generator, batch_size: int = 64, batch_tokens: int = 8192) -> Executor:
     settings = Settings()
-    return Executor(LoadedModel(generator, Encoders(settings), settings), batch_size)
+    return Executor(LoadedModel(generator, Encoders(settings), settings), batch_size, batch_tokens)
 
 
 def selection_of(job: JobSpec) -> Claim:
@@ -92,6 +92,21 @@ def test_texts_of_one_length_share_a_batch(llama: LanguageModel):
         [(alone, expected)] = outcomes(executor_of(llama), [job], 20)
         assert opened.stored.output == alone.stored.output
         assert np.allclose(distances, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(("prompts_of_room", "batches"), [(3, [3] * 5 + [1] + [3] * 6 + [2]), (0, [1] * 36)])
+def test_a_batch_holds_no_more_tokens_than_it_may_and_the_outputs_are_the_same(
+    llama: LanguageModel, prompts_of_room: int, batches: list[int]
+):
+    asked = {"max_new_tokens": 6, "temperature": 0.8}
+    job = numbered(spec("A triangle has", sigma=0.05, metric="edit", samples=20, parameters=asked), 1)
+    length = llama.condition("A triangle has", job.parameters, ON_EMBEDDING).prompt_tokens
+    recorded = Recorded(llama)
+    [(opened, distances)] = outcomes(executor_of(recorded, batch_tokens=max(1, prompts_of_room * length)), [job], 20)
+    assert recorded.batches == batches
+    [(plain, expected)] = outcomes(executor_of(llama), [job], 20)
+    assert opened.stored.output == plain.stored.output
+    assert np.allclose(distances, expected, atol=1e-6)
 
 
 @TINY_PICTURES

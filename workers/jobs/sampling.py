@@ -171,6 +171,18 @@ def rows_of(samples: Sequence[Samples]) -> list[Row]:
     return [(s, index) for s in samples for index in s.indices]
 
 
+def tokens_of(row: Row) -> int:
+    """Returns how many tokens of a prompt the model reads for this sample, 1 where it reads none."""
+    samples, _ = row
+    condition = samples.condition
+    if condition.of_sample is not None and not condition.tokens:  # else all samples read equally many
+        try:
+            condition = _condition_of_row(row)
+        except Exception:  # the sample fails when it is run, and its failure is told then
+            return 1
+    return condition.prompt_tokens or 1
+
+
 def fixed_size(spec: JobSpec, batch_size: int) -> int:
     """Returns how many samples every batch of a job has where it keeps to one size.
 

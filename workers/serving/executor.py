@@ -16,6 +16,7 @@ from workers.serving.mixed_batches import MixedBatches
 from workers.serving.pacing import Speed
 from workers.serving.run_state import RunState
 from workers.serving.work_item import ToldToStop, WorkItem, WorkItems
+from workers.settings import BATCH_TOKENS
 
 _Groups = defaultdict[Hashable, list[WorkItem]]
 
@@ -23,9 +24,11 @@ _Groups = defaultdict[Hashable, list[WorkItem]]
 class Executor:
     """Runs the work items of one model: samples of different jobs side by side in a batch, an outcome for each item."""
 
-    def __init__(self, model: LoadedModel, batch_size: int) -> None:
+    def __init__(self, model: LoadedModel, batch_size: int, batch_tokens: int = BATCH_TOKENS) -> None:
+        """batch_size: samples a batch. batch_tokens: tokens of their prompts, where batches are not of one size."""
         self._batcher, self._items = Batcher(batch_size), WorkItems(model)
-        self._mixed, self._fixed = MixedBatches(self._items, self._batcher), FixedBatches(self._items, self._batcher)
+        self._mixed = MixedBatches(self._items, self._batcher, batch_tokens)
+        self._fixed = FixedBatches(self._items, self._batcher)
 
     @property
     def model(self) -> LoadedModel:

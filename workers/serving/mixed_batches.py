@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from itertools import islice
+from collections.abc import Iterable, Iterator, Sequence
 
 from smoothgen.errors import GenerationFailed
 from workers.generators import Failure, Made
 from workers.generators.batching import Batcher
 from workers.jobs.outcomes import Refused, nothing_to_certify
-from workers.jobs.sampling import Row, generate, rows_of
+from workers.jobs.sampling import Row, generate, rows_of, tokens_of
 from workers.serving.run_state import RunState
 from workers.serving.work_item import WorkItem, WorkItems
 
@@ -18,8 +17,9 @@ from workers.serving.work_item import WorkItem, WorkItems
 class MixedBatches:
     """Draws work items whose samples may stand in one batch."""
 
-    def __init__(self, items: WorkItems, batcher: Batcher) -> None:
-        self._items, self._batcher = items, batcher
+    def __init__(self, items: WorkItems, batcher: Batcher, batch_tokens: int) -> None:
+        """batch_tokens: how many tokens of prompts a batch holds at most; a longer prompt stands alone."""
+        self._items, self._batcher, self._batch_tokens = items, batcher, batch_tokens
 
     def draw(self, group: Sequence[WorkItem], state: RunState) -> Refused | None:
         """Fills the outputs of the group batch by batch, until all are drawn or the run is told to stop.
@@ -34,7 +34,9 @@ class MixedBatches:
             return generate(generator, [row for _, row in rows])
 
         # Rows are taken as a batch needs them: a job that ends meanwhile is left out from the next batch on.
-        while not state.stop and (batch := list(islice(wanted, self._batcher.batch_size))):
+        for batch in self._batches(wanted):
+            if state.stop:
+                return None
             started = time.perf_counter()
             try:
                 outputs = self._batcher.survive(batch, one_batch)
@@ -47,3 +49,20 @@ class MixedBatches:
                 state.drawn[item.place] += 1
             self._items.note_batch(state, batch[0][0].kind_of_batch(len(batch)), outputs, seconds)
         return None
+
+    def _batches(self, wanted: Iterable[tuple[WorkItem, Row]]) -> Iterator[list[tuple[WorkItem, Row]]]:
+        """Yields rows as batches, in order, each as large as the batcher and the tokens of its prompts allow.
+
+        A pass over many long prompts takes minutes in which the worker can neither stop nor serve another job.
+        """
+        batch: list[tuple[WorkItem, Row]] = []
+        tokens = 0
+        for pair in wanted:
+            length = tokens_of(pair[1])
+            if batch and (len(batch) >= self._batcher.batch_size or tokens + length > self._batch_tokens):
+                yield batch
+                batch, tokens = [], 0
+            batch.append(pair)
+            tokens += length
+        if batch:
+            yield batch

@@ -55,7 +55,9 @@ class Worker:
     ) -> None:
         """`compute`: the one thread that loaded the models and runs them; shut down when the worker ends."""
         self._queue, self._models, self._settings, self._metrics = queue, models, settings, metrics
-        self._executors = {name: Executor(model, settings.batch_size) for name, model in models.items()}
+        self._executors = {
+            name: Executor(model, settings.batch_size, settings.batch_tokens) for name, model in models.items()
+        }
         self._builds = {name: model.build for name, model in models.items()}
         self._refs = {name: ModelRef.of(model.card) for name, model in models.items()}
         self._compute = compute
