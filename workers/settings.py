@@ -8,11 +8,11 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from smoothgen.process.default_models import DEFAULT_MODELS
 from smoothgen.process.draining import DRAIN_TIMEOUT_S, LONGEST_S
 from smoothgen.process.logs import LogFormat, LogLevel
 from smoothgen.queue import keys
 
-DEFAULT_MODELS = ["smollm2-135m", "fashion-32", "closed-form-tanh"]
 BATCH_TOKENS: Final = 8192
 """A CPU takes seconds for a pass over so many tokens, and a GPU is busy with them."""
 

@@ -23,6 +23,7 @@ from smoothgen.ledger.location import ledger_file, sqlite_url
 from smoothgen.local.redis import EmbeddedRedis
 from smoothgen.local.telling import Say, serve_log_format, teller
 from smoothgen.process.cores import available_cores
+from smoothgen.process.default_models import DEFAULT_MODELS
 from smoothgen.process.draining import DRAIN_TIMEOUT_S, GOODBYE_S, GRACE_S
 
 _TICK_S = 0.2
@@ -144,7 +145,7 @@ class Stack:
             ledger_url=os.environ.get("SMOOTHGEN_LEDGER_URL", sqlite_url(ledger_file(self._state))),
             host=self._host,
             port=str(self._port),
-            models=self._models,
+            models=self._expected_models(),
             log_format=log_format,
             signing_keys=None if "SMOOTHGEN_SIGNING_KEYS" in os.environ else str(self._state / "signing-keys"),
         )
@@ -161,6 +162,13 @@ class Stack:
             self._children.append(_Child(f"worker {n + 1}", "workers", worker, self._say))
         for child in self._children:
             child.start()
+
+    def _expected_models(self) -> list[str] | None:
+        """Returns the models that the gateway waits for until it is ready, None to let the environment say it. Where no
+        worker is started here, nobody knows which models others serve."""
+        if self._models or not self._worker_count or "SMOOTHGEN_MODELS" in os.environ:
+            return self._models
+        return DEFAULT_MODELS
 
     def _threads_a_worker(self) -> int | None:
         """Returns how many threads each worker takes, None to let it choose. Several workers share the cores: with more
@@ -219,6 +227,8 @@ class Stack:
     def _stop(self) -> None:
         """Stops the gateway and the workers first, so that what they hold is stored, and then the queue."""
         running = [c.process for c in self._children if c.process is not None and c.process.poll() is None]
+        if running:
+            self._say(f"stopping; work in hand is waited for, {_stop_timeout_s():g} s at most", "info")
         for process in running:
             process.send_signal(signal.SIGTERM)
         deadline = time.monotonic() + _stop_timeout_s()

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from app.settings import Settings
-from workers.settings import DEFAULT_MODELS
+from smoothgen.process.default_models import DEFAULT_MODELS
 from workers.settings import Settings as WorkerSettings
 
 ROOT = Path(__file__).parents[2]

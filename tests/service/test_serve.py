@@ -11,9 +11,10 @@ from pathlib import Path
 import psutil
 import pytest
 
+from smoothgen.process.default_models import DEFAULT_MODELS
 from smoothgen.queue import keys
 from tests.service.conftest import ask, finished, submit
-from tests.support.processes import SLOW, TANH, Process, Redis, Serve, eventually
+from tests.support.processes import LOADING_S, SLOW, TANH, Process, Redis, Serve, eventually
 
 LONG = ask(SLOW, samples=1000)
 SMALL_BATCHES = {"batch_size": 32}
@@ -47,6 +48,13 @@ def test_serve_killed_and_started_again_finishes_what_was_accepted(
         assert {finished(second.http, job)["status"] for job in jobs} == {"succeeded"}
         psutil.wait_procs(orphans, timeout=20)
         assert not any(process.is_running() for process in orphans)
+
+
+def test_serve_is_ready_when_the_models_it_starts_by_default_can_be_asked(tmp_path: Path) -> None:
+    with serve(tmp_path) as running:
+        missing = ", ".join(sorted(DEFAULT_MODELS))
+        eventually(lambda: f"no worker has loaded {missing} yet" in running.http.get("/readyz").text, LOADING_S)
+    assert "work in hand is waited for" in running.log
 
 
 @pytest.mark.parametrize("victim", ["app", "workers", "valkey"])
