@@ -74,6 +74,19 @@ def test_nonsense_is_told_in_a_sentence(tabs: Tabs, changes: dict[str, str], say
     expect(page.locator("main")).to_contain_text(says)
 
 
+@pytest.mark.parametrize("filled_by", ["typing", "an example"])
+def test_a_refusal_goes_when_the_form_is_filled(tabs: Tabs, filled_by: str) -> None:
+    page = tabs.new().open("")
+    told = page.locator(".send [role=alert]")
+    page.get_by_role("button", name="Generate and certify").click()
+    expect(told).to_contain_text("Write a prompt first")
+    if filled_by == "typing":
+        page.get_by_label("Prompt").fill("0.5")
+    else:
+        page.get_by_role("button", name="A radius out of reach").click()
+    expect(told).to_be_empty()
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"radius": 1}', "3"])
 def test_what_is_no_certificate_is_told_in_a_sentence(tabs: Tabs, text: str) -> None:
     page = tabs.new().open("verify")

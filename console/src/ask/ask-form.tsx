@@ -16,7 +16,15 @@ export function AskForm({ models, sent }: { models: Model[]; sent: (id: string) 
   const [draft, setDraft] = useState<Draft>({ ...EMPTY, model: models[0]?.id ?? "" });
   const [refusal, setRefusal] = useState("");
   const [sending, setSending] = useState(false);
-  const change = (changes: Partial<Draft>) => setDraft((before) => ({ ...before, ...changes }));
+  // What was refused was the draft of before.
+  const begin = (example: Draft) => {
+    setDraft(example);
+    setRefusal("");
+  };
+  const change = (changes: Partial<Draft>) => {
+    setDraft((before) => ({ ...before, ...changes }));
+    setRefusal("");
+  };
   const model = models.find((each) => each.id === draft.model);
   if (!model) return <p class="refusal">No model is served. Start a worker, then load this page again.</p>;
 
@@ -41,7 +49,7 @@ export function AskForm({ models, sent }: { models: Model[]; sent: (id: string) 
       <p class="examples">
         <span id="examples">Begin with</span>
         {examplesFor(models).map((example) => (
-          <button type="button" class="quiet" aria-describedby="examples" onClick={() => setDraft(example.draft)}>
+          <button type="button" class="quiet" aria-describedby="examples" onClick={() => begin(example.draft)}>
             {example.name}
           </button>
         ))}

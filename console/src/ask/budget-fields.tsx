@@ -24,7 +24,7 @@ export function AnswerFields({ draft, model, change }: Props) {
   const text = model.modality === "text";
   const metrics = model.metrics.filter((metric) => metric.name !== "label" && metric.name !== "vision-chord");
   return (
-    <div class="pair">
+    <>
       {text && (
         <Choice
           id="answer"
@@ -33,17 +33,6 @@ export function AnswerFields({ draft, model, change }: Props) {
           options={ANSWERS}
           change={(answer) => change({ answer: answer as Answer })}
         />
-      )}
-      {text && draft.answer === "pattern" && (
-        <Field id="pattern" label="Pattern (RE2)">
-          <input
-            id="pattern"
-            type="text"
-            autocomplete="off"
-            value={draft.pattern}
-            onInput={(event) => change({ pattern: event.currentTarget.value })}
-          />
-        </Field>
       )}
       {(!text || draft.answer === "whole") && (
         <Choice
@@ -55,15 +44,28 @@ export function AnswerFields({ draft, model, change }: Props) {
         />
       )}
       {text && (
-        <NumberField
-          id="length"
-          label="Tokens at most"
-          placeholder="32"
-          value={draft.maxNewTokens}
-          change={(maxNewTokens) => change({ maxNewTokens })}
-        />
+        <div class="pair">
+          {draft.answer === "pattern" && (
+            <Field id="pattern" label="Pattern (RE2)">
+              <input
+                id="pattern"
+                type="text"
+                autocomplete="off"
+                value={draft.pattern}
+                onInput={(event) => change({ pattern: event.currentTarget.value })}
+              />
+            </Field>
+          )}
+          <NumberField
+            id="length"
+            label="Tokens at most"
+            placeholder="32"
+            value={draft.maxNewTokens}
+            change={(maxNewTokens) => change({ maxNewTokens })}
+          />
+        </div>
       )}
-    </div>
+    </>
   );
 }
 

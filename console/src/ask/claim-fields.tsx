@@ -116,7 +116,7 @@ function ClaimField({ claim, place, scores, change, remove }: One) {
 /** Which number of the scores a claim is on. */
 function Measure({ claim, id, change }: Pick<One, "claim" | "change"> & { id: (name: string) => string }) {
   return (
-    <div class="pair">
+    <>
       <Choice
         id={id("of")}
         label="What is bounded"
@@ -131,6 +131,6 @@ function Measure({ claim, id, change }: Pick<One, "claim" | "change"> & { id: (n
       {claim.of !== "mean" && (
         <NumberField id={id("at")} label={AT[claim.of]} placeholder="0.9" value={claim.at} change={(at) => change({ at })} />
       )}
-    </div>
+    </>
   );
 }

@@ -63,7 +63,8 @@ export const EMPTY: Draft = {
 };
 
 const NUMBERS = ["maxNewTokens", "size", "tolerance", "epsilon", "samples", "sigma"] as const;
-export const CAPITALISED = "[A-Z][a-z]+";
+/** A capital and the letters after it, of any alphabet, as RE2 writes it. */
+export const CAPITALISED = "\\p{Lu}\\p{L}+";
 
 /** Returns the tier of the draft. Passages have one alone. */
 export const tierOf = (draft: Draft): Tier => (draft.source === "passages" ? "request" : draft.tier);

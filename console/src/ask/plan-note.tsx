@@ -28,7 +28,7 @@ export function PlanNote({ draft, model }: { draft: Draft; model: Model }) {
         ) : refusal ? (
           <p class="refusal">{refusal}</p>
         ) : answer ? (
-          <Told plan={answer} />
+          <Told plan={answer} unit={draft.source === "passages" ? "passage" : "word"} />
         ) : (
           <p class="hint">Asking the server…</p>
         )}
@@ -37,7 +37,8 @@ export function PlanNote({ draft, model }: { draft: Draft; model: Model }) {
   );
 }
 
-function Told({ plan }: { plan: Plan }) {
+/** unit: what the runs choose among, where they do. */
+function Told({ plan, unit }: { plan: Plan; unit: string }) {
   const expected = plan.noise?.expected ?? [];
   return (
     <>
@@ -77,8 +78,8 @@ function Told({ plan }: { plan: Plan }) {
       )}
       {plan.units && (
         <p>
-          Every run reads {plan.units.size ?? "some"} of {count(plan.units.units, "unit")}. At best{" "}
-          {count(plan.units.most_altered, "altered unit")} can be proven harmless.
+          Every run reads {plan.units.size ?? "some"} of {count(plan.units.units, unit)}. At best{" "}
+          {count(plan.units.most_altered, `altered ${unit}`)} can be proven harmless.
         </p>
       )}
       {plan.cannot.map((claim) => (

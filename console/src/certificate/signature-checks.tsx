@@ -1,5 +1,5 @@
 import { CheckList } from "./check-list";
-import type { Signed } from "./signature";
+import { rejection, type Signed } from "./signature";
 
 /** What came of checking a certificate's signature. */
 export function SignatureChecks({ signed }: { signed: Signed }) {
@@ -14,7 +14,7 @@ export function SignatureChecks({ signed }: { signed: Signed }) {
         </p>
       ) : (
         <p class="broken">
-          <span class="verdict">Signature rejected</span> {verdict.reason}.
+          <span class="verdict">Signature rejected</span> {rejection(verdict)}.
         </p>
       )}
       {verdict.checks.length > 1 && <CheckList checks={verdict.checks} />}

@@ -23,7 +23,7 @@ export function PassagesField({ id, label, says, value, change }: Props) {
     <Field id={id} label={label} hint={`A blank line between two of them. ${count(passagesOf(value).length, "passage")}; ${says}.`}>
       <textarea
         id={id}
-        rows={8}
+        rows={10}
         value={value}
         aria-describedby={`${id}-hint`}
         onInput={(event) => change(event.currentTarget.value)}

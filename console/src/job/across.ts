@@ -13,3 +13,7 @@ export function acrossOf(certificate: Certificate): string {
       return NORM;
   }
 }
+
+/** Returns what a certificate of units calls one of them. */
+export const unitOf = (certificate: { threat?: { attack_on: string } }): string =>
+  certificate.threat?.attack_on.replace(/s$/, "") ?? "unit";

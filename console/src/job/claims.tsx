@@ -1,7 +1,7 @@
 import type { Certificate, Job } from "../api/types";
 import { Statement } from "../certificate/statement";
 import { count, down } from "../digits";
-import { acrossOf } from "./across";
+import { unitOf } from "./across";
 import { ScoreBound } from "./score-bound";
 
 /** What is proven, in one sentence a claim, and the certificate's own statement. */
@@ -20,7 +20,7 @@ export function Claims({ job }: { job: Job }) {
           return (
             <li class={claim.holds ? "holds" : "broken"}>
               <span class="verdict">{claim.holds ? "Holds" : "Not proven"}</span> {sentence(claim, job)}
-              {certificate && bound && <ScoreBound claim={bound} across={acrossOf(certificate)} />}
+              {certificate && bound && <ScoreBound claim={bound} certificate={certificate} />}
             </li>
           );
         })}
@@ -83,9 +83,5 @@ function reach(radius: number | null | undefined, certificate: Certificate | nul
       return radius == null ? "" : `, under every attack of a norm up to ${down(radius)}`;
   }
 }
-
-/** Returns what a certificate of units calls one of them. */
-const unitOf = (certificate: { threat?: { attack_on: string } }): string =>
-  certificate.threat?.attack_on.replace(/s$/, "") ?? "unit";
 
 const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);

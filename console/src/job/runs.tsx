@@ -77,7 +77,7 @@ function Breaking({ run, counted }: { run: Run; counted: boolean }) {
 function unbroken(certificate: Certificate, runs: Neighbours | undefined): string {
   if (certificate.method === "units/v1") {
     return runs?.changed
-      ? "Runs that read the following changed the answer. What they have in common may be the harmful part."
+      ? "The runs marked “changed” gave another answer. What only they read may be the harmful part."
       : "No run changed the answer.";
   }
   const end = runs?.next_cost == null ? "" : ` From ${down(runs.next_cost)} on nothing was run, so nothing is known there.`;
