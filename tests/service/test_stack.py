@@ -267,7 +267,7 @@ def test_the_command_line_finds_nothing_to_verify_in_an_abstention(served: Serve
         (["generate", "0.0", "--model", TANH, "--tolerance", "3"], "strictly between 0 and 1.0"),
         (["generate", "0.0", "--model", TANH, "--answer", "(?=x)"], "RE2"),
         (["verify", "no/such/file.json"], "there is no file"),
-        (["verify", "/"], "directory"),
+        (["verify", "/"], "is a folder"),
         (["models", "--url", "nonsense"], "http://"),
         (["models", "--url", "http://127.0.0.1:1"], "is `smoothgen serve` running?"),
     ],
