@@ -65,7 +65,10 @@ def create_app(settings: Settings, *, traced: bool = False) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         redis = connect(settings.redis_url)
         store = JobStore(
-            redis, Replication(settings.wait_replicas, settings.wait_timeout_ms), outboxes=list(_outboxes(settings))
+            redis,
+            Replication(settings.wait_replicas, settings.wait_timeout_ms),
+            outboxes=list(_outboxes(settings)),
+            retention_s=settings.retention_s,
         )
         replies = Replies(store)
         replies.start()

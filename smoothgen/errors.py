@@ -148,7 +148,11 @@ class UnknownName(InvalidInput):
 
 
 class NotFound(SmoothGenError):
-    """No such job or certificate here, or no longer."""
+    """No such job or certificate here, or no longer. `field` names what the caller asked it by, where that is known."""
+
+    def __init__(self, message: str, *, field: str | None = None) -> None:
+        super().__init__(message)
+        self.field = field
 
 
 class Conflict(SmoothGenError):

@@ -62,9 +62,9 @@ async def _tenant(caller: CallerDep) -> str:
     return caller.tenant
 
 
-async def _own_job(job_id: str, tenant: TenantDep) -> str:
+async def _own_job(job_id: str, tenant: TenantDep, gateway: GatewayDep) -> str:
     if not belongs_to(job_id, tenant):
-        raise unknown_job(job_id)
+        raise unknown_job(job_id, gateway.settings.retention_s)
     return job_id
 
 

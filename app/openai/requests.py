@@ -72,6 +72,11 @@ class _Asked(BaseModel):
     smoothgen: Extension = Extension()
 
     @property
+    def names(self) -> Mapping[str, str]:
+        """Returns the fields of POST /generate that have another name in this request, each with that name, dotted."""
+        return {"parameters.attacked_turns": "smoothgen.attacked_turns"}
+
+    @property
     def ignored(self) -> tuple[str, ...]:
         """Returns the names of fields that are not known here, sorted."""
         known = {*self.refused, *self.unread}
@@ -143,6 +148,12 @@ class ChatRequest(_Asked):
     stream: bool | None = None
     metadata: Metadata | None = None
 
+    @property
+    def names(self) -> Mapping[str, str]:
+        """Returns the fields of POST /generate that have another name in this request, each with that name, dotted."""
+        most = "max_completion_tokens" if self.max_tokens is None else "max_tokens"
+        return {**super().names, **_conversation("messages"), "parameters.max_new_tokens": most}
+
     def generate(self, card: ModelCard, defaults: Extension) -> GenerateRequest:
         """Returns the request to POST /generate. Raises InvalidParameters, pydantic.ValidationError."""
         prompt, around = prompt_of(self.messages, card, "messages")
@@ -179,6 +190,11 @@ class ResponsesRequest(_Asked):
     metadata: Metadata | None = None
 
     @property
+    def names(self) -> Mapping[str, str]:
+        """Returns the fields of POST /generate that have another name in this request, each with that name, dotted."""
+        return {**super().names, **_conversation("input"), "parameters.max_new_tokens": "max_output_tokens"}
+
+    @property
     def echo(self) -> dict[str, Any]:
         """Returns the fields that the answer repeats, with the defaults that were used where none was given."""
         said = {"background": bool(self.background), "instructions": self.instructions}
@@ -210,6 +226,11 @@ class ImagesRequest(_Asked):
     response_format: Literal["b64_json"] | None = Field(
         default=None, description="Pictures are answered as base64; this server keeps none under a URL."
     )
+
+    @property
+    def names(self) -> Mapping[str, str]:
+        """Returns the fields of POST /generate that have another name in this request, each with that name, dotted."""
+        return {**super().names, "parameters.width": "size", "parameters.height": "size"}
 
     def generate(self, card: ModelCard, defaults: Extension) -> GenerateRequest:
         """Returns the request to POST /generate. Raises InvalidParameters, pydantic.ValidationError."""
@@ -245,3 +266,8 @@ def _decoding(asked: ChatRequest | ResponsesRequest, most: int | None, stop: lis
     """Returns the text parameters that were given. An empty list of stops asks for nothing."""
     said = {"max_new_tokens": most, "temperature": asked.temperature, "top_p": asked.top_p, "stop": stop or None}
     return {name: value for name, value in said.items() if value is not None}
+
+
+def _conversation(field: str) -> dict[str, str]:
+    """Returns the fields of POST /generate that are made of messages. field: where those are."""
+    return dict.fromkeys(("prompt", "parameters.chat", "parameters.history"), field)

@@ -35,6 +35,7 @@ from app.openai.described import (
     ResponseAnswer,
     ResponseDeleted,
 )
+from app.openai.naming import Asked, told
 from app.openai.requests import ChatRequest, ImagesRequest, ResponsesRequest, kept
 from app.openai.streaming import streamed
 from app.openai.submitting import job_of
@@ -62,7 +63,7 @@ async def get_openai_model(model: str, gateway: GatewayDep) -> dict[str, Any]:
     """One model."""
     card = await gateway.cards.card(model)
     if card is None:
-        raise NotFound(f"no model {model!r:.100} is served here; GET /v1/models lists them")
+        raise NotFound(f"no model {model!r:.100} is served here; GET /v1/models lists them", field="model")
     return model_object(card)
 
 
@@ -79,9 +80,9 @@ async def create_chat_completion(
     job = await job_of(gateway, context, tenant, asked, idempotency_key, wait_s)
     if asked.stream:
         attendant = Attendant(gateway, job.id)
-        events = streamed(gateway, tenant, job, attendant, asked.ignored)
+        events = streamed(gateway, tenant, job, attendant, asked)
         return FollowedResponse(events, attendant, {"X-SmoothGen-Job": job.id})
-    return _ended(job) or _answer(job, chat_completion(job.view, asked.metadata, asked.ignored))
+    return _ended(job, asked) or _answer(job, chat_completion(job.view, asked.metadata, asked.ignored))
 
 
 @router.post("/images/generations", response_model=ImagesAnswer, responses=_OF_JOBS)
@@ -94,7 +95,7 @@ async def create_image(
 ) -> Response:
     """One certified picture."""
     job = await job_of(gateway, context, tenant, asked, idempotency_key, gateway.settings.openai_wait_s)
-    return _ended(job) or _answer(job, images_response(job.view, asked.ignored))
+    return _ended(job, asked) or _answer(job, images_response(job.view, asked.ignored))
 
 
 @router.post("/responses", response_model=ResponseAnswer, responses=_OF_JOBS)
@@ -108,7 +109,7 @@ async def create_response(
     """One certified answer; with `background`, at once, to be read later."""
     wait_s = 0.0 if asked.background else gateway.settings.openai_wait_s
     job = await job_of(gateway, context, tenant, asked, idempotency_key, wait_s)
-    if not asked.background and (problem := _ended(job)) is not None:
+    if not asked.background and (problem := _ended(job, asked)) is not None:
         return problem
     return _answer(job, response_object(job.view, asked.echo, asked.metadata, asked.ignored))
 
@@ -159,10 +160,10 @@ async def _kept(gateway: Gateway, job_id: str) -> dict[str, Any]:
     return {} if spec is None else kept(spec.parameters)
 
 
-def _ended(job: JobState) -> Response | None:
+def _ended(job: JobState, asked: Asked) -> Response | None:
     """Returns the error of a job that has no output: it failed, was cancelled, or takes longer than this request."""
     problem = unanswered(job.view) or (None if job.view.status == "succeeded" else _slow(job.view))
-    return None if problem is None else problem_response(problem, path=OPENAI_PATHS)
+    return None if problem is None else problem_response(told(problem, asked), path=OPENAI_PATHS)
 
 
 def _slow(view: JobView) -> Problem:

@@ -18,6 +18,8 @@ from app.http.dependencies import Gateway
 from app.http.openai_errors import error_of
 from app.openai.answers import CHAT_ID, finish_reason, usage_of
 from app.openai.certified import answered
+from app.openai.naming import told
+from app.openai.requests import ChatRequest
 from app.openai.unanswered import unanswered
 from smoothgen.contracts import JobView, Problem, TextOutput
 from smoothgen.queue import JobState
@@ -26,14 +28,14 @@ _DONE: Final = format_sse_event(data_str="[DONE]")
 
 
 async def streamed(
-    gateway: Gateway, tenant: str, job: JobState, attendant: Attendant, ignored: tuple[str, ...]
+    gateway: Gateway, tenant: str, job: JobState, attendant: Attendant, asked: ChatRequest
 ) -> AsyncIterator[bytes]:
     """Yields the chunks of a chat completion, then "[DONE]".
 
     The text comes in one chunk, marked uncertified: it is chosen whole, before it is certified. The last chunk has no
     choice; it brings the usage and what is certified.
     """
-    chunks = _Chunks(job.view, ignored)
+    chunks = _Chunks(job.view, asked)
     yield chunks.opening()
     async for event in followed(gateway, tenant, attendant, chunks.news):
         yield event
@@ -48,9 +50,9 @@ async def streamed(
 class _Chunks:
     """The chunks of one completion. What was told is not told again."""
 
-    def __init__(self, job: JobView, ignored: tuple[str, ...]) -> None:
+    def __init__(self, job: JobView, asked: ChatRequest) -> None:
         self.ended = False
-        self._job, self._ignored, self._created = job, ignored, int(time.time())
+        self._job, self._asked, self._created = job, asked, int(time.time())
         self._told = ""
 
     def opening(self) -> bytes:
@@ -71,10 +73,10 @@ class _Chunks:
             return
         self.ended = True
         if view.status != "succeeded" or view.output is None or view.output.digest != self._told:
-            yield _event(error_of(unanswered(view) or _restarted(view)))
+            yield _event(error_of(told(unanswered(view) or _restarted(view), self._asked)))
             return
         yield self._chunk(ChoiceDelta(), finish=finish_reason(view))
-        yield self._chunk(None, usage=usage_of(view), smoothgen=answered(view, self._ignored))
+        yield self._chunk(None, usage=usage_of(view), smoothgen=answered(view, self._asked.ignored))
 
     def _chunk(
         self,

@@ -10,15 +10,14 @@ from pydantic import ValidationError
 
 from app.http.dependencies import Gateway
 from app.http.openai_errors import OPENAI_PATHS
-from app.openai.requests import ChatRequest, ImagesRequest, ResponsesRequest
+from app.openai.naming import Asked, invalid, with_clients_names
 from app.planned import served
 from app.submitting import submitted
 from smoothgen.contracts import Extension, GenerateRequest, ModelCard
-from smoothgen.errors import InvalidParameters, NotFound, UnknownName
+from smoothgen.errors import InvalidInput, InvalidParameters, NotFound, UnknownName
 from smoothgen.queue import Idempotency, JobState
 
 _RETRY_HEADER = "x-stainless-retry-count"
-_NAMES = {"prompt": "messages", "parameters": ""}
 _log = structlog.get_logger("smoothgen.openai")
 
 
@@ -26,7 +25,7 @@ async def job_of(
     gateway: Gateway,
     context: Request,
     tenant: str,
-    asked: ChatRequest | ImagesRequest | ResponsesRequest,
+    asked: Asked,
     key: str | None,
     wait_s: float,
 ) -> JobState:
@@ -40,18 +39,23 @@ async def job_of(
     try:
         card = await served(gateway, asked.model)
     except UnknownName as error:
-        raise NotFound(str(error)) from error  # OpenAI's clients know an unknown model by 404
+        raise NotFound(str(error), field="model") from error  # OpenAI's clients know an unknown model by 404
     _require_modality(card, asked)
     if asked.ignored:
         _log.info("fields_ignored", fields=len(asked.ignored), tenant=tenant)  # not their names: clients write them
     try:
         request = asked.generate(card, _defaults(gateway, tenant, asked.model))
     except ValidationError as error:
-        raise _invalid(error) from error
-    return await submitted(gateway, context, tenant, request, _idempotency(context, request, key), wait_s)
+        raise invalid(error, asked) from error
+    try:
+        return await submitted(gateway, context, tenant, request, _idempotency(context, request, key), wait_s)
+    except RequestValidationError as error:
+        raise invalid(error, asked) from error
+    except InvalidInput as error:
+        raise with_clients_names(error, asked) from None
 
 
-def _require_modality(card: ModelCard, asked: ChatRequest | ImagesRequest | ResponsesRequest) -> None:
+def _require_modality(card: ModelCard, asked: Asked) -> None:
     """Raises InvalidParameters for a model that makes something else than is asked for."""
     if card.modality != asked.modality:
         made, path = ("pictures", "images/generations") if card.modality == "image" else ("texts", "chat/completions")
@@ -70,13 +74,3 @@ def _idempotency(context: Request, request: GenerateRequest, key: str | None) ->
         return Idempotency.of(key, request)
     retried = context.headers.get(_RETRY_HEADER, "0") not in ("", "0")
     return Idempotency.of_repeat(request, outlasts=retried)
-
-
-def _invalid(error: ValidationError) -> RequestValidationError:
-    """Returns the error of a value that only POST /generate looks at, by the name it has under /v1."""
-    found = []
-    for each in error.errors(include_url=False, include_input=False):
-        first, *rest = each["loc"] or ("",)
-        where = (_NAMES.get(str(first), str(first)), *rest)
-        found.append({**each, "loc": ("body", *(part for part in where if part != "")), "input": None})
-    return RequestValidationError(found, body={})

@@ -19,7 +19,7 @@ from smoothgen.certificates.provenance import Provenance
 from smoothgen.certificates.score_claims import AskedClaim, derive_score_claims, failing_at
 from smoothgen.certificates.sigma_selection import SigmaSelection
 from smoothgen.certificates.terms import Terms
-from smoothgen.errors import InvalidDistances
+from smoothgen.errors import InvalidDistances, InvalidInput
 from smoothgen.mechanisms import Mechanism
 
 
@@ -89,8 +89,10 @@ def certify(
         Lipschitz constant in another norm than the mechanism's, or another metric than the provenance's), InvalidAlpha
         (also for looks and a selection that spend more than alpha), InvalidTolerance, InvalidKeep, InvalidEpsilon,
         InvalidSigma (for a selection of another σ, or one that its own draws do not prove), InvalidSlack, InvalidClaim
-        (for two equal claims, and asks_shift=False without claims or with keep), UnknownName.
+        (for two equal claims, and asks_shift=False without claims or with keep), UnknownName, InvalidInput (for a
+        mechanism that is none).
     """
+    _require_mechanism(mechanism)
     evidence = Evidence.from_measurements(distances, bound=bound, diameter=diameter)
     terms = Terms(
         mechanism=mechanism,
@@ -108,6 +110,15 @@ def certify(
         asks_shift=asks_shift,
     )
     return certify_evidence(evidence, terms, evidence_of_scores(terms.score_claims, scores, evidence.samples))
+
+
+def _require_mechanism(given: object) -> None:
+    """Raises InvalidInput for what is no mechanism, such as the name of one."""
+    if isinstance(given, type) or not hasattr(given, "effective_sigma"):
+        raise InvalidInput(
+            f"mechanism must be a mechanism, such as smoothgen.Gaussian(sigma=0.5), got {given!r:.80}",
+            field="mechanism",
+        )
 
 
 def evidence_of_scores(claims: Sequence[AskedClaim], scores: ArrayLike | None, samples: int) -> tuple[Evidence, ...]:

@@ -41,7 +41,7 @@ class Evidence:
         """Checks and packs measured distances. NaN and +inf are failed samples.
 
         Raises InvalidMetric for bounds that contradict each other and InvalidDistances for distances that are empty,
-        negative, not one-dimensional or beyond `bound`.
+        negative, no numbers, not one-dimensional or beyond `bound`.
         """
         for name, value in (("bound", bound), ("diameter", diameter)):
             _require_length(name, value)
@@ -51,7 +51,12 @@ class Evidence:
                 "bound must be at least every possible distance to the centre",
                 field="bound",
             )
-        measured = np.asarray(distances, dtype=np.float64)
+        try:
+            measured = np.asarray(distances, dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise InvalidDistances(
+                f"distances must be a list or an array of numbers, got {distances!r:.80}", field="distances"
+            ) from error
         if measured.ndim != 1 or measured.size == 0:
             raise InvalidDistances(
                 f"distances must be one-dimensional and not empty, got shape {measured.shape}; "

@@ -13,6 +13,10 @@ from smoothgen.ledger.records import RECORD, read_record
 
 _OF_EVERY_JOB: Final = frozenset({"id", "status", "model", "progress"})
 """The fields that POST /generate and GET /jobs/{id} give of every job, however it stands."""
+_OF_CERTIFICATES: Final = frozenset({"schema", "method", "digest", "statement", "evidence", "radius", "w1_bound"})
+"""Fields by which a document claims to be a certificate: it is judged as it stands, as is one that holds a
+certificate."""
+_NO_CERTIFICATE: Final = "this is JSON, but no certificate; GET /certificates/{id} gives one"
 
 
 @dataclass(frozen=True)
@@ -28,15 +32,16 @@ class Given:
 def read_given(path: Path) -> Given:
     """Returns the certificate that is to be verified. What is no answer of a job is returned as it stands.
 
-    Raises InvalidInput for an answer without a certificate, OSError for a file that cannot be read.
+    Raises InvalidInput for a file that is not there, for an answer without a certificate, and for other JSON that has
+    no field of a certificate; OSError for a file that cannot be read.
     """
-    content = path.read_bytes()
+    content = _content(path)
     try:
         document = parse_json(content)
     except InvalidCertificate:
         return Given(content)
     if not isinstance(document, Mapping):
-        return Given(content)
+        raise InvalidInput(f"{path}: nothing to verify: {_NO_CERTIFICATE}")
     if document.get("schema") == RECORD:
         record = read_record(document, str(path))
         if record.certificate is None:
@@ -45,6 +50,8 @@ def read_given(path: Path) -> Given:
         signature = None if record.erased else record.entry.signature  # it is of the form that was issued
         return Given(record.certificate, record.entry.job, signature)
     if not _is_answer(document):
+        if document.keys().isdisjoint(_OF_CERTIFICATES) and not isinstance(document.get("certificate"), Mapping):
+            raise InvalidInput(f"{path}: nothing to verify: {_instead(document)}")
         return Given(document)
     job, inside, abstention = document["id"], document.get("certificate"), document.get("abstention")
     if isinstance(inside, Mapping):
@@ -59,3 +66,25 @@ def read_given(path: Path) -> Given:
 
 def _is_answer(document: Mapping[str, Any]) -> bool:
     return "schema" not in document and document.keys() >= _OF_EVERY_JOB and isinstance(document["id"], str)
+
+
+def _content(path: Path) -> bytes:
+    """Returns the file's bytes. Raises InvalidInput where there is no such file, or it is a folder; OSError."""
+    if path.is_dir():
+        raise InvalidInput(f"{path} is a folder; name the files in it that are to be verified")
+    try:
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise InvalidInput(f"there is no file {path}; check its name, or save a certificate there first") from error
+
+
+def _instead(document: Mapping[str, Any]) -> str:
+    """Returns in words what a document is that has no field of a certificate."""
+    status, ours = document.get("status"), document.get("smoothgen")
+    if isinstance(status, int) and "title" in document:
+        return f"a problem document: {status} {document['title']!r:.80}: {document.get('detail', '')!r:.200}"
+    if isinstance(ours, Mapping):  # an answer under /v1
+        status = ours.get("status")
+    if isinstance(status, str):
+        return f"it is an answer without a certificate: status {status!r:.80}"
+    return _NO_CERTIFICATE

@@ -46,7 +46,7 @@ def run_demo(folder: Path) -> int:
     console = Console(highlight=False)
     folder.mkdir(parents=True, exist_ok=True)
     with _server(folder) as client:
-        console.rule("1. A certified generation, and the prompts that an attack on its embeddings can reach")
+        _heading(console, "1. A certified generation, and the prompts that an attack on its embeddings can reach")
         console.print(f"prompt: {PROMPT}\n", markup=False)
         generation = _ask(client, samples=_RUNS)
         show_generation(generation)
@@ -66,13 +66,13 @@ def run_demo(folder: Path) -> int:
     if isinstance(noisy.certificate, Certificate):
         save_certificate(noisy.certificate, folder / "certificate-noise.json")
         plot_curve(noisy.certificate, folder / "curve-noise.png")
-    console.rule("2. An independent process verifies it")
+    _heading(console, "2. An independent process verifies it")
     accepted = _verify(certificate)
-    console.rule("3. One digit of the radius changed, digest forged to match")
+    _heading(console, "3. One digit of the radius changed, digest forged to match")
     radius_accepted = _verify(radius)
-    console.rule("4. One distance of the evidence changed, hashes forged to match")
+    _heading(console, "4. One distance of the evidence changed, hashes forged to match")
     distance_accepted = _verify(distance)
-    console.rule("5. A picture, certified by noise, drawn while you read")
+    _heading(console, "5. A picture, certified by noise, drawn while you read")
     console.print(f"prompt: {PICTURE_PROMPT}\n", markup=False)
     show_generation(picture, folder / "picture" / "output.png")
     sound = accepted and not radius_accepted and not distance_accepted and bool(picture.verify())
@@ -82,6 +82,12 @@ def run_demo(folder: Path) -> int:
     )
     console.print("Next: `make serve`, then `smoothgen generate --help`, or http://127.0.0.1:8000/docs")
     return 0 if sound else 1
+
+
+def _heading(console: Console, words: str) -> None:
+    """Prints a line across the terminal and the words below it, wrapped: a rule with a title would cut a long one."""
+    console.rule()
+    console.print(words, style="bold", markup=False)
 
 
 def _ask(client: Client, **robustness: Any) -> Generation:

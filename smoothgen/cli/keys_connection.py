@@ -11,7 +11,7 @@ from typing import TypeVar
 from smoothgen.access.managing import ManagedKeys
 from smoothgen.access.store import KeyStore
 from smoothgen.cli.redis_options import DEFAULT_REDIS
-from smoothgen.errors import InvalidInput
+from smoothgen.errors import InvalidInput, QueueUnavailable
 from smoothgen.local.redis import EmbeddedRedis
 from smoothgen.queue import connect
 
@@ -25,7 +25,7 @@ def managed(
 
     redis: its address; None: that of the gateway's default. state: the folder of `smoothgen serve`, whose server is
     started for the moment where it does not run. making: whether the folder may be new. Raises InvalidInput for both,
-    or for a folder of no server, QueueUnavailable, and what `ask` raises.
+    or for a folder of no server, QueueUnavailable (with the remedy, where no Redis was named), and what `ask` raises.
     """
 
     async def asked(url: str) -> Answer:
@@ -36,7 +36,15 @@ def managed(
             await client.aclose()
 
     if state is None:
-        return asyncio.run(asked(redis or DEFAULT_REDIS))
+        try:
+            return asyncio.run(asked(redis or DEFAULT_REDIS))
+        except QueueUnavailable as error:
+            if redis is not None:
+                raise
+            raise QueueUnavailable(
+                f"{error}; for a server started by `smoothgen serve` or `make serve`, add --state FOLDER (its folder "
+                "is state by default), for another, --redis URL"
+            ) from error
     if redis is not None:
         raise InvalidInput("--state and --redis (or SMOOTHGEN_REDIS_URL) name two servers; give one of them")
     if not making and not (state / "redis").is_dir():

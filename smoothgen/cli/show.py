@@ -259,22 +259,26 @@ def show_verification(path: str, verdict: Verification) -> None:
 
 
 def show_models(models: list[dict[str, Any]]) -> None:
-    """Prints one row for each model: what it offers, and what a request takes that names no mechanism and no noise."""
-    table = Table(box=None)
-    table.add_column("model", no_wrap=True)
-    for name in ("workers", "metrics", "mechanisms", "default sigma", "description"):
-        table.add_column(name)
+    """Prints each model's name, and below it what it offers and what a request takes that names no mechanism and no
+    noise."""
     for model in models:
         metrics = [m["name"] + ("" if m.get("calibration") is None else " (budget)") for m in model["metrics"]]
-        table.add_row(
-            model["id"],
-            str(model["workers"]),
-            ", ".join(metrics),
-            _mechanisms(model),
-            _default_sigmas(model),
-            model["description"],
-        )
-    _out.print(table if models else "no worker has registered a model yet")
+        rows = {
+            "workers": str(model["workers"]),
+            "metrics": ", ".join(metrics),
+            "mechanisms": _mechanisms(model),
+            "default sigma": _default_sigmas(model),
+            "description": model["description"],
+        }
+        _out.print(Text(model["id"], style="bold"), soft_wrap=True)
+        table = Table.grid(padding=(0, 2))
+        table.add_column(no_wrap=True)
+        table.add_column(overflow="fold")
+        for name, value in rows.items():
+            table.add_row(Text(f"  {name}"), Text(value))
+        _out.print(table)
+    if not models:
+        _out.print("no worker has registered a model yet")
     for named in sorted({_partition(model["synonyms"]) for model in models if model.get("synonyms")}):
         _out.print(Text(named, style="dim"), soft_wrap=True)
 

@@ -19,16 +19,22 @@ _READ_TIMEOUT_S: Final = 60.0  # longer than any long poll
 
 
 def options(base_url: str, api_key: str | None) -> dict[str, Any]:
-    """Returns the HTTP library's constructor arguments. Raises ServerUnreachable for what is no address, InvalidInput
-    for what is no key."""
+    """Returns the HTTP library's constructor arguments. Raises InvalidInput for what is no address of a server, and for
+    what is no key."""
     if api_key is not None and not api_key.isascii():
         raise InvalidInput(
             "the API key has a character outside ASCII, which this client cannot send; check how it is set"
         )
     try:
-        httpx2.URL(base_url)
+        address = httpx2.URL(base_url)
     except httpx2.InvalidURL as error:
-        raise ServerUnreachable(f"{base_url!r:.200} is not an address: {error}") from error
+        raise InvalidInput(f"{base_url!r:.200} is not an address: {error}", field="url") from error
+    if address.scheme not in ("http", "https") or not address.host:
+        raise InvalidInput(
+            f"the server's URL must begin with http:// or https:// and name a host, such as http://127.0.0.1:8000, "
+            f"got {base_url!r:.200}",
+            field="url",
+        )
     headers = {} if api_key is None else {"Authorization": f"Bearer {api_key}"}
     return {"base_url": base_url, "headers": headers, "timeout": httpx2.Timeout(_READ_TIMEOUT_S, connect=5.0)}
 

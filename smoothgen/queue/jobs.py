@@ -11,6 +11,7 @@ from pydantic_core import from_json
 from redis.asyncio import Redis
 
 from smoothgen.contracts import (
+    DEFAULT_RETENTION_S,
     FINISHED,
     NOISY_OUTPUTS,
     FleetPool,
@@ -57,10 +58,17 @@ _NOBODY: Final = Note(
 class JobStore:
     """Jobs and certificates in Redis. Every method raises QueueUnavailable when Redis cannot be reached."""
 
-    def __init__(self, redis: Redis, replication: Replication = UNREPLICATED, outboxes: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        redis: Redis,
+        replication: Replication = UNREPLICATED,
+        outboxes: Sequence[str] = (),
+        retention_s: int = DEFAULT_RETENTION_S,
+    ) -> None:
         """Keeps the connection. replication: what a job needs of replicas before its submission counts. outboxes: which
-        of `keys.OUTBOX_READERS` are told of the end of the jobs that are submitted here."""
-        self._redis = redis
+        of `keys.OUTBOX_READERS` are told of the end of the jobs that are submitted here. retention_s: how long jobs are
+        kept whose requests say nothing of it, for the error of one that is gone."""
+        self._redis, self._retention_s = redis, retention_s
         self._scripts = Pipeline(redis, replication)
         self.presence = Presence(redis, self._scripts)
         self.clock = self.presence.clock
@@ -118,7 +126,7 @@ class JobStore:
             )
         )
         if answer is None:
-            raise unknown_job(job_id)
+            raise unknown_job(job_id, self._retention_s)
         status, text, *rest = answer
         if status in FINISHED:
             await self._scripts.settle([keys.job(job_id)])

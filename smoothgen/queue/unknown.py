@@ -6,9 +6,12 @@ from smoothgen.errors import NotFound
 from smoothgen.queue import keys
 
 
-def unknown_job(job_id: str) -> NotFound:
-    """Returns the error for a job that its caller cannot have."""
-    return NotFound(f"no job {job_id!r:.80} of yours; a job is kept for retention_s seconds after its end")
+def unknown_job(job_id: str, retention_s: int) -> NotFound:
+    """Returns the error for a job that its caller cannot have. retention_s: of requests that name none."""
+    return NotFound(
+        f"no job {job_id!r:.80} of yours; a job is kept for {retention_s} seconds after its end, or for the "
+        "retention_s of its request"
+    )
 
 
 def unknown_certificate(certificate_id: str) -> NotFound:

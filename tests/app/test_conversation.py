@@ -106,7 +106,7 @@ def test_an_unknown_id_is_a_404_whatever_it_looks_like(api: TestClient, path: st
 def test_an_unknown_job_cannot_be_cancelled(api: TestClient, redis: Redis, name: str) -> None:
     before = redis.client.dbsize()
     problem = problem_of(api.delete(f"/jobs/{name}"), 404)
-    assert "kept for retention_s seconds after its end" in problem["detail"]
+    assert "kept for 86400 seconds after its end" in problem["detail"]
     assert len(problem["detail"]) < 400
     assert redis.client.dbsize() == before
 

@@ -103,10 +103,10 @@ def test_the_installed_command_verifies_a_certificate(installed: Path, tmp_path:
 
 def test_checking_with_a_model_needs_the_servers_and_says_so(installed: Path, tmp_path: Path) -> None:
     told = run(installed, "verify", str(tmp_path / "c.json"), "--model", "smollm2-135m", "--prompt", "hi")
-    (tmp_path / "c.json").write_text("{}")
+    (tmp_path / "c.json").write_text('{"schema": "smoothgen/certificate/v2"}')
     again = run(installed, "verify", str(tmp_path / "c.json"), "--model", "smollm2-135m", "--prompt", "hi")
 
-    assert (told.returncode, "No such file" in told.stderr) == (2, True)
+    assert (told.returncode, "there is no file" in told.stderr) == (2, True)
     assert again.returncode == 1
     assert again.stderr.startswith("smoothgen: verify --model needs the servers")
 

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from smoothgen.access.secrets import split_key
+from smoothgen.cli import keys_connection
+from smoothgen.errors import QueueUnavailable
 from smoothgen.queue import keys
 from tests.support.processes import BARE, LOADING_S, ROOT, Lab, Process, Serve, eventually, free_port
 
@@ -98,6 +100,15 @@ def test_without_redis_it_says_so(tmp_path: Path) -> None:
     assert "Redis cannot be reached" in refused.stderr
     missing = typed("list", "--state", str(tmp_path / "state"))
     assert (missing.returncode, list(tmp_path.iterdir())) == (2, [])
+
+
+def test_without_redis_at_the_default_address_it_names_the_folder_of_serve(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keys_connection, "DEFAULT_REDIS", "redis://127.0.0.1:1/0")
+    with pytest.raises(QueueUnavailable, match="add --state FOLDER"):
+        keys_connection.managed(lambda kept: kept.all(), None, None)
+    with pytest.raises(QueueUnavailable) as named:
+        keys_connection.managed(lambda kept: kept.all(), "redis://127.0.0.1:1/0", None)
+    assert "--state" not in str(named.value)
 
 
 def test_serve_on_every_address_starts_with_a_key_that_was_made_for_its_folder(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from app.openai.requests import ResponsesRequest
+from smoothgen.client import AsyncClient, Client
 from smoothgen.client.asking import covers_request, request_of
 from smoothgen.errors import InvalidInput
 
@@ -56,3 +57,13 @@ def test_a_response_repeats_instructions_and_the_defaults_that_were_used() -> No
         "temperature": 0.0,
         "top_p": 0.5,
     }
+
+
+@pytest.mark.parametrize("kind", [Client, AsyncClient])
+@pytest.mark.parametrize("url", ["127.0.0.1:8077", "ftp://x", "nonsense", "localhost:8000", "http://", ""])
+def test_what_is_no_url_of_a_server_is_refused_when_the_client_is_made(kind: type, url: str) -> None:
+    with pytest.raises(InvalidInput, match="must begin with http:// or https:// and name a host") as refused:
+        kind(url)
+    assert repr(url) in str(refused.value)
+    with pytest.raises(InvalidInput, match="is not an address"):
+        kind("http://[::1")

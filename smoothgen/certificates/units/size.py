@@ -72,8 +72,20 @@ class UnitsGoal:
             for claim in self.score_claims
         )
 
-    def out_of_reach(self, altered: str, least: str) -> InvalidParameters:
-        """Returns the error where not even the least choice of units could prove it."""
+    def least_units(self, units: int, altered: int) -> int | None:
+        """Returns how many units there must be at least so that runs of one unit could prove it, where no number of
+        runs could with so few. None where more runs could help, and where no number of units does."""
+        if altered <= units * self.most_touched * (1 + 1e-9):
+            return None
+        most = min(self.samples, MOST_UNITS)  # all runs of one unit are run
+        possible = (
+            count for count in range(units + 1, most + 1) if self.is_possible(UnitChoice(count, size=1), altered)
+        )
+        return next(possible, None) if altered <= most * self.most_touched * (1 + 1e-9) else None
+
+    def out_of_reach(self, altered: str, least: str, needed: int | None = None) -> InvalidParameters:
+        """Returns the error where not even the least choice of units could prove it. needed: how many units could,
+        where more runs of these could not."""
         asked, remedies = [], []
         if self.asks_shift:
             kept = self.keep is not None
@@ -86,6 +98,12 @@ class UnitsGoal:
         if self.score_claims:
             asked.append("what is asked of scores")
             remedies.append("wider limits of the scores")
+        if needed is not None:
+            return InvalidParameters(
+                f"with {altered} altered, {' and '.join(asked)} cannot be proven by any number of runs, even at "
+                f"{least}; send at least {needed} passages, or ask for fewer altered units or {' and '.join(remedies)}",
+                field="context",
+            )
         return InvalidParameters(
             f"with {altered} altered, {' and '.join(asked)} cannot be proven with {self.samples} runs, even at {least} "
             f"and if no run is bad; ask for fewer altered units or {' and '.join(remedies)}, or allow more runs",
@@ -133,7 +151,7 @@ def largest_size(
     for size in _sizes(min(units, MOST_UNITS), altered, goal.most_touched):
         if goal.is_possible(UnitChoice(units, size=size), altered):
             return size
-    raise goal.out_of_reach(f"{altered} of {units} units", "size 1")
+    raise goal.out_of_reach(f"{altered} of {units} units", "size 1", goal.least_units(units, altered))
 
 
 def largest_probability(

@@ -17,6 +17,7 @@ from smoothgen.errors import (
     InvalidAlpha,
     InvalidDistances,
     InvalidEpsilon,
+    InvalidInput,
     InvalidMetric,
     InvalidTolerance,
     UnknownName,
@@ -230,3 +231,17 @@ def test_an_output_at_an_impossible_distance_is_refused(distance):
     output = replace(PROVENANCE.output, distance_to_centre=distance)
     with pytest.raises(InvalidDistances, match=repr(distance)):
         certify(distances(), **ASKED, provenance=replace(PROVENANCE, output=output))
+
+
+@pytest.mark.parametrize("values", ["abc", ["a", "b"], None, [[0.1], [0.2, 0.3]], {"a": 1}])
+def test_distances_that_are_no_numbers_are_refused_by_name(values):
+    with pytest.raises(InvalidDistances, match="distances must be") as refused:
+        certify(values, **ASKED)
+    assert refused.value.field == "distances"
+
+
+@pytest.mark.parametrize("mechanism", ["x", "embedding", None, 0.5, Gaussian])
+def test_a_mechanism_that_is_none_is_refused_by_name(mechanism):
+    with pytest.raises(InvalidInput, match=r"mechanism must be a mechanism, such as smoothgen\.Gaussian") as refused:
+        certify([0.1, 0.2], **{**ASKED, "mechanism": mechanism})
+    assert refused.value.field == "mechanism"

@@ -308,6 +308,15 @@ def test_what_can_never_be_proven_is_said_before_a_run():
         largest_size(3, 1, samples=500, alpha=1e-3)
 
 
+@pytest.mark.parametrize(("altered", "keep", "needed"), [(1, 0.9, 10), (2, 0.9, 20), (1, 0.5, 2), (3, 0.75, 12)])
+def test_the_least_number_of_units_that_could_prove_it_is_named_where_no_runs_could(altered, keep, needed):
+    asked = {"samples": 500, "alpha": 1e-3, "keep": keep}
+    with pytest.raises(InvalidParameters, match=f"send at least {needed} passages") as refused:
+        largest_size(needed - 1, altered, **asked)
+    assert refused.value.field == "context"
+    assert largest_size(needed, altered, **asked) == 1
+
+
 @pytest.mark.parametrize("name", units.EXAMPLES)
 def test_what_is_stated_beside_the_rows_is_read_from_them(name):
     made = units.EXAMPLES[name]()

@@ -50,3 +50,23 @@ def test_a_card_tells_what_a_request_takes_that_names_nothing(
 def test_a_server_of_before_says_less() -> None:
     card = {name: value for name, value in CARD.items() if not name.startswith("default_")} | {"default_sigma": 1.0}
     show_models([card])
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_every_name_is_whole_at_any_width(
+    width: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(show._out, "width", width)
+    names = ["sentence-chord", "feature-chord", "vision-chord", "embedding-per-step", "latent-schedule"]
+    card = CARD | {
+        "id": "a-model-whose-name-is-longer-than-forty-characters",
+        "metrics": [{"name": name} for name in names[:3]],
+        "mechanisms": [*names[3:], "tokens"],
+        "description": "reads a prompt and goes on with it, one token after the other, until it has come to its end",
+    }
+    show_models([card, CARD])
+    printed = capsys.readouterr().out
+    assert "…" not in printed
+    words = printed.replace(",", " ").split()
+    assert {card["id"], CARD["id"], *names} <= set(words)
+    assert any("0.02, 0.234 snapped" in line for line in printed.splitlines())

@@ -90,8 +90,8 @@ def test_of_an_answer_without_a_certificate_there_is_nothing_to_verify(command, 
         {**ANSWER, "id": 7, "certificate": CERTIFICATE},
         {**CERTIFICATE, **ANSWER, "certificate": CERTIFICATE},
         {"window": "hour:2026-11-23T22", "pool": {"id": "p"}, "certificate": CERTIFICATE},
-        [CERTIFICATE],
-        json.dumps(json.dumps(CERTIFICATE)),  # a JSON string
+        {"schema": "smoothgen/certificate/v2"},
+        {"radius": 0.5},
         "",
     ],
 )
@@ -100,6 +100,50 @@ def test_what_is_no_answer_of_a_job_is_judged_as_it_stands(command, document):
     assert (code, err) == (1, "")
     assert "REJECTED" in out
     assert "verifying" not in out
+
+
+@pytest.mark.parametrize(
+    ("document", "said"),
+    [
+        (
+            {"type": "urn:smoothgen:problem:no-worker", "title": "No worker", "status": 503, "detail": "wait"},
+            "a problem document: 503 'No worker': 'wait'",
+        ),
+        ({"id": "4d8e", "status": "queued"}, "it is an answer without a certificate: status 'queued'"),
+        (
+            {"id": "chatcmpl-4d8e", "choices": [], "smoothgen": {"status": "abstained", "certificate": None}},
+            "it is an answer without a certificate: status 'abstained'",
+        ),
+        ({"status": "failed", "certificate": None}, "it is an answer without a certificate: status 'failed'"),
+        ({"prompt": "a"}, "this is JSON, but no certificate; GET /certificates/{id} gives one"),
+        ([CERTIFICATE], "this is JSON, but no certificate; GET /certificates/{id} gives one"),
+        (json.dumps(json.dumps(CERTIFICATE)), "this is JSON, but no certificate; GET /certificates/{id} gives one"),
+    ],
+)
+def test_json_that_is_no_certificate_is_no_forgery(command, document, said):
+    code, out, err = command(document)
+    assert (code, out) == (2, "")
+    [line] = err.splitlines()
+    assert line.endswith(f"0.json: nothing to verify: {said}")
+
+
+def test_a_stranger_cannot_write_to_the_terminal_by_a_problem(command):
+    _, _, err = command({"title": "\x1b[2J\n", "status": 503, "detail": "\x1b[2J" + "x" * 500})
+    assert "\x1b" not in err
+    assert len(err.splitlines()) == 1
+
+
+def test_no_file_and_a_folder_are_told_in_a_sentence(monkeypatch, capsys, tmp_path):
+    for path, said in (
+        (tmp_path / "none.json", f"there is no file {tmp_path / 'none.json'}; check its name"),
+        (tmp_path, f"{tmp_path} is a folder; name the files in it"),
+    ):
+        monkeypatch.setattr(sys, "argv", ["smoothgen", "verify", str(path)])
+        with pytest.raises(SystemExit) as end:
+            main()
+        err = capsys.readouterr().err
+        assert (end.value.code, "Errno" in err) == (2, False)
+        assert err.startswith(f"smoothgen: {said}")
 
 
 def test_a_stranger_cannot_write_to_the_terminal_by_the_name_of_a_job(command):
