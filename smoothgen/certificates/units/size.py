@@ -75,13 +75,13 @@ class UnitsGoal:
     def least_units(self, units: int, altered: int) -> int | None:
         """Returns how many units there must be at least so that runs of one unit could prove it, where no number of
         runs could with so few. None where more runs could help, and where no number of units does."""
-        if altered <= units * self.most_touched * (1 + 1e-9):
-            return None
+        touched = self.most_touched * (1 + 1e-9)
         most = min(self.samples, MOST_UNITS)  # all runs of one unit are run
-        possible = (
-            count for count in range(units + 1, most + 1) if self.is_possible(UnitChoice(count, size=1), altered)
-        )
-        return next(possible, None) if altered <= most * self.most_touched * (1 + 1e-9) else None
+        if altered <= units * touched or altered > most * touched:
+            return None
+        least = max(units + 1, math.ceil(altered / touched))
+        possible = (n for n in range(least, most + 1) if self.is_possible(UnitChoice(n, size=1), altered))
+        return next(possible, None)
 
     def out_of_reach(self, altered: str, least: str, needed: int | None = None) -> InvalidParameters:
         """Returns the error where not even the least choice of units could prove it. needed: how many units could,

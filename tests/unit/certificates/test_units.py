@@ -308,13 +308,24 @@ def test_what_can_never_be_proven_is_said_before_a_run():
         largest_size(3, 1, samples=500, alpha=1e-3)
 
 
-@pytest.mark.parametrize(("altered", "keep", "needed"), [(1, 0.9, 10), (2, 0.9, 20), (1, 0.5, 2), (3, 0.75, 12)])
+@pytest.mark.parametrize(
+    ("altered", "keep", "needed"), [(1, 0.9, 10), (2, 0.9, 20), (1, 0.5, 2), (3, 0.75, 12), (200, 0.5, 400)]
+)
 def test_the_least_number_of_units_that_could_prove_it_is_named_where_no_runs_could(altered, keep, needed):
     asked = {"samples": 500, "alpha": 1e-3, "keep": keep}
     with pytest.raises(InvalidParameters, match=f"send at least {needed} passages") as refused:
         largest_size(needed - 1, altered, **asked)
     assert refused.value.field == "context"
     assert largest_size(needed, altered, **asked) == 1
+    with pytest.raises(InvalidParameters, match=f"send at least {needed} passages"):
+        largest_size(1, altered, **asked)
+
+
+@pytest.mark.parametrize(("altered", "keep"), [(1, 1.0), (251, 0.5), (4000, 0.5)])
+def test_no_number_of_units_is_named_where_none_would_do(altered, keep):
+    with pytest.raises(InvalidParameters, match="fewer altered units") as refused:
+        largest_size(10, altered, samples=500, alpha=1e-3, keep=keep)
+    assert refused.value.field == "units.altered"
 
 
 @pytest.mark.parametrize("name", units.EXAMPLES)
