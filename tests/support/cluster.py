@@ -160,8 +160,7 @@ class Cluster:
 
     def replica_of(self, primary: Node) -> Node:
         """A node that follows this primary now."""
-        told = [node for node in self.nodes if node.client.info("replication").get("master_port") == primary.port]
-        return told[0]
+        return next(node for node in self.nodes if node.client.info("replication").get("master_port") == primary.port)
 
     def move(self, key: str) -> None:
         """Move the slot of a key to another primary, key by key, while it is served."""

@@ -109,6 +109,15 @@ def test_a_batch_holds_no_more_tokens_than_it_may_and_the_outputs_are_the_same(
     assert np.allclose(distances, expected, atol=1e-6)
 
 
+def test_of_a_job_that_ends_during_a_batch_no_further_sample_is_run(llama: LanguageModel):
+    job = numbered(spec("A triangle has", sigma=0.05, metric="edit", parameters={"max_new_tokens": 3}), 1)
+    claim = selection_of(job)
+    state = run_state_of([claim])
+    recorded = Recorded(llama, fails=lambda batch: state.ended.add(job.id))
+    executor_of(recorded, batch_tokens=1).run(state)
+    assert recorded.batches == [1]
+
+
 @TINY_PICTURES
 @pytest.mark.parametrize("mechanism", ["embedding", "embedding-per-step", "latent-schedule"])
 def test_pictures_of_several_prompts_share_a_batch_where_the_noise_is_on_the_prompt(

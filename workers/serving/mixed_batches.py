@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Sequence
 
 from smoothgen.errors import GenerationFailed
 from workers.generators import Failure, Made
@@ -27,16 +28,13 @@ class MixedBatches:
         Returns a refusal where the model gave nothing, else None. It concerns every work item of the group.
         """
         generator = self._items.model.generator
-        waiting = ((item, row) for item in group for row in rows_of(item.samples))
-        wanted = (pair for pair in waiting if pair[0].claim.spec.id not in state.ended)
+        waiting = deque((item, row) for item in group for row in rows_of(item.samples))
 
         def one_batch(rows: Sequence[tuple[WorkItem, Row]]) -> Sequence[Made | Failure]:
             return generate(generator, [row for _, row in rows])
 
         # Rows are taken as a batch needs them: a job that ends meanwhile is left out from the next batch on.
-        for batch in self._batches(wanted):
-            if state.stop:
-                return None
+        while not state.stop and (batch := self._next_batch(waiting, state)):
             started = time.perf_counter()
             try:
                 outputs = self._batcher.survive(batch, one_batch)
@@ -50,19 +48,20 @@ class MixedBatches:
             self._items.note_batch(state, batch[0][0].kind_of_batch(len(batch)), outputs, seconds)
         return None
 
-    def _batches(self, wanted: Iterable[tuple[WorkItem, Row]]) -> Iterator[list[tuple[WorkItem, Row]]]:
-        """Yields rows as batches, in order, each as large as the batcher and the tokens of its prompts allow.
+    def _next_batch(self, waiting: deque[tuple[WorkItem, Row]], state: RunState) -> list[tuple[WorkItem, Row]]:
+        """Takes the rows of one batch, in order, as many as the batcher and the tokens of their prompts allow. Rows of
+        jobs that have ended are dropped.
 
         A pass over many long prompts takes minutes in which the worker can neither stop nor serve another job.
         """
         batch: list[tuple[WorkItem, Row]] = []
         tokens = 0
-        for pair in wanted:
-            length = tokens_of(pair[1])
-            if batch and (len(batch) >= self._batcher.batch_size or tokens + length > self._batch_tokens):
-                yield batch
-                batch, tokens = [], 0
-            batch.append(pair)
-            tokens += length
-        if batch:
-            yield batch
+        while waiting and len(batch) < self._batcher.batch_size:
+            item, row = waiting[0]
+            if item.claim.spec.id not in state.ended:
+                tokens += tokens_of(row)
+                if batch and tokens > self._batch_tokens:
+                    break
+                batch.append((item, row))
+            waiting.popleft()
+        return batch

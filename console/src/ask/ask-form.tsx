@@ -16,7 +16,7 @@ export function AskForm({ models, sent }: { models: Model[]; sent: (id: string) 
   const [draft, setDraft] = useState<Draft>({ ...EMPTY, model: models[0]?.id ?? "" });
   const [refusal, setRefusal] = useState("");
   const [sending, setSending] = useState(false);
-  // What was refused was the draft of before.
+  // A refusal is about the draft that was sent, so every change of the draft removes it.
   const begin = (example: Draft) => {
     setDraft(example);
     setRefusal("");
